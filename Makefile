@@ -1,0 +1,55 @@
+# What people and CI run. Every target makes the virtual environment that it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+DATA ?= ../shared/data
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types format bench build clean
+
+help: ## show this text
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.offline ## index the documentation of the installed Python and search it
+	$(BIN)/bicross demo
+
+test: $(VENV)/.dev ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## check style and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.dev ## check the types, strictly
+	$(BIN)/pyright
+
+format: $(VENV)/.dev ## rewrite the code in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## measure relevance on the BEIR folders in DATA
+	$(BIN)/python benchmarks/quality.py $(DATA)/scifact $(DATA)/nfcorpus
+
+build: $(VENV)/.dev ## build the source archive and the wheel into dist/
+	$(BIN)/python -m build
+
+clean: ## remove the virtual environment and everything built
+	rm -rf $(VENV) build dist *.egg-info
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch comes first and by its pinned version: asked for by another package, pip would take the newest, with CUDA.
+$(VENV)/.torch: constraints.txt | $(BIN)/python
+	$(PIP) torch
+	@touch $@
+
+$(VENV)/.offline: pyproject.toml $(VENV)/.torch
+	$(PIP) --editable '.[offline]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.torch
+	$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.offline

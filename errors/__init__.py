@@ -1,0 +1,97 @@
+"""Every error that bicross raises on purpose. Knows nothing else of the project, so that everyone may import it.
+
+BicrossError
+├── ArgumentError (also a ValueError): a value from the caller that cannot be used
+│   └── QueryError: a query that cannot be searched
+├── DocumentError: a document or a row of a source that cannot be indexed
+├── SourceError: a document source that is missing, empty or of an unknown kind
+├── IndexStoreError: an index folder that cannot be used
+│   ├── IndexNotFound
+│   ├── IndexExists
+│   ├── IndexCorrupt
+│   ├── IndexLocked
+│   └── IndexModelMismatch
+└── ModelError: a model that cannot be used
+    ├── ModelNotFound
+    └── ModelCorrupt
+"""
+
+__all__ = [
+    "ArgumentError",
+    "BicrossError",
+    "DocumentError",
+    "IndexCorrupt",
+    "IndexExists",
+    "IndexLocked",
+    "IndexModelMismatch",
+    "IndexNotFound",
+    "IndexStoreError",
+    "ModelCorrupt",
+    "ModelError",
+    "ModelNotFound",
+    "QueryError",
+    "SourceError",
+]
+
+
+class BicrossError(Exception):
+    """The root: catch it to catch whatever bicross raises on purpose."""
+
+
+class ArgumentError(BicrossError, ValueError):
+    """A value from the caller cannot be used; the message names the value and what is allowed."""
+
+
+class QueryError(ArgumentError):
+    """A query cannot be searched: blank, too long, or not text."""
+
+
+class DocumentError(BicrossError):
+    """A document cannot be indexed. ``source`` and ``line`` say where it stands, where that is known."""
+
+    def __init__(self, reason: str, *, source: str | None = None, line: int | None = None) -> None:
+        self.reason = reason
+        self.source = source
+        self.line = line
+        place = "" if source is None else source if line is None else f"{source}, line {line}"
+        super().__init__(f"{place}: {reason}" if place else reason)
+
+
+class SourceError(BicrossError):
+    """A document source is missing, empty, or of a kind that bicross does not read."""
+
+
+class IndexStoreError(BicrossError):
+    """An index folder cannot be used as asked."""
+
+
+class IndexNotFound(IndexStoreError):
+    """There is no index at that path."""
+
+
+class IndexExists(IndexStoreError):
+    """The output path is taken."""
+
+
+class IndexCorrupt(IndexStoreError):
+    """A file of the index is missing, damaged, or not what its manifest says."""
+
+
+class IndexLocked(IndexStoreError):
+    """Another writer holds the index."""
+
+
+class IndexModelMismatch(IndexStoreError):
+    """The index was built with another model than the one it is to be searched with."""
+
+
+class ModelError(BicrossError):
+    """A model cannot be used."""
+
+
+class ModelNotFound(ModelError):
+    """A model is neither on this machine nor to be had."""
+
+
+class ModelCorrupt(ModelError):
+    """A model's files are not the ones they should be."""

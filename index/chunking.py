@@ -1,0 +1,137 @@
+"""Splits a long text into passages on sentence borders. Knows no model: a caller hands in how tokens are counted."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..errors import ArgumentError
+from .document import Document, Passage
+
+TokenCounter = Callable[[Sequence[str]], list[int]]
+"""Tokens of each text, without the special tokens that a model adds."""
+
+# A sentence ends after . ! ? or a CJK full stop (and closing quotes or brackets) before white space, or at a blank line
+# or the end of a line that starts a list item or a new paragraph. Wrong borders cost nothing but a less tidy passage.
+_BORDER = re.compile(r"""(?<=[.!?])["')\]]*\s+|(?<=[。！？])\s*|\s*\n\s*\n\s*|\n(?=\s*[-*•\d])""")
+_WORD = re.compile(r"\S+\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunking:
+    """How documents become passages.
+
+    A document of at most ``max_tokens`` tokens, its title counted, stays one passage; a longer one becomes windows of
+    at most that many, each repeating up to ``overlap`` tokens of the one before. ``max_tokens=None`` is what the
+    encoder reads at most.
+    """
+
+    max_tokens: int | None = None
+    overlap: int = 32
+
+    def __post_init__(self) -> None:
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise ArgumentError(f"max_tokens must be at least 1, not {self.max_tokens}")
+        if self.overlap < 0:
+            raise ArgumentError(f"overlap must not be negative, but is {self.overlap}")
+
+
+def whole(document: Document) -> Passage:
+    """The whole text as one passage."""
+    return Passage(document.text, 0, len(document.text))
+
+
+def split_documents(
+    documents: Sequence[Document], *, count_tokens: TokenCounter, max_tokens: int, overlap: int
+) -> list[list[Passage]]:
+    """The passages of each document, in order; together they cover its text but for white space between sentences.
+
+    ``max_tokens`` counts title and passage. A title that fills more than half of it is counted as half: the encoder
+    cuts what is beyond its limit at the end of the passage.
+    """
+    totals = count_tokens([document.passage for document in documents])
+    titles = count_tokens([document.title for document in documents])
+    passages: list[list[Passage]] = []
+    for document, total, title in zip(documents, totals, titles, strict=True):
+        if total <= max_tokens:
+            passages.append([whole(document)])
+            continue
+        budget = max(1, max_tokens - min(title, max_tokens // 2))
+        pieces = _pieces(document.text, count_tokens, budget)
+        windows = _windows(pieces, budget, min(overlap, budget // 2))
+        passages.append([Passage(document.text[start:end], start, end) for start, end in windows] or [whole(document)])
+    return passages
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A stretch of text that is not split further, with its number of tokens."""
+
+    start: int
+    end: int
+    tokens: int
+
+
+def _pieces(text: str, count_tokens: TokenCounter, budget: int) -> list[_Piece]:
+    """Sentences; one that is longer than the budget is cut between words, and a longer word between characters."""
+    pieces: list[_Piece] = []
+    for piece in _counted(text, _sentences(text), count_tokens):
+        if piece.tokens <= budget:
+            pieces.append(piece)
+            continue
+        words = [
+            (piece.start + m.start(), piece.start + m.end()) for m in _WORD.finditer(text[piece.start : piece.end])
+        ]
+        for word in _counted(text, words, count_tokens):
+            pieces.extend([word] if word.tokens <= budget else _cut_word(word, budget))
+    return pieces
+
+
+def _sentences(text: str) -> list[tuple[int, int]]:
+    """Spans of the sentences, without the white space around them."""
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for after in [match.end() for match in _BORDER.finditer(text)] + [len(text)]:
+        sentence = text[start:after].rstrip()
+        stripped = sentence.lstrip()
+        if stripped:
+            first = start + len(sentence) - len(stripped)
+            spans.append((first, first + len(stripped)))
+        start = after
+    return spans
+
+
+def _counted(text: str, spans: Sequence[tuple[int, int]], count_tokens: TokenCounter) -> list[_Piece]:
+    counts = count_tokens([text[start:end] for start, end in spans])
+    return [_Piece(start, end, max(1, tokens)) for (start, end), tokens in zip(spans, counts, strict=True)]
+
+
+def _cut_word(word: _Piece, budget: int) -> list[_Piece]:
+    """Equal parts of a word too long for the budget: a token is at least a character, so ``budget`` characters fit."""
+    return [
+        _Piece(start, min(start + budget, word.end), min(budget, word.end - start))
+        for start in range(word.start, word.end, budget)
+    ]
+
+
+def _windows(pieces: Sequence[_Piece], budget: int, overlap: int) -> list[tuple[int, int]]:
+    """Greedy windows of whole pieces; each starts with the last pieces of the one before, up to ``overlap`` tokens."""
+    windows: list[tuple[int, int]] = []
+    first = 0
+    while first < len(pieces):
+        tokens, last = 0, first
+        while last < len(pieces) and tokens + pieces[last].tokens <= budget:
+            tokens += pieces[last].tokens
+            last += 1
+        windows.append((pieces[first].start, pieces[last - 1].end))
+        if last == len(pieces):
+            break
+        repeated, following = 0, last
+        while following - 1 > first and repeated + pieces[following - 1].tokens <= overlap:
+            following -= 1
+            repeated += pieces[following].tokens
+        # The piece that did not fit must fit after the repeated ones, or the window would never move on.
+        while following < last and repeated + pieces[last].tokens > budget:
+            repeated -= pieces[following].tokens
+            following += 1
+        first = following
+    return windows

@@ -1,0 +1,151 @@
+"""Text, Markdown, reStructuredText and HTML files as rows. Knows no Document and no error policy."""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+from .formats import MAX_ROW_BYTES, Row, open_text
+
+
+def read_text(path: Path) -> Iterator[Row]:
+    """A text file as one row, whose id is the file's name."""
+    return _rows(path.parent, [path])
+
+
+def read_text_folder(folder: Path) -> Iterator[Row]:
+    """Every text file under ``folder`` as a row, whose id is the file's path relative to the folder, with slashes."""
+    return _rows(folder, sorted(text_files(folder), key=lambda path: path.relative_to(folder).as_posix()))
+
+
+def text_files(folder: Path) -> Iterator[Path]:
+    """The text files under ``folder``, without hidden ones and without links that lead out of it."""
+    root = folder.resolve()
+    for parent, folders, names in os.walk(folder, onerror=_raise):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in (Path(parent, name) for name in names if not name.startswith(".")):
+            if path.suffix.lower() not in TEXT_SUFFIXES or not path.is_file():
+                continue
+            if not path.is_symlink() or path.resolve().is_relative_to(root):
+                yield path
+
+
+def _raise(error: OSError) -> None:
+    """Without it, os.walk would pass over a folder that it may not list."""
+    raise error
+
+
+def _rows(root: Path, paths: Sequence[Path]) -> Iterator[Row]:
+    sizes = [path.stat().st_size for path in paths]
+    total, done = max(1, sum(sizes)), 0
+    for path, size in zip(paths, sizes, strict=True):
+        done += size
+        values: Mapping[str, object] = {}
+        problem = ""
+        try:
+            values = _values(path, path.relative_to(root).as_posix(), size)
+        except (OSError, ValueError) as error:
+            problem = str(error)
+        yield Row(str(path), None, done / total, values, problem)
+
+
+def _values(path: Path, name: str, size: int) -> Mapping[str, object]:
+    if size > MAX_ROW_BYTES:
+        raise ValueError(f"the file has {size} bytes, more than the {MAX_ROW_BYTES} that are read as one document")
+    with open_text(path) as file:
+        title, text = _TITLE_AND_TEXT[path.suffix.lower()](file.read())
+    if text.strip():  # a file's name alone makes no document
+        title = title or path.stem
+    return {"id": name, "title": title, "text": text, "metadata": {"path": name}}
+
+
+# The title, where there is one, and the text
+
+
+def _plain(content: str) -> tuple[str, str]:
+    return "", content
+
+
+def _markdown(content: str) -> tuple[str, str]:
+    fenced = False  # in a block of code, where # begins a comment, as it does in an indented one
+    for line in content.splitlines():
+        stripped = line.strip()
+        if stripped.startswith(("```", "~~~")):
+            fenced = not fenced
+        elif not fenced and line[:4].strip() and stripped.startswith(("# ", "#\t")):
+            title, _, closing = stripped.rpartition(" ")
+            return (stripped if closing.strip("#") else title)[1:].strip(), content
+    return "", content
+
+
+def _rst(content: str) -> tuple[str, str]:
+    lines = [line.rstrip() for line in content.splitlines()]
+    for line, below in pairwise(lines):
+        if line and len(below) >= len(line) and re.fullmatch(r"([^\w\s])\1+", below):
+            return line.strip(), content
+    return "", content
+
+
+def _html(content: str) -> tuple[str, str]:
+    page = _Page()
+    try:
+        page.feed(content)
+        page.close()
+    except AssertionError as error:  # how html.parser refuses a declaration that it does not know
+        raise ValueError(f"not HTML: {error}") from None
+    return "".join(_blocks(page.title)[:1]), "\n".join(_blocks(page.text))
+
+
+def _blocks(pieces: Sequence[str]) -> list[str]:
+    blocks = (" ".join(block.split()) for block in "".join(pieces).split(_BREAK))
+    return [block for block in blocks if block]
+
+
+class _Page(HTMLParser):
+    """Collects a page's title and text, with a break at every tag that begins or ends a block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.title: list[str] = []
+        self.text: list[str] = []
+        self._inside = ""  # the element whose content is not part of the text
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _NO_TEXT:
+            self._inside = tag
+        if tag not in _INLINE:
+            self.text.append(_BREAK)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._inside:
+            self._inside = ""
+        if tag == "title":
+            self.title.append(_BREAK)  # a drawing in the page has titles, too
+        if tag not in _INLINE:
+            self.text.append(_BREAK)
+
+    def handle_data(self, data: str) -> None:
+        if not self._inside:
+            self.text.append(data)
+        elif self._inside == "title":
+            self.title.append(data)
+
+
+_BREAK = "\0"  # cannot be confused with the line breaks inside a block, which are mere spaces
+_NO_TEXT = frozenset({"script", "style", "title"})
+_INLINE = (
+    {"a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i"}
+    | {"img", "ins", "kbd", "label", "mark", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike"}
+    | {"strong", "sub", "sup", "time", "tt", "u", "var", "wbr"}
+)
+
+_TITLE_AND_TEXT: dict[str, Callable[[str], tuple[str, str]]] = {
+    ".txt": _plain,
+    ".md": _markdown,
+    ".rst": _rst,
+    ".html": _html,
+    ".htm": _html,
+}
+TEXT_SUFFIXES = tuple(_TITLE_AND_TEXT)

@@ -1,0 +1,149 @@
+"""Merges a low-rank adapter with its base model into a folder of its own. Knows BERT's parameter names and no hub.
+
+An adapter folder holds ``adapter.json`` (see ``AdapterSettings``) and ``adapter.safetensors`` in float16: for a linear
+layer ``NAME.down`` (rank, in) and ``NAME.up`` (out, rank), whose scaled product is added to ``NAME.weight``; every
+other tensor replaces the parameter of that name.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from ..errors import ModelCorrupt, ModelError
+from .checksum import sha256_of
+
+ADAPTER_SETTINGS = "adapter.json"
+MODEL_SETTINGS = "bicross.json"
+"""In a merged model's folder: what bicross knows of it that transformers has no place for."""
+
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterSettings:
+    """``adapter.json``: the base model's hub id and the sha256 of its weights, those of the adapter, and how to merge.
+
+    ``blend`` is the weight of the reranker against stage one that was chosen on training data.
+    """
+
+    base: str
+    base_sha256: str
+    adapter_sha256: str
+    scale: float
+    blend: float
+
+    @staticmethod
+    def read(folder: Path) -> "AdapterSettings":
+        """Read them from an adapter's folder."""
+        try:
+            return AdapterSettings(**json.loads((folder / ADAPTER_SETTINGS).read_text(encoding="utf-8")))
+        except (TypeError, ValueError) as error:
+            raise ModelCorrupt(f"{folder / ADAPTER_SETTINGS} cannot be used: {error}") from error
+
+
+def cache_folder() -> Path:
+    """Where merged models are kept: ``BICROSS_CACHE``, else ``~/.cache/bicross``."""
+    return Path(os.environ.get("BICROSS_CACHE") or Path.home() / ".cache" / "bicross")
+
+
+def merged_model(adapter: Path, *, find_base: Callable[[str], Path]) -> Path:
+    """The folder of the merged model in the cache, made there once.
+
+    It is built beside its place and then renamed, so that it is whole or not there, also when several processes build
+    it at the same time. What is found there is verified, and built again where it is damaged.
+    """
+    settings = AdapterSettings.read(adapter)
+    if sha256_of(adapter / "adapter.safetensors") != settings.adapter_sha256:
+        raise ModelCorrupt(f"{adapter / 'adapter.safetensors'} is damaged; install bicross again")
+    # The name holds all that the content depends on, so a newer adapter never meets an older merge.
+    key = hashlib.sha256((adapter / ADAPTER_SETTINGS).read_bytes()).hexdigest()[:12]
+    target = cache_folder() / "models" / f"{adapter.name}-{key}"
+    if _is_whole(target):
+        return target
+    base = find_base(settings.base)
+    if sha256_of(base / "model.safetensors") != settings.base_sha256:
+        raise ModelCorrupt(
+            f"{base} holds other weights of {settings.base} than {adapter.name} was trained on "
+            f"(sha256 {settings.base_sha256})"
+        )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise ModelError(
+            f"{target.parent} cannot be written to ({error}); set BICROSS_CACHE to a folder that can"
+        ) from error
+    try:
+        _build(building, base, adapter, settings)
+        _put(building, target)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return target
+
+
+def _build(folder: Path, base: Path, adapter: Path, settings: AdapterSettings) -> None:
+    for name in _TOKENIZER_FILES:
+        if (base / name).is_file():
+            shutil.copyfile(base / name, folder / name)
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    config |= {
+        "architectures": ["BertForSequenceClassification"],
+        "dtype": "float32",
+        "id2label": {"0": "LABEL_0"},
+        "label2id": {"LABEL_0": 0},
+        "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity"},
+    }
+    (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+    weights = merge(load_file(base / "model.safetensors"), load_file(adapter / "adapter.safetensors"), settings.scale)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    known = {"blend": settings.blend, "weights_sha256": sha256_of(folder / "model.safetensors")}
+    (folder / MODEL_SETTINGS).write_text(json.dumps(known), encoding="utf-8")
+
+
+def merge(
+    base: dict[str, NDArray[np.float32]], adapter: dict[str, NDArray[np.float16]], scale: float
+) -> dict[str, NDArray[np.float32]]:
+    """The parameters of a BertForSequenceClassification: those of a BertModel, with an adapter applied.
+
+    Products are taken in float64, so that the float32 result is the same on every machine but for rare last digits.
+    """
+    weights = {f"bert.{name}": value for name, value in base.items() if not name.endswith("position_ids")}
+    for name, value in adapter.items():
+        if name.endswith(".up"):
+            continue
+        if name.endswith(".down"):
+            layer = name.removesuffix(".down")
+            product = adapter[f"{layer}.up"].astype(np.float64) @ value.astype(np.float64)
+            merged = weights[f"{layer}.weight"] + scale * product
+            weights[f"{layer}.weight"] = np.ascontiguousarray(merged, dtype=np.float32)
+        else:
+            weights[name] = value.astype(np.float32)
+    return weights
+
+
+def _put(building: Path, target: Path) -> None:
+    """Rename ``building`` to ``target``; where another process was faster, its folder is as good."""
+    if target.exists() and not _is_whole(target):
+        shutil.rmtree(target, ignore_errors=True)
+    try:
+        building.rename(target)
+    except OSError:
+        if not _is_whole(target):
+            raise
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        settings = json.loads((folder / MODEL_SETTINGS).read_text(encoding="utf-8"))
+        return settings["weights_sha256"] == sha256_of(folder / "model.safetensors")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

@@ -1,0 +1,58 @@
+"""How models are loaded: device, number format, safety. Knows no model in particular."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+from ..errors import ArgumentError, ModelError
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+Model = TypeVar("Model")
+
+
+def load_model(constructor: Callable[..., Model], folder: Path, *, device: str | None, dtype: Dtype) -> Model:
+    """Call ``constructor``, a model class of sentence-transformers, on a folder that ``resolve_model`` returned.
+
+    Weights come from safetensors and local files only, and no code that comes with a model is run. The number format is
+    always stated, because transformers otherwise takes the one that the checkpoint was stored in. Raises ``ModelError``
+    where the folder cannot be loaded, ``ArgumentError`` for a device or number format that is not there.
+    """
+    import torch  # takes a second, which nobody should wait for who only asks for help or makes a mistake
+
+    if dtype not in get_args(Dtype):
+        raise ArgumentError(f"dtype must be one of {', '.join(get_args(Dtype))}, not {dtype!r}")
+    if device is not None:
+        _require_device(device)
+    model_arguments = {"dtype": getattr(torch, dtype), "use_safetensors": True}
+    with _without_progress_bars():
+        try:
+            return constructor(
+                str(folder), device=device, local_files_only=True, trust_remote_code=False, model_kwargs=model_arguments
+            )
+        except Exception as error:  # the folder may come from anyone, and may fail in any library below
+            reason = str(error).strip().split("\n")[0]
+            raise ModelError(f"the model {folder} cannot be loaded: {type(error).__name__}: {reason}") from error
+
+
+def _require_device(device: str) -> None:
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ArgumentError(f"the device {device!r} cannot be used here: {str(error).splitlines()[0]}") from error
+
+
+@contextmanager
+def _without_progress_bars() -> Generator[None]:
+    """Keep transformers from drawing a bar while weights load: a library prints nothing."""
+    from transformers.utils import logging
+
+    shown: Any = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

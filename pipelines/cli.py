@@ -1,0 +1,199 @@
+"""The commands. Knows how to ask and how to show; what is done stands in the modules that it calls."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ..errors import ArgumentError, BicrossError
+from ..index import Chunking, Index, read_documents
+from ..rerank import DEFAULT_RERANKER
+from ..retrieval import DEFAULT_ENCODER, BiEncoder
+from .demo import QUESTIONS, build_demo, demo_path, print_demo, show_demo
+from .indexing import build_index
+from .output import info_table, print_json, result_record, results_table
+from .search import SearchPipeline
+
+QUERIES_AT_ONCE = 32
+
+app = typer.Typer(
+    help="Search your own documents by meaning: a bi-encoder retrieves, a cross-encoder re-sorts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; by default the fastest there is.")]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 is success, 1 a failure, 2 a wrong use."""
+    try:
+        app(argv, prog_name="bicross")
+    except SystemExit as finished:
+        return finished.code if isinstance(finished.code, int) else 1
+    except ArgumentError as error:
+        return _fail(error, 2)
+    except (BicrossError, OSError) as error:
+        return _fail(error, 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    return 0
+
+
+@app.command()
+def index(
+    source: Annotated[Path, typer.Argument(help="A JSONL, CSV, TSV, Parquet or Arrow file, a BEIR folder, or texts.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the index.")],
+    *,
+    encoder: Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")] = DEFAULT_ENCODER,
+    device: Device = None,
+    overwrite: Annotated[
+        bool, typer.Option(help="Replace the index that is there, when the new one is whole.")
+    ] = False,
+    id_column: Annotated[str | None, typer.Option(help="Where ids stand; default _id or id.")] = None,
+    title_column: Annotated[str | None, typer.Option(help="Where titles stand; default title.")] = None,
+    text_column: Annotated[str | None, typer.Option(help="Where texts stand; default text.")] = None,
+    on_error: Annotated[
+        str, typer.Option(help="raise: stop at a bad row. skip: leave it out and report it.")
+    ] = "raise",
+    errors: Annotated[Path, typer.Option(help="Where skipped rows are reported.")] = Path("errors.jsonl"),
+    passage_tokens: Annotated[int | None, typer.Option(help="Split longer documents; default: what fits.")] = None,
+    overlap: Annotated[int, typer.Option(help="Tokens that neighbouring passages share.")] = 32,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Do not split: of a long document read the beginning.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build an index from a document collection.
+
+    Example: bicross index articles.jsonl -o my-index
+    """
+    documents = read_documents(
+        source,
+        id_column=id_column,
+        title_column=title_column,
+        text_column=text_column,
+        on_error=on_error,
+        errors_path=errors,
+    )
+    built = build_index(
+        documents,
+        output,
+        encoder=BiEncoder(encoder, device=device),
+        chunking=None if whole else Chunking(passage_tokens, overlap),
+        overwrite=overwrite,
+        progress=not as_json and sys.stderr.isatty(),
+    )
+    info = built.info()
+    if as_json:
+        counts = {"documents": info.documents, "passages": info.passages, "skipped": documents.skipped}
+        print_json({"path": str(output), **counts})
+        return
+    console = Console()
+    console.print(f"Indexed {info.documents:,} documents as {info.passages:,} passages in {output}", soft_wrap=True)
+    if documents.skipped:
+        console.print(f"Left out {documents.skipped:,} bad rows: see {errors}", soft_wrap=True)
+
+
+@app.command()
+def search(
+    path: Annotated[Path, typer.Argument(metavar="INDEX", help="The folder of the index.")],
+    queries: Annotated[list[str] | None, typer.Argument(metavar="[QUERY]...", help="One query or several.")] = None,
+    *,
+    file: Annotated[str | None, typer.Option(help="Read queries from a file, one a line; - is standard input.")] = None,
+    top_k: Annotated[int, typer.Option(help="Results to show.")] = 10,
+    retrieve_k: Annotated[int, typer.Option(help="Documents that stage one retrieves.")] = 100,
+    rerank_k: Annotated[int | None, typer.Option(help="Documents that stage two reads; default: all of them.")] = None,
+    rerank: Annotated[bool, typer.Option(help="Without it, stage one alone.")] = True,
+    reranker: Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")] = DEFAULT_RERANKER,
+    encoder: Annotated[str | None, typer.Option(help="Default: the one that built the index.")] = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search an index.
+
+    Example: bicross search my-index "how do vaccines work?"
+    """
+    if file is not None and queries:
+        raise ArgumentError("give queries as arguments or with --file, not both")
+    if file is None and not queries:
+        raise ArgumentError('give a query, as in: bicross search my-index "how do vaccines work?"; or --file')
+    pipeline = SearchPipeline.open(
+        path,
+        encoder=encoder,
+        reranker=reranker if rerank else None,
+        device=device,
+        retrieve_k=retrieve_k,
+        rerank_k=retrieve_k if rerank_k is None else rerank_k,
+        top_k=top_k,
+    )
+    console = Console()
+    remaining = iter(queries or _lines(file or "-"))
+    while some := list(islice(remaining, QUERIES_AT_ONCE)):
+        for query, results in zip(some, pipeline.search_batch(some), strict=True):
+            if as_json:
+                print_json({"query": query, "results": [result_record(result) for result in results]})
+            else:
+                console.print(results_table(query, results))
+
+
+@app.command()
+def info(path: Annotated[Path, typer.Argument(metavar="INDEX")], *, as_json: AsJson = False) -> None:
+    """Show what an index holds and which model made it. Every file's checksum is verified."""
+    known = Index.open(path).info()
+    if as_json:
+        print_json(known)
+    else:
+        Console().print(info_table(known))
+
+
+@app.command()
+def demo(
+    questions: Annotated[list[str] | None, typer.Argument(metavar="[QUESTION]...", help="Your own questions.")] = None,
+    *,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The folder of the index.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Index this many documents only.")] = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Index the documentation of the installed Python and its packages, and search it. Needs no network."""
+    path, asked = output or demo_path(), questions or QUESTIONS
+    # With --json standard output carries nothing else.
+    console = Console(stderr=as_json)
+    build_demo(path, limit=limit, device=device, console=console)
+    if as_json:
+        print_demo(path, asked, device=device)
+    else:
+        show_demo(path, asked, device=device, console=console)
+
+
+def _lines(file: str) -> Iterator[str]:
+    """The lines of a file that are not blank."""
+    if file == "-":
+        yield from _filled(sys.stdin)
+        return
+    try:
+        with Path(file).open(encoding="utf-8-sig") as lines:
+            yield from _filled(lines)
+    except UnicodeDecodeError as error:
+        raise ArgumentError(f"{file} is not UTF-8 text: {error}") from None
+
+
+def _filled(lines: Iterable[str]) -> Iterator[str]:
+    return (line.strip() for line in lines if line.strip())
+
+
+def _fail(error: object, code: int) -> int:
+    sys.stderr.write(f"bicross: {error}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

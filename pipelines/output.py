@@ -1,0 +1,94 @@
+"""How results look in a terminal and as JSON. Knows no search. Documents are untrusted: nothing in them is markup."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from ..index import IndexInfo
+from .search import SearchResult
+
+SNIPPET_CHARACTERS = 240
+
+
+def print_json(record: object) -> None:
+    """One line of JSON on standard output, in ASCII: it survives every terminal and encoding."""
+    if dataclasses.is_dataclass(record) and not isinstance(record, type):
+        record = dataclasses.asdict(record)
+    sys.stdout.write(json.dumps(record) + "\n")
+    sys.stdout.flush()
+
+
+def result_record(result: SearchResult) -> dict[str, object]:
+    """A result as JSON: the field names are those of ``SearchResult``."""
+    return {
+        "rank": result.rank,
+        "score": result.score,
+        "relevance": result.relevance,
+        "logit": result.logit,
+        "retrieval_score": result.retrieval_score,
+        "retrieval_rank": result.retrieval_rank,
+        "document": {
+            "id": result.document.id,
+            "title": result.document.title,
+            "text": result.document.text,
+            "metadata": dict(result.document.metadata),
+        },
+        "passage": {"text": result.passage.text, "start": result.passage.start, "end": result.passage.end},
+    }
+
+
+def results_table(query: str, results: Sequence[SearchResult]) -> Table:
+    """Rank, the rank of stage one, relevance, title and the beginning of the passage."""
+    reranked = any(result.logit is not None for result in results)
+    table = Table(title=plain(query), title_justify="left", title_style="bold", show_lines=True)
+    table.add_column("", justify="right")
+    if reranked:
+        table.add_column("was", justify="right")
+    table.add_column("relevance" if reranked else "cosine", justify="right")
+    table.add_column("document", overflow="fold", ratio=1)
+    for result in results:
+        value = result.relevance if reranked else result.retrieval_score
+        table.add_row(
+            str(result.rank),
+            *([str(result.retrieval_rank)] if reranked else []),
+            "" if value is None else f"{value:.3f}",
+            Text("\n").join([_title(result), plain(snippet(result.passage.text))]),
+        )
+    return table
+
+
+def _title(result: SearchResult) -> Text:
+    title = plain(result.document.title or result.document.id)
+    title.stylize("bold")
+    return title
+
+
+def snippet(text: str) -> str:
+    """The beginning of a text on one line, cut between words."""
+    line = " ".join(text.split())
+    if len(line) <= SNIPPET_CHARACTERS:
+        return line
+    return line[:SNIPPET_CHARACTERS].rsplit(" ", 1)[0] + " ..."
+
+
+def info_table(info: IndexInfo) -> Table:
+    """What ``bicross info`` shows."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(overflow="fold")
+    for name, value in dataclasses.asdict(info).items():
+        if isinstance(value, dict):
+            for inner, inner_value in value.items():
+                table.add_row(f"{name} {inner}".replace("_", " "), plain(str(inner_value)))
+        else:
+            table.add_row(name, plain(f"{value:,}" if isinstance(value, int) else str(value)))
+    return table
+
+
+def plain(text: str) -> Text:
+    """Text without control characters, which could move the cursor or change the terminal."""
+    return Text("".join(character if character.isprintable() else " " for character in text))

@@ -1,0 +1,248 @@
+"""SearchPipeline: stage one retrieves candidates, stage two re-sorts them. Knows how to order, not how to score."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ArgumentError, ModelError, QueryError
+from ..index import Document, Hit, Index, Passage, passage_text
+from ..rerank import DEFAULT_RERANKER, Reranker
+from ..retrieval import DenseRetriever, Encoder, Retriever
+from .models import open_encoder, open_reranker
+
+MAX_QUERY_CHARACTERS = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """One line of an answer.
+
+    ``passage`` is the part of the document that was found, with its span in ``document.text``. ``score`` orders the
+    list, higher is better: the reranker's logit, its blend with stage one, or ``retrieval_score`` without a reranker.
+    ``logit`` is the cross-encoder's raw output and ``relevance`` its sigmoid, in [0, 1]; both are None for a document
+    that stage two did not read. ``retrieval_score`` is the cosine of stage one, ``retrieval_rank`` its rank from 1.
+    """
+
+    rank: int
+    document: Document
+    passage: Passage
+    score: float
+    relevance: float | None
+    logit: float | None
+    retrieval_score: float
+    retrieval_rank: int
+
+
+@dataclass(slots=True)
+class Timings:
+    """Where the time went: pass one to ``search_batch``, which adds to it."""
+
+    queries: int = 0
+    pairs: int = 0
+    retrieve_seconds: float = 0.0
+    rerank_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Cutoffs:
+    """The three k of one call."""
+
+    retrieve_k: int
+    rerank_k: int
+    top_k: int
+
+    def __post_init__(self) -> None:
+        for name in ("retrieve_k", "rerank_k", "top_k"):
+            _require_positive(name, getattr(self, name))
+        for name in ("rerank_k", "top_k"):
+            if getattr(self, name) > self.retrieve_k:
+                raise ArgumentError(
+                    f"{name}={getattr(self, name)} is larger than retrieve_k={self.retrieve_k}: "
+                    "stage two cannot see what stage one did not retrieve"
+                )
+
+
+class SearchPipeline:
+    """Chains a retriever and a reranker; ``reranker=None`` is stage one alone.
+
+    ``retrieve_k`` documents are retrieved, the first ``rerank_k`` of them are read by the reranker, and the best
+    ``top_k`` are returned. ``blend`` is the weight of the reranker's score against stage one's, both standardised
+    within the candidates of a query; None takes what the reranker says, 1.0 is the reranker alone.
+    """
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        reranker: Reranker | None,
+        *,
+        retrieve_k: int = 100,
+        rerank_k: int = 100,
+        top_k: int = 10,
+        blend: float | None = None,
+    ) -> None:
+        self.retriever = retriever
+        self.reranker = reranker
+        self._cutoffs = _Cutoffs(retrieve_k, rerank_k, top_k)
+        if blend is not None and not 0.0 <= blend <= 1.0:
+            raise ArgumentError(f"blend must be a number from 0 to 1, not {blend!r}")
+        self.blend = blend if blend is not None else 1.0 if reranker is None else reranker.blend
+
+    @classmethod
+    def open(  # noqa: PLR0913 - the one call that most programs make: each argument has a default
+        cls,
+        path: str | Path,
+        *,
+        encoder: str | Path | Encoder | None = None,
+        reranker: str | Path | Reranker | None = DEFAULT_RERANKER,
+        device: str | None = None,
+        retrieve_k: int = 100,
+        rerank_k: int = 100,
+        top_k: int = 10,
+    ) -> "SearchPipeline":
+        """Open an index with its models.
+
+        ``encoder=None`` is the one that the index was built with, if it is on this machine: an index alone never causes
+        a download. Raises ``IndexModelMismatch`` where another encoder is given.
+        """
+        _Cutoffs(retrieve_k, rerank_k, top_k)  # a mistake here should not first cost the loading of two models
+        index = Index.open(path)
+        retriever = DenseRetriever(index, open_encoder(index, encoder, device=device))
+        stage_two = open_reranker(reranker, device=device)
+        return cls(retriever, stage_two, retrieve_k=retrieve_k, rerank_k=rerank_k, top_k=top_k)
+
+    def search(
+        self, query: str, *, top_k: int | None = None, retrieve_k: int | None = None, rerank_k: int | None = None
+    ) -> list[SearchResult]:
+        """The best documents for one query; see ``search_batch``."""
+        return self.search_batch([query], top_k=top_k, retrieve_k=retrieve_k, rerank_k=rerank_k)[0]
+
+    def search_batch(
+        self,
+        queries: Sequence[str],
+        *,
+        top_k: int | None = None,
+        retrieve_k: int | None = None,
+        rerank_k: int | None = None,
+        timings: Timings | None = None,
+    ) -> list[list[SearchResult]]:
+        """The best documents for each query, best first; fewer than ``top_k`` where the index has fewer.
+
+        Each k that is given replaces the pipeline's own for this call; where only ``retrieve_k`` is given and is
+        smaller than the pipeline's other two, these follow it. Equal scores keep the order of stage one. Raises
+        ``QueryError`` for a query that is blank, too long or not text, and ``ArgumentError`` for an impossible k.
+        """
+        cutoffs = self._resolve(retrieve_k, rerank_k, top_k)
+        if isinstance(queries, str):
+            raise QueryError("search_batch takes a list of queries; for one query call search")
+        for number, query in enumerate(queries):
+            _check_query(query, number)
+        started = time.perf_counter()
+        candidates = self.retriever.retrieve(queries, cutoffs.retrieve_k) if queries else []
+        retrieved = time.perf_counter()
+        read = [hits[: cutoffs.rerank_k] for hits in candidates]
+        logits = self._score(queries, read)
+        if timings is not None:
+            timings.queries += len(queries)
+            timings.pairs += sum(len(scores) for scores in logits)
+            timings.retrieve_seconds += retrieved - started
+            timings.rerank_seconds += time.perf_counter() - retrieved
+        return [
+            _order(hits, scores, self.blend)[: cutoffs.top_k] for hits, scores in zip(candidates, logits, strict=True)
+        ]
+
+    def _resolve(self, retrieve_k: int | None, rerank_k: int | None, top_k: int | None) -> _Cutoffs:
+        own = self._cutoffs
+        if retrieve_k is None:
+            retrieve_k = own.retrieve_k
+        _require_positive("retrieve_k", retrieve_k)
+        return _Cutoffs(
+            retrieve_k,
+            min(own.rerank_k, retrieve_k) if rerank_k is None else rerank_k,
+            min(own.top_k, retrieve_k) if top_k is None else top_k,
+        )
+
+    def _score(self, queries: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[NDArray[np.float32]]:
+        """Logits of each query's candidates; all pairs of the batch go to the reranker together."""
+        if self.reranker is None:
+            return [np.empty(0, np.float32) for _ in queries]
+        pairs = [
+            (query, passage_text(hit.document.title, hit.passage.text))
+            for query, hits in zip(queries, candidates, strict=True)
+            for hit in hits
+        ]
+        logits = self.reranker.score(pairs)
+        if np.shape(logits) != (len(pairs),):
+            raise ModelError(f"the reranker gave scores of shape {np.shape(logits)} for {len(pairs)} pairs")
+        if not np.isfinite(logits).all():
+            query, passage = pairs[int(np.flatnonzero(~np.isfinite(logits))[0])]
+            raise ModelError(f"the reranker gave a score that is not finite for {query[:60]!r} and {passage[:60]!r}")
+        ends = np.cumsum([len(hits) for hits in candidates])
+        return np.split(logits, ends[:-1]) if len(candidates) else []
+
+
+def _require_positive(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ArgumentError(f"{name} must be a whole number of at least 1, not {value!r}")
+
+
+def _check_query(query: object, number: int) -> None:
+    """Raise ``QueryError`` naming the query by its place in the batch."""
+    if not isinstance(query, str):
+        raise QueryError(f"query {number} must be a string, not {type(query).__name__}: {query!r:.80}")
+    if len(query) > MAX_QUERY_CHARACTERS:
+        raise QueryError(f"query {number} has {len(query)} characters; at most {MAX_QUERY_CHARACTERS} are allowed")
+    if not query.strip():
+        raise QueryError(f"query {number} is blank")
+    for position, character in enumerate(query):
+        if character == "\0" or "\ud800" <= character <= "\udfff":
+            what = "a NUL character" if character == "\0" else f"a lone surrogate U+{ord(character):04X}"
+            raise QueryError(f"query {number} has {what} at character {position}")
+
+
+def _order(hits: Sequence[Hit], logits: NDArray[np.float32], blend: float) -> list[SearchResult]:
+    """Results of one query. ``logits`` belong to the first hits; the others follow in the order of stage one."""
+    read = len(logits)
+    retrieval = np.array([hit.score for hit in hits], dtype=np.float64)
+    scores = retrieval.copy()
+    if read:
+        scores[:read] = _blended(logits.astype(np.float64), retrieval[:read], blend)
+        # What was not read comes after what was: it continues downwards from the lowest score.
+        scores[read:] += scores[:read].min() - retrieval[read - 1]
+    # A stable sort on the score alone keeps the order of stage one, whose equals are ordered by id.
+    order = [*np.argsort(-scores[:read], kind="stable"), *range(read, len(hits))]
+    return [
+        SearchResult(
+            rank=rank,
+            document=hits[i].document,
+            passage=hits[i].passage,
+            score=float(scores[i]),
+            relevance=_sigmoid(float(logits[i])) if i < read else None,
+            logit=float(logits[i]) if i < read else None,
+            retrieval_score=hits[i].score,
+            retrieval_rank=int(i) + 1,
+        )
+        for rank, i in enumerate(order, start=1)
+    ]
+
+
+def _blended(logits: NDArray[np.float64], retrieval: NDArray[np.float64], blend: float) -> NDArray[np.float64]:
+    if blend == 1.0:
+        return logits
+    return blend * _standardised(logits) + (1.0 - blend) * _standardised(retrieval)
+
+
+def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean 0 and deviation 1 within the candidates; zeros where all are equal."""
+    deviation = values.std()
+    return (values - values.mean()) / deviation if deviation > 1e-12 else np.zeros_like(values)
+
+
+def _sigmoid(logit: float) -> float:
+    if logit >= 0:
+        return 1.0 / (1.0 + math.exp(-logit))
+    return math.exp(logit) / (1.0 + math.exp(logit))

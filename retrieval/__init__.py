@@ -1,0 +1,7 @@
+"""Stage one: text to vectors to candidates. Knows the index, and nothing of reranking."""
+
+from .bi_encoder import DEFAULT_ENCODER, BiEncoder
+from .encoder import Encoder
+from .retriever import DenseRetriever, Retriever
+
+__all__ = ["DEFAULT_ENCODER", "BiEncoder", "DenseRetriever", "Encoder", "Retriever"]

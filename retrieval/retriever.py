@@ -1,0 +1,31 @@
+"""Retrievers: a query to candidate documents. Know an index and an encoder, and nothing of reranking."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ..index import Hit, Index
+from .encoder import Encoder
+
+
+class Retriever(Protocol):
+    """Stage one of a pipeline."""
+
+    def retrieve(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
+        """At most ``k`` documents for each query, best first."""
+        ...
+
+
+class DenseRetriever:
+    """Retrieves by the inner product of query and passage vectors."""
+
+    def __init__(self, index: Index, encoder: Encoder) -> None:
+        """Raises ``IndexModelMismatch`` where ``encoder`` is not the model that the index was built with."""
+        index.model.require_same(encoder.fingerprint)
+        self.index = index
+        self.encoder = encoder
+
+    def retrieve(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
+        """At most ``k`` documents for each query, best first, equal scores by id."""
+        if not queries or len(self.index) == 0:
+            return [[] for _ in queries]
+        return self.index.search(self.encoder.encode_queries(queries), k)

@@ -1,0 +1,67 @@
+"""Deterministic stand-ins for models: the same text always gives the same vector or score. They load in no time."""
+
+import re
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+from bicross.index import ModelFingerprint
+from numpy.typing import NDArray
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+class HashEncoder:
+    """Each word adds a pseudo-random direction of its own, so texts that share words have near vectors."""
+
+    def __init__(self, dimension: int = 64, *, max_tokens: int = 32, name: str = "hash-encoder") -> None:
+        self.max_tokens = max_tokens
+        self.fingerprint = ModelFingerprint(
+            id=name,
+            revision="",
+            weights_sha256=f"weights of {name}",
+            tokenizer_sha256="words",
+            dimension=dimension,
+            pooling="sum",
+            normalised=True,
+            query_prompt="",
+            document_prompt="",
+            max_length=max_tokens,
+        )
+        self.encoded: list[str] = []
+
+    def encode_queries(self, queries: Sequence[str]) -> NDArray[np.float32]:
+        return self._encode(queries)
+
+    def encode_documents(self, passages: Sequence[str]) -> NDArray[np.float32]:
+        self.encoded += passages
+        return self._encode(passages)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(words(text)) for text in texts]
+
+    def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        vectors = np.zeros((len(texts), self.fingerprint.dimension), np.float32)
+        for row, text in enumerate(texts):
+            for word in words(text)[: self.max_tokens] or [""]:
+                vectors[row] += np.random.default_rng(zlib.crc32(word.encode())).standard_normal(vectors.shape[1])
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+class OverlapReranker:
+    """The logit of a pair is the share of the query's words in the passage, minus a little for each other word."""
+
+    def __init__(self, blend: float = 1.0) -> None:
+        self.blend = blend
+        self.calls: list[list[tuple[str, str]]] = []
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        self.calls.append(list(pairs))
+        return np.array([self.logit(query, passage) for query, passage in pairs], np.float32)
+
+    @staticmethod
+    def logit(query: str, passage: str) -> float:
+        wanted, found = set(words(query)), words(passage)
+        return 4.0 * len(wanted & set(found)) / max(1, len(wanted)) - 0.01 * len(found)
