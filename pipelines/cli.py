@@ -60,10 +60,10 @@ def index(
     id_column: Annotated[str | None, typer.Option(help="Where ids stand; default _id or id.")] = None,
     title_column: Annotated[str | None, typer.Option(help="Where titles stand; default title.")] = None,
     text_column: Annotated[str | None, typer.Option(help="Where texts stand; default text.")] = None,
-    on_error: Annotated[
-        str, typer.Option(help="raise: stop at a bad row. skip: leave it out and report it.")
-    ] = "raise",
-    errors: Annotated[Path, typer.Option(help="Where skipped rows are reported.")] = Path("errors.jsonl"),
+    skip_errors: Annotated[
+        bool, typer.Option("--skip-errors", help="Leave bad rows out, and report them, instead of stopping.")
+    ] = False,
+    errors: Annotated[Path, typer.Option(help="Where --skip-errors reports them.")] = Path("errors.jsonl"),
     passage_tokens: Annotated[int | None, typer.Option(help="Split longer documents; default: what fits.")] = None,
     overlap: Annotated[int, typer.Option(help="Tokens that neighbouring passages share.")] = 32,
     whole: Annotated[
@@ -80,7 +80,7 @@ def index(
         id_column=id_column,
         title_column=title_column,
         text_column=text_column,
-        on_error=on_error,
+        on_error="skip" if skip_errors else "raise",
         errors_path=errors,
     )
     built = build_index(

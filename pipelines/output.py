@@ -81,11 +81,10 @@ def info_table(info: IndexInfo) -> Table:
     table.add_column()
     table.add_column(overflow="fold")
     for name, value in dataclasses.asdict(info).items():
-        if isinstance(value, dict):
-            for inner, inner_value in value.items():
-                table.add_row(f"{name} {inner}".replace("_", " "), plain(str(inner_value)))
-        else:
+        if name != "model":
             table.add_row(name, plain(f"{value:,}" if isinstance(value, int) else str(value)))
+    for name, value in dataclasses.asdict(info.model).items():
+        table.add_row(f"model {name}".replace("_", " "), plain(str(value)))
     return table
 
 

@@ -49,7 +49,7 @@ class CrossEncoderReranker:
             raise ModelError(
                 f"{model} has {self._outputs} outputs; a reranker has one, or two (not relevant, relevant)"
             )
-        self._tokenizer = cast(Any, self._model.tokenizer)
+        self._tokenizer: Any = self._model.tokenizer
         limit = _limit(self._model, self._tokenizer)
         self._max_length = limit if max_length is None else min(max_length, limit)
         self._batch_size = batch_size
@@ -74,7 +74,7 @@ class CrossEncoderReranker:
         if not pairs:
             return np.empty(0, np.float32)
         self._check_lengths(pairs)
-        outputs = self._model.predict(
+        outputs = cast(Any, self._model).predict(
             [[query, passage] for query, passage in pairs],
             batch_size=self._batch_size,
             show_progress_bar=False,

@@ -7,8 +7,9 @@ positive and its negatives, ListNet's top-one probability (Cao et al. 2007, sect
 import logging
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -65,9 +66,9 @@ def add_adapters(model: PreTrainedModel, *, rank: int = 32, scale: float = 2.0) 
     """Freeze ``model``, wrap each linear layer of its encoder, and unfreeze the parts in ``FULLY_TRAINED``."""
     for name, parameter in model.named_parameters():
         parameter.requires_grad = any(part in name for part in FULLY_TRAINED)
-    linears = [
+    linears: list[tuple[str, nn.Linear]] = [
         (name, module)
-        for name, module in model.named_modules()
+        for name, module in cast("Iterable[tuple[str, nn.Module]]", model.named_modules())
         if isinstance(module, nn.Linear) and ".encoder.layer." in f".{name}"
     ]
     for name, module in linears:
@@ -108,9 +109,9 @@ def train_listwise(
         target = torch.zeros(len(batch), dtype=torch.long, device=device)
         loss = nn.functional.cross_entropy(scores.float(), target)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
+        cast(Any, optimizer).step()
         schedule.step()
         if on_step is not None:
             on_step(step, loss.item())
@@ -152,7 +153,7 @@ def _score_lists(
     """Scores of shape (lists, passages). Pairs run in three groups of like length, which halves the padding."""
     queries = [query for query, passages in batch for _ in passages]
     passages = [passage for _, passages in batch for passage in passages]
-    encoded = tokenizer(queries, passages, truncation="only_second", max_length=max_length)
+    encoded: Any = tokenizer(queries, passages, truncation="only_second", max_length=max_length)
     lengths = [len(ids) for ids in encoded["input_ids"]]
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     size = math.ceil(len(order) / 3)
@@ -160,7 +161,7 @@ def _score_lists(
     outputs: list[Tensor] = []
     for start in range(0, len(order), size):
         rows = order[start : start + size]
-        group = {key: [values[i] for i in rows] for key, values in encoded.items()}
+        group: dict[str, list[Any]] = {key: [values[i] for i in rows] for key, values in encoded.items()}
         inputs = tokenizer.pad(group, return_tensors="pt").to(device)
         outputs.append(model(**inputs).logits[:, 0])
     position = torch.empty(len(order), dtype=torch.long, device=device)

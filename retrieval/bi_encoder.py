@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,25 +35,25 @@ class BiEncoder:
         folder = resolve_model(model)
         from sentence_transformers import SentenceTransformer  # takes seconds: not at the import of this module
 
-        self._model = load_model(SentenceTransformer, folder, device=device, dtype=dtype)
+        self._model: Any = load_model(SentenceTransformer, folder, device=device, dtype=dtype)
         self._batch_size = batch_size
-        limit = cast("int", self._model.max_seq_length)
+        limit = int(self._model.max_seq_length)
         if max_length is not None and max_length < limit:
             self._model.max_seq_length = limit = max_length
-        self._tokenizer = cast(Any, self._model.tokenizer)
+        self._tokenizer: Any = self._model.tokenizer
         self._max_tokens = limit - int(self._tokenizer.num_special_tokens_to_add(pair=False))
         self._fingerprint = self._identify(str(model), folder, limit)
 
     def _identify(self, name: str, folder: Path, max_length: int) -> ModelFingerprint:
         files = ModelFiles.of(name, folder)
         pooling = next((str(m.pooling_mode) for m in self._model if hasattr(m, "pooling_mode")), "")
-        prompts = cast("dict[str, str]", self._model.prompts)
+        prompts: dict[str, str] = self._model.prompts
         return ModelFingerprint(
             id=files.id,
             revision=files.revision,
             weights_sha256=files.weights_sha256,
             tokenizer_sha256=files.tokenizer_sha256,
-            dimension=cast("int", self._model.get_embedding_dimension()),
+            dimension=int(self._model.get_embedding_dimension()),
             pooling=pooling,
             normalised=True,
             query_prompt=prompts.get("query", ""),

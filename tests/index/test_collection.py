@@ -15,7 +15,7 @@ from bicross.errors import (
     IndexModelMismatch,
     IndexNotFound,
 )
-from bicross.index import Document, EmbeddedBatch, Index, Passage, collection, whole
+from bicross.index import Document, EmbeddedBatch, Index, Passage, commit, whole
 from bicross.index.filesystem import Filesystem
 from fakes import HashEncoder
 from hypothesis import given, settings
@@ -101,7 +101,7 @@ def test_add_is_one_commit_of_one_segment_and_reopens(tmp_path):
 
 
 def test_a_large_add_is_split_into_segments(tmp_path, monkeypatch):
-    monkeypatch.setattr(collection, "SEGMENT_PASSAGES", 4)
+    monkeypatch.setattr(commit, "SEGMENT_PASSAGES", 4)
     batches = [batch(*some_documents(2, start=2 * i)) for i in range(5)]
     index = Index.create(tmp_path / "i", ENCODER.fingerprint, batches=batches)
     assert (index.info().segments, len(index)) == (3, 10)
@@ -252,7 +252,8 @@ def test_add_refuses_what_does_not_fit(tmp_path):
 def test_a_second_writer_is_refused(tmp_path):
     path = tmp_path / "i"
     index = Index.create(path, ENCODER.fingerprint)
-    script = "import sys, filelock; filelock.FileLock(sys.argv[1]).acquire(); print('held', flush=True); input()"
+    script = "import sys, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print('held'); "
+    script += "sys.stdout.flush(); input()"
     command = [sys.executable, "-c", script, str(path / "LOCK")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"

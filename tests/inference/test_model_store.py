@@ -76,9 +76,11 @@ def test_a_pickle_in_a_module_folder_is_refused(tiny_model):
 
 
 def test_what_is_neither_a_folder_nor_a_hub_id(tmp_path):
-    for name in ("no/such/folder", "../up", "", "org/name/extra", "a b", tmp_path / "gone"):
+    for name in ("no/such/folder", "../up", "", "org/name/extra", "a b", "a\0b", "x" * 5000, tmp_path / "gone"):
         with pytest.raises(ModelNotFound, match="does not exist, and this is not a hub id"):
             resolve_model(name)
+    with pytest.raises(ModelNotFound, match=r"'org/a\.\.b' is not a hub id"):
+        resolve_model("org/a..b")
     with pytest.raises(ModelNotFound, match=r"is not a model folder: it has no config\.json"):
         resolve_model(tmp_path)
 

@@ -1,0 +1,157 @@
+"""How well do both stages rank? nDCG@10, RR@10 and R@100 on BEIR folders, by ir-measures, before and after reranking.
+
+Usage: python benchmarks/quality.py FOLDER... [--split test] [--windows] [--dtype float32] [--output FILE.json]
+
+Documents are read whole, as in the published figures for stage one, unless --windows splits long ones into passages.
+"""
+
+import argparse
+import csv
+import json
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import ir_measures
+import torch
+from bicross.index import Chunking, Index, read_documents
+from bicross.pipelines import SearchPipeline, SearchResult, build_index
+from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
+from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
+from ir_measures import RR, Qrel, R, ScoredDoc, nDCG
+
+MEASURES = [nDCG @ 10, RR @ 10, R @ 100]
+PUBLISHED_NDCG = {"scifact": 0.6451, "nfcorpus": 0.3159}
+"""MTEB's figures for all-MiniLM-L6-v2. That stage one meets them proves that texts are encoded as they should be."""
+QUERIES_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """The means of both stages on one collection."""
+
+    collection: str
+    documents: int
+    passages: int
+    queries: int
+    stage_one: dict[str, float]
+    reranked: dict[str, float]
+    published_ndcg: float | None
+    wins: int
+    losses: int
+    seconds_a_query: float
+
+
+def read_queries(folder: Path, split: str) -> tuple[dict[str, str], list[Qrel]]:
+    """The texts of the judged queries, and the judgments."""
+    with (folder / "qrels" / f"{split}.tsv").open(encoding="utf-8", newline="") as rows:
+        table = csv.DictReader(rows, delimiter="\t")
+        qrels = [Qrel(row["query-id"], row["corpus-id"], int(row["score"])) for row in table]
+    with (folder / "queries.jsonl").open(encoding="utf-8") as lines:
+        texts = {query["_id"]: query["text"] for query in map(json.loads, lines)}
+    judged = sorted({qrel.query_id for qrel in qrels if qrel.relevance > 0})
+    return {query_id: texts[query_id] for query_id in judged}, qrels
+
+
+def measure(qrels: list[Qrel], run: list[ScoredDoc]) -> tuple[dict[str, float], dict[str, float]]:
+    """Means by measure, and nDCG@10 by query."""
+    judged = {qrel.query_id for qrel in qrels if qrel.relevance > 0}
+    kept = [qrel for qrel in qrels if qrel.query_id in judged]
+    means = {str(m): value for m, value in ir_measures.calc_aggregate(MEASURES, kept, run).items()}
+    by_query = {metric.query_id: metric.value for metric in ir_measures.iter_calc([nDCG @ 10], kept, run)}
+    return means, by_query
+
+
+def search_all(pipeline: SearchPipeline, queries: dict[str, str]) -> dict[str, list[SearchResult]]:
+    """Every candidate of every query, in the final order."""
+    found: dict[str, list[SearchResult]] = {}
+    ids = list(queries)
+    for start in range(0, len(ids), QUERIES_AT_ONCE):
+        some = ids[start : start + QUERIES_AT_ONCE]
+        batch = pipeline.search_batch([queries[query_id] for query_id in some], top_k=100)
+        found |= dict(zip(some, batch, strict=True))
+        print(f"\r{len(found)} of {len(ids)} queries", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return found
+
+
+def evaluate(folder: Path, index: Index, pipeline: SearchPipeline, split: str) -> Quality:
+    queries, qrels = read_queries(folder, split)
+    started = time.perf_counter()
+    results = search_all(pipeline, queries)
+    seconds = (time.perf_counter() - started) / len(queries)
+    pairs = [(query_id, result) for query_id, found in results.items() for result in found]
+    before, before_by_query = measure(qrels, [ScoredDoc(q, r.document.id, r.retrieval_score) for q, r in pairs])
+    after, after_by_query = measure(qrels, [ScoredDoc(q, r.document.id, r.score) for q, r in pairs])
+    changes = [after_by_query[query_id] - before_by_query[query_id] for query_id in before_by_query]
+    info = index.info()
+    return Quality(
+        collection=folder.name,
+        documents=info.documents,
+        passages=info.passages,
+        queries=len(queries),
+        stage_one=before,
+        reranked=after,
+        published_ndcg=PUBLISHED_NDCG.get(folder.name),
+        wins=sum(change > 1e-9 for change in changes),
+        losses=sum(change < -1e-9 for change in changes),
+        seconds_a_query=seconds,
+    )
+
+
+def print_table(rows: Sequence[Quality]) -> None:
+    names = [str(m) for m in MEASURES]
+    print(f"\n| collection | stage | {' | '.join(names)} | published nDCG@10 | better / worse queries |")
+    print(f"|---|---|{'---|' * len(names)}---|---|")
+    for row in rows:
+        published = "" if row.published_ndcg is None else f"{row.published_ndcg:.4f}"
+        cells = [f"{row.stage_one[name]:.4f}" for name in names]
+        print(f"| {row.collection} | stage one | {' | '.join(cells)} | {published} | |")
+        cells = [f"{row.reranked[name]:.4f}" for name in names]
+        print(f"| | reranked | {' | '.join(cells)} | | {row.wins} / {row.losses} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--windows", action="store_true", help="split long documents into passages")
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER)
+    parser.add_argument("--reranker", default=DEFAULT_RERANKER)
+    parser.add_argument("--blend", type=float, help="weight of the reranker; default: the model's own")
+    parser.add_argument("--dtype", default="float32", help="of the reranker; stage one is always float32")
+    parser.add_argument("--device")
+    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    arguments = parser.parse_args()
+
+    encoder = BiEncoder(arguments.encoder, device=arguments.device)
+    reranker = CrossEncoderReranker(arguments.reranker, device=arguments.device, dtype=arguments.dtype)
+    rows: list[Quality] = []
+    for folder in arguments.folders:
+        with tempfile.TemporaryDirectory() as scratch:
+            documents = read_documents(folder, on_error="skip", errors_path=Path(scratch) / "errors.jsonl")
+            chunking = Chunking() if arguments.windows else None
+            index = build_index(documents, Path(scratch) / "index", encoder=encoder, chunking=chunking, progress=True)
+            pipeline = SearchPipeline(DenseRetriever(index, encoder), reranker, blend=arguments.blend)
+            rows.append(evaluate(folder, index, pipeline, arguments.split))
+    print_table(rows)
+    if arguments.output is not None:
+        settings = {name: value for name, value in vars(arguments).items() if name not in ("folders", "output")}
+        settings |= {"blend": reranker.blend if arguments.blend is None else arguments.blend, "retrieve_k": 100}
+        packages = ("torch", "sentence-transformers", "faiss-cpu", "ir-measures")
+        report = {
+            "settings": settings | {"device": str(arguments.device or "default"), "threads": torch.get_num_threads()},
+            "machine": platform.processor() or platform.machine(),
+            "versions": {name: version(name) for name in packages},
+            "results": [asdict(row) for row in rows],
+        }
+        arguments.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

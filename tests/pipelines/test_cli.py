@@ -1,0 +1,227 @@
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+from bicross.errors import ModelError
+from bicross.pipelines import build_index, cli
+from bicross.pipelines.cli import main
+from fakes import HashEncoder, OverlapReranker
+
+ENCODER = HashEncoder()
+
+
+@pytest.fixture(autouse=True)
+def no_real_models(monkeypatch):
+    """Commands name their models; here every name is a fake, but for one that does not exist."""
+
+    def fake_encoder(name="hash-encoder", device=None):
+        if name == "missing":
+            raise ModelError("the model 'missing' is not on this machine")
+        return ENCODER
+
+    monkeypatch.setattr(cli, "BiEncoder", fake_encoder)
+    monkeypatch.setattr("bicross.pipelines.search.open_encoder", lambda index, encoder, device: ENCODER)
+    monkeypatch.setattr(
+        "bicross.pipelines.search.open_reranker", lambda name, device: OverlapReranker() if name else None
+    )
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "animals.jsonl"
+    rows = [
+        {"id": "cat", "title": "Cats", "text": "The cat sleeps all day", "legs": 4},
+        {"id": "dog", "title": "Dogs", "text": "The dog sleeps at night"},
+        {"id": "owl", "title": "", "text": "An owl hunts at night \x1b[31m[bold]in[/bold] the field"},
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def index(source, tmp_path, capsys):
+    assert main(["index", str(source), "-o", str(tmp_path / "index")]) == 0
+    capsys.readouterr()
+    return str(tmp_path / "index")
+
+
+def run(capsys, *arguments):
+    code = main(list(arguments))
+    output = capsys.readouterr()
+    return code, output.out, output.err
+
+
+def test_index_says_what_it_did(source, tmp_path, capsys):
+    code, out, err = run(capsys, "index", str(source), "-o", str(tmp_path / "new"))
+    assert (code, err) == (0, "")
+    assert f"Indexed 3 documents as 3 passages in {tmp_path / 'new'}" in out
+    code, out, _ = run(capsys, "index", str(source), "-o", str(tmp_path / "json"), "--json")
+    assert json.loads(out) == {"path": str(tmp_path / "json"), "documents": 3, "passages": 3, "skipped": 0}
+
+
+def test_search_as_json_gives_documents_scores_and_ranks(index, capsys):
+    code, out, _ = run(capsys, "search", index, "cat at night", "--json", "--top-k", "2")
+    assert code == 0
+    answer = json.loads(out)
+    assert answer["query"] == "cat at night"
+    assert [result["rank"] for result in answer["results"]] == [1, 2]
+    first = answer["results"][0]
+    assert set(first) == {
+        "rank", "score", "relevance", "logit", "retrieval_score", "retrieval_rank", "document", "passage"
+    }  # fmt: skip
+    assert set(first["document"]) == {"id", "title", "text", "metadata"}
+    assert first["passage"]["text"] == first["document"]["text"]
+    assert 0 < first["relevance"] < 1
+
+
+def test_search_as_a_table(index, capsys):
+    code, out, _ = run(capsys, "search", index, "owl hunts")
+    assert code == 0
+    assert "relevance" in out
+    assert "[bold]in[/bold] the field" in out, "what looks like markup in a document is text"
+    assert "\x1b" not in out, "control characters never reach the terminal"
+    code, out, _ = run(capsys, "search", index, "owl hunts", "--no-rerank")
+    assert "cosine" in out
+    assert "relevance" not in out
+
+
+def test_no_rerank_gives_the_order_of_stage_one(index, capsys):
+    _, out, _ = run(capsys, "search", index, "sleeps at night", "--no-rerank", "--json")
+    for result in json.loads(out)["results"]:
+        assert result["rank"] == result["retrieval_rank"]
+        assert result["score"] == result["retrieval_score"]
+        assert result["logit"] is None
+
+
+def test_each_k_reaches_the_pipeline(index, capsys):
+    _, out, _ = run(
+        capsys, "search", index, "sleeps at night", "--json", "--retrieve-k", "2", "--rerank-k", "1", "--top-k", "2"
+    )
+    assert [result["logit"] is not None for result in json.loads(out)["results"]] == [True, False]
+
+
+def test_many_queries_from_arguments_a_file_and_standard_input(index, tmp_path, capsys, monkeypatch):
+    def asked(*arguments):
+        code, out, _ = run(capsys, "search", index, "--json", *arguments)
+        assert code == 0
+        return [json.loads(line)["query"] for line in out.splitlines()]
+
+    assert asked("cat", "dog") == ["cat", "dog"]
+    queries = [f"cat {i}" for i in range(cli.QUERIES_AT_ONCE + 3)]
+    (tmp_path / "queries.txt").write_text("\n\n".join(queries), encoding="utf-8-sig")
+    assert asked("--file", str(tmp_path / "queries.txt")) == queries
+    monkeypatch.setattr(sys, "stdin", io.StringIO("owl\n \ndog\n"))
+    assert asked("--file", "-") == ["owl", "dog"]
+
+
+def test_info(index, capsys):
+    code, out, _ = run(capsys, "info", index)
+    assert code == 0
+    assert "hash-encoder" in out
+    _, out, _ = run(capsys, "info", index, "--json")
+    known = json.loads(out)
+    assert (known["documents"], known["generation"], known["factory"]) == (3, 1, "Flat")
+    assert known["model"]["id"] == "hash-encoder"
+
+
+def test_demo_shows_both_stages_and_how_to_go_on(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("bicross.pipelines.demo.BiEncoder", lambda device: ENCODER)
+    path = tmp_path / "demo"
+    code, out, err = run(capsys, "demo", "round a number", "-o", str(path), "--limit", "60")
+    assert code == 0
+    for part in (
+        "Indexed 60 documents",
+        "round a number",
+        "stage one",
+        "after reranking",
+        "was",
+        f"bicross search {path}",
+    ):
+        assert part in out
+    assert "60 documents" in err, "the progress bar is drawn on standard error"
+    code, out, _ = run(capsys, "demo", "round a number", "sort a list", "-o", str(path), "--limit", "60", "--json")
+    assert [json.loads(line)["query"] for line in out.splitlines()] == ["round a number", "sort a list"]
+
+
+def test_skip_errors(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.jsonl").write_text('{"id": "a", "text": "fine"}\nnonsense\n{"id": "a", "text": "again"}\n')
+    code, out, err = run(capsys, "index", "rows.jsonl", "-o", "index")
+    assert (code, out) == (1, "")
+    assert "rows.jsonl, line 2: not JSON" in err
+    assert not (tmp_path / "index").exists()
+    code, out, _ = run(capsys, "index", "rows.jsonl", "-o", "index", "--skip-errors")
+    assert code == 0
+    assert "Left out 2 bad rows: see errors.jsonl" in out
+    assert [json.loads(line)["line"] for line in (tmp_path / "errors.jsonl").read_text().splitlines()] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["index", "nowhere.jsonl", "-o", "out"], 1, "there is no nowhere.jsonl; bicross reads files that end in"),
+        (["index", "empty.jsonl", "-o", "out"], 1, "empty.jsonl is empty"),
+        (["index", "folder", "-o", "out"], 1, "the folder folder holds no documents"),
+        (["index", "animals.jsonl", "-o", "index"], 1, "index already holds an index; choose another path, or replace"),
+        (["index", "animals.jsonl", "-o", "folder"], 1, "folder is a folder with other files in it, and not an index"),
+        (["index", "animals.jsonl", "-o", "animals.jsonl"], 1, "animals.jsonl is a file; an index is a folder"),
+        (["index", "animals.jsonl", "-o", "out", "--encoder", "missing"], 1, "'missing' is not on this machine"),
+        (["index", "animals.jsonl", "-o", "out", "--passage-tokens", "0"], 2, "max_tokens must be at least 1, not 0"),
+        (["index", "animals.jsonl", "-o", "out", "--text-column", "body"], 1, "animals.jsonl, line 3: no text: 'body'"),
+        (["index", "animals.jsonl"], 2, "Missing option '-o'"),
+        (["search", "nowhere", "cat"], 1, "nowhere does not exist; build one with `bicross index"),
+        (["search", "folder", "cat"], 1, "folder is not an index: it has no MANIFEST"),
+        (["search", "index", ""], 2, "query 0 is blank"),
+        (["search", "index", "x" * 100_000], 2, "query 0 has 100000 characters; at most 8192 are allowed"),
+        (["search", "index", "a\0b"], 2, "query 0 has a NUL character at character 1"),
+        (["search", "index", "a\udc80"], 2, "query 0 has a lone surrogate U+DC80 at character 1"),
+        (["search", "index", "cat", "--top-k", "0"], 2, "top_k must be a whole number of at least 1, not 0"),
+        (["search", "index", "cat", "--rerank-k", "-1"], 2, "rerank_k must be a whole number of at least 1, not -1"),
+        (["search", "index", "cat", "--top-k", "101"], 2, "top_k=101 is larger than retrieve_k=100"),
+        (["search", "index", "cat", "--top-k", "many"], 2, "Invalid value for '--top-k'"),
+        (["search", "index"], 2, "give a query, as in: bicross search"),
+        (["search", "index", "cat", "--file", "queries.txt"], 2, "give queries as arguments or with --file, not both"),
+        (["search", "index", "--file", "nowhere.txt"], 1, "nowhere.txt"),
+        (["info", "nowhere"], 1, "nowhere does not exist"),
+        (["explode"], 2, "No such command 'explode'"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_one_line(index, source, tmp_path, monkeypatch, capsys, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "picture.png").touch()
+    assert run(capsys, *arguments)[0] == code
+    main(arguments)
+    output = capsys.readouterr()
+    assert message in output.err
+    assert output.out == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_overwrite_replaces_and_nothing_else_does(index, tmp_path, capsys):
+    (tmp_path / "one.jsonl").write_text('{"id": "only", "text": "one"}\n')
+    assert run(capsys, "index", str(tmp_path / "one.jsonl"), "-o", index, "--overwrite")[0] == 0
+    assert json.loads(run(capsys, "info", index, "--json")[1])["documents"] == 1
+
+
+def test_help_names_every_command_and_loads_no_model_library():
+    code = (
+        "import sys\nfrom bicross.pipelines.cli import main\nassert main(['--help']) == 0\n"
+        "assert not {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for command in ("index", "search", "info", "demo"):
+        assert f"  {command} " in done.stdout
+
+
+def test_an_index_built_in_python_is_searched_by_the_command(tmp_path, capsys):
+    from bicross.index import Document
+
+    build_index([Document("a", "the only text")], tmp_path / "i", encoder=ENCODER)
+    code, out, _ = run(capsys, "search", str(tmp_path / "i"), "text", "--json")
+    assert code == 0
+    assert json.loads(out)["results"][0]["document"]["id"] == "a"
