@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ArgumentError, IndexLocked
+from ..errors import ArgumentError, IndexExists, IndexLocked
 from .commit import SEGMENTS, append, manifest_to_replace, read_manifest, remove_unlisted, writing
 from .document import Document, Passage
 from .faiss_index import FLAT
@@ -67,16 +67,17 @@ class Index:
         until then it stays as it was. A folder that is not an index is never touched.
         """
         path, filesystem = Path(path), filesystem or Filesystem()
-        previous = manifest_to_replace(path, overwrite=overwrite)
+        manifest_to_replace(path, overwrite=overwrite)  # what is in the way is said before anything is written
         new_folder = not path.exists()
         filesystem.make_folder(path)
         try:
             with writing(path):
+                previous = manifest_to_replace(path, overwrite=overwrite)
                 base = Manifest(str(uuid.uuid4()), 0 if previous is None else previous.generation, model, FLAT)
                 manifest = append(path, base, batches, filesystem, known=set())
                 remove_unlisted(path, manifest, filesystem)
-        except IndexLocked:
-            raise  # the folder is the other writer's
+        except (IndexExists, IndexLocked):
+            raise  # another writer was faster, and what is there is theirs
         except BaseException:
             if new_folder:
                 filesystem.remove_folder(path)
@@ -104,6 +105,7 @@ class Index:
         """
         with writing(self.path):
             newest = read_manifest(self.path)
+            newest.model.require_same(self.model)  # it may have been replaced since it was opened
             segments = _open_segments(self.path, newest)
             known = {document_id for segment in segments for document_id in segment.ids()}
             manifest = append(self.path, newest, batches, self._filesystem, known=known)

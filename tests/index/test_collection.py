@@ -118,6 +118,14 @@ def test_a_duplicate_id_adds_nothing(tmp_path):
     assert len(list((tmp_path / "i" / "segments").iterdir())) == 1
 
 
+def test_add_to_an_index_that_was_replaced_meanwhile(tmp_path):
+    index = Index.create(tmp_path / "i", ENCODER.fingerprint, batches=[batch(*some_documents(2))])
+    other = HashEncoder(dimension=16, name="other-encoder")
+    Index.create(tmp_path / "i", other.fingerprint, batches=[batch(*some_documents(2), encoder=other)], overwrite=True)
+    with pytest.raises(IndexModelMismatch, match="'other-encoder', which is not 'hash-encoder'"):
+        index.add([batch(*some_documents(2, start=2))])
+
+
 def failing_batches():
     yield batch(*some_documents(2))
     raise RuntimeError("the source broke off")
