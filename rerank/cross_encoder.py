@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
 from ..errors import ModelError, QueryError
-from ..inference import MODEL_SETTINGS, Dtype, load_model, resolve_model
+from ..inference import MODEL_SETTINGS, Dtype, batch_size_for, load_model, resolve_model
 from .reranker import Pair
 
 logger = logging.getLogger("bicross")
@@ -37,7 +37,7 @@ class CrossEncoderReranker:
         *,
         device: str | None = None,
         dtype: Dtype = "float32",
-        batch_size: int = 16,
+        batch_size: int | None = None,
         max_length: int | None = None,
     ) -> None:
         folder = resolve_model(model)
@@ -52,7 +52,7 @@ class CrossEncoderReranker:
         self._tokenizer: Any = self._model.tokenizer
         limit = _limit(self._model, self._tokenizer)
         self._max_length = limit if max_length is None else min(max_length, limit)
-        self._batch_size = batch_size
+        self._batch_size = batch_size or batch_size_for(self._model.device)
         self._blend = _blend(folder)
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..index import ModelFingerprint
-from ..inference import Dtype, ModelFiles, load_model, resolve_model
+from ..inference import Dtype, ModelFiles, batch_size_for, load_model, resolve_model
 
 logger = logging.getLogger("bicross")
 
@@ -29,14 +29,14 @@ class BiEncoder:
         *,
         device: str | None = None,
         dtype: Dtype = "float32",
-        batch_size: int = 32,
+        batch_size: int | None = None,
         max_length: int | None = None,
     ) -> None:
         folder = resolve_model(model)
         from sentence_transformers import SentenceTransformer  # takes seconds: not at the import of this module
 
         self._model: Any = load_model(SentenceTransformer, folder, device=device, dtype=dtype)
-        self._batch_size = batch_size
+        self._batch_size = batch_size or batch_size_for(self._model.device)
         limit = int(self._model.max_seq_length)
         if max_length is not None and max_length < limit:
             self._model.max_seq_length = limit = max_length

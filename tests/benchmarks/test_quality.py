@@ -39,7 +39,7 @@ def test_quality_measures_both_stages(tmp_path):
     [result] = report["results"]
     assert (result["collection"], result["documents"], result["queries"]) == ("tiny", 4, 3)
     # Two queries are answered on rank 1, and the third by nothing: it counts as 0 and is not left out.
-    for stage in ("stage_one", "reranked"):
+    for stage in ("whole_documents", "stage_one", "reranked"):
         assert result[stage] == {name: pytest.approx(2 / 3) for name in ("nDCG@10", "RR@10", "R@100")}
-    assert "| tiny | stage one | 0.6667 | 0.6667 | 0.6667 |" in done.stdout
+    assert "| tiny | stage one, whole documents | 0.6667 | 0.6667 | 0.6667 |" in done.stdout
     assert report["settings"]["reranker"] == "bicross-rerank-mini"
