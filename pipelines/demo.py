@@ -17,8 +17,8 @@ QUESTIONS = (
     "read rows from a csv file",
     "run a function in another process",
     "round a number to two decimals",
-    "copy a folder with everything in it",
-    "count how often each item occurs",
+    "parse a date from a string",
+    "compress bytes",
 )
 SHOWN = 5
 
@@ -64,10 +64,10 @@ def print_demo(path: Path, questions: Sequence[str], *, device: str | None) -> N
 def _side_by_side(question: str, results: Sequence[SearchResult]) -> Table:
     table = Table(title=plain(question), title_justify="left", title_style="bold")
     table.add_column("", justify="right")
-    table.add_column("stage one", min_width=28, overflow="fold")
-    table.add_column("after reranking", min_width=28, overflow="fold")
+    table.add_column("stage one", min_width=25, overflow="fold")
+    table.add_column("after reranking", min_width=25, overflow="fold")
     table.add_column("was", justify="right")
-    table.add_column("relevance", justify="right")
+    table.add_column("relevance", justify="right", no_wrap=True)
     before = sorted(results, key=lambda result: result.retrieval_rank)
     for first, then in list(zip(before, results, strict=True))[:SHOWN]:
         after = plain(then.document.title)
