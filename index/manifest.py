@@ -5,6 +5,7 @@ On disk it is one line of canonical JSON and a second line with the xxh3-128 of 
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -110,6 +111,8 @@ def _parse(body: dict[str, object]) -> Manifest:
     for segment in cast("list[dict[str, object]]", body.pop("segments")):
         files = cast("dict[str, dict[str, object]]", segment.pop("files"))
         entries = {name: FileEntry(**cast("dict[str, str | int]", entry)) for name, entry in files.items()}  # type: ignore[arg-type]
+        if not re.fullmatch(r"[\w-]+", str(segment["name"])):
+            raise ValueError(f"the segment name {segment['name']!r} would lead out of the index")
         segments.append(SegmentEntry(**segment, files=entries))  # type: ignore[arg-type]
     model = ModelFingerprint(**cast("dict[str, object]", body.pop("model")))  # type: ignore[arg-type]
     return Manifest(**body, model=model, segments=tuple(segments))  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xxhash
 from bicross.errors import (
     ArgumentError,
     DocumentError,
@@ -231,6 +232,25 @@ def test_every_flipped_byte_of_the_manifest_is_found(tmp_path):
         bad[position] ^= 0x20
         path.write_bytes(bad)
         with pytest.raises(IndexCorrupt, match="MANIFEST is damaged"):
+            Index.open(tmp_path / "i")
+
+
+def test_a_sealed_manifest_that_makes_no_sense_is_refused(tmp_path):
+    Index.create(tmp_path / "i", ENCODER.fingerprint, batches=[batch(*some_documents(2))])
+    path = tmp_path / "i" / "MANIFEST"
+    line = path.read_bytes().splitlines()[0]
+    name = next((tmp_path / "i" / "segments").iterdir()).name.encode()
+    for old, new, message in [
+        (name, b"../../elsewhere", "would lead out of the index"),
+        (b'"format_version":1', b'"format_version":99', "has format version 99; this bicross reads version 1"),
+        (b'"metric":"inner_product"', b'"metric":"l2"', "names a metric other than inner_product"),
+        (b'"generation":1,', b"", "is not a manifest of this format"),
+        (b'"documents":2', b'"documents":3', "holds 2 documents and 2 passages; the manifest says 3 and 2"),
+    ]:
+        changed = line.replace(old, new)
+        assert changed != line
+        path.write_bytes(changed + b"\n" + xxhash.xxh3_128_hexdigest(changed).encode() + b"\n")
+        with pytest.raises(IndexCorrupt, match=message):
             Index.open(tmp_path / "i")
 
 
