@@ -1,5 +1,7 @@
 """The demo: the documentation of the installed Python, searched by meaning. Knows how to show both stages at once."""
 
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,9 +50,14 @@ def show_demo(path: Path, questions: Sequence[str], *, device: str | None, conso
     candidates = timings.pairs // timings.queries
     console.print(f"Stage one took {first:.2f} s a question, reranking its {candidates} candidates {second:.2f} s.\n")
     console.print("Ask your own question:", style="bold")
-    console.print(f'  bicross search {path} "sort a list by a key"', soft_wrap=True)
+    console.print(f'  {_program()} search {path} "sort a list by a key"', soft_wrap=True)
     console.print("Index your own documents (JSONL, CSV, Parquet, or a folder of texts):", style="bold")
-    console.print("  bicross index FILE_OR_FOLDER -o my-index")
+    console.print(f"  {_program()} index FILE_OR_FOLDER -o my-index", soft_wrap=True)
+
+
+def _program() -> str:
+    """The command as it can be typed: after `make demo` it stands in an environment that is not on the path."""
+    return "bicross" if shutil.which("bicross") else str(Path(sys.executable).parent / "bicross")
 
 
 def print_demo(path: Path, questions: Sequence[str], *, device: str | None) -> None:

@@ -137,7 +137,7 @@ def test_demo_shows_both_stages_and_how_to_go_on(tmp_path, capsys, monkeypatch):
         "stage one",
         "after reranking",
         "was",
-        f"bicross search {path}",
+        f"search {path}",
     ):
         assert part in out
     assert "60 documents" in err, "the progress bar is drawn on standard error"
