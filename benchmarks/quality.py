@@ -48,22 +48,21 @@ class Quality:
 
 
 def read_queries(folder: Path, split: str) -> tuple[dict[str, str], list[Qrel]]:
-    """The texts of the judged queries, and the judgments."""
+    """The texts of the queries with a relevant document, and their judgments."""
     with (folder / "qrels" / f"{split}.tsv").open(encoding="utf-8", newline="") as rows:
         table = csv.DictReader(rows, delimiter="\t")
         qrels = [Qrel(row["query-id"], row["corpus-id"], int(row["score"])) for row in table]
     with (folder / "queries.jsonl").open(encoding="utf-8") as lines:
         texts = {query["_id"]: query["text"] for query in map(json.loads, lines)}
-    judged = sorted({qrel.query_id for qrel in qrels if qrel.relevance > 0})
-    return {query_id: texts[query_id] for query_id in judged}, qrels
+    judged = {qrel.query_id for qrel in qrels if qrel.relevance > 0}
+    queries = {query_id: texts[query_id] for query_id in sorted(judged)}
+    return queries, [qrel for qrel in qrels if qrel.query_id in judged]
 
 
 def measure(qrels: list[Qrel], run: list[ScoredDoc]) -> tuple[dict[str, float], dict[str, float]]:
     """Means by measure, and nDCG@10 by query."""
-    judged = {qrel.query_id for qrel in qrels if qrel.relevance > 0}
-    kept = [qrel for qrel in qrels if qrel.query_id in judged]
-    means = {str(m): value for m, value in ir_measures.calc_aggregate(MEASURES, kept, run).items()}
-    by_query = {metric.query_id: metric.value for metric in ir_measures.iter_calc([nDCG @ 10], kept, run)}
+    means = {str(m): value for m, value in ir_measures.calc_aggregate(MEASURES, qrels, run).items()}
+    by_query = {metric.query_id: metric.value for metric in ir_measures.iter_calc([nDCG @ 10], qrels, run)}
     return means, by_query
 
 
