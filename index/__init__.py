@@ -1,13 +1,20 @@
 """Documents, passages and vectors on disk. Knows no model and no network."""
 
 from .chunking import Chunking, split_documents, whole
-from .collection import Hit, Index, IndexInfo
+from .collection import Index, IndexInfo
 from .document import Document, Passage, passage_text
-from .manifest import ModelFingerprint
+from .filters import Predicate
+from .manifest import ModelFingerprint, VectorLayout
 from .readers import DocumentReader, read_documents
-from .segment import EmbeddedBatch
+from .segment import Verify
+from .segment_writer import EmbeddedBatch
+from .snapshot import Hit
+from .vector_choice import AUTO, TARGET_RECALL
+from .verification import Verification
 
 __all__ = [
+    "AUTO",
+    "TARGET_RECALL",
     "Chunking",
     "Document",
     "DocumentReader",
@@ -17,6 +24,10 @@ __all__ = [
     "IndexInfo",
     "ModelFingerprint",
     "Passage",
+    "Predicate",
+    "VectorLayout",
+    "Verification",
+    "Verify",
     "passage_text",
     "read_documents",
     "split_documents",

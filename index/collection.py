@@ -1,29 +1,34 @@
-"""Index: a folder of documents and vectors, created, opened, added to and searched. Knows no model and no network."""
+"""Index: a folder of documents and vectors, created, opened, changed and searched. Knows no model and no network."""
 
+import logging
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ArgumentError, IndexExists, IndexLocked
-from .commit import SEGMENTS, append, manifest_to_replace, read_manifest, remove_unlisted, writing
-from .document import Document, Passage
-from .faiss_index import FLAT
+from ..errors import ArgumentError, IndexCorrupt, IndexLocked
+from .builder import IndexBuilder, building
+from .chunking import Chunking
+from .compaction import compact, segments_to_merge
+from .document import Document
 from .filesystem import Filesystem
-from .manifest import Manifest, ModelFingerprint
-from .segment import EmbeddedBatch, Segment
+from .filters import Predicate
+from .generations import GRACE_SECONDS, collect_garbage, commit, generations, read_generation, read_manifest
+from .locking import writing
+from .manifest import Manifest, ModelFingerprint, VectorLayout
+from .quantisers import template
+from .segment import Verify
+from .segment_writer import EmbeddedBatch
+from .snapshot import Hit, Snapshot, View
+from .verification import Verification
+from .verification import verify as verify_index
+from .writer import IndexWriter
 
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A document found by its vectors: its best passage and that passage's inner product with the query."""
-
-    document: Document
-    passage: Passage
-    score: float
+logger = logging.getLogger("bicross")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,161 +38,244 @@ class IndexInfo:
     path: str
     uuid: str
     generation: int
+    older_generations: tuple[int, ...]
     documents: int
+    deleted: int
     passages: int
     segments: int
     bytes: int
-    factory: str
+    vectors: VectorLayout
     model: ModelFingerprint
+    chunking: Chunking | None
 
 
 class Index:
-    """One committed generation of an index, opened for reading; ``add`` commits the next and moves to it."""
+    """One committed generation of an index, opened for reading.
 
-    def __init__(self, path: Path, manifest: Manifest, filesystem: Filesystem) -> None:
+    It stays what it is while others write; ``refresh`` moves to the newest generation, and so does each of its own
+    changes. Any number of threads may read.
+    """
+
+    def __init__(self, path: Path, snapshot: Snapshot, filesystem: Filesystem) -> None:
         """Not called directly: see ``create`` and ``open``."""
         self.path = path
-        self._manifest = manifest
+        self._snapshot = snapshot
         self._filesystem = filesystem
-        self._segments = _open_segments(path, manifest)
 
     @classmethod
-    def create(
+    def create(  # noqa: PLR0913 - each argument has a default
         cls,
         path: str | Path,
         model: ModelFingerprint,
         *,
         batches: Iterable[EmbeddedBatch] = (),
+        chunking: Chunking | None = None,
+        layout: VectorLayout | None = None,
         overwrite: bool = False,
         filesystem: Filesystem | None = None,
     ) -> "Index":
-        """Make an index of ``batches``, which may be a generator, in one commit: all of it is there, or nothing.
+        """Make an index of ``batches``, which may be a generator, in one commit; see ``build``."""
+        with cls.build(
+            path, model, chunking=chunking, layout=layout, overwrite=overwrite, filesystem=filesystem
+        ) as builder:
+            for batch in batches:
+                builder.add(batch)
+            builder.commit(reason="build")
+        return cls.open(path, verify="size", filesystem=filesystem)
+
+    @classmethod
+    @contextmanager
+    def build(  # noqa: PLR0913 - each argument has a default
+        cls,
+        path: str | Path,
+        model: ModelFingerprint,
+        *,
+        chunking: Chunking | None = None,
+        layout: VectorLayout | None = None,
+        overwrite: bool = False,
+        resume: bool = False,
+        filesystem: Filesystem | None = None,
+    ) -> Generator[IndexBuilder]:
+        """A writer of a new index: ``add`` to it, then ``commit``. All of it is there then, and before that nothing.
 
         An index that stands at ``path`` is an ``IndexExists`` error, or, with ``overwrite``, replaced in that commit;
-        until then it stays as it was. A folder that is not an index is never touched.
+        until then it stays as it was. A build that was interrupted is continued with ``resume``: ask ``holds`` what
+        need not be added again. A folder that is not an index is never touched.
         """
-        path, filesystem = Path(path), filesystem or Filesystem()
-        manifest_to_replace(path, overwrite=overwrite)  # what is in the way is said before anything is written
-        new_folder = not path.exists()
-        filesystem.make_folder(path)
-        try:
-            with writing(path):
-                previous = manifest_to_replace(path, overwrite=overwrite)
-                base = Manifest(str(uuid.uuid4()), 0 if previous is None else previous.generation, model, FLAT)
-                manifest = append(path, base, batches, filesystem, known=set())
-                remove_unlisted(path, manifest, filesystem)
-        except (IndexExists, IndexLocked):
-            raise  # another writer was faster, and what is there is theirs
-        except BaseException:
-            if new_folder:
-                filesystem.remove_folder(path)
-            raise
-        return cls(path, manifest, filesystem)
+        path = Path(path)
+        new = Manifest(str(uuid.uuid4()), 0, model, chunking, layout or VectorLayout())
+        with building(path, new, filesystem or Filesystem(), overwrite=overwrite, resume=resume) as builder:
+            yield builder
 
     @classmethod
     def open(
-        cls, path: str | Path, *, model: ModelFingerprint | None = None, filesystem: Filesystem | None = None
+        cls,
+        path: str | Path,
+        *,
+        model: ModelFingerprint | None = None,
+        verify: Verify = "full",
+        filesystem: Filesystem | None = None,
     ) -> "Index":
-        """Open the newest generation; every file's checksum is verified.
+        """Open the newest generation. Every file's checksum is verified, or, with ``verify="size"``, its size alone.
 
         Raises ``IndexNotFound``, ``IndexCorrupt``, and ``IndexModelMismatch`` where ``model`` is given and another one.
         """
         path = Path(path)
-        manifest = read_manifest(path)
         if model is not None:
-            manifest.model.require_same(model)
-        return cls(path, manifest, filesystem or Filesystem())
+            read_manifest(path).model.require_same(model)
+        return cls(path, _newest(path, verify=verify, known=()), filesystem or Filesystem())
+
+    def refresh(self) -> bool:
+        """Move to the newest generation; whether there was a newer one. Searches under way finish on the old one.
+
+        Raises ``IndexModelMismatch`` where the index was replaced by one of another model.
+        """
+        newest = read_manifest(self.path)
+        if (newest.uuid, newest.generation) == (self._manifest.uuid, self.generation):
+            return False
+        newest.model.require_same(self.model)
+        self._snapshot = _newest(self.path, verify="full", known=self._snapshot.views)
+        return True
+
+    @contextmanager
+    def writer(self) -> Generator[IndexWriter]:
+        """A writer on the newest generation, holding the lock: change it, then ``commit``. This index moves along.
+
+        Raises ``IndexLocked`` while another one writes.
+        """
+        with writing(self.path, self._filesystem):
+            collect_garbage(self.path, self._filesystem, grace=GRACE_SECONDS, compacted=False)
+            newest = read_manifest(self.path)
+            newest.model.require_same(self.model)  # it may have been replaced since it was opened
+            base = Snapshot.open(self.path, newest, known=self._snapshot.views)
+            empty = template(self.path, newest)
+            with IndexWriter(self.path, base, self._filesystem, template=empty) as writer:
+                yield writer
+        self.refresh()
+        if segments_to_merge(self._manifest):
+            self._compact_quietly()
 
     def add(self, batches: Iterable[EmbeddedBatch]) -> int:
         """Append documents, from a generator too, in one commit, and return how many.
 
         An id that the index has is a ``DocumentError``; on any error nothing is added.
         """
-        with writing(self.path):
-            newest = read_manifest(self.path)
-            newest.model.require_same(self.model)  # it may have been replaced since it was opened
-            segments = _open_segments(self.path, newest)
-            known = {document_id for segment in segments for document_id in segment.ids()}
-            manifest = append(self.path, newest, batches, self._filesystem, known=known)
-        added = sum(s.documents for s in manifest.segments) - sum(s.documents for s in newest.segments)
-        self._manifest, self._segments = manifest, _open_segments(self.path, manifest)
+        with self.writer() as writer:
+            added = sum(writer.add(batch) for batch in batches)
+            writer.commit(reason="add")
         return added
 
-    def search(self, vectors: NDArray[np.float32], k: int) -> list[list[Hit]]:
+    def upsert(self, batches: Iterable[EmbeddedBatch]) -> int:
+        """As ``add``, but a document takes the place of the one that has its id, in the same commit."""
+        with self.writer() as writer:
+            written = sum(writer.upsert(batch) for batch in batches)
+            writer.commit(reason="upsert")
+        return written
+
+    def delete(self, ids: Iterable[str] = (), *, where: Predicate | None = None) -> int:
+        """Delete documents by id, by a predicate on their metadata, or both, in one commit; returns how many.
+
+        Ids that are not there are fine.
+        """
+        if isinstance(ids, str):
+            raise ArgumentError(f"delete takes a list of ids; for one document: [{ids!r}]")
+        with self.writer() as writer:
+            deleted = writer.delete(list(ids))
+            if where is not None:
+                deleted += writer.delete_where(where)
+            writer.commit(reason="delete")
+        return deleted
+
+    def compact(self, *, grace: float = GRACE_SECONDS) -> None:
+        """Rewrite all segments as few, without what was deleted; old generations go after ``grace`` seconds."""
+        compact(self.path, self._filesystem, grace=grace)
+        self.refresh()
+
+    def rollback(self, generation: int) -> None:
+        """Commit an older generation again, as the newest. Raises ``ArgumentError`` where it is no longer there."""
+        with writing(self.path, self._filesystem):
+            older = read_generation(self.path, generation)
+            Snapshot.open(self.path, older, known=self._snapshot.views)  # damaged or incomplete: said before it counts
+            commit(self.path, older, self._filesystem, reason=f"rollback to {generation}")
+        self._snapshot = _newest(self.path, verify="full", known=self._snapshot.views)
+
+    @staticmethod
+    def verify(path: str | Path) -> Verification:
+        """Check every file of every generation at ``path``, and that they agree; see ``Verification.problems``."""
+        return verify_index(Path(path))
+
+    def search(self, vectors: NDArray[np.float32], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
         """The best ``k`` documents for each of the unit vectors of shape (n, dimension), best first.
 
-        Fewer where the index has fewer. A document counts with its best passage. Equal scores are ordered by id.
+        Fewer only where fewer live, or match ``where``: a string such as ``"year >= 2020 and source == 'pubmed'"`` or
+        an Arrow compute expression on metadata. A document counts with its best passage. Equal scores go by id.
         """
-        if k < 1:
-            raise ArgumentError(f"k must be at least 1, not {k}")
-        if vectors.ndim != 2 or vectors.shape[1] != self.model.dimension:
-            raise ArgumentError(
-                f"the vectors have shape {vectors.shape}; the index holds vectors of {self.model.dimension} dimensions"
-            )
-        if not np.isfinite(vectors).all():
-            raise ArgumentError("a query vector has values that are not finite")
-        return [self._merge(rows, k) for rows in self._best_rows(vectors, k)]
+        return self._snapshot.search(vectors, k, where)
 
     def __len__(self) -> int:
-        """The number of documents."""
-        return sum(len(segment) for segment in self._segments)
+        """The number of live documents."""
+        return len(self._snapshot)
 
     def documents(self) -> Iterator[Document]:
-        """All documents, in the order of adding."""
-        for segment in self._segments:
-            for row in range(len(segment)):
-                yield segment.document(row)
+        """All live documents, in the order of adding."""
+        return self._snapshot.documents()
+
+    def get(self, ids: Sequence[str]) -> list[Document | None]:
+        """The document of each id; None where there is none."""
+        return self._snapshot.get(ids)
+
+    @property
+    def generation(self) -> int:
+        """The number of the generation that is open: it grows with every commit."""
+        return self._manifest.generation
 
     @property
     def model(self) -> ModelFingerprint:
         """The model that made the vectors."""
         return self._manifest.model
 
+    @property
+    def chunking(self) -> Chunking | None:
+        """How its documents were split; None where each is one passage."""
+        return self._manifest.chunking
+
     def info(self) -> IndexInfo:
-        """Counts, size on disk, and the model."""
-        segments = self._manifest.segments
+        """Counts, size on disk, how vectors are stored, and the model."""
+        manifest = self._manifest
         return IndexInfo(
             path=str(self.path),
-            uuid=self._manifest.uuid,
-            generation=self._manifest.generation,
-            documents=sum(s.documents for s in segments),
-            passages=sum(s.passages for s in segments),
-            segments=len(segments),
-            bytes=sum(file.bytes for s in segments for file in s.files.values()),
-            factory=self._manifest.factory,
-            model=self.model,
+            uuid=manifest.uuid,
+            generation=manifest.generation,
+            older_generations=tuple(generations(self.path)),
+            documents=manifest.documents,
+            deleted=sum(s.deleted for s in manifest.segments),
+            passages=manifest.passages,
+            segments=len(manifest.segments),
+            bytes=sum(file.bytes for s in manifest.segments for file in s.files.values()),
+            vectors=manifest.vectors,
+            model=manifest.model,
+            chunking=manifest.chunking,
         )
 
-    def _best_rows(self, vectors: NDArray[np.float32], k: int) -> list[list[tuple[Segment, int, float]]]:
-        """For each query (segment, passage row, score): each segment's best passages, of ``k`` documents or of all."""
-        found: list[list[tuple[Segment, int, float]]] = [[] for _ in vectors]
-        for segment in self._segments:
-            pending = np.arange(len(vectors))
-            fetch = k
-            while len(pending):
-                scores, rows = segment.vectors.search(vectors[pending], fetch)
-                # Several passages of one document leave fewer than k documents: fetch twice as many for those queries.
-                short = [len(np.unique(segment.document_rows[r])) < min(k, len(segment)) for r in rows]
-                for query, query_rows, query_scores, again in zip(pending, rows, scores, short, strict=True):
-                    if not again:
-                        found[query] += [
-                            (segment, int(r), float(s)) for r, s in zip(query_rows, query_scores, strict=True)
-                        ]
-                pending = pending[short]
-                fetch *= 2
-        return found
+    @property
+    def _manifest(self) -> Manifest:
+        return self._snapshot.manifest
 
-    @staticmethod
-    def _merge(rows: list[tuple[Segment, int, float]], k: int) -> list[Hit]:
-        best: dict[tuple[int, int], tuple[Segment, int, float]] = {}
-        for segment, row, score in sorted(rows, key=lambda found: -found[2]):
-            best.setdefault((id(segment), int(segment.document_rows[row])), (segment, row, score))
-        hits: list[Hit] = []
-        for segment, row, score in list(best.values())[:k]:
-            document = segment.document(int(segment.document_rows[row]))
-            hits.append(Hit(document, segment.passage(row, document), score))
-        return sorted(hits, key=lambda hit: (-hit.score, hit.document.id))
+    def _compact_quietly(self) -> None:
+        """What was asked for is committed: a compaction that cannot be done now is no error of it."""
+        try:
+            compact(self.path, self._filesystem, grace=GRACE_SECONDS, choose=segments_to_merge)
+            self.refresh()
+        except (OSError, IndexLocked) as error:
+            logger.warning("%s was not compacted: %s", self.path, error)
 
 
-def _open_segments(path: Path, manifest: Manifest) -> list[Segment]:
-    return [Segment(path / SEGMENTS / entry.name, entry, manifest.model.dimension) for entry in manifest.segments]
+def _newest(path: Path, *, verify: Verify, known: Sequence[View]) -> Snapshot:
+    """Open the newest generation, also where a writer replaces it and deletes its files meanwhile."""
+    while True:
+        manifest = read_manifest(path)
+        try:
+            return Snapshot.open(path, manifest, verify=verify, known=known)
+        except IndexCorrupt:
+            if read_manifest(path).generation == manifest.generation:
+                raise

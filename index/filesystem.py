@@ -1,54 +1,138 @@
 """The only code of an index that writes. Knows bytes, files and folders, and nothing of what is in them.
 
 Every write is checked and reaches the disk before its method returns, so that a caller who then commits may rely on it.
-An instance can be replaced by one that fails or records, which is how the tests reach every single call.
+The single operations of the system stand on their own: a test replaces them to fail, to record or to kill at any one.
 """
 
+import errno
 import os
-import shutil
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+
+BUFFER_BYTES = 1 << 20
 
 
 class Filesystem:
     """The real one."""
 
-    def make_folder(self, path: Path) -> None:
-        """Create ``path`` and its missing parents; an existing folder is fine. The new names are on disk on return."""
-        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-        path.mkdir(parents=True, exist_ok=True)
-        for folder in missing:
-            self.sync_folder(folder.parent)
+    # The operations of the system, one call each.
 
-    @contextmanager
-    def create(self, path: Path) -> Generator[BinaryIO]:
-        """Open a new file for writing; it must not exist. On a clean exit its bytes are on disk."""
-        with path.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+    def mkdir(self, path: Path) -> None:
+        """Create one folder; it must not exist."""
+        path.mkdir()
 
-    def replace(self, path: Path, content: bytes) -> None:
-        """Put ``content`` at ``path`` in one step: a reader sees the old bytes or the new ones, also after a crash."""
-        temporary = path.with_name(f"{path.name}.tmp")
-        temporary.unlink(missing_ok=True)  # left by a writer that died
-        with self.create(temporary) as file:
-            file.write(content)
-        temporary.replace(path)
-        self.sync_folder(path.parent)
+    def open_new(self, path: Path) -> int:
+        """Create a file for writing and return its descriptor; the file must not exist."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+        return os.open(path, flags, 0o666)
 
-    def sync_folder(self, path: Path) -> None:
-        """Bring the names in a folder to disk. Windows has no such call and needs none."""
+    def write(self, descriptor: int, content: memoryview) -> int:
+        """Write what the system takes, and return how many bytes that were."""
+        return os.write(descriptor, content)
+
+    def fsync(self, descriptor: int) -> None:
+        """Bring a file's bytes to disk."""
+        os.fsync(descriptor)
+
+    def fsync_folder(self, path: Path) -> None:
+        """Bring the names in a folder to disk."""
         if os.name == "nt":
-            return
+            return  # there is no such call, and none is needed
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
 
+    def rename(self, source: Path, target: Path) -> None:
+        """Put a file in the place of another, in one step."""
+        source.replace(target)
+
+    def unlink(self, path: Path) -> None:
+        """Delete a file."""
+        path.unlink()
+
+    def rmdir(self, path: Path) -> None:
+        """Delete an empty folder."""
+        path.rmdir()
+
+    # What the index does with them.
+
+    def make_folder(self, path: Path) -> None:
+        """Create ``path`` and its missing parents; an existing folder is fine. The new names are on disk on return."""
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            with suppress(FileExistsError):
+                self.mkdir(folder)
+            self.fsync_folder(folder.parent)
+
+    @contextmanager
+    def create(self, path: Path) -> Generator["NewFile"]:
+        """Open a new file for writing; it must not exist. On a clean exit its bytes are on disk, its name is not."""
+        descriptor = self.open_new(path)
+        try:
+            file = NewFile(self, descriptor)
+            yield file
+            file.flush()
+            self.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def replace(self, path: Path, content: bytes) -> None:
+        """Put ``content`` at ``path`` in one step: a reader sees the old bytes or the new ones, also after a crash."""
+        temporary = path.with_name(f"{path.name}.tmp")
+        self.remove_file(temporary)  # left by a writer that died
+        with self.create(temporary) as file:
+            file.write(content)
+        self.rename(temporary, path)
+        self.fsync_folder(path.parent)
+
+    def note(self, path: Path, text: str) -> None:
+        """Leave a word in an existing file that nothing depends on: unchecked, and not brought to disk."""
+        with suppress(OSError):
+            path.write_text(text, "utf-8")
+
+    def remove_file(self, path: Path) -> None:
+        """Delete a file; a missing one is fine."""
+        with suppress(FileNotFoundError):
+            self.unlink(path)
+
     def remove_folder(self, path: Path) -> None:
         """Delete a folder and what is in it; a missing one is fine."""
-        shutil.rmtree(path, ignore_errors=True)
+        if path.is_symlink() or not path.is_dir():
+            self.remove_file(path)
+            return
+        for entry in path.iterdir():
+            self.remove_folder(entry)
+        self.rmdir(path)
+
+
+class NewFile:
+    """A file being written, through a buffer: every byte is either accepted by the system or an ``OSError``."""
+
+    def __init__(self, filesystem: Filesystem, descriptor: int) -> None:
+        self._filesystem = filesystem
+        self._descriptor = descriptor
+        self._buffer = bytearray()
+
+    def write(self, content: bytes | memoryview) -> None:
+        """Append ``content``."""
+        if len(self._buffer) + memoryview(content).nbytes <= BUFFER_BYTES:
+            self._buffer += content
+            return
+        self.flush()
+        self._write_all(memoryview(content).cast("B"))
+
+    def flush(self) -> None:
+        """Hand what is buffered to the system."""
+        self._write_all(memoryview(self._buffer))
+        self._buffer = bytearray()
+
+    def _write_all(self, content: memoryview) -> None:
+        while content:
+            # The system may take less than it is given, and says so.
+            written = self._filesystem.write(self._descriptor, content)
+            if written <= 0:
+                raise OSError(errno.ENOSPC, "the disk takes no more")
+            content = content[written:]

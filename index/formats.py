@@ -1,35 +1,30 @@
-"""One generator per file format, from a path to rows. Knows no Document, no choice of columns and no error policy.
+"""Lines of JSON or CSV as rows. Knows no Document, no choice of columns and no error policy.
 
-Every generator streams: what it holds at a time is one line, or one small batch of rows. A row that cannot be read is
-yielded as well, with the problem in place of its values, so that the caller can decide to go on.
+Every generator streams: what it holds at a time is one row. A row that cannot be read is yielded as well, with the
+problem in place of its values, so that the caller can decide to go on.
 """
 
 import codecs
 import csv
 import json
 import os
+import zlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, time, timedelta
-from decimal import Decimal
 from functools import partial
-from io import BufferedReader, TextIOWrapper
-from math import isnan
+from gzip import BadGzipFile, GzipFile
+from io import BufferedReader, FileIO, RawIOBase, TextIOWrapper
 from pathlib import Path
-from typing import Any, TypeAlias, cast
-from uuid import UUID
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, TextIO, TypeAlias, cast
 
 from ..errors import SourceError
+from .budget import MAX_ROW_BYTES, VALUE_BYTES, Budget, MaxBytes
 
-MAX_ROW_BYTES = 64 * 2**20  # of one line (counted in characters) or one text file: far more than any model reads
-BATCH_ROWS = 256
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 TextFile: TypeAlias = "TextIOWrapper[BufferedReader]"
-Batches = Iterator[tuple[pa.RecordBatch, float]]  # each with the share of the source that is read after it
 
 _UNDECODABLE = "\udcff"  # stands where bytes could not be decoded; no decoder yields a lone surrogate by itself
 
@@ -48,51 +43,33 @@ class Row:
     problem: str = ""
 
 
-def read_json_lines(path: Path) -> Iterator[Row]:
+def read_json_lines(path: Path, max_bytes: MaxBytes) -> Iterator[Row]:
     """One JSON object a line; blank lines are passed over."""
-    with _open_lines(path, newline="\n") as lines:
-        yield from _rows(lines, map(_json_object, filter(str.strip, lines)))
+    with _open_lines(path, max_bytes, newline="\n") as lines:
+        yield from _rows(lines, map(_json_object, filter(lines.end_record, lines)))
 
 
-def read_csv(path: Path) -> Iterator[Row]:
+def read_csv(path: Path, max_bytes: MaxBytes) -> Iterator[Row]:
     """Comma-separated values, or tab-separated ones in a ``.tsv`` file, with the names of the columns in a header."""
     # The limit belongs to the whole process; without one, a quote that is never closed would load the rest of the file.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_BYTES))
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    with _open_lines(path, newline="") as lines:
+    delimiter = "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else ","
+    with _open_lines(path, max_bytes, newline="") as lines:
         # Strict, because the lenient mode ends a quote that is never closed at the end of the file, without a word.
-        records = filter(None, csv.reader(lines, delimiter=delimiter, strict=True))
+        records = filter(lines.end_record, csv.reader(lines, delimiter=delimiter, strict=True))
         try:
             header = next(records, list[str]())
             _check_decoded(*header)
         except (csv.Error, ValueError) as error:
             raise SourceError(f"{path} has no readable header: {error}; its first line must name the columns") from None
-        _check_names(path, header)
+        check_names(path, header)
         yield from _rows(lines, map(partial(_named, header), records))
 
 
-def read_parquet(path: Path) -> Iterator[Row]:
-    """A Parquet file, a few rows at a time."""
-    with (
-        _damage_as_source_error(path),
-        # A buffer size makes the reader stream pages in place of whole column chunks, which may be gigabytes.
-        pq.ParquetFile(str(path), buffer_size=2**20, pre_buffer=False) as file,
-    ):
-        yield from _table_rows(path, _parquet_batches(file))
-
-
-def read_arrow(path: Path) -> Iterator[Row]:
-    """An Arrow IPC file (also known as Feather version 2) or stream, from a memory map."""
-    with _damage_as_source_error(path), pa.memory_map(str(path)) as file:
-        is_stream = file.read(6) != b"ARROW1"
-        file.seek(0)
-        yield from _table_rows(path, _stream_batches(file) if is_stream else _file_batches(file))
-
-
 @contextmanager
-def open_text(path: Path, *, errors: str = "strict", newline: str | None = None) -> Generator[TextFile]:
+def open_text(path: Path) -> Generator[TextFile]:
     """Open a text file in the encoding that its byte order mark tells, or else in UTF-8."""
-    with path.open("rb") as file, TextIOWrapper(file, _encoding(file.peek(4)[:4]), errors, newline) as text:
+    with path.open("rb") as file, TextIOWrapper(file, _encoding(file.peek(4)[:4])) as text:
         yield text
 
 
@@ -107,40 +84,80 @@ def _encoding(start: bytes) -> str:
 # Lines of JSON or CSV
 
 
-class _Lines(Iterator[str]):
-    """The lines of a text file. A line that is too long is a ``ValueError``, after which the lines go on."""
+class _Decoded(RawIOBase):
+    """The bytes of a file, unpacked where they are gzip, whatever the file's name says. The budget counts them."""
 
-    def __init__(self, file: TextFile, source: str) -> None:
-        self.source = source
-        self.number = 0
+    def __init__(self, file: FileIO, budget: Budget) -> None:
         self._file = file
         self._size = os.fstat(file.fileno()).st_size
+        self._budget = budget
+        is_gzip = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        self._bytes = GzipFile(fileobj=file) if is_gzip else file
 
     @property
     def fraction(self) -> float:
-        return min(1.0, self._file.buffer.tell() / max(1, self._size))
+        return min(1.0, self._file.tell() / max(1, self._size))
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        try:
+            count = self._bytes.readinto(buffer) or 0
+        except (EOFError, zlib.error, BadGzipFile) as error:
+            raise SourceError(f"{self._file.name} is damaged: {error}; write or copy it again") from error
+        self._budget.spend(count)
+        return count
+
+
+class _Lines(Iterator[str]):
+    """The lines of a text file. One that makes its record too large is a ``ValueError``, after which they go on."""
+
+    def __init__(self, file: TextIO, decoded: _Decoded, source: str) -> None:
+        self.source = source
+        self.number = 0
+        self._file = file
+        self._decoded = decoded
+        self._record = 0  # the size of the lines since the last record
+
+    @property
+    def fraction(self) -> float:
+        return self._decoded.fraction
+
+    def end_record(self, record: str | Sequence[str]) -> bool:
+        """Make room for the next record. False if this one is blank."""
+        self._record = 0
+        return bool(record.strip() if isinstance(record, str) else record)
 
     def __next__(self) -> str:
         line = self._file.readline(MAX_ROW_BYTES + 1)
         if not line:
             raise StopIteration
         self.number += 1
-        if len(line) > MAX_ROW_BYTES and not line.endswith("\n"):
+        # Python takes much more memory for many short values than for a long one.
+        self._record += len(line) + VALUE_BYTES * sum(map(line.count, ",\t[{"))
+        if self._record > MAX_ROW_BYTES:
+            self._record = 0
             while line and not line.endswith("\n"):
                 line = self._file.readline(2**20)
-            raise ValueError(f"the line is longer than {MAX_ROW_BYTES} characters")
+            raise ValueError(f"the row is longer than {MAX_ROW_BYTES} characters, or has too many values")
         return line
 
 
 @contextmanager
-def _open_lines(path: Path, *, newline: str) -> Generator[_Lines]:
-    with open_text(path, errors="bicross.mark", newline=newline) as file:
-        yield _Lines(file, str(path))
+def _open_lines(path: Path, max_bytes: MaxBytes, *, newline: str) -> Generator[_Lines]:
+    with path.open("rb", buffering=0) as file:
+        decoded = _Decoded(file, Budget(path, path.stat().st_size, max_bytes))
+        buffered = BufferedReader(decoded)
+        with TextIOWrapper(buffered, _encoding(buffered.peek(4)[:4]), "bicross.mark", newline) as text:
+            yield _Lines(text, decoded, str(path))
 
 
 def _rows(lines: _Lines, records: Iterator[Mapping[str, object]]) -> Iterator[Row]:
     """A row for each of the records made from ``lines``. Neither map, filter nor csv.reader ends at an error."""
     while True:
+        lines.end_record("")  # for the one before may have ended in an error
         values: Mapping[str, object] = {}
         problem = ""
         try:
@@ -199,87 +216,8 @@ def _check_decoded(*texts: str) -> None:
         raise ValueError("there are bytes that cannot be decoded; save the file as UTF-8")
 
 
-# Parquet and Arrow
-
-
-def _parquet_batches(file: pq.ParquetFile) -> Batches:
-    rows = 0
-    for batch in file.iter_batches(batch_size=BATCH_ROWS):  # pyright: ignore[reportUnknownMemberType]
-        rows += batch.num_rows
-        yield batch, rows / file.metadata.num_rows
-
-
-def _file_batches(file: pa.MemoryMappedFile) -> Batches:
-    reader = pa.ipc.open_file(file)
-    for number in range(reader.num_record_batches):
-        batch = reader.get_batch(number)
-        batch.validate(full=True)  # Arrow itself follows damaged offsets to wherever they lead
-        yield batch, (number + 1) / reader.num_record_batches
-
-
-def _stream_batches(file: pa.MemoryMappedFile) -> Batches:
-    for batch in pa.ipc.open_stream(file):
-        batch.validate(full=True)
-        yield batch, file.tell() / file.size()
-
-
-def _table_rows(path: Path, batches: Batches) -> Iterator[Row]:
-    line, before = 0, 0.0
-    for batch, after in batches:
-        _check_names(path, batch.schema.names)
-        arrays = cast("list[pa.Array[Any]]", batch.columns)  # pyright: ignore[reportUnknownMemberType]
-        columns = [_whole_microseconds(array) for array in arrays]
-        for row in range(batch.num_rows):
-            line += 1
-            values: Mapping[str, object] = {}
-            problem = ""
-            try:
-                cells = [column[row].as_py(maps_as_pydicts="strict") for column in columns]
-                values = dict(zip(batch.schema.names, map(_json_value, cells), strict=True))
-            except (ValueError, OverflowError, KeyError) as error:
-                problem = f"row {line} has a value that cannot be read: {error}"
-            yield Row(str(path), line, before + (after - before) * (row + 1) / batch.num_rows, values, problem)
-        before = after
-
-
-def _json_value(value: object) -> object:
-    match value:
-        case float():
-            return None if isnan(value) else value  # pandas writes a missing number as NaN
-        case date() | time():  # a datetime is a date
-            return value.isoformat()
-        case timedelta():
-            return value.total_seconds()
-        case Decimal() | UUID():
-            return str(value)
-        case list():
-            return [_json_value(item) for item in cast("list[object]", value)]
-        case dict():
-            return {str(key): _json_value(item) for key, item in cast("dict[object, object]", value).items()}
-        case None | bool() | int() | str():
-            return value
-        case _:
-            raise ValueError(f"{type(value).__name__} is no JSON value: {value!r:.80}")
-
-
-def _whole_microseconds(column: "pa.Array[Any]") -> "pa.Array[Any]":
-    """Timestamps without their nanoseconds, which Python's datetime has no room for."""
-    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
-        return column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    return column
-
-
-def _check_names(path: Path, names: Sequence[str]) -> None:
+def check_names(path: Path, names: Sequence[str]) -> None:
+    """Raise ``SourceError`` where two columns have one name."""
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise SourceError(f"{path} has more than one column named {twice!r}; rename one of them")
-
-
-@contextmanager
-def _damage_as_source_error(path: Path) -> Generator[None]:
-    try:
-        yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        if isinstance(error, OSError) and error.errno is not None:  # from the system, for example no permission
-            raise
-        raise SourceError(f"{path} is damaged, or not what its name says: {error}; write or copy it again") from error

@@ -5,18 +5,28 @@ On disk it is one line of canonical JSON and a second line with the xxh3-128 of 
 
 import dataclasses
 import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, cast
 
 import xxhash
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..errors import IndexCorrupt, IndexModelMismatch
+from .chunking import Chunking
+from .faiss_index import FLAT
+from .vector_choice import AUTO, TARGET_RECALL
+from .vector_scan import SearchSettings
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST_NAME = "MANIFEST"
 METRIC = "inner_product"
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+"""A file or folder that the manifest names: nothing that could lead out of the index."""
+FileName = Annotated[str, Field(pattern=r"^[a-z]{1,20}\.[a-z]{1,10}$")]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +40,12 @@ class ModelFingerprint:
     revision: str
     weights_sha256: str
     tokenizer_sha256: str
-    dimension: int
+    dimension: Annotated[int, Field(ge=1, le=2**20)]
     pooling: str
     normalised: bool
     query_prompt: str
     document_prompt: str
-    max_length: int
+    max_length: Count
 
     def require_same(self, other: "ModelFingerprint") -> None:
         """Raise ``IndexModelMismatch`` naming each field in which ``other``, the model at hand, differs."""
@@ -55,34 +65,105 @@ class ModelFingerprint:
 class FileEntry:
     """Size in bytes and xxh3-128 (hex) of one file."""
 
-    bytes: int
-    xxh3: str
+    bytes: Count
+    xxh3: Checksum
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file that a generation has to itself: its name, size and checksum."""
+
+    name: Name
+    bytes: Count
+    xxh3: Checksum
+
+    @property
+    def entry(self) -> FileEntry:
+        """Size and checksum."""
+        return FileEntry(self.bytes, self.xxh3)
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A search whose answer was written down with the segment: float32 bytes (base64), and the scores found, in order.
+
+    The scores of equal vectors change places freely, so rows are not part of it.
+    """
+
+    query: str
+    scores: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentEntry:
-    """One immutable segment: its folder's name, its counts, and its files by name."""
+    """One immutable segment: its folder's name, its counts, its files by name, and which of its rows are deleted."""
 
-    name: str
-    documents: int
-    passages: int
-    files: Mapping[str, FileEntry]
+    name: Name
+    documents: Count
+    passages: Count
+    files: Mapping[FileName, FileEntry]
+    canary: Canary | None = None
+    deleted: Count = 0
+    tombstones: NamedFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VectorLayout:
+    """How vectors are stored and searched.
+
+    ``index_type``, ``target_recall`` and ``memory_bytes`` are what was asked for: "auto" or a FAISS factory string, and
+    what auto has to heed. ``factory`` is what was chosen. Where that
+    is trained, ``quantiser`` holds it without vectors, for all segments. ``recall_at_100`` was measured against exact
+    search with ``recall_queries`` of the index's own vectors, None where search is exact.
+    """
+
+    index_type: str = AUTO
+    factory: str = FLAT
+    quantiser: NamedFile | None = None
+    settings: SearchSettings = field(default_factory=SearchSettings)
+    target_recall: float = TARGET_RECALL
+    memory_bytes: Count | None = None
+    recall_at_100: float | None = None
+    recall_queries: Count = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One generation of an index."""
+    """One generation of an index. ``committed`` is its time in seconds since 1970; ``reason`` is what made it."""
 
-    uuid: str
-    generation: int
+    uuid: Name
+    generation: Count
     model: ModelFingerprint
-    factory: str
+    chunking: Chunking | None = None
+    vectors: VectorLayout = field(default_factory=VectorLayout)
     segments: tuple[SegmentEntry, ...] = ()
+    committed: float = 0.0
+    reason: str = ""
+
+    @property
+    def documents(self) -> int:
+        """Live documents."""
+        return sum(segment.documents - segment.deleted for segment in self.segments)
+
+    @property
+    def passages(self) -> int:
+        """Passages, those of deleted documents counted."""
+        return sum(segment.passages for segment in self.segments)
+
+    def named(self) -> Iterator[str]:
+        """The names of all that this generation needs under the folders of an index."""
+        if self.vectors.quantiser is not None:
+            yield self.vectors.quantiser.name
+        for segment in self.segments:
+            yield segment.name
+            if segment.tombstones is not None:
+                yield segment.tombstones.name
 
     def to_bytes(self) -> bytes:
         """Canonical JSON and its checksum."""
         body = dataclasses.asdict(self) | {"format_version": FORMAT_VERSION, "metric": METRIC}
-        line = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+        text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+        line = text.encode("ascii")
         return line + b"\n" + xxhash.xxh3_128_hexdigest(line).encode("ascii") + b"\n"
 
     @staticmethod
@@ -92,27 +173,28 @@ class Manifest:
         if seal != xxhash.xxh3_128_hexdigest(line).encode("ascii") + b"\n":
             raise IndexCorrupt(f"{source} is damaged: its checksum does not match its content")
         try:
-            body = cast("dict[str, object]", json.loads(line))
-            version = body.pop("format_version")
+            version = cast("dict[str, object]", json.loads(line))["format_version"]
             if version != FORMAT_VERSION:
                 raise IndexCorrupt(
                     f"{source} has format version {version}; this bicross reads version {FORMAT_VERSION}. "
                     "Use the bicross that wrote it, or build the index again."
                 )
-            if body.pop("metric") != METRIC:
-                raise IndexCorrupt(f"{source} names a metric other than {METRIC}")
-            return _parse(body)
-        except (KeyError, TypeError, ValueError) as error:
-            raise IndexCorrupt(f"{source} is not a manifest of this format: {error!r}") from error
+            stored = _STORED.validate_json(line, strict=True)
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            shown = error.errors()[0] if isinstance(error, ValidationError) else error
+            raise IndexCorrupt(f"{source} is not a manifest of this format: {shown!r}") from error
+        return Manifest(**{name: getattr(stored, name) for name in _FIELDS})
 
 
-def _parse(body: dict[str, object]) -> Manifest:
-    segments: list[SegmentEntry] = []
-    for segment in cast("list[dict[str, object]]", body.pop("segments")):
-        files = cast("dict[str, dict[str, object]]", segment.pop("files"))
-        entries = {name: FileEntry(**cast("dict[str, str | int]", entry)) for name, entry in files.items()}  # type: ignore[arg-type]
-        if not re.fullmatch(r"[\w-]+", str(segment["name"])):
-            raise ValueError(f"the segment name {segment['name']!r} would lead out of the index")
-        segments.append(SegmentEntry(**segment, files=entries))  # type: ignore[arg-type]
-    model = ModelFingerprint(**cast("dict[str, object]", body.pop("model")))  # type: ignore[arg-type]
-    return Manifest(**body, model=model, segments=tuple(segments))  # type: ignore[arg-type]
+@dataclass(frozen=True, slots=True)
+class _Stored(Manifest):
+    """The manifest as it stands on disk."""
+
+    format_version: Literal[2] = FORMAT_VERSION
+    metric: Literal["inner_product"] = METRIC
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+
+_STORED = TypeAdapter(_Stored)
+_FIELDS = [entry.name for entry in dataclasses.fields(Manifest)]

@@ -1,6 +1,6 @@
 """Documents from whatever file or folder a user has. Knows which column is what and what to do about a bad row.
 
-How a file becomes rows is known in ``formats`` and ``text_files``.
+How a file becomes rows is known in ``formats``, ``tables`` and ``text_files``.
 """
 
 import json
@@ -13,16 +13,18 @@ from typing import Literal, cast, get_args
 from xxhash import xxh3_128_digest
 
 from ..errors import ArgumentError, DocumentError, SourceError
+from .budget import MaxBytes, check_max_bytes
 from .document import Document, check_text
-from .formats import Row, read_arrow, read_csv, read_json_lines, read_parquet
+from .formats import Row, read_csv, read_json_lines
+from .tables import read_arrow, read_parquet
 from .text_files import TEXT_SUFFIXES, read_text, read_text_folder, text_files
 
 OnError = Literal["raise", "skip"]
-ReadRows = Callable[[Path], Iterator[Row]]
+ReadRows = Callable[[Path, MaxBytes], Iterator[Row]]
 
 _FORMATS: dict[str, ReadRows] = {
-    **dict.fromkeys((".jsonl", ".ndjson"), read_json_lines),
-    **dict.fromkeys((".csv", ".tsv"), read_csv),
+    **dict.fromkeys((".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"), read_json_lines),
+    **dict.fromkeys((".csv", ".tsv", ".csv.gz", ".tsv.gz"), read_csv),
     ".parquet": read_parquet,
     **dict.fromkeys((".arrow", ".feather", ".ipc"), read_arrow),
     **dict.fromkeys(TEXT_SUFFIXES, read_text),
@@ -32,9 +34,10 @@ _KINDS = (
     f" and a folder of {', '.join(TEXT_SUFFIXES)} files"
 )
 _METADATA_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_CORPORA = ("corpus.jsonl", "corpus.jsonl.gz")
 
 
-def read_documents(
+def read_documents(  # noqa: PLR0913 - each argument has a default, and most programs name none
     path: str | PathLike[str],
     *,
     id_column: str | None = None,
@@ -42,24 +45,29 @@ def read_documents(
     text_column: str | None = None,
     on_error: OnError = "raise",
     errors_path: str | PathLike[str] = "errors.jsonl",
+    max_bytes: MaxBytes = "auto",
 ) -> "DocumentReader":
     """The documents of a file or a folder, one after the other and never all of them in memory.
 
-    Reads JSON Lines, CSV and TSV with a header, Parquet, Arrow IPC, a BEIR folder, and text, Markdown,
-    reStructuredText and HTML, as one file or as a folder of them. The id is in the column ``_id`` or ``id``, the title
-    in ``title`` and the text in ``text``, unless you name another; the remaining columns become metadata.
+    Reads JSON Lines, CSV and TSV with a header (all three also as gzip), Parquet, Arrow IPC, a BEIR folder, and text,
+    Markdown, reStructuredText and HTML, as one file or as a folder of them. The id is in the column ``_id`` or ``id``,
+    the title in ``title`` and the text in ``text``, unless you name another; the remaining columns become metadata.
 
     A bad row raises ``DocumentError``; with ``on_error="skip"`` it is counted, described by a line in ``errors_path``,
     and passed over. A source that is missing, empty, damaged or of an unknown kind raises ``SourceError``: at once
     where that shows without reading it, else on the way.
+
+    So does a source that decodes to more than ``max_bytes``: by default 256 MiB or, if that is more, 200 times its
+    size, far more than texts do. None sets no limit, for sources that you trust with all of the memory.
     """
+    check_max_bytes(max_bytes)
     if on_error not in get_args(OnError):
         raise ArgumentError(f"on_error must be 'raise' or 'skip', not {on_error!r}")
     source, read = _find_format(Path(path))
     log_path = Path(errors_path).resolve() if on_error == "skip" else None
     if log_path == source.resolve():
         raise ArgumentError(f"errors_path is the source itself, which the list of bad rows would overwrite: {log_path}")
-    return DocumentReader(source, read, _Columns(id_column, title_column, text_column), log_path)
+    return DocumentReader(source, read, _Columns(id_column, title_column, text_column), log_path, max_bytes)
 
 
 class DocumentReader(Iterable[Document]):
@@ -69,13 +77,16 @@ class DocumentReader(Iterable[Document]):
     read so far, from 0.0 to 1.0.
     """
 
-    def __init__(self, source: Path, read: ReadRows, columns: "_Columns", log_path: Path | None) -> None:
+    def __init__(
+        self, source: Path, read: ReadRows, columns: "_Columns", log_path: Path | None, max_bytes: MaxBytes
+    ) -> None:
         self.skipped = 0
         self.fraction = 0.0
         self._source = source
         self._read = read
         self._columns = columns
         self._log_path = log_path  # None raises the first bad row
+        self._max_bytes: MaxBytes = max_bytes
 
     def __iter__(self) -> Iterator[Document]:
         self.skipped, self.fraction = 0, 0.0
@@ -95,7 +106,7 @@ class DocumentReader(Iterable[Document]):
     def _rows(self) -> Iterator[Row]:
         row = None
         is_checked = self._read is read_json_lines  # where every row names its own columns
-        for row in self._read(self._source):
+        for row in self._read(self._source, self._max_bytes):
             if not is_checked and not row.problem:
                 self._columns.check(row.values, self._source)
                 is_checked = True
@@ -203,12 +214,14 @@ def _find_format(path: Path) -> tuple[Path, ReadRows]:
     if not path.exists():
         raise SourceError(f"there is no {path}; {_KINDS}")
     if path.is_dir():
-        if not (path / "corpus.jsonl").exists():
+        corpus = next((path / name for name in _CORPORA if (path / name).exists()), None)
+        if corpus is None:
             if next(text_files(path), None) is None:
                 raise SourceError(f"the folder {path} holds no documents; {_KINDS}")
             return path, read_text_folder
-        path /= "corpus.jsonl"
-    read = _FORMATS.get(path.suffix.lower())
+        path = corpus
+    kinds = "".join(suffix.lower() for suffix in path.suffixes)
+    read = next((read for kind, read in _FORMATS.items() if kinds.endswith(kind)), None)
     if read is None:
         raise SourceError(f"{path} is of an unknown kind; {_KINDS}")
     if path.stat().st_size == 0:

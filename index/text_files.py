@@ -7,17 +7,19 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
-from .formats import MAX_ROW_BYTES, Row, open_text
+from .budget import MAX_ROW_BYTES, Budget, MaxBytes
+from .formats import Row, open_text
 
 
-def read_text(path: Path) -> Iterator[Row]:
+def read_text(path: Path, max_bytes: MaxBytes) -> Iterator[Row]:
     """A text file as one row, whose id is the file's name."""
-    return _rows(path.parent, [path])
+    return _rows(path.parent, [path], max_bytes)
 
 
-def read_text_folder(folder: Path) -> Iterator[Row]:
+def read_text_folder(folder: Path, max_bytes: MaxBytes) -> Iterator[Row]:
     """Every text file under ``folder`` as a row, whose id is the file's path relative to the folder, with slashes."""
-    return _rows(folder, sorted(text_files(folder), key=lambda path: path.relative_to(folder).as_posix()))
+    paths = sorted(text_files(folder), key=lambda path: path.relative_to(folder).as_posix())
+    return _rows(folder, paths, max_bytes)
 
 
 def text_files(folder: Path) -> Iterator[Path]:
@@ -37,11 +39,13 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _rows(root: Path, paths: Sequence[Path]) -> Iterator[Row]:
+def _rows(root: Path, paths: Sequence[Path], max_bytes: MaxBytes) -> Iterator[Row]:
     sizes = [path.stat().st_size for path in paths]
     total, done = max(1, sum(sizes)), 0
+    budget = Budget(root, total, max_bytes)
     for path, size in zip(paths, sizes, strict=True):
         done += size
+        budget.spend(size)
         values: Mapping[str, object] = {}
         problem = ""
         try:

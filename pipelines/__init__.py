@@ -1,6 +1,14 @@
 """Stage one and stage two chained, and everything that a person runs. The only package that knows the others."""
 
-from .indexing import add_documents, build_index
+from .indexing import add_documents, build_index, delete_documents, upsert_documents
 from .search import SearchPipeline, SearchResult, Timings
 
-__all__ = ["SearchPipeline", "SearchResult", "Timings", "add_documents", "build_index"]
+__all__ = [
+    "SearchPipeline",
+    "SearchResult",
+    "Timings",
+    "add_documents",
+    "build_index",
+    "delete_documents",
+    "upsert_documents",
+]

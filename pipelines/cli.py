@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 
 from ..errors import ArgumentError, BicrossError
-from ..index import Chunking, Index, read_documents
+from ..index import Index
 from ..rerank import DEFAULT_RERANKER
-from ..retrieval import DEFAULT_ENCODER, BiEncoder
+from . import changes
+from .changes import AsJson, Device, Where
 from .demo import QUESTIONS, build_demo, demo_path, print_demo, show_demo
-from .indexing import build_index
 from .output import info_table, print_json, result_record, results_table
 from .search import SearchPipeline
 
@@ -28,8 +28,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; by default the fastest there is.")]
+for command in (changes.index, changes.add, changes.delete, changes.compact, changes.rollback, changes.verify):
+    app.command()(command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,61 +48,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 @app.command()
-def index(
-    source: Annotated[Path, typer.Argument(help="A JSONL, CSV, TSV, Parquet or Arrow file, a BEIR folder, or texts.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the index.")],
-    *,
-    encoder: Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")] = DEFAULT_ENCODER,
-    device: Device = None,
-    overwrite: Annotated[
-        bool, typer.Option(help="Replace the index that is there, when the new one is whole.")
-    ] = False,
-    id_column: Annotated[str | None, typer.Option(help="Where ids stand; default _id or id.")] = None,
-    title_column: Annotated[str | None, typer.Option(help="Where titles stand; default title.")] = None,
-    text_column: Annotated[str | None, typer.Option(help="Where texts stand; default text.")] = None,
-    skip_errors: Annotated[
-        bool, typer.Option("--skip-errors", help="Leave bad rows out, and report them, instead of stopping.")
-    ] = False,
-    errors: Annotated[Path, typer.Option(help="Where --skip-errors reports them.")] = Path("errors.jsonl"),
-    passage_tokens: Annotated[int | None, typer.Option(help="Split longer documents; default: what fits.")] = None,
-    overlap: Annotated[int, typer.Option(help="Tokens that neighbouring passages share.")] = 32,
-    whole: Annotated[
-        bool, typer.Option("--whole", help="Do not split: of a long document read the beginning.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Build an index from a document collection.
-
-    Example: bicross index articles.jsonl -o my-index
-    """
-    documents = read_documents(
-        source,
-        id_column=id_column,
-        title_column=title_column,
-        text_column=text_column,
-        on_error="skip" if skip_errors else "raise",
-        errors_path=errors,
-    )
-    built = build_index(
-        documents,
-        output,
-        encoder=BiEncoder(encoder, device=device),
-        chunking=None if whole else Chunking(passage_tokens, overlap),
-        overwrite=overwrite,
-        progress=not as_json and sys.stderr.isatty(),
-    )
-    info = built.info()
-    if as_json:
-        counts = {"documents": info.documents, "passages": info.passages, "skipped": documents.skipped}
-        print_json({"path": str(output), **counts})
-        return
-    console = Console()
-    console.print(f"Indexed {info.documents:,} documents as {info.passages:,} passages in {output}", soft_wrap=True)
-    if documents.skipped:
-        console.print(f"Left out {documents.skipped:,} bad rows: see {errors}", soft_wrap=True)
-
-
-@app.command()
 def search(
     path: Annotated[Path, typer.Argument(metavar="INDEX", help="The folder of the index.")],
     queries: Annotated[list[str] | None, typer.Argument(metavar="[QUERY]...", help="One query or several.")] = None,
@@ -114,12 +59,13 @@ def search(
     rerank: Annotated[bool, typer.Option(help="Without it, stage one alone.")] = True,
     reranker: Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")] = DEFAULT_RERANKER,
     encoder: Annotated[str | None, typer.Option(help="Default: the one that built the index.")] = None,
+    where: Where = None,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
     """Search an index.
 
-    Example: bicross search my-index "how do vaccines work?"
+    Example: bicross search my-index "how do vaccines work?" --where "year >= 2020"
     """
     if file is not None and queries:
         raise ArgumentError("give queries as arguments or with --file, not both")
@@ -137,7 +83,7 @@ def search(
     console = Console()
     remaining = iter(queries or _lines(file or "-"))
     while some := list(islice(remaining, QUERIES_AT_ONCE)):
-        for query, results in zip(some, pipeline.search_batch(some), strict=True):
+        for query, results in zip(some, pipeline.search_batch(some, where=where), strict=True):
             if as_json:
                 print_json({"query": query, "results": [result_record(result) for result in results]})
             else:

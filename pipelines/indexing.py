@@ -1,10 +1,23 @@
-"""build_index: documents to passages to vectors to a committed index. Knows no file format and no reranker."""
+"""build_index and its kin: documents to passages to vectors to a committed index. Know no file format, no reranker."""
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from itertools import compress, islice
 from pathlib import Path
 
-from ..index import Chunking, Document, EmbeddedBatch, Index, passage_text, split_documents, whole
+from ..index import (
+    AUTO,
+    TARGET_RECALL,
+    Chunking,
+    Document,
+    EmbeddedBatch,
+    Index,
+    Predicate,
+    VectorLayout,
+    passage_text,
+    split_documents,
+    whole,
+)
 from ..retrieval import DEFAULT_ENCODER, BiEncoder, Encoder
 from .models import open_encoder
 from .progress import progress_over
@@ -15,24 +28,37 @@ BATCH_DOCUMENTS = 512
 """Documents embedded together: enough to sort by length, few enough to hold in memory."""
 
 
-def build_index(
+def build_index(  # noqa: PLR0913 - the one call that most programs make: each argument has a default
     documents: Iterable[Document],
     path: str | Path,
     *,
     encoder: str | Path | Encoder = DEFAULT_ENCODER,
     chunking: Chunking | None = DEFAULT_CHUNKING,
+    index_type: str = AUTO,
+    target_recall: float = TARGET_RECALL,
+    memory_bytes: int | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     progress: bool = False,
 ) -> Index:
     """Embed ``documents``, which may be a generator, and commit them as a new index at ``path``, in one step.
 
-    ``chunking=None`` keeps every document one passage, of which the encoder reads the beginning. An error in the
-    documents, a kill or a full disk leaves no index, or, with ``overwrite``, the old one. ``progress`` draws a bar.
+    ``chunking=None`` keeps every document one passage, of which the encoder reads the beginning. ``index_type`` is
+    "auto", which picks a layout by size, within ``memory_bytes`` for the vectors, and measures that its recall@100
+    against exact search reaches ``target_recall``; or it is any FAISS factory string. After an error in the documents,
+    a kill or a full disk there is no index, or, with ``overwrite``, still the old one; the same call with ``resume``
+    embeds only what was not on disk. ``progress`` draws a bar.
     """
     model = BiEncoder(encoder) if isinstance(encoder, str | Path) else encoder
-    with progress_over(documents, "Embedding", shown=progress) as counted:
-        batches = _embedded(counted, model, chunking)
-        return Index.create(path, model.fingerprint, batches=batches, overwrite=overwrite)
+    layout = VectorLayout(index_type, target_recall=target_recall, memory_bytes=memory_bytes)
+    building = Index.build(
+        path, model.fingerprint, chunking=chunking, layout=layout, overwrite=overwrite, resume=resume
+    )
+    with _progress(documents, shown=progress) as counted, building as builder:
+        for some in _batches(counted):
+            builder.add(_embed(_lacking(some, builder.holds(some)), model, chunking))
+        builder.commit(reason="build")
+    return Index.open(path, verify="size")  # its checksums were made a moment ago
 
 
 def add_documents(
@@ -40,34 +66,73 @@ def add_documents(
     documents: Iterable[Document],
     *,
     encoder: str | Path | Encoder | None = None,
-    chunking: Chunking | None = DEFAULT_CHUNKING,
     progress: bool = False,
 ) -> int:
     """Embed ``documents`` and add them to the index at ``path`` in one commit; returns how many.
 
-    ``encoder=None`` is the model that the index was built with. An id that is there already is a ``DocumentError``.
+    They are split as the index's others are. ``encoder=None`` is the model that the index was built with. An id that
+    is there already is a ``DocumentError``.
     """
     index = Index.open(path)
     model = open_encoder(index, encoder)
-    with progress_over(documents, "Embedding", shown=progress) as counted:
-        return index.add(_embedded(counted, model, chunking))
+    with _progress(documents, shown=progress) as counted:
+        return index.add(_embed(some, model, index.chunking) for some in _batches(counted))
 
 
-def _embedded(documents: Iterable[Document], encoder: Encoder, chunking: Chunking | None) -> Iterator[EmbeddedBatch]:
+def upsert_documents(
+    path: str | Path,
+    documents: Iterable[Document],
+    *,
+    encoder: str | Path | Encoder | None = None,
+    progress: bool = False,
+) -> int:
+    """As ``add_documents``, but a document takes the place of the one that has its id; returns how many were written.
+
+    One that the index has as it is, title, text and metadata, is neither embedded nor written again.
+    """
+    index = Index.open(path)
+    model = open_encoder(index, encoder)
+    written = 0
+    with _progress(documents, shown=progress) as counted, index.writer() as writer:
+        for some in _batches(counted):
+            changed = _lacking(some, writer.holds(some))
+            written += writer.upsert(_embed(changed, model, index.chunking))
+        writer.commit(reason="upsert")
+    return written
+
+
+def delete_documents(path: str | Path, ids: Iterable[str] = (), *, where: Predicate | None = None) -> int:
+    """Delete documents by id, by a predicate on their metadata, or both, in one commit; returns how many there were."""
+    return Index.open(path).delete(ids, where=where)
+
+
+def _progress(documents: Iterable[Document], *, shown: bool) -> AbstractContextManager[Iterable[Document]]:
+    return progress_over(documents, "Embedding", shown=shown)
+
+
+def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
     remaining = iter(documents)
-    while batch := list(islice(remaining, BATCH_DOCUMENTS)):
-        if chunking is None:
-            passages = [[whole(document)] for document in batch]
-        else:
-            passages = split_documents(
-                batch,
-                count_tokens=encoder.count_tokens,
-                max_tokens=min(chunking.max_tokens or encoder.max_tokens, encoder.max_tokens),
-                overlap=chunking.overlap,
-            )
-        texts = [
-            passage_text(document.title, passage.text)
-            for document, its_passages in zip(batch, passages, strict=True)
-            for passage in its_passages
-        ]
-        yield EmbeddedBatch(batch, passages, encoder.encode_documents(texts))
+    while some := list(islice(remaining, BATCH_DOCUMENTS)):
+        yield some
+
+
+def _lacking(documents: Sequence[Document], held: Sequence[bool]) -> list[Document]:
+    return list(compress(documents, (not known for known in held)))
+
+
+def _embed(documents: Sequence[Document], encoder: Encoder, chunking: Chunking | None) -> EmbeddedBatch:
+    if chunking is None:
+        passages = [[whole(document)] for document in documents]
+    else:
+        passages = split_documents(
+            documents,
+            count_tokens=encoder.count_tokens,
+            max_tokens=min(chunking.max_tokens or encoder.max_tokens, encoder.max_tokens),
+            overlap=chunking.overlap,
+        )
+    texts = [
+        passage_text(document.title, passage.text)
+        for document, its_passages in zip(documents, passages, strict=True)
+        for passage in its_passages
+    ]
+    return EmbeddedBatch(documents, passages, encoder.encode_documents(texts))

@@ -3,7 +3,8 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 from rich.table import Table
 from rich.text import Text
@@ -80,12 +81,19 @@ def info_table(info: IndexInfo) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(overflow="fold")
-    for name, value in dataclasses.asdict(info).items():
-        if name != "model":
-            table.add_row(name, plain(f"{value:,}" if isinstance(value, int) else str(value)))
-    for name, value in dataclasses.asdict(info.model).items():
-        table.add_row(f"model {name}".replace("_", " "), plain(str(value)))
+    for name, value in _flat(dataclasses.asdict(info)):
+        table.add_row(name, plain(f"{value:,}" if isinstance(value, int) else str(value)))
     return table
+
+
+def _flat(record: dict[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """The entries of a record and of the records in it; what is not known is left out."""
+    for name, value in record.items():
+        label = f"{prefix} {name}".strip().replace("_", " ")
+        if isinstance(value, dict):
+            yield from _flat(cast("dict[str, object]", value), label)
+        elif value is not None and value != ():
+            yield label, ", ".join(map(str, cast("tuple[object, ...]", value))) if isinstance(value, tuple) else value
 
 
 def plain(text: str) -> Text:

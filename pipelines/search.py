@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, ModelError, QueryError
-from ..index import Document, Hit, Index, Passage, passage_text
+from ..index import Document, Hit, Index, Passage, Predicate, passage_text
 from ..rerank import DEFAULT_RERANKER, Reranker
 from ..retrieval import DenseRetriever, Encoder, Retriever
 from .models import open_encoder, open_reranker
@@ -116,10 +116,16 @@ class SearchPipeline:
         return cls(retriever, stage_two, retrieve_k=retrieve_k, rerank_k=rerank_k, top_k=top_k)
 
     def search(
-        self, query: str, *, top_k: int | None = None, retrieve_k: int | None = None, rerank_k: int | None = None
+        self,
+        query: str,
+        *,
+        top_k: int | None = None,
+        retrieve_k: int | None = None,
+        rerank_k: int | None = None,
+        where: Predicate | None = None,
     ) -> list[SearchResult]:
         """The best documents for one query; see ``search_batch``."""
-        return self.search_batch([query], top_k=top_k, retrieve_k=retrieve_k, rerank_k=rerank_k)[0]
+        return self.search_batch([query], top_k=top_k, retrieve_k=retrieve_k, rerank_k=rerank_k, where=where)[0]
 
     def search_batch(
         self,
@@ -128,10 +134,13 @@ class SearchPipeline:
         top_k: int | None = None,
         retrieve_k: int | None = None,
         rerank_k: int | None = None,
+        where: Predicate | None = None,
         timings: Timings | None = None,
     ) -> list[list[SearchResult]]:
         """The best documents for each query, best first; fewer than ``top_k`` where the index has fewer.
 
+        ``where`` restricts the search to documents whose metadata match it: ``"year >= 2020 and source == 'pubmed'"``,
+        or an Arrow compute expression.
         Each k that is given replaces the pipeline's own for this call; where only ``retrieve_k`` is given and is
         smaller than the pipeline's other two, these follow it. Equal scores keep the order of stage one. Raises
         ``QueryError`` for a query that is blank, too long or not text, and ``ArgumentError`` for an impossible k.
@@ -142,7 +151,7 @@ class SearchPipeline:
         for number, query in enumerate(queries):
             _check_query(query, number)
         started = time.perf_counter()
-        candidates = self.retriever.retrieve(queries, cutoffs.retrieve_k) if queries else []
+        candidates = self.retriever.retrieve(queries, cutoffs.retrieve_k, where=where) if queries else []
         retrieved = time.perf_counter()
         read = [hits[: cutoffs.rerank_k] for hits in candidates]
         logits = self._score(queries, read)

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from ..index import Hit, Index
+from ..index import Hit, Index, Predicate
 from .encoder import Encoder
 
 
 class Retriever(Protocol):
     """Stage one of a pipeline."""
 
-    def retrieve(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
-        """At most ``k`` documents for each query, best first."""
+    def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
+        """At most ``k`` documents for each query, best first, of those whose metadata match ``where``."""
         ...
 
 
@@ -24,8 +24,8 @@ class DenseRetriever:
         self.index = index
         self.encoder = encoder
 
-    def retrieve(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
-        """At most ``k`` documents for each query, best first, equal scores by id."""
+    def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
+        """At most ``k`` documents for each query, best first, equal scores by id; ``where`` as for ``Index.search``."""
         if not queries or len(self.index) == 0:
             return [[] for _ in queries]
-        return self.index.search(self.encoder.encode_queries(queries), k)
+        return self.index.search(self.encoder.encode_queries(queries), k, where=where)

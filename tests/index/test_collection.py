@@ -16,7 +16,7 @@ from bicross.errors import (
     IndexModelMismatch,
     IndexNotFound,
 )
-from bicross.index import Document, EmbeddedBatch, Index, Passage, commit, whole
+from bicross.index import Document, EmbeddedBatch, Index, Passage, whole, writer
 from bicross.index.filesystem import Filesystem
 from fakes import HashEncoder
 from hypothesis import given, settings
@@ -102,11 +102,13 @@ def test_add_is_one_commit_of_one_segment_and_reopens(tmp_path):
 
 
 def test_a_large_add_is_split_into_segments(tmp_path, monkeypatch):
-    monkeypatch.setattr(commit, "SEGMENT_PASSAGES", 4)
+    monkeypatch.setattr(writer.IndexWriter, "segment_passages", 4)
     batches = [batch(*some_documents(2, start=2 * i)) for i in range(5)]
     index = Index.create(tmp_path / "i", ENCODER.fingerprint, batches=batches)
-    assert (index.info().segments, len(index)) == (3, 10)
-    assert [d.id for d in index.documents()] == [f"d{i}" for i in range(10)]
+    assert len(index) == 10
+    assert index.add([batch(*some_documents(2, start=2 * i)) for i in range(5, 10)]) == 10
+    assert (index.info().segments, len(index)) == (4, 20)
+    assert [d.id for d in index.documents()] == [f"d{i}" for i in range(20)]
 
 
 def test_a_duplicate_id_adds_nothing(tmp_path):
@@ -151,7 +153,10 @@ def test_overwrite_replaces_what_a_reader_still_sees(tmp_path):
     assert [d.id for d in old.documents()] == ["d0", "d1", "d2", "d3"]
     assert [d.id for d in new.documents()] == [d.id for d in Index.open(tmp_path / "i").documents()] == ["n"]
     assert new.info().uuid != old.info().uuid
+    assert new.info().older_generations == (1,)  # in its grace time
+    new.compact(grace=0)
     assert len(list((tmp_path / "i" / "segments").iterdir())) == 1
+    assert [d.id for d in old.documents()] == ["d0", "d1", "d2", "d3"]
 
 
 def test_overwrite_replaces_a_damaged_index(tmp_path):
@@ -202,7 +207,7 @@ def test_open_with_another_model_names_both(tmp_path):
         assert part in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["documents.arrow", "passages.arrow", "vectors.faiss"])
+@pytest.mark.parametrize("name", ["documents.arrow", "metadata.arrow", "passages.arrow", "ids.arrow", "vectors.faiss"])
 @pytest.mark.parametrize("damage", ["remove", "flip", "truncate", "extend"])
 def test_a_damaged_file_is_named(tmp_path, name, damage):
     Index.create(tmp_path / "i", ENCODER.fingerprint, batches=[batch(*some_documents(5))])
@@ -241,11 +246,14 @@ def test_a_sealed_manifest_that_makes_no_sense_is_refused(tmp_path):
     line = path.read_bytes().splitlines()[0]
     name = next((tmp_path / "i" / "segments").iterdir()).name.encode()
     for old, new, message in [
-        (name, b"../../elsewhere", "would lead out of the index"),
-        (b'"format_version":1', b'"format_version":99', "has format version 99; this bicross reads version 1"),
-        (b'"metric":"inner_product"', b'"metric":"l2"', "names a metric other than inner_product"),
+        (name, b"../../elsewhere", "should match pattern"),
+        (b'"format_version":2', b'"format_version":99', "has format version 99; this bicross reads version 2"),
+        (b'"metric":"inner_product"', b'"metric":"l2"', "should be 'inner_product'"),
+        (b'"documents":2', b'"documents":-2', "greater than or equal to 0"),
+        (b'"documents":2', b'"documents":"2"', "should be a valid integer"),
+        (b'"uuid":', b'"friend":1,"uuid":', "friend"),
         (b'"generation":1,', b"", "is not a manifest of this format"),
-        (b'"documents":2', b'"documents":3', "holds 2 documents and 2 passages; the manifest says 3 and 2"),
+        (b'"documents":2', b'"documents":3', "holds 2 documents; the manifest says 3"),
     ]:
         changed = line.replace(old, new)
         assert changed != line
@@ -299,10 +307,10 @@ class FullDisk(Filesystem):
     def __init__(self, *, at: str) -> None:
         self.at = at
 
-    def create(self, path: Path):
+    def open_new(self, path: Path) -> int:
         if path.name == self.at:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return super().create(path)
+        return super().open_new(path)
 
 
 @pytest.mark.parametrize("at", ["documents.arrow", "passages.arrow", "vectors.faiss", "MANIFEST.tmp"])

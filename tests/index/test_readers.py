@@ -300,12 +300,12 @@ TOO_LARGE = '{"id": ' + "9" * 5000 + ', "text": "t"}'
         ('{"id": 1, "text": "t", "a": 1e999}', "metadata cannot be written as JSON: Out of range float values"),
         (TOO_DEEP, "not JSON that can be read: it is nested too deeply"),
         (TOO_LARGE, "Exceeds the limit (4300 digits) for integer string conversion"),
-        ("x" * 1000 + "y" * 300_000, "the line is longer than 300000 characters"),
+        ("x" * 1000 + "y" * 4_000_000, "the row is longer than 4000000 characters, or has too many values"),
     ],
     ids=range(28),
 )
 def test_bad_rows_of_json_lines(row, reason, monkeypatch):
-    monkeypatch.setattr(formats, "MAX_ROW_BYTES", 300_000)
+    monkeypatch.setattr(formats, "MAX_ROW_BYTES", 4_000_000)
     line = row if isinstance(row, str) else json.dumps(row)
     path = write_lines("a.jsonl", {"id": "ok", "text": "t"}, "\n", f"{line}\n", {"id": "next", "text": "t"})
     with pytest.raises(DocumentError) as caught:
@@ -328,7 +328,7 @@ def test_bad_rows_of_json_lines(row, reason, monkeypatch):
         (",a,b", 3, "no id: 'id' is empty"),
         ('"0","a\n",b', 4, "duplicate id '0'"),
         ('1,"a"b,c', 3, "not CSV: ',' expected after '\"'"),
-        ("1,a," + "b" * 3000, 3, "the line is longer than 2000 characters"),
+        ("1,a," + "b" * 3000, 3, "the row is longer than 2000 characters, or has too many values"),
     ],
 )
 def test_bad_rows_of_csv(row, line, reason, monkeypatch):

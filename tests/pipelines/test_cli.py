@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from bicross.errors import ModelError
-from bicross.pipelines import build_index, cli
+from bicross.pipelines import build_index, changes, cli
 from bicross.pipelines.cli import main
 from fakes import HashEncoder, OverlapReranker
 
@@ -21,7 +21,8 @@ def no_real_models(monkeypatch):
             raise ModelError("the model 'missing' is not on this machine")
         return ENCODER
 
-    monkeypatch.setattr(cli, "BiEncoder", fake_encoder)
+    monkeypatch.setattr(changes, "BiEncoder", fake_encoder)
+    monkeypatch.setattr(changes, "open_encoder", lambda index, encoder, device: ENCODER)
     monkeypatch.setattr("bicross.pipelines.search.open_encoder", lambda index, encoder, device: ENCODER)
     monkeypatch.setattr(
         "bicross.pipelines.search.open_reranker", lambda name, device: OverlapReranker() if name else None
@@ -122,7 +123,7 @@ def test_info(index, capsys):
     assert "hash-encoder" in out
     _, out, _ = run(capsys, "info", index, "--json")
     known = json.loads(out)
-    assert (known["documents"], known["generation"], known["factory"]) == (3, 1, "Flat")
+    assert (known["documents"], known["generation"], known["vectors"]["factory"]) == (3, 1, "Flat")
     assert known["model"]["id"] == "hash-encoder"
 
 

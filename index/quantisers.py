@@ -1,0 +1,30 @@
+"""The trained quantiser that the segments of an index share: a FAISS index without rows. Knows no segment."""
+
+import uuid
+from pathlib import Path
+
+from .checksums import create_checked, verify_content
+from .faiss_index import VectorIndex
+from .filesystem import Filesystem
+from .manifest import Manifest, NamedFile
+
+QUANTISERS = "quantisers"
+
+
+def template(path: Path, manifest: Manifest) -> VectorIndex:
+    """What a segment's vectors go into, without rows. Raises ``IndexCorrupt``."""
+    quantiser = manifest.vectors.quantiser
+    if quantiser is None:
+        return VectorIndex(manifest.model.dimension)
+    file = path / QUANTISERS / quantiser.name
+    verify_content(file, quantiser.entry)
+    return VectorIndex.read(file, dimension=manifest.model.dimension, rows=0, factory=manifest.vectors.factory)
+
+
+def write_quantiser(filesystem: Filesystem, folder: Path, empty: VectorIndex) -> NamedFile:
+    """Store an index without rows in a new file; on disk on return, but for its name."""
+    name = uuid.uuid4().hex
+    with create_checked(filesystem, folder / name) as file:
+        empty.write(file.write)
+        entry = file.entry()
+    return NamedFile(name, entry.bytes, entry.xxh3)

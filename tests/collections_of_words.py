@@ -1,0 +1,68 @@
+"""Small documents with vectors, and a plain oracle that holds them in a dict: what an index must agree with."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from bicross.index import Document, EmbeddedBatch, Passage
+from fakes import HashEncoder
+from numpy.typing import NDArray
+
+DIMENSION = 16
+FINGERPRINT = HashEncoder(dimension=DIMENSION).fingerprint
+
+
+def unit_vectors(rows: int, seed: int, dimension: int = DIMENSION) -> NDArray[np.float32]:
+    vectors = np.random.default_rng(seed).standard_normal((rows, dimension)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A document with the vectors of its passages, one character each."""
+
+    document: Document
+    vectors: NDArray[np.float32]
+
+
+def record(number: int, version: int = 0, passages: int = 1) -> Record:
+    metadata = {"number": number, "version": version, "even": number % 2 == 0}
+    document = Document(f"d{number}", "abc"[:passages], f"title {number}.{version}", metadata)
+    return Record(document, unit_vectors(passages, seed=1000 * number + version))
+
+
+def batch(records: Iterable[Record]) -> EmbeddedBatch:
+    records = list(records)
+    passages = [[Passage(c, i, i + 1) for i, c in enumerate(r.document.text)] for r in records]
+    vectors = [r.vectors for r in records]
+    return EmbeddedBatch(
+        [r.document for r in records], passages, np.concatenate([*vectors, np.empty((0, DIMENSION), np.float32)])
+    )
+
+
+class Oracle(dict[str, Record]):
+    """What an index holds, and what it must find, by brute force."""
+
+    def search(
+        self, query: NDArray[np.float32], k: int, where: Callable[[Document], bool] = lambda document: True
+    ) -> list[tuple[str, float]]:
+        scores = {id_: float((r.vectors @ query).max()) for id_, r in self.items() if where(r.document)}
+        return sorted(scores.items(), key=lambda found: -found[1])[:k]
+
+
+def assert_same(index, oracle: Oracle, *, k: int = 5, seed: int = 0) -> None:
+    """The index holds what the oracle holds, and finds the same for a few queries, with and without a filter."""
+    assert len(index) == len(oracle)
+    assert {document.id: document for document in index.documents()} == {i: r.document for i, r in oracle.items()}
+    queries = unit_vectors(2, seed=seed + 777)
+    for where, matches in [(None, lambda d: True), ("even and number < 8", even_below_eight)]:
+        if where is not None and not oracle:
+            continue  # an index without documents knows no field
+        for query, hits in zip(queries, index.search(queries, k, where=where), strict=True):
+            expected = oracle.search(query, k, matches)
+            assert [hit.document.id for hit in hits] == [id_ for id_, _ in expected]
+            np.testing.assert_allclose([hit.score for hit in hits], [score for _, score in expected], atol=1e-5)
+
+
+def even_below_eight(document: Document) -> bool:
+    return bool(document.metadata["even"]) and document.metadata["number"] < 8

@@ -1,0 +1,245 @@
+"""Nothing that an index acknowledged is lost: not by a full or failing disk, a kill at any call, or a power cut.
+
+Every change of an index is put through the harnesses of faults.py, power_cuts.py and crash_workers.py.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from bicross.errors import IndexNotFound, IndexStoreError
+from bicross.index import Index
+from bicross.index.filesystem import Filesystem
+from crash_workers import batch_of, kill_loop
+from fakes import HashEncoder
+from faults import every_fault, scratch_folder
+from power_cuts import RecordingFilesystem, every_power_cut, syncs_not_missed
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the harness forks")
+
+ENCODER = HashEncoder(dimension=16)
+KILL_ROUNDS = int(os.environ.get("BICROSS_KILL_ROUNDS", "200"))
+
+FIRST = {"a": "first text", "b": "second text", "c": "third text"}
+EXTRA = {"z": "one more"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_automatic_compaction():
+    """One generation a change; compaction is a change of its own here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bicross.index.collection.segments_to_merge", lambda manifest: [])
+        yield
+
+
+def texts(**texts: str):
+    return [batch_of(texts, ENCODER)]
+
+
+# What is done to an index, one after the other: a name, the change, and what the index holds afterwards. Each change
+# makes one generation; the first is 1.
+STEPS = [
+    ("add", lambda index: index.add(texts(d="fourth", e="fifth")), FIRST | {"d": "fourth", "e": "fifth"}),
+    (
+        "upsert",
+        lambda index: index.upsert(texts(b="changed", f="sixth")),
+        FIRST | {"b": "changed", "d": "fourth", "e": "fifth", "f": "sixth"},
+    ),
+    ("delete", lambda index: index.delete(["a", "d"]), {"b": "changed", "c": "third text", "e": "fifth", "f": "sixth"}),
+    ("rollback", lambda index: index.rollback(2), FIRST | {"d": "fourth", "e": "fifth"}),
+    ("delete again", lambda index: index.delete(["e"]), FIRST | {"d": "fourth"}),
+    ("compact", lambda index: index.compact(), FIRST | {"d": "fourth"}),
+    ("add again", lambda index: index.add(texts(g="seventh")), FIRST | {"d": "fourth", "g": "seventh"}),
+]
+STATES = [FIRST, *(contents for _, _, contents in STEPS)]
+
+
+def create(path: Path, filesystem: Filesystem | None = None) -> Index:
+    """Also where a build was interrupted."""
+    [batch] = texts(**FIRST)
+    with Index.build(path, ENCODER.fingerprint, resume=True, filesystem=filesystem) as builder:
+        held = builder.holds(batch.documents)
+        if not all(held):
+            assert not any(held)
+            builder.add(batch)
+        builder.commit(reason="build")
+    return Index.open(path)
+
+
+def index_after(path: Path, steps: int) -> Path:
+    create(path)
+    for _, change, _ in STEPS[:steps]:
+        change(Index.open(path))
+    return path
+
+
+def contents(index: Index) -> dict[str, str]:
+    """All documents; every one must be found by its own text, and nothing else may be found."""
+    held = {document.id: document.text for document in index.documents()}
+    for hits, (id_, text) in zip(
+        index.search(ENCODER.encode_queries(list(held.values())), len(held) + 5), held.items(), strict=True
+    ):
+        assert {hit.document.id for hit in hits} == held.keys()
+        assert hits[0].document.text == text, f"{id_} is not the first hit for its own text"
+    return held
+
+
+def assert_no_orphans(path: Path) -> None:
+    """Nothing is in the folder that no retained generation lists."""
+    listed: set[str] = set()
+
+    def collect(value: object) -> None:
+        if isinstance(value, str):
+            listed.add(Path(value).name)
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                collect(key)
+                collect(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                collect(inner)
+
+    for manifest in [*path.glob("MANIFEST*"), *path.glob("BUILDING")]:
+        collect(json.loads(manifest.read_bytes().partition(b"\n")[0]))
+    found = {entry.name for folder in ("segments", "tombstones") for entry in (path / folder).glob("*")}
+    assert found <= listed, f"no generation lists {sorted(found - listed)}"
+    assert not list(path.rglob("*.tmp"))
+
+
+# Faults and kills
+
+
+def check_create(path, outcome):
+    if outcome.error is not None:
+        assert isinstance(outcome.error, (OSError, IndexStoreError)), repr(outcome.error)
+    try:
+        found = Index.open(path)
+    except IndexNotFound:
+        assert outcome.acknowledged is None
+        found = create(path)
+    assert contents(found) == FIRST
+    found.add([batch_of(EXTRA, ENCODER)])
+    assert contents(Index.open(path)) == FIRST | EXTRA
+    assert_no_orphans(path)
+
+
+def test_a_fault_while_an_index_is_created():
+    def operation(path, filesystem):
+        create(path, filesystem)
+        filesystem.acknowledge("created")
+
+    assert every_fault(operation, check_create) > 100
+
+
+@pytest.mark.parametrize("step", range(len(STEPS)), ids=[name for name, _, _ in STEPS])
+def test_a_fault_while_an_index_is_changed(tmp_path, step):
+    name, change, after = STEPS[step]
+    before = STATES[step]
+    start = index_after(tmp_path / "start", step)
+    generation = Index.open(start).generation
+
+    def operation(path, filesystem):
+        change(Index.open(path, filesystem=filesystem))
+        filesystem.acknowledge("done")
+
+    def check(path, outcome):
+        if outcome.error is not None:
+            assert isinstance(outcome.error, (OSError, IndexStoreError)), repr(outcome.error)
+        index = Index.open(path)
+        assert contents(index) in ([after] if outcome.acknowledged else [before, after])
+        made = index.generation > generation
+        assert made or not outcome.acknowledged
+        assert contents(index) == (after if made else before)
+        if made:
+            index.add([batch_of(EXTRA, ENCODER)])  # it cannot be tried again; but something else can be done
+        else:
+            change(index)
+        assert contents(index) == contents(Index.open(path)) == (after | EXTRA if made else after)
+        assert_no_orphans(path)
+
+    assert every_fault(operation, check, start=start) > 50, name
+
+
+# Power cuts
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    """Creation and all changes, acknowledged one by one: the number of the state."""
+    filesystem = RecordingFilesystem(tmp_path_factory.mktemp("recorded") / "index")
+    create(filesystem.path, filesystem)
+    filesystem.acknowledge(0)
+    for number, (name, change, expected) in enumerate(STEPS, 1):
+        index = Index.open(filesystem.path, filesystem=filesystem)
+        change(index)
+        filesystem.acknowledge(number)
+        assert contents(index) == expected, name
+        assert index.generation == number + 1, "rollbacks in STEPS and the checks below count on one generation a step"
+    return filesystem
+
+
+def open_after_cut(path: Path, acknowledged: int | None) -> Index | None:
+    """The index, which must hold what was acknowledged and at most the next change; None where it may be missing."""
+    try:
+        index = Index.open(path)
+    except IndexNotFound:
+        assert acknowledged is None
+        return None
+    first = acknowledged or 0
+    assert index.generation - 1 in ([0] if acknowledged is None else [first, first + 1])
+    assert contents(index) == STATES[index.generation - 1]
+    return index
+
+
+def check_cut(path, acknowledged):
+    """What was acknowledged is there, the index can be written to, and the writer clears up."""
+    index = open_after_cut(path, acknowledged)
+    if index is None:
+        index = create(path)
+    before = contents(index)
+    index.add([batch_of(EXTRA, ENCODER)])
+    assert contents(Index.open(path)) == before | EXTRA
+    assert_no_orphans(path)
+
+
+def check_rollback(path, acknowledged):
+    """Each retained generation can be rolled back to; the one before a change is retained, except by compaction."""
+    index = open_after_cut(path, acknowledged)
+    if index is None:
+        return
+    retained = sorted(int(file.suffix[1:]) for file in path.glob("MANIFEST.*") if file.suffix[1:].isdigit())
+    newest = index.generation
+    if newest > 1 and STEPS[newest - 2][0] != "compact":
+        assert newest - 1 in retained
+    for generation in retained:
+        index.rollback(generation)
+        assert contents(Index.open(path)) == STATES[generation - 1]
+
+
+def test_a_power_cut_loses_nothing(recording):
+    assert every_power_cut(recording, check_cut) > 300
+
+
+def test_a_power_cut_loses_no_older_generation(recording):
+    assert every_power_cut(recording, check_rollback) > 300
+
+
+def test_every_fsync_is_needed(recording):
+    """Leave out one kind of fsync, and a power cut does damage: neither the calls nor these tests are for show."""
+    older = {kind: check_rollback for kind in recording.syncs() if "MANIFEST.*" in kind}
+    assert syncs_not_missed(recording, check_cut, checks=older) == []
+
+
+# Kills at any moment
+
+
+def test_a_killed_writer_loses_nothing_and_disturbs_no_reader():
+    """BICROSS_KILL_ROUNDS sets another number of kills."""
+    with scratch_folder() as scratch:
+        create(Path(scratch) / "index")
+        report = kill_loop("crash_workers:IndexStore", Path(scratch) / "index", rounds=KILL_ROUNDS)
+    assert report.kills == KILL_ROUNDS
+    assert report.acknowledged > 0
+    assert report.in_flight > 0
+    assert report.reads > 0
