@@ -1,7 +1,8 @@
 """Real vectors in number: texts of BEIR folders, embedded and cached. Knows no index.
 
-From small collections come a million vectors as every long document gives many: each sentence, each half of a longer
-sentence, and each pair of neighbouring sentences is a text of its own. Queries are the collections' own.
+From small collections come a million vectors as a long document gives many: each sentence, each half of a longer
+sentence, neighbouring sentences two by two, and each third of a long sentence is a text of its own. Queries are the
+collections' own.
 """
 
 import itertools
@@ -16,23 +17,23 @@ COLLECTIONS = ("scifact", "nfcorpus", "squad-dev", "medquad-qa", "cosqa", "cranf
 PAIRS = ("stsb", "sick", "mrpc")
 SHORTEST = 20
 """Characters of the shortest text: below are headings, numbers and fragments."""
-LONG_SENTENCE = 10
-"""Words from which a sentence is also cut in two."""
+WORDS_OF_A_PART = 5
+"""Words that a part of a sentence has at least."""
 MOST = 1_000_000
 
 
 def benchmark_texts(data: Path) -> list[str]:
-    """Distinct texts, always in the same order: sentences, halves of sentences, two and then three together."""
+    """Distinct texts, always the same in the same order: sentences, halves, passages of two sentences, thirds."""
     bodies = [str(row["text"]) for name in COLLECTIONS for row in _rows(data / name / "corpus.jsonl")]
     titles = [str(row["title"]) for name in COLLECTIONS for row in _rows(data / name / "corpus.jsonl")]
     files = sorted(file for name in PAIRS for file in (data / name).glob("*.jsonl"))
     pairs = [str(row[side]) for file in files for row in _rows(file) for side in ("sentence1", "sentence2")]
     documents = [_sentences(body) for body in bodies]
     sentences = [sentence for document in documents for sentence in document]
-    halves = [half for sentence in sentences for half in _halves(sentence)]
-    twos = [" ".join(two) for document in documents for two in itertools.pairwise(document)]
-    threes = [" ".join(three) for d in documents for three in zip(d, d[1:], d[2:], strict=False)]
-    texts = dict.fromkeys(itertools.chain(titles, sentences, pairs, halves, twos, threes))
+    halves = [half for sentence in sentences for half in _parts(sentence, 2)]
+    passages = [" ".join(d[i : i + 2]) for d in documents for i in range(0, len(d) - 1, 2)]
+    thirds = [third for sentence in sentences for third in _parts(sentence, 3)]
+    texts = dict.fromkeys(itertools.chain(titles, sentences, pairs, halves, passages, thirds))
     return [text for text in texts if len(text) >= SHORTEST][:MOST]
 
 
@@ -52,8 +53,10 @@ def _sentences(text: str) -> list[str]:
     return [sentence for sentence in sentences if len(sentence) >= SHORTEST]
 
 
-def _halves(sentence: str) -> list[str]:
+def _parts(sentence: str, count: int) -> list[str]:
+    """A long sentence in so many parts of as many words each."""
     words = sentence.split()
-    if len(words) < LONG_SENTENCE:
+    if len(words) < WORDS_OF_A_PART * count:
         return []
-    return [" ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :])]
+    cuts = [len(words) * part // count for part in range(count + 1)]
+    return [" ".join(words[start:stop]) for start, stop in itertools.pairwise(cuts)]

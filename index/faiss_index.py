@@ -212,7 +212,7 @@ class VectorIndex:
         is the factory), or has not so many ``rows`` of ``dimension``. ``OSError`` and ``MemoryError`` are the
         machine's: they do not say that the file is damaged.
         """
-        kind = like.kind if like else FLAT if factory == FLAT else None
+        kind = like.kind if like is not None else FLAT if factory == FLAT else None
         layout = check_file(path, dimension=dimension, rows=rows, kind=kind)
         # FAISS counts tables of IVFPQ too, which it needs for another metric only; a row of them is 1 KiB at most.
         with _deserialisation_limit(path.stat().st_size + (layout.lists * dimension << 10)):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from bicross.errors import IndexNotFound, IndexStoreError
-from bicross.index import Index
+from bicross.index import Index, VectorLayout
 from bicross.index.filesystem import Filesystem
 from crash_workers import batch_of, kill_loop
 from fakes import HashEncoder
@@ -55,10 +55,12 @@ STEPS = [
 STATES = [FIRST, *(contents for _, _, contents in STEPS)]
 
 
-def create(path: Path, filesystem: Filesystem | None = None) -> Index:
-    """Also where a build was interrupted."""
+def create(path: Path, filesystem: Filesystem | None = None, *, layout: str = "SQ8") -> Index:
+    """Also where a build was interrupted. The layout is a trained one, which has a file more than the exact one."""
     [batch] = texts(**FIRST)
-    with Index.build(path, ENCODER.fingerprint, resume=True, filesystem=filesystem) as builder:
+    with Index.build(
+        path, ENCODER.fingerprint, layout=VectorLayout(layout), resume=True, filesystem=filesystem
+    ) as builder:
         held = builder.holds(batch.documents)
         if not all(held):
             assert not any(held)
@@ -102,7 +104,7 @@ def assert_no_orphans(path: Path) -> None:
 
     for manifest in [*path.glob("MANIFEST*"), *path.glob("BUILDING")]:
         collect(json.loads(manifest.read_bytes().partition(b"\n")[0]))
-    found = {entry.name for folder in ("segments", "tombstones") for entry in (path / folder).glob("*")}
+    found = {entry.name for folder in ("segments", "tombstones", "quantisers") for entry in (path / folder).glob("*")}
     assert found <= listed, f"no generation lists {sorted(found - listed)}"
     assert not list(path.rglob("*.tmp"))
 
@@ -237,7 +239,7 @@ def test_every_fsync_is_needed(recording):
 def test_a_killed_writer_loses_nothing_and_disturbs_no_reader():
     """BICROSS_KILL_ROUNDS sets another number of kills."""
     with scratch_folder() as scratch:
-        create(Path(scratch) / "index")
+        create(Path(scratch) / "index", layout="auto")
         report = kill_loop("crash_workers:IndexStore", Path(scratch) / "index", rounds=KILL_ROUNDS)
     assert report.kills == KILL_ROUNDS
     assert report.acknowledged > 0
