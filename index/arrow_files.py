@@ -23,10 +23,11 @@ def record_batch(columns: Sequence[Any], schema: pa.Schema) -> RecordBatch:
     return cast(Any, pa.RecordBatch).from_arrays(list(columns), schema=schema)
 
 
-def open_batches(path: Path, schema: pa.Schema | None) -> list[RecordBatch]:
+def open_batches(path: Path, schema: pa.Schema | None, *, thorough: bool) -> list[RecordBatch]:
     """The batches of a file, mapped. Its checksum must have been verified, and still nothing in it is believed.
 
-    Raises ``IndexCorrupt`` unless every batch is valid Arrow of ``schema``; None takes any.
+    Raises ``IndexCorrupt`` unless every batch is valid Arrow of ``schema``; None takes any. ``thorough`` looks at every
+    value, which reads the whole file.
     """
     try:
         with pa.memory_map(str(path)) as source:
@@ -39,7 +40,7 @@ def open_batches(path: Path, schema: pa.Schema | None) -> list[RecordBatch]:
             batches: list[RecordBatch] = []
             for number in range(reader.num_record_batches):
                 batch = reader.get_batch(number)
-                cast(Any, batch).validate(full=True)
+                cast(Any, batch).validate(full=thorough)
                 batches.append(batch)
     except (
         pa.ArrowInvalid,
@@ -53,9 +54,9 @@ def open_batches(path: Path, schema: pa.Schema | None) -> list[RecordBatch]:
     return batches
 
 
-def one_batch(path: Path, schema: pa.Schema | None, *, rows: int) -> RecordBatch:
+def one_batch(path: Path, schema: pa.Schema | None, *, rows: int, thorough: bool) -> RecordBatch:
     """The only batch of a file, with as many rows as the manifest says."""
-    batches = open_batches(path, schema)
+    batches = open_batches(path, schema, thorough=thorough)
     if len(batches) != 1 or batches[0].num_rows != rows:
         found = sum(batch.num_rows for batch in batches)
         raise IndexCorrupt(f"{path} holds {found} rows in {len(batches)} batches, not {rows} in one")

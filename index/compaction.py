@@ -214,8 +214,8 @@ def _batches(views: Sequence[View]) -> Iterator[Batch]:
 
 def _content(segment: Segment, rows: NDArray[np.int64]) -> EmbeddedBatch:
     """Documents of a segment with their passages and stored vectors."""
-    documents = [segment.document(row) for row in rows.tolist()]
-    passages = [segment.passages_of(row, document) for row, document in zip(rows.tolist(), documents, strict=True)]
+    documents = list(segment.documents(rows.tolist()))
+    passages = segment.passages(rows.tolist(), documents)
     first, last = segment.passage_rows(int(rows[0]), int(rows[-1]) + 1)
-    wanted = np.isin(segment.document_rows[first:last], rows, assume_unique=False)
+    wanted = np.isin(segment.document_rows[first:last], rows)
     return EmbeddedBatch(documents, passages, segment.vectors.vectors(first, last)[wanted])

@@ -19,6 +19,7 @@ from ..errors import IndexCorrupt
 from .arrow_files import RecordBatch, numbers, record_batch
 from .document import Document
 
+_CANONICAL = json.JSONEncoder(sort_keys=True)
 IDS_SCHEMA = pa.schema([("id", pa.uint64()), ("row", pa.int64()), ("high", pa.uint64()), ("low", pa.uint64())])
 
 
@@ -29,7 +30,7 @@ def id_hash(id_: str) -> int:
 
 def content_hash(document: Document) -> tuple[int, int]:
     """128 bits over title, text and metadata, in two halves: equal for documents that a reader could not tell apart."""
-    content = json.dumps([document.title, document.text, dict(document.metadata)], sort_keys=True)
+    content = _CANONICAL.encode([document.title, document.text, dict(document.metadata)])
     digest = xxhash.xxh3_128_intdigest(content.encode())
     return digest >> 64, digest & 0xFFFF_FFFF_FFFF_FFFF
 

@@ -81,7 +81,7 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
             [document.id for document in batch.documents],
             [document.title for document in batch.documents],
             [document.text for document in batch.documents],
-            [json.dumps(dict(document.metadata), ensure_ascii=True) for document in batch.documents],
+            [json.dumps(dict(document.metadata)) for document in batch.documents],
         )
         arrays: list[Any] = [pa.array(column, pa.large_utf8()) for column in columns]
         self._arrow.write_batch(record_batch(arrays, DOCUMENT_SCHEMA))

@@ -17,7 +17,7 @@ from .segment import Segment
 from .snapshot import SEGMENTS
 from .tombstones import TOMBSTONES, read_tombstones
 
-BLOCK_PASSAGES = 10_000
+BLOCK_ROWS = 10_000
 SCORE_TOLERANCE = 1e-4
 """Scores of one search differ by a little less between processors and batch sizes."""
 
@@ -86,17 +86,19 @@ def _segment_problems(segment: Segment, ids: list[str]) -> Iterator[str]:
     if not np.array_equal(hashes, segment.id_table.hash_of_rows()):
         yield f"{name}: the table of ids is not that of its documents"
     columns, contents = MetadataColumns(), segment.id_table.contents_of_rows().tolist()
-    for row in range(len(segment)):
-        document = segment.document(row)
-        columns.append(document.metadata)
-        if tuple(contents[row]) != content_hash(document):
-            yield f"{name}: the document {document.id!r} in row {row} is not the one that was written"
-        if any(not 0 <= p.start <= p.end <= len(document.text) for p in segment.passages_of(row, document)):
-            yield f"{name}: a passage of the document {document.id!r} lies outside of its text"
+    for start in range(0, len(segment), BLOCK_ROWS):
+        rows = range(start, min(start + BLOCK_ROWS, len(segment)))
+        documents = list(segment.documents(rows))
+        for row, document, passages in zip(rows, documents, segment.passages(rows, documents), strict=True):
+            columns.append(document.metadata)
+            if tuple(contents[row]) != content_hash(document):
+                yield f"{name}: the document {document.id!r} in row {row} is not the one that was written"
+            if any(not 0 <= p.start <= p.end <= len(document.text) for p in passages):
+                yield f"{name}: a passage of the document {document.id!r} lies outside of its text"
     if not columns.to_record_batch().equals(segment.metadata):
         yield f"{name}: the columns of metadata are not those of its documents"
-    for start in range(0, len(segment.vectors), BLOCK_PASSAGES):
-        vectors = segment.vectors.vectors(start, min(start + BLOCK_PASSAGES, len(segment.vectors)))
+    for start in range(0, len(segment.vectors), BLOCK_ROWS):
+        vectors = segment.vectors.vectors(start, min(start + BLOCK_ROWS, len(segment.vectors)))
         if not np.isfinite(vectors).all():
             yield f"{name}: vectors from row {start} on are not finite"
     yield from _canary_problems(segment)
