@@ -1,17 +1,23 @@
 """Real vectors in number: texts of BEIR folders, embedded and cached. Knows no index.
 
+Usage: python benchmarks/vectors.py DATA -o FOLDER [--rows 1000000] [--dtype bfloat16]
+
 From small collections come a million vectors as a long document gives many: each sentence, each half of a longer
 sentence, neighbouring sentences two by two, and each third of a long sentence is a text of its own. Queries are the
-collections' own.
+collections' own. The command can be stopped and run again: what is embedded stays, in files of 20,000 rows.
 """
 
+import argparse
 import itertools
 import json
 import re
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 COLLECTIONS = ("scifact", "nfcorpus", "squad-dev", "medquad-qa", "cosqa", "cranfield")
 PAIRS = ("stsb", "sick", "mrpc")
@@ -20,6 +26,10 @@ SHORTEST = 20
 WORDS_OF_A_PART = 5
 """Words that a part of a sentence has at least."""
 MOST = 1_000_000
+CHUNK_ROWS = 20_000
+QUERIES = 3_000
+QUERIES_FILE = "queries.npy"
+ABOUT_FILE = "about.json"
 
 
 def benchmark_texts(data: Path) -> list[str]:
@@ -60,3 +70,96 @@ def _parts(sentence: str, count: int) -> list[str]:
         return []
     cuts = [len(words) * part // count for part in range(count + 1)]
     return [" ".join(words[start:stop]) for start, stop in itertools.pairwise(cuts)]
+
+
+def load(folder: Path, rows: int) -> NDArray[np.float32]:
+    """The first ``rows`` vectors of a folder that the command has made, or fewer where it holds fewer."""
+    chunks = [np.load(path, mmap_mode="r") for path in _chunks(folder)]
+    if not chunks:
+        raise FileNotFoundError(f"{folder} holds no vectors; make them with: python benchmarks/vectors.py DATA -o it")
+    vectors = np.empty((min(rows, sum(map(len, chunks))), chunks[0].shape[1]), np.float32)
+    first = 0
+    for chunk in chunks:
+        part = chunk[: len(vectors) - first]
+        vectors[first : first + len(part)] = part
+        first += len(part)
+    return vectors
+
+
+def rows_of(folder: Path) -> int:
+    """How many vectors a folder holds."""
+    return sum(len(np.load(path, mmap_mode="r")) for path in _chunks(folder))
+
+
+def load_queries(folder: Path) -> NDArray[np.float32]:
+    """The vectors of the queries, none of which is a text of the collection."""
+    return np.load(folder / QUERIES_FILE).astype(np.float32, copy=False)
+
+
+def about(folder: Path) -> dict[str, object]:
+    """Which texts and which model the vectors are of; empty where the folder does not say."""
+    path = folder / ABOUT_FILE
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _chunks(folder: Path) -> list[Path]:
+    """The files of vectors up to the first that is missing."""
+    paths = (folder / f"{first:08}.npy" for first in itertools.count(0, CHUNK_ROWS))
+    return list(itertools.takewhile(Path.exists, paths))
+
+
+def _save(path: Path, vectors: NDArray[np.float32]) -> None:
+    """Under its name only when all of it is there."""
+    unfinished = path.with_suffix(".unfinished")
+    with unfinished.open("wb") as file:
+        np.save(file, vectors)
+    unfinished.replace(path)
+
+
+def _fast_dtype() -> str:
+    """bfloat16 where the processor computes in it, else float32."""
+    import torch
+
+    return "bfloat16" if getattr(torch.cpu, "_is_avx512_bf16_supported", bool)() else "float32"
+
+
+def _settle(folder: Path, made_of: dict[str, object]) -> None:
+    """Write down what the vectors are, or make sure that those in the folder are the same."""
+    folder.mkdir(parents=True, exist_ok=True)
+    before = about(folder)
+    if before and before != made_of:
+        sys.exit(f"{folder} holds other vectors ({before}, not {made_of}); name another folder")
+    (folder / ABOUT_FILE).write_text(json.dumps(made_of, indent=2) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder of BEIR folders: " + ", ".join((*COLLECTIONS, *PAIRS)))
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder that the vectors go to")
+    parser.add_argument("--rows", type=int, default=MOST)
+    parser.add_argument("--encoder", help="default: the one of bicross")
+    parser.add_argument("--dtype", help="default: bfloat16 where the processor has it, else float32")
+    parser.add_argument("--device")
+    arguments = parser.parse_args()
+    from bicross.retrieval import DEFAULT_ENCODER, BiEncoder  # takes seconds, and load needs none of it
+
+    texts, queries = benchmark_texts(arguments.data)[: arguments.rows], benchmark_queries(arguments.data)[:QUERIES]
+    name, dtype = arguments.encoder or DEFAULT_ENCODER, arguments.dtype or _fast_dtype()
+    _settle(arguments.output, {"encoder": name, "dtype": dtype, "collections": [*COLLECTIONS, *PAIRS]})
+    encoder = BiEncoder(name, device=arguments.device, dtype=dtype)
+    if not (arguments.output / QUERIES_FILE).exists():
+        _save(arguments.output / QUERIES_FILE, encoder.encode_queries(queries))
+    began, before = time.monotonic(), 0
+    for first in range(0, len(texts), CHUNK_ROWS):
+        path, some = arguments.output / f"{first:08}.npy", texts[first : first + CHUNK_ROWS]
+        if path.exists() and len(np.load(path, mmap_mode="r")) >= len(some):
+            before = first + len(some)
+            continue
+        _save(path, encoder.encode_documents(some))
+        done = first + len(some)
+        rate = (done - before) / (time.monotonic() - began)
+        print(f"{done} of {len(texts)} texts, {rate:.0f} a second", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""How good and how fast is a search among vectors? Recall, latency, size and build time of each kind of index.
+
+Usage: python benchmarks/index_recall.py VECTORS [--sizes 10000,100000,1000000] [--output FILE.json] [--plot FILE.svg]
+
+VECTORS is a folder that ``vectors.py`` has made; hnswlib is measured where it is installed (pip install hnswlib). The
+kinds are measured side by side: each round of timing goes through all of them. Those of bicross are built by what its
+``Index`` uses; up to 20,000 rows an ``Index`` is created as well, to see that it chooses, tunes and finds the same.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from bicross.errors import BicrossError
+from bicross.index import Document, EmbeddedBatch, Index, ModelFingerprint, Passage, VectorLayout
+from index_kinds import COMPRESSED, KINDS, PEERS, Built, Collection, Vectors, build, cores, kinds_for, threads
+from index_measures import Effort, K, Truth, figures, ratio, time_all
+from index_report import plot, print_table
+from vectors import about, load, load_queries, rows_of
+
+SMALLEST = 1000
+HOW = (
+    "Searches are timed on settings.threads threads, k = 100; builds, tuning and recall run on settings.build_threads. "
+    "Each round times every kind and setting, in an order of its own; figures are medians over the rounds, and ratios "
+    "medians of the ratios to Flat in the same round. A size is the first so many of the vectors."
+)
+THROUGH_INDEX = 20_000
+"""Rows up to which the same is done through ``Index``, which takes documents too."""
+
+
+def through_index(
+    collection: Collection, built: Built, queries: Vectors, memory_bytes: int | None
+) -> dict[str, object]:
+    """Whether an ``Index`` of the same vectors chooses, tunes and finds the same."""
+    rows, dimension = collection.vectors.shape
+    sums = {"weights_sha256": "0" * 64, "tokenizer_sha256": "0" * 64}
+    prompts = {"query_prompt": "", "document_prompt": ""}
+    model = ModelFingerprint(
+        "benchmark", "", **sums, dimension=dimension, pooling="mean", normalised=True, **prompts, max_length=256
+    )
+    layout = VectorLayout(target_recall=collection.layout.target_recall, memory_bytes=memory_bytes)
+    documents = [Document(f"{row:08}", "text") for row in range(rows)]
+    passages = [[Passage("text", 0, 4)]] * rows
+    with tempfile.TemporaryDirectory() as scratch:
+        batch = EmbeddedBatch(documents, passages, collection.vectors)
+        index = Index.create(Path(scratch) / "index", model, batches=[batch], layout=layout)
+        vectors = index.info().vectors
+        found = [[int(hit.document.id) for hit in hits] for hits in index.search(queries, K)]
+    claimed = 1.0 if vectors.recall_at_100 is None else vectors.recall_at_100
+    here = built.searches[built.chosen](queries, K, 1)
+    settings = {name: getattr(vectors.settings, name) for name in vectors.settings.__slots__}
+    return {
+        "factory": vectors.factory,
+        "claimed_recall_at_100": claimed,
+        "settings": settings,
+        "same_settings": {name: value for name, value in settings.items() if value is not None} == built.settings,
+        "same_claim": abs(claimed - built.claimed) < 1e-9,
+        "same_rows_found": float(
+            np.mean([len(set(a) & set(b)) / K for a, b in zip(found, here.tolist(), strict=True)])
+        ),
+    }
+
+
+def build_all(collection: Collection, kinds: list[str], build_threads: int, left_out: dict[str, str]) -> list[Built]:
+    """The indexes; why one of them is missing joins ``left_out``."""
+    indexes: list[Built] = []
+    factories: dict[str, str] = {}
+    for kind in kinds:
+        if kind == COMPRESSED and collection.factory(kind) == factories.get("auto"):
+            left_out[kind] = "auto is that already"
+            continue
+        print(f"  {kind}: building", file=sys.stderr, flush=True)
+        try:
+            indexes.append(build(kind, collection, build_threads))
+        except ImportError as error:
+            left_out[kind] = f"{error}; to measure it: pip install {kind}"
+        except (BicrossError, RuntimeError, MemoryError) as error:
+            left_out[kind] = str(error)
+        if kind in left_out:
+            print(f"  {kind}: left out, {left_out[kind]}", file=sys.stderr, flush=True)
+        elif kind not in PEERS:
+            factories[kind] = collection.factory(kind)
+    return indexes
+
+
+def measure(vectors: Vectors, queries: Vectors, arguments: argparse.Namespace) -> dict[str, object]:
+    """Everything at one size."""
+    rows, dimension = vectors.shape
+    print(f"{rows} vectors: exact search", file=sys.stderr, flush=True)
+    with threads(arguments.build_threads):
+        truth = Truth(vectors, queries)
+        collection = Collection(vectors, VectorLayout(target_recall=arguments.target))
+    kinds, left_out = kinds_for(rows, graphs_up_to=arguments.graphs_up_to, leave_out=arguments.leave_out)
+    indexes = build_all(collection, kinds, arguments.build_threads, left_out)
+    effort = Effort(arguments.rounds, arguments.single, arguments.batch, arguments.threads)
+    times = time_all(indexes, queries, effort)
+    print("  recall", file=sys.stderr, flush=True)
+    limits = {"target": arguments.target, "on_threads": arguments.build_threads}
+    results = [figures(built, truth, times, **limits) for built in indexes]
+    flat = results[0]
+    for result in results:
+        by_round = {name: ratio(result["rounds"][name], flat["rounds"][name]) for name in flat["rounds"]}
+        result["ratio_to_flat"] = by_round | {"bytes": result["stored_bytes"] / flat["stored_bytes"]}
+    checks = {}
+    if rows <= THROUGH_INDEX:
+        memory = {"auto": None, COMPRESSED: 3 * rows * dimension}
+        some = [built for built in indexes if built.kind in memory]
+        with threads(arguments.build_threads):
+            checks = {built.kind: through_index(collection, built, queries, memory[built.kind]) for built in some}
+    return {
+        "rows": rows,
+        "dimension": dimension,
+        "queries": len(queries),
+        "kinds": results,
+        "left_out": left_out,
+        "through_index": checks,
+        "peak_memory_bytes": peak_memory(),
+    }
+
+
+def peak_memory() -> int | None:
+    """Of this process until now; None where the system does not say."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def processor() -> str:
+    """Its name, as the machine calls it."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str | None]:
+    """Of the libraries that are compared; None where one is not installed."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for name in ("bicross", "faiss-cpu", *PEERS, "numpy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def parse() -> argparse.Namespace:
+    def numbers(text: str) -> list[int]:
+        return [int(number) for number in text.split(",")]
+
+    def kinds(text: str) -> list[str]:
+        names = [name.strip() for name in text.split(",")]
+        lowered = {kind.lower(): kind for kind in KINDS[1:]} | {"hnsw": "HNSW32"}
+        unknown = [name for name in names if name.lower() not in lowered]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{unknown[0]} is none of {', '.join(lowered)}")
+        return [lowered[name.lower()] for name in names]
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("vectors", type=Path, metavar="VECTORS")
+    parser.add_argument("--sizes", type=numbers, default=[10_000, 100_000, 1_000_000], help="the first so many rows")
+    parser.add_argument("--graphs-up-to", type=int, default=100_000, metavar="ROWS", help="beyond, building takes long")
+    parser.add_argument("--leave-out", type=kinds, default=[], metavar="KIND,...")
+    parser.add_argument("--target", type=float, default=VectorLayout().target_recall, help="recall@100 to tune for")
+    parser.add_argument("--threads", type=int, default=1, help="of every search that is timed")
+    parser.add_argument("--build-threads", type=int, default=cores(), help="default: all cores")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--queries", type=int, default=1000, help="of which recall is the mean")
+    parser.add_argument("--single", type=int, default=100, help="queries of a round, asked one by one")
+    parser.add_argument("--batch", type=int, default=256, help="queries of a round, asked in one batch")
+    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    parser.add_argument("--plot", type=Path, help="write recall against latency here, as SVG")
+    arguments = parser.parse_args()
+    if arguments.plot is not None and find_spec("matplotlib") is None:
+        parser.error("--plot needs matplotlib: pip install matplotlib, or bicross with the extra bench")
+    for path in (arguments.output, arguments.plot):
+        if path is not None and not path.absolute().parent.is_dir():
+            parser.error(f"there is no folder {path.parent}")
+    return arguments
+
+
+def main() -> None:
+    arguments = parse()
+    queries = load_queries(arguments.vectors)[: arguments.queries]
+    hidden = ("vectors", "output", "plot")
+    report: dict[str, object] = {
+        "settings": {name: value for name, value in vars(arguments).items() if name not in hidden} | {"k": K},
+        "machine": {"processor": processor(), "cores": cores(), "omp_num_threads": os.environ.get("OMP_NUM_THREADS")},
+        "timing": HOW,
+        "versions": versions(),
+        "vectors": about(arguments.vectors) or "unknown: the folder has no about.json",
+        "sizes": [],
+    }
+    held = rows_of(arguments.vectors)
+    for rows in sorted(arguments.sizes):
+        if rows > held or rows < SMALLEST:
+            print(
+                f"{rows} rows: left out, {arguments.vectors} holds {held}, and {SMALLEST} are needed", file=sys.stderr
+            )
+            continue
+        report["sizes"].append(measure(load(arguments.vectors, rows), queries, arguments))
+        print_table(report["sizes"][-1])
+        if arguments.output is not None:  # after each size: the next one may take long
+            arguments.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if not report["sizes"]:
+        sys.exit("no size could be measured")
+    if arguments.plot is not None:
+        plot(report["sizes"], arguments.plot)
+
+
+if __name__ == "__main__":
+    main()
