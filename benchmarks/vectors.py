@@ -73,16 +73,18 @@ def _parts(sentence: str, count: int) -> list[str]:
 
 
 def load(folder: Path, rows: int) -> NDArray[np.float32]:
-    """The first ``rows`` vectors of a folder that the command has made, or fewer where it holds fewer."""
+    """So many vectors of a folder that the command has made, evenly spread over it, or all where it holds fewer."""
     chunks = [np.load(path, mmap_mode="r") for path in _chunks(folder)]
     if not chunks:
         raise FileNotFoundError(f"{folder} holds no vectors; make them with: python benchmarks/vectors.py DATA -o it")
-    vectors = np.empty((min(rows, sum(map(len, chunks))), chunks[0].shape[1]), np.float32)
+    total = sum(map(len, chunks))
+    numbers = np.arange(min(rows, total)) * total // min(rows, total)
+    vectors = np.empty((len(numbers), chunks[0].shape[1]), np.float32)
     first = 0
     for chunk in chunks:
-        part = chunk[: len(vectors) - first]
-        vectors[first : first + len(part)] = part
-        first += len(part)
+        low, high = np.searchsorted(numbers, (first, first + len(chunk)))
+        vectors[low:high] = chunk[numbers[low:high] - first]
+        first += len(chunk)
     return vectors
 
 

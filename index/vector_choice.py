@@ -220,8 +220,9 @@ def ladder(parts: Sequence[VectorIndex]) -> list[SearchSettings]:
     if part is None:
         return [DEFAULT_SETTINGS]
     heeds = part.tunable
-    # Of inverted lists the number visited decides, and a fixed choice of candidates from them is refined.
-    factors = (8,) if "nprobe" in heeds else (2, 4, 8, 16, 32, 64)
+    # Of inverted lists the number visited decides, and a fixed choice of candidates from them is refined. Two times as
+    # many candidates would often do for vectors of the collection, but not for queries, which resemble it less.
+    factors = (8,) if "nprobe" in heeds else (4, 8, 16, 32, 64)
     tried = [
         SearchSettings(
             nprobe=max(1, int(part.lists * share)) if "nprobe" in heeds else None,
