@@ -14,6 +14,7 @@ from .document import Document
 from .faiss_index import VectorIndex
 from .filesystem import Filesystem
 from .generations import BUILDING, GRACE_SECONDS, collect_garbage, commit, prepare_folders, require_free
+from .layout import check_asked
 from .locking import writing
 from .manifest import MANIFEST_NAME, Manifest
 from .segment_writer import EmbeddedBatch
@@ -86,7 +87,9 @@ def building(
     path: Path, new: Manifest, filesystem: Filesystem, *, overwrite: bool, resume: bool
 ) -> Generator[IndexBuilder]:
     """Hold the lock and yield the builder of ``new``, a generation without segments; see ``Index.build``."""
-    require_free(path, overwrite=overwrite, resume=resume)  # what is in the way is said before anything is written
+    # What is in the way, or cannot be had, is said before anything is written.
+    require_free(path, overwrite=overwrite, resume=resume)
+    check_asked(new.vectors, new.model.dimension)
     new_folder = not path.exists()
     try:
         prepare_folders(path, filesystem)

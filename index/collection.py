@@ -152,8 +152,7 @@ class Index:
             with IndexWriter(self.path, base, self._filesystem, template=empty) as writer:
                 yield writer
         self.refresh()
-        if segments_to_merge(self._manifest):
-            self._compact_quietly()
+        self._compact_quietly()
 
     def add(self, batches: Iterable[EmbeddedBatch]) -> int:
         """Append documents, from a generator too, in one commit, and return how many.
@@ -264,9 +263,10 @@ class Index:
     def _compact_quietly(self) -> None:
         """What was asked for is committed: a compaction that cannot be done now is no error of it."""
         try:
-            compact(self.path, self._filesystem, grace=GRACE_SECONDS, choose=segments_to_merge)
-            self.refresh()
-        except (OSError, IndexLocked) as error:
+            if segments_to_merge(self._manifest):
+                compact(self.path, self._filesystem, grace=GRACE_SECONDS, choose=segments_to_merge)
+                self.refresh()
+        except (OSError, ArgumentError, IndexLocked) as error:  # an ArgumentError: the layout asked for cannot be had
             logger.warning("%s was not compacted: %s", self.path, error)
 
 

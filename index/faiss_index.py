@@ -4,7 +4,6 @@ One metric: the inner product, which of unit vectors is the cosine. Nothing that
 that any number of threads may search one index; adding is for one thread, before.
 """
 
-import re
 import sys
 import threading
 from collections.abc import Callable, Generator
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import ArgumentError, IndexCorrupt
 from .faiss_layout import Layout, LayoutError, check_file, check_layout
+from .faiss_words import is_plausible, reason
 from .vector_scan import DEFAULT_SETTINGS, SearchSettings, checked, count_allowed, ordered, scan
 
 __all__ = ["FLAT", "SearchSettings", "VectorIndex"]
@@ -28,7 +28,7 @@ _EXACT_SHARE = 10
 rows, tuned to find the first hundred of them, would have to find the first thousand."""
 _TIES = 32
 """So many more than k are asked of an exact index, to see whether rows that tie with the last one were left out."""
-_FACTORY = re.compile(r"[A-Za-z0-9_,()]{1,100}")
+_REMEDY = 'choose another index type, or "auto"'
 _faiss: Any = faiss  # the stubs lack half of it
 _limits = threading.Lock()
 
@@ -63,21 +63,18 @@ class VectorIndex:
         ``ArgumentError`` for a string that FAISS does not know, a sample that is too small or not finite, and a kind
         that ``read`` would refuse.
         """
-        remedy = 'choose another index type, or "auto"'
-        if not _FACTORY.fullmatch(factory) or any(int(n) > (1 << 20) for n in re.findall(r"\d+", factory)):
-            raise ArgumentError(f"the index type {factory!r} is not one that FAISS knows; {remedy}")
         sample = checked(sample, None, "training vectors")
+        index = untrained(factory, sample.shape[1])
         try:
-            index = _faiss.index_factory(sample.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
             _quiet(index)
             index.train(sample)
             layout = check_layout(_faiss.serialize_index(index))
         except LayoutError as error:
-            raise ArgumentError(f"the index type {factory!r} is not supported: {error}; {remedy}") from None
+            raise ArgumentError(f"the index type {factory!r} is not supported: {error}; {_REMEDY}") from None
         except (RuntimeError, MemoryError, AssertionError) as error:
             raise ArgumentError(
                 f"the index type {factory!r} cannot be trained on {sample.shape[0]} vectors of {sample.shape[1]} "
-                f"dimensions: {_reason(error)}; give more vectors, or {remedy}"
+                f"dimensions: {reason(error)}; give more vectors, or {_REMEDY}"
             ) from error
         return cls._of(index, layout, factory)
 
@@ -220,10 +217,21 @@ class VectorIndex:
                 # An index without rows is there to be copied and added to, which a mapped one cannot be.
                 index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if rows else 0)
             except RuntimeError as error:
-                raise IndexCorrupt(f"{path} cannot be read by faiss: {_reason(error)}") from error
+                raise IndexCorrupt(f"{path} cannot be read by faiss: {reason(error)}") from error
         if (index.d, index.ntotal, index.metric_type) != (dimension, rows, faiss.METRIC_INNER_PRODUCT):
             raise IndexCorrupt(f"{path} is not what its first bytes say")
         return cls._of(index, layout, factory)
+
+
+def untrained(factory: str, dimension: int) -> Any:  # noqa: ANN401 - untyped by faiss
+    """What FAISS makes of a string; ``ArgumentError`` for one that it does not know, or not for that dimension."""
+    if not is_plausible(factory):
+        raise ArgumentError(f"the index type {factory!r} is not one that FAISS knows; {_REMEDY}")
+    try:
+        return _faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT)
+    except (RuntimeError, MemoryError, AssertionError) as error:
+        message = f"the index type {factory!r} is not one for vectors of {dimension} dimensions: {reason(error)}"
+        raise ArgumentError(f"{message}; {_REMEDY}") from error
 
 
 @contextmanager
@@ -289,8 +297,3 @@ def _quiet(index: Any) -> None:  # noqa: ANN401
             cast(Any, trained).cp.min_points_per_centroid = 1
     if isinstance(index, faiss.IndexPQ):
         cast(Any, index).do_polysemous_training = False
-
-
-def _reason(error: BaseException) -> str:
-    """What FAISS says, without the place in its source."""
-    return (str(error) or repr(error)).strip().splitlines()[-1].split("Error: ")[-1].split(" failed: ")[-1]

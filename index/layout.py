@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .faiss_index import FLAT, VectorIndex
+from .faiss_index import FLAT, VectorIndex, untrained
 from .filesystem import Filesystem
-from .manifest import Manifest, VectorLayout
+from .manifest import Manifest, SegmentEntry, VectorLayout
 from .quantisers import QUANTISERS, write_quantiser
 from .snapshot import View
 from .vector_choice import (
@@ -17,6 +17,7 @@ from .vector_choice import (
     RECALL_QUERIES,
     TRAINING_ROWS,
     ExactNeighbours,
+    check_target,
     choose_factory,
     new_index,
     sample_rows,
@@ -24,6 +25,13 @@ from .vector_choice import (
 )
 
 BLOCK_ROWS = 16_384
+
+
+def check_asked(layout: VectorLayout, dimension: int) -> None:
+    """``ArgumentError`` where what is asked for cannot be had, whatever the vectors will be."""
+    check_target(layout.target_recall)
+    if layout.index_type != AUTO:
+        untrained(layout.index_type, dimension)
 
 
 def wants_another_layout(manifest: Manifest) -> bool:
@@ -35,15 +43,20 @@ def wants_another_layout(manifest: Manifest) -> bool:
 
 
 def _wanted_factory(manifest: Manifest) -> str:
-    layout, live = manifest.vectors, sum(s.deleted < s.documents for s in manifest.segments)
+    layout, live = manifest.vectors, sum(_live_passages(segment) for segment in manifest.segments)
     if layout.index_type != AUTO:
         return layout.index_type if live else FLAT
     return choose_factory(
-        manifest.passages,
+        live,
         manifest.model.dimension,
         memory_bytes=layout.memory_bytes,
         target=layout.target_recall,
     )
+
+
+def _live_passages(segment: SegmentEntry) -> int:
+    """About how many: the manifest does not say which documents have more of them. Only without documents it is 0."""
+    return -(-segment.passages * (segment.documents - segment.deleted) // max(1, segment.documents))
 
 
 def train(

@@ -18,6 +18,7 @@ from .manifest import Manifest, SegmentEntry
 from .quantisers import template
 from .segment import Segment, Verify
 from .tombstones import TOMBSTONES, read_tombstones
+from .vector_choice import RECALL_AT
 from .vector_scan import SearchSettings
 
 SEGMENTS = "segments"
@@ -145,7 +146,8 @@ def _search_segment(
     allowed = view.live_passages if mask is view.live else segment_rows(mask, segment.document_rows)
     documents = len(segment) if mask is None else int(mask.sum())
     wanted = min(k, documents)
-    pending, fetch = np.arange(len(vectors)), wanted
+    # The settings were chosen, and their recall was measured, for so many rows; with them fewer are not found as well.
+    pending, fetch = np.arange(len(vectors)), max(wanted, RECALL_AT)
     while wanted and len(pending):
         scores, rows = segment.vectors.search(vectors[pending], fetch, settings=settings, allowed=allowed)
         again: list[int] = []
@@ -155,7 +157,7 @@ def _search_segment(
             if len(first) < wanted:
                 again.append(query)  # several passages of one document leave fewer than k: fetch twice as many
                 continue
-            chosen = np.sort(first)
+            chosen = np.sort(first)[:wanted]
             found[query] += [_Found(segment, int(query_rows[i]), float(query_scores[i])) for i in chosen]
         pending, fetch = np.array(again, np.int64), fetch * 2
 

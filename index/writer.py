@@ -17,7 +17,7 @@ from .filesystem import Filesystem
 from .filters import Predicate
 from .generations import commit
 from .ids import IdEntry, content_hash
-from .manifest import Manifest, SegmentEntry
+from .manifest import Manifest, NamedFile, SegmentEntry
 from .segment import Segment
 from .segment_writer import EmbeddedBatch, SegmentWriter
 from .snapshot import SEGMENTS, Snapshot, View
@@ -124,14 +124,12 @@ class IndexWriter:
         self._finish_segment()
         entries: list[SegmentEntry] = []
         for target in self._views:
-            entry = target.view.entry
             if target.changed:
                 live = target.live
                 tombstones = write_tombstones(self._filesystem, self._path / TOMBSTONES, live)
                 self._created.append(self._path / TOMBSTONES / tombstones.name)
-                entry = dataclasses.replace(entry, deleted=int((~live).sum()), tombstones=tombstones)
-                target.changed = False
-            entries.append(entry)
+                target.written(int((~live).sum()), tombstones)
+            entries.append(target.view.entry)
         return tuple(entries)
 
     def _write(self, batch: EmbeddedBatch) -> None:
@@ -205,3 +203,9 @@ class _Target:
         assert self.view.live is not None
         self.view.live[row] = False
         self.changed = True
+
+    def written(self, deleted: int, tombstones: NamedFile) -> None:
+        """Note that the deletions so far are on disk."""
+        entry = dataclasses.replace(self.view.entry, deleted=deleted, tombstones=tombstones)
+        self.view = View(self.view.segment, entry, self.view.live)
+        self.changed = False

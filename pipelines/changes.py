@@ -20,7 +20,9 @@ Where = Annotated[
     str | None, typer.Option(help="Only documents whose metadata match, as in \"year >= 2020 and source == 'pubmed'\".")
 ]
 IndexPath = Annotated[Path, typer.Argument(metavar="INDEX", help="The folder of the index.")]
-Source = Annotated[Path, typer.Argument(help="A JSONL, CSV, TSV, Parquet or Arrow file, a BEIR folder, or texts.")]
+Source = Annotated[
+    Path, typer.Argument(metavar="SOURCE", help="A JSONL, CSV, TSV, Parquet or Arrow file, a BEIR folder, or texts.")
+]
 IdColumn = Annotated[str | None, typer.Option(help="Where ids stand; default _id or id.")]
 TitleColumn = Annotated[str | None, typer.Option(help="Where titles stand; default title.")]
 TextColumn = Annotated[str | None, typer.Option(help="Where texts stand; default text.")]

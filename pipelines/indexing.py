@@ -88,14 +88,16 @@ def upsert_documents(
 ) -> int:
     """As ``add_documents``, but a document takes the place of the one that has its id; returns how many were written.
 
-    One that the index has as it is, title, text and metadata, is neither embedded nor written again.
+    One that the index has as it is, title, text and metadata, is neither embedded nor written again. Of those that
+    come with the same id the last stays.
     """
     index = Index.open(path)
     model = open_encoder(index, encoder)
     written = 0
     with _progress(documents, shown=progress) as counted, index.writer() as writer:
         for some in _batches(counted):
-            changed = _lacking(some, writer.holds(some))
+            last = list({document.id: document for document in some}.values())
+            changed = _lacking(last, writer.holds(last))
             written += writer.upsert(_embed(changed, model, index.chunking))
         writer.commit(reason="upsert")
     return written

@@ -12,7 +12,8 @@ from ..retrieval import BiEncoder, Encoder
 def open_encoder(index: Index, encoder: str | Path | Encoder | None, *, device: str | None = None) -> Encoder:
     """The encoder that was asked for; None is the one that ``index`` was built with, if it is on this machine.
 
-    An index names its model, but never causes a download on its own: the folder may come from anyone.
+    An index names its model, but never causes a download on its own: the folder may come from anyone. Raises
+    ``IndexModelMismatch`` where the encoder is not the model that the index was built with.
     """
     if encoder is None:
         model = index.model
@@ -24,7 +25,9 @@ def open_encoder(index: Index, encoder: str | Path | Encoder | None, *, device: 
                 f"{index.path} was built with {model.id!r}: {error} Or name it as the encoder, to fetch it: {name!r}."
             ) from error
         encoder = name
-    return BiEncoder(encoder, device=device) if isinstance(encoder, str | Path) else encoder
+    opened = BiEncoder(encoder, device=device) if isinstance(encoder, str | Path) else encoder
+    index.model.require_same(opened.fingerprint)
+    return opened
 
 
 def open_reranker(reranker: str | Path | Reranker | None, *, device: str | None = None) -> Reranker | None:

@@ -82,7 +82,9 @@ def info_table(info: IndexInfo) -> Table:
     table.add_column()
     table.add_column(overflow="fold")
     for name, value in _flat(dataclasses.asdict(info)):
-        table.add_row(name, plain(f"{value:,}" if isinstance(value, int) else str(value)))
+        table.add_row(
+            name, plain(str(value) if isinstance(value, bool) or not isinstance(value, int) else f"{value:,}")
+        )
     return table
 
 

@@ -2,9 +2,11 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from bicross.errors import ModelError
+from bicross.index import Index
 from bicross.pipelines import build_index, changes, cli
 from bicross.pipelines.cli import main
 from fakes import HashEncoder, OverlapReranker
@@ -185,7 +187,25 @@ def test_skip_errors(tmp_path, capsys, monkeypatch):
         (["search", "index"], 2, "give a query, as in: bicross search"),
         (["search", "index", "cat", "--file", "queries.txt"], 2, "give queries as arguments or with --file, not both"),
         (["search", "index", "--file", "nowhere.txt"], 1, "nowhere.txt"),
+        (["search", "index", "cat", "--where", "legs >"], 2, "legs >"),
+        (["search", "index", "cat", "--where", "wings == 2"], 2, "there is no field 'wings' to filter by; there are"),
+        (["search", "index", "cat", "--where", "legs == 'four'"], 2, "cannot be compared (==) with 'four'"),
         (["info", "nowhere"], 1, "nowhere does not exist"),
+        (["index", "animals.jsonl", "-o", "out", "--index-type", "LSD4"], 2, "the index type 'LSD4' is not one for"),
+        (["index", "animals.jsonl", "-o", "out", "--target-recall", "1.5"], 2, "the target recall is 1.5"),
+        (["add", "nowhere", "animals.jsonl"], 1, "nowhere does not exist"),
+        (["add", "index", "nowhere.jsonl"], 1, "there is no nowhere.jsonl"),
+        (["add", "index", "animals.jsonl"], 1, "the id 'cat' is there already"),
+        (["add", "index"], 2, "Missing argument 'SOURCE'"),
+        (["delete", "index"], 2, "say which documents to delete: their ids, or --where"),
+        (["delete", "nowhere", "cat"], 1, "nowhere does not exist"),
+        (["delete", "index", "--where", "legs = 4"], 2, "legs = 4"),
+        (["delete", "index", "--where", "wings == 2"], 2, "there is no field 'wings' to filter by; there are: 'legs'"),
+        (["compact", "nowhere"], 1, "nowhere does not exist"),
+        (["compact", "index", "--grace", "-1"], 2, "Invalid value for '--grace'"),
+        (["rollback", "index", "--to-generation", "9"], 2, "has no generation 9; there are 1"),
+        (["rollback", "index"], 2, "Missing option '--to-generation'"),
+        (["verify", "nowhere"], 1, "nowhere does not exist"),
         (["explode"], 2, "No such command 'explode'"),
     ],
 )
@@ -208,6 +228,186 @@ def test_overwrite_replaces_and_nothing_else_does(index, tmp_path, capsys):
     assert json.loads(run(capsys, "info", index, "--json")[1])["documents"] == 1
 
 
+@pytest.fixture
+def more(tmp_path):
+    path = tmp_path / "more.jsonl"
+    path.write_text(
+        '{"id": "cat", "title": "Cats", "text": "The cat is awake", "legs": 4}\n'
+        '{"id": "dog", "title": "Dogs", "text": "The dog sleeps at night"}\n'
+        '{"id": "ant", "text": "Ants carry leaves", "legs": 6}\n'
+    )
+    return str(path)
+
+
+def known(capsys, index):
+    return json.loads(run(capsys, "info", index, "--json")[1])
+
+
+def ids(index):
+    return sorted(document.id for document in Index.open(index).documents())
+
+
+def test_add(index, tmp_path, capsys):
+    (tmp_path / "new.jsonl").write_text('{"id": "ant", "text": "Ants carry leaves"}\n{"id": "fly", "text": "Flies"}\n')
+    code, out, err = run(capsys, "add", index, str(tmp_path / "new.jsonl"))
+    assert (code, err) == (0, "")
+    assert f"Wrote 2 documents to {index}" in out
+    assert ids(index) == ["ant", "cat", "dog", "fly", "owl"]
+    (tmp_path / "newer.jsonl").write_text('{"id": "bat", "text": "Bats"}\n')
+    code, out, _ = run(capsys, "add", index, str(tmp_path / "newer.jsonl"), "--json")
+    assert (code, json.loads(out)) == (0, {"path": index, "written": 1, "skipped": 0})
+
+
+def test_add_with_replace_writes_what_is_new_or_changed(index, more, capsys):
+    code, _, err = run(capsys, "add", index, more)
+    assert (code, "the id 'cat' is there already" in err) == (1, True)
+    assert ids(index) == ["cat", "dog", "owl"]
+    code, out, _ = run(capsys, "add", index, more, "--replace", "--json")
+    assert (code, json.loads(out)) == (0, {"path": index, "written": 2, "skipped": 0})
+    assert Index.open(index).get(["cat"])[0].text == "The cat is awake"
+    assert ids(index) == ["ant", "cat", "dog", "owl"]
+    code, out, _ = run(capsys, "add", index, more, "--replace")
+    assert f"Wrote 0 documents to {index}" in out
+
+
+def test_add_leaves_bad_rows_out_when_asked(index, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.jsonl").write_text('{"id": "ant", "text": "Ants"}\nnonsense\n')
+    assert run(capsys, "add", index, "bad.jsonl")[0] == 1
+    assert ids(index) == ["cat", "dog", "owl"]
+    code, out, _ = run(capsys, "add", index, "bad.jsonl", "--skip-errors")
+    assert (code, "Left out 1 bad rows: see errors.jsonl" in out) == (0, True)
+    assert ids(index) == ["ant", "cat", "dog", "owl"]
+
+
+def test_delete_by_id_and_by_what_metadata_say(index, capsys):
+    code, out, err = run(capsys, "delete", index, "owl", "nobody")
+    assert (code, err) == (0, "")
+    assert f"Deleted 1 documents from {index}" in out
+    code, out, _ = run(capsys, "delete", index, "--where", "legs == 4", "--json")
+    assert (code, json.loads(out)) == (0, {"path": index, "deleted": 1})
+    assert ids(index) == ["dog"]
+
+
+def test_compact(index, more, capsys):
+    run(capsys, "add", index, more, "--replace")
+    code, out, err = run(capsys, "compact", index, "--grace", "0")
+    assert (code, err) == (0, "")
+    assert f"{index} has 4 documents in 1 segments" in out
+    assert known(capsys, index)["older_generations"] == []
+    code, out, _ = run(capsys, "compact", index, "--json")
+    record = json.loads(out)
+    assert record == {
+        "path": index, "generation": record["generation"], "segments": 1, "bytes": known(capsys, index)["bytes"]
+    }  # fmt: skip
+
+
+def test_rollback(index, capsys):
+    run(capsys, "delete", index, "owl")
+    code, out, err = run(capsys, "rollback", index, "--to-generation", "1")
+    assert (code, err) == (0, "")
+    assert f"Generation 4 of {index} is what 1 was: 3 documents" in out  # 3 is a compaction
+    code, out, _ = run(capsys, "rollback", index, "--to-generation", "2", "--json")
+    assert (code, json.loads(out)) == (0, {"path": index, "generation": 5, "documents": 2})
+    assert ids(index) == ["cat", "dog"]
+
+
+def test_verify(index, more, capsys):
+    run(capsys, "add", index, more, "--replace")
+    code, out, err = run(capsys, "verify", index)
+    assert (code, err) == (0, "")
+    assert f"{index}: 4 documents, " in out
+    assert "generations 1, 2" in out
+    code, out, _ = run(capsys, "verify", index, "--json")
+    found = json.loads(out)
+    assert (code, found["documents"], found["problems"]) == (0, 4, [])
+
+    path = next(Path(index).glob("segments/*/passages.arrow"))
+    path.write_bytes(path.read_bytes()[:-1])
+    code, out, err = run(capsys, "verify", index)
+    assert code == 1
+    assert str(path) in err
+    code, out, err = run(capsys, "verify", index, "--json")
+    assert code == 1
+    assert str(path) in json.loads(out)["problems"][0]
+
+
+def test_index_resume_continues_what_broke_off(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("bicross.index.builder.IndexBuilder.segment_passages", 2)
+    monkeypatch.setattr("bicross.pipelines.indexing.BATCH_DOCUMENTS", 2)
+    source, index = tmp_path / "rows.jsonl", str(tmp_path / "new")
+    rows = [json.dumps({"id": f"d{i}", "text": f"text {i}"}) for i in range(6)]
+    source.write_text("\n".join([*rows[:4], "nonsense", rows[5]]))
+    code, _, err = run(capsys, "index", str(source), "-o", index)
+    assert (code, "line 5: not JSON" in err) == (1, True)
+    for command in (["search", index, "text"], ["info", index], ["add", index, str(source)]):
+        code, _, err = run(capsys, *command)
+        assert (code, "holds a build that was not finished; continue it with" in err) == (1, True)
+    source.write_text("\n".join(rows))
+    code, _, err = run(capsys, "index", str(source), "-o", index)
+    assert (code, "continue it with resume, or replace it with overwrite" in err) == (1, True)
+    ENCODER.encoded.clear()
+    code, out, _ = run(capsys, "index", str(source), "-o", index, "--resume", "--json")
+    assert (code, json.loads(out)["documents"]) == (0, 6)
+    assert 0 < len(ENCODER.encoded) < 6
+    assert ids(index) == [f"d{i}" for i in range(6)]
+
+
+def test_index_type_and_recall_are_shown_by_info(tmp_path, capsys):
+    source, index = tmp_path / "rows.jsonl", str(tmp_path / "new")
+    source.write_text("\n".join(json.dumps({"id": f"d{i}", "text": f"text number {i}"}) for i in range(50)))
+    arguments = ("index", str(source), "-o", index, "--index-type", "IVF4,Flat", "--target-recall", "0.9")
+    code, out, err = run(capsys, *arguments)
+    assert (code, err) == (0, "")
+    run(capsys, "delete", index, "d0")
+    vectors = known(capsys, index)["vectors"]
+    assert (vectors["factory"], vectors["target_recall"]) == ("IVF4,Flat", 0.9)
+    assert vectors["recall_at_100"] >= 0.9
+    _, out, _ = run(capsys, "info", index)
+    shown = {name.strip(): value for name, _, value in (line.partition("  ") for line in out.splitlines())}
+    for name, value in [
+        ("generation", "2"),
+        ("older generations", "1"),
+        ("documents", "49"),
+        ("deleted", "1"),
+        ("vectors factory", "IVF4,Flat"),
+        ("vectors recall at 100", str(vectors["recall_at_100"])),
+        ("model id", "hash-encoder"),
+        ("model normalised", "True"),
+    ]:
+        assert shown[name].strip() == value, name
+
+
+def test_search_where(index, capsys):
+    code, out, _ = run(capsys, "search", index, "sleeps", "night", "--where", "legs >= 4", "--json")
+    assert code == 0
+    for line in out.splitlines():
+        assert [result["document"]["id"] for result in json.loads(line)["results"]] == ["cat"]
+    code, out, _ = run(capsys, "search", index, "sleeps", "--where", "legs is None")
+    assert (code, "Dogs" in out, "Cats" in out) == (0, True, False)
+
+
+@pytest.mark.parametrize(
+    ("command", "mentioned"),
+    [
+        ("index", ["--resume", "--overwrite", "--index-type", "--target-recall", "--memory-bytes", "-o"]),
+        ("add", ["--replace", "--skip-errors", "Example: bicross add"]),
+        ("delete", ["--where", "[ID]...", "Example: bicross delete"]),
+        ("compact", ["--grace"]),
+        ("rollback", ["--to-generation"]),
+        ("verify", ["exit code 1"]),
+        ("search", ["--where", "--top-k", "Example: bicross search"]),
+        ("info", ["INDEX"]),
+        ("demo", ["--limit"]),
+    ],
+)
+def test_the_help_of_each_command_names_its_options(capsys, command, mentioned):
+    code, out, err = run(capsys, command, "--help")
+    assert (code, err) == (0, "")
+    for part in [*mentioned, "--json"]:
+        assert part in out
+
+
 def test_help_names_every_command_and_loads_no_model_library():
     code = (
         "import sys\nfrom bicross.pipelines.cli import main\nassert main(['--help']) == 0\n"
@@ -215,7 +415,7 @@ def test_help_names_every_command_and_loads_no_model_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for command in ("index", "search", "info", "demo"):
+    for command in ("index", "add", "delete", "compact", "rollback", "verify", "search", "info", "demo"):
         assert f"  {command} " in done.stdout
 
 

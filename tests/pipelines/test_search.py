@@ -2,10 +2,11 @@ import dataclasses
 import math
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 from bicross.errors import ArgumentError, IndexModelMismatch, IndexNotFound, ModelError, QueryError
 from bicross.index import Document, Index
-from bicross.pipelines import SearchPipeline, Timings, build_index
+from bicross.pipelines import SearchPipeline, Timings, add_documents, build_index
 from bicross.retrieval import DenseRetriever
 from fakes import HashEncoder, OverlapReranker
 from hypothesis import given, settings
@@ -239,3 +240,64 @@ def test_open_never_fetches_the_model_that_an_index_names(index):
 def test_the_pipeline_is_deterministic(index):
     own = pipeline(Index.open(index.path), OverlapReranker(blend=0.5))
     assert own.search("sleeps in the field") == own.search("sleeps in the field")
+
+
+BOOKS = [
+    Document("b1", "the cat sleeps", "", {"year": 1999, "lang": "en"}),
+    Document("b2", "the cat runs", "", {"year": 2005, "lang": "de"}),
+    Document("b3", "the dog sleeps", "", {"year": 2020, "lang": "en"}),
+    Document("b4", "the cat and the dog", "", {"lang": "en"}),
+]
+
+
+@pytest.fixture(scope="module")
+def books(tmp_path_factory):
+    """Two segments, of which the second knows another type of year."""
+    path = tmp_path_factory.mktemp("books") / "index"
+    build_index(BOOKS, path, encoder=ENCODER)
+    add_documents(path, [Document("b5", "a cat in the sun", "", {"year": 2010.5, "lang": "en"})], encoder=ENCODER)
+    return Index.open(path)
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("year >= 2005", {"b2", "b3", "b5"}),
+        ("year >= 2005 and lang == 'en'", {"b3", "b5"}),
+        (pc.field("year") < 2010.75, {"b1", "b2", "b5"}),
+        ("year is None", {"b4"}),
+        ("lang == 'fr'", set()),
+    ],
+    ids=str,
+)
+def test_where_restricts_both_stages(books, where, expected):
+    reranker = OverlapReranker()
+    results = pipeline(books, reranker).search("the cat sleeps", where=where)
+    assert {r.document.id for r in results} == expected
+    assert len(reranker.calls[0]) == len(expected), "the reranker reads nothing that does not match"
+    assert [r.retrieval_rank for r in pipeline(books).search("the cat", where=where)] == list(
+        range(1, len(expected) + 1)
+    )
+    batch = pipeline(books, OverlapReranker()).search_batch(["the cat sleeps", "dog"], where=where, top_k=2)
+    assert [len(found) for found in batch] == [min(2, len(expected))] * 2
+    assert [r.document.id for r in batch[0]] == [r.document.id for r in results[:2]]
+
+
+def test_where_fills_every_k_from_what_matches(books):
+    results = pipeline(books).search("the dog sleeps", where="year < 2015", retrieve_k=2)
+    assert [r.document.metadata["year"] < 2015 for r in results] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("year >", "year >"),
+        ("colour == 'red'", "no field 'colour' to filter by; there are: 'lang', 'year'"),
+        (5, "int"),
+    ],
+)
+def test_a_where_that_cannot_be_used_is_an_argument_error(books, where, message):
+    with pytest.raises(ArgumentError, match=message):
+        pipeline(books).search("cat", where=where)
+    with pytest.raises(ArgumentError, match=message):
+        pipeline(books).search_batch(["cat"], where=where)

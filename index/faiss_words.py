@@ -1,0 +1,17 @@
+"""What FAISS is told and what it says, as text: factory strings and error messages. Imports no faiss."""
+
+import re
+
+_FACTORY = re.compile(r"[A-Za-z0-9_,()]{1,100}")
+_PLACE = re.compile(r"^Error in .* at \S+:\d+: ")
+
+
+def is_plausible(factory: str) -> bool:
+    """Whether FAISS may see a factory string: it would allocate as much as any number in it says."""
+    return bool(_FACTORY.fullmatch(factory)) and all(int(n) <= 1 << 20 for n in re.findall(r"\d+", factory))
+
+
+def reason(error: BaseException) -> str:
+    """What FAISS says, without the place in its source."""
+    line = (str(error) or repr(error)).strip().splitlines()[-1]
+    return _PLACE.sub("", line).split("Error: ")[-1].split(" failed: ")[-1]
