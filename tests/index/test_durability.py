@@ -55,12 +55,14 @@ STEPS = [
 STATES = [FIRST, *(contents for _, _, contents in STEPS)]
 
 
-def create(path: Path, filesystem: Filesystem | None = None, *, layout: str = "SQ8") -> Index:
-    """Also where a build was interrupted. The layout is a trained one, which has a file more than the exact one."""
+LAYOUT = VectorLayout("IVF1,Flat")
+"""Exact, and trained all the same: there is a quantiser to be lost."""
+
+
+def create(path: Path, filesystem: Filesystem | None = None) -> Index:
+    """Also where a build was interrupted."""
     [batch] = texts(**FIRST)
-    with Index.build(
-        path, ENCODER.fingerprint, layout=VectorLayout(layout), resume=True, filesystem=filesystem
-    ) as builder:
+    with Index.build(path, ENCODER.fingerprint, layout=LAYOUT, resume=True, filesystem=filesystem) as builder:
         held = builder.holds(batch.documents)
         if not all(held):
             assert not any(held)
@@ -239,7 +241,7 @@ def test_every_fsync_is_needed(recording):
 def test_a_killed_writer_loses_nothing_and_disturbs_no_reader():
     """BICROSS_KILL_ROUNDS sets another number of kills."""
     with scratch_folder() as scratch:
-        create(Path(scratch) / "index", layout="auto")
+        create(Path(scratch) / "index")
         report = kill_loop("crash_workers:IndexStore", Path(scratch) / "index", rounds=KILL_ROUNDS)
     assert report.kills == KILL_ROUNDS
     assert report.acknowledged > 0
