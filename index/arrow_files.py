@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import IndexCorrupt
 from .arrow_messages import decoded_sizes
+from .memory import raise_if_out_of_memory
 
 RecordBatch = Any  # Arrow's stubs leave most of its methods unknown
 
@@ -42,14 +43,12 @@ def open_batches(path: Path, schema: pa.Schema | None, *, thorough: bool) -> lis
                 batch = reader.get_batch(number)
                 cast(Any, batch).validate(full=thorough)
                 batches.append(batch)
-    except (
-        pa.ArrowInvalid,
-        pa.ArrowTypeError,
-        pa.ArrowNotImplementedError,
-        OSError,
-        ValueError,
-        struct.error,
-    ) as error:
+    except FileNotFoundError:
+        raise IndexCorrupt(f"{path} is missing, though the manifest lists it") from None
+    except (pa.ArrowException, EOFError, OSError, ValueError, IndexError, struct.error) as error:
+        raise_if_out_of_memory(error)
+        if getattr(error, "errno", None) is not None:
+            raise  # what the system says, such as that there are too many open files, is no damage
         raise IndexCorrupt(f"{path} is not a valid Arrow file: {error}") from error
     return batches
 
@@ -63,9 +62,9 @@ def one_batch(path: Path, schema: pa.Schema | None, *, rows: int, thorough: bool
     return batches[0]
 
 
-def numbers(batch: RecordBatch, name: str) -> NDArray[Any]:
+def numbers(batch: RecordBatch, name: str, source: Path) -> NDArray[Any]:
     """A column without nulls as an array that shares the memory of the file."""
     column = batch.column(name)
     if column.null_count:
-        raise IndexCorrupt(f"the column {name!r} has {column.null_count} missing values")
+        raise IndexCorrupt(f"{source}: the column {name!r} has {column.null_count} missing values")
     return np.asarray(column.to_numpy(zero_copy_only=True))

@@ -1,7 +1,7 @@
 """Files with checksums: hashed while they are written, verified before any parser sees a byte. Knows no format."""
 
 import io
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,12 +71,24 @@ def verify_size(path: Path, entry: FileEntry | None) -> None:
 
 def verify_content(path: Path, entry: FileEntry | None) -> None:
     """Raise ``IndexCorrupt`` unless ``path`` holds the very bytes that the manifest says."""
+    for _ in _verified_blocks(path, entry):
+        pass
+
+
+def read_verified(path: Path, entry: FileEntry) -> bytes:
+    """The content of a small file; ``IndexCorrupt`` unless it is the very bytes that the manifest says."""
+    return b"".join(_verified_blocks(path, entry))
+
+
+def _verified_blocks(path: Path, entry: FileEntry | None) -> Iterator[bytes]:
+    """What a file holds; only at the end is it known that this is right."""
     verify_size(path, entry)
     digest = xxhash.xxh3_128()
     try:
         with path.open("rb") as file:
             while block := file.read(BLOCK_BYTES):
                 digest.update(block)
+                yield block
     except FileNotFoundError:
         raise IndexCorrupt(f"{path} is missing, though the manifest lists it") from None
     if entry is not None and digest.hexdigest() != entry.xxh3:

@@ -10,14 +10,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ArgumentError, IndexCorrupt, IndexLocked
+from ..errors import ArgumentError, BicrossError, IndexCorrupt
 from .builder import IndexBuilder, building
 from .chunking import Chunking
 from .compaction import compact, segments_to_merge
 from .document import Document
 from .filesystem import Filesystem
 from .filters import Predicate
-from .generations import GRACE_SECONDS, collect_garbage, commit, generations, read_generation, read_manifest
+from .generations import (
+    GRACE_SECONDS,
+    collect_garbage,
+    commit,
+    generations,
+    make_missing_folders,
+    read_generation,
+    read_manifest,
+)
 from .locking import writing
 from .manifest import Manifest, ModelFingerprint, VectorLayout
 from .quantisers import template
@@ -144,8 +152,9 @@ class Index:
         Raises ``IndexLocked`` while another one writes.
         """
         with writing(self.path, self._filesystem):
-            collect_garbage(self.path, self._filesystem, grace=GRACE_SECONDS, compacted=False)
             newest = read_manifest(self.path)
+            make_missing_folders(self.path, self._filesystem)
+            collect_garbage(self.path, self._filesystem, grace=GRACE_SECONDS, compacted=False)
             newest.model.require_same(self.model)  # it may have been replaced since it was opened
             base = Snapshot.open(self.path, newest, known=self._snapshot.views)
             empty = template(self.path, newest)
@@ -194,6 +203,7 @@ class Index:
         """Commit an older generation again, as the newest. Raises ``ArgumentError`` where it is no longer there."""
         with writing(self.path, self._filesystem):
             older = read_generation(self.path, generation)
+            make_missing_folders(self.path, self._filesystem)
             Snapshot.open(self.path, older, known=self._snapshot.views)  # damaged or incomplete: said before it counts
             commit(self.path, older, self._filesystem, reason=f"rollback to {generation}")
         self._snapshot = _newest(self.path, verify="full", known=self._snapshot.views)
@@ -266,7 +276,7 @@ class Index:
             if segments_to_merge(self._manifest):
                 compact(self.path, self._filesystem, grace=GRACE_SECONDS, choose=segments_to_merge)
                 self.refresh()
-        except (OSError, ArgumentError, IndexLocked) as error:  # an ArgumentError: the layout asked for cannot be had
+        except (OSError, MemoryError, BicrossError) as error:  # such as an ArgumentError: the layout cannot be had
             logger.warning("%s was not compacted: %s", self.path, error)
 
 

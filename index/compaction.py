@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..errors import IndexLocked
 from .faiss_index import VectorIndex
 from .filesystem import Filesystem
-from .generations import collect_garbage, commit, read_manifest
+from .generations import collect_garbage, commit, make_missing_folders, read_manifest
 from .layout import measured, train, wants_another_layout
 from .locking import compacting, writing
 from .manifest import Manifest, SegmentEntry, VectorLayout
@@ -77,6 +77,7 @@ def compact(
         manifest = read_manifest(path)
         chosen = manifest.segments if choose is None else choose(manifest)
         if choose is None or chosen:
+            make_missing_folders(path, filesystem)
             _rewrite(path, filesystem, manifest, {entry.name for entry in chosen})
     with writing(path, filesystem, patience=PATIENCE_SECONDS):
         collect_garbage(path, filesystem, grace=grace, compacted=True)

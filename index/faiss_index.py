@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from ..errors import ArgumentError, IndexCorrupt
 from .faiss_layout import Layout, LayoutError, check_file, check_layout
 from .faiss_words import is_plausible, reason
-from .vector_scan import DEFAULT_SETTINGS, SearchSettings, checked, count_allowed, ordered, scan
+from .memory import raise_if_out_of_memory
+from .vector_scan import DEFAULT_SETTINGS, SearchSettings, checked, count_allowed, ordered, require_full, scan
 
 __all__ = ["FLAT", "SearchSettings", "VectorIndex"]
 
@@ -133,7 +134,7 @@ class VectorIndex:
 
         Returns float32 scores and int64 rows, both of shape (n, min(k, rows allowed)), best first, ties in the order
         of rows; always full. ``ArgumentError`` for vectors of another shape or that are not finite, for k < 0, and
-        where ``allowed`` is not one bool for each row.
+        where ``allowed`` is not one bool for each row; ``IndexCorrupt`` where a score is no number.
         """
         vectors = checked(vectors, self.dimension, "query vectors")
         if k < 0:
@@ -144,12 +145,12 @@ class VectorIndex:
             return np.empty((len(vectors), k), np.float32), np.empty((len(vectors), k), np.int64)
         allowed = None if count == len(self) else allowed
         if self._layout.family in ("Flat", "SQ") or count * _EXACT_SHARE < len(self):
-            return self._exhaustive(vectors, k, allowed)
+            return require_full(*self._exhaustive(vectors, k, allowed))
         scores, rows = self._approximate(vectors, k, settings, allowed)
         short = (rows < 0).any(axis=1)
         if short.any():
             scores[short], rows[short] = self._exhaustive(vectors[short], k, allowed)
-        return ordered(scores, rows, k)
+        return require_full(*ordered(scores, rows, k))
 
     def _approximate(
         self, vectors: NDArray[np.float32], k: int, settings: SearchSettings, allowed: NDArray[np.bool_] | None
@@ -212,12 +213,13 @@ class VectorIndex:
         kind = like.kind if like is not None else FLAT if factory == FLAT else None
         layout = check_file(path, dimension=dimension, rows=rows, kind=kind)
         # FAISS counts tables of IVFPQ too, which it needs for another metric only; a row of them is 1 KiB at most.
-        with _deserialisation_limit(path.stat().st_size + (layout.lists * dimension << 10)):
-            try:
+        try:
+            with _deserialisation_limit(path.stat().st_size + (layout.lists * dimension << 10)):
                 # An index without rows is there to be copied and added to, which a mapped one cannot be.
                 index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if rows else 0)
-            except RuntimeError as error:
-                raise IndexCorrupt(f"{path} cannot be read by faiss: {reason(error)}") from error
+        except (RuntimeError, FileNotFoundError) as error:
+            raise_if_out_of_memory(error)
+            raise IndexCorrupt(f"{path} cannot be read by faiss: {reason(error)}") from error
         if (index.d, index.ntotal, index.metric_type) != (dimension, rows, faiss.METRIC_INNER_PRODUCT):
             raise IndexCorrupt(f"{path} is not what its first bytes say")
         return cls._of(index, layout, factory)

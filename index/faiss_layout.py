@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import IndexCorrupt
 from .faiss_bytes import Cursor, LayoutError, expect_length, read_blocks, read_graph, read_lists, require
+from .memory import raise_if_out_of_memory
 
 __all__ = ["Layout", "LayoutError", "check_file", "check_layout"]
 
@@ -62,6 +63,9 @@ def check_file(path: Path, *, dimension: int, rows: int, kind: str | None) -> La
         layout = check_layout(content)
     except FileNotFoundError:
         raise IndexCorrupt(f"{path} is missing") from None
+    except OSError as error:
+        raise_if_out_of_memory(error)
+        raise
     except LayoutError as error:
         raise IndexCorrupt(f"{path} is damaged: {error}") from None
     if (layout.dimension, layout.rows) != (dimension, rows):

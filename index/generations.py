@@ -30,14 +30,19 @@ KEPT_GENERATIONS = 20
 def read_manifest(path: Path) -> Manifest:
     """The newest generation; ``IndexNotFound`` where there is none."""
     manifest = path / MANIFEST_NAME
+    older = generations(path)  # listed before it is read: a commit meanwhile adds to them
     try:
-        return Manifest.from_bytes(manifest.read_bytes(), source=str(manifest))
+        newest = Manifest.from_bytes(manifest.read_bytes(), source=str(manifest))
     except (FileNotFoundError, NotADirectoryError):
         if (path / BUILDING).exists():
             reason = "holds a build that was not finished; continue it with `bicross index SOURCE -o PATH --resume`"
             raise IndexNotFound(f"{path} {reason}") from None
         reason = "does not exist" if not path.exists() else "is not an index: it has no MANIFEST"
         raise IndexNotFound(f"{path} {reason}; build one with `bicross index SOURCE -o {path}`") from None
+    if older and older[-1] > newest.generation:
+        reason = f"it is generation {newest.generation}, and {manifest.name}.{older[-1]} came after it"
+        raise IndexCorrupt(f"{manifest} is not the newest: {reason}; restore it, or delete what came after it")
+    return newest
 
 
 def read_generation(path: Path, generation: int) -> Manifest:
@@ -47,16 +52,19 @@ def read_generation(path: Path, generation: int) -> Manifest:
         return newest
     old = path / f"{MANIFEST_NAME}.{generation}"
     try:
-        return Manifest.from_bytes(old.read_bytes(), source=str(old))
+        found = Manifest.from_bytes(old.read_bytes(), source=str(old))
     except FileNotFoundError:
         there = ", ".join(map(str, [*generations(path), newest.generation]))
         raise ArgumentError(f"{path} has no generation {generation}; there are {there}") from None
+    if found.generation != generation:
+        raise IndexCorrupt(f"{old} is damaged: it holds generation {found.generation}")
+    return found
 
 
 def generations(path: Path) -> list[int]:
     """The numbers of the older generations that can be rolled back to, ascending."""
     suffixes = (entry.name.removeprefix(f"{MANIFEST_NAME}.") for entry in path.glob(f"{MANIFEST_NAME}.*"))
-    return sorted(int(suffix) for suffix in suffixes if suffix.isdecimal())
+    return sorted(int(suffix) for suffix in suffixes if suffix.isdecimal() and suffix == str(int(suffix)))
 
 
 def commit(path: Path, manifest: Manifest, filesystem: Filesystem, *, reason: str) -> Manifest:
@@ -80,11 +88,16 @@ def commit(path: Path, manifest: Manifest, filesystem: Filesystem, *, reason: st
 def prepare_folders(path: Path, filesystem: Filesystem) -> None:
     """Make the folders of an index; those that are there stay."""
     filesystem.make_folder(path)
-    for folder in FOLDERS:
-        filesystem.make_folder(path / folder)
+    make_missing_folders(path, filesystem)
     filesystem.fsync_folder(path)
     # A writer that died may have made the folder itself and not brought its name to disk.
     filesystem.fsync_folder(path.parent)
+
+
+def make_missing_folders(path: Path, filesystem: Filesystem) -> None:
+    """Many ways to copy an index, git for one, leave out folders that are empty."""
+    for folder in FOLDERS:
+        filesystem.make_folder(path / folder)
 
 
 def collect_garbage(path: Path, filesystem: Filesystem, *, grace: float, compacted: bool) -> None:
@@ -100,19 +113,22 @@ def collect_garbage(path: Path, filesystem: Filesystem, *, grace: float, compact
             superseded = _read_if_any(follower)
             if superseded is None or superseded.committed + grace <= time.time():
                 filesystem.remove_file(path / f"{MANIFEST_NAME}.{number}")
-        if not is_compacting(path):  # a compaction writes files that no manifest lists yet
-            _remove_unlisted(path, filesystem)
+        _remove_unlisted(path, filesystem)
 
 
 def _remove_unlisted(path: Path, filesystem: Filesystem) -> None:
-    files = [path / MANIFEST_NAME, path / BUILDING, *(path / f"{MANIFEST_NAME}.{n}" for n in generations(path))]
-    listed = {name for manifest in map(_read_if_any, files) if manifest is not None for name in manifest.named()}
-    for folder in FOLDERS:
-        for entry in (path / folder).iterdir():
-            if entry.name not in listed:
-                filesystem.remove_folder(entry)
     for name in (MANIFEST_NAME, BUILDING):
         filesystem.remove_file(path / f"{name}.tmp")
+    files = [path / MANIFEST_NAME, path / BUILDING, *(path / f"{MANIFEST_NAME}.{n}" for n in generations(path))]
+    manifests = [_read_if_any(file) for file in files if file.exists()]
+    listed = {name for manifest in manifests if manifest is not None for name in manifest.named()}
+    unlisted = [entry for folder in FOLDERS for entry in (path / folder).iterdir() if entry.name not in listed]
+    # Nobody knows what a damaged manifest lists: it may be restored. A compaction writes files that no manifest lists
+    # yet; one that begins after this question makes others than were found before it.
+    if None in manifests or is_compacting(path):
+        return
+    for entry in unlisted:
+        filesystem.remove_folder(entry)
 
 
 def _read_if_any(manifest: Path) -> Manifest | None:

@@ -8,6 +8,7 @@ import json
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,10 +61,11 @@ class IdTableWriter:
 class IdTable:
     """Looks up rows by id, in the memory of the file."""
 
-    def __init__(self, batch: RecordBatch) -> None:
-        self._ids, self._rows, self._high, self._low = (numbers(batch, name) for name in IDS_SCHEMA.names)
+    def __init__(self, batch: RecordBatch, source: Path) -> None:
+        """``source`` is the file of ``batch``; ``IndexCorrupt`` names it where it is not sorted or lacks a row."""
+        self._ids, self._rows, self._high, self._low = (numbers(batch, name, source) for name in IDS_SCHEMA.names)
         if not _is_permutation(self._rows) or (self._ids[1:] < self._ids[:-1]).any():
-            raise IndexCorrupt("a table of ids is not sorted, or does not hold every row once")
+            raise IndexCorrupt(f"{source} is not sorted, or does not hold every row once")
 
     def candidates(self, ids: Sequence[str]) -> list[list["IdEntry"]]:
         """For each id the rows that have its hash, the last one first."""

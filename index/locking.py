@@ -14,6 +14,8 @@ from .filesystem import Filesystem
 
 LOCK = "LOCK"
 COMPACTION_LOCK = "COMPACTING"
+_GLANCE_SECONDS = 0.2
+"""Whoever asks ``is_compacting`` holds that lock for a moment, which is no reason to refuse a compaction."""
 
 
 @contextmanager
@@ -26,7 +28,7 @@ def writing(path: Path, filesystem: Filesystem, *, patience: float = 0.0) -> Gen
 @contextmanager
 def compacting(path: Path, filesystem: Filesystem) -> Generator[None]:
     """Hold the lock of the one compaction, which others may write beside until it commits."""
-    with _held(path / COMPACTION_LOCK, filesystem, 0.0):
+    with _held(path / COMPACTION_LOCK, filesystem, _GLANCE_SECONDS):
         yield
 
 
@@ -60,5 +62,5 @@ def _holder(path: Path) -> str:
     try:
         holder = json.loads(path.read_text("ascii"))
         return f"process {holder['pid']} on {holder['host']}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "another process"  # which has not yet written its name

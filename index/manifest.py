@@ -193,7 +193,7 @@ class _Stored(Manifest):
     format_version: Literal[2] = FORMAT_VERSION
     metric: Literal["inner_product"] = METRIC
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 _STORED = TypeAdapter(_Stored)

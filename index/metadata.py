@@ -9,9 +9,12 @@ is in the schema's metadata under ``UNFILTERABLE``: a JSON object that gives the
 import json
 from collections.abc import Iterable, Mapping
 from itertools import chain
+from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
+
+from ..errors import IndexCorrupt
 
 ROWS = ""
 UNFILTERABLE = b"bicross.unfilterable"
@@ -168,6 +171,20 @@ class _Column:
     def _refuse(self, reason: str) -> None:
         self.reason = reason
         self._chunks = []
+
+
+def check_columns(columns: "pa.RecordBatch", source: Path) -> None:
+    """Raise ``IndexCorrupt`` where columns are not such as ``MetadataColumns`` makes."""
+    schema = columns.schema
+    types = zip(schema.names, schema.types, strict=True)
+    known = all(type_ == pa.null() if name == ROWS else type_ in TYPE_NAMES for name, type_ in types)
+    try:
+        record: object = json.loads((schema.metadata or {})[UNFILTERABLE])
+    except (KeyError, ValueError, RecursionError):
+        record = None
+    reasons = cast("dict[str, object]", record).values() if isinstance(record, dict) else [None]
+    if not known or len(set(schema.names)) < len(schema.names) or not all(isinstance(r, str) for r in reasons):
+        raise IndexCorrupt(f"{source} has columns that bicross does not write")
 
 
 def common_type(types: Iterable[pa.DataType]) -> pa.DataType | None:

@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from .document import Document, Passage
 from .faiss_index import VectorIndex
 from .ids import IDS_SCHEMA, IdEntry, IdTable
 from .manifest import SegmentEntry
+from .metadata import check_columns
 from .segment_writer import DOCUMENT_SCHEMA, DOCUMENTS, IDS, METADATA, PASSAGE_SCHEMA, PASSAGES, VECTORS
 
 Verify = Literal["full", "size"]
@@ -40,9 +41,13 @@ class Segment:
                 f"{folder / DOCUMENTS} holds {self._first_rows[-1]} documents; the manifest says {entry.documents}"
             )
         self.metadata: RecordBatch = one_batch(folder / METADATA, None, rows=entry.documents, thorough=thorough)
-        self._ids = IdTable(one_batch(folder / IDS, IDS_SCHEMA, rows=entry.documents, thorough=thorough))
+        check_columns(self.metadata, folder / METADATA)
+        ids = one_batch(folder / IDS, IDS_SCHEMA, rows=entry.documents, thorough=thorough)
+        self._ids = IdTable(ids, folder / IDS)
         passages = one_batch(folder / PASSAGES, PASSAGE_SCHEMA, rows=entry.passages, thorough=thorough)
-        self.document_rows, self._starts, self._ends = (numbers(passages, name) for name in PASSAGE_SCHEMA.names)
+        self.document_rows, self._starts, self._ends = (
+            numbers(passages, name, folder / PASSAGES) for name in PASSAGE_SCHEMA.names
+        )
         _check_passages(folder / PASSAGES, self.document_rows, self._starts, self._ends, documents=entry.documents)
         self.vectors = VectorIndex.read(folder / VECTORS, dimension=like.dimension, rows=entry.passages, like=like)
 
@@ -106,7 +111,10 @@ class Segment:
     def _document(self, row: int, values: Sequence[str]) -> Document:
         id_, title, text, metadata = values
         try:
-            return Document(id_, text, title, json.loads(metadata) if metadata != "{}" else {})
+            fields = json.loads(metadata)
+            if not isinstance(fields, dict):
+                raise TypeError(f"its metadata are {metadata:.80}")
+            return Document(id_, text, title, cast("dict[str, object]", fields))
         except (DocumentError, ValueError, TypeError, RecursionError) as error:
             raise IndexCorrupt(f"{self.folder / DOCUMENTS} has no readable document in row {row}: {error}") from error
 

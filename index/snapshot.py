@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, IndexCorrupt
 from .document import Document, Passage
 from .filters import Predicate, matching, unified_types
 from .ids import IdEntry
 from .manifest import Manifest, SegmentEntry
 from .quantisers import template
 from .segment import Segment, Verify
+from .segment_writer import VECTORS
 from .tombstones import TOMBSTONES, read_tombstones
 from .vector_choice import RECALL_AT
 from .vector_scan import SearchSettings
@@ -149,7 +150,10 @@ def _search_segment(
     # The settings were chosen, and their recall was measured, for so many rows; with them fewer are not found as well.
     pending, fetch = np.arange(len(vectors)), max(wanted, RECALL_AT)
     while wanted and len(pending):
-        scores, rows = segment.vectors.search(vectors[pending], fetch, settings=settings, allowed=allowed)
+        try:
+            scores, rows = segment.vectors.search(vectors[pending], fetch, settings=settings, allowed=allowed)
+        except IndexCorrupt as error:
+            raise IndexCorrupt(f"{segment.folder / VECTORS}: {error}") from None
         again: list[int] = []
         for query, query_scores, query_rows in zip(pending.tolist(), scores, rows, strict=True):
             # The first time that a document comes up is its best passage.

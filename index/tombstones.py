@@ -8,7 +8,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from ..errors import IndexCorrupt
-from .checksums import verify_content
+from .checksums import read_verified
 from .filesystem import Filesystem
 from .manifest import NamedFile, SegmentEntry
 
@@ -31,8 +31,7 @@ def read_tombstones(folder: Path, segment: SegmentEntry) -> NDArray[np.bool_] | 
             raise IndexCorrupt(f"the manifest lists no tombstones for {segment.deleted} deletions in {segment.name}")
         return None
     path = folder / segment.tombstones.name
-    verify_content(path, segment.tombstones.entry)
-    bits = np.frombuffer(path.read_bytes(), np.uint8)
+    bits = np.frombuffer(read_verified(path, segment.tombstones.entry), np.uint8)
     if len(bits) != (segment.documents + 7) // 8:
         raise IndexCorrupt(f"{path} has {len(bits)} bytes, which does not fit {segment.documents} documents")
     dead = np.unpackbits(bits, count=segment.documents, bitorder="little").view(np.bool_)

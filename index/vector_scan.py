@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, IndexCorrupt
 
 _MAX_SETTING = 1 << 20
 _BLOCK_VALUES = 1 << 22
@@ -66,6 +66,15 @@ def ordered(
     """The best k of each line, best first, ties in the order of rows; places without a row (-1) go last."""
     order = np.lexsort((rows, np.where(rows < 0, np.inf, -scores)))[:, :k]
     return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
+
+
+def require_full(
+    scores: NDArray[np.float32], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The same; ``IndexCorrupt`` where a place has no row or no score: FAISS passes over rows whose score is NaN."""
+    if (rows < 0).any() or not np.isfinite(scores).all():
+        raise IndexCorrupt("stored vectors, or what they are decoded with, are not finite numbers")
+    return scores, rows
 
 
 def scan(

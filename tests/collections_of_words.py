@@ -64,5 +64,13 @@ def assert_same(index, oracle: Oracle, *, k: int = 5, seed: int = 0) -> None:
             np.testing.assert_allclose([hit.score for hit in hits], [score for _, score in expected], atol=1e-5)
 
 
+def seen(index) -> object:
+    """All that a reader can tell an index by."""
+    queries = unit_vectors(3, seed=5)
+    hits = [*index.search(queries, 6), *index.search(queries, 4, where="even")]
+    found = [[(hit.document.id, hit.passage, hit.score) for hit in line] for line in hits]
+    return list(index.documents()), found, len(index)
+
+
 def even_below_eight(document: Document) -> bool:
     return bool(document.metadata["even"]) and document.metadata["number"] < 8
