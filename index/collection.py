@@ -1,6 +1,7 @@
 """Index: a folder of documents and vectors, created, opened, changed and searched. Knows no model and no network."""
 
 import logging
+import threading
 import uuid
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -69,6 +70,8 @@ class Index:
         self.path = path
         self._snapshot = snapshot
         self._filesystem = filesystem
+        self._moving = threading.Lock()
+        """Of two threads that refresh, the slower one may not take the index back."""
 
     @classmethod
     def create(  # noqa: PLR0913 - each argument has a default
@@ -138,12 +141,13 @@ class Index:
 
         Raises ``IndexModelMismatch`` where the index was replaced by one of another model.
         """
-        newest = read_manifest(self.path)
-        if (newest.uuid, newest.generation) == (self._manifest.uuid, self.generation):
-            return False
-        newest.model.require_same(self.model)
-        self._snapshot = _newest(self.path, verify="full", known=self._snapshot.views)
-        return True
+        with self._moving:
+            newest = read_manifest(self.path)
+            if (newest.uuid, newest.generation) == (self._manifest.uuid, self.generation):
+                return False
+            newest.model.require_same(self.model)
+            self._snapshot = _newest(self.path, verify="full", known=self._snapshot.views)
+            return True
 
     @contextmanager
     def writer(self) -> Generator[IndexWriter]:
@@ -206,7 +210,8 @@ class Index:
             make_missing_folders(self.path, self._filesystem)
             Snapshot.open(self.path, older, known=self._snapshot.views)  # damaged or incomplete: said before it counts
             commit(self.path, older, self._filesystem, reason=f"rollback to {generation}")
-        self._snapshot = _newest(self.path, verify="full", known=self._snapshot.views)
+        with self._moving:
+            self._snapshot = _newest(self.path, verify="full", known=self._snapshot.views)
 
     @staticmethod
     def verify(path: str | Path) -> Verification:

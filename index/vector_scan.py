@@ -68,9 +68,7 @@ def ordered(
     return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
 
 
-def require_full(
-    scores: NDArray[np.float32], rows: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def require_full(scores: NDArray[np.float32], rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """The same; ``IndexCorrupt`` where a place has no row or no score: FAISS passes over rows whose score is NaN."""
     if (rows < 0).any() or not np.isfinite(scores).all():
         raise IndexCorrupt("stored vectors, or what they are decoded with, are not finite numbers")

@@ -1,0 +1,118 @@
+"""Makes the golden indexes: small ones as this version of bicross writes them, for later versions to open.
+
+    python tests/index/make_golden.py FOLDER
+
+writes ``exact-FORMAT`` and ``trained-FORMAT``, each with what opening and searching it must give, into FOLDER; those
+that are checked in lie in ``golden/`` beside this file. Run it once for a new FORMAT_VERSION; never change the indexes
+of an older one: that they can still be read, or are refused by name, is what they are for. Documents, vectors and
+names are the same in every run; only the times of the commits differ.
+"""
+
+import itertools
+import json
+import sys
+import uuid
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+from bicross.index import Document, EmbeddedBatch, Index, ModelFingerprint, Passage, VectorLayout
+from bicross.index.manifest import FORMAT_VERSION
+from numpy.typing import NDArray
+
+DIMENSION = 16
+MODEL = ModelFingerprint(
+    id="golden/encoder",
+    revision="1",
+    weights_sha256="0123456789abcdef" * 4,
+    tokenizer_sha256="fedcba9876543210" * 4,
+    dimension=DIMENSION,
+    pooling="mean",
+    normalised=True,
+    query_prompt="query: ",
+    document_prompt="",
+    max_length=256,
+)
+TRAINED = "PQ8x4fs,Refine(SQ8)"
+WORDS = ["plain", "ünïcödé", "漢字", "🎉", "tab\tand\nnewline", '"quoted"', "\\", "\u202etfel", "é", "e\u0301"]
+FILTERS = [None, "year >= 2010", "source == 'b' and score < 0.5", "'x' in tags", "note is None"]
+
+
+def vectors(rows: int, seed: int) -> NDArray[np.float32]:
+    """Unit vectors around eight centres."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(8).standard_normal((8, DIMENSION))
+    found = centres[rng.integers(8, size=rows)] + 0.4 * rng.standard_normal((rows, DIMENSION))
+    return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+
+
+def document(number: int, version: int = 0) -> Document:
+    words = [WORDS[(number + i) % len(WORDS)] for i in range(4)]
+    metadata = {
+        "year": 2000 + number % 20,
+        "score": number / 100,
+        "source": "abc"[number % 3],
+        "even": number % 2 == 0,
+        "tags": ["x", "y"][: number % 3],
+        "nested": {"list": [1, None, {"deep": words[0]}]},
+        "version": version,
+    }
+    if number % 4 == 0:
+        metadata["note"] = words[1]
+    return Document(f"doc-{number:03}", " ".join(words), f"title {number}" if number % 5 else "", metadata)
+
+
+def batch(numbers: range, version: int = 0) -> EmbeddedBatch:
+    """Documents of one passage or two."""
+    documents = [document(number, version) for number in numbers]
+    passages: list[list[Passage]] = []
+    for made in documents:
+        middle = len(made.text) // 2
+        spans = [(0, middle), (middle, len(made.text))] if made.metadata["year"] % 3 == 0 else [(0, len(made.text))]
+        passages.append([Passage(made.text[start:end], start, end) for start, end in spans])
+    return EmbeddedBatch(documents, passages, vectors(sum(map(len, passages)), seed=numbers.start + 1000 * version))
+
+
+def exact(path: Path) -> None:
+    """Two segments, both with deletions, an upsert, and four older generations."""
+    index = Index.create(path, MODEL, batches=[batch(range(30))])
+    index.add([batch(range(30, 50))])
+    index.upsert([batch(range(4, 6), version=1)])
+    index.delete(["doc-007", "doc-031"])
+    index.delete(where="year == 2013")
+
+
+def trained(path: Path) -> None:
+    """A quantiser, a segment of 120 documents with deletions, and one that was added with that quantiser."""
+    index = Index.create(path, MODEL, layout=VectorLayout(TRAINED), batches=[batch(range(120))])
+    index.delete(["doc-010", "doc-020"])
+    index.add([batch(range(120, 140))])
+
+
+def observed(index: Index) -> dict[str, object]:
+    """All that a reader can tell an index by, as JSON."""
+    found = [
+        [
+            [(hit.document.id, hit.passage.start, hit.passage.end, hit.score) for hit in line]
+            for line in index.search(vectors(4, seed=77), 10, where=where)
+        ]
+        for where in FILTERS
+    ]
+    documents = [(d.id, d.title, d.text, dict(d.metadata)) for d in index.documents()]
+    return json.loads(json.dumps({"documents": documents, "generation": index.generation, "found": found}))
+
+
+def make(folder: Path) -> None:
+    for make_index in (exact, trained):
+        path = folder / f"{make_index.__name__}-{FORMAT_VERSION}"
+        names = (uuid.UUID(int=number) for number in itertools.count(1))
+        with mock.patch("uuid.uuid4", lambda names=names: next(names)):
+            make_index(path)
+        text = json.dumps(observed(Index.open(path)), sort_keys=True)
+        (folder / f"{path.name}.json").write_text(text + "\n", "utf-8")
+        for lock in ("LOCK", "COMPACTING"):
+            (path / lock).unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]))
