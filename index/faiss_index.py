@@ -21,8 +21,6 @@ from .faiss_words import is_plausible, reason
 from .memory import raise_if_out_of_memory
 from .vector_scan import DEFAULT_SETTINGS, SearchSettings, checked, count_allowed, ordered, require_full, scan
 
-__all__ = ["FLAT", "SearchSettings", "VectorIndex"]
-
 FLAT = "Flat"
 _EXACT_SHARE = 10
 """A filter that leaves less than a tenth of the rows is answered exactly: that is fast then, and a search among all
