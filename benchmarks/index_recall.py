@@ -29,7 +29,7 @@ SMALLEST = 1000
 HOW = (
     "Searches are timed on settings.threads threads, k = 100; builds, tuning and recall run on settings.build_threads. "
     "Each round times every kind and setting, in an order of its own; figures are medians over the rounds, and ratios "
-    "medians of the ratios to Flat in the same round. A size is the first so many of the vectors."
+    "medians of the ratios to Flat in the same round. A size is so many of the vectors, spread evenly over all."
 )
 THROUGH_INDEX = 20_000
 """Rows up to which the same is done through ``Index``, which takes documents too."""
