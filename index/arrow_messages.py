@@ -52,7 +52,10 @@ def _file_messages(file: pa.MemoryMappedFile) -> Iterator[pa.ipc.Message]:
     for field in (2, 3):  # dictionaries and record batches
         for offset, _, _, _ in table.structs(field, _BLOCK):
             file.seek(offset)
-            yield pa.ipc.read_message(file)
+            try:
+                yield pa.ipc.read_message(file)
+            except EOFError:
+                raise ValueError("its footer names a message that is not there") from None
 
 
 def _decoded(batch: "_Table", message: pa.ipc.Message) -> int:

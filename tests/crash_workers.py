@@ -254,7 +254,7 @@ def kill_loop(store: str, path: Path, *, rounds: int, seed: int = 0) -> KillRepo
         assert reading.hear() == "reading"
         for number in range(rounds):
             # Two messages a change, an intent and an acknowledgement; most kills then come within the next change.
-            log = writing.ask((seed * 1_000_000 + number, chance.randint(1, 9), chance.uniform(0, 1.5)))
+            log = writing.ask((seed * 1_000_000 + number, chance.randint(1, 5), chance.uniform(0, 1.5)))
             result.kills += 1
             contents = _compare(log, make(path), contents, committed, result)
         result.reads, seen, errors = reading.ask("stop")

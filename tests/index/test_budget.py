@@ -87,9 +87,9 @@ def make_bombs():
     }
 
 
-# Tells for each file what was raised, by how many MiB the peak of the memory in use has grown so far, and the seconds.
+# Tells for each file what was raised, and by how many MiB the peak of the memory in use has grown so far.
 READ = r"""
-import json, re, sys, time
+import json, re, sys
 from pathlib import Path
 from bicross.index.readers import read_documents
 
@@ -98,14 +98,13 @@ def peak():
 
 start = peak()
 for name in sys.argv[1:]:
-    began = time.perf_counter()
     try:
         for _ in read_documents(name, on_error="skip" if name.startswith("skip") else "raise"):
             pass
         error = None
     except Exception as caught:
         error = f"{type(caught).__name__}: {caught}"
-    print(json.dumps([name, error, peak() - start, time.perf_counter() - began]), flush=True)
+    print(json.dumps([name, error, peak() - start]), flush=True)
 """
 
 
@@ -116,13 +115,12 @@ def test_bombs_are_refused_before_they_fill_the_memory(tmp_path, monkeypatch):
     done = subprocess.run([sys.executable, "-c", READ, *expected], capture_output=True, text=True, check=True)
     results = [json.loads(line) for line in done.stdout.splitlines()]
     assert [name for name, *_ in results] == list(expected)
-    for name, error, grown, seconds in results:
+    for name, error, grown in results:
         size = Path(name).stat().st_size
         assert size < 1.1 * MIB, name
         assert error is not None, name
         assert expected[name] in error, name
         assert grown < 400, name
-        assert seconds < 20, name
         if "the row" not in error:  # which is a bad row, and no end to the others
             assert error.startswith(f"SourceError: {name} is {size:,} bytes, but ")
             assert error.endswith("raise max_bytes (on the command line --max-bytes)")
