@@ -1,7 +1,8 @@
 """Files with checksums: hashed while they are written, verified before any parser sees a byte. Knows no format."""
 
 import io
-from collections.abc import Generator, Iterator
+import uuid
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import xxhash
 
 from ..errors import IndexCorrupt
 from .filesystem import Filesystem, NewFile
-from .manifest import FileEntry
+from .manifest import FileEntry, NamedFile
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -53,6 +54,15 @@ def create_checked(filesystem: Filesystem, path: Path) -> Generator[CheckedFile]
     """Create a file; ask for its ``entry`` inside the block, or after it."""
     with filesystem.create(path) as file:
         yield CheckedFile(file)
+
+
+def write_named(filesystem: Filesystem, folder: Path, write: Callable[[CheckedFile], object]) -> NamedFile:
+    """Let ``write`` fill a new file with a name of its own in ``folder``; on disk on return, but for its name."""
+    name = uuid.uuid4().hex
+    with create_checked(filesystem, folder / name) as file:
+        write(file)
+        entry = file.entry()
+    return NamedFile(name, entry.bytes, entry.xxh3)
 
 
 def verify_size(path: Path, entry: FileEntry | None) -> None:

@@ -1,9 +1,8 @@
 """The trained quantiser that the segments of an index share: a FAISS index without rows. Knows no segment."""
 
-import uuid
 from pathlib import Path
 
-from .checksums import create_checked, verify_content
+from .checksums import verify_content, write_named
 from .faiss_index import VectorIndex
 from .filesystem import Filesystem
 from .manifest import Manifest, NamedFile
@@ -23,8 +22,4 @@ def template(path: Path, manifest: Manifest) -> VectorIndex:
 
 def write_quantiser(filesystem: Filesystem, folder: Path, empty: VectorIndex) -> NamedFile:
     """Store an index without rows in a new file; on disk on return, but for its name."""
-    name = uuid.uuid4().hex
-    with create_checked(filesystem, folder / name) as file:
-        empty.write(file.write)
-        entry = file.entry()
-    return NamedFile(name, entry.bytes, entry.xxh3)
+    return write_named(filesystem, folder, lambda file: empty.write(file.write))

@@ -73,9 +73,8 @@ class Segment:
 
     def document(self, row: int) -> Document:
         """The document in a row; a fraction of a millisecond, whatever the size of the segment."""
-        number = bisect_right(self._first_rows, row) - 1
-        offset = row - self._first_rows[number]
-        return self._document(row, [column[offset].as_py() for column in self._columns[number]])
+        columns, offset = self._place(row)
+        return self._document(row, [column[offset].as_py() for column in columns])
 
     def documents(self, rows: Sequence[int]) -> Iterator[Document]:
         """The documents in ascending rows: many of them a good deal faster than one by one."""
@@ -119,8 +118,13 @@ class Segment:
             raise IndexCorrupt(f"{self.folder / DOCUMENTS} has no readable document in row {row}: {error}") from error
 
     def _id(self, row: int) -> str:
+        columns, offset = self._place(row)
+        return columns[0][offset].as_py()
+
+    def _place(self, row: int) -> tuple[list[Any], int]:
+        """The columns of the batch that a row is in, and where in them."""
         number = bisect_right(self._first_rows, row) - 1
-        return self._columns[number][0][row - self._first_rows[number]].as_py()
+        return self._columns[number], row - self._first_rows[number]
 
 
 def _check_passages(

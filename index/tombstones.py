@@ -1,14 +1,12 @@
 """Which rows of a segment are deleted: one bit a document, in a file of its own for each generation that needs one."""
 
-import uuid
 from pathlib import Path
 
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 
 from ..errors import IndexCorrupt
-from .checksums import read_verified
+from .checksums import read_verified, write_named
 from .filesystem import Filesystem
 from .manifest import NamedFile, SegmentEntry
 
@@ -18,10 +16,7 @@ TOMBSTONES = "tombstones"
 def write_tombstones(filesystem: Filesystem, folder: Path, live: NDArray[np.bool_]) -> NamedFile:
     """A new file that says which rows are not ``live``; on disk on return, but for its name."""
     content = np.packbits(~live, bitorder="little").tobytes()
-    name = uuid.uuid4().hex
-    with filesystem.create(folder / name) as file:
-        file.write(content)
-    return NamedFile(name, len(content), xxhash.xxh3_128_hexdigest(content))
+    return write_named(filesystem, folder, lambda file: file.write(content))
 
 
 def read_tombstones(folder: Path, segment: SegmentEntry) -> NDArray[np.bool_] | None:

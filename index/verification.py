@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +41,7 @@ def verify(path: Path) -> Verification:
     newest = read_manifest(path)
     numbers = [*generations(path), newest.generation]
     problems: list[str] = []
-    seen: dict[str, SegmentEntry] = {}
+    seen: dict[str, Segment] = {}
     for number in numbers:
         try:
             manifest = read_generation(path, number)
@@ -52,7 +52,7 @@ def verify(path: Path) -> Verification:
     return Verification(tuple(numbers), len(seen), newest.documents, newest.passages, tuple(dict.fromkeys(problems)))
 
 
-def _generation_problems(path: Path, manifest: Manifest, seen: dict[str, SegmentEntry]) -> Iterator[str]:
+def _generation_problems(path: Path, manifest: Manifest, seen: dict[str, Segment]) -> Iterator[str]:
     owners: dict[str, str] = {}
     try:
         like = template(path, manifest)
@@ -61,7 +61,9 @@ def _generation_problems(path: Path, manifest: Manifest, seen: dict[str, Segment
         return
     for entry in manifest.segments:
         try:
-            segment = Segment(path / SEGMENTS / entry.name, entry, like)
+            segment = seen.get(entry.name)
+            if segment is None or not _is_same(segment.entry, entry):
+                segment = Segment(path / SEGMENTS / entry.name, entry, like)
             live = read_tombstones(path / TOMBSTONES, entry)
             ids = list(segment.ids())
         except BicrossError as error:
@@ -73,11 +75,16 @@ def _generation_problems(path: Path, manifest: Manifest, seen: dict[str, Segment
                     yield f"the id {id_!r} lives in {owners[id_]} and in {entry.name}"
                 owners[id_] = entry.name
         if entry.name not in seen:
-            seen[entry.name] = entry
+            seen[entry.name] = segment
             try:
                 yield from _segment_problems(segment, ids)
             except BicrossError as error:
                 yield str(error)
+
+
+def _is_same(one: SegmentEntry, other: SegmentEntry) -> bool:
+    """Whether two generations say the same of a segment's files; what is deleted is no matter of theirs."""
+    return replace(one, deleted=0, tombstones=None) == replace(other, deleted=0, tombstones=None)
 
 
 def _segment_problems(segment: Segment, ids: list[str]) -> Iterator[str]:
