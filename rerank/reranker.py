@@ -1,13 +1,17 @@
-"""The Reranker protocol: (query, passage) pairs to scores. Knows no model."""
+"""The Reranker protocols: (query, passage) pairs to scores. Know no model."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..inference import TokenIds
+
 Pair = tuple[str, str]
 """A query and the text of a passage."""
+TokenPair = tuple[str, TokenIds]
+"""A query and the token ids of a passage, without special tokens."""
 
 
 class Reranker(Protocol):
@@ -20,4 +24,18 @@ class Reranker(Protocol):
 
     def score(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """A logit for each pair, shape (len(pairs),), higher is better; it depends on no other pair."""
+        ...
+
+
+@runtime_checkable
+class TokenReranker(Reranker, Protocol):
+    """A reranker that can be given passages as token ids, which an index may hold."""
+
+    @property
+    def tokenizer_fingerprint(self) -> str:
+        """The sha256 of the tokenizer that the ids must come from; empty where passages must be given as text."""
+        ...
+
+    def score_tokens(self, pairs: Sequence[TokenPair]) -> NDArray[np.float32]:
+        """As ``score`` of the texts that the ids were made from."""
         ...

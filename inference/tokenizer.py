@@ -1,0 +1,157 @@
+"""Texts to token ids, and ids to what a model reads. Owns its tokenizer: threads may share it. Knows no weights."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from ..errors import ModelError
+
+TokenIds = NDArray[np.uint16] | NDArray[np.uint32]
+"""Token ids of one text, without special tokens, shape (tokens,)."""
+
+_PROBES = ("what is it", "a much longer text, with 2 numbers; and (marks)!")
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """The special tokens around one text or two, and the type ids of all that is there."""
+
+    before: tuple[int, ...]
+    between: tuple[int, ...]
+    after: tuple[int, ...]
+    types: tuple[int, int, int, int, int]
+
+    @property
+    def length(self) -> int:
+        return len(self.before) + len(self.between) + len(self.after)
+
+
+class TextTokenizer:
+    """A copy of a fast tokenizer that never cuts and never pads, with the special tokens of its model."""
+
+    def __init__(self, serialised: str, *, cut_left: bool = False, has_types: bool = True) -> None:
+        """``serialised`` is ``tokenizer.json``. Raises ``ModelError`` where special tokens are not put around texts."""
+        settings: dict[str, object] = json.loads(serialised)
+        settings["truncation"] = settings["padding"] = None
+        canonical = json.dumps(settings, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        self._backend: Any = Tokenizer.from_str(canonical)
+        self._cut_left, self._has_types = cut_left, has_types
+        self.fingerprint = hashlib.sha256(canonical.encode("ascii")).hexdigest()
+        self._single, self._pair = self._single_template(), self._pair_template()
+
+    @classmethod
+    def of(cls, tokenizer: Any) -> "TextTokenizer":  # noqa: ANN401 - transformers' tokenizers share no typed base
+        """The copy of a tokenizer of transformers; ``ModelError`` where it is one of the slow, Python ones."""
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        if not isinstance(backend, Tokenizer):
+            raise ModelError(f"{type(tokenizer).__name__} has no tokenizer.json")
+        return cls(
+            backend.to_str(),
+            cut_left=tokenizer.truncation_side == "left",
+            has_types="token_type_ids" in tokenizer.model_input_names,
+        )
+
+    @cached_property
+    def vocabulary_size(self) -> int:
+        """All ids are below it."""
+        return int(self._backend.get_vocab_size(with_added_tokens=True))
+
+    def encode(self, texts: Sequence[str]) -> list[TokenIds]:
+        """The token ids of each text, uncut, without special tokens."""
+        found = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [np.array(one.ids, np.uint32) for one in found]
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, without special tokens."""
+        return [len(one) for one in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def special_tokens(self, *, pair: bool) -> int:
+        """How many special tokens stand around one text, or a pair."""
+        return (self._pair if pair else self._single).length
+
+    def single(self, ids: TokenIds, *, max_length: int) -> NDArray[np.int32]:
+        """What the model reads of one text, cut to ``max_length`` tokens: ids and type ids, shape (2, tokens)."""
+        return self._assemble(self._single, self._cut(ids, max_length - self._single.length), ids[:0])
+
+    def pair(self, first: TokenIds, second: TokenIds, *, max_length: int) -> NDArray[np.int32]:
+        """As ``single`` for a pair, of which only the second text is cut, to nothing where the first leaves no room."""
+        return self._assemble(self._pair, first, self._cut(second, max_length - self._pair.length - len(first)))
+
+    def _cut(self, ids: TokenIds, room: int) -> TokenIds:
+        room = max(0, room)
+        return ids[len(ids) - room :] if self._cut_left and len(ids) > room else ids[:room]
+
+    def _assemble(self, template: _Template, first: TokenIds, second: TokenIds) -> NDArray[np.int32]:
+        parts = (template.before, first, template.between, second, template.after)
+        read = np.zeros((2, template.length + len(first) + len(second)), np.int32)
+        start = 0
+        for part, kind in zip(parts, template.types, strict=True):
+            stop = start + len(part)
+            read[0, start:stop] = part
+            read[1, start:stop] = kind
+            start = stop
+        return read
+
+    def _single_template(self) -> _Template:
+        encoding = self._backend.encode(_PROBES[0])
+        before, after = _around(encoding.ids, self._plain(_PROBES[0]))
+        types: list[int] = encoding.type_ids if self._has_types else [0] * len(encoding.ids)
+        template = _Template(
+            tuple(encoding.ids[:before]), (), tuple(encoding.ids[after:]), (types[0], types[before], 0, 0, types[-1])
+        )
+        return self._proved(template, (_PROBES[1],))
+
+    def _pair_template(self) -> _Template:
+        encoding = self._backend.encode(*_PROBES)
+        first, second = (self._plain(probe) for probe in _PROBES)
+        begin, end = _around(encoding.ids, first)
+        middle, last = (place + end for place in _around(encoding.ids[end:], second))
+        types: list[int] = encoding.type_ids if self._has_types else [0] * len(encoding.ids)
+        template = _Template(
+            tuple(encoding.ids[:begin]),
+            tuple(encoding.ids[end:middle]),
+            tuple(encoding.ids[last:]),
+            (types[0], types[begin], types[end], types[middle], types[-1]),
+        )
+        return self._proved(template, (_PROBES[1], _PROBES[0]))
+
+    def _plain(self, text: str) -> list[int]:
+        return self._backend.encode(text, add_special_tokens=False).ids
+
+    def _proved(self, template: _Template, probes: Sequence[str]) -> _Template:
+        """The template, if it gives other texts the same ids and types as the tokenizer itself."""
+        expected = self._backend.encode(*probes)
+        ids = [np.array(self._plain(probe), np.uint32) for probe in probes]
+        found = self._assemble(template, ids[0], ids[1] if len(ids) > 1 else ids[0][:0])
+        types: list[int] = expected.type_ids if self._has_types else [0] * len(expected.ids)
+        if found.tolist() != [expected.ids, types]:
+            raise ModelError(f"the tokenizer does more with {probes} than to put special tokens around")
+        return template
+
+
+def load_tokenizer(folder: Path) -> TextTokenizer:
+    """The tokenizer in a model's folder, without its weights."""
+    import transformers  # takes seconds: not at the import of this module
+
+    auto: Any = transformers.AutoTokenizer
+    try:
+        return TextTokenizer.of(auto.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ModelError(f"the tokenizer in {folder} cannot be loaded: {type(error).__name__}: {reason}") from error
+
+
+def _around(ids: list[int], part: list[int]) -> tuple[int, int]:
+    """Where ``part`` begins and ends in ``ids``."""
+    for start in range(len(ids) - len(part) + 1):
+        if ids[start : start + len(part)] == part:
+            return start, start + len(part)
+    raise ModelError("the tokenizer gives a text other ids beside special tokens than without them")
