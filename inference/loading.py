@@ -11,20 +11,18 @@ Dtype = Literal["float32", "bfloat16", "float16"]
 Model = TypeVar("Model")
 
 
-def load_model(constructor: Callable[..., Model], folder: Path, *, device: str | None, dtype: Dtype) -> Model:
+def load_model(constructor: Callable[..., Model], folder: Path, *, device: str | None) -> Model:
     """Call ``constructor``, a model class of sentence-transformers, on a folder that ``resolve_model`` returned.
 
-    Weights come from safetensors and local files only, and no code that comes with a model is run. The number format is
-    always stated, because transformers otherwise takes the one that the checkpoint was stored in. Raises ``ModelError``
-    where the folder cannot be loaded, ``ArgumentError`` for a device or number format that is not there.
+    Weights come from safetensors and local files only, and no code that comes with a model is run. They are float32,
+    whatever the checkpoint was stored in: what runs in another number format is converted later. Raises ``ModelError``
+    where the folder cannot be loaded, ``ArgumentError`` for a device that is not there.
     """
     import torch  # takes a second, which nobody should wait for who only asks for help or makes a mistake
 
-    if dtype not in get_args(Dtype):
-        raise ArgumentError(f"dtype must be one of {', '.join(get_args(Dtype))}, not {dtype!r}")
     if device is not None:
         _require_device(device)
-    model_arguments = {"dtype": getattr(torch, dtype), "use_safetensors": True}
+    model_arguments = {"dtype": torch.float32, "use_safetensors": True}
     with _without_progress_bars():
         try:
             return constructor(
@@ -33,6 +31,19 @@ def load_model(constructor: Callable[..., Model], folder: Path, *, device: str |
         except Exception as error:  # the folder may come from anyone, and may fail in any library below
             reason = str(error).strip().split("\n")[0]
             raise ModelError(f"the model {folder} cannot be loaded: {type(error).__name__}: {reason}") from error
+
+
+def require_dtype(dtype: str) -> None:
+    """Raise ``ArgumentError`` where ``dtype`` is not one of ``Dtype``."""
+    if dtype not in get_args(Dtype):
+        raise ArgumentError(f"dtype must be one of {', '.join(get_args(Dtype))}, not {dtype!r}")
+
+
+def cast_model(model: Any, dtype: Dtype) -> Any:  # noqa: ANN401 - models share no useful base
+    """The model with weights in another number format; "int8" is for models that run packed alone."""
+    import torch
+
+    return model.to(getattr(torch, dtype))
 
 
 def batch_size_for(device: object) -> int:

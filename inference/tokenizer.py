@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from ..errors import ModelError
+from ..errors import ArgumentError, ModelError
 
 TokenIds = NDArray[np.uint16] | NDArray[np.uint32]
 """Token ids of one text, without special tokens, shape (tokens,)."""
@@ -66,12 +66,20 @@ class TextTokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[TokenIds]:
         """The token ids of each text, uncut, without special tokens."""
-        found = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [np.array(one.ids, np.uint32) for one in found]
+        return [np.array(one.ids, np.uint32) for one in self._encoded(texts)]
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without special tokens."""
-        return [len(one) for one in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+        return [len(one) for one in self._encoded(texts)]
+
+    def _encoded(self, texts: Sequence[str]) -> list[Any]:
+        try:
+            return self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
+        except (TypeError, UnicodeEncodeError) as error:
+            for number, text in enumerate(texts):
+                if not isinstance(text, str) or any("\ud800" <= character <= "\udfff" for character in text):  # pyright: ignore[reportUnnecessaryIsInstance]
+                    raise ArgumentError(f"text {number} is not valid text: {text!r:.80}") from error
+            raise
 
     def special_tokens(self, *, pair: bool) -> int:
         """How many special tokens stand around one text, or a pair."""

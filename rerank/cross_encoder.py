@@ -1,20 +1,28 @@
-"""CrossEncoderReranker: a sentence-transformers cross-encoder as a Reranker. Knows no index and no document."""
+"""CrossEncoderReranker: a cross-encoder as a Reranker. Knows no index and no document."""
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from sentence_transformers import CrossEncoder
-
 from ..errors import ModelError, QueryError
-from ..inference import MODEL_SETTINGS, Dtype, batch_size_for, load_model, resolve_model
-from .reranker import Pair
+from ..inference import (
+    MODEL_SETTINGS,
+    Dtype,
+    PackedModel,
+    load_model,
+    packed_classifier,
+    require_dtype,
+    resolve_model,
+)
+from .reranker import Pair, TokenPair
+from .standard import StandardCrossEncoder
+
+Computed = TypeVar("Computed")
 
 logger = logging.getLogger("bicross")
 
@@ -28,7 +36,7 @@ class CrossEncoderReranker:
 
     ``model`` is a hub id, a local folder or a bundled name; ``device=None`` takes CUDA, then MPS, then the CPU.
     ``max_length`` lowers the number of tokens of a pair that the model reads. A passage is cut where the pair is
-    longer, a query never.
+    longer, a query never. ``batch_size`` matters to models that run through sentence-transformers alone.
     """
 
     def __init__(
@@ -40,19 +48,19 @@ class CrossEncoderReranker:
         batch_size: int | None = None,
         max_length: int | None = None,
     ) -> None:
+        require_dtype(dtype)
         folder = resolve_model(model)
         from sentence_transformers import CrossEncoder  # takes seconds: not at the import of this module
 
-        self._model = load_model(CrossEncoder, folder, device=device, dtype=dtype)
-        self._outputs = int(self._model.num_labels)
-        if self._outputs not in (1, 2):
-            raise ModelError(
-                f"{model} has {self._outputs} outputs; a reranker has one, or two (not relevant, relevant)"
-            )
-        self._tokenizer: Any = self._model.tokenizer
-        limit = _limit(self._model, self._tokenizer)
+        loaded: Any = load_model(CrossEncoder, folder, device=device)
+        outputs = int(loaded.num_labels)
+        if outputs not in (1, 2):
+            raise ModelError(f"{model} has {outputs} outputs; a reranker has one, or two (not relevant, relevant)")
+        limit = _limit(loaded)
         self._max_length = limit if max_length is None else min(max_length, limit)
-        self._batch_size = batch_size or batch_size_for(self._model.device)
+        self._packed = _packed(loaded, dtype, self._max_length)
+        self._standard = None if self._packed else StandardCrossEncoder(loaded, dtype, batch_size, self._max_length)
+        self._special_tokens = int(loaded.tokenizer.num_special_tokens_to_add(pair=True))
         self._blend = _blend(folder)
 
     @property
@@ -65,32 +73,42 @@ class CrossEncoderReranker:
         """Tokens of a pair that the model reads, special tokens included."""
         return self._max_length
 
+    @property
+    def tokenizer_fingerprint(self) -> str:
+        """The sha256 of the tokenizer; empty where the model takes no token ids."""
+        return self._packed.tokenizer.fingerprint if self._packed else ""
+
     def score(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """Logits of shape (len(pairs),) in float32.
 
         With one output it is that output before any activation; with two, their difference, whose sigmoid is the
         softmax probability of the second. Raises ``QueryError`` for a query that is too long for the model.
         """
+        if self._packed:
+            passages = _each(self._packed.tokenizer.encode, [passage for _, passage in pairs])
+            return self.score_tokens([(query, ids) for (query, _), ids in zip(pairs, passages, strict=True)])
+        assert self._standard is not None
+        queries = _each(self._standard.count, [query for query, _ in pairs])
+        passages = _each(self._standard.count, [passage for _, passage in pairs])
+        self._check_lengths([query for query, _ in pairs], queries, passages)
+        return _logits(self._standard.outputs(pairs)) if pairs else np.empty(0, np.float32)
+
+    def score_tokens(self, pairs: Sequence[TokenPair]) -> NDArray[np.float32]:
+        """As ``score``, of passages whose token ids the tokenizer of ``tokenizer_fingerprint`` gave."""
+        if not self._packed:
+            raise ModelError("this model takes texts alone, no token ids; score them as texts")
+        texts = [query for query, _ in pairs]
+        queries = _each(self._packed.tokenizer.encode, texts)
+        self._check_lengths(texts, [len(ids) for ids in queries], [len(ids) for _, ids in pairs])
         if not pairs:
             return np.empty(0, np.float32)
-        self._check_lengths(pairs)
-        outputs = cast(Any, self._model).predict(
-            [[query, passage] for query, passage in pairs],
-            batch_size=self._batch_size,
-            show_progress_bar=False,
-            activation_fn=_raw,
-            processing_kwargs={"text": {"truncation": "only_second", "max_length": self._max_length}},
-        )
-        logits = np.asarray(outputs, dtype=np.float32).reshape(len(pairs), self._outputs)
-        return logits[:, 0] if self._outputs == 1 else logits[:, 1] - logits[:, 0]
+        return _logits(self._packed.read_pairs([(q, ids) for q, (_, ids) in zip(queries, pairs, strict=True)]))
 
-    def _check_lengths(self, pairs: Sequence[Pair]) -> None:
+    def _check_lengths(self, texts: Sequence[str], queries: Sequence[int], passages: Sequence[int]) -> None:
         """Refuse queries that leave no room for a passage; log how many passages are going to be cut."""
-        queries = self._count([query for query, _ in pairs])
-        passages = self._count([passage for _, passage in pairs])
-        room = self._max_length - int(self._tokenizer.num_special_tokens_to_add(pair=True))
+        room = self._max_length - self._special_tokens
         allowed = room - self._max_length // MIN_PASSAGE_SHARE
-        for (query, _), tokens in zip(pairs, queries, strict=True):
+        for query, tokens in zip(texts, queries, strict=True):
             if tokens > allowed:
                 raise QueryError(
                     f"the query {query[:60]!r}... has {tokens} tokens; the reranker reads {self._max_length} "
@@ -98,27 +116,33 @@ class CrossEncoderReranker:
                 )
         cut = sum(q + p > room for q, p in zip(queries, passages, strict=True))
         if cut:
-            logger.info("%d of %d passages were cut to fit into %d tokens", cut, len(pairs), self._max_length)
-
-    def _count(self, texts: Sequence[str]) -> list[int]:
-        distinct = list(dict.fromkeys(texts))
-        encoded = self._tokenizer(distinct, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
-        counts = {text: len(ids) for text, ids in zip(distinct, encoded, strict=True)}
-        return [counts[text] for text in texts]
+            logger.info("%d of %d passages were cut to fit into %d tokens", cut, len(texts), self._max_length)
 
 
-def _raw(outputs: object) -> object:
-    """In place of an activation function."""
-    return outputs
+def _packed(model: Any, dtype: Dtype, max_length: int) -> PackedModel | None:  # noqa: ANN401
+    """The model without sentence-transformers, where it does no more than classify."""
+    if len(model) > 1 or any(model.prompts.values()):
+        return None
+    return packed_classifier(model.model, model.tokenizer, dtype=dtype, max_length=max_length)
 
 
-def _limit(model: "CrossEncoder", tokenizer: Any) -> int:  # noqa: ANN401 - transformers' tokenizers share no typed base
+def _each(compute: Callable[[Sequence[str]], list[Computed]], texts: Sequence[str]) -> list[Computed]:
+    """What ``compute`` gives for each text; a text that comes several times is computed once."""
+    distinct = list(dict.fromkeys(texts))
+    found = dict(zip(distinct, compute(distinct), strict=True))
+    return [found[text] for text in texts]
+
+
+def _logits(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    return outputs[:, 0] if outputs.shape[1] == 1 else outputs[:, 1] - outputs[:, 0]
+
+
+def _limit(model: Any) -> int:  # noqa: ANN401 - models and tokenizers share no typed base
     """The model's own limit: the smallest that its settings, its tokenizer and its position table allow."""
-    config = cast(Any, model).config
     candidates = (
-        cast(Any, model).max_seq_length,
-        tokenizer.model_max_length,
-        getattr(config, "max_position_embeddings", None),
+        model.max_seq_length,
+        model.tokenizer.model_max_length,
+        getattr(model.config, "max_position_embeddings", None),
     )
     return min(int(limit) for limit in candidates if limit)
 

@@ -1,6 +1,7 @@
 """BiEncoder: a sentence-transformers model as an Encoder. Knows no index."""
 
 import logging
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ModelError
 from ..index import ModelFingerprint
-from ..inference import Dtype, ModelFiles, batch_size_for, load_model, resolve_model
+from ..inference import (
+    Dtype,
+    ModelFiles,
+    batch_size_for,
+    cast_model,
+    load_model,
+    packed_embedder,
+    require_dtype,
+    resolve_model,
+)
 
 logger = logging.getLogger("bicross")
 
@@ -20,7 +31,8 @@ class BiEncoder:
     """Embeds queries and passages with any sentence-transformers model, honouring its prompts.
 
     ``model`` is a hub id, a local folder or a bundled name; ``device=None`` takes CUDA, then MPS, then the CPU.
-    ``max_length`` lowers the number of tokens that the model reads, special tokens included.
+    ``max_length`` lowers the number of tokens that the model reads, special tokens included. ``batch_size`` matters to
+    models that run through sentence-transformers alone. Any number of threads may share an encoder.
     """
 
     def __init__(
@@ -32,34 +44,20 @@ class BiEncoder:
         batch_size: int | None = None,
         max_length: int | None = None,
     ) -> None:
+        require_dtype(dtype)
         folder = resolve_model(model)
         from sentence_transformers import SentenceTransformer  # takes seconds: not at the import of this module
 
-        self._model: Any = load_model(SentenceTransformer, folder, device=device, dtype=dtype)
-        self._batch_size = batch_size or batch_size_for(self._model.device)
-        limit = int(self._model.max_seq_length)
+        loaded: Any = load_model(SentenceTransformer, folder, device=device)
+        limit = int(loaded.max_seq_length)
         if max_length is not None and max_length < limit:
-            self._model.max_seq_length = limit = max_length
-        self._tokenizer: Any = self._model.tokenizer
-        self._max_tokens = limit - int(self._tokenizer.num_special_tokens_to_add(pair=False))
-        self._fingerprint = self._identify(str(model), folder, limit)
-
-    def _identify(self, name: str, folder: Path, max_length: int) -> ModelFingerprint:
-        files = ModelFiles.of(name, folder)
-        pooling = next((str(m.pooling_mode) for m in self._model if hasattr(m, "pooling_mode")), "")
-        prompts: dict[str, str] = self._model.prompts
-        return ModelFingerprint(
-            id=files.id,
-            revision=files.revision,
-            weights_sha256=files.weights_sha256,
-            tokenizer_sha256=files.tokenizer_sha256,
-            dimension=int(self._model.get_embedding_dimension()),
-            pooling=pooling,
-            normalised=True,
-            query_prompt=prompts.get("query", ""),
-            document_prompt=prompts.get("document", ""),
-            max_length=max_length,
-        )
+            loaded.max_seq_length = limit = max_length
+        self._max_tokens = limit - int(loaded.tokenizer.num_special_tokens_to_add(pair=False))
+        self._fingerprint = _identify(loaded, str(model), folder, limit)
+        self._packed = packed_embedder(loaded, dtype=dtype, max_length=limit)
+        self._standard: Any = None if self._packed else cast_model(loaded, dtype)
+        self._batch_size = batch_size or batch_size_for(loaded.device)
+        self._lock = threading.Lock()
 
     @property
     def fingerprint(self) -> ModelFingerprint:
@@ -73,28 +71,66 @@ class BiEncoder:
 
     def encode_queries(self, queries: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of shape (len(queries), dimension). What is beyond the model's limit is cut, and logged."""
-        counts = self.count_tokens(queries)
-        for query, tokens in zip(queries, counts, strict=True):
+        for query, tokens in zip(queries, self.count_tokens(queries), strict=True):
             if tokens > self._max_tokens:
                 logger.warning("stage one reads %d of the %d tokens of %.60r", self._max_tokens, tokens, query)
-        return self._unit(self._model.encode_query(list(queries), **self._options()), len(queries))
+        return self._encode(queries, self._fingerprint.query_prompt)
 
     def encode_documents(self, passages: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of shape (len(passages), dimension). What is beyond the model's limit is cut."""
-        return self._unit(self._model.encode_document(list(passages), **self._options()), len(passages))
+        return self._encode(passages, self._fingerprint.document_prompt)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without special tokens."""
         if not texts:
             return []
-        encoded = self._tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
+        if self._packed:
+            return self._packed.tokenizer.count(texts)
+        with self._lock:  # a tokenizer of transformers changes while it works
+            encoded = self._standard.tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
         return [len(ids) for ids in encoded["input_ids"]]
 
-    def _options(self) -> dict[str, Any]:
-        return {"batch_size": self._batch_size, "show_progress_bar": False, "convert_to_numpy": True}
+    def _encode(self, texts: Sequence[str], prompt: str) -> NDArray[np.float32]:
+        if not texts:
+            return np.empty((0, self._fingerprint.dimension), np.float32)
+        if self._packed:
+            vectors = self._packed.read(self._packed.tokenizer.encode([prompt + text for text in texts]))
+        else:
+            with self._lock:
+                vectors = self._standard.encode(
+                    list(texts),
+                    prompt=prompt,
+                    batch_size=self._batch_size,
+                    show_progress_bar=False,
+                    convert_to_numpy=True,
+                )
+        return _unit(vectors, texts)
 
-    def _unit(self, vectors: object, rows: int) -> NDArray[np.float32]:
-        """Float32 of length one: a model need not normalise, and in half precision it does so only roughly."""
-        array = np.asarray(vectors, dtype=np.float32).reshape(rows, self._fingerprint.dimension)
-        lengths = np.linalg.norm(array, axis=1, keepdims=True)
-        return array / np.maximum(lengths, np.finfo(np.float32).tiny)
+
+def _identify(model: Any, name: str, folder: Path, max_length: int) -> ModelFingerprint:  # noqa: ANN401
+    files = ModelFiles.of(name, folder)
+    pooling = next((str(m.pooling_mode) for m in model if hasattr(m, "pooling_mode")), "")
+    # The names, in this order, that sentence-transformers goes by.
+    document = next((name for name in ("document", "passage", "corpus") if name in model.prompts), "")
+    return ModelFingerprint(
+        id=files.id,
+        revision=files.revision,
+        weights_sha256=files.weights_sha256,
+        tokenizer_sha256=files.tokenizer_sha256,
+        dimension=int(model.get_embedding_dimension()),
+        pooling=pooling,
+        normalised=True,
+        query_prompt=model.prompts.get("query") or "",
+        document_prompt=model.prompts.get(document) or "",
+        max_length=max_length,
+    )
+
+
+def _unit(vectors: object, texts: Sequence[str]) -> NDArray[np.float32]:
+    """Float32 of length one: a model need not normalise, and in half precision it does so only roughly."""
+    array = np.asarray(vectors, dtype=np.float32).reshape(len(texts), -1)
+    lengths = np.linalg.norm(array, axis=1, keepdims=True)
+    broken = np.flatnonzero(~np.isfinite(lengths[:, 0]))
+    if len(broken):
+        raise ModelError(f"the encoder gave a vector that is not finite for {texts[int(broken[0])][:60]!r}")
+    return array / np.maximum(lengths, np.finfo(np.float32).tiny)

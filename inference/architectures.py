@@ -1,0 +1,182 @@
+"""Turns the encoders of transformers into packed ones. Knows their modules by name, and nothing of how they run.
+
+An architecture that is not here is no error: ``build`` says so, and sentence-transformers runs the model.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .layers import Layer, Norm, PostNormLayer, PreNormLayer, Projections, Rotation
+from .linear import make_linear
+
+Embed = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Token ids, type ids and places in the sequence, each (tokens,), to (tokens, hidden) in float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """An encoder: embeddings, layers, a last norm where there is one, and the width of what comes out.
+
+    ``placeless`` is a token id that takes no place in the sequence, where a model has one.
+    """
+
+    embed: Embed
+    layers: Sequence[Layer]
+    norm: Norm | None
+    hidden: int
+    placeless: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The number format of the layers, and whether the result is read at each sequence's first token alone."""
+
+    dtype: torch.dtype
+    read_first: bool
+
+
+def build(model: Any, wanted: Wanted) -> Architecture | None:  # noqa: ANN401 - models share no useful base
+    """The packed form of a base model of transformers, which is in float32; None where there is none."""
+    config = model.config
+    builder = _BUILDERS.get(config.model_type)
+    if builder is None or getattr(config, "is_decoder", False) or getattr(config, "add_cross_attention", False):
+        return None
+    if getattr(config, "position_embedding_type", None) not in (None, "absolute"):
+        return None
+    return builder(model, wanted)
+
+
+def _bert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
+    blocks = model.encoder.layer
+    layers = [
+        PostNormLayer(
+            _projections(
+                (block.attention.self.query, block.attention.self.key, block.attention.self.value),
+                model.config.num_attention_heads,
+                wanted,
+                last=block is blocks[-1],
+            ),
+            make_linear(block.attention.output.dense, dtype=wanted.dtype),
+            _norm(block.attention.output.LayerNorm, wanted),
+            make_linear(block.intermediate.dense, activation=model.config.hidden_act, dtype=wanted.dtype),
+            make_linear(block.output.dense, dtype=wanted.dtype),
+            _norm(block.output.LayerNorm, wanted),
+        )
+        for block in blocks
+    ]
+    embeddings, project = model.embeddings, getattr(model, "embeddings_project", None)
+
+    def embed(ids: Tensor, types: Tensor, places: Tensor) -> Tensor:
+        found = embeddings(input_ids=ids[None], token_type_ids=types[None], position_ids=places[None])[0]
+        return found if project is None else project(found)
+
+    return Architecture(embed, layers, None, model.config.hidden_size)
+
+
+def _roberta(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
+    found, padding = _bert(model, wanted), int(model.config.pad_token_id)
+
+    def embed(ids: Tensor, types: Tensor, places: Tensor) -> Tensor:
+        return found.embed(ids, types, places + padding + 1)
+
+    return replace(found, embed=embed, placeless=padding)
+
+
+def _distilbert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
+    blocks = model.transformer.layer
+    layers = [
+        PostNormLayer(
+            _projections(
+                (block.attention.q_lin, block.attention.k_lin, block.attention.v_lin),
+                model.config.n_heads,
+                wanted,
+                last=block is blocks[-1],
+            ),
+            make_linear(block.attention.out_lin, dtype=wanted.dtype),
+            _norm(block.sa_layer_norm, wanted),
+            make_linear(block.ffn.lin1, activation=model.config.activation, dtype=wanted.dtype),
+            make_linear(block.ffn.lin2, dtype=wanted.dtype),
+            _norm(block.output_layer_norm, wanted),
+        )
+        for block in blocks
+    ]
+    embeddings = model.embeddings
+
+    def embed(ids: Tensor, types: Tensor, places: Tensor) -> Tensor:
+        del types
+        return embeddings(input_ids=ids[None], position_ids=places[None])[0]
+
+    return Architecture(embed, layers, None, model.config.dim)
+
+
+def _modernbert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
+    config, blocks, embeddings = model.config, model.layers, model.embeddings
+    rotations = {kind: _rotation(model, kind) for kind in set(config.layer_types)}
+    layers: list[Layer] = []
+    for block in blocks:
+        up, gate = _parts(block.mlp.Wi, 2)
+        layers.append(
+            PreNormLayer(
+                None if isinstance(block.attn_norm, nn.Identity) else _norm(block.attn_norm, wanted),
+                _projections(_parts(block.attn.Wqkv, 3), config.num_attention_heads, wanted, last=block is blocks[-1]),
+                rotations[block.attention_type],
+                config.sliding_window if block.attention_type == "sliding_attention" else None,
+                make_linear(block.attn.Wo, dtype=wanted.dtype),
+                _norm(block.mlp_norm, wanted),
+                make_linear(up, activation=config.hidden_activation, dtype=wanted.dtype),
+                make_linear(gate, dtype=wanted.dtype),
+                make_linear(block.mlp.Wo, dtype=wanted.dtype),
+            )
+        )
+
+    def embed(ids: Tensor, types: Tensor, places: Tensor) -> Tensor:
+        del types, places
+        return embeddings(input_ids=ids[None])[0]
+
+    return Architecture(embed, layers, _norm(model.final_norm, wanted), config.hidden_size)
+
+
+_BUILDERS: dict[str, Callable[[Any, Wanted], Architecture]] = {
+    "bert": _bert,
+    "camembert": _roberta,
+    "distilbert": _distilbert,
+    "electra": _bert,
+    "modernbert": _modernbert,
+    "roberta": _roberta,
+    "xlm-roberta": _roberta,
+}
+
+
+def _projections(parts: Sequence[nn.Linear], heads: int, wanted: Wanted, *, last: bool) -> Projections:
+    q, k, v = parts
+    if last and wanted.read_first:
+        return Projections(None, make_linear(q, dtype=wanted.dtype), make_linear(k, v, dtype=wanted.dtype), heads)
+    return Projections(make_linear(q, k, v, dtype=wanted.dtype), None, None, heads)
+
+
+def _norm(norm: nn.LayerNorm, wanted: Wanted) -> Norm:
+    bias = None if norm.bias is None else norm.bias.detach().to(wanted.dtype)  # pyright: ignore[reportUnnecessaryComparison]
+    return Norm(norm.weight.detach().to(wanted.dtype), bias, norm.eps)
+
+
+def _rotation(model: Any, kind: str) -> Rotation:  # noqa: ANN401
+    places = torch.arange(model.config.max_position_embeddings, device=model.device)
+    cosines, sines = model.rotary_emb(torch.empty(0, device=model.device), places[None], kind)
+    return Rotation(cosines[0], sines[0])
+
+
+def _parts(linear: nn.Linear, count: int) -> tuple[nn.Linear, ...]:
+    """One linear layer as several that give parts of its output."""
+    has_bias = linear.bias is not None  # pyright: ignore[reportUnnecessaryComparison]
+    biases = linear.bias.chunk(count) if has_bias else (None,) * count
+    parts: list[nn.Linear] = []
+    for weight, bias in zip(linear.weight.chunk(count), biases, strict=True):
+        part = nn.Linear(weight.shape[1], weight.shape[0], bias=False, device="meta")
+        part.weight = nn.Parameter(weight, requires_grad=False)
+        part.bias = nn.Parameter(bias, requires_grad=False) if bias is not None else None  # type: ignore[assignment]
+        parts.append(part)
+    return tuple(parts)

@@ -1,0 +1,42 @@
+"""Classification heads of transformers: what they read of an encoder, and what they make of it. Know no layers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .engine import Finish, Read
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The base model, what is read of it, and the rest of the model, which gives (sequences, outputs)."""
+
+    base: Any
+    read: Read
+    finish: Finish
+
+
+def head_of(model: Any) -> Head | None:  # noqa: ANN401 - models share no useful base
+    """The head of a sequence classifier of transformers; None where it is of a kind that is not known here."""
+    kind = type(model).__name__
+    if kind == "BertForSequenceClassification":
+        pooler, classifier = model.bert.pooler, model.classifier
+        return Head(model.bert, "first", lambda x: classifier(pooler(x[:, None])))
+    if kind in _HEAD_READS_FIRST:
+        base, classifier = getattr(model, _HEAD_READS_FIRST[kind]), model.classifier
+        return Head(base, "first", lambda x: classifier(x[:, None]))
+    if kind == "DistilBertForSequenceClassification":
+        before, classifier = model.pre_classifier, model.classifier
+        return Head(model.distilbert, "first", lambda x: classifier(before(x).relu()))
+    if kind == "ModernBertForSequenceClassification":
+        head, classifier = model.head, model.classifier
+        read: Read = "mean" if model.config.classifier_pooling == "mean" else "first"
+        return Head(model.model, read, lambda x: classifier(head(x)))
+    return None
+
+
+_HEAD_READS_FIRST = {
+    "CamembertForSequenceClassification": "roberta",
+    "ElectraForSequenceClassification": "electra",
+    "RobertaForSequenceClassification": "roberta",
+    "XLMRobertaForSequenceClassification": "roberta",
+}

@@ -1,0 +1,96 @@
+"""Models that run packed, from texts to numbers. Know which models can, and nothing of queries or documents."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import ModelError
+from .architectures import Wanted, build
+from .engine import Finish, PackedEncoder, Read
+from .heads import head_of
+from .loading import Dtype
+from .tokenizer import TextTokenizer, TokenIds
+
+logger = logging.getLogger("bicross")
+
+
+class PackedModel:
+    """A tokenizer and an encoder. Any number of threads may share it."""
+
+    def __init__(self, tokenizer: TextTokenizer, encoder: PackedEncoder, *, max_length: int) -> None:
+        """``max_length`` is the most tokens that are read at once, special tokens included."""
+        self.tokenizer = tokenizer
+        self._encoder = encoder
+        self._max_length = max_length
+
+    def read(self, texts: Sequence[TokenIds]) -> NDArray[np.float32]:
+        """A row for each text, which is cut where it is too long."""
+        return self._encoder.run([self.tokenizer.single(ids, max_length=self._max_length) for ids in texts])
+
+    def read_pairs(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> NDArray[np.float32]:
+        """A row for each pair, whose second text is cut where the pair is too long."""
+        return self._encoder.run([self.tokenizer.pair(*pair, max_length=self._max_length) for pair in pairs])
+
+
+def packed_classifier(model: Any, tokenizer: Any, *, dtype: Dtype, max_length: int) -> PackedModel | None:  # noqa: ANN401
+    """A sequence classifier of transformers, in float32, packed: a row has its raw outputs. None where it cannot be."""
+    head = head_of(model)
+    if head is None:
+        return _cannot(f"{type(model).__name__} is not among the classifiers that run packed")
+    return _packed(head.base, tokenizer, head.read, head.finish, dtype, max_length)
+
+
+def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel | None:  # noqa: ANN401
+    """A SentenceTransformer, in float32, packed: a row is a text's vector, without any prompt. None where it cannot be.
+
+    It is one transformer, the mean or the first token of what it gives, and then any layers on that vector.
+    """
+    modules: list[Any] = list(model)
+    kinds = [type(module).__name__ for module in modules]
+    if kinds[:2] != ["Transformer", "Pooling"] or not set(kinds[2:]) <= {"Dense", "Normalize"}:
+        return _cannot(f"the modules are {', '.join(kinds)}")
+    first, pooling, *rest = modules
+    read = _POOLED.get(pooling.pooling_mode) if isinstance(pooling.pooling_mode, str) else None
+    if read is None or not (pooling.include_prompt or not any(model.prompts.values())):
+        return _cannot(f"its vectors are pooled by {pooling.pooling_mode!r}, without prompts")
+
+    def finish(x: Tensor) -> Tensor:
+        features = {"sentence_embedding": x}
+        for module in rest:
+            features = module(features)
+        return features["sentence_embedding"]
+
+    return _packed(first.model, model.tokenizer, read, finish, dtype, max_length)
+
+
+_POOLED: dict[str, Read] = {"cls": "first", "mean": "mean"}
+
+
+def _packed(
+    base: Any,  # noqa: ANN401
+    tokenizer: Any,  # noqa: ANN401
+    read: Read,
+    finish: Finish,
+    dtype: Dtype,
+    max_length: int,
+) -> PackedModel | None:
+    wanted = Wanted(getattr(torch, dtype), read_first=read == "first")
+    with torch.inference_mode():
+        architecture = build(base, wanted)
+    if architecture is None:
+        return _cannot(f"the architecture {base.config.model_type!r} is not among those that run packed")
+    try:
+        own = TextTokenizer.of(tokenizer)
+    except ModelError as error:
+        return _cannot(str(error))
+    encoder = PackedEncoder(architecture, finish, device=base.device, wanted=wanted)
+    return PackedModel(own, encoder, max_length=max_length)
+
+
+def _cannot(reason: str) -> None:
+    logger.info("the model runs through sentence-transformers, several times slower: %s", reason)
