@@ -27,9 +27,9 @@ PASSAGES = [
     "  \t spaces \n\n and  lines ",
     "cat " * 700,
 ]
-PAIRS = [(query, passage) for query in QUERIES for passage in PASSAGES]
+PAIRS = [(query, passage) for query in QUERIES for passage in PASSAGES[:-1]] + [("owl", PASSAGES[-1])]
 FEW = settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
@@ -71,7 +71,7 @@ class Scorer:
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs[:, 1] - outputs[:, 0]
 
     def length(self, query: str, passage: str) -> int:
-        return len(self.tokenizer(query, passage, verbose=False)["input_ids"])
+        return len(self.tokenizer([query], [passage], verbose=False)["input_ids"][0])
 
     def passage_of(self, query: str, tokens: int) -> str:
         """A passage that makes a pair exactly so long."""
@@ -133,7 +133,7 @@ def test_passages_are_cut_where_the_oracle_cuts_them(scorer):
 
 @pytest.mark.parametrize("limit", [40, LIMIT])
 def test_pairs_around_the_limit(scorer, limit):
-    lengths = (limit - 1, limit, limit + 1, limit + 7)
+    lengths = (limit - 1, limit, limit + 1)
     pairs = [(QUERIES[0], scorer.passage_of(QUERIES[0], tokens)) for tokens in lengths]
     assert [scorer.length(*pair) for pair in pairs] == list(lengths)
     reranker = CrossEncoderReranker(scorer.folder, device="cpu", max_length=limit)
@@ -160,7 +160,7 @@ BI = {
     "xlm-roberta-prompts": ("xlm-roberta", Head(prompts={"query": "query: ", "passage": "passage: "})),
     "electra-prompts-unpooled": ("electra", Head(prompts={"query": "who does ", "document": "a "}, pool_prompt=False)),
 }
-TEXTS = [*QUERIES, *PASSAGES]
+TEXTS = [QUERIES[0], *PASSAGES]
 
 
 @dataclass
@@ -174,14 +174,17 @@ class Embedder:
         return BiEncoder(self.folder, device="cpu", batch_size=4)
 
     @cached_property
+    def theirs(self) -> SentenceTransformer:
+        return SentenceTransformer(str(self.folder), device="cpu", model_kwargs={"dtype": torch.float32})
+
+    @cached_property
     def alone(self) -> np.ndarray:
         """Our vector of each of TEXTS without company."""
         return np.concatenate([self.ours.encode_documents([text]) for text in TEXTS])
 
     def oracle(self, texts, *, queries: bool, limit: int = LIMIT) -> np.ndarray:
-        model = SentenceTransformer(str(self.folder), device="cpu", model_kwargs={"dtype": torch.float32})
-        model.max_seq_length = limit
-        encode = model.encode_query if queries else model.encode_document
+        self.theirs.max_seq_length = limit
+        encode = self.theirs.encode_query if queries else self.theirs.encode_document
         return encode(texts, normalize_embeddings=True, batch_size=1)
 
 
@@ -207,7 +210,7 @@ def test_vectors_are_those_of_the_oracle(embedder, limit):
 
 
 @FEW
-@given(rows=st.lists(st.integers(0, len(TEXTS) - 1), min_size=1, max_size=12))
+@given(rows=st.lists(st.integers(0, len(TEXTS) - 1), min_size=1, max_size=8))
 def test_a_vector_depends_on_its_own_text_alone(embedder, rows):
     np.testing.assert_allclose(
         embedder.ours.encode_documents([TEXTS[row] for row in rows]), embedder.alone[rows], atol=1e-5
