@@ -126,7 +126,7 @@ def test_a_score_that_is_not_finite_leaves_the_other_scores_alone(name, tmp_path
 @pytest.mark.parametrize("method", ["encode_queries", "encode_documents"])
 def test_a_vector_that_is_not_finite_is_an_error_that_names_the_text(name, tmp_path, method):
     model = BiEncoder(poisoned(save_bi_encoder(tmp_path / name, name), name), device="cpu")
-    with pytest.raises(ModelError, match="not finite.*'a z'"):
+    with pytest.raises(ModelError, match=r"not finite.*'a z'"):
         getattr(model, method)(["the cat", "a z", "a dog"])
 
 
@@ -231,9 +231,7 @@ def test_a_max_length_that_leaves_no_room_for_texts_is_refused(cross, bi, max_le
         BiEncoder(bi, device="cpu", max_length=min(max_length, 2))
 
 
-@pytest.mark.xfail(
-    reason="where a query just leaves no room for one token, tokenizers raises an Exception", strict=True
-)
+@pytest.mark.xfail(reason="tokenizers raises an Exception where nothing is left of a passage", strict=True)
 def test_the_shortest_query_of_the_shortest_limit(cross):
     """Either there is room for a token of the passage, or a refusal says so; never an error of a library."""
     for limit in range(4, 12):

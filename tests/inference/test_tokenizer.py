@@ -50,7 +50,7 @@ def ours(theirs):
 
 
 def expected(tokenizer, *texts, **options):
-    """What transformers gives: ids and type ids, shape (2, tokens). Outside a list, it takes a blank second for none."""
+    """What transformers gives: ids and type ids, shape (2, tokens). Not in a list, a blank second is taken for none."""
     found = tokenizer(*([text] for text in texts), verbose=False, **options)
     [ids] = found["input_ids"]
     return [ids, found["token_type_ids"][0] if "token_type_ids" in found else [0] * len(ids)]
@@ -236,20 +236,18 @@ UNKNOWN_MODEL = '{"version": "1.0", "added_tokens": [], "model": {"type": "?"}}'
 def test_a_damaged_tokenizer_is_a_clear_error(tmp_path, content):
     word_piece().save_pretrained(tmp_path)
     (tmp_path / "tokenizer.json").write_text(content)
-    with pytest.raises(ModelError, match="the tokenizer in .* cannot be loaded"):
+    with pytest.raises(ModelError, match=r"the tokenizer in .* cannot be loaded"):
         load_tokenizer(tmp_path)
 
 
 def test_a_folder_without_a_tokenizer_is_a_clear_error(tmp_path):
-    with pytest.raises(ModelError, match="the tokenizer in .* cannot be loaded"):
+    with pytest.raises(ModelError, match=r"the tokenizer in .* cannot be loaded"):
         load_tokenizer(tmp_path)
     with pytest.raises(ModelError, match="nowhere"):
         load_tokenizer(tmp_path / "nowhere")
 
 
-@pytest.mark.xfail(
-    reason="a bi-encoder may state do_lower_case in a file that load_tokenizer does not read", strict=True
-)
+@pytest.mark.xfail(reason="do_lower_case stands in a file that load_tokenizer does not read", strict=True)
 def test_the_tokenizer_of_a_folder_is_that_of_its_encoder(tmp_path):
     folder = save_bi_encoder(tmp_path / "bi", "roberta")
     file = folder / "sentence_bert_config.json"
