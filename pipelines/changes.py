@@ -9,13 +9,16 @@ from rich.console import Console
 
 from ..errors import ArgumentError, IndexCorrupt
 from ..index import TARGET_RECALL, Chunking, Index, read_documents
-from ..retrieval import DEFAULT_ENCODER, BiEncoder
+from ..retrieval import DEFAULT_ENCODER
 from .indexing import add_documents, build_index, upsert_documents
-from .models import open_encoder
+from .models import load_encoder, open_encoder
 from .output import plain, print_json
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; by default the fastest there is.")]
+Devices = Annotated[
+    str | None, typer.Option(help="As for search; several share the work: cuda:0,cuda:1.", metavar="DEVICE[,DEVICE]...")
+]
 Where = Annotated[
     str | None, typer.Option(help="Only documents whose metadata match, as in \"year >= 2020 and source == 'pubmed'\".")
 ]
@@ -40,7 +43,7 @@ def index(
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the index.")],
     *,
     encoder: Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")] = DEFAULT_ENCODER,
-    device: Device = None,
+    device: Devices = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the index that is there, when the new one is whole.")
     ] = False,
@@ -79,7 +82,7 @@ def index(
     built = build_index(
         documents,
         output,
-        encoder=BiEncoder(encoder, device=device),
+        encoder=load_encoder(encoder, device=device),
         chunking=None if whole else Chunking(passage_tokens, overlap),
         index_type=index_type,
         target_recall=target_recall,
@@ -101,7 +104,7 @@ def add(
     replace: Annotated[
         bool, typer.Option("--replace", help="A document takes the place of the one that has its id (upsert).")
     ] = False,
-    device: Device = None,
+    device: Devices = None,
     id_column: IdColumn = None,
     title_column: TitleColumn = None,
     text_column: TextColumn = None,

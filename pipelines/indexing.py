@@ -1,31 +1,21 @@
-"""build_index and its kin: documents to passages to vectors to a committed index. Know no file format, no reranker."""
+"""build_index and its kin: documents to a committed index. Know what need not be embedded, no file format, no reranker.
 
+The thread that calls reads the documents and has the writer to itself; what lies between them is done in others.
+"""
+
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from itertools import compress, islice
+from itertools import compress
 from pathlib import Path
 
-from ..index import (
-    AUTO,
-    TARGET_RECALL,
-    Chunking,
-    Document,
-    EmbeddedBatch,
-    Index,
-    Predicate,
-    VectorLayout,
-    passage_text,
-    split_documents,
-    whole,
-)
-from ..retrieval import DEFAULT_ENCODER, BiEncoder, Encoder
-from .models import open_encoder
+from ..errors import ArgumentError
+from ..index import AUTO, TARGET_RECALL, Chunking, Document, Index, Predicate, VectorLayout
+from ..retrieval import DEFAULT_ENCODER, Encoder
+from .embedding import batches_of, embedded
+from .models import Devices, load_encoder, open_encoder
 from .progress import progress_over
 
 DEFAULT_CHUNKING = Chunking()
-
-BATCH_DOCUMENTS = 512
-"""Documents embedded together: enough to sort by length, few enough to hold in memory."""
 
 
 def build_index(  # noqa: PLR0913 - the one call that most programs make: each argument has a default
@@ -39,6 +29,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     memory_bytes: int | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    device: Devices = None,
     progress: bool = False,
 ) -> Index:
     """Embed ``documents``, which may be a generator, and commit them as a new index at ``path``, in one step.
@@ -47,16 +38,28 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     "auto", which picks a layout by size, within ``memory_bytes`` for the vectors, and measures that its recall@100
     against exact search reaches ``target_recall``; or it is any FAISS factory string. After an error in the documents,
     a kill or a full disk there is no index, or, with ``overwrite``, still the old one; the same call with ``resume``
-    embeds only what was not on disk. ``progress`` draws a bar.
+    embeds only what was not on disk. ``device`` names where an encoder that is given by name runs, or several devices
+    that share the work: ``["cuda:0", "cuda:1"]``. ``progress`` draws a bar.
+
+    ``documents`` is read in the thread that calls, a few batches ahead of what is written; ``encoder`` is called in
+    others, and counts tokens in one while it encodes in another.
     """
-    model = BiEncoder(encoder) if isinstance(encoder, str | Path) else encoder
+    model = _encoder(encoder, device)
     layout = VectorLayout(index_type, target_recall=target_recall, memory_bytes=memory_bytes)
     building = Index.build(
         path, model.fingerprint, chunking=chunking, layout=layout, overwrite=overwrite, resume=resume
     )
-    with _progress(documents, shown=progress) as counted, building as builder:
-        for some in _batches(counted):
-            builder.add(_embed(_lacking(some, builder.holds(some)), model, chunking))
+    with progress_over(documents, "Embedding", shown=progress) as counted, building as builder:
+
+        def lacking() -> Iterator[list[Document]]:
+            for some in batches_of(counted.read(), model):
+                held = builder.holds(some)
+                counted.done(sum(held))
+                yield _without(some, held)
+
+        with embedded(lacking(), model, chunking) as batches:
+            for batch in batches:
+                counted.done(builder.add(batch))
         builder.commit(reason="build")
     return Index.open(path, verify="size")  # its checksums were made a moment ago
 
@@ -66,17 +69,24 @@ def add_documents(
     documents: Iterable[Document],
     *,
     encoder: str | Path | Encoder | None = None,
+    device: Devices = None,
     progress: bool = False,
 ) -> int:
     """Embed ``documents`` and add them to the index at ``path`` in one commit; returns how many.
 
-    They are split as the index's others are. ``encoder=None`` is the model that the index was built with. An id that
-    is there already is a ``DocumentError``.
+    They are split as the index's others are. ``encoder=None`` is the model that the index was built with; ``device``
+    and threads are as for ``build_index``. An id that is there already is a ``DocumentError``.
     """
     index = Index.open(path)
-    model = open_encoder(index, encoder)
-    with _progress(documents, shown=progress) as counted:
-        return index.add(_embed(some, model, index.chunking) for some in _batches(counted))
+    model = open_encoder(index, encoder, device=device)
+    with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
+        added = 0
+        with embedded(batches_of(counted.read(), model), model, index.chunking) as batches:
+            for batch in batches:
+                added += writer.add(batch)
+                counted.done(len(batch.documents))
+        writer.commit(reason="add")
+    return added
 
 
 def upsert_documents(
@@ -84,6 +94,7 @@ def upsert_documents(
     documents: Iterable[Document],
     *,
     encoder: str | Path | Encoder | None = None,
+    device: Devices = None,
     progress: bool = False,
 ) -> int:
     """As ``add_documents``, but a document takes the place of the one that has its id; returns how many were written.
@@ -92,13 +103,27 @@ def upsert_documents(
     come with the same id the last stays.
     """
     index = Index.open(path)
-    model = open_encoder(index, encoder)
+    model = open_encoder(index, encoder, device=device)
     written = 0
-    with _progress(documents, shown=progress) as counted, index.writer() as writer:
-        for some in _batches(counted):
-            last = list({document.id: document for document in some}.values())
-            changed = _lacking(last, writer.holds(last))
-            written += writer.upsert(_embed(changed, model, index.chunking))
+    underway: deque[set[str]] = deque()
+    with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
+
+        def changed() -> Iterator[list[Document]]:
+            for some in batches_of(counted.read(), model):
+                last = list({document.id: document for document in some}.values())
+                # What the writer says of a document that is to be replaced by one underway is about to be wrong.
+                replaced = set[str]().union(*underway)
+                held = [holds and one.id not in replaced for one, holds in zip(last, writer.holds(last), strict=True)]
+                new = _without(last, held)
+                underway.append({document.id for document in new})
+                counted.done(len(some) - len(new))
+                yield new
+
+        with embedded(changed(), model, index.chunking) as batches:
+            for batch in batches:
+                written += writer.upsert(batch)
+                underway.popleft()
+                counted.done(len(batch.documents))
         writer.commit(reason="upsert")
     return written
 
@@ -108,33 +133,13 @@ def delete_documents(path: str | Path, ids: Iterable[str] = (), *, where: Predic
     return Index.open(path).delete(ids, where=where)
 
 
-def _progress(documents: Iterable[Document], *, shown: bool) -> AbstractContextManager[Iterable[Document]]:
-    return progress_over(documents, "Embedding", shown=shown)
+def _encoder(encoder: str | Path | Encoder, device: Devices) -> Encoder:
+    if isinstance(encoder, str | Path):
+        return load_encoder(encoder, device=device)
+    if device is not None:
+        raise ArgumentError(f"device={device!r} is for an encoder that is given by name; this one is loaded already")
+    return encoder
 
 
-def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    remaining = iter(documents)
-    while some := list(islice(remaining, BATCH_DOCUMENTS)):
-        yield some
-
-
-def _lacking(documents: Sequence[Document], held: Sequence[bool]) -> list[Document]:
+def _without(documents: Sequence[Document], held: Sequence[bool]) -> list[Document]:
     return list(compress(documents, (not known for known in held)))
-
-
-def _embed(documents: Sequence[Document], encoder: Encoder, chunking: Chunking | None) -> EmbeddedBatch:
-    if chunking is None:
-        passages = [[whole(document)] for document in documents]
-    else:
-        passages = split_documents(
-            documents,
-            count_tokens=encoder.count_tokens,
-            max_tokens=min(chunking.max_tokens or encoder.max_tokens, encoder.max_tokens),
-            overlap=chunking.overlap,
-        )
-    texts = [
-        passage_text(document.title, passage.text)
-        for document, its_passages in zip(documents, passages, strict=True)
-        for passage in its_passages
-    ]
-    return EmbeddedBatch(documents, passages, encoder.encode_documents(texts))

@@ -1,15 +1,41 @@
 """Which models an index is searched with. Knows names and fingerprints, and no search."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import ModelError
+from ..errors import ArgumentError, ModelError
 from ..index import Index
 from ..inference import resolve_model
 from ..rerank import CrossEncoderReranker, Reranker
-from ..retrieval import BiEncoder, Encoder
+from ..retrieval import BiEncoder, Encoder, ParallelEncoder
+
+Devices = str | Sequence[str] | None
+"""Where a model runs: one device, or several as a list or joined by commas; None is the fastest that there is."""
 
 
-def open_encoder(index: Index, encoder: str | Path | Encoder | None, *, device: str | None = None) -> Encoder:
+def load_encoder(encoder: str | Path, *, device: Devices = None) -> Encoder:
+    """The bi-encoder of that name, with a copy of it on each device where there are several."""
+    encoders = [BiEncoder(encoder, device=one) for one in _devices(device)]
+    return encoders[0] if len(encoders) == 1 else ParallelEncoder(encoders)
+
+
+def require_one_device(device: Devices) -> None:
+    """Raise ``ArgumentError`` where there are several."""
+    devices = _devices(device)
+    if len(devices) > 1:
+        raise ArgumentError(f"a search runs on one device, and {device!r} names {len(devices)}: name one of them")
+
+
+def _devices(device: Devices) -> list[str] | list[None]:
+    if device is None:
+        return [None]
+    names = [name.strip() for name in (device.split(",") if isinstance(device, str) else device)]
+    if not names or not all(names):
+        raise ArgumentError(f"device must name one device or several, as in 'cuda:0,cuda:1', not {device!r}")
+    return names
+
+
+def open_encoder(index: Index, encoder: str | Path | Encoder | None, *, device: Devices = None) -> Encoder:
     """The encoder that was asked for; None is the one that ``index`` was built with, if it is on this machine.
 
     An index names its model, but never causes a download on its own: the folder may come from anyone. Raises
@@ -25,7 +51,7 @@ def open_encoder(index: Index, encoder: str | Path | Encoder | None, *, device: 
                 f"{index.path} was built with {model.id!r}: {error} Or name it as the encoder, to fetch it: {name!r}."
             ) from error
         encoder = name
-    opened = BiEncoder(encoder, device=device) if isinstance(encoder, str | Path) else encoder
+    opened = load_encoder(encoder, device=device) if isinstance(encoder, str | Path) else encoder
     index.model.require_same(opened.fingerprint)
     return opened
 

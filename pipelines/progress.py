@@ -10,35 +10,61 @@ from rich.text import Text
 from ..index import Document, DocumentReader
 
 
+class DocumentProgress:
+    """How many documents were read, and with how many all is done: what lies between is on its way."""
+
+    def __init__(self, documents: Iterable[Document], bar: Progress | None, label: str) -> None:
+        """``bar=None`` counts and draws nothing."""
+        self._documents, self._bar = documents, bar
+        self._read = self._done = 0
+        self._task = None if bar is None else bar.add_task(label, total=_total(documents), documents=0)
+
+    def read(self) -> Iterator[Document]:
+        """The documents again."""
+        for document in self._documents:
+            self._read += 1
+            yield document
+
+    def done(self, documents: int) -> None:
+        """So many documents more need nothing more."""
+        self._done += documents
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=self._completed(), documents=self._done)
+
+    def finish(self) -> None:
+        """All of them are done, now that it is known how many there are."""
+        if self._bar is not None and self._task is not None:
+            completed = self._completed()
+            self._bar.update(self._task, total=completed, completed=completed)
+
+    def _completed(self) -> float:
+        """By the share of the source where it says so, by documents where their number is known."""
+        if isinstance(self._documents, DocumentReader):
+            return self._documents.fraction * self._done / max(1, self._read)
+        return self._done
+
+
 class _Rate(ProgressColumn):
-    """Documents a second since the start."""
+    """Documents, and how many a second of late: those that an index had already would lift the mean for long."""
 
     def render(self, task: Task) -> Text:
         documents, seconds = int(task.fields["documents"]), task.elapsed or 0.0
-        rate = f", {documents / seconds:,.0f}/s" if seconds > 0 else ""
+        shares = task.speed or (task.completed / seconds if seconds > 0 else 0.0)
+        rate = f", {shares * documents / task.completed:,.0f}/s" if shares and task.completed else ""
         return Text(f"{documents:,} documents{rate}")
 
 
 @contextmanager
-def progress_over(documents: Iterable[Document], label: str, *, shown: bool) -> Generator[Iterable[Document]]:
-    """Yield the documents again, drawing on standard error as they are taken, if ``shown``."""
+def progress_over(documents: Iterable[Document], label: str, *, shown: bool) -> Generator[DocumentProgress]:
+    """Count documents that are read and done, drawing on standard error if ``shown``."""
     if not shown:
-        yield documents
+        yield DocumentProgress(documents, None, label)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield _counted(documents, label, progress)
-
-
-def _counted(documents: Iterable[Document], label: str, progress: Progress) -> Iterator[Document]:
-    """Advance by the share of the source where it says so, by documents where their number is known."""
-    task = progress.add_task(label, total=_total(documents), documents=0)
-    number = 0
-    for number, document in enumerate(documents, start=1):
-        yield document
-        done = documents.fraction if isinstance(documents, DocumentReader) else number
-        progress.update(task, completed=done, documents=number)
-    progress.update(task, total=number, completed=number, documents=number)
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        progress = DocumentProgress(documents, bar, label)
+        yield progress
+        progress.finish()
 
 
 def _total(documents: Iterable[Document]) -> float | None:

@@ -13,7 +13,7 @@ from ..errors import ArgumentError, ModelError, QueryError
 from ..index import Document, Hit, Index, Passage, Predicate, passage_text
 from ..rerank import DEFAULT_RERANKER, Reranker
 from ..retrieval import DenseRetriever, Encoder, Retriever
-from .models import open_encoder, open_reranker
+from .models import open_encoder, open_reranker, require_one_device
 
 MAX_QUERY_CHARACTERS = 8192
 
@@ -110,6 +110,7 @@ class SearchPipeline:
         a download. Raises ``IndexModelMismatch`` where another encoder is given.
         """
         _Cutoffs(retrieve_k, rerank_k, top_k)  # a mistake here should not first cost the loading of two models
+        require_one_device(device)
         index = Index.open(path)
         retriever = DenseRetriever(index, open_encoder(index, encoder, device=device))
         stage_two = open_reranker(reranker, device=device)

@@ -2,6 +2,7 @@
 
 from .bi_encoder import DEFAULT_ENCODER, BiEncoder
 from .encoder import Encoder
+from .parallel import ParallelEncoder
 from .retriever import DenseRetriever, Retriever
 
-__all__ = ["DEFAULT_ENCODER", "BiEncoder", "DenseRetriever", "Encoder", "Retriever"]
+__all__ = ["DEFAULT_ENCODER", "BiEncoder", "DenseRetriever", "Encoder", "ParallelEncoder", "Retriever"]

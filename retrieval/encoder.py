@@ -10,7 +10,10 @@ from ..index import ModelFingerprint
 
 
 class Encoder(Protocol):
-    """What stage one needs of a model. The same text must always give the same vector, up to rounding."""
+    """What stage one needs of a model. The same text must always give the same vector, up to rounding.
+
+    While an index is built, one thread calls ``count_tokens`` and another ``encode_documents``, at the same time.
+    """
 
     @property
     def fingerprint(self) -> ModelFingerprint:

@@ -23,7 +23,7 @@ def no_real_models(monkeypatch):
             raise ModelError("the model 'missing' is not on this machine")
         return ENCODER
 
-    monkeypatch.setattr(changes, "BiEncoder", fake_encoder)
+    monkeypatch.setattr(changes, "load_encoder", fake_encoder)
     monkeypatch.setattr(changes, "open_encoder", lambda index, encoder, device: ENCODER)
     monkeypatch.setattr("bicross.pipelines.search.open_encoder", lambda index, encoder, device: ENCODER)
     monkeypatch.setattr(
@@ -334,7 +334,7 @@ def test_verify(index, more, capsys):
 
 def test_index_resume_continues_what_broke_off(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("bicross.index.builder.IndexBuilder.segment_passages", 2)
-    monkeypatch.setattr("bicross.pipelines.indexing.BATCH_DOCUMENTS", 2)
+    monkeypatch.setattr("bicross.pipelines.embedding.BATCH_DOCUMENTS", 2)
     source, index = tmp_path / "rows.jsonl", str(tmp_path / "new")
     rows = [json.dumps({"id": f"d{i}", "text": f"text {i}"}) for i in range(6)]
     source.write_text("\n".join([*rows[:4], "nonsense", rows[5]]))

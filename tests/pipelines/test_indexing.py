@@ -10,7 +10,7 @@ from bicross.pipelines import (
     add_documents,
     build_index,
     delete_documents,
-    indexing,
+    embedding,
     upsert_documents,
 )
 from fakes import HashEncoder
@@ -23,7 +23,7 @@ def documents(count):
 
 
 def test_documents_are_embedded_with_their_titles_in_batches(tmp_path, monkeypatch):
-    monkeypatch.setattr(indexing, "BATCH_DOCUMENTS", 4)
+    monkeypatch.setattr(embedding, "BATCH_DOCUMENTS", 4)
     encoder = HashEncoder()
     index = build_index(documents(10), tmp_path / "i", encoder=encoder)
     assert len(index) == 10
@@ -107,7 +107,7 @@ def test_another_encoder_is_refused_before_anything_is_written(tmp_path, change)
 
 
 def test_upsert_embeds_what_is_new_or_changed_and_nothing_else(tmp_path, monkeypatch):
-    monkeypatch.setattr(indexing, "BATCH_DOCUMENTS", 4)
+    monkeypatch.setattr(embedding, "BATCH_DOCUMENTS", 4)
     build_index(documents(10), tmp_path / "i", encoder=ENCODER)
     encoder = HashEncoder()
     now = list(documents(12))
@@ -126,7 +126,7 @@ def test_upsert_embeds_what_is_new_or_changed_and_nothing_else(tmp_path, monkeyp
 @pytest.mark.parametrize("batch", [1, 2, 512])
 @pytest.mark.parametrize("texts", [("old", "new"), ("new", "old"), ("new", "newer"), ("new", "old", "new")])
 def test_of_documents_with_one_id_the_last_stays(tmp_path, monkeypatch, batch, texts):
-    monkeypatch.setattr(indexing, "BATCH_DOCUMENTS", batch)
+    monkeypatch.setattr(embedding, "BATCH_DOCUMENTS", batch)
     build_index([Document("a", "old"), *documents(8)], tmp_path / "i", encoder=ENCODER)
     upsert_documents(tmp_path / "i", [Document("a", text) for text in texts], encoder=ENCODER)
     assert Index.open(tmp_path / "i").get(["a"]) == [Document("a", texts[-1])]
@@ -155,7 +155,7 @@ def breaking_off(some, after):
 @pytest.fixture
 def small_checkpoints(monkeypatch):
     """A build embeds two documents at a time; what it has written is safe after every four passages."""
-    monkeypatch.setattr(indexing, "BATCH_DOCUMENTS", 2)
+    monkeypatch.setattr(embedding, "BATCH_DOCUMENTS", 2)
     monkeypatch.setattr(IndexBuilder, "segment_passages", 4)
 
 

@@ -1,0 +1,49 @@
+"""map_ahead: a function applied in a thread of its own, ahead of whoever takes the results. Knows no document."""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@contextmanager
+def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], *, depth: int) -> Generator[Iterator[Result]]:
+    """Yield what ``map(function, items)`` is, worked out in another thread while the results so far are used.
+
+    ``items`` is read in the thread that takes the results, because what it reads may be bound to a thread, as database
+    cursors are; at most ``depth`` items are under way or done and not taken. Results come in order. An error of
+    ``function`` or ``items`` is raised in its place, after the results before it.
+
+    On leaving, however many results were taken, the thread has ended: the call that it is in is waited for, what has
+    not begun never does.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="bicross") as thread:
+        try:
+            yield _results(thread, function, items, depth)
+        finally:
+            thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _results(
+    thread: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], depth: int
+) -> Iterator[Result]:
+    remaining = iter(items)
+    pending: deque[Future[Result]] = deque()
+    failure: Exception | None = None
+    ended = False
+    while pending or not ended:
+        while not ended and len(pending) < depth:
+            try:
+                pending.append(thread.submit(function, next(remaining)))
+            except StopIteration:
+                ended = True
+            except Exception as error:  # noqa: BLE001 - raised below, after the results of what came before it
+                failure, ended = error, True
+        if pending:
+            yield pending.popleft().result()
+    if failure is not None:
+        raise failure

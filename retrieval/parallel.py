@@ -1,0 +1,92 @@
+"""ParallelEncoder: copies of one model on several devices as one Encoder. Knows no model and no device by name."""
+
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ArgumentError
+from ..index import ModelFingerprint
+from .encoder import Encoder
+
+_SHARES = 4
+"""Portions for each device: a slower one, or one that got the longer texts, is waited for as long as one takes."""
+
+_MIN_PORTION = 32
+"""Fewer passages would not fill a device."""
+
+
+class ParallelEncoder:
+    """Embeds passages on all ``encoders`` at once, which are the same model; queries on the first of them.
+
+    Passages are sorted by length and cut into portions, of which each encoder takes the next when it is free, in a
+    thread of its own. The portions depend on the passages alone, so that equal devices give equal vectors every time.
+    """
+
+    def __init__(self, encoders: Sequence[Encoder]) -> None:
+        """Raises ``ArgumentError`` where there is no encoder, or two are different models."""
+        if not encoders:
+            raise ArgumentError("a ParallelEncoder needs at least one encoder, and got none")
+        self.encoders = tuple(encoders)
+        for number, encoder in enumerate(self.encoders):
+            if encoder.fingerprint != self.fingerprint:
+                raise ArgumentError(
+                    f"encoder {number} of a ParallelEncoder is another model than the first: "
+                    f"{encoder.fingerprint}, not {self.fingerprint}; give it copies of one model"
+                )
+
+    @property
+    def fingerprint(self) -> ModelFingerprint:
+        """Which model all of them are."""
+        return self.encoders[0].fingerprint
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of a text that the model reads, without special tokens."""
+        return self.encoders[0].max_tokens
+
+    def encode_queries(self, queries: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors of shape (len(queries), dimension)."""
+        return self.encoders[0].encode_queries(queries)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, without special tokens."""
+        return self.encoders[0].count_tokens(texts)
+
+    def encode_documents(self, passages: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors of shape (len(passages), dimension), in the order of ``passages``.
+
+        The first error of an encoder is raised; the others finish the portion that they are at.
+        """
+        longest_first = sorted(range(len(passages)), key=lambda row: -len(passages[row]))
+        size = max(_MIN_PORTION, -(-len(passages) // (_SHARES * len(self.encoders))))
+        portions = [longest_first[start : start + size] for start in range(0, len(passages), size)]
+        vectors = self._encode_portions([[passages[row] for row in rows] for rows in portions])
+        ordered = np.empty_like(vectors)
+        ordered[longest_first] = vectors
+        return ordered
+
+    def _encode_portions(self, portions: Sequence[Sequence[str]]) -> NDArray[np.float32]:
+        remaining = deque(enumerate(portions))
+        nothing = np.empty((0, self.fingerprint.dimension), np.float32)
+        found = [nothing] * len(portions)
+
+        def work(encoder: Encoder) -> None:
+            while True:
+                try:
+                    place, texts = remaining.popleft()
+                except IndexError:
+                    return
+                found[place] = encoder.encode_documents(texts)
+
+        with ThreadPoolExecutor(len(self.encoders), thread_name_prefix="bicross") as threads:
+            futures = [threads.submit(work, encoder) for encoder in self.encoders[: len(portions)]]
+            try:
+                wait(futures, return_when=FIRST_EXCEPTION)
+            finally:
+                remaining.clear()  # after an error or an interrupt nobody begins another portion
+        for future in futures:
+            future.result()
+        return np.concatenate([nothing, *found])
