@@ -18,19 +18,21 @@ def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], *, dept
     cursors are; at most ``depth`` items are under way or done and not taken. Results come in order. An error of
     ``function`` or ``items`` is raised in its place, after the results before it.
 
-    On leaving, however many results were taken, the thread has ended: the call that it is in is waited for, what has
-    not begun never does.
+    On leaving, however many results were taken, the thread has ended: the call that it is in is waited for, and no
+    other begins.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="bicross") as thread:
+        results = _results(thread, function, items, depth)
         try:
-            yield _results(thread, function, items, depth)
+            yield results
         finally:
             thread.shutdown(wait=False, cancel_futures=True)
+            results.close()
 
 
 def _results(
     thread: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], depth: int
-) -> Iterator[Result]:
+) -> Generator[Result]:
     remaining = iter(items)
     pending: deque[Future[Result]] = deque()
     failure: Exception | None = None

@@ -1,5 +1,6 @@
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -96,3 +97,15 @@ def test_models_that_cannot_be_loaded(tmp_path, folder):
     (tmp_path / "broken" / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(ModelError, match=r"broken cannot be loaded"):
         BiEncoder(tmp_path / "broken", device="cpu")
+
+
+def test_one_thread_may_count_tokens_while_another_encodes(folder):
+    encoder = BiEncoder(folder, device="cpu", batch_size=2)
+    texts = TEXTS * 20
+    expected, vectors = encoder.count_tokens(texts), encoder.encode_documents(texts)
+    with ThreadPoolExecutor(1) as thread:
+        encoding = thread.submit(lambda: [encoder.encode_documents(texts) for _ in range(5)])
+        while not encoding.done():
+            assert encoder.count_tokens(texts) == expected
+    for again in encoding.result():
+        np.testing.assert_array_equal(again, vectors)
