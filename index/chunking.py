@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate, groupby
 
 from ..errors import ArgumentError
 from .document import Document, Passage
@@ -14,6 +16,9 @@ TokenCounter = Callable[[Sequence[str]], list[int]]
 # or the end of a line that starts a list item or a new paragraph. Wrong borders cost nothing but a less tidy passage.
 _BORDER = re.compile(r"""(?<=[.!?])["')\]]*\s+|(?<=[。！？])\s*|\s*\n\s*\n\s*|\n(?=\s*[-*•\d])""")
 _WORD = re.compile(r"\S+\s*")
+
+_COUNTED_CHARACTERS = 2**18
+"""Counting takes a hundred bytes a character while it lasts: of a long document only parts are counted at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ def split_documents(
     ``max_tokens`` counts title and passage. A title that fills more than half of it is counted as half: the encoder
     cuts what is beyond its limit at the end of the passage.
     """
+    count_tokens = partial(_count_in_parts, count_tokens)
     totals = count_tokens([document.passage for document in documents])
     titles = count_tokens([document.title for document in documents])
     passages: list[list[Passage]] = []
@@ -103,6 +109,18 @@ def _sentences(text: str) -> list[tuple[int, int]]:
 def _counted(text: str, spans: Sequence[tuple[int, int]], count_tokens: TokenCounter) -> list[_Piece]:
     counts = count_tokens([text[start:end] for start, end in spans])
     return [_Piece(start, end, max(1, tokens)) for (start, end), tokens in zip(spans, counts, strict=True)]
+
+
+def _count_in_parts(count_tokens: TokenCounter, texts: Sequence[str]) -> list[int]:
+    """Tokens of each text, few texts at a time; one too long for that is said to have a token for each character."""
+    counts = [len(text) for text in texts]
+    short = [place for place, text in enumerate(texts) if len(text) <= _COUNTED_CHARACTERS]
+    ends = accumulate(len(texts[place]) for place in short)
+    for _, part in groupby(zip(short, ends, strict=True), key=lambda placed: placed[1] // _COUNTED_CHARACTERS):
+        places = [place for place, _ in part]
+        for place, tokens in zip(places, count_tokens([texts[place] for place in places]), strict=True):
+            counts[place] = tokens
+    return counts
 
 
 def _cut_word(word: _Piece, budget: int) -> list[_Piece]:

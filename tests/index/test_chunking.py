@@ -1,6 +1,6 @@
 import pytest
 from bicross.errors import ArgumentError
-from bicross.index import Chunking, Document, split_documents
+from bicross.index import Chunking, Document, chunking, split_documents
 from fakes import words
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,3 +83,33 @@ def test_settings_that_make_no_sense():
         Chunking(max_tokens=0)
     with pytest.raises(ArgumentError, match="overlap must not be negative, but is -1"):
         Chunking(overlap=-1)
+
+
+@given(st.text("a b.", max_size=80), st.integers(1, 6), st.integers(0, 3))
+def test_a_long_document_is_counted_in_parts(text, max_tokens, overlap):
+    calls = []
+
+    def counted(texts):
+        calls.append(sum(map(len, texts)))
+        return count(texts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunking, "_COUNTED_CHARACTERS", 16)
+        [passages] = split_documents(
+            [Document("d", text, "title")], count_tokens=counted, max_tokens=max_tokens, overlap=overlap
+        )
+    assert max(calls) <= 32
+    covered = {place for passage in passages for place in range(passage.start, passage.end)}
+    assert all(character == " " or place in covered for place, character in enumerate(text))
+    if len(text) <= 10:  # with the title it is a text that is counted at once
+        assert passages == split(text, title="title", max_tokens=max_tokens, overlap=overlap)
+    else:
+        assert all(count([passage.text])[0] <= max_tokens for passage in passages)
+
+
+@given(st.lists(st.text("a b", max_size=20), max_size=30))
+def test_counts_in_parts_are_the_counts(texts):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunking, "_COUNTED_CHARACTERS", 10)
+        found = chunking._count_in_parts(count, texts)
+    assert found == [len(text) if len(text) > 10 else count([text])[0] for text in texts]
