@@ -1,7 +1,8 @@
 """Stage one and stage two chained, and everything that a person runs. The only package that knows the others."""
 
 from .indexing import add_documents, build_index, delete_documents, upsert_documents
-from .search import SearchPipeline, SearchResult, Timings
+from .ordering import SearchResult
+from .search import SearchPipeline, Timings
 
 __all__ = [
     "SearchPipeline",

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..index import IndexInfo
-from .search import SearchResult
+from .ordering import SearchResult
 
 SNIPPET_CHARACTERS = 240
 

@@ -1,41 +1,21 @@
 """SearchPipeline: stage one retrieves candidates, stage two re-sorts them. Knows how to order, not how to score."""
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..errors import ArgumentError, ModelError, QueryError
-from ..index import Document, Hit, Index, Passage, Predicate, passage_text
+from ..errors import ArgumentError, QueryError
+from ..index import Index, Predicate
 from ..rerank import DEFAULT_RERANKER, Reranker
 from ..retrieval import DenseRetriever, Encoder, Retriever
 from .models import open_encoder, open_reranker, require_one_device
+from .ordering import SearchResult, order
+from .reranking import score_candidates
 
 MAX_QUERY_CHARACTERS = 8192
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """One line of an answer.
-
-    ``passage`` is the part of the document that was found, with its span in ``document.text``. ``score`` orders the
-    list, higher is better: the reranker's logit, its blend with stage one, or ``retrieval_score`` without a reranker.
-    ``logit`` is the cross-encoder's raw output and ``relevance`` its sigmoid, in [0, 1]; both are None for a document
-    that stage two did not read. ``retrieval_score`` is the cosine of stage one, ``retrieval_rank`` its rank from 1.
-    """
-
-    rank: int
-    document: Document
-    passage: Passage
-    score: float
-    relevance: float | None
-    logit: float | None
-    retrieval_score: float
-    retrieval_rank: int
 
 
 @dataclass(slots=True)
@@ -155,14 +135,16 @@ class SearchPipeline:
         candidates = self.retriever.retrieve(queries, cutoffs.retrieve_k, where=where) if queries else []
         retrieved = time.perf_counter()
         read = [hits[: cutoffs.rerank_k] for hits in candidates]
-        logits = self._score(queries, read)
+        logits = [np.empty(0, np.float32) for _ in read]
+        if self.reranker is not None:
+            logits = score_candidates(self.reranker, queries, read)
         if timings is not None:
             timings.queries += len(queries)
             timings.pairs += sum(len(scores) for scores in logits)
             timings.retrieve_seconds += retrieved - started
             timings.rerank_seconds += time.perf_counter() - retrieved
         return [
-            _order(hits, scores, self.blend)[: cutoffs.top_k] for hits, scores in zip(candidates, logits, strict=True)
+            order(hits, scores, self.blend)[: cutoffs.top_k] for hits, scores in zip(candidates, logits, strict=True)
         ]
 
     def _resolve(self, retrieve_k: int | None, rerank_k: int | None, top_k: int | None) -> _Cutoffs:
@@ -175,24 +157,6 @@ class SearchPipeline:
             min(own.rerank_k, retrieve_k) if rerank_k is None else rerank_k,
             min(own.top_k, retrieve_k) if top_k is None else top_k,
         )
-
-    def _score(self, queries: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[NDArray[np.float32]]:
-        """Logits of each query's candidates; all pairs of the batch go to the reranker together."""
-        if self.reranker is None:
-            return [np.empty(0, np.float32) for _ in queries]
-        pairs = [
-            (query, passage_text(hit.document.title, hit.passage.text))
-            for query, hits in zip(queries, candidates, strict=True)
-            for hit in hits
-        ]
-        logits = self.reranker.score(pairs)
-        if np.shape(logits) != (len(pairs),):
-            raise ModelError(f"the reranker gave scores of shape {np.shape(logits)} for {len(pairs)} pairs")
-        if not np.isfinite(logits).all():
-            query, passage = pairs[int(np.flatnonzero(~np.isfinite(logits))[0])]
-            raise ModelError(f"the reranker gave a score that is not finite for {query[:60]!r} and {passage[:60]!r}")
-        ends = np.cumsum([len(hits) for hits in candidates])
-        return np.split(logits, ends[:-1]) if len(candidates) else []
 
 
 def _require_positive(name: str, value: object) -> None:
@@ -212,47 +176,3 @@ def _check_query(query: object, number: int) -> None:
         if character == "\0" or "\ud800" <= character <= "\udfff":
             what = "a NUL character" if character == "\0" else f"a lone surrogate U+{ord(character):04X}"
             raise QueryError(f"query {number} has {what} at character {position}")
-
-
-def _order(hits: Sequence[Hit], logits: NDArray[np.float32], blend: float) -> list[SearchResult]:
-    """Results of one query. ``logits`` belong to the first hits; the others follow in the order of stage one."""
-    read = len(logits)
-    retrieval = np.array([hit.score for hit in hits], dtype=np.float64)
-    scores = retrieval.copy()
-    if read:
-        scores[:read] = _blended(logits.astype(np.float64), retrieval[:read], blend)
-        # What was not read comes after what was: it continues downwards from the lowest score.
-        scores[read:] += scores[:read].min() - retrieval[read - 1]
-    # A stable sort on the score alone keeps the order of stage one, whose equals are ordered by id.
-    order = [*np.argsort(-scores[:read], kind="stable"), *range(read, len(hits))]
-    return [
-        SearchResult(
-            rank=rank,
-            document=hits[i].document,
-            passage=hits[i].passage,
-            score=float(scores[i]),
-            relevance=_sigmoid(float(logits[i])) if i < read else None,
-            logit=float(logits[i]) if i < read else None,
-            retrieval_score=hits[i].score,
-            retrieval_rank=int(i) + 1,
-        )
-        for rank, i in enumerate(order, start=1)
-    ]
-
-
-def _blended(logits: NDArray[np.float64], retrieval: NDArray[np.float64], blend: float) -> NDArray[np.float64]:
-    if blend == 1.0:
-        return logits
-    return blend * _standardised(logits) + (1.0 - blend) * _standardised(retrieval)
-
-
-def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean 0 and deviation 1 within the candidates; zeros where all are equal."""
-    deviation = values.std()
-    return (values - values.mean()) / deviation if deviation > 1e-12 else np.zeros_like(values)
-
-
-def _sigmoid(logit: float) -> float:
-    if logit >= 0:
-        return 1.0 / (1.0 + math.exp(-logit))
-    return math.exp(logit) / (1.0 + math.exp(logit))
