@@ -28,11 +28,15 @@ ROWS_AT_ONCE = 1024
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A document found by its vectors: its best passage and that passage's inner product with the query."""
+    """A document found by its vectors: its best passage and that passage's inner product with the query.
+
+    ``tokens`` are the passage's token ids, where the index holds them.
+    """
 
     document: Document
     passage: Passage
     score: float
+    tokens: NDArray[np.uint16] | NDArray[np.uint32] | None = None
 
 
 class View:

@@ -2,14 +2,21 @@
 
 from .indexing import add_documents, build_index, delete_documents, upsert_documents
 from .ordering import SearchResult
-from .search import SearchPipeline, Timings
+from .score_cache import CacheUse, ScoreCache
+from .search import Depth, SearchPipeline, Timings
+from .stopping import StopRule, fit_stop_rule
 
 __all__ = [
+    "CacheUse",
+    "Depth",
+    "ScoreCache",
     "SearchPipeline",
     "SearchResult",
+    "StopRule",
     "Timings",
     "add_documents",
     "build_index",
     "delete_documents",
+    "fit_stop_rule",
     "upsert_documents",
 ]

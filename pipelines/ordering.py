@@ -36,7 +36,7 @@ def order(hits: Sequence[Hit], logits: NDArray[np.float32], blend: float) -> lis
     retrieval = np.array([hit.score for hit in hits], dtype=np.float64)
     scores = retrieval.copy()
     if read:
-        scores[:read] = blended(logits.astype(np.float64), retrieval[:read], blend)
+        scores[:read] = final_scores(logits.astype(np.float64), retrieval[:read], blend)
         # What was not read comes after what was: it continues downwards from the lowest score.
         scores[read:] += scores[:read].min() - retrieval[read - 1]
     # A stable sort on the score alone keeps the order of stage one, whose equals are ordered by id.
@@ -56,7 +56,7 @@ def order(hits: Sequence[Hit], logits: NDArray[np.float32], blend: float) -> lis
     ]
 
 
-def blended(logits: NDArray[np.float64], retrieval: NDArray[np.float64], blend: float) -> NDArray[np.float64]:
+def final_scores(logits: NDArray[np.float64], retrieval: NDArray[np.float64], blend: float) -> NDArray[np.float64]:
     """What orders the candidates that were read, shape (n,): ``blend`` is the weight of the logits."""
     if blend == 1.0:
         return logits

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ..index import IndexInfo
 from .ordering import SearchResult
+from .search import Depth
 
 SNIPPET_CHARACTERS = 240
 
@@ -42,7 +43,13 @@ def result_record(result: SearchResult) -> dict[str, object]:
     }
 
 
-def results_table(query: str, results: Sequence[SearchResult]) -> Table:
+def search_record(query: str, results: Sequence[SearchResult], depth: Depth) -> dict[str, object]:
+    """The answer to a query as JSON; ``read`` of its ``candidates`` were read by the reranker."""
+    records = [result_record(result) for result in results]
+    return {"query": query, "read": depth.read, "candidates": depth.candidates, "results": records}
+
+
+def results_table(query: str, results: Sequence[SearchResult], depth: Depth) -> Table:
     """Rank, the rank of stage one, relevance, title and the beginning of the passage."""
     reranked = any(result.logit is not None for result in results)
     table = Table(title=plain(query), title_justify="left", title_style="bold", show_lines=True)
@@ -59,6 +66,9 @@ def results_table(query: str, results: Sequence[SearchResult]) -> Table:
             "" if value is None else f"{value:.3f}",
             Text("\n").join([_title(result), plain(snippet(result.passage.text))]),
         )
+    if reranked and depth.read < depth.candidates:
+        table.caption = f"{depth.read} of {depth.candidates} candidates were read by the reranker"
+        table.caption_justify = "left"
     return table
 
 
