@@ -66,7 +66,7 @@ def results_table(query: str, results: Sequence[SearchResult], depth: Depth) -> 
             "" if value is None else f"{value:.3f}",
             Text("\n").join([_title(result), plain(snippet(result.passage.text))]),
         )
-    if reranked and depth.read < depth.candidates:
+    if depth.read < depth.candidates:
         table.caption = f"{depth.read} of {depth.candidates} candidates were read by the reranker"
         table.caption_justify = "left"
     return table

@@ -1,6 +1,7 @@
 """ScoreCache: logits of pairs that were read before, in bounded memory. Knows no query, no index and no model."""
 
 import hashlib
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -37,6 +38,13 @@ class ScoreCache:
         self._logits: OrderedDict[bytes, float] = OrderedDict()
         self._lock = threading.Lock()
         self._hits = self._misses = 0
+
+    @classmethod
+    def of_megabytes(cls, megabytes: float) -> "ScoreCache":
+        """One of so many million bytes; ``ArgumentError`` where they are too few."""
+        if not ENTRY_BYTES <= megabytes * 1e6 < math.inf:
+            raise ArgumentError(f"a score cache takes a positive number of megabytes, not {megabytes!r}")
+        return cls(int(megabytes * 1e6))
 
     @property
     def use(self) -> CacheUse:

@@ -145,7 +145,7 @@ class SearchPipeline:
         if reranker is not None:
             _require_rule(rerank_k, stop_rule)
         require_one_device(device)
-        cache = None if cache_mb is None else ScoreCache(int(cache_mb * 1e6))
+        cache = None if cache_mb is None else ScoreCache.of_megabytes(cache_mb)
         index = Index.open(path)
         return cls(
             DenseRetriever(index, open_encoder(index, encoder, device=device)),
@@ -228,7 +228,7 @@ class SearchPipeline:
         deadline = None if deadline_ms is None else Deadline(started + deadline_ms / 1000.0, self._clock)
         candidates, tokenizer = parts.retrieve(queries, cutoffs.retrieve_k, where)
         retrieved = self._clock()
-        allowed = [hits[: cutoffs.depth] for hits in candidates]
+        allowed = [hits[: cutoffs.depth if parts.reranker else 0] for hits in candidates]
         enough = self._enough(cutoffs)
         logits = parts.read(queries, allowed, tokenizer=tokenizer, deadline=deadline, enough=enough)
         depths = [Depth(len(known), len(hits)) for known, hits in zip(logits, allowed, strict=True)]
