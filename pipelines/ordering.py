@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from ..index import Document, Hit, Passage
 
+Scales = tuple[float, float]
+"""Deviations of logits and of retrieval scores."""
+
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
@@ -30,13 +33,15 @@ class SearchResult:
     retrieval_rank: int
 
 
-def order(hits: Sequence[Hit], logits: NDArray[np.float32], blend: float) -> list[SearchResult]:
+def order(
+    hits: Sequence[Hit], logits: NDArray[np.float32], blend: float, *, scales: Scales | None = None
+) -> list[SearchResult]:
     """Results of one query. ``logits`` belong to the first hits; the others follow in the order of stage one."""
     read = len(logits)
     retrieval = np.array([hit.score for hit in hits], dtype=np.float64)
     scores = retrieval.copy()
     if read:
-        scores[:read] = final_scores(logits.astype(np.float64), retrieval[:read], blend)
+        scores[:read] = final_scores(logits.astype(np.float64), retrieval[:read], blend, scales=scales)
         # What was not read comes after what was: it continues downwards from the lowest score.
         scores[read:] += scores[:read].min() - retrieval[read - 1]
     # A stable sort on the score alone keeps the order of stage one, whose equals are ordered by id.
@@ -56,16 +61,24 @@ def order(hits: Sequence[Hit], logits: NDArray[np.float32], blend: float) -> lis
     ]
 
 
-def final_scores(logits: NDArray[np.float64], retrieval: NDArray[np.float64], blend: float) -> NDArray[np.float64]:
-    """What orders the candidates that were read, shape (n,): ``blend`` is the weight of the logits."""
+def final_scores(
+    logits: NDArray[np.float64], retrieval: NDArray[np.float64], blend: float, *, scales: Scales | None = None
+) -> NDArray[np.float64]:
+    """What orders the candidates that were read, shape (n,): ``blend`` is the weight of the logits.
+
+    ``scales`` are the deviations of both by which they are measured; None takes those of the scores that are given.
+    Both come from the same candidates, so that few of them are weighed as many are: of one nothing is said, which
+    leaves it where it is, and two that are judged in opposite ways change places only where the reranker weighs more.
+    """
     if blend == 1.0:
         return logits
-    return blend * _standardised(logits) + (1.0 - blend) * _standardised(retrieval)
+    own = (float(logits.std()), float(retrieval.std()))
+    of_logits, of_retrieval = own if scales is None else scales
+    return blend * _standardised(logits, of_logits) + (1.0 - blend) * _standardised(retrieval, of_retrieval)
 
 
-def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean 0 and deviation 1 within the candidates; zeros where all are equal."""
-    deviation = values.std()
+def _standardised(values: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:
+    """Mean 0, in units of ``deviation``; zeros where all are equal."""
     return (values - values.mean()) / deviation if deviation > 1e-12 else np.zeros_like(values)
 
 

@@ -17,7 +17,7 @@ from ..rerank import DEFAULT_RERANKER, Reranker
 from ..retrieval import DenseRetriever, Encoder, Retriever, TokenRetriever
 from .arguments import Cutoffs, RerankK, check_deadline, check_query
 from .models import open_encoder, open_reranker, require_one_device
-from .ordering import SearchResult, order
+from .ordering import Scales, SearchResult, order
 from .reranking import Deadline, Enough, read_candidates
 from .score_cache import ScoreCache
 from .scoring import CandidateScorer
@@ -229,7 +229,8 @@ class SearchPipeline:
         candidates, tokenizer = parts.retrieve(queries, cutoffs.retrieve_k, where)
         retrieved = self._clock()
         allowed = [hits[: cutoffs.depth if parts.reranker else 0] for hits in candidates]
-        enough = self._enough(cutoffs)
+        rule = self.stop_rule if cutoffs.rerank_k == "auto" else None
+        enough = None if rule is None else partial(rule.enough, k=cutoffs.top_k)
         logits = parts.read(queries, allowed, tokenizer=tokenizer, deadline=deadline, enough=enough)
         depths = [Depth(len(known), len(hits)) for known, hits in zip(logits, allowed, strict=True)]
         _log_deadline(deadline_ms, depths)
@@ -239,7 +240,10 @@ class SearchPipeline:
             timings.retrieve_seconds += retrieved - started
             timings.rerank_seconds += self._clock() - retrieved
             timings.depths += depths
-        return [order(hits, known, self.blend)[: cutoffs.top_k] for hits, known in zip(candidates, logits, strict=True)]
+        return [
+            order(hits, known, self.blend, scales=_scales(rule, hits, known))[: cutoffs.top_k]
+            for hits, known in zip(candidates, logits, strict=True)
+        ]
 
     def fit_stop_rule(self, queries: Sequence[str], *, risk: float = 0.05) -> StopRule:
         """A rule for ``rerank_k="auto"`` of a pipeline like this one, from queries like those to come.
@@ -264,16 +268,16 @@ class SearchPipeline:
             raise PipelineClosed("this pipeline was closed; open another one to search")
         return parts
 
-    def _enough(self, cutoffs: Cutoffs) -> Enough | None:
-        """What ends the reading of a query before all candidates are read; None where nothing does."""
-        rule = self.stop_rule
-        if cutoffs.rerank_k != "auto" or rule is None:
-            return None
-        return lambda retrieval, logits: rule.enough(retrieval, logits, k=cutoffs.top_k)
-
 
 def _tokenizer(retriever: Retriever) -> str:
     return retriever.tokenizer if isinstance(retriever, TokenRetriever) else ""
+
+
+def _scales(rule: StopRule | None, hits: Sequence[Hit], logits: NDArray[np.float32]) -> Scales | None:
+    """What a blend is measured by where a rule can say what all candidates would have given."""
+    if rule is None or not 0 < len(logits) < len(hits):
+        return None
+    return rule.scales(np.array([hit.score for hit in hits], np.float64), logits.astype(np.float64))
 
 
 def _require_rule(rerank_k: RerankK, rule: StopRule | None) -> None:

@@ -8,7 +8,8 @@ the sum of their chances to beat the current k-th is the expected number that wo
 Relevant candidates make the tail heavier than normal, so that number is not trusted as it stands. The threshold below
 which reading ends is chosen on the queries of the fit, by conformal risk control (Angelopoulos et al. 2022,
 arXiv 2208.02814): the largest at which the share of the best k that a complete reading would have given and this one
-does not, averaged over queries, is at most ``risk``. It holds for queries like those of the fit.
+does not, averaged over queries, is at most ``risk``. It holds for queries like those of the fit, reading in steps of
+``CHECK_EVERY``; the line is fitted on the same queries, which adds little with five numbers and a hundred queries.
 """
 
 import math
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError
-from .ordering import final_scores
+from .ordering import Scales, final_scores
 
 CHECK_EVERY = 10
 """Candidates of a query between two looks at the rule."""
@@ -79,23 +80,34 @@ class StopRule:
             return True
         return len(logits) >= k and self.expected_entries(retrieval, logits, k) < self.threshold
 
+    def scales(self, retrieval: Floats, logits: Floats) -> Scales:
+        """The deviations that logits and retrieval scores would have if all candidates were read, as far as is known.
+
+        A blend is of standardised scores; those of the first few candidates alone have other deviations.
+        """
+        predicted, variance = self._predict(retrieval, logits)
+        everything = np.concatenate([logits, predicted])
+        unread = len(predicted) / len(retrieval)
+        return _positive(math.sqrt(float(everything.var()) + unread * variance)), _positive(float(retrieval.std()))
+
     def expected_entries(self, retrieval: Floats, logits: Floats, k: int) -> float:
         """How many unread candidates are expected to get a better final score than the k-th best that was read."""
+        read, (predicted, variance) = len(logits), self._predict(retrieval, logits)
+        scales = self.scales(retrieval, logits)
+        scores = final_scores(np.concatenate([logits, predicted]), retrieval, self.blend, scales=scales)
+        border = float(np.partition(scores[:read], -k)[-k])
+        unit = 1.0 if self.blend == 1.0 else self.blend / scales[0]
+        deviation = _positive(math.sqrt(variance) * unit)
+        return sum(0.5 * math.erfc((border - score) / (deviation * math.sqrt(2.0))) for score in scores[read:].tolist())
+
+    def _predict(self, retrieval: Floats, logits: Floats) -> tuple[Floats, float]:
+        """The logits to be expected of the unread candidates, and the variance of each."""
         read, noise, shift = len(logits), self.spread**2, self.query_spread**2
         line = self.intercept + self.slope * (retrieval - retrieval[0])
         # The more was read, the more the query's own shift counts, and the surer it is.
         trust = shift / (shift + noise / read) if shift else 0.0
         predicted = line[read:] + trust * float((logits - line[:read]).mean())
-        variance = noise + shift * (1.0 - trust)
-        # A blend standardises over what was read. Here both scales are those of a complete reading, as far as is known.
-        everything = np.concatenate([logits, predicted])
-        unread = len(predicted) / len(retrieval)
-        unit = _positive(math.sqrt(float(everything.var()) + unread * variance)) / self.blend
-        per_retrieval = (1.0 - self.blend) / _positive(float(retrieval.std()))
-        scores = np.concatenate([logits, predicted]) / unit + per_retrieval * retrieval
-        border = float(np.partition(scores[:read], -k)[-k])
-        deviation = _positive(math.sqrt(variance) / unit)
-        return sum(0.5 * math.erfc((border - score) / (deviation * math.sqrt(2.0))) for score in scores[read:].tolist())
+        return predicted, noise + shift * (1.0 - trust)
 
 
 def fit_stop_rule(
@@ -151,19 +163,21 @@ def _line(queries: Sequence[tuple[Floats, Floats]]) -> tuple[float, float, float
 def _losses(rule: StopRule, retrieval: Floats, logits: Floats) -> Floats:
     """The share of the best k that each of ``THRESHOLDS`` would have missed on one query."""
     k = min(rule.k, len(logits))
-    best = set(_best(retrieval, logits, rule.blend, k))
+    best = set(_best(final_scores(logits, retrieval, rule.blend), k))
     losses, undecided = np.zeros(len(THRESHOLDS)), np.ones(len(THRESHOLDS), bool)
     for read in range(CHECK_EVERY, len(logits), CHECK_EVERY):
         if read < rule.k:
             continue
         stops = undecided & (rule.expected_entries(retrieval, logits[:read], rule.k) < THRESHOLDS)
-        losses[stops] = 1.0 - len(best.intersection(_best(retrieval[:read], logits[:read], rule.blend, k))) / k
+        scales = rule.scales(retrieval, logits[:read])
+        found = _best(final_scores(logits[:read], retrieval[:read], rule.blend, scales=scales), k)
+        losses[stops] = 1.0 - len(best.intersection(found)) / k
         undecided &= ~stops
     return losses
 
 
-def _best(retrieval: Floats, logits: Floats, blend: float, k: int) -> list[int]:
-    return np.argsort(-final_scores(logits, retrieval, blend), kind="stable")[:k].tolist()
+def _best(scores: Floats, k: int) -> list[int]:
+    return np.argsort(-scores, kind="stable")[:k].tolist()
 
 
 def _positive(deviation: float) -> float:

@@ -5,4 +5,12 @@ from .encoder import Encoder
 from .parallel import ParallelEncoder
 from .retriever import DenseRetriever, Retriever, TokenRetriever
 
-__all__ = ["DEFAULT_ENCODER", "BiEncoder", "DenseRetriever", "Encoder", "ParallelEncoder", "Retriever", "TokenRetriever"]
+__all__ = [
+    "DEFAULT_ENCODER",
+    "BiEncoder",
+    "DenseRetriever",
+    "Encoder",
+    "ParallelEncoder",
+    "Retriever",
+    "TokenRetriever",
+]

@@ -161,3 +161,30 @@ def test_auto_without_a_rule_says_how_to_get_one():
         SearchPipeline(found, found, blend=0.5, stop_rule=RULE)
     with pytest.raises(ArgumentError, match="rerank_k must be a whole number of at least 1, not 'most'"):
         SearchPipeline(found, found, rerank_k="most")
+
+
+def test_a_blend_is_measured_by_what_all_candidates_would_give():
+    found = Found(*sample(60, seed=10))
+    queries = [str(i) for i in range(60)]
+    rule = SearchPipeline(found, found, blend=0.5).fit_stop_rule(queries, risk=0.1)
+    pipeline, timings = SearchPipeline(found, found, blend=0.5, rerank_k="auto", stop_rule=rule), Timings()
+    answers = pipeline.search_batch(queries, timings=timings)
+    stopped = 0
+    for query, results, known in zip(range(60), answers, timings.depths, strict=True):
+        retrieval, logits = found.retrieval[query], found.logits[query].astype(np.float32).astype(float)
+        logit_scale, retrieval_scale = rule.scales(retrieval, logits[: known.read])
+        mixed = 0.5 * logits[: known.read] / logit_scale + 0.5 * retrieval[: known.read] / retrieval_scale
+        if known.read < known.candidates:
+            stopped += 1
+            assert [int(r.document.id) for r in results] == np.argsort(-mixed, kind="stable")[:10].tolist()
+    assert stopped > 10
+    assert rule.scales(retrieval, logits) == pytest.approx((logits.std(), retrieval.std()))
+
+
+def test_predicted_scales_are_nearer_to_the_whole_than_those_of_the_part():
+    predicted, partial = [], []
+    for retrieval, logits in zip(*sample(100, seed=11), strict=True):
+        scale, _ = RULE.scales(retrieval, logits[:20])
+        predicted.append(abs(scale / logits.std() - 1))
+        partial.append(abs(logits[:20].std() / logits.std() - 1))
+    assert np.mean(predicted) < np.mean(partial) / 2
