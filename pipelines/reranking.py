@@ -76,7 +76,9 @@ def read_candidates(
     waiting = sorted((rank, query) for query, hits in enumerate(candidates) for rank in range(len(hits)))
     pace = None if deadline is None else _Pace(deadline)
     while waiting:
-        size = len(waiting) if enough is None else CHECK_EVERY * len({query for _, query in waiting})
+        size = len(waiting)
+        if enough is not None:
+            size = sum(rank < waiting[0][0] + CHECK_EVERY for rank, _ in waiting)
         if pace is not None:
             size = min(size, pace.next_slice())
         if size == 0:

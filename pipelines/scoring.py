@@ -49,11 +49,12 @@ class CandidateScorer:
         """Logits that are finite, or ``ModelError``."""
         ids = self._token_pairs(candidates, tokenizer)
         if ids is not None and isinstance(self._reranker, TokenReranker):
-            logits = self._reranker.score_tokens(ids)
+            answer = self._reranker.score_tokens(ids)
         else:
-            logits = self._reranker.score([(query, _text(hit)) for query, hit in candidates])
-        if np.shape(logits) != (len(candidates),):
-            raise ModelError(f"the reranker gave scores of shape {np.shape(logits)} for {len(candidates)} pairs")
+            answer = self._reranker.score([(query, _text(hit)) for query, hit in candidates])
+        logits = np.asarray(answer, np.float32)
+        if logits.shape != (len(candidates),):
+            raise ModelError(f"the reranker gave scores of shape {logits.shape} for {len(candidates)} pairs")
         if not np.isfinite(logits).all():
             query, hit = candidates[int(np.flatnonzero(~np.isfinite(logits))[0])]
             raise ModelError(f"the reranker gave a score that is not finite for {query[:60]!r} and {_text(hit)[:60]!r}")

@@ -87,8 +87,8 @@ class SearchPipeline:
     ``retrieve_k`` documents are retrieved, the first ``rerank_k`` of them are read by the reranker, and the best
     ``top_k`` are returned; with ``rerank_k="auto"`` a ``stop_rule`` ends the reading of each query. ``blend`` is the
     weight of the reranker's score against stage one's, both standardised within the candidates of a query that were
-    read; None takes what the reranker says, 1.0 is the reranker alone. ``cache`` remembers logits of repeated pairs.
-    ``clock`` gives seconds, for timings and deadlines.
+    read, or, with a rule, within all as it foresees them; None takes what the reranker says, 1.0 is the reranker alone.
+    ``cache`` remembers logits of repeated pairs. ``clock`` gives seconds, for timings and deadlines.
     """
 
     def __init__(  # noqa: PLR0913 - each argument has a default

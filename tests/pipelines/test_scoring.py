@@ -9,7 +9,7 @@ from bicross.errors import BicrossError, PipelineClosed
 from bicross.index import Document, Hit, Passage
 from bicross.pipelines import ScoreCache, SearchPipeline, build_index
 from bicross.rerank import CrossEncoderReranker
-from bicross.retrieval import BiEncoder, DenseRetriever
+from bicross.retrieval import BiEncoder, DenseRetriever, TokenRetriever
 from fakes import HashEncoder, OverlapReranker
 from tiny_models import WORDS, save_bi_encoder, save_cross_encoder
 
@@ -84,6 +84,13 @@ def test_another_tokenizer_is_said_once(caplog):
         "the token ids in the index are of another tokenizer than the reranker's (other, not wanted): "
         "passages are tokenised at every search; `bicross retokenize` would rewrite them"
     ]
+
+
+def test_a_dense_retriever_names_the_tokenizer_of_its_index(tmp_path):
+    index = build_index([Document("a", "text")], tmp_path / "i", encoder=ENCODER)
+    retriever = DenseRetriever(index, ENCODER)
+    assert isinstance(retriever, TokenRetriever)
+    assert retriever.tokenizer == "", "it holds no token ids"
 
 
 def test_a_closed_pipeline_says_so():
