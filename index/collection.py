@@ -29,6 +29,7 @@ from .info import IndexInfo, info_of
 from .locking import writing
 from .manifest import Manifest, ModelFingerprint, VectorLayout, check_fingerprint
 from .quantisers import template
+from .retokenizing import Tokenize, retokenize
 from .segment import Verify
 from .segment_writer import EmbeddedBatch
 from .snapshot import Hit, Snapshot, View
@@ -198,6 +199,16 @@ class Index:
         """Rewrite all segments as few, without what was deleted; old generations go after ``grace`` seconds."""
         compact(self.path, self._filesystem, grace=grace)
         self.refresh()
+
+    def retokenize(self, tokenizer: str, tokenize: Tokenize) -> bool:
+        """Keep the token ids of every passage for another tokenizer, in one commit; False where it has them already.
+
+        ``tokenizer`` is its sha256 in hex; ``tokenize`` gives a flat array of uint16 or of uint32 for each of some
+        texts. Segments are copied but for that, vectors and all; readers go on meanwhile.
+        """
+        changed = retokenize(self.path, self._filesystem, tokenizer=tokenizer, tokenize=tokenize)
+        self.refresh()
+        return changed
 
     def rollback(self, generation: int) -> None:
         """Commit an older generation again, as the newest. Raises ``ArgumentError`` where it is no longer there."""

@@ -32,9 +32,9 @@ def widest(types: Iterable[TokenType | None]) -> TokenType | None:
     return (_WIDE if _WIDE in some else _NARROW) if some else None
 
 
-def type_of(tokens: Sequence[NDArray[Any]] | None) -> TokenType | None:
-    """The type that holds all these ids; None for None."""
-    return None if tokens is None else widest([_NARROW, *{ids.dtype for ids in tokens}])
+def type_of(tokens: Sequence[NDArray[Any]]) -> TokenType:
+    """The type that holds all these ids."""
+    return _WIDE if any(ids.dtype == _WIDE for ids in tokens) else _NARROW
 
 
 def check_tokens(tokens: Sequence[NDArray[Any]] | None, *, passages: int, tokenizer: str) -> None:

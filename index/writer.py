@@ -141,7 +141,7 @@ class IndexWriter:
     def _write(self, batch: EmbeddedBatch) -> None:
         if not batch.documents:
             return
-        ids = type_of(batch.tokens)
+        ids = None if batch.tokens is None else type_of(batch.tokens)
         if self._segment is not None:
             is_full = self._segment.passages >= self.segment_passages
             if is_full or widest([self._segment.token_type, ids]) != self._segment.token_type:

@@ -2,6 +2,7 @@
 
 from .indexing import add_documents, build_index, delete_documents, upsert_documents
 from .search import SearchPipeline, SearchResult, Timings
+from .tokens import retokenize
 
 __all__ = [
     "SearchPipeline",
@@ -10,5 +11,6 @@ __all__ = [
     "add_documents",
     "build_index",
     "delete_documents",
+    "retokenize",
     "upsert_documents",
 ]
