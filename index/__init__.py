@@ -1,4 +1,4 @@
-"""Documents, passages and vectors on disk. Knows no model and no network."""
+"""Documents, passages, their vectors and token ids on disk. Knows no model and no network."""
 
 from .chunking import Chunking, split_documents, whole
 from .collection import Index

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from bicross.index import Document, EmbeddedBatch, Passage
+from bicross.index import Document, EmbeddedBatch, Passage, passage_text
 from fakes import HashEncoder
 from numpy.typing import DTypeLike, NDArray
 
@@ -33,10 +33,14 @@ def record(number: int, version: int = 0, passages: int = 1) -> Record:
     return Record(document, unit_vectors(passages, seed=1000 * number + version))
 
 
-def tokens_of(document: Document, passage: Passage) -> NDArray[np.uint16]:
-    """None, or a few: another number of them for every passage."""
-    rng = np.random.default_rng(zlib.crc32(f"{document.title} {passage.text}".encode()))
+def ids_of(text: str) -> NDArray[np.uint16]:
+    """Token ids: none, or a few."""
+    rng = np.random.default_rng(zlib.crc32(text.encode()))
     return rng.integers(2**16, size=rng.integers(7), dtype=np.uint16)
+
+
+def tokens_of(document: Document, passage: Passage) -> NDArray[np.uint16]:
+    return ids_of(passage_text(document.title, passage.text))
 
 
 def batch(records: Iterable[Record], *, tokens: DTypeLike | None = None) -> EmbeddedBatch:

@@ -24,6 +24,7 @@ KILL_ROUNDS = int(os.environ.get("BICROSS_KILL_ROUNDS", "200"))
 
 FIRST = {"a": "first text", "b": "second text", "c": "third text"}
 EXTRA = {"z": "one more"}
+OTHER_TOKENIZER = "f" * 64
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -36,6 +37,11 @@ def no_automatic_compaction():
 
 def texts(**texts: str):
     return [batch_of(texts, ENCODER)]
+
+
+def tokenize(texts):
+    """As batch_of does: what is new is the name of the tokenizer, and that every file is written again."""
+    return [token_ids(text) for text in texts]
 
 
 # What is done to an index, one after the other: a name, the change, and what the index holds afterwards. Each change
@@ -51,6 +57,7 @@ STEPS = [
     ("rollback", lambda index: index.rollback(2), FIRST | {"d": "fourth", "e": "fifth"}),
     ("delete again", lambda index: index.delete(["e"]), FIRST | {"d": "fourth"}),
     ("compact", lambda index: index.compact(), FIRST | {"d": "fourth"}),
+    ("retokenize", lambda index: index.retokenize(OTHER_TOKENIZER, tokenize), FIRST | {"d": "fourth"}),
     ("add again", lambda index: index.add(texts(g="seventh")), FIRST | {"d": "fourth", "g": "seventh"}),
 ]
 STATES = [FIRST, *(contents for _, _, contents in STEPS)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from bicross.errors import DocumentError
 from bicross.index import Index
-from collections_of_words import FINGERPRINT, TOKENIZER, Oracle, assert_same, record
+from collections_of_words import FINGERPRINT, TOKENIZER, Oracle, assert_same, ids_of, record
 from collections_of_words import batch as plain_batch
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -88,6 +88,13 @@ class IndexMachine(RuleBasedStateMachine):
         self.changed()
         if grace == 0.0:
             self.history = {self.index.generation: Oracle(self.oracle)}
+
+    @rule(tokenizer=st.sampled_from(["a" * 64, "b" * 64]), kind=st.sampled_from([np.uint16, np.uint32]))
+    def retokenize(self, tokenizer, kind):
+        """The ids stay the same: the oracle knows no others."""
+        expected = self.index.tokenizer != tokenizer
+        assert self.index.retokenize(tokenizer, lambda texts: [ids_of(text).astype(kind) for text in texts]) == expected
+        self.changed()
 
     @rule()
     def reopen(self):
