@@ -37,6 +37,8 @@ def retokenize(path: Path, filesystem: Filesystem, *, tokenizer: str, tokenize: 
     Raises ``IndexLocked`` while another one writes.
     """
     check_fingerprint(tokenizer)
+    if not tokenizer:
+        raise ArgumentError("say whose token ids these are: the sha256 of their tokenizer")
     with writing(path, filesystem):
         newest = read_manifest(path)
         if newest.tokenizer == tokenizer:

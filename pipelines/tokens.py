@@ -42,7 +42,8 @@ def tokenizer_for_new(reranker: str | Path | None) -> TextTokenizer | None:
         return load_tokenizer(resolve_model(reranker))
     except ModelError as error:
         if reranker != DEFAULT_RERANKER:
-            raise type(error)(f"{error} Or build the index without token ids (reranker=None, --no-tokens).") from error
+            reason = str(error).removesuffix(".")
+            raise type(error)(f"{reason}; or build without token ids (reranker=None, --no-tokens)") from error
         logger.warning("the index keeps no token ids, so that every search tokenises passages: %s", error)
         return None
 

@@ -95,7 +95,7 @@ def test_a_default_reranker_that_is_not_there_is_logged_and_hinders_nothing(tmp_
 
 
 def test_a_reranker_that_was_named_and_is_not_there_is_an_error(tmp_path, no_default):
-    with pytest.raises(ModelNotFound, match=r"'org/name' is not on this machine\. Or build .* \(reranker=None, --no"):
+    with pytest.raises(ModelNotFound, match=r"'org/name' is not on this machine; or build .* \(reranker=None, --no-t"):
         build_index(documents(1), tmp_path / "i", encoder=ENCODER, reranker="org/name")
     assert not (tmp_path / "i").exists()
 
@@ -105,7 +105,7 @@ def test_a_slow_tokenizer_is_an_error_where_it_was_named(tmp_path, reranker, mon
         raise ModelError("SlowTokenizer has no tokenizer.json.")
 
     monkeypatch.setattr(tokens, "load_tokenizer", load)
-    with pytest.raises(ModelError, match=r"SlowTokenizer has no tokenizer\.json\. Or build the index without"):
+    with pytest.raises(ModelError, match=r"SlowTokenizer has no tokenizer\.json; or build without"):
         build_index(documents(1), tmp_path / "i", encoder=ENCODER, reranker=reranker)
 
 
