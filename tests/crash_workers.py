@@ -64,6 +64,9 @@ class IndexStore:
     def apply(self, kind: str, put: dict[str, str], removed: list[str]) -> None:
         if kind == "compact":
             self.index.compact()
+        elif kind == "retokenize":  # to another name for the same ids
+            new = "a" * 64 if self.index.tokenizer != "a" * 64 else "b" * 64
+            assert self.index.retokenize(new, lambda texts: [token_ids(text) for text in texts])
         elif kind == "delete":
             self.index.delete(removed)
         else:
@@ -104,12 +107,12 @@ def token_ids(text: str) -> Any:
 
 def random_change(chance: random.Random, contents: dict[str, str], number: str) -> Change:
     """What to do next."""
-    kind = chance.choices(("add", "upsert", "delete", "compact"), (4, 3, 2, 1))[0]
+    kind = chance.choices(("add", "upsert", "delete", "compact", "retokenize"), (4, 3, 2, 1, 1))[0]
     ids = sorted(contents)
     some = chance.sample(ids, min(len(ids), chance.randint(1, 3)))
     if len(ids) > MOST_DOCUMENTS:
         return "delete", {}, chance.sample(ids, len(ids) // 2)
-    if kind == "compact":
+    if kind in ("compact", "retokenize"):
         return kind, {}, []
     if kind == "delete" and some:
         return kind, {}, some
