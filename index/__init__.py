@@ -1,9 +1,10 @@
-"""Documents, passages and vectors on disk. Knows no model and no network."""
+"""Documents, passages, their vectors and token ids on disk. Knows no model and no network."""
 
 from .chunking import Chunking, split_documents, whole
-from .collection import Index, IndexInfo
+from .collection import Index
 from .document import Document, Passage, passage_text
 from .filters import Predicate
+from .info import IndexInfo
 from .manifest import ModelFingerprint, VectorLayout
 from .readers import DocumentReader, read_documents
 from .segment import Verify

@@ -5,6 +5,7 @@ from .ordering import SearchResult
 from .score_cache import CacheUse, ScoreCache
 from .search import Depth, SearchPipeline, Timings
 from .stopping import StopRule, fit_stop_rule
+from .tokens import retokenize
 
 __all__ = [
     "CacheUse",
@@ -18,5 +19,6 @@ __all__ = [
     "build_index",
     "delete_documents",
     "fit_stop_rule",
+    "retokenize",
     "upsert_documents",
 ]

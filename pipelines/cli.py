@@ -26,7 +26,15 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (changes.index, changes.add, changes.delete, changes.compact, changes.rollback, changes.verify):
+for command in (
+    changes.index,
+    changes.add,
+    changes.delete,
+    changes.compact,
+    changes.retokenize,
+    changes.rollback,
+    changes.verify,
+):
     app.command()(command)
 
 

@@ -42,18 +42,24 @@ def open_encoder(index: Index, encoder: str | Path | Encoder | None, *, device: 
     ``IndexModelMismatch`` where the encoder is not the model that the index was built with.
     """
     if encoder is None:
-        model = index.model
-        name = f"{model.id}@{model.revision}" if model.revision else model.id
+        name = built_with(index)
         try:
             resolve_model(name, download=False)
         except ModelError as error:
             raise type(error)(
-                f"{index.path} was built with {model.id!r}: {error} Or name it as the encoder, to fetch it: {name!r}."
+                f"{index.path} was built with {index.model.id!r}: {error} "
+                f"Or name it as the encoder, to fetch it: {name!r}."
             ) from error
         encoder = name
     opened = load_encoder(encoder, device=device) if isinstance(encoder, str | Path) else encoder
     index.model.require_same(opened.fingerprint)
     return opened
+
+
+def built_with(index: Index) -> str:
+    """The name, with its revision, of the encoder that an index was built with."""
+    model = index.model
+    return f"{model.id}@{model.revision}" if model.revision else model.id
 
 
 def open_reranker(reranker: str | Path | Reranker | None, *, device: str | None = None) -> Reranker | None:

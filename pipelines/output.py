@@ -91,7 +91,9 @@ def info_table(info: IndexInfo) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(overflow="fold")
-    for name, value in _flat(dataclasses.asdict(info)):
+    record = dataclasses.asdict(info)
+    record["tokenizer"] = info.tokenizer or "no token ids are kept"
+    for name, value in _flat(record):
         table.add_row(
             name, plain(str(value) if isinstance(value, bool) or not isinstance(value, int) else f"{value:,}")
         )

@@ -4,21 +4,16 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from ..inference.packed import PackedModel
+
 from ..errors import ModelError, QueryError
-from ..inference import (
-    MODEL_SETTINGS,
-    Dtype,
-    PackedModel,
-    load_model,
-    packed_classifier,
-    require_dtype,
-    resolve_model,
-)
+from ..inference import MODEL_SETTINGS, Dtype, load_model, require_dtype, resolve_model
 from .reranker import Pair, TokenPair
 from .standard import StandardCrossEncoder
 
@@ -119,8 +114,10 @@ class CrossEncoderReranker:
             logger.info("%d of %d passages were cut to fit into %d tokens", cut, len(texts), self._max_length)
 
 
-def _packed(model: Any, dtype: Dtype, max_length: int) -> PackedModel | None:  # noqa: ANN401
+def _packed(model: Any, dtype: Dtype, max_length: int) -> "PackedModel | None":  # noqa: ANN401
     """The model without sentence-transformers, where it does no more than classify."""
+    from ..inference.packed import packed_classifier
+
     if len(model) > 1 or any(model.prompts.values()):
         return None
     return packed_classifier(model.model, model.tokenizer, dtype=dtype, max_length=max_length)

@@ -17,7 +17,6 @@ from ..inference import (
     batch_size_for,
     cast_model,
     load_model,
-    packed_embedder,
     require_dtype,
     resolve_model,
 )
@@ -46,7 +45,9 @@ class BiEncoder:
     ) -> None:
         require_dtype(dtype)
         folder = resolve_model(model)
-        from sentence_transformers import SentenceTransformer  # takes seconds: not at the import of this module
+        from sentence_transformers import SentenceTransformer  # these take seconds: not at the import of this module
+
+        from ..inference.packed import packed_embedder
 
         loaded: Any = load_model(SentenceTransformer, folder, device=device)
         limit = int(loaded.max_seq_length)

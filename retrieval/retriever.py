@@ -37,7 +37,7 @@ class DenseRetriever:
     @property
     def tokenizer(self) -> str:
         """The fingerprint of the tokenizer that made the token ids in the index; empty where it holds none."""
-        return getattr(self.index, "tokenizer", "")
+        return self.index.tokenizer
 
     def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
         """At most ``k`` documents for each query, best first, equal scores by id; ``where`` as for ``Index.search``."""
