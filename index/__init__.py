@@ -12,6 +12,7 @@ from .segment_writer import EmbeddedBatch
 from .snapshot import Hit
 from .vector_choice import AUTO, TARGET_RECALL
 from .verification import Verification
+from .writer import IndexWriter
 
 __all__ = [
     "AUTO",
@@ -23,6 +24,7 @@ __all__ = [
     "Hit",
     "Index",
     "IndexInfo",
+    "IndexWriter",
     "ModelFingerprint",
     "Passage",
     "Predicate",

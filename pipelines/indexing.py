@@ -9,12 +9,12 @@ from itertools import compress
 from pathlib import Path
 
 from ..errors import ArgumentError
-from ..index import AUTO, TARGET_RECALL, Chunking, Document, Index, Predicate, VectorLayout
+from ..index import AUTO, TARGET_RECALL, Chunking, Document, Index, IndexWriter, Predicate, VectorLayout
 from ..rerank import DEFAULT_RERANKER
 from ..retrieval import DEFAULT_ENCODER, Encoder
 from .embedding import batches_of, embedded
 from .models import Devices, load_encoder, open_encoder
-from .progress import progress_over
+from .progress import DocumentProgress, progress_over
 from .tokens import tokenizer_for_new, tokenizer_of
 
 DEFAULT_CHUNKING = Chunking()
@@ -42,10 +42,8 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     against exact search reaches ``target_recall``; or it is any FAISS factory string. After an error in the documents,
     a kill or a full disk there is no index, or, with ``overwrite``, still the old one; the same call with ``resume``
     embeds only what was not on disk. ``device`` names where an encoder that is given by name runs, or several devices
-    that share the work: ``["cuda:0", "cuda:1"]``. ``progress`` draws a bar.
-
-    ``documents`` is read in the thread that calls, a few batches ahead of what is written; ``encoder`` is called in
-    others, and counts tokens in one while it encodes in another.
+    that share the work: ``["cuda:0", "cuda:1"]``. ``documents`` is read in the thread that calls, a few batches ahead
+    of what is written; ``encoder`` is called in others, and counts tokens in one while it encodes in another.
 
     The token ids of all passages are kept for ``reranker``, of which the tokenizer alone is loaded, so that a search
     tokenises nothing but its query; None keeps none. Any other reranker can be searched with all the same. Where the
@@ -64,14 +62,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
         resume=resume,
     )
     with progress_over(documents, "Embedding", shown=progress) as counted, building as builder:
-
-        def lacking() -> Iterator[list[Document]]:
-            for some in batches_of(counted.read(), model):
-                held = builder.holds(some)
-                counted.done(sum(held))
-                yield _without(some, held)
-
-        with embedded(lacking(), model, chunking, tokenizer) as batches:
+        with embedded(_lacking(builder, counted, model), model, chunking, tokenizer) as batches:
             for batch in batches:
                 counted.done(builder.add(batch))
         builder.commit(reason="build")
@@ -157,6 +148,14 @@ def _encoder(encoder: str | Path | Encoder, device: Devices) -> Encoder:
     if device is not None:
         raise ArgumentError(f"device={device!r} is for an encoder that is given by name; this one is loaded already")
     return encoder
+
+
+def _lacking(builder: IndexWriter, counted: DocumentProgress, model: Encoder) -> Iterator[list[Document]]:
+    """Batches of what an interrupted build has not left on disk."""
+    for some in batches_of(counted.read(), model):
+        held = builder.holds(some)
+        counted.done(sum(held))
+        yield _without(some, held)
 
 
 def _without(documents: Sequence[Document], held: Sequence[bool]) -> list[Document]:

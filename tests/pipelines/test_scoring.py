@@ -8,7 +8,7 @@ import pytest
 from bicross.errors import BicrossError, PipelineClosed
 from bicross.index import Document, Hit, Passage
 from bicross.pipelines import ScoreCache, SearchPipeline, build_index
-from bicross.rerank import CrossEncoderReranker
+from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from bicross.retrieval import BiEncoder, DenseRetriever, TokenRetriever
 from fakes import HashEncoder, OverlapReranker
 from tiny_models import WORDS, save_bi_encoder, save_cross_encoder
@@ -87,10 +87,12 @@ def test_another_tokenizer_is_said_once(caplog):
 
 
 def test_a_dense_retriever_names_the_tokenizer_of_its_index(tmp_path):
-    index = build_index([Document("a", "text")], tmp_path / "i", encoder=ENCODER)
-    retriever = DenseRetriever(index, ENCODER)
-    assert isinstance(retriever, TokenRetriever)
-    assert retriever.tokenizer == "", "it holds no token ids"
+    for name, reranker in (("with", DEFAULT_RERANKER), ("without", None)):
+        index = build_index([Document("a", "text")], tmp_path / name, encoder=ENCODER, reranker=reranker)
+        retriever = DenseRetriever(index, ENCODER)
+        assert isinstance(retriever, TokenRetriever)
+        assert retriever.tokenizer == index.tokenizer
+        assert bool(index.tokenizer) == (reranker is not None)
 
 
 def test_a_closed_pipeline_says_so():

@@ -196,7 +196,7 @@ def test_ids_of_a_large_vocabulary_take_four_bytes():
 def test_the_commands(tmp_path, reranker, other, capsys, monkeypatch):
     from bicross.pipelines import changes
 
-    monkeypatch.setattr(changes, "BiEncoder", lambda name, device=None: ENCODER)
+    monkeypatch.setattr(changes, "load_encoder", lambda name, device=None: ENCODER)
     monkeypatch.setattr(changes, "open_encoder", lambda index, encoder, device: ENCODER)
     rows, path = tmp_path / "rows.jsonl", str(tmp_path / "i")
 

@@ -1,7 +1,5 @@
 import itertools
 import logging
-import threading
-import time
 
 import numpy as np
 import pytest
@@ -130,24 +128,3 @@ def test_the_bundled_reranker_tells_an_answer_from_a_distraction():
     )
     assert list(np.argsort(-logits)) == [0, 1, 2]
     assert 0.0 < reranker.blend < 1.0
-
-
-def test_one_thread_at_a_time_has_the_tokenizer(folder, monkeypatch):
-    # Its truncation is a state: a thread that counts would switch it off for one that scores.
-    reranker = CrossEncoderReranker(folder, device="cpu")
-    count, inside, most = reranker._count, [], []
-
-    def slowly(texts):
-        inside.append(None)
-        most.append(len(inside))
-        time.sleep(0.02)
-        inside.pop()
-        return count(texts)
-
-    monkeypatch.setattr(reranker, "_count", slowly)
-    threads = [threading.Thread(target=reranker.score, args=(PAIRS[:2],)) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert most == [1] * 6
