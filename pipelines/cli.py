@@ -13,7 +13,7 @@ from ..errors import ArgumentError, BicrossError
 from ..index import Index
 from ..rerank import DEFAULT_RERANKER
 from . import changes
-from .changes import AsJson, Device, Where
+from .changes import AsJson, Device, Precision, Where
 from .demo import QUESTIONS, build_demo, demo_path, print_demo, show_demo
 from .output import info_table, print_json, results_table, search_record
 from .search import QUERIES_AT_ONCE, SearchPipeline, Timings
@@ -71,6 +71,7 @@ def search(
     encoder: Annotated[str | None, typer.Option(help="Default: the one that built the index.")] = None,
     where: Where = None,
     device: Device = None,
+    dtype: Precision = "float32",
     as_json: AsJson = False,
 ) -> None:
     """Search an index.
@@ -86,6 +87,7 @@ def search(
         encoder=encoder,
         reranker=reranker if rerank else None,
         device=device,
+        dtype=dtype,
         retrieve_k=retrieve_k,
         rerank_k=retrieve_k if rerank_k is None else rerank_k,
         top_k=top_k,

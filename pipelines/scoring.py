@@ -25,7 +25,7 @@ class CandidateScorer:
         self._reranker = reranker
         self._cache = cache
         # A reranker that does not say what it is may share its scores with no other: then this scorer stands for it.
-        named = reranker.fingerprint if isinstance(reranker, IdentifiedReranker) else ""
+        named = reranker.fingerprint if cache and isinstance(reranker, IdentifiedReranker) else ""
         self._identity = named or uuid.uuid4().hex
         self._told = False
 

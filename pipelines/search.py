@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import ArgumentError, PipelineClosed, QueryError
 from ..index import Hit, Index, Predicate
+from ..inference import Dtype
 from ..rerank import DEFAULT_RERANKER, Reranker
 from ..retrieval import DenseRetriever, Encoder, Retriever, TokenRetriever
 from .arguments import Cutoffs, RerankK, check_deadline, check_query
@@ -129,6 +130,7 @@ class SearchPipeline:
         encoder: str | Path | Encoder | None = None,
         reranker: str | Path | Reranker | None = DEFAULT_RERANKER,
         device: str | None = None,
+        dtype: Dtype = "float32",
         retrieve_k: int = 100,
         rerank_k: RerankK = 100,
         top_k: int = 10,
@@ -138,8 +140,8 @@ class SearchPipeline:
         """Open an index with its models.
 
         ``encoder=None`` is the one that the index was built with, if it is on this machine: an index alone never causes
-        a download. ``cache_mb`` million bytes remember scores of repeated pairs. Raises ``IndexModelMismatch`` where
-        another encoder is given.
+        a download. ``dtype`` is the number format of models that are given by name. ``cache_mb`` million bytes remember
+        scores of repeated pairs. Raises ``IndexModelMismatch`` where another encoder is given.
         """
         Cutoffs(retrieve_k, rerank_k, top_k)  # a mistake here should not first cost the loading of two models
         if reranker is not None:
@@ -148,8 +150,8 @@ class SearchPipeline:
         cache = None if cache_mb is None else ScoreCache.of_megabytes(cache_mb)
         index = Index.open(path)
         return cls(
-            DenseRetriever(index, open_encoder(index, encoder, device=device)),
-            open_reranker(reranker, device=device),
+            DenseRetriever(index, open_encoder(index, encoder, device=device, dtype=dtype)),
+            open_reranker(reranker, device=device, dtype=dtype),
             retrieve_k=retrieve_k,
             rerank_k=rerank_k,
             top_k=top_k,

@@ -1,5 +1,6 @@
 """CrossEncoderReranker: a cross-encoder as a Reranker. Knows no index and no document."""
 
+import functools
 import json
 import logging
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from ..inference.packed import PackedModel
 
 from ..errors import ModelError, QueryError
-from ..inference import MODEL_SETTINGS, Dtype, load_model, require_dtype, resolve_model
+from ..inference import MODEL_SETTINGS, Dtype, ModelFiles, load_model, require_dtype, resolve_model
 from .reranker import Pair, TokenPair
 from .standard import StandardCrossEncoder
 
@@ -57,6 +58,7 @@ class CrossEncoderReranker:
         self._standard = None if self._packed else StandardCrossEncoder(loaded, dtype, batch_size, self._max_length)
         self._special_tokens = int(loaded.tokenizer.num_special_tokens_to_add(pair=True))
         self._blend = _blend(folder)
+        self._made_of = (str(model), folder, dtype)
 
     @property
     def blend(self) -> float:
@@ -67,6 +69,13 @@ class CrossEncoderReranker:
     def max_length(self) -> int:
         """Tokens of a pair that the model reads, special tokens included."""
         return self._max_length
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """The weights, the tokenizer, the limit and the number format that scores depend on, as one text."""
+        name, folder, dtype = self._made_of
+        files = ModelFiles.of(name, folder)
+        return f"{files.weights_sha256}-{files.tokenizer_sha256}-{self._max_length}-{dtype}"
 
     @property
     def tokenizer_fingerprint(self) -> str:
