@@ -1,8 +1,13 @@
-"""What a faster reranker costs in relevance: nDCG@10 and scores of each on the same candidates of judged queries.
+"""What does a faster reranker cost in relevance? nDCG@10 and scores of each on the same candidates of judged queries.
 
-Candidates and the reference's scores are kept in a folder, as they take long. Knows rerankers only as functions.
+Usage: python benchmarks/rerank_quality.py DATA [--cache FOLDER] [--output benchmarks/results/rerank-quality.json]
+
+DATA holds scifact and nfcorpus. Each test query's 100 candidates are read by sentence-transformers in float32, the
+reference, and by bicross in each number format. Takes an hour or more on two cores: --queries takes the first so many,
+and --cache keeps candidates and the reference's scores for the next run.
 """
 
+import argparse
 import hashlib
 import json
 import sys
@@ -13,16 +18,24 @@ from pathlib import Path
 
 import numpy as np
 from bicross.index import Document, Hit, Passage, Predicate, passage_text, read_documents
+from bicross.inference import ModelFiles, resolve_model
 from bicross.pipelines import SearchPipeline, build_index
-from bicross.retrieval import BiEncoder, DenseRetriever
+from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
+from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
 from ir_measures import Qrel, ScoredDoc
+from machine import set_threads
 from quality import QUERIES_AT_ONCE, measure, read_queries
-from rerank_variants import Pairs, Score, Scores
+from rerank_variants import REFERENCE, Pairs, Score, Scores, load, variants
 from scipy.stats import kendalltau
+from speed_report import check_folders, header, markdown, write
 
 COLLECTIONS = ("scifact", "nfcorpus")
 CANDIDATES = 100
 NDCG = "nDCG@10"
+HOW = (
+    "The same candidates for all: stage one of bicross, passages of its default size. Differences are to the reference;"
+    " blended is the order that a pipeline gives, alone that of the logits."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,3 +193,57 @@ def mean_tau(reference: Sequence[Scores], others: Sequence[Scores]) -> float:
     """Kendall's tau of the order of each query's candidates, the mean over queries; 1 is the same order."""
     taus = [kendalltau(a, b).statistic for a, b in zip(reference, others, strict=True) if len(a) > 1]
     return float(np.mean(taus))
+
+
+def fidelity(collection: Path, arguments: argparse.Namespace, cache: Path) -> list[Fidelity]:
+    """All of bicross's number formats that can be had, beside the reference."""
+    folder = resolve_model(arguments.reranker)
+    score, reasons = load(variants(arguments.reranker, arguments.device))
+    for name, reason in reasons.items():
+        print(f"{name}: {reason}", file=sys.stderr)
+    weights = ModelFiles.of(arguments.reranker, folder).weights_sha256
+    found = candidates(collection, arguments.encoder, device=arguments.device, cache=cache, limit=arguments.queries)
+    reference = reference_scores(found, score[REFERENCE], model=weights, cache=cache)
+    ours = [name for name in score if name.startswith("bicross")]
+    others = {name: score_all(found, score[name], note=f"{collection.name}, {name}") for name in ours}
+    return compare(found, reference, others, blend=CrossEncoderReranker(folder, device="cpu").blend)
+
+
+def quality_table(figures: Sequence[Fidelity]) -> str:
+    """A line a collection and reranker."""
+    columns = ["collection", "", "nDCG@10 blended", "difference", "nDCG@10 alone", "difference"]
+    columns += ["largest score difference", "Kendall tau"]
+    rows: list[list[object]] = []
+    for f in figures:
+        blended = [f"{f.ndcg_blended:.4f}", f"{f.difference_blended:+.4f}"]
+        alone = [f"{f.ndcg_alone:.4f}", f"{f.difference_alone:+.4f}"]
+        nearness = [f"{f.largest_score_difference:.1g}", f"{f.kendall_tau:.4f}"]
+        rows.append([f.collection, f.name, *blended, *alone, *nearness])
+    return f"\n{markdown(columns, rows)}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, metavar="DATA")
+    parser.add_argument("--reranker", default=DEFAULT_RERANKER)
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="finds the candidates")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--queries", type=int, help="of each collection, the first so many")
+    parser.add_argument("--cache", type=Path, help="keep candidates and the reference's scores here")
+    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    arguments = parser.parse_args()
+    check_folders(parser, [arguments.output, arguments.cache])
+    set_threads(arguments.threads)
+    figures: list[Fidelity] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        cache = arguments.cache or Path(scratch)
+        cache.mkdir(exist_ok=True)
+        for name in COLLECTIONS:
+            figures += fidelity(arguments.data / name, arguments, cache)
+    print(quality_table(figures))
+    write(arguments.output, header(arguments, how=HOW) | {"quality": [asdict(figure) for figure in figures]})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,17 +1,16 @@
 """How fast does a reranker read candidates? bicross's against sentence-transformers' CrossEncoder, in turn.
 
-Usage: python benchmarks/rerank_speed.py DATA [--quality --cache FOLDER] [--output benchmarks/results/rerank-speed.json]
+Usage: python benchmarks/rerank_speed.py DATA [--output benchmarks/results/rerank-speed.json]
 
 DATA is the folder of the collections (squad-dev, medquad-qa, nfcorpus, cranfield, scifact). Two workloads, passages as
 long as MS MARCO's and SciFact's documents; of each, one query with 100 candidates (p50, p95) and 64 queries with 100
 each (pairs a second). All rerankers read the same pairs with the same weights, on the same threads, one after the other
-in an order that changes. Beside speed: scores, orders, and with --quality nDCG@10 on SciFact and NFCorpus, against
-sentence-transformers in float32; and which share of the machine's fastest matrix product each of them reaches.
+in an order that changes. Beside speed: scores and orders against sentence-transformers in float32, and which share of
+the machine's fastest matrix product each reaches. What it means for nDCG@10 is measured by rerank_quality.py.
 """
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bicross.inference import ModelFiles, resolve_model
+from bicross.inference import resolve_model
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
-from bicross.retrieval import DEFAULT_ENCODER
 from flops import Cost, Lengths, Peak, peak
 from machine import set_threads
-from rerank_quality import COLLECTIONS, candidates, compare, mean_tau, reference_scores, score_all
+from rerank_quality import mean_tau
 from rerank_variants import DTYPES, REFERENCE, Pairs, Score, Scores, Variant, load, variants
 from rounds import Taken, in_turn, percentiles_ms, ratio, slices
 from speed_report import check_folders, header, markdown, percent, write
@@ -108,22 +106,6 @@ def batch(workload: Workload, contest: Contest, *, rounds: int, queries: int, pe
     return {"queries": queries, "variants": figures}
 
 
-def quality(contest: Contest, arguments: argparse.Namespace, cache: Path) -> list[dict[str, object]]:
-    """Every test query's candidates, by the reference and by each of bicross's."""
-    folder = resolve_model(arguments.reranker)
-    weights = ModelFiles.of(arguments.reranker, folder).weights_sha256
-    blend = CrossEncoderReranker(folder, device=arguments.device).blend
-    ours = [variant.name for variant in contest.variants if variant.ours]
-    figures: list[dict[str, object]] = []
-    for collection in (arguments.data / name for name in COLLECTIONS):
-        limit = arguments.quality_queries
-        found = candidates(collection, arguments.encoder, device=arguments.device, cache=cache, limit=limit)
-        reference = reference_scores(found, contest.score[REFERENCE], model=weights, cache=cache)
-        others = {name: score_all(found, contest.score[name], note=f"{collection.name}, {name}") for name in ours}
-        figures += [asdict(fidelity) for fidelity in compare(found, reference, others, blend=blend)]
-    return figures
-
-
 def speed_table(figures: dict[str, Any], reasons: dict[str, str]) -> str:
     """One workload, a line a reranker."""
     columns = ["", "p50 ms", "p95 ms", "times faster", "share of peak", "largest score difference", "Kendall tau"]
@@ -140,24 +122,10 @@ def speed_table(figures: dict[str, Any], reasons: dict[str, str]) -> str:
     return f"\n{figures['workload']}, 1 query x {CANDIDATES}: {tokens} tokens\n\n{markdown(columns, rows)}"
 
 
-def quality_table(figures: list[dict[str, Any]]) -> str:
-    """A line a collection and reranker."""
-    columns = ["collection", "", "nDCG@10 blended", "difference", "nDCG@10 alone", "difference"]
-    columns += ["largest score difference", "Kendall tau"]
-    rows: list[list[object]] = []
-    for f in figures:
-        blended = [f"{f['ndcg_blended']:.4f}", f"{f['difference_blended']:+.4f}"]
-        alone = [f"{f['ndcg_alone']:.4f}", f"{f['difference_alone']:+.4f}"]
-        nearness = [f"{f['largest_score_difference']:.1g}", f"{f['kendall_tau']:.4f}"]
-        rows.append([f["collection"], f["name"], *blended, *alone, *nearness])
-    return f"\n{markdown(columns, rows)}"
-
-
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, metavar="DATA")
     parser.add_argument("--reranker", default=DEFAULT_RERANKER)
-    parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="finds the candidates of --quality")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7, help="of one query at a time")
@@ -165,13 +133,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch-rounds", type=int, default=3)
     parser.add_argument("--batch-queries", type=int, default=64, help=f"each with {CANDIDATES} candidates")
     parser.add_argument("--peer-pairs", type=int, default=1600, help="of a batch, that peers read")
-    parser.add_argument("--quality", action="store_true", help="nDCG@10 too: takes an hour or more on two cores")
-    parser.add_argument("--quality-queries", type=int, help="only the first so many, for a trial")
-    parser.add_argument("--cache", type=Path, help="keep candidates and reference scores of --quality here")
     parser.add_argument("--onnx", type=Path, help="the reranker exported to int8, for ONNX Runtime")
     parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
     arguments = parser.parse_args()
-    check_folders(parser, [arguments.output, arguments.cache])
+    check_folders(parser, [arguments.output])
     return arguments
 
 
@@ -212,13 +177,6 @@ def main() -> None:
             }
         )
         print(speed_table(report["workloads"][-1], reasons), flush=True)
-        write(arguments.output, report)
-    if arguments.quality:
-        with tempfile.TemporaryDirectory() as scratch:
-            cache = arguments.cache or Path(scratch)
-            cache.mkdir(exist_ok=True)
-            report["quality"] = quality(contest, arguments, cache)
-        print(quality_table(report["quality"]))
         write(arguments.output, report)
 
 

@@ -20,14 +20,13 @@ def report_of(process, path):
 def reranked(small, run_script, tmp_path_factory):
     folder = tmp_path_factory.mktemp("rerank")
     effort = ["--rounds", 2, "--queries", 2, "--batch-rounds", 1, "--batch-queries", 2, "--peer-pairs", 150]
-    models = ["--reranker", small.reranker, "--encoder", small.encoder, "--threads", 1]
-    kept = ["--quality", "--cache", folder / "cache", "--output", folder / "out.json"]
-    process = run_script("rerank_speed.py", small.data, *effort, *models, *kept)
-    return process, report_of(process, folder / "out.json"), folder
+    models = ["--reranker", small.reranker, "--threads", 1]
+    process = run_script("rerank_speed.py", small.data, *effort, *models, "--output", folder / "out.json")
+    return process, report_of(process, folder / "out.json")
 
 
 def test_reranking_is_timed_for_all_that_can_be_loaded(reranked):
-    process, report, _ = reranked
+    process, report = reranked
     assert report["not_measured"]["ONNX Runtime int8"].startswith("not measured: ")
     expected = {*PEERS, *OURS} - set(report["not_measured"])
     assert expected >= {*PEERS, "bicross float32", "bicross bfloat16"}
@@ -50,8 +49,10 @@ def test_reranking_is_timed_for_all_that_can_be_loaded(reranked):
         assert name in process.stdout
 
 
-def test_reranking_is_judged_beside_speed(reranked):
-    _, report, folder = reranked
+def test_reranking_is_judged_beside_speed(small, run_script, tmp_path):
+    models = ["--reranker", small.reranker, "--encoder", small.encoder, "--threads", 1]
+    kept = ["--cache", tmp_path / "cache", "--output", tmp_path / "out.json"]
+    report = report_of(run_script("rerank_quality.py", small.data, *models, *kept), tmp_path / "out.json")
     figures = {(f["collection"], f["name"]): f for f in report["quality"]}
     for collection in ("scifact", "nfcorpus"):
         reference, ours = figures[collection, "reference"], figures[collection, "bicross float32"]
@@ -64,8 +65,8 @@ def test_reranking_is_judged_beside_speed(reranked):
         )
         assert ours["largest_score_difference"] < 1e-4
         assert 0 < reference["ndcg_alone"] <= 1
-    assert len(list((folder / "cache").glob("candidates-*.jsonl"))) == 2
-    assert len(list((folder / "cache").glob("scores-*.npy"))) == 2
+    assert len(list((tmp_path / "cache").glob("candidates-*.jsonl"))) == 2
+    assert len(list((tmp_path / "cache").glob("scores-*.npy"))) == 2
 
 
 def test_embedding(small, run_script, tmp_path):
