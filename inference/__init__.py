@@ -1,10 +1,10 @@
 """Transformer encoders: found, verified and loaded. Knows no index and no document."""
 
 from .adapter import MODEL_SETTINGS, cache_folder
-from .loading import Dtype, batch_size_for, cast_model, load_model, require_dtype
+from .loading import Dtype, batch_size_for, cast_model, load_model, require_dtype, token_limit
 from .model_store import ModelFiles, resolve_model
 from .packed import PackedModel, packed_classifier, packed_embedder
-from .tokenizer import TextTokenizer, TokenIds, load_tokenizer
+from .tokenizer import TextTokenizer, TokenIds, load_tokenizer, require_texts
 
 __all__ = [
     "MODEL_SETTINGS",
@@ -21,5 +21,7 @@ __all__ = [
     "packed_classifier",
     "packed_embedder",
     "require_dtype",
+    "require_texts",
     "resolve_model",
+    "token_limit",
 ]

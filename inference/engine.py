@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import ModelError
+from ..errors import ArgumentError, ModelError
 from .architectures import Architecture, Wanted
 from .attention import Sequences
 from .packing import Packed, pack, plan
@@ -42,9 +42,12 @@ class PackedEncoder:
         """What ``finish`` makes of each sequence, one row each, in the order of the input.
 
         A sequence is (2, tokens): ids and type ids, special tokens included. Where the device runs out of memory,
-        batches become smaller, from then on. Raises ``ModelError`` where a single sequence is too much for it.
+        batches become smaller, from then on. Raises ``ModelError`` where a single sequence is too much for it, and
+        ``ArgumentError`` where one has no token, as a tokenizer without special tokens may give.
         """
         lengths = np.array([sequence.shape[1] for sequence in sequences], np.int64)
+        if not lengths.all():
+            raise ArgumentError(f"text {int(lengths.argmin())} has no token, so there is nothing for the model to read")
         todo = np.arange(len(sequences))
         rows: list[NDArray[np.int64]] = []
         found: list[Tensor] = []

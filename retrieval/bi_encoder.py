@@ -19,7 +19,9 @@ from ..inference import (
     load_model,
     packed_embedder,
     require_dtype,
+    require_texts,
     resolve_model,
+    token_limit,
 )
 
 logger = logging.getLogger("bicross")
@@ -49,10 +51,9 @@ class BiEncoder:
         from sentence_transformers import SentenceTransformer  # takes seconds: not at the import of this module
 
         loaded: Any = load_model(SentenceTransformer, folder, device=device)
-        limit = int(loaded.max_seq_length)
-        if max_length is not None and max_length < limit:
-            loaded.max_seq_length = limit = max_length
-        self._max_tokens = limit - int(loaded.tokenizer.num_special_tokens_to_add(pair=False))
+        special_tokens = int(loaded.tokenizer.num_special_tokens_to_add(pair=False))
+        loaded.max_seq_length = limit = token_limit(loaded, max_length, least=special_tokens + 1)
+        self._max_tokens = limit - special_tokens
         self._fingerprint = _identify(loaded, str(model), folder, limit)
         self._packed = packed_embedder(loaded, dtype=dtype, max_length=limit)
         self._standard: Any = None if self._packed else cast_model(loaded, dtype)
@@ -82,6 +83,7 @@ class BiEncoder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without special tokens."""
+        require_texts(texts)
         if not texts:
             return []
         if self._packed:
@@ -91,6 +93,7 @@ class BiEncoder:
         return [len(ids) for ids in encoded["input_ids"]]
 
     def _encode(self, texts: Sequence[str], prompt: str) -> NDArray[np.float32]:
+        require_texts(texts)
         if not texts:
             return np.empty((0, self._fingerprint.dimension), np.float32)
         if self._packed:
@@ -133,4 +136,7 @@ def _unit(vectors: object, texts: Sequence[str]) -> NDArray[np.float32]:
     broken = np.flatnonzero(~np.isfinite(lengths[:, 0]))
     if len(broken):
         raise ModelError(f"the encoder gave a vector that is not finite for {texts[int(broken[0])][:60]!r}")
-    return array / np.maximum(lengths, np.finfo(np.float32).tiny)
+    nowhere = np.flatnonzero(lengths[:, 0] == 0)
+    if len(nowhere):  # it would be as near to one text as to any other, and never be found
+        raise ModelError(f"the encoder gave a vector of length zero for {texts[int(nowhere[0])][:60]!r}")
+    return array / lengths

@@ -35,12 +35,6 @@ def at_once(calls):
         return list(pool.map(run, calls))
 
 
-pytestmark = pytest.mark.xfail(
-    reason="tokenizers of transformers are told before each call how to cut and pad, so threads disturb each other",
-    strict=False,  # not every time
-)
-
-
 @pytest.fixture(scope="module", params=NAMES)
 def name(request):
     return request.param
