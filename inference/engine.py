@@ -59,7 +59,7 @@ class PackedEncoder:
                     try:
                         found.append(self._finish(self._read(batch)).float())
                     except torch.OutOfMemoryError as error:
-                        self._shrink(budget, int(lengths[todo[some]].max()), error)
+                        self._shrink(budget, batch, error)
                         break
                     rows.append(todo[some])
                 todo = np.setdiff1d(todo, np.concatenate(rows)) if rows else todo
@@ -69,13 +69,13 @@ class PackedEncoder:
         out[np.concatenate(rows)] = values
         return out
 
-    def _shrink(self, budget: int, longest: int, error: Exception) -> None:
-        """Halve the budget; one batch may be a single sequence, which cannot be made smaller."""
-        if budget // 2 < longest:
+    def _shrink(self, budget: int, batch: Packed, error: Exception) -> None:
+        """Halve the budget, unless the batch was a single sequence, which cannot be made smaller."""
+        if batch.tokens == batch.longest:
             raise ModelError(
-                f"the device {self._device} has not enough memory for a text of {longest} tokens: {error}"
+                f"the device {self._device} has not enough memory for a text of {batch.tokens} tokens: {error}"
             ) from error
-        self._budget = budget // 2
+        self._budget = min(self._budget, budget // 2)  # another thread may have been here
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         logger.warning("the device %s is out of memory; batches now have %d tokens", self._device, self._budget)

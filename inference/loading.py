@@ -38,7 +38,8 @@ def load_model(constructor: Callable[..., Model], folder: Path, *, device: str |
 def _require_finite(model: Any, folder: Path) -> None:  # noqa: ANN401 - models share no useful base
     """A weight of NaN need not show: attention on a CPU makes finite numbers of some."""
     for name, parameter in model.named_parameters():
-        if not parameter.isfinite().all():
+        extremes = parameter.detach().aminmax() if parameter.numel() else ()  # NaN, where one number is
+        if not all(extreme.isfinite() for extreme in extremes):
             raise ModelError(
                 f"the model {folder} cannot be used: its parameter {name} holds numbers that are not finite; "
                 "download it or save it again"
