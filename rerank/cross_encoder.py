@@ -84,7 +84,8 @@ class CrossEncoderReranker:
         """Logits of shape (len(pairs),) in float32.
 
         With one output it is that output before any activation; with two, their difference, whose sigmoid is the
-        softmax probability of the second. Raises ``QueryError`` for a query that is too long for the model.
+        softmax probability of the second. Raises ``QueryError`` for a query that is too long for the model, and
+        ``ArgumentError`` for what is no pair of texts.
         """
         for number, pair in enumerate(pairs):
             if isinstance(pair, str) or len(pair) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
