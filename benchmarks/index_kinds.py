@@ -6,7 +6,6 @@ in the same way, on the same sample. Queries of the benchmark take no part in it
 
 import dataclasses
 import importlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -74,11 +73,6 @@ def threads(count: int) -> Iterator[None]:
             yield
     finally:
         faiss.omp_set_num_threads(before)
-
-
-def cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Collection:

@@ -110,11 +110,6 @@ def _time(search: Search, queries: Vectors, effort: Effort, times: Times, *, bat
         times.queries_per_second.append(len(some) / (perf_counter() - began))
 
 
-def ratio(of: Sequence[float], to: Sequence[float]) -> float:
-    """The median over the rounds of one figure by another of the same round."""
-    return float(np.median(np.divide(of, to)))
-
-
 def figures(
     built: Built, truth: Truth, times: dict[tuple[str, str], Times], *, target: float, on_threads: int
 ) -> dict[str, object]:

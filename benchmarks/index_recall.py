@@ -10,19 +10,19 @@ kinds are measured side by side: each round of timing goes through all of them. 
 import argparse
 import json
 import os
-import platform
 import sys
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from bicross.errors import BicrossError
 from bicross.index import Document, EmbeddedBatch, Index, ModelFingerprint, Passage, VectorLayout
-from index_kinds import COMPRESSED, KINDS, PEERS, Built, Collection, Vectors, build, cores, kinds_for, threads
-from index_measures import Effort, K, Truth, figures, ratio, time_all
+from index_kinds import COMPRESSED, KINDS, PEERS, Built, Collection, Vectors, build, kinds_for, threads
+from index_measures import Effort, K, Truth, figures, time_all
 from index_report import plot, print_table
+from machine import cores, processor, versions
+from rounds import ratio
 from vectors import about, load, load_queries, rows_of
 
 SMALLEST = 1000
@@ -134,25 +134,6 @@ def peak_memory() -> int | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def processor() -> str:
-    """Its name, as the machine calls it."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def versions() -> dict[str, str | None]:
-    """Of the libraries that are compared; None where one is not installed."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
-    for name in ("bicross", "faiss-cpu", *PEERS, "numpy"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
-    return found
-
-
 def parse() -> argparse.Namespace:
     def numbers(text: str) -> list[int]:
         return [int(number) for number in text.split(",")]
@@ -196,7 +177,7 @@ def main() -> None:
         "settings": {name: value for name, value in vars(arguments).items() if name not in hidden} | {"k": K},
         "machine": {"processor": processor(), "cores": cores(), "omp_num_threads": os.environ.get("OMP_NUM_THREADS")},
         "timing": HOW,
-        "versions": versions(),
+        "versions": versions(("bicross", "faiss-cpu", *PEERS, "numpy")),
         "vectors": about(arguments.vectors) or "unknown: the folder has no about.json",
         "sizes": [],
     }

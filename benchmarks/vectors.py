@@ -38,7 +38,7 @@ def benchmark_texts(data: Path) -> list[str]:
     titles = [str(row["title"]) for name in COLLECTIONS for row in _rows(data / name / "corpus.jsonl")]
     files = sorted(file for name in PAIRS for file in (data / name).glob("*.jsonl"))
     pairs = [str(row[side]) for file in files for row in _rows(file) for side in ("sentence1", "sentence2")]
-    documents = [_sentences(body) for body in bodies]
+    documents = [sentences_of(body) for body in bodies]
     sentences = [sentence for document in documents for sentence in document]
     halves = [half for sentence in sentences for half in _parts(sentence, 2)]
     passages = [" ".join(d[i : i + 2]) for d in documents for i in range(0, len(d) - 1, 2)]
@@ -58,7 +58,7 @@ def _rows(path: Path) -> Iterator[dict[str, object]]:
         yield from map(json.loads, lines)
 
 
-def _sentences(text: str) -> list[str]:
+def sentences_of(text: str) -> list[str]:
     sentences = (" ".join(sentence.split()) for sentence in re.split(r"(?<=[.!?])\s+|\n\s*\n", text))
     return [sentence for sentence in sentences if len(sentence) >= SHORTEST]
 

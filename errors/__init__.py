@@ -11,6 +11,7 @@ BicrossError
 │   ├── IndexCorrupt
 │   ├── IndexLocked
 │   └── IndexModelMismatch
+├── PipelineClosed: a pipeline that is searched after its end
 └── ModelError: a model that cannot be used
     ├── ModelNotFound
     └── ModelCorrupt
@@ -29,6 +30,7 @@ __all__ = [
     "ModelCorrupt",
     "ModelError",
     "ModelNotFound",
+    "PipelineClosed",
     "QueryError",
     "SourceError",
 ]
@@ -83,6 +85,10 @@ class IndexLocked(IndexStoreError):
 
 class IndexModelMismatch(IndexStoreError):
     """The index was built with another model than the one it is to be searched with."""
+
+
+class PipelineClosed(BicrossError):
+    """A search pipeline was closed and is used again."""
 
 
 class ModelError(BicrossError):

@@ -1,9 +1,10 @@
-"""Documents, passages and vectors on disk. Knows no model and no network."""
+"""Documents, passages, their vectors and token ids on disk. Knows no model and no network."""
 
 from .chunking import Chunking, split_documents, whole
-from .collection import Index, IndexInfo
+from .collection import Index
 from .document import Document, Passage, passage_text
 from .filters import Predicate
+from .info import IndexInfo
 from .manifest import ModelFingerprint, VectorLayout
 from .readers import DocumentReader, read_documents
 from .segment import Verify
@@ -11,6 +12,7 @@ from .segment_writer import EmbeddedBatch
 from .snapshot import Hit
 from .vector_choice import AUTO, TARGET_RECALL
 from .verification import Verification
+from .writer import IndexWriter
 
 __all__ = [
     "AUTO",
@@ -22,6 +24,7 @@ __all__ = [
     "Hit",
     "Index",
     "IndexInfo",
+    "IndexWriter",
     "ModelFingerprint",
     "Passage",
     "Predicate",

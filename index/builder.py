@@ -123,4 +123,9 @@ def _begun(path: Path, new: Manifest) -> Snapshot:
             f"the interrupted build split documents by {begun.chunking}, not by {new.chunking}; "
             "continue it with the same settings, or start again with overwrite"
         )
+    if begun.tokenizer != new.tokenizer:
+        raise ArgumentError(
+            f"the interrupted build kept token ids of the tokenizer {begun.tokenizer or 'none'}, not of "
+            f"{new.tokenizer or 'none'}; continue it with the same reranker, or start again with overwrite"
+        )
     return Snapshot.open(path, dataclasses.replace(begun, vectors=new.vectors))

@@ -90,6 +90,13 @@ def read_verified(path: Path, entry: FileEntry) -> bytes:
     return b"".join(_verified_blocks(path, entry))
 
 
+def copy_verified(filesystem: Filesystem, source: Path, target: Path, entry: FileEntry) -> None:
+    """Copy a file; ``IndexCorrupt`` unless it is the very bytes that the manifest says. On disk on return."""
+    with filesystem.create(target) as file:
+        for block in _verified_blocks(source, entry):
+            file.write(block)
+
+
 def _verified_blocks(path: Path, entry: FileEntry | None) -> Iterator[bytes]:
     """What a file holds; only at the end is it known that this is right."""
     verify_size(path, entry)

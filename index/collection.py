@@ -5,13 +5,12 @@ import threading
 import uuid
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ArgumentError, BicrossError, IndexCorrupt
+from ..errors import ArgumentError, BicrossError, IndexCorrupt, IndexModelMismatch
 from .builder import IndexBuilder, building
 from .chunking import Chunking
 from .compaction import compact, segments_to_merge
@@ -22,14 +21,15 @@ from .generations import (
     GRACE_SECONDS,
     collect_garbage,
     commit,
-    generations,
     make_missing_folders,
     read_generation,
     read_manifest,
 )
+from .info import IndexInfo, info_of
 from .locking import writing
-from .manifest import Manifest, ModelFingerprint, VectorLayout
+from .manifest import Manifest, ModelFingerprint, VectorLayout, check_fingerprint
 from .quantisers import template
+from .retokenizing import Tokenize, retokenize
 from .segment import Verify
 from .segment_writer import EmbeddedBatch
 from .snapshot import Hit, Snapshot, View
@@ -38,24 +38,6 @@ from .verification import verify as verify_index
 from .writer import IndexWriter
 
 logger = logging.getLogger("bicross")
-
-
-@dataclass(frozen=True, slots=True)
-class IndexInfo:
-    """What ``bicross info`` shows."""
-
-    path: str
-    uuid: str
-    generation: int
-    older_generations: tuple[int, ...]
-    documents: int
-    deleted: int
-    passages: int
-    segments: int
-    bytes: int
-    vectors: VectorLayout
-    model: ModelFingerprint
-    chunking: Chunking | None
 
 
 class Index:
@@ -82,12 +64,19 @@ class Index:
         batches: Iterable[EmbeddedBatch] = (),
         chunking: Chunking | None = None,
         layout: VectorLayout | None = None,
+        tokenizer: str = "",
         overwrite: bool = False,
         filesystem: Filesystem | None = None,
     ) -> "Index":
         """Make an index of ``batches``, which may be a generator, in one commit; see ``build``."""
         with cls.build(
-            path, model, chunking=chunking, layout=layout, overwrite=overwrite, filesystem=filesystem
+            path,
+            model,
+            chunking=chunking,
+            layout=layout,
+            tokenizer=tokenizer,
+            overwrite=overwrite,
+            filesystem=filesystem,
         ) as builder:
             for batch in batches:
                 builder.add(batch)
@@ -103,6 +92,7 @@ class Index:
         *,
         chunking: Chunking | None = None,
         layout: VectorLayout | None = None,
+        tokenizer: str = "",
         overwrite: bool = False,
         resume: bool = False,
         filesystem: Filesystem | None = None,
@@ -111,10 +101,12 @@ class Index:
 
         An index that stands at ``path`` is an ``IndexExists`` error, or, with ``overwrite``, replaced in that commit;
         until then it stays as it was. A build that was interrupted is continued with ``resume``: ask ``holds`` what
-        need not be added again. A folder that is not an index is never touched.
+        need not be added again. A folder that is not an index is never touched. With ``tokenizer``, the sha256 of a
+        tokenizer in hex, every batch has to bring the token ids of its passages, and every ``Hit`` brings them back.
         """
         path = Path(path)
-        new = Manifest(str(uuid.uuid4()), 0, model, chunking, layout or VectorLayout())
+        check_fingerprint(tokenizer)
+        new = Manifest(str(uuid.uuid4()), 0, model, chunking, layout or VectorLayout(), tokenizer=tokenizer)
         with building(path, new, filesystem or Filesystem(), overwrite=overwrite, resume=resume) as builder:
             yield builder
 
@@ -160,6 +152,11 @@ class Index:
             make_missing_folders(self.path, self._filesystem)
             collect_garbage(self.path, self._filesystem, grace=GRACE_SECONDS, compacted=False)
             newest.model.require_same(self.model)  # it may have been replaced since it was opened
+            if newest.tokenizer != self.tokenizer:
+                raise IndexModelMismatch(
+                    f"{self.path} keeps token ids of the tokenizer {newest.tokenizer or 'none'} now, and of "
+                    f"{self.tokenizer or 'none'} when it was opened; refresh it, or open it again"
+                )
             base = Snapshot.open(self.path, newest, known=self._snapshot.views)
             empty = template(self.path, newest)
             with IndexWriter(self.path, base, self._filesystem, template=empty) as writer:
@@ -202,6 +199,16 @@ class Index:
         """Rewrite all segments as few, without what was deleted; old generations go after ``grace`` seconds."""
         compact(self.path, self._filesystem, grace=grace)
         self.refresh()
+
+    def retokenize(self, tokenizer: str, tokenize: Tokenize) -> bool:
+        """Keep the token ids of every passage for another tokenizer, in one commit; False where it has them already.
+
+        ``tokenizer`` is its sha256 in hex; ``tokenize`` gives a flat array of uint16 or of uint32 for each of some
+        texts. Segments are copied but for that, vectors and all; readers go on meanwhile.
+        """
+        changed = retokenize(self.path, self._filesystem, tokenizer=tokenizer, tokenize=tokenize)
+        self.refresh()
+        return changed
 
     def rollback(self, generation: int) -> None:
         """Commit an older generation again, as the newest. Raises ``ArgumentError`` where it is no longer there."""
@@ -253,23 +260,14 @@ class Index:
         """How its documents were split; None where each is one passage."""
         return self._manifest.chunking
 
+    @property
+    def tokenizer(self) -> str:
+        """The sha256 of the tokenizer whose ids the index keeps of every passage; empty where it keeps none."""
+        return self._manifest.tokenizer
+
     def info(self) -> IndexInfo:
         """Counts, size on disk, how vectors are stored, and the model."""
-        manifest = self._manifest
-        return IndexInfo(
-            path=str(self.path),
-            uuid=manifest.uuid,
-            generation=manifest.generation,
-            older_generations=tuple(generations(self.path)),
-            documents=manifest.documents,
-            deleted=sum(s.deleted for s in manifest.segments),
-            passages=manifest.passages,
-            segments=len(manifest.segments),
-            bytes=sum(file.bytes for s in manifest.segments for file in s.files.values()),
-            vectors=manifest.vectors,
-            model=manifest.model,
-            chunking=manifest.chunking,
-        )
+        return info_of(self.path, self._manifest)
 
     @property
     def _manifest(self) -> Manifest:

@@ -25,6 +25,7 @@ from .quantisers import template
 from .segment import Segment
 from .segment_writer import VECTORS, EmbeddedBatch, SegmentWriter
 from .snapshot import SEGMENTS, Snapshot, View
+from .tokens import widest
 from .tombstones import TOMBSTONES, read_tombstones, write_tombstones
 from .writer import new_segment
 
@@ -187,11 +188,12 @@ def _merge(
     first_view: int = 0,
 ) -> list[Merged]:
     merged: list[Merged] = []
+    ids = widest(view.segment.token_type for view in views)
     batches = _batches(views)
     for first in batches:
         taken: list[Batch] = []
         created.append(new_segment(path))
-        with SegmentWriter(filesystem, created[-1], into.empty.empty_copy()) as writer:
+        with SegmentWriter(filesystem, created[-1], into.empty.empty_copy(), token_type=ids) as writer:
             batch: Batch | None = first
             while batch is not None:
                 writer.write(_content(views[batch.view].segment, batch.rows))
@@ -214,9 +216,10 @@ def _batches(views: Sequence[View]) -> Iterator[Batch]:
 
 
 def _content(segment: Segment, rows: NDArray[np.int64]) -> EmbeddedBatch:
-    """Documents of a segment with their passages and stored vectors."""
+    """Documents of a segment with their passages, stored vectors and token ids."""
     documents = list(segment.documents(rows.tolist()))
     passages = segment.passages(rows.tolist(), documents)
     first, last = segment.passage_rows(int(rows[0]), int(rows[-1]) + 1)
     wanted = np.isin(segment.document_rows[first:last], rows)
-    return EmbeddedBatch(documents, passages, segment.vectors.vectors(first, last)[wanted])
+    tokens = segment.token_arrays((first + np.flatnonzero(wanted)).tolist())
+    return EmbeddedBatch(documents, passages, segment.vectors.vectors(first, last)[wanted], tokens)

@@ -5,6 +5,7 @@ On disk it is one line of canonical JSON and a second line with the xxh3-128 of 
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, cast
@@ -12,21 +13,26 @@ from typing import Annotated, Literal, cast
 import xxhash
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from ..errors import IndexCorrupt, IndexModelMismatch
+from ..errors import ArgumentError, IndexCorrupt, IndexModelMismatch
 from .chunking import Chunking
 from .faiss_index import FLAT
 from .vector_choice import AUTO, TARGET_RECALL
 from .vector_scan import SearchSettings
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+READABLE_VERSIONS = (2, FORMAT_VERSION)
+"""Version 2 knew no token ids; it lacks nothing else."""
 MANIFEST_NAME = "MANIFEST"
 METRIC = "inner_product"
+TOKENS = "tokens.arrow"
+"""The file of a segment that is there where the index keeps token ids, and only there."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 """A file or folder that the manifest names: nothing that could lead out of the index."""
 FileName = Annotated[str, Field(pattern=r"^[a-z]{1,20}\.[a-z]{1,10}$")]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Fingerprint = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +135,10 @@ class VectorLayout:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One generation of an index. ``committed`` is its time in seconds since 1970; ``reason`` is what made it."""
+    """One generation of an index. ``committed`` is its time in seconds since 1970; ``reason`` is what made it.
+
+    ``tokenizer`` is the sha256 of the tokenizer whose ids are kept of every passage, empty where none are.
+    """
 
     uuid: Name
     generation: Count
@@ -137,6 +146,7 @@ class Manifest:
     chunking: Chunking | None = None
     vectors: VectorLayout = field(default_factory=VectorLayout)
     segments: tuple[SegmentEntry, ...] = ()
+    tokenizer: Fingerprint = ""
     committed: float = 0.0
     reason: str = ""
 
@@ -174,23 +184,34 @@ class Manifest:
             raise IndexCorrupt(f"{source} is damaged: its checksum does not match its content")
         try:
             version = cast("dict[str, object]", json.loads(line))["format_version"]
-            if version != FORMAT_VERSION:
+            if version not in READABLE_VERSIONS:
                 raise IndexCorrupt(
-                    f"{source} has format version {version}; this bicross reads version {FORMAT_VERSION}. "
+                    f"{source} has format version {version}; this bicross reads versions "
+                    f"{' and '.join(map(str, READABLE_VERSIONS))}. "
                     "Use the bicross that wrote it, or build the index again."
                 )
             stored = _STORED.validate_json(line, strict=True)
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             shown = error.errors()[0] if isinstance(error, ValidationError) else error
             raise IndexCorrupt(f"{source} is not a manifest of this format: {shown!r}") from error
+        for segment in stored.segments:
+            if (TOKENS in segment.files) != bool(stored.tokenizer):
+                kept = f"of the tokenizer {stored.tokenizer}" if stored.tokenizer else "of no tokenizer"
+                raise IndexCorrupt(f"{source} says that token ids {kept} are kept, and not so of {segment.name}")
         return Manifest(**{name: getattr(stored, name) for name in _FIELDS})
+
+
+def check_fingerprint(tokenizer: str) -> None:
+    """Raise ``ArgumentError`` unless this is what a manifest takes for a tokenizer."""
+    if not re.fullmatch(r"([0-9a-f]{64})?", tokenizer):
+        raise ArgumentError(f"a tokenizer is named by its sha256, 64 digits from 0 to f, or not at all: {tokenizer!r}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Stored(Manifest):
     """The manifest as it stands on disk."""
 
-    format_version: Literal[2] = FORMAT_VERSION
+    format_version: Literal[2, 3] = FORMAT_VERSION
     metric: Literal["inner_product"] = METRIC
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)

@@ -16,9 +16,10 @@ from .checksums import verify_content, verify_size
 from .document import Document, Passage
 from .faiss_index import VectorIndex
 from .ids import IDS_SCHEMA, IdEntry, IdTable
-from .manifest import SegmentEntry
+from .manifest import TOKENS, SegmentEntry
 from .metadata import check_columns
 from .segment_writer import DOCUMENT_SCHEMA, DOCUMENTS, IDS, METADATA, PASSAGE_SCHEMA, PASSAGES, VECTORS
+from .tokens import TokenIds, TokenTable, TokenType
 
 Verify = Literal["full", "size"]
 """How files are checked before they are read: every byte through its checksum, or the size alone."""
@@ -30,7 +31,8 @@ class Segment:
     def __init__(self, folder: Path, entry: SegmentEntry, like: VectorIndex, *, verify: Verify = "full") -> None:
         """``like`` is the layout of the vectors. Raises ``IndexCorrupt`` where a file is not what the manifest says."""
         thorough = verify == "full"
-        for name in (DOCUMENTS, METADATA, PASSAGES, IDS, VECTORS):
+        tokens = [TOKENS] if TOKENS in entry.files else []
+        for name in (DOCUMENTS, METADATA, PASSAGES, IDS, VECTORS, *tokens):
             (verify_content if thorough else verify_size)(folder / name, entry.files.get(name))
         self.folder, self.entry = folder, entry
         batches = open_batches(folder / DOCUMENTS, DOCUMENT_SCHEMA, thorough=thorough)
@@ -49,6 +51,7 @@ class Segment:
             numbers(passages, name, folder / PASSAGES) for name in PASSAGE_SCHEMA.names
         )
         _check_passages(folder / PASSAGES, self.document_rows, self._starts, self._ends, documents=entry.documents)
+        self._tokens = TokenTable(folder / TOKENS, rows=entry.passages, thorough=thorough) if tokens else None
         self.vectors = VectorIndex.read(folder / VECTORS, dimension=like.dimension, rows=entry.passages, like=like)
 
     def __len__(self) -> int:
@@ -101,6 +104,19 @@ class Segment:
             spans = zip(self._starts[start:stop].tolist(), self._ends[start:stop].tolist(), strict=True)
             found.append([Passage(document.text[begin:end], begin, end) for begin, end in spans])
         return found
+
+    def tokens(self, row: int) -> TokenIds | None:
+        """The token ids of the passage in a row of ``vectors``, a view into the file; None where none are kept."""
+        return None if self._tokens is None else self._tokens.of(row)
+
+    def token_arrays(self, rows: Sequence[int]) -> list[TokenIds] | None:
+        """As ``tokens`` for many passages."""
+        return None if self._tokens is None else [self._tokens.of(row) for row in rows]
+
+    @property
+    def token_type(self) -> TokenType | None:
+        """The type of its token ids."""
+        return None if self._tokens is None else self._tokens.kind
 
     def passage_rows(self, start: int, stop: int) -> tuple[int, int]:
         """Where the passages of the documents in rows ``[start, stop)`` begin and end: they stand together."""

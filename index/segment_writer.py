@@ -5,6 +5,7 @@
 - ``passages.arrow``: row of the document, start and end in its text; one record batch, a document's passages together.
 - ``ids.arrow``: hashed ids, sorted, with the hash of each document's content; one record batch.
 - ``vectors.faiss``: a vector per passage, in the same order.
+- ``tokens.arrow``: the token ids of each passage, in the same order, where the index keeps them.
 """
 
 import base64
@@ -26,8 +27,9 @@ from .document import Document, Passage
 from .faiss_index import VectorIndex
 from .filesystem import Filesystem
 from .ids import IdTableWriter
-from .manifest import Canary, FileEntry, SegmentEntry
+from .manifest import TOKENS, Canary, FileEntry, SegmentEntry
 from .metadata import MetadataColumns
+from .tokens import TokenType, TokenWriter
 
 DOCUMENTS = "documents.arrow"
 METADATA = "metadata.arrow"
@@ -43,18 +45,28 @@ CANARY_K = 10
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedBatch:
-    """Documents, the passages of each, and their unit vectors: float32 of shape (passages, dimension)."""
+    """Documents, the passages of each, and their unit vectors: float32 of shape (passages, dimension).
+
+    ``tokens`` has a flat array of uint16 or uint32 for each passage, in the order of the vectors, where the index keeps
+    token ids.
+    """
 
     documents: Sequence[Document]
     passages: Sequence[Sequence[Passage]]
     vectors: NDArray[np.float32]
+    tokens: Sequence[NDArray[np.unsignedinteger[Any]]] | None = None
 
 
 class SegmentWriter(AbstractContextManager["SegmentWriter"]):
-    """Writes one segment into a new folder. Documents go to disk as they come; vectors are held until ``finish``."""
+    """Writes one segment into a new folder.
 
-    def __init__(self, filesystem: Filesystem, folder: Path, vectors: VectorIndex) -> None:
-        """``vectors`` is empty, and trained where it must be."""
+    Documents and token ids go to disk as they come; vectors are held until ``finish``.
+    """
+
+    def __init__(
+        self, filesystem: Filesystem, folder: Path, vectors: VectorIndex, *, token_type: TokenType | None = None
+    ) -> None:
+        """``vectors`` is empty, and trained where it must be. ``token_type`` holds the token ids of all batches."""
         self._filesystem = filesystem
         self._folder = folder
         self._vectors = vectors
@@ -66,6 +78,11 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         filesystem.make_folder(folder)
         self._file = self._stack.enter_context(create_checked(filesystem, folder / DOCUMENTS))
         self._arrow: Any = pa.ipc.new_file(self._file, DOCUMENT_SCHEMA)
+        self.token_type = token_type
+        self._tokens: TokenWriter | None = None
+        if token_type is not None:
+            self._token_file = self._stack.enter_context(create_checked(filesystem, folder / TOKENS))
+            self._tokens = TokenWriter(self._token_file, token_type)
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
@@ -96,11 +113,16 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         if self._first is None and len(batch.vectors):
             self._first = np.array(batch.vectors[:1], np.float32)
         self._vectors.add(batch.vectors)
+        if self._tokens is not None and batch.tokens is not None:
+            self._tokens.write(batch.tokens)
 
     def finish(self) -> SegmentEntry:
         """Bring everything to disk and return what the manifest is to say of it."""
         self._arrow.close()
         files = {DOCUMENTS: self._file.entry()}
+        if self._tokens is not None:
+            self._tokens.close()
+            files[TOKENS] = self._token_file.entry()
         self._stack.close()
         passages = [pa.array(np.frombuffer(column, np.int64)) for column in self._passages.values()]
         files[METADATA] = self._write_batch(METADATA, self._metadata.to_record_batch())

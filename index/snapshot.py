@@ -1,7 +1,7 @@
 """One generation, opened: its live documents, and their nearest neighbours. Never changes. Knows no model."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from .manifest import Manifest, SegmentEntry
 from .quantisers import template
 from .segment import Segment, Verify
 from .segment_writer import VECTORS
+from .tokens import TokenIds
 from .tombstones import TOMBSTONES, read_tombstones
 from .vector_choice import RECALL_AT
 from .vector_scan import SearchSettings
@@ -28,11 +29,16 @@ ROWS_AT_ONCE = 1024
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A document found by its vectors: its best passage and that passage's inner product with the query."""
+    """A document found by its vectors: its best passage and that passage's inner product with the query.
+
+    ``tokens`` are the ids of that passage for the tokenizer ``Index.tokenizer``, a view into the index; None where it
+    keeps none.
+    """
 
     document: Document
     passage: Passage
     score: float
+    tokens: TokenIds | None = field(default=None, compare=False, repr=False)
 
 
 class View:
@@ -175,6 +181,7 @@ def _best(rows: list[_Found], k: int) -> list[Hit]:
     # The sort is stable: of equals at the border, those added first stay, whatever the segments they are in.
     hits: list[Hit] = []
     for found in sorted(rows, key=lambda found: -found.score)[:k]:
-        document = found.segment.document(int(found.segment.document_rows[found.row]))
-        hits.append(Hit(document, found.segment.passage(found.row, document), found.score))
+        segment = found.segment
+        document = segment.document(int(segment.document_rows[found.row]))
+        hits.append(Hit(document, segment.passage(found.row, document), found.score, segment.tokens(found.row)))
     return sorted(hits, key=lambda hit: (-hit.score, hit.document.id))

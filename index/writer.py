@@ -21,6 +21,7 @@ from .manifest import Manifest, NamedFile, SegmentEntry
 from .segment import Segment
 from .segment_writer import EmbeddedBatch, SegmentWriter
 from .snapshot import SEGMENTS, Snapshot, View
+from .tokens import check_tokens, type_of, widest
 from .tombstones import TOMBSTONES, write_tombstones
 
 
@@ -106,6 +107,11 @@ class IndexWriter:
         return deleted
 
     @property
+    def tokenizer(self) -> str:
+        """The fingerprint of the tokenizer whose ids every batch must have; empty where none may."""
+        return self._base.tokenizer
+
+    @property
     def changed(self) -> bool:
         """Whether there is anything to commit."""
         return self._segment is not None or len(self._views) > self._old or any(t.changed for t in self._views)
@@ -135,12 +141,15 @@ class IndexWriter:
     def _write(self, batch: EmbeddedBatch) -> None:
         if not batch.documents:
             return
-        if self._segment is not None and self._segment.passages >= self.segment_passages:
-            self._finish_segment()
+        ids = None if batch.tokens is None else type_of(batch.tokens)
+        if self._segment is not None:
+            is_full = self._segment.passages >= self.segment_passages
+            if is_full or widest([self._segment.token_type, ids]) != self._segment.token_type:
+                self._finish_segment()  # all ids of a segment have one type
         if self._segment is None:
             folder = new_segment(self._path)
             self._created.append(folder)
-            self._segment = SegmentWriter(self._filesystem, folder, self._template.empty_copy())
+            self._segment = SegmentWriter(self._filesystem, folder, self._template.empty_copy(), token_type=ids)
         first = self._segment.documents
         self._segment.write(batch)
         self._rows.update({document.id: row for row, document in enumerate(batch.documents, start=first)})
@@ -171,6 +180,7 @@ class IndexWriter:
         if not np.isfinite(batch.vectors).all():
             row = int(np.flatnonzero(~np.isfinite(batch.vectors).all(axis=1))[0])
             raise ArgumentError(f"the vector of passage {row} in a batch has values that are not finite")
+        check_tokens(batch.tokens, passages=passages, tokenizer=self.tokenizer)
 
 
 def new_segment(path: Path) -> Path:

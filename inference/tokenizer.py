@@ -62,7 +62,8 @@ class TextTokenizer:
     @cached_property
     def vocabulary_size(self) -> int:
         """All ids are below it."""
-        return int(self._backend.get_vocab_size(with_added_tokens=True))
+        ids: dict[str, int] = self._backend.get_vocab(with_added_tokens=True)
+        return max(ids.values(), default=-1) + 1  # not their number: there may be gaps
 
     def encode(self, texts: Sequence[str]) -> list[TokenIds]:
         """The token ids of each text, uncut, without special tokens."""

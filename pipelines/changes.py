@@ -9,15 +9,21 @@ from rich.console import Console
 
 from ..errors import ArgumentError, IndexCorrupt
 from ..index import TARGET_RECALL, Chunking, Index, read_documents
+from ..inference import Dtype
+from ..rerank import DEFAULT_RERANKER
 from ..retrieval import DEFAULT_ENCODER
 from .indexing import add_documents, build_index, upsert_documents
 from .models import load_encoder, open_encoder
 from .output import plain, print_json
+from .tokens import retokenize as retokenize_index
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; by default the fastest there is.")]
 Devices = Annotated[
     str | None, typer.Option(help="As for search; several share the work: cuda:0,cuda:1.", metavar="DEVICE[,DEVICE]...")
+]
+Precision = Annotated[
+    Dtype, typer.Option("--dtype", help="What models calculate in: bfloat16 is faster, and ranks as well within 0.002.")
 ]
 Where = Annotated[
     str | None, typer.Option(help="Only documents whose metadata match, as in \"year >= 2020 and source == 'pubmed'\".")
@@ -43,7 +49,12 @@ def index(
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the index.")],
     *,
     encoder: Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")] = DEFAULT_ENCODER,
+    reranker: Annotated[
+        str, typer.Option(help="The one whose token ids are kept of every passage; its weights are not loaded.")
+    ] = DEFAULT_RERANKER,
+    tokens: Annotated[bool, typer.Option(help="Keep token ids: without, every search tokenises passages.")] = True,
     device: Devices = None,
+    dtype: Precision = "float32",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the index that is there, when the new one is whole.")
     ] = False,
@@ -82,7 +93,8 @@ def index(
     built = build_index(
         documents,
         output,
-        encoder=load_encoder(encoder, device=device),
+        encoder=load_encoder(encoder, device=device, dtype=dtype),
+        reranker=reranker if tokens else None,
         chunking=None if whole else Chunking(passage_tokens, overlap),
         index_type=index_type,
         target_recall=target_recall,
@@ -104,7 +116,11 @@ def add(
     replace: Annotated[
         bool, typer.Option("--replace", help="A document takes the place of the one that has its id (upsert).")
     ] = False,
+    reranker: Annotated[
+        str | None, typer.Option(help="The one whose token ids the index keeps, unless it is the default.")
+    ] = None,
     device: Devices = None,
+    dtype: Precision = "float32",
     id_column: IdColumn = None,
     title_column: TitleColumn = None,
     text_column: TextColumn = None,
@@ -117,7 +133,7 @@ def add(
 
     Example: bicross add my-index news.jsonl --replace
     """
-    encoder = open_encoder(Index.open(path, verify="size"), None, device=device)
+    encoder = open_encoder(Index.open(path, verify="size"), None, device=device, dtype=dtype)
     documents = read_documents(
         source,
         id_column=id_column,
@@ -128,7 +144,7 @@ def add(
         max_bytes="auto" if max_bytes is None else max_bytes,
     )
     change = upsert_documents if replace else add_documents
-    written = change(path, documents, encoder=encoder, progress=_watched(as_json))
+    written = change(path, documents, encoder=encoder, reranker=reranker, progress=_watched(as_json))
     record = {"path": str(path), "written": written, "skipped": documents.skipped}
     _report(record, f"Wrote {written:,} documents to {path}", as_json=as_json)
     _report_skipped(documents.skipped, errors, as_json=as_json)
@@ -164,6 +180,21 @@ def compact(
     record = {"path": str(path), "generation": info.generation, "segments": info.segments, "bytes": info.bytes}
     text = f"{path} has {info.documents:,} documents in {info.segments} segments, {info.bytes:,} bytes"
     _report(record, text, as_json=as_json)
+
+
+def retokenize(
+    path: IndexPath,
+    *,
+    reranker: Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")] = DEFAULT_RERANKER,
+    as_json: AsJson = False,
+) -> None:
+    """Keep the token ids of all passages for another reranker. Nothing is embedded; it can be searched meanwhile.
+
+    Example: bicross retokenize my-index --reranker cross-encoder/ms-marco-MiniLM-L6-v2
+    """
+    changed = retokenize_index(path, reranker=reranker)
+    text = f"{path} keeps the token ids for {reranker}" + ("" if changed else " already: nothing was done")
+    _report({"path": str(path), "reranker": reranker, "changed": changed}, text, as_json=as_json)
 
 
 def rollback(

@@ -13,12 +13,10 @@ from ..errors import ArgumentError, BicrossError
 from ..index import Index
 from ..rerank import DEFAULT_RERANKER
 from . import changes
-from .changes import AsJson, Device, Where
+from .changes import AsJson, Device, Precision, Where
 from .demo import QUESTIONS, build_demo, demo_path, print_demo, show_demo
-from .output import info_table, print_json, result_record, results_table
-from .search import SearchPipeline
-
-QUERIES_AT_ONCE = 32
+from .output import info_table, print_json, results_table, search_record
+from .search import QUERIES_AT_ONCE, SearchPipeline, Timings
 
 app = typer.Typer(
     help="Search your own documents by meaning: a bi-encoder retrieves, a cross-encoder re-sorts.",
@@ -28,7 +26,15 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (changes.index, changes.add, changes.delete, changes.compact, changes.rollback, changes.verify):
+for command in (
+    changes.index,
+    changes.add,
+    changes.delete,
+    changes.compact,
+    changes.retokenize,
+    changes.rollback,
+    changes.verify,
+):
     app.command()(command)
 
 
@@ -56,11 +62,16 @@ def search(
     top_k: Annotated[int, typer.Option(help="Results to show.")] = 10,
     retrieve_k: Annotated[int, typer.Option(help="Documents that stage one retrieves.")] = 100,
     rerank_k: Annotated[int | None, typer.Option(help="Documents that stage two reads; default: all of them.")] = None,
+    deadline_ms: Annotated[
+        float | None,
+        typer.Option(help="Milliseconds from the start of a search (of 32 queries at most) to the end of reading."),
+    ] = None,
     rerank: Annotated[bool, typer.Option(help="Without it, stage one alone.")] = True,
     reranker: Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")] = DEFAULT_RERANKER,
     encoder: Annotated[str | None, typer.Option(help="Default: the one that built the index.")] = None,
     where: Where = None,
     device: Device = None,
+    dtype: Precision = "float32",
     as_json: AsJson = False,
 ) -> None:
     """Search an index.
@@ -76,6 +87,7 @@ def search(
         encoder=encoder,
         reranker=reranker if rerank else None,
         device=device,
+        dtype=dtype,
         retrieve_k=retrieve_k,
         rerank_k=retrieve_k if rerank_k is None else rerank_k,
         top_k=top_k,
@@ -83,11 +95,13 @@ def search(
     console = Console()
     remaining = iter(queries or _lines(file or "-"))
     while some := list(islice(remaining, QUERIES_AT_ONCE)):
-        for query, results in zip(some, pipeline.search_batch(some, where=where), strict=True):
+        timings = Timings()
+        answers = pipeline.search_batch(some, where=where, deadline_ms=deadline_ms, timings=timings)
+        for query, results, depth in zip(some, answers, timings.depths, strict=True):
             if as_json:
-                print_json({"query": query, "results": [result_record(result) for result in results]})
+                print_json(search_record(query, results, depth))
             else:
-                console.print(results_table(query, results))
+                console.print(results_table(query, results, depth))
 
 
 @app.command()

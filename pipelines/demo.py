@@ -12,8 +12,9 @@ from ..inference import cache_folder
 from ..retrieval import BiEncoder
 from .docstrings import docstring_documents
 from .indexing import build_index
+from .ordering import SearchResult
 from .output import plain, print_json, result_record
-from .search import SearchPipeline, SearchResult, Timings
+from .search import SearchPipeline, Timings
 
 QUESTIONS = (
     "read rows from a csv file",

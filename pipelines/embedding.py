@@ -11,8 +11,10 @@ from functools import partial
 import numpy as np
 
 from ..index import Chunking, Document, EmbeddedBatch, Passage, passage_text, split_documents, whole
+from ..inference import TextTokenizer, TokenIds
 from ..retrieval import Encoder, ParallelEncoder
 from .overlap import map_ahead
+from .tokens import token_ids
 
 BATCH_DOCUMENTS = 512
 """Documents embedded together, for each device: enough to sort by length, few enough to hold in memory."""
@@ -44,28 +46,35 @@ def batches_of(documents: Iterable[Document], encoder: Encoder) -> Iterator[list
 
 @contextmanager
 def embedded(
-    batches: Iterable[Sequence[Document]], encoder: Encoder, chunking: Chunking | None
+    batches: Iterable[Sequence[Document]],
+    encoder: Encoder,
+    chunking: Chunking | None,
+    tokenizer: TextTokenizer | None,
 ) -> Generator[Iterator[EmbeddedBatch]]:
-    """One embedded batch for each of ``batches``, in order.
+    """One embedded batch for each of ``batches``, in order, with the token ids of ``tokenizer`` where there is one.
 
     They are read in the thread that takes the results, and at most ``2 * AHEAD`` of them before their result is taken.
     An error comes in its place; on leaving, the threads have ended.
     """
-    split, embed = partial(_split, encoder=encoder, chunking=chunking), partial(_embed, encoder=encoder)
+    split = partial(_split, encoder=encoder, chunking=chunking, tokenizer=tokenizer)
+    embed = partial(_embed, encoder=encoder)
     with map_ahead(split, batches, depth=AHEAD) as texts, map_ahead(embed, texts, depth=AHEAD) as results:
         yield results
 
 
 @dataclass(frozen=True, slots=True)
 class _Split:
-    """Documents with their passages, and of each passage, in order, the text that models read."""
+    """Documents with their passages; of each passage, in order, the text that models read, and its token ids."""
 
     documents: Sequence[Document]
     passages: Sequence[Sequence[Passage]]
     texts: Sequence[str]
+    tokens: Sequence[TokenIds] | None
 
 
-def _split(documents: Sequence[Document], *, encoder: Encoder, chunking: Chunking | None) -> _Split:
+def _split(
+    documents: Sequence[Document], *, encoder: Encoder, chunking: Chunking | None, tokenizer: TextTokenizer | None
+) -> _Split:
     if chunking is None:
         passages = [[whole(document)] for document in documents]
     else:
@@ -80,14 +89,14 @@ def _split(documents: Sequence[Document], *, encoder: Encoder, chunking: Chunkin
         for document, its_passages in zip(documents, passages, strict=True)
         for passage in its_passages
     ]
-    return _Split(documents, passages, texts)
+    return _Split(documents, passages, texts, None if tokenizer is None else token_ids(texts, tokenizer))
 
 
 def _embed(split: _Split, *, encoder: Encoder) -> EmbeddedBatch:
     size = BATCH_PASSAGES * _devices(encoder)
     parts = [encoder.encode_documents(split.texts[i : i + size]) for i in range(0, len(split.texts), size)]
     nothing = np.empty((0, encoder.fingerprint.dimension), np.float32)
-    return EmbeddedBatch(split.documents, split.passages, np.concatenate([nothing, *parts]))
+    return EmbeddedBatch(split.documents, split.passages, np.concatenate([nothing, *parts]), split.tokens)
 
 
 def _devices(encoder: Encoder) -> int:

@@ -1,4 +1,4 @@
-"""build_index and its kin: documents to a committed index. Know what need not be embedded, no file format, no reranker.
+"""build_index and its kin: documents to a committed index. Know what need not be embedded, no format and no scores.
 
 The thread that calls reads the documents and has the writer to itself; what lies between them is done in others.
 """
@@ -9,11 +9,13 @@ from itertools import compress
 from pathlib import Path
 
 from ..errors import ArgumentError
-from ..index import AUTO, TARGET_RECALL, Chunking, Document, Index, Predicate, VectorLayout
+from ..index import AUTO, TARGET_RECALL, Chunking, Document, Index, IndexWriter, Predicate, VectorLayout
+from ..rerank import DEFAULT_RERANKER
 from ..retrieval import DEFAULT_ENCODER, Encoder
 from .embedding import batches_of, embedded
 from .models import Devices, load_encoder, open_encoder
-from .progress import progress_over
+from .progress import DocumentProgress, progress_over
+from .tokens import tokenizer_for_new, tokenizer_of
 
 DEFAULT_CHUNKING = Chunking()
 
@@ -23,6 +25,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     path: str | Path,
     *,
     encoder: str | Path | Encoder = DEFAULT_ENCODER,
+    reranker: str | Path | None = DEFAULT_RERANKER,
     chunking: Chunking | None = DEFAULT_CHUNKING,
     index_type: str = AUTO,
     target_recall: float = TARGET_RECALL,
@@ -39,25 +42,27 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     against exact search reaches ``target_recall``; or it is any FAISS factory string. After an error in the documents,
     a kill or a full disk there is no index, or, with ``overwrite``, still the old one; the same call with ``resume``
     embeds only what was not on disk. ``device`` names where an encoder that is given by name runs, or several devices
-    that share the work: ``["cuda:0", "cuda:1"]``. ``progress`` draws a bar.
+    that share the work: ``["cuda:0", "cuda:1"]``. ``documents`` is read in the thread that calls, a few batches ahead
+    of what is written; ``encoder`` is called in others, and counts tokens in one while it encodes in another.
 
-    ``documents`` is read in the thread that calls, a few batches ahead of what is written; ``encoder`` is called in
-    others, and counts tokens in one while it encodes in another.
+    The token ids of all passages are kept for ``reranker``, of which the tokenizer alone is loaded, so that a search
+    tokenises nothing but its query; None keeps none. Any other reranker can be searched with all the same. Where the
+    default reranker is not to be had, none are kept, and that is logged.
     """
     model = _encoder(encoder, device)
     layout = VectorLayout(index_type, target_recall=target_recall, memory_bytes=memory_bytes)
+    tokenizer = tokenizer_for_new(reranker)
     building = Index.build(
-        path, model.fingerprint, chunking=chunking, layout=layout, overwrite=overwrite, resume=resume
+        path,
+        model.fingerprint,
+        chunking=chunking,
+        layout=layout,
+        tokenizer=tokenizer.fingerprint if tokenizer else "",
+        overwrite=overwrite,
+        resume=resume,
     )
     with progress_over(documents, "Embedding", shown=progress) as counted, building as builder:
-
-        def lacking() -> Iterator[list[Document]]:
-            for some in batches_of(counted.read(), model):
-                held = builder.holds(some)
-                counted.done(sum(held))
-                yield _without(some, held)
-
-        with embedded(lacking(), model, chunking) as batches:
+        with embedded(_lacking(builder, counted, model), model, chunking, tokenizer) as batches:
             for batch in batches:
                 counted.done(builder.add(batch))
         builder.commit(reason="build")
@@ -70,18 +75,21 @@ def add_documents(
     *,
     encoder: str | Path | Encoder | None = None,
     device: Devices = None,
+    reranker: str | Path | None = None,
     progress: bool = False,
 ) -> int:
     """Embed ``documents`` and add them to the index at ``path`` in one commit; returns how many.
 
     They are split as the index's others are. ``encoder=None`` is the model that the index was built with; ``device``
-    and threads are as for ``build_index``. An id that is there already is a ``DocumentError``.
+    and threads are as for ``build_index``. Where the index keeps token ids, ``reranker`` must have the tokenizer that
+    they are of; None finds it with the encoder or the default reranker. An id that is there already is a
+    ``DocumentError``.
     """
     index = Index.open(path)
-    model = open_encoder(index, encoder, device=device)
+    model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)
     with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
         added = 0
-        with embedded(batches_of(counted.read(), model), model, index.chunking) as batches:
+        with embedded(batches_of(counted.read(), model), model, index.chunking, tokenizer) as batches:
             for batch in batches:
                 added += writer.add(batch)
                 counted.done(len(batch.documents))
@@ -95,6 +103,7 @@ def upsert_documents(
     *,
     encoder: str | Path | Encoder | None = None,
     device: Devices = None,
+    reranker: str | Path | None = None,
     progress: bool = False,
 ) -> int:
     """As ``add_documents``, but a document takes the place of the one that has its id; returns how many were written.
@@ -103,7 +112,7 @@ def upsert_documents(
     come with the same id the last stays.
     """
     index = Index.open(path)
-    model = open_encoder(index, encoder, device=device)
+    model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)
     written = 0
     underway: deque[set[str]] = deque()
     with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
@@ -119,7 +128,7 @@ def upsert_documents(
                 counted.done(len(some) - len(new))
                 yield new
 
-        with embedded(changed(), model, index.chunking) as batches:
+        with embedded(changed(), model, index.chunking, tokenizer) as batches:
             for batch in batches:
                 written += writer.upsert(batch)
                 underway.popleft()
@@ -139,6 +148,14 @@ def _encoder(encoder: str | Path | Encoder, device: Devices) -> Encoder:
     if device is not None:
         raise ArgumentError(f"device={device!r} is for an encoder that is given by name; this one is loaded already")
     return encoder
+
+
+def _lacking(builder: IndexWriter, counted: DocumentProgress, model: Encoder) -> Iterator[list[Document]]:
+    """Batches of what an interrupted build has not left on disk."""
+    for some in batches_of(counted.read(), model):
+        held = builder.holds(some)
+        counted.done(sum(held))
+        yield _without(some, held)
 
 
 def _without(documents: Sequence[Document], held: Sequence[bool]) -> list[Document]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..errors import ArgumentError, ModelError
 from ..index import Index
-from ..inference import resolve_model
+from ..inference import Dtype, resolve_model
 from ..rerank import CrossEncoderReranker, Reranker
 from ..retrieval import BiEncoder, Encoder, ParallelEncoder
 
@@ -13,9 +13,9 @@ Devices = str | Sequence[str] | None
 """Where a model runs: one device, or several as a list or joined by commas; None is the fastest that there is."""
 
 
-def load_encoder(encoder: str | Path, *, device: Devices = None) -> Encoder:
+def load_encoder(encoder: str | Path, *, device: Devices = None, dtype: Dtype = "float32") -> Encoder:
     """The bi-encoder of that name, with a copy of it on each device where there are several."""
-    encoders = [BiEncoder(encoder, device=one) for one in _devices(device)]
+    encoders = [BiEncoder(encoder, device=one, dtype=dtype) for one in _devices(device)]
     return encoders[0] if len(encoders) == 1 else ParallelEncoder(encoders)
 
 
@@ -35,27 +35,39 @@ def _devices(device: Devices) -> list[str] | list[None]:
     return names
 
 
-def open_encoder(index: Index, encoder: str | Path | Encoder | None, *, device: Devices = None) -> Encoder:
+def open_encoder(
+    index: Index, encoder: str | Path | Encoder | None, *, device: Devices = None, dtype: Dtype = "float32"
+) -> Encoder:
     """The encoder that was asked for; None is the one that ``index`` was built with, if it is on this machine.
 
     An index names its model, but never causes a download on its own: the folder may come from anyone. Raises
     ``IndexModelMismatch`` where the encoder is not the model that the index was built with.
     """
     if encoder is None:
-        model = index.model
-        name = f"{model.id}@{model.revision}" if model.revision else model.id
+        name = built_with(index)
         try:
             resolve_model(name, download=False)
         except ModelError as error:
             raise type(error)(
-                f"{index.path} was built with {model.id!r}: {error} Or name it as the encoder, to fetch it: {name!r}."
+                f"{index.path} was built with {index.model.id!r}: {error} "
+                f"Or name it as the encoder, to fetch it: {name!r}."
             ) from error
         encoder = name
-    opened = load_encoder(encoder, device=device) if isinstance(encoder, str | Path) else encoder
+    opened = load_encoder(encoder, device=device, dtype=dtype) if isinstance(encoder, str | Path) else encoder
     index.model.require_same(opened.fingerprint)
     return opened
 
 
-def open_reranker(reranker: str | Path | Reranker | None, *, device: str | None = None) -> Reranker | None:
+def built_with(index: Index) -> str:
+    """The name, with its revision, of the encoder that an index was built with."""
+    model = index.model
+    return f"{model.id}@{model.revision}" if model.revision else model.id
+
+
+def open_reranker(
+    reranker: str | Path | Reranker | None, *, device: str | None = None, dtype: Dtype = "float32"
+) -> Reranker | None:
     """The reranker that was asked for; None stays None."""
-    return CrossEncoderReranker(reranker, device=device) if isinstance(reranker, str | Path) else reranker
+    if isinstance(reranker, str | Path):
+        return CrossEncoderReranker(reranker, device=device, dtype=dtype)
+    return reranker

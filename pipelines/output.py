@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..index import IndexInfo
-from .search import SearchResult
+from .ordering import SearchResult
+from .search import Depth
 
 SNIPPET_CHARACTERS = 240
 
@@ -42,7 +43,13 @@ def result_record(result: SearchResult) -> dict[str, object]:
     }
 
 
-def results_table(query: str, results: Sequence[SearchResult]) -> Table:
+def search_record(query: str, results: Sequence[SearchResult], depth: Depth) -> dict[str, object]:
+    """The answer to a query as JSON; ``read`` of its ``candidates`` were read by the reranker."""
+    records = [result_record(result) for result in results]
+    return {"query": query, "read": depth.read, "candidates": depth.candidates, "results": records}
+
+
+def results_table(query: str, results: Sequence[SearchResult], depth: Depth) -> Table:
     """Rank, the rank of stage one, relevance, title and the beginning of the passage."""
     reranked = any(result.logit is not None for result in results)
     table = Table(title=plain(query), title_justify="left", title_style="bold", show_lines=True)
@@ -59,6 +66,9 @@ def results_table(query: str, results: Sequence[SearchResult]) -> Table:
             "" if value is None else f"{value:.3f}",
             Text("\n").join([_title(result), plain(snippet(result.passage.text))]),
         )
+    if depth.read < depth.candidates:
+        table.caption = f"{depth.read} of {depth.candidates} candidates were read by the reranker"
+        table.caption_justify = "left"
     return table
 
 
@@ -81,7 +91,9 @@ def info_table(info: IndexInfo) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(overflow="fold")
-    for name, value in _flat(dataclasses.asdict(info)):
+    record = dataclasses.asdict(info)
+    record["tokenizer"] = info.tokenizer or "no token ids are kept"
+    for name, value in _flat(record):
         table.add_row(
             name, plain(str(value) if isinstance(value, bool) or not isinstance(value, int) else f"{value:,}")
         )

@@ -1,96 +1,126 @@
-"""SearchPipeline: stage one retrieves candidates, stage two re-sorts them. Knows how to order, not how to score."""
+"""SearchPipeline: stage one retrieves candidates, stage two re-sorts them, in time. Knows no model and no score."""
 
-import math
+import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ArgumentError, ModelError, QueryError
-from ..index import Document, Hit, Index, Passage, Predicate, passage_text
+from ..errors import ArgumentError, PipelineClosed, QueryError
+from ..index import Hit, Index, Predicate
+from ..inference import Dtype
 from ..rerank import DEFAULT_RERANKER, Reranker
-from ..retrieval import DenseRetriever, Encoder, Retriever
+from ..retrieval import DenseRetriever, Encoder, Retriever, TokenRetriever
+from .arguments import Cutoffs, RerankK, check_deadline, check_query
 from .models import open_encoder, open_reranker, require_one_device
+from .ordering import Scales, SearchResult, order
+from .reranking import Deadline, Enough, read_candidates
+from .score_cache import ScoreCache
+from .scoring import CandidateScorer
+from .stopping import StopRule, fit_stop_rule
 
-MAX_QUERY_CHARACTERS = 8192
+logger = logging.getLogger("bicross")
+
+QUERIES_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
-class SearchResult:
-    """One line of an answer.
+class Depth:
+    """How many of the candidates of a query stage two has read, of those that it was allowed to."""
 
-    ``passage`` is the part of the document that was found, with its span in ``document.text``. ``score`` orders the
-    list, higher is better: the reranker's logit, its blend with stage one, or ``retrieval_score`` without a reranker.
-    ``logit`` is the cross-encoder's raw output and ``relevance`` its sigmoid, in [0, 1]; both are None for a document
-    that stage two did not read. ``retrieval_score`` is the cosine of stage one, ``retrieval_rank`` its rank from 1.
-    """
-
-    rank: int
-    document: Document
-    passage: Passage
-    score: float
-    relevance: float | None
-    logit: float | None
-    retrieval_score: float
-    retrieval_rank: int
+    read: int
+    candidates: int
 
 
 @dataclass(slots=True)
 class Timings:
-    """Where the time went: pass one to ``search_batch``, which adds to it."""
+    """Where the time went: pass one to ``search_batch``, which adds to it. ``depths`` has an entry for each query."""
 
     queries: int = 0
     pairs: int = 0
     retrieve_seconds: float = 0.0
     rerank_seconds: float = 0.0
+    depths: list[Depth] = field(default_factory=list[Depth])
 
 
 @dataclass(frozen=True, slots=True)
-class _Cutoffs:
-    """The three k of one call."""
+class _Parts:
+    """What a pipeline holds until it is closed. A search that is under way keeps them to its end."""
 
-    retrieve_k: int
-    rerank_k: int
-    top_k: int
+    retriever: Retriever
+    reranker: Reranker | None
+    scorer: CandidateScorer | None
 
-    def __post_init__(self) -> None:
-        for name in ("retrieve_k", "rerank_k", "top_k"):
-            _require_positive(name, getattr(self, name))
-        for name in ("rerank_k", "top_k"):
-            if getattr(self, name) > self.retrieve_k:
-                raise ArgumentError(
-                    f"{name}={getattr(self, name)} is larger than retrieve_k={self.retrieve_k}: "
-                    "stage two cannot see what stage one did not retrieve"
-                )
+    def retrieve(self, queries: Sequence[str], k: int, where: Predicate | None) -> tuple[list[list[Hit]], str]:
+        """Candidates, and the fingerprint of the tokenizer of their token ids; empty where they are not to be used."""
+        if not queries:
+            return [], ""
+        tokenizer = _tokenizer(self.retriever)
+        candidates = self.retriever.retrieve(queries, k, where=where)
+        # An index that moved to a newer generation meanwhile may have another tokenizer: whose ids these are is open.
+        return candidates, tokenizer if tokenizer == _tokenizer(self.retriever) else ""
+
+    def read(
+        self,
+        queries: Sequence[str],
+        candidates: Sequence[Sequence[Hit]],
+        *,
+        tokenizer: str,
+        deadline: Deadline | None,
+        enough: Enough | None,
+    ) -> list[NDArray[np.float32]]:
+        """The logits of the first candidates of each query; of none without a reranker."""
+        scorer = self.scorer
+        if scorer is None:
+            return [np.empty(0, np.float32) for _ in queries]
+        score = partial(scorer.score, tokenizer=tokenizer)
+        return read_candidates(queries, candidates, score, deadline=deadline, enough=enough)
 
 
 class SearchPipeline:
-    """Chains a retriever and a reranker; ``reranker=None`` is stage one alone.
+    """Chains a retriever and a reranker; ``reranker=None`` is stage one alone. Any number of threads may search.
 
     ``retrieve_k`` documents are retrieved, the first ``rerank_k`` of them are read by the reranker, and the best
-    ``top_k`` are returned. ``blend`` is the weight of the reranker's score against stage one's, both standardised
-    within the candidates of a query; None takes what the reranker says, 1.0 is the reranker alone.
+    ``top_k`` are returned; with ``rerank_k="auto"`` a ``stop_rule`` ends the reading of each query. ``blend`` is the
+    weight of the reranker's score against stage one's, both standardised within the candidates of a query that were
+    read, or, with a rule, within all as it foresees them; None takes what the reranker says, 1.0 is the reranker alone.
+    ``cache`` remembers logits of repeated pairs. ``clock`` gives seconds, for timings and deadlines.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each argument has a default
         self,
         retriever: Retriever,
         reranker: Reranker | None,
         *,
         retrieve_k: int = 100,
-        rerank_k: int = 100,
+        rerank_k: RerankK = 100,
         top_k: int = 10,
         blend: float | None = None,
+        stop_rule: StopRule | None = None,
+        cache: ScoreCache | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.retriever = retriever
-        self.reranker = reranker
-        self._cutoffs = _Cutoffs(retrieve_k, rerank_k, top_k)
+        scorer = None if reranker is None else CandidateScorer(reranker, cache=cache)
+        self._parts: _Parts | None = _Parts(retriever, reranker, scorer)
+        self._cutoffs = Cutoffs(retrieve_k, rerank_k, top_k)
         if blend is not None and not 0.0 <= blend <= 1.0:
             raise ArgumentError(f"blend must be a number from 0 to 1, not {blend!r}")
         self.blend = blend if blend is not None else 1.0 if reranker is None else reranker.blend
+        self.stop_rule = stop_rule
+        if reranker is not None and stop_rule is not None and stop_rule.blend != self.blend:
+            raise ArgumentError(
+                f"the stop rule was fitted for blend={stop_rule.blend}, and the pipeline has blend={self.blend}: "
+                "fit one with SearchPipeline.fit_stop_rule"
+            )
+        if reranker is not None:
+            _require_rule(rerank_k, stop_rule)
+        self.cache = cache
+        self._clock = clock
 
     @classmethod
     def open(  # noqa: PLR0913 - the one call that most programs make: each argument has a default
@@ -100,21 +130,55 @@ class SearchPipeline:
         encoder: str | Path | Encoder | None = None,
         reranker: str | Path | Reranker | None = DEFAULT_RERANKER,
         device: str | None = None,
+        dtype: Dtype = "float32",
         retrieve_k: int = 100,
-        rerank_k: int = 100,
+        rerank_k: RerankK = 100,
         top_k: int = 10,
+        stop_rule: StopRule | None = None,
+        cache_mb: float | None = None,
     ) -> "SearchPipeline":
         """Open an index with its models.
 
         ``encoder=None`` is the one that the index was built with, if it is on this machine: an index alone never causes
-        a download. Raises ``IndexModelMismatch`` where another encoder is given.
+        a download. ``dtype`` is the number format of models that are given by name. ``cache_mb`` million bytes remember
+        scores of repeated pairs. Raises ``IndexModelMismatch`` where another encoder is given.
         """
-        _Cutoffs(retrieve_k, rerank_k, top_k)  # a mistake here should not first cost the loading of two models
+        Cutoffs(retrieve_k, rerank_k, top_k)  # a mistake here should not first cost the loading of two models
+        if reranker is not None:
+            _require_rule(rerank_k, stop_rule)
         require_one_device(device)
+        cache = None if cache_mb is None else ScoreCache.of_megabytes(cache_mb)
         index = Index.open(path)
-        retriever = DenseRetriever(index, open_encoder(index, encoder, device=device))
-        stage_two = open_reranker(reranker, device=device)
-        return cls(retriever, stage_two, retrieve_k=retrieve_k, rerank_k=rerank_k, top_k=top_k)
+        return cls(
+            DenseRetriever(index, open_encoder(index, encoder, device=device, dtype=dtype)),
+            open_reranker(reranker, device=device, dtype=dtype),
+            retrieve_k=retrieve_k,
+            rerank_k=rerank_k,
+            top_k=top_k,
+            stop_rule=stop_rule,
+            cache=cache,
+        )
+
+    @property
+    def retriever(self) -> Retriever:
+        """Stage one. Raises ``PipelineClosed`` after ``close``, as every search does."""
+        return self._open_parts().retriever
+
+    @property
+    def reranker(self) -> Reranker | None:
+        """Stage two, if there is one."""
+        return self._open_parts().reranker
+
+    def close(self) -> None:
+        """Let go of the index, the models and the cache. Searches under way finish; closing twice is fine."""
+        self._parts = self.cache = None
+
+    def __enter__(self) -> Self:
+        self._open_parts()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def search(
         self,
@@ -122,20 +186,25 @@ class SearchPipeline:
         *,
         top_k: int | None = None,
         retrieve_k: int | None = None,
-        rerank_k: int | None = None,
+        rerank_k: RerankK | None = None,
         where: Predicate | None = None,
+        deadline_ms: float | None = None,
     ) -> list[SearchResult]:
         """The best documents for one query; see ``search_batch``."""
-        return self.search_batch([query], top_k=top_k, retrieve_k=retrieve_k, rerank_k=rerank_k, where=where)[0]
+        [results] = self.search_batch(
+            [query], top_k=top_k, retrieve_k=retrieve_k, rerank_k=rerank_k, where=where, deadline_ms=deadline_ms
+        )
+        return results
 
-    def search_batch(
+    def search_batch(  # noqa: PLR0913 - each argument has a default
         self,
         queries: Sequence[str],
         *,
         top_k: int | None = None,
         retrieve_k: int | None = None,
-        rerank_k: int | None = None,
+        rerank_k: RerankK | None = None,
         where: Predicate | None = None,
+        deadline_ms: float | None = None,
         timings: Timings | None = None,
     ) -> list[list[SearchResult]]:
         """The best documents for each query, best first; fewer than ``top_k`` where the index has fewer.
@@ -143,116 +212,84 @@ class SearchPipeline:
         ``where`` restricts the search to documents whose metadata match it: ``"year >= 2020 and source == 'pubmed'"``,
         or an Arrow compute expression.
         Each k that is given replaces the pipeline's own for this call; where only ``retrieve_k`` is given and is
-        smaller than the pipeline's other two, these follow it. Equal scores keep the order of stage one. Raises
+        smaller than the pipeline's other two, these follow it. Equal scores keep the order of stage one.
+        ``deadline_ms`` after the start of the call reading ends, and what was not read follows what was, in the order
+        of stage one; all queries of the batch are read to about the same depth. Stage one is never cut short, and the
+        pairs with which the pace is measured, or a machine that becomes more than twice as slow, may end late. Raises
         ``QueryError`` for a query that is blank, too long or not text, and ``ArgumentError`` for an impossible k.
         """
-        cutoffs = self._resolve(retrieve_k, rerank_k, top_k)
+        parts, started = self._open_parts(), self._clock()
+        cutoffs = self._cutoffs.replaced(retrieve_k, rerank_k, top_k)
+        check_deadline(deadline_ms)
         if isinstance(queries, str):
             raise QueryError("search_batch takes a list of queries; for one query call search")
         for number, query in enumerate(queries):
-            _check_query(query, number)
-        started = time.perf_counter()
-        candidates = self.retriever.retrieve(queries, cutoffs.retrieve_k, where=where) if queries else []
-        retrieved = time.perf_counter()
-        read = [hits[: cutoffs.rerank_k] for hits in candidates]
-        logits = self._score(queries, read)
+            check_query(query, number)
+        if parts.reranker is not None:
+            _require_rule(cutoffs.rerank_k, self.stop_rule)
+        deadline = None if deadline_ms is None else Deadline(started + deadline_ms / 1000.0, self._clock)
+        candidates, tokenizer = parts.retrieve(queries, cutoffs.retrieve_k, where)
+        retrieved = self._clock()
+        allowed = [hits[: cutoffs.depth if parts.reranker else 0] for hits in candidates]
+        rule = self.stop_rule if cutoffs.rerank_k == "auto" else None
+        enough = None if rule is None else partial(rule.enough, k=cutoffs.top_k)
+        logits = parts.read(queries, allowed, tokenizer=tokenizer, deadline=deadline, enough=enough)
+        depths = [Depth(len(known), len(hits)) for known, hits in zip(logits, allowed, strict=True)]
+        _log_deadline(deadline_ms, depths)
         if timings is not None:
             timings.queries += len(queries)
-            timings.pairs += sum(len(scores) for scores in logits)
+            timings.pairs += sum(depth.read for depth in depths)
             timings.retrieve_seconds += retrieved - started
-            timings.rerank_seconds += time.perf_counter() - retrieved
+            timings.rerank_seconds += self._clock() - retrieved
+            timings.depths += depths
         return [
-            _order(hits, scores, self.blend)[: cutoffs.top_k] for hits, scores in zip(candidates, logits, strict=True)
+            order(hits, known, self.blend, scales=_scales(rule, hits, known))[: cutoffs.top_k]
+            for hits, known in zip(candidates, logits, strict=True)
         ]
 
-    def _resolve(self, retrieve_k: int | None, rerank_k: int | None, top_k: int | None) -> _Cutoffs:
-        own = self._cutoffs
-        if retrieve_k is None:
-            retrieve_k = own.retrieve_k
-        _require_positive("retrieve_k", retrieve_k)
-        return _Cutoffs(
-            retrieve_k,
-            min(own.rerank_k, retrieve_k) if rerank_k is None else rerank_k,
-            min(own.top_k, retrieve_k) if top_k is None else top_k,
-        )
+    def fit_stop_rule(self, queries: Sequence[str], *, risk: float = 0.05) -> StopRule:
+        """A rule for ``rerank_k="auto"`` of a pipeline like this one, from queries like those to come.
 
-    def _score(self, queries: Sequence[str], candidates: Sequence[Sequence[Hit]]) -> list[NDArray[np.float32]]:
-        """Logits of each query's candidates; all pairs of the batch go to the reranker together."""
+        Reads all candidates of each. ``risk`` is the share of the best ``top_k`` that a search may miss, averaged over
+        queries; a hundred queries or more are a good number.
+        """
         if self.reranker is None:
-            return [np.empty(0, np.float32) for _ in queries]
-        pairs = [
-            (query, passage_text(hit.document.title, hit.passage.text))
-            for query, hits in zip(queries, candidates, strict=True)
-            for hit in hits
-        ]
-        logits = self.reranker.score(pairs)
-        if np.shape(logits) != (len(pairs),):
-            raise ModelError(f"the reranker gave scores of shape {np.shape(logits)} for {len(pairs)} pairs")
-        if not np.isfinite(logits).all():
-            query, passage = pairs[int(np.flatnonzero(~np.isfinite(logits))[0])]
-            raise ModelError(f"the reranker gave a score that is not finite for {query[:60]!r} and {passage[:60]!r}")
-        ends = np.cumsum([len(hits) for hits in candidates])
-        return np.split(logits, ends[:-1]) if len(candidates) else []
+            raise ArgumentError("a pipeline without a reranker reads nothing: there is no rule to fit")
+        depth, retrieval, logits = self._cutoffs.retrieve_k, list[NDArray[np.float64]](), list[NDArray[np.float64]]()
+        for start in range(0, len(queries), QUERIES_AT_ONCE):
+            some = queries[start : start + QUERIES_AT_ONCE]
+            for results in self.search_batch(some, top_k=depth, rerank_k=depth):
+                ranked = sorted(results, key=lambda result: result.retrieval_rank)
+                retrieval.append(np.array([result.retrieval_score for result in ranked]))
+                logits.append(np.array([result.logit for result in ranked], np.float64))
+        return fit_stop_rule(retrieval, logits, risk=risk, k=self._cutoffs.top_k, blend=self.blend)
+
+    def _open_parts(self) -> _Parts:
+        parts = self._parts
+        if parts is None:
+            raise PipelineClosed("this pipeline was closed; open another one to search")
+        return parts
 
 
-def _require_positive(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ArgumentError(f"{name} must be a whole number of at least 1, not {value!r}")
+def _tokenizer(retriever: Retriever) -> str:
+    return retriever.tokenizer if isinstance(retriever, TokenRetriever) else ""
 
 
-def _check_query(query: object, number: int) -> None:
-    """Raise ``QueryError`` naming the query by its place in the batch."""
-    if not isinstance(query, str):
-        raise QueryError(f"query {number} must be a string, not {type(query).__name__}: {query!r:.80}")
-    if len(query) > MAX_QUERY_CHARACTERS:
-        raise QueryError(f"query {number} has {len(query)} characters; at most {MAX_QUERY_CHARACTERS} are allowed")
-    if not query.strip():
-        raise QueryError(f"query {number} is blank")
-    for position, character in enumerate(query):
-        if character == "\0" or "\ud800" <= character <= "\udfff":
-            what = "a NUL character" if character == "\0" else f"a lone surrogate U+{ord(character):04X}"
-            raise QueryError(f"query {number} has {what} at character {position}")
+def _scales(rule: StopRule | None, hits: Sequence[Hit], logits: NDArray[np.float32]) -> Scales | None:
+    """What a blend is measured by where a rule can say what all candidates would have given."""
+    if rule is None or not 0 < len(logits) < len(hits):
+        return None
+    return rule.scales(np.array([hit.score for hit in hits], np.float64), logits.astype(np.float64))
 
 
-def _order(hits: Sequence[Hit], logits: NDArray[np.float32], blend: float) -> list[SearchResult]:
-    """Results of one query. ``logits`` belong to the first hits; the others follow in the order of stage one."""
-    read = len(logits)
-    retrieval = np.array([hit.score for hit in hits], dtype=np.float64)
-    scores = retrieval.copy()
-    if read:
-        scores[:read] = _blended(logits.astype(np.float64), retrieval[:read], blend)
-        # What was not read comes after what was: it continues downwards from the lowest score.
-        scores[read:] += scores[:read].min() - retrieval[read - 1]
-    # A stable sort on the score alone keeps the order of stage one, whose equals are ordered by id.
-    order = [*np.argsort(-scores[:read], kind="stable"), *range(read, len(hits))]
-    return [
-        SearchResult(
-            rank=rank,
-            document=hits[i].document,
-            passage=hits[i].passage,
-            score=float(scores[i]),
-            relevance=_sigmoid(float(logits[i])) if i < read else None,
-            logit=float(logits[i]) if i < read else None,
-            retrieval_score=hits[i].score,
-            retrieval_rank=int(i) + 1,
+def _require_rule(rerank_k: RerankK, rule: StopRule | None) -> None:
+    if rerank_k == "auto" and rule is None:
+        raise ArgumentError(
+            'rerank_k="auto" needs a stop_rule: make one with SearchPipeline.fit_stop_rule(queries), or give a number'
         )
-        for rank, i in enumerate(order, start=1)
-    ]
 
 
-def _blended(logits: NDArray[np.float64], retrieval: NDArray[np.float64], blend: float) -> NDArray[np.float64]:
-    if blend == 1.0:
-        return logits
-    return blend * _standardised(logits) + (1.0 - blend) * _standardised(retrieval)
-
-
-def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean 0 and deviation 1 within the candidates; zeros where all are equal."""
-    deviation = values.std()
-    return (values - values.mean()) / deviation if deviation > 1e-12 else np.zeros_like(values)
-
-
-def _sigmoid(logit: float) -> float:
-    if logit >= 0:
-        return 1.0 / (1.0 + math.exp(-logit))
-    return math.exp(logit) / (1.0 + math.exp(logit))
+def _log_deadline(deadline_ms: float | None, depths: Sequence[Depth]) -> None:
+    read, candidates = sum(depth.read for depth in depths), sum(depth.candidates for depth in depths)
+    if deadline_ms is not None and read < candidates:
+        logger.info("deadline of %g ms: %d of %d candidates were read", deadline_ms, read, candidates)

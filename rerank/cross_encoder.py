@@ -1,21 +1,24 @@
 """CrossEncoderReranker: a cross-encoder as a Reranker. Knows no index and no document."""
 
+import functools
 import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ..inference.packed import PackedModel
 
 from ..errors import ArgumentError, ModelError, QueryError
 from ..inference import (
     MODEL_SETTINGS,
     Dtype,
-    PackedModel,
+    ModelFiles,
     load_model,
-    packed_classifier,
     require_dtype,
     require_texts,
     resolve_model,
@@ -64,6 +67,7 @@ class CrossEncoderReranker:
         self._packed = _packed(loaded, dtype, self._max_length)
         self._standard = None if self._packed else StandardCrossEncoder(loaded, dtype, batch_size, self._max_length)
         self._blend = _blend(folder)
+        self._made_of = (str(model), folder, dtype)
 
     @property
     def blend(self) -> float:
@@ -74,6 +78,13 @@ class CrossEncoderReranker:
     def max_length(self) -> int:
         """Tokens of a pair that the model reads, special tokens included."""
         return self._max_length
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """The weights, the tokenizer, the limit and the number format that scores depend on, as one text."""
+        name, folder, dtype = self._made_of
+        files = ModelFiles.of(name, folder)
+        return f"{files.weights_sha256}-{files.tokenizer_sha256}-{self._max_length}-{dtype}"
 
     @property
     def tokenizer_fingerprint(self) -> str:
@@ -125,8 +136,10 @@ class CrossEncoderReranker:
             logger.info("%d of %d passages were cut to fit into %d tokens", cut, len(texts), self._max_length)
 
 
-def _packed(model: Any, dtype: Dtype, max_length: int) -> PackedModel | None:  # noqa: ANN401
+def _packed(model: Any, dtype: Dtype, max_length: int) -> "PackedModel | None":  # noqa: ANN401
     """The model without sentence-transformers, where it does no more than classify."""
+    from ..inference.packed import packed_classifier
+
     if len(model) > 1 or any(model.prompts.values()):
         return None
     return packed_classifier(model.model, model.tokenizer, dtype=dtype, max_length=max_length)

@@ -28,6 +28,16 @@ class Reranker(Protocol):
 
 
 @runtime_checkable
+class IdentifiedReranker(Reranker, Protocol):
+    """A reranker that says what it is, so that scores can be remembered for longer than the object lives."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Stands for all that a score depends on: weights, tokenizer, limits, precision. Empty where not known."""
+        ...
+
+
+@runtime_checkable
 class TokenReranker(Reranker, Protocol):
     """A reranker that can be given passages as token ids, which an index may hold."""
 

@@ -3,6 +3,14 @@
 from .bi_encoder import DEFAULT_ENCODER, BiEncoder
 from .encoder import Encoder
 from .parallel import ParallelEncoder
-from .retriever import DenseRetriever, Retriever
+from .retriever import DenseRetriever, Retriever, TokenRetriever
 
-__all__ = ["DEFAULT_ENCODER", "BiEncoder", "DenseRetriever", "Encoder", "ParallelEncoder", "Retriever"]
+__all__ = [
+    "DEFAULT_ENCODER",
+    "BiEncoder",
+    "DenseRetriever",
+    "Encoder",
+    "ParallelEncoder",
+    "Retriever",
+    "TokenRetriever",
+]

@@ -17,7 +17,6 @@ from ..inference import (
     batch_size_for,
     cast_model,
     load_model,
-    packed_embedder,
     require_dtype,
     require_texts,
     resolve_model,
@@ -50,7 +49,9 @@ class BiEncoder:
     ) -> None:
         require_dtype(dtype)
         folder = resolve_model(model)
-        from sentence_transformers import SentenceTransformer  # takes seconds: not at the import of this module
+        from sentence_transformers import SentenceTransformer  # these take seconds: not at the import of this module
+
+        from ..inference.packed import packed_embedder
 
         loaded: Any = load_model(SentenceTransformer, folder, device=device)
         special_tokens = int(loaded.tokenizer.num_special_tokens_to_add(pair=False))

@@ -1,7 +1,7 @@
 """Retrievers: a query to candidate documents. Know an index and an encoder, and nothing of reranking."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..index import Hit, Index, Predicate
 from .encoder import Encoder
@@ -15,6 +15,16 @@ class Retriever(Protocol):
         ...
 
 
+@runtime_checkable
+class TokenRetriever(Retriever, Protocol):
+    """A retriever whose hits may carry token ids."""
+
+    @property
+    def tokenizer(self) -> str:
+        """The fingerprint of the tokenizer that made the ids of its hits; empty where they have none."""
+        ...
+
+
 class DenseRetriever:
     """Retrieves by the inner product of query and passage vectors."""
 
@@ -23,6 +33,11 @@ class DenseRetriever:
         index.model.require_same(encoder.fingerprint)
         self.index = index
         self.encoder = encoder
+
+    @property
+    def tokenizer(self) -> str:
+        """The fingerprint of the tokenizer that made the token ids in the index; empty where it holds none."""
+        return self.index.tokenizer
 
     def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
         """At most ``k`` documents for each query, best first, equal scores by id; ``where`` as for ``Index.search``."""

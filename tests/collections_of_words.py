@@ -1,14 +1,16 @@
-"""Small documents with vectors, and a plain oracle that holds them in a dict: what an index must agree with."""
+"""Small documents with vectors and token ids, and an oracle that holds them in a dict: what an index must match."""
 
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from bicross.index import Document, EmbeddedBatch, Passage
+from bicross.index import Document, EmbeddedBatch, Passage, passage_text
 from fakes import HashEncoder
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 DIMENSION = 16
+TOKENIZER = "0123456789abcdef" * 4
 FINGERPRINT = HashEncoder(dimension=DIMENSION).fingerprint
 
 
@@ -31,12 +33,27 @@ def record(number: int, version: int = 0, passages: int = 1) -> Record:
     return Record(document, unit_vectors(passages, seed=1000 * number + version))
 
 
-def batch(records: Iterable[Record]) -> EmbeddedBatch:
+def ids_of(text: str) -> NDArray[np.uint16]:
+    """Token ids: none, or a few."""
+    rng = np.random.default_rng(zlib.crc32(text.encode()))
+    return rng.integers(2**16, size=rng.integers(7), dtype=np.uint16)
+
+
+def tokens_of(document: Document, passage: Passage) -> NDArray[np.uint16]:
+    return ids_of(passage_text(document.title, passage.text))
+
+
+def batch(records: Iterable[Record], *, tokens: DTypeLike | None = None) -> EmbeddedBatch:
+    """With ``tokens``, the type of token ids, these too."""
     records = list(records)
     passages = [[Passage(c, i, i + 1) for i, c in enumerate(r.document.text)] for r in records]
     vectors = [r.vectors for r in records]
+    ids = [tokens_of(r.document, p).astype(tokens) for r, spans in zip(records, passages, strict=True) for p in spans]
     return EmbeddedBatch(
-        [r.document for r in records], passages, np.concatenate([*vectors, np.empty((0, DIMENSION), np.float32)])
+        [r.document for r in records],
+        passages,
+        np.concatenate([*vectors, np.empty((0, DIMENSION), np.float32)]),
+        None if tokens is None else ids,
     )
 
 
@@ -62,13 +79,26 @@ def assert_same(index, oracle: Oracle, *, k: int = 5, seed: int = 0) -> None:
             expected = oracle.search(query, k, matches)
             assert [hit.document.id for hit in hits] == [id_ for id_, _ in expected]
             np.testing.assert_allclose([hit.score for hit in hits], [score for _, score in expected], atol=1e-5)
+            assert_tokens(index, hits)
+
+
+def assert_tokens(index, hits) -> None:
+    """Each hit has the token ids of its passage, or none has any."""
+    for hit in hits:
+        if index.tokenizer:
+            assert hit.tokens.tolist() == tokens_of(hit.document, hit.passage).tolist()
+        else:
+            assert hit.tokens is None
 
 
 def seen(index) -> object:
     """All that a reader can tell an index by."""
     queries = unit_vectors(3, seed=5)
     hits = [*index.search(queries, 6), *index.search(queries, 4, where="even")]
-    found = [[(hit.document.id, hit.passage, hit.score) for hit in line] for line in hits]
+    found = [
+        [(hit.document.id, hit.passage, hit.score, None if hit.tokens is None else hit.tokens.tolist()) for hit in line]
+        for line in hits
+    ]
     return list(index.documents()), found, len(index)
 
 

@@ -45,7 +45,7 @@ class Store(Protocol):
 
 
 class IndexStore:
-    """An index with the encoder of fakes.py."""
+    """An index with the encoder of fakes.py and with token ids."""
 
     def __init__(self, path: Path) -> None:
         from bicross.index import Index
@@ -64,6 +64,9 @@ class IndexStore:
     def apply(self, kind: str, put: dict[str, str], removed: list[str]) -> None:
         if kind == "compact":
             self.index.compact()
+        elif kind == "retokenize":  # to another name for the same ids
+            new = "a" * 64 if self.index.tokenizer != "a" * 64 else "b" * 64
+            assert self.index.retokenize(new, lambda texts: [token_ids(text) for text in texts])
         elif kind == "delete":
             self.index.delete(removed)
         else:
@@ -83,25 +86,33 @@ class IndexStore:
         assert len(hits) == min(3, len(contents)), f"{len(hits)} hits among {len(contents)} documents"
         assert found.items() <= contents.items(), f"found {found}, which is not in this generation"
         assert hits[0].document.text == text, f"{wanted} is not found by its own text; first is {hits[0]}"
+        assert hits[0].tokens.tolist() == token_ids(text).tolist()
 
 
 def batch_of(texts: dict[str, str], encoder: Any) -> Any:
-    """An EmbeddedBatch of these texts by id."""
+    """An EmbeddedBatch of these texts by id, with their code points as token ids."""
     from bicross.index import Document, EmbeddedBatch, whole
 
     documents = [Document(id_, text) for id_, text in texts.items()]
     vectors = encoder.encode_documents([document.passage for document in documents])
-    return EmbeddedBatch(documents, [[whole(document)] for document in documents], vectors)
+    ids = [token_ids(document.text) for document in documents]
+    return EmbeddedBatch(documents, [[whole(document)] for document in documents], vectors, ids)
+
+
+def token_ids(text: str) -> Any:
+    import numpy as np
+
+    return np.array([ord(character) for character in text], np.uint16)
 
 
 def random_change(chance: random.Random, contents: dict[str, str], number: str) -> Change:
     """What to do next."""
-    kind = chance.choices(("add", "upsert", "delete", "compact"), (4, 3, 2, 1))[0]
+    kind = chance.choices(("add", "upsert", "delete", "compact", "retokenize"), (4, 3, 2, 1, 1))[0]
     ids = sorted(contents)
     some = chance.sample(ids, min(len(ids), chance.randint(1, 3)))
     if len(ids) > MOST_DOCUMENTS:
         return "delete", {}, chance.sample(ids, len(ids) // 2)
-    if kind == "compact":
+    if kind in ("compact", "retokenize"):
         return kind, {}, []
     if kind == "delete" and some:
         return kind, {}, some

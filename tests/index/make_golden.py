@@ -2,10 +2,10 @@
 
     python tests/index/make_golden.py FOLDER
 
-writes ``exact-FORMAT`` and ``trained-FORMAT``, each with what opening and searching it must give, into FOLDER; those
-that are checked in lie in ``golden/`` beside this file. Run it once for a new FORMAT_VERSION; never change the indexes
-of an older one: that they can still be read, or are refused by name, is what they are for. Documents, vectors and
-names are the same in every run; only the times of the commits differ.
+writes ``exact-FORMAT``, ``trained-FORMAT`` and ``tokens-FORMAT``, each with what opening and searching it must give,
+into FOLDER; those that are checked in lie in ``golden/`` beside this file. Run it once for a new FORMAT_VERSION; never
+change the indexes of an older one: that they can still be read, or are refused by name, is what they are for.
+Documents, vectors, token ids and names are the same in every run; only the times of the commits differ.
 """
 
 import itertools
@@ -33,6 +33,7 @@ MODEL = ModelFingerprint(
     document_prompt="",
     max_length=256,
 )
+TOKENIZER = "0f1e2d3c4b5a6978" * 4
 TRAINED = "PQ8x4fs,Refine(SQ8)"
 WORDS = ["plain", "ünïcödé", "漢字", "🎉", "tab\tand\nnewline", '"quoted"', "\\", "\u202etfel", "é", "e\u0301"]
 FILTERS = [None, "year >= 2010", "source == 'b' and score < 0.5", "'x' in tags", "note is None"]
@@ -62,15 +63,23 @@ def document(number: int, version: int = 0) -> Document:
     return Document(f"doc-{number:03}", " ".join(words), f"title {number}" if number % 5 else "", metadata)
 
 
-def batch(numbers: range, version: int = 0) -> EmbeddedBatch:
-    """Documents of one passage or two."""
+def batch(numbers: range, version: int = 0, *, tokens: bool = False) -> EmbeddedBatch:
+    """Documents of one passage or two; with ``tokens``, the code points of a passage are its token ids."""
     documents = [document(number, version) for number in numbers]
     passages: list[list[Passage]] = []
     for made in documents:
         middle = len(made.text) // 2
         spans = [(0, middle), (middle, len(made.text))] if made.metadata["year"] % 3 == 0 else [(0, len(made.text))]
         passages.append([Passage(made.text[start:end], start, end) for start, end in spans])
-    return EmbeddedBatch(documents, passages, vectors(sum(map(len, passages)), seed=numbers.start + 1000 * version))
+    ids = [token_ids(passage.text) for some in passages for passage in some] if tokens else None
+    made = vectors(sum(map(len, passages)), seed=numbers.start + 1000 * version)
+    return EmbeddedBatch(documents, passages, made, ids)
+
+
+def token_ids(text: str) -> NDArray[np.uint16] | NDArray[np.uint32]:
+    """As narrow as the text allows, so that segments of both kinds come to be."""
+    points = np.array([ord(character) for character in text], np.uint32)
+    return points.astype(np.uint16) if (points < 2**16).all() else points
 
 
 def exact(path: Path) -> None:
@@ -89,6 +98,14 @@ def trained(path: Path) -> None:
     index.add([batch(range(120, 140))])
 
 
+def tokens(path: Path) -> None:
+    """As ``exact``, with token ids, in segments of both types."""
+    index = Index.create(path, MODEL, tokenizer=TOKENIZER, batches=[batch(range(1, 3), tokens=True)])
+    index.add([batch(range(3, 30), tokens=True)])
+    index.upsert([batch(range(4, 6), version=1, tokens=True)])
+    index.delete(["doc-007"])
+
+
 def observed(index: Index) -> dict[str, object]:
     """All that a reader can tell an index by, as JSON."""
     found = [
@@ -99,11 +116,15 @@ def observed(index: Index) -> dict[str, object]:
         for where in FILTERS
     ]
     documents = [(d.id, d.title, d.text, dict(d.metadata)) for d in index.documents()]
-    return json.loads(json.dumps({"documents": documents, "generation": index.generation, "found": found}))
+    seen = {"documents": documents, "generation": index.generation, "found": found}
+    if index.tokenizer:
+        hits = [hit for line in index.search(vectors(4, seed=77), 10) for hit in line]
+        seen["tokens"] = [hit.tokens.tolist() for hit in hits if hit.tokens is not None]
+    return json.loads(json.dumps(seen))
 
 
 def make(folder: Path) -> None:
-    for make_index in (exact, trained):
+    for make_index in (exact, trained, tokens):
         path = folder / f"{make_index.__name__}-{FORMAT_VERSION}"
         names = (uuid.UUID(int=number) for number in itertools.count(1))
         with mock.patch("uuid.uuid4", lambda names=names: next(names)):

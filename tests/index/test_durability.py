@@ -11,7 +11,8 @@ import pytest
 from bicross.errors import IndexNotFound, IndexStoreError
 from bicross.index import Index, VectorLayout
 from bicross.index.filesystem import Filesystem
-from crash_workers import batch_of, kill_loop
+from collections_of_words import TOKENIZER
+from crash_workers import batch_of, kill_loop, token_ids
 from fakes import HashEncoder
 from faults import every_fault, scratch_folder
 from power_cuts import RecordingFilesystem, every_power_cut, syncs_not_missed
@@ -23,6 +24,7 @@ KILL_ROUNDS = int(os.environ.get("BICROSS_KILL_ROUNDS", "200"))
 
 FIRST = {"a": "first text", "b": "second text", "c": "third text"}
 EXTRA = {"z": "one more"}
+OTHER_TOKENIZER = "f" * 64
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -35,6 +37,11 @@ def no_automatic_compaction():
 
 def texts(**texts: str):
     return [batch_of(texts, ENCODER)]
+
+
+def tokenize(texts):
+    """As batch_of does: what is new is the name of the tokenizer, and that every file is written again."""
+    return [token_ids(text) for text in texts]
 
 
 # What is done to an index, one after the other: a name, the change, and what the index holds afterwards. Each change
@@ -50,6 +57,7 @@ STEPS = [
     ("rollback", lambda index: index.rollback(2), FIRST | {"d": "fourth", "e": "fifth"}),
     ("delete again", lambda index: index.delete(["e"]), FIRST | {"d": "fourth"}),
     ("compact", lambda index: index.compact(), FIRST | {"d": "fourth"}),
+    ("retokenize", lambda index: index.retokenize(OTHER_TOKENIZER, tokenize), FIRST | {"d": "fourth"}),
     ("add again", lambda index: index.add(texts(g="seventh")), FIRST | {"d": "fourth", "g": "seventh"}),
 ]
 STATES = [FIRST, *(contents for _, _, contents in STEPS)]
@@ -62,7 +70,9 @@ LAYOUT = VectorLayout("IVF1,Flat")
 def create(path: Path, filesystem: Filesystem | None = None) -> Index:
     """Also where a build was interrupted."""
     [batch] = texts(**FIRST)
-    with Index.build(path, ENCODER.fingerprint, layout=LAYOUT, resume=True, filesystem=filesystem) as builder:
+    with Index.build(
+        path, ENCODER.fingerprint, layout=LAYOUT, tokenizer=TOKENIZER, resume=True, filesystem=filesystem
+    ) as builder:
         held = builder.holds(batch.documents)
         if not all(held):
             assert not any(held)
@@ -79,13 +89,14 @@ def index_after(path: Path, steps: int) -> Path:
 
 
 def contents(index: Index) -> dict[str, str]:
-    """All documents; every one must be found by its own text, and nothing else may be found."""
+    """All documents; every one must be found by its own text, with its token ids, and nothing else may be found."""
     held = {document.id: document.text for document in index.documents()}
     for hits, (id_, text) in zip(
         index.search(ENCODER.encode_queries(list(held.values())), len(held) + 5), held.items(), strict=True
     ):
         assert {hit.document.id for hit in hits} == held.keys()
         assert hits[0].document.text == text, f"{id_} is not the first hit for its own text"
+        assert all(hit.tokens.tolist() == token_ids(hit.document.text).tolist() for hit in hits)
     return held
 
 

@@ -70,8 +70,12 @@ def test_the_model_is_checked_before_anything_is_read(path):
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("format_version", 3, "has format version 3; this bicross reads version 2. Use the bicross that wrote it"),
-        ("format_version", 1, "has format version 1; this bicross reads version 2"),
+        (
+            "format_version",
+            4,
+            "has format version 4; this bicross reads versions 2 and 3. Use the bicross that wrote it",
+        ),
+        ("format_version", 1, "has format version 1; this bicross reads versions 2 and 3"),
         ("format_version", "2", "has format version 2; this"),
         ("format_version", None, "has format version None"),
         ("metric", "l2", "should be 'inner_product'"),

@@ -4,15 +4,22 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from bicross.errors import DocumentError
 from bicross.index import Index
-from collections_of_words import FINGERPRINT, Oracle, assert_same, batch, record
+from collections_of_words import FINGERPRINT, TOKENIZER, Oracle, assert_same, ids_of, record
+from collections_of_words import batch as plain_batch
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 numbers = st.integers(0, 15)
+
+
+def batch(records):
+    """With token ids of two bytes or of four: a segment has one type, an index both."""
+    return plain_batch(records, tokens=np.uint32 if len(records) % 3 == 0 else np.uint16)
 
 
 class IndexMachine(RuleBasedStateMachine):
@@ -21,7 +28,7 @@ class IndexMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.path = Path(tempfile.mkdtemp()) / "index"
-        self.index = Index.create(self.path, FINGERPRINT)
+        self.index = Index.create(self.path, FINGERPRINT, tokenizer=TOKENIZER)
         self.reader = Index.open(self.path)
         self.oracle, self.seen = Oracle(), Oracle()
         self.history = {1: Oracle()}
@@ -81,6 +88,13 @@ class IndexMachine(RuleBasedStateMachine):
         self.changed()
         if grace == 0.0:
             self.history = {self.index.generation: Oracle(self.oracle)}
+
+    @rule(tokenizer=st.sampled_from(["a" * 64, "b" * 64]), kind=st.sampled_from([np.uint16, np.uint32]))
+    def retokenize(self, tokenizer, kind):
+        """The ids stay the same: the oracle knows no others."""
+        expected = self.index.tokenizer != tokenizer
+        assert self.index.retokenize(tokenizer, lambda texts: [ids_of(text).astype(kind) for text in texts]) == expected
+        self.changed()
 
     @rule()
     def reopen(self):

@@ -105,6 +105,20 @@ def test_each_k_reaches_the_pipeline(index, capsys):
     assert [result["logit"] is not None for result in json.loads(out)["results"]] == [True, False]
 
 
+def test_a_deadline_says_how_many_candidates_were_read(index, capsys):
+    _, out, _ = run(capsys, "search", index, "sleeps at night", "owl", "--json")
+    assert [(a["read"], a["candidates"]) for a in map(json.loads, out.splitlines())] == [(3, 3), (3, 3)]
+    _, out, _ = run(capsys, "search", index, "sleeps at night", "--json", "--deadline-ms", "0")
+    answer = json.loads(out)
+    assert (answer["read"], answer["candidates"]) == (0, 3)
+    assert [result["rank"] for result in answer["results"]] == [r["retrieval_rank"] for r in answer["results"]]
+    _, out, _ = run(capsys, "search", index, "owl", "--deadline-ms", "0")
+    assert "0 of 3 candidates were read by the reranker" in out
+    for enough in (["--deadline-ms", "1e7"], ["--no-rerank", "--deadline-ms", "0"]):
+        _, out, _ = run(capsys, "search", index, "owl", *enough)
+        assert "candidates were read" not in out
+
+
 def test_many_queries_from_arguments_a_file_and_standard_input(index, tmp_path, capsys, monkeypatch):
     def asked(*arguments):
         code, out, _ = run(capsys, "search", index, "--json", *arguments)
@@ -183,6 +197,7 @@ def test_skip_errors(tmp_path, capsys, monkeypatch):
         (["search", "index", "cat", "--top-k", "0"], 2, "top_k must be a whole number of at least 1, not 0"),
         (["search", "index", "cat", "--rerank-k", "-1"], 2, "rerank_k must be a whole number of at least 1, not -1"),
         (["search", "index", "cat", "--top-k", "101"], 2, "top_k=101 is larger than retrieve_k=100"),
+        (["search", "index", "cat", "--deadline-ms", "-1"], 2, "deadline_ms must be a number of milliseconds from 0"),
         (["search", "index", "cat", "--top-k", "many"], 2, "Invalid value for '--top-k'"),
         (["search", "index"], 2, "give a query, as in: bicross search"),
         (["search", "index", "cat", "--file", "queries.txt"], 2, "give queries as arguments or with --file, not both"),
@@ -396,7 +411,7 @@ def test_search_where(index, capsys):
         ("compact", ["--grace"]),
         ("rollback", ["--to-generation"]),
         ("verify", ["exit code 1"]),
-        ("search", ["--where", "--top-k", "Example: bicross search"]),
+        ("search", ["--where", "--top-k", "--deadline-ms", "Example: bicross search"]),
         ("info", ["INDEX"]),
         ("demo", ["--limit"]),
     ],

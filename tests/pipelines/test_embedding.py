@@ -48,7 +48,7 @@ def test_an_index_is_the_same_to_the_byte_as_one_made_step_by_step(tmp_path, mon
     monkeypatch.setattr(embedding, "BATCH_DOCUMENTS", 7)
     monkeypatch.setattr(embedding, "BATCH_PASSAGES", passages)
     some = documents(40)
-    built = build_index(some, tmp_path / "built", encoder=encoder, chunking=chunking)
+    built = build_index(some, tmp_path / "built", encoder=encoder, reranker=None, chunking=chunking)
     size = 7 * len(getattr(encoder, "encoders", [encoder]))
     batches = [embed(some[start : start + size], chunking) for start in range(0, 40, size)]
     Index.create(tmp_path / "steps", encoder.fingerprint, batches=batches, chunking=chunking)
@@ -103,7 +103,7 @@ def test_reading_is_a_few_batches_ahead_of_writing_and_no_more(monkeypatch):
             yield document
 
     encoder = HashEncoder()
-    with embedding.embedded(embedding.batches_of(source(), encoder), encoder, None) as batches:
+    with embedding.embedded(embedding.batches_of(source(), encoder), encoder, None, None) as batches:
         for number, batch in enumerate(batches):
             assert batch.documents == [read[number]]
             assert number < len(read) <= number + 2 * embedding.AHEAD

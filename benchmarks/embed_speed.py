@@ -1,0 +1,241 @@
+"""How fast does an encoder embed? bicross's BiEncoder against SentenceTransformer.encode, in turn.
+
+Usage: python benchmarks/embed_speed.py DATA [--quality --cache FOLDER] [--output benchmarks/results/embed-speed.json]
+
+DATA is the folder of the collections (squad-dev, medquad-qa, nfcorpus, cranfield, scifact). Documents a second for
+passages as long as MS MARCO's and for SciFact's documents, and the latency of one query (p50, p95). Beside speed: the
+cosine to sentence-transformers' float32 vectors (least and mean), and with --quality nDCG@10 of an exact search among
+whole documents on SciFact and NFCorpus.
+"""
+
+import argparse
+import hashlib
+import itertools
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bicross.index import passage_text
+from bicross.inference import ModelFiles, resolve_model
+from bicross.retrieval import DEFAULT_ENCODER, BiEncoder
+from flops import Cost, Lengths, Peak, peak
+from ir_measures import ScoredDoc
+from machine import set_threads
+from numpy.typing import NDArray
+from quality import measure, read_queries
+from rerank_quality import COLLECTIONS, NDCG
+from rerank_variants import DTYPES, REFERENCE, Variant, load
+from rounds import Taken, in_turn, percentiles_ms, ratio, slices
+from speed_report import check_folders, header, markdown, percent, write
+from speed_texts import Workload, rows, spread, workloads
+
+Vectors = NDArray[np.float32]
+HOW = (
+    "Documents: every round gives all of them to each encoder, in an order drawn anew; medians over the rounds. One "
+    "query: each goes to all encoders one after the other, in an order drawn for each; percentiles are over all "
+    "queries, ratios medians over them. Cosines are of the vectors at length one. The share of peak is the FLOP of "
+    "the tokens without padding by time, over the fastest square matrix product of the same number format in this "
+    "run."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """An encoder of the comparison, as two functions of texts."""
+
+    documents: Callable[[Sequence[str]], Vectors]
+    queries: Callable[[Sequence[str]], Vectors]
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """The encoders that could be loaded, the reference first, and what their figures are made of."""
+
+    variants: Sequence[Variant[Encoding]]
+    encoding: dict[str, Encoding]
+    cost: Cost
+    lengths: Lengths
+    peaks: dict[str, Peak]
+
+
+def variants(model: str, device: str) -> list[Variant[Encoding]]:
+    """All of them, the reference first."""
+    folder = resolve_model(model)
+    peers = [
+        Variant(f"sentence-transformers {dtype}, batch {size}", dtype, partial(_peer, folder, device, dtype, size))
+        for dtype, size in (("float32", 32), ("bfloat16", 32), ("bfloat16", 8))
+    ]
+    ours = [Variant(f"bicross {dtype}", dtype, partial(_ours, folder, device, dtype), ours=True) for dtype in DTYPES]
+    return [*peers, *ours]
+
+
+def _peer(folder: Path, device: str, dtype: str, size: int) -> Encoding:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    given = {"dtype": getattr(torch, dtype)}
+    model: Any = SentenceTransformer(str(folder), device=device, local_files_only=True, model_kwargs=given)
+
+    def encode(texts: Sequence[str]) -> Vectors:
+        return np.asarray(model.encode(list(texts), batch_size=size, show_progress_bar=False), np.float32)
+
+    return Encoding(encode, encode)
+
+
+def _ours(folder: Path, device: str, dtype: Any) -> Encoding:  # noqa: ANN401 - not every name is a dtype of every version
+    model = BiEncoder(folder, device=device, dtype=dtype)
+    return Encoding(model.encode_documents, model.encode_queries)
+
+
+def cosines(vectors: Vectors, reference: Vectors) -> dict[str, float]:
+    """Of each row to the reference's: the least and the mean."""
+    products = np.einsum("nd,nd->n", unit(vectors), unit(reference))
+    return {"least_cosine": float(products.min()), "mean_cosine": float(products.mean())}
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """At length one: of a model in half precision they are only roughly so."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+
+
+def documents(workload: Workload, contest: Contest, *, count: int, rounds: int) -> dict[str, object]:
+    """Throughput, and how near the vectors are to the reference's."""
+    texts = spread(workload.passages, count)
+    calls = {name: encoding.documents for name, encoding in contest.encoding.items()}
+    taken: Taken[Vectors] = in_turn(calls, [[texts]] * rounds, note=f"{workload.name}, documents", warm_up=False)
+    base, reference = taken.seconds[REFERENCE], taken.results[REFERENCE][0]
+    lengths = contest.lengths.of(texts)
+    flop = [contest.cost.flop(lengths)] * rounds
+    figures: dict[str, object] = {}
+    for variant in contest.variants:
+        seconds = taken.seconds[variant.name]
+        figures[variant.name] = {
+            "documents_per_second": len(texts) / float(np.median(seconds)),
+            "times_faster": ratio(base, seconds),
+            "share_of_peak": contest.peaks[variant.dtype].share(flop, seconds),
+            **cosines(taken.results[variant.name][0], reference),
+            "seconds": seconds,
+        }
+    return {"texts": len(texts), "mean_tokens": float(np.mean(lengths)), "variants": figures}
+
+
+def one_query(workload: Workload, contest: Contest, *, queries: int, rounds: int) -> dict[str, object]:
+    """Latency of queries that come one by one."""
+    asked = [[query] for query in spread(workload.queries, queries * rounds)]
+    calls = {name: encoding.queries for name, encoding in contest.encoding.items()}
+    given = slices(asked, rounds=rounds, each=queries)
+    taken: Taken[Vectors] = in_turn(calls, given, note=f"{workload.name}, one query")
+    base, reference = taken.seconds[REFERENCE], np.concatenate(taken.results[REFERENCE])
+    figures: dict[str, object] = {}
+    for name, seconds in taken.seconds.items():
+        near = cosines(np.concatenate(taken.results[name]), reference)
+        figures[name] = {**percentiles_ms(seconds), "times_faster": ratio(base, seconds), **near, "seconds": seconds}
+    tokens = contest.lengths.of(list(itertools.chain.from_iterable(asked)))
+    return {"queries": queries * rounds, "mean_tokens": float(np.mean(tokens)), "variants": figures}
+
+
+def quality(folder: Path, contest: Contest, *, weights: str, cache: Path) -> list[dict[str, object]]:
+    """nDCG@10 of exact search with each encoder's vectors, whole documents; the reference's vectors are cached."""
+    queries, qrels = read_queries(folder, "test")
+    corpus = list(rows(folder / "corpus.jsonl"))
+    ids, texts = [row["_id"] for row in corpus], [passage_text(row["title"], row["text"]) for row in corpus]
+    key = hashlib.sha256("\n".join([weights, *texts]).encode()).hexdigest()[:12]
+    path = cache / f"vectors-{folder.name}-{key}.npy"
+    figures: list[dict[str, object]] = []
+    base = 0.0
+    for name in [REFERENCE, *(variant.name for variant in contest.variants if variant.ours)]:
+        print(f"  {folder.name}, {name}", file=sys.stderr, flush=True)
+        known = name == REFERENCE and path.exists()
+        vectors = unit(np.load(path) if known else contest.encoding[name].documents(texts))
+        if name == REFERENCE and not known:
+            np.save(path, vectors)
+        scores = unit(contest.encoding[name].queries(list(queries.values()))) @ vectors.T
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :100].tolist()
+        found = zip(queries, best, scores, strict=True)
+        run = [ScoredDoc(query, ids[row], float(some[row])) for query, order, some in found for row in order]
+        ndcg = measure(qrels, run)[0][NDCG]
+        base = ndcg if name == REFERENCE else base
+        figures.append({"collection": folder.name, "name": name, "ndcg_at_10": ndcg, "difference": ndcg - base})
+    return figures
+
+
+def speed_table(figures: dict[str, Any], reasons: dict[str, str]) -> str:
+    """One workload, a line an encoder."""
+    columns = ["", "documents/s", "times faster", "share of peak", "least cosine", "mean cosine"]
+    columns += ["one query p50 ms", "p95 ms", "times faster"]
+    many, one = figures["documents"], figures["one_query"]
+    lines: list[list[object]] = []
+    for name, a in many["variants"].items():
+        b = one["variants"][name]
+        near = [f"{a['least_cosine']:.5f}", f"{a['mean_cosine']:.5f}"]
+        rate = [name, a["documents_per_second"], a["times_faster"], percent(a["share_of_peak"]), *near]
+        lines.append([*rate, b["p50_ms"], b["p95_ms"], b["times_faster"]])
+    lines += [[name, reason, *[None] * (len(columns) - 2)] for name, reason in reasons.items()]
+    title = f"{figures['workload']}, {many['texts']} documents of {many['mean_tokens']:.0f} tokens"
+    return f"\n{title}, queries of {one['mean_tokens']:.0f}\n\n{markdown(columns, lines)}"
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, metavar="DATA")
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--documents", type=int, default=300, help="of each workload, in every round")
+    parser.add_argument("--queries", type=int, default=50, help="of a round, other ones each time")
+    parser.add_argument("--quality", action="store_true", help="nDCG@10 too: embeds two collections with each")
+    parser.add_argument("--cache", type=Path, help="keep the reference's vectors of --quality here")
+    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    arguments = parser.parse_args()
+    check_folders(parser, [arguments.output, arguments.cache])
+    return arguments
+
+
+def main() -> None:
+    arguments = parse()
+    set_threads(arguments.threads)
+    folder = resolve_model(arguments.encoder)
+    wanted = variants(arguments.encoder, arguments.device)
+    encoding, reasons = load(wanted)
+    contest = Contest(
+        variants=[variant for variant in wanted if variant.name in encoding],
+        encoding=encoding,
+        cost=Cost.of_folder(folder, head=False),
+        lengths=Lengths(folder, BiEncoder(folder, device="cpu").fingerprint.max_length),
+        peaks={dtype: peak(dtype, arguments.device) for dtype in DTYPES},
+    )
+    peaks = {dtype: asdict(found) for dtype, found in contest.peaks.items()}
+    about = {"cost": asdict(contest.cost), "peaks": peaks, "not_measured": reasons}
+    report = header(arguments, how=HOW) | about | {"workloads": []}
+    for workload in workloads(arguments.data):
+        figures = {
+            "workload": workload.name,
+            "source": workload.source,
+            "documents": documents(workload, contest, count=arguments.documents, rounds=arguments.rounds),
+            "one_query": one_query(workload, contest, queries=arguments.queries, rounds=arguments.rounds),
+        }
+        report["workloads"].append(figures)
+        print(speed_table(figures, reasons), flush=True)
+        write(arguments.output, report)
+    if arguments.quality:
+        weights = ModelFiles.of(arguments.encoder, folder).weights_sha256
+        with tempfile.TemporaryDirectory() as scratch:
+            cache = arguments.cache or Path(scratch)
+            cache.mkdir(exist_ok=True)
+            found = [quality(arguments.data / name, contest, weights=weights, cache=cache) for name in COLLECTIONS]
+        report["quality"] = list(itertools.chain.from_iterable(found))
+        lines = [
+            [f["collection"], f["name"], f"{f['ndcg_at_10']:.4f}", f"{f['difference']:+.4f}"] for f in report["quality"]
+        ]
+        print(f"\n{markdown(['collection', '', NDCG, 'difference'], lines)}")
+        write(arguments.output, report)
+
+
+if __name__ == "__main__":
+    main()

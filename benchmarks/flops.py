@@ -1,0 +1,142 @@
+"""What a transformer costs, and what the machine can do at most: tokens, FLOP, and the fastest matrix product."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from bicross.inference import load_tokenizer
+from torch import nn
+
+SIDE = 2048
+REPEATS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of a model: weights that each token meets, weights that each text meets once, and the width of attention."""
+
+    weights_per_token: int
+    weights_per_text: int
+    hidden: int
+    layers: int
+
+    @classmethod
+    def of(cls, model: nn.Module) -> "Cost":
+        """Of a transformer of the transformers library: linear layers of its encoder, and of its head."""
+        config: Any = model.config
+        linears = [(f".{name}", module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+        return cls(
+            sum(module.weight.numel() for name, module in linears if ".encoder." in name),
+            sum(module.weight.numel() for name, module in linears if ".encoder." not in name),
+            int(config.hidden_size),
+            int(config.num_hidden_layers),
+        )
+
+    @classmethod
+    def of_folder(cls, folder: Path, *, head: bool) -> "Cost":
+        """Of the model in a folder, of which the settings alone are read; ``head`` is the classifier's."""
+        import transformers
+
+        kind: Any = transformers.AutoModelForSequenceClassification if head else transformers.AutoModel
+        with torch.device("meta"):
+            return cls.of(kind.from_config(transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True)))
+
+    def flop(self, lengths: Sequence[int]) -> float:
+        """Of texts of so many tokens each, none of them padding: products with weights, and attention's two."""
+        linear = 2 * (self.weights_per_token * sum(lengths) + self.weights_per_text * len(lengths))
+        return linear + 4 * self.layers * self.hidden * sum(length * length for length in lengths)
+
+
+class Lengths:
+    """Tokens of what a model reads, special tokens included and what is beyond its limit cut."""
+
+    def __init__(self, folder: Path, longest: int) -> None:
+        self._tokenizer, self._longest = load_tokenizer(folder), longest
+
+    def of_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[int]:
+        """One number a pair."""
+        texts = list(dict.fromkeys(text for pair in pairs for text in pair))
+        counts = dict(zip(texts, self._tokenizer.count(texts), strict=True))
+        special = self._tokenizer.special_tokens(pair=True)
+        return [min(self._longest, counts[query] + counts[passage] + special) for query, passage in pairs]
+
+    def of(self, texts: Sequence[str]) -> list[int]:
+        """One number a text."""
+        special = self._tokenizer.special_tokens(pair=False)
+        return [min(self._longest, count + special) for count in self._tokenizer.count(texts)]
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The fastest way found to multiply square matrices of ``SIDE``; ``ops`` a second, or why there is none."""
+
+    dtype: str
+    ops: float | None
+    way: str
+
+    def share(self, flop: Sequence[float], seconds: Sequence[float]) -> float | None:
+        """Of the peak, that so much work in so much time reaches; the median. None without a peak."""
+        return None if self.ops is None else float(np.median(np.divide(flop, seconds))) / self.ops
+
+
+def peak(dtype: str, device: str) -> Peak:
+    """Measured now, on the threads that torch has."""
+    found: dict[str, float] = {}
+    reason = ""
+    for way, make in _WAYS.items():
+        try:
+            product = make(getattr(torch, dtype), device)
+            if product is not None:
+                found[way] = 2 * SIDE**3 / _best_seconds(product, device)
+        except (RuntimeError, AttributeError, NotImplementedError) as error:
+            reason = f"{way}: {str(error).splitlines()[0]}"
+    if not found:
+        return Peak(dtype, None, f"not measured: {reason}")
+    best = max(found, key=lambda way: found[way])
+    return Peak(dtype, found[best], f"{best} of {SIDE} x {SIDE}")
+
+
+def _best_seconds(product: Callable[[], object], device: str) -> float:
+    """A peak is the best of several: what disturbs can only make it slower."""
+    best = float("inf")
+    for _ in range(REPEATS):
+        began = perf_counter()
+        product()
+        if device.startswith("cuda"):
+            torch.cuda.synchronize(device)
+        best = min(best, perf_counter() - began)
+    return best
+
+
+def _matrices(dtype: torch.dtype, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+    chance = torch.Generator().manual_seed(0)
+    if dtype == torch.int8:
+        left, right = (torch.randint(-100, 100, (SIDE, SIDE), generator=chance, dtype=dtype) for _ in range(2))
+    else:
+        left, right = (torch.randn((SIDE, SIDE), generator=chance).to(dtype) for _ in range(2))
+    return left.to(device), right.to(device)
+
+
+def _plain(dtype: torch.dtype, device: str) -> Callable[[], object] | None:
+    return None if dtype == torch.int8 else partial(torch.mm, *_matrices(dtype, device))
+
+
+def _packed(dtype: torch.dtype, device: str) -> Callable[[], object] | None:
+    """With the right side in oneDNN's own order: in float32 often much faster than ``torch.mm``. Of torch's inside."""
+    if dtype == torch.int8 or not device.startswith("cpu"):
+        return None
+    left, right = _matrices(dtype, device)
+    onednn: Any = torch.ops.mkldnn
+    return partial(onednn._linear_pointwise, left, onednn._reorder_linear_weight(right, SIDE), None, "none", [], "")
+
+
+def _integer(dtype: torch.dtype, device: str) -> Callable[[], object] | None:
+    return partial(torch._int_mm, *_matrices(dtype, device)) if dtype == torch.int8 else None
+
+
+_WAYS = {"torch.mm": _plain, "oneDNN's linear layer, weights packed": _packed, "torch._int_mm": _integer}

@@ -1,0 +1,195 @@
+"""How long does an answer take? The whole pipeline by stage, against the plain recipe, at three sizes.
+
+Usage: python benchmarks/latency.py DATA VECTORS [--sizes 5000,100000] [--output benchmarks/results/latency.json]
+
+DATA is the folder of the collections, VECTORS a folder that ``vectors.py`` made of them. The plain recipe is what a
+tutorial does: SentenceTransformer.encode, faiss.IndexFlatIP.search, CrossEncoder.rank of 100 texts. The same documents,
+queries, models and threads; each query goes to all pipelines one after the other, in an order drawn for each. Warm are
+queries after others in one process (p50, p95, p99); cold is the first query of a fresh process once it has opened.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bicross.errors import BicrossError
+from bicross.rerank import DEFAULT_RERANKER
+from bicross.retrieval import DEFAULT_ENCODER
+from latency_parts import Answering, Bicross, Documents, Plain, Stages, build, reranker_tokenizer
+from machine import free_memory, set_threads
+from rounds import in_turn, percentiles_ms, ratio, slices
+from speed_report import check_folders, header, markdown, write
+from vectors import about, benchmark_queries, benchmark_texts, load, rows_of
+
+PLAIN = "plain recipe"
+STAGES = ("encode", "search", "of which fetch", "rerank", "of which tokenise", "total")
+TEXT_BYTES = 2_500
+"""Memory that a document's text takes, with the list of all texts that it is made from, on the safe side."""
+HOW = (
+    "Total is the whole answer, measured by itself. Stages of bicross are measured on its public parts, in a second "
+    "pass over the same queries: search contains fetching the documents, and encode and rerank contain tokenising. "
+    "What of these it is, is measured apart (Index.get of the same documents by id; the tokenizer on the query and "
+    "the 100 passages). The plain recipe holds all texts in a list. Ratios are medians over the queries. Cold: files "
+    "are in the page cache, and imports belong to opening. Each document begins with the text that its vector is of "
+    "and goes on with the texts after it, to a length drawn as in speed_texts.py."
+)
+
+
+def memory_needed(rows: int, dimension: int, pipelines: int) -> int:
+    """Bytes, roughly, for one size: each pipeline has the vectors once, and so has a fresh process beside them."""
+    return rows * ((pipelines + 1) * 4 * dimension + TEXT_BYTES)
+
+
+def warm(pipelines: dict[str, Answering], queries: Sequence[str], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Percentiles of every stage of every pipeline."""
+    given = slices(queries, rounds=arguments.rounds, each=arguments.queries)
+    calls = {name: pipeline.answer for name, pipeline in pipelines.items()}
+    answers = in_turn(calls, given, note="whole answers")
+    tokenizer = reranker_tokenizer(arguments.reranker)
+    parts = {n: partial(p.stages, tokenizer=tokenizer) for n, p in pipelines.items() if isinstance(p, Bicross)}
+    staged = in_turn(parts, given, note="stages")
+    figures: dict[str, Any] = {}
+    for name in pipelines:
+        stages: list[Stages] = staged.results.get(name, answers.results[name])
+        by_stage = {stage: [taken[stage] for taken in stages] for stage in STAGES if stage in stages[0]}
+        by_stage["total"] = answers.seconds[name]
+        figures[name] = {
+            "stages": {stage: percentiles_ms(seconds) for stage, seconds in by_stage.items()},
+            "times_faster": ratio(answers.seconds[PLAIN], answers.seconds[name]),
+            "seconds": by_stage["total"],
+        }
+    return figures
+
+
+def cold(folder: Path, settings: dict[str, dict[str, Any]], queries: Sequence[str]) -> dict[str, Any]:
+    """Medians over fresh processes, one a query and pipeline, in turn."""
+    figures: dict[str, Any] = {}
+    script = Path(__file__).with_name("latency_cold.py")
+
+    def ask(name: str, query: str) -> dict[str, float]:
+        kind = "plain" if name == PLAIN else "bicross"
+        command = [sys.executable, str(script), str(folder), kind, json.dumps(settings[name]), query]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(f"{name} failed in a fresh process:\n{done.stderr}")
+        return json.loads(done.stdout)
+
+    calls = {name: partial(ask, name) for name in settings}
+    taken = in_turn(calls, [[query] for query in queries], note="fresh processes", warm_up=False)
+    for name, results in taken.results.items():
+        rounds = {key: [result[key] for result in results] for key in results[0]}
+        medians = {f"{key}_ms": float(np.median(seconds)) * 1e3 for key, seconds in rounds.items()}
+        first = [result["first"] for result in taken.results[PLAIN]]
+        figures[name] = {**medians, "times_faster": ratio(first, rounds["first"]), "rounds": rounds}
+    return figures
+
+
+def measure(rows: int, texts: Sequence[str], queries: Sequence[str], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Everything at one size."""
+    models = {"encoder": arguments.encoder, "reranker": arguments.reranker, "device": arguments.device}
+    settings: dict[str, dict[str, Any]] = {PLAIN: dict(models)}
+    settings |= {f"bicross {dtype}": models | {"dtype": dtype} for dtype in arguments.dtypes}
+    documents = Documents(texts, rows)
+    reasons: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(prefix="bicross-latency-", dir=arguments.scratch) as scratch:
+        folder = Path(scratch)
+        print(f"{rows} documents: building", file=sys.stderr, flush=True)
+        vectors = load(arguments.vectors, rows)
+        layout = build(folder, documents, vectors, index_type=arguments.index_type, encoder=arguments.encoder)
+        del vectors
+        pipelines: dict[str, Answering] = {}
+        for name, given in settings.items():
+            try:
+                pipelines[name] = Plain(folder, **given) if name == PLAIN else Bicross(folder, **given)
+            except BicrossError as error:
+                reasons[name] = f"not available: {error}"
+        found = warm(pipelines, queries, arguments)
+        opened = {name: settings[name] | {"threads": arguments.threads} for name in pipelines}
+        pipelines.clear()
+        fresh = cold(folder, opened, queries[: arguments.cold]) if arguments.cold else {}
+    words = float(np.mean([len(documents[n].split()) for n in range(0, rows, max(1, rows // 1000))]))
+    sizes = {"documents": rows, "mean_words": words, "layout": layout, "plain_layout": "Flat"}
+    return sizes | {"warm": found, "cold": fresh, "not_measured": reasons}
+
+
+def table(size: dict[str, Any]) -> str:
+    """One size: a line a pipeline and stage, then the first queries of fresh processes."""
+    lines: list[list[object]] = []
+    for name, figures in size["warm"].items():
+        for stage in STAGES:
+            if stage in figures["stages"]:
+                faster = figures["times_faster"] if stage == "total" else None
+                lines.append([name, stage, *figures["stages"][stage].values(), faster])
+    for name, figures in size["cold"].items():
+        lines.append([name, "opening a fresh process", figures["open_ms"], None, None, None])
+        lines.append([name, "its first query", figures["first_ms"], None, None, figures["times_faster"]])
+    lines += [[name, reason, None, None, None, None] for name, reason in size["not_measured"].items()]
+    columns = ["", "stage", "p50 ms", "p95 ms", "p99 ms", f"times faster than the {PLAIN}"]
+    title = f"{size['documents']:,} documents of {size['mean_words']:.0f} words, {size['layout']} (plain: Flat)"
+    return f"\n{title}\n\n{markdown(columns, lines)}"
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, metavar="DATA")
+    parser.add_argument("vectors", type=Path, metavar="VECTORS")
+    parser.add_argument("--sizes", type=_numbers, default=[5_000, 100_000, 1_000_000])
+    parser.add_argument("--index-type", default="auto", help="of bicross's index: auto, Flat or any of FAISS's")
+    parser.add_argument("--dtypes", type=lambda text: text.split(","), default=["float32", "bfloat16"], metavar="D,...")
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="the one that VECTORS are of")
+    parser.add_argument("--reranker", default=DEFAULT_RERANKER)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--queries", type=int, default=20, help="of a round, other ones each time")
+    parser.add_argument("--cold", type=int, default=5, help="fresh processes of each pipeline")
+    parser.add_argument("--scratch", type=Path, help="where indexes are built; default: the system's place")
+    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    arguments = parser.parse_args()
+    check_folders(parser, [arguments.output])
+    return arguments
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
+
+
+def main() -> None:
+    arguments = parse()
+    set_threads(arguments.threads)
+    texts, queries = benchmark_texts(arguments.data), benchmark_queries(arguments.data)
+    held = rows_of(arguments.vectors)
+    if held != len(texts):
+        sys.exit(
+            f"{arguments.vectors} holds {held} vectors, and {arguments.data} gives {len(texts)} texts: they differ"
+        )
+    dimension = load(arguments.vectors, 1).shape[1]
+    report = header(arguments, how=HOW) | {"vectors": about(arguments.vectors), "sizes": [], "left_out": {}}
+    for rows in sorted(arguments.sizes):
+        needed, free = memory_needed(rows, dimension, 1 + len(arguments.dtypes)), free_memory()
+        if rows > held or (free is not None and needed > free):
+            reason = (
+                f"{held} vectors are there"
+                if rows > held
+                else f"it needs {needed:,} bytes of memory, {free:,} are free"
+            )
+            report["left_out"][str(rows)] = reason
+            print(f"{rows} documents: left out, {reason}", file=sys.stderr)
+            continue
+        report["sizes"].append(measure(rows, texts, queries, arguments))
+        print(table(report["sizes"][-1]), flush=True)
+        write(arguments.output, report)  # after each size: the next one may take long
+    write(arguments.output, report)
+    if not report["sizes"]:
+        sys.exit("no size could be measured")
+
+
+if __name__ == "__main__":
+    main()

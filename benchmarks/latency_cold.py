@@ -1,0 +1,29 @@
+"""One pipeline of ``latency.py`` in a fresh process: opened, and asked once. Prints its seconds as JSON.
+
+Usage: python benchmarks/latency_cold.py FOLDER bicross|plain SETTINGS_AS_JSON QUERY
+"""
+
+import json
+import sys
+from pathlib import Path
+from time import perf_counter
+
+from machine import set_threads
+
+
+def main() -> None:
+    folder, kind, given, query = sys.argv[1:]
+    settings = json.loads(given)
+    began = perf_counter()
+    set_threads(settings.pop("threads"))
+    import latency_parts  # with torch, which belongs to opening
+
+    make = latency_parts.Bicross if kind == "bicross" else latency_parts.Plain
+    pipeline = make(Path(folder), **settings)
+    opened = perf_counter()
+    taken = pipeline.answer(query)
+    print(json.dumps({"open": opened - began, "first": taken["total"], "second": pipeline.answer(query)["total"]}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""What a faster reranker costs in relevance: nDCG@10 and scores of each on the same candidates of judged queries.
+
+Candidates and the reference's scores are kept in a folder, as they take long. Knows rerankers only as functions.
+"""
+
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from bicross.index import Document, Hit, Passage, Predicate, passage_text, read_documents
+from bicross.pipelines import SearchPipeline, build_index
+from bicross.retrieval import BiEncoder, DenseRetriever
+from ir_measures import Qrel, ScoredDoc
+from quality import QUERIES_AT_ONCE, measure, read_queries
+from rerank_variants import Pairs, Score, Scores
+from scipy.stats import kendalltau
+
+COLLECTIONS = ("scifact", "nfcorpus")
+CANDIDATES = 100
+NDCG = "nDCG@10"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What stage one found for each judged query of a collection; ``key`` changes with whatever they depend on."""
+
+    collection: str
+    key: str
+    queries: dict[str, str]
+    qrels: list[Qrel]
+    hits: dict[str, list[Hit]]
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """All that is to be scored, query after query."""
+        return [
+            (self.queries[query_id], passage_text(hit.document.title, hit.passage.text))
+            for query_id, hits in self.hits.items()
+            for hit in hits
+        ]
+
+    def ndcg(self, scores: Scores, *, blend: float) -> float:
+        """Of the order that bicross's pipeline gives with these scores."""
+        pipeline = SearchPipeline(self, _Known(dict(zip(self.pairs(), scores.tolist(), strict=True))), blend=blend)
+        found = zip(self.hits, pipeline.search_batch(list(self.queries.values())), strict=True)
+        # By rank, since equal scores keep the order of stage one, which a measure would not know.
+        run = [ScoredDoc(query_id, r.document.id, -float(r.rank)) for query_id, results in found for r in results]
+        return measure(self.qrels, run)[0][NDCG]
+
+    def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
+        """As a retriever that is asked for all queries, in their order."""
+        assert where is None
+        assert list(queries) == list(self.queries.values())
+        return [hits[:k] for hits in self.hits.values()]
+
+    def ends(self) -> list[int]:
+        """Where the pairs of each query end."""
+        return np.cumsum([len(hits) for hits in self.hits.values()]).tolist()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A reranker that has read everything before."""
+
+    scores: dict[tuple[str, str], float]
+    blend: float = 1.0
+
+    def score(self, pairs: Pairs) -> Scores:
+        return np.array([self.scores[pair] for pair in pairs], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """Of one reranker on one collection. ``alone`` is ordered by its scores, ``blended`` as bicross does by default."""
+
+    collection: str
+    name: str
+    queries: int
+    pairs: int
+    ndcg_alone: float
+    ndcg_blended: float
+    difference_alone: float
+    difference_blended: float
+    largest_score_difference: float
+    kendall_tau: float
+
+
+def candidates(folder: Path, encoder: str, *, device: str, cache: Path, limit: int | None) -> Candidates:
+    """Of the test queries of a collection, or the first ``limit``, from an index made now or what the cache holds."""
+    queries, qrels = read_queries(folder, "test")
+    queries = dict(list(queries.items())[:limit])
+    qrels = [qrel for qrel in qrels if qrel.query_id in queries]
+    stage_one = BiEncoder(encoder, device=device)
+    about = [asdict(stage_one.fingerprint), list(queries.items()), CANDIDATES]
+    corpus = (folder / "corpus.jsonl").read_bytes()
+    key = hashlib.sha256(json.dumps(about).encode() + corpus).hexdigest()[:12]
+    path = cache / f"candidates-{folder.name}-{key}.jsonl"
+    if not path.exists():
+        _write(path, [json.dumps(line) for line in _search(folder, queries, stage_one)])
+    hits: dict[str, list[Hit]] = {query_id: [] for query_id in queries}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        query_id, document_id, title, text, score = json.loads(line)
+        hits[query_id].append(Hit(Document(document_id, text, title), Passage(text, 0, len(text)), score))
+    return Candidates(folder.name, key, queries, qrels, hits)
+
+
+def _search(folder: Path, queries: dict[str, str], encoder: BiEncoder) -> list[list[object]]:
+    with tempfile.TemporaryDirectory() as scratch:
+        documents = read_documents(folder, on_error="skip", errors_path=Path(scratch) / "errors.jsonl")
+        index = build_index(documents, Path(scratch) / "index", encoder=encoder, progress=True)
+        found = DenseRetriever(index, encoder).retrieve(list(queries.values()), CANDIDATES)
+        return [
+            [query_id, hit.document.id, hit.document.title, hit.passage.text, hit.score]
+            for query_id, hits in zip(queries, found, strict=True)
+            for hit in hits
+        ]
+
+
+def _write(path: Path, lines: Sequence[str]) -> None:
+    """Under its name only when all of it is there."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    unfinished.replace(path)
+
+
+def score_all(found: Candidates, score: Score, *, note: str) -> Scores:
+    """Of all pairs, some queries at a time."""
+    pairs, ends = found.pairs(), found.ends()
+    parts: list[Scores] = []
+    starts = [0, *ends[QUERIES_AT_ONCE - 1 :: QUERIES_AT_ONCE]]
+    for start, stop in zip(starts, [*starts[1:], len(pairs)], strict=True):
+        if start < stop:
+            parts.append(score(pairs[start:stop]))
+        print(f"\r  {note}: {stop} of {len(pairs)} pairs", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return np.concatenate(parts)
+
+
+def reference_scores(found: Candidates, score: Score, *, model: str, cache: Path) -> Scores:
+    """The reference's, from the cache where it holds them; ``model`` is the sum of its weights."""
+    path = cache / f"scores-{found.collection}-{found.key}-{model[:12]}.npy"
+    if not path.exists():
+        scores = score_all(found, score, note=f"{found.collection}, reference")
+        unfinished = path.with_suffix(".unfinished")
+        with unfinished.open("wb") as file:
+            np.save(file, scores)
+        unfinished.replace(path)
+    return np.load(path)
+
+
+def compare(found: Candidates, reference: Scores, others: Mapping[str, Scores], *, blend: float) -> list[Fidelity]:
+    """Each of the others to the reference, which comes first."""
+    ends = found.ends()[:-1]
+    base = {weight: found.ndcg(reference, blend=weight) for weight in {1.0, blend}}
+    figures: list[Fidelity] = []
+    for name, scores in {"reference": reference, **others}.items():
+        alone, blended = found.ndcg(scores, blend=1.0), found.ndcg(scores, blend=blend)
+        figures.append(
+            Fidelity(
+                collection=found.collection,
+                name=name,
+                queries=len(found.queries),
+                pairs=len(scores),
+                ndcg_alone=alone,
+                ndcg_blended=blended,
+                difference_alone=alone - base[1.0],
+                difference_blended=blended - base[blend],
+                largest_score_difference=float(np.abs(scores - reference).max()),
+                kendall_tau=mean_tau(np.split(reference, ends), np.split(scores, ends)),
+            )
+        )
+    return figures
+
+
+def mean_tau(reference: Sequence[Scores], others: Sequence[Scores]) -> float:
+    """Kendall's tau of the order of each query's candidates, the mean over queries; 1 is the same order."""
+    taus = [kendalltau(a, b).statistic for a, b in zip(reference, others, strict=True) if len(a) > 1]
+    return float(np.mean(taus))

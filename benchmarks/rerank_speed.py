@@ -1,0 +1,226 @@
+"""How fast does a reranker read candidates? bicross's against sentence-transformers' CrossEncoder, in turn.
+
+Usage: python benchmarks/rerank_speed.py DATA [--quality --cache FOLDER] [--output benchmarks/results/rerank-speed.json]
+
+DATA is the folder of the collections (squad-dev, medquad-qa, nfcorpus, cranfield, scifact). Two workloads, passages as
+long as MS MARCO's and SciFact's documents; of each, one query with 100 candidates (p50, p95) and 64 queries with 100
+each (pairs a second). All rerankers read the same pairs with the same weights, on the same threads, one after the other
+in an order that changes. Beside speed: scores, orders, and with --quality nDCG@10 on SciFact and NFCorpus, against
+sentence-transformers in float32; and which share of the machine's fastest matrix product each of them reaches.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bicross.inference import ModelFiles, resolve_model
+from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
+from bicross.retrieval import DEFAULT_ENCODER
+from flops import Cost, Lengths, Peak, peak
+from machine import set_threads
+from rerank_quality import COLLECTIONS, candidates, compare, mean_tau, reference_scores, score_all
+from rerank_variants import DTYPES, REFERENCE, Pairs, Score, Scores, Variant, load, variants
+from rounds import Taken, in_turn, percentiles_ms, ratio, slices
+from speed_report import check_folders, header, markdown, percent, write
+from speed_texts import CANDIDATES, Workload, workloads
+
+HOW = (
+    "One query: every round has queries of its own, each goes to all rerankers one after the other, in an order drawn"
+    " for each query; percentiles are over all of them, ratios are medians over the queries. Batch: medians over the "
+    "rounds of tokens a second, peers on the first settings.peer_pairs pairs only. Tokens are those of the pairs, "
+    "padding not counted. The share of peak is the FLOP of these tokens (linear layers and attention, all of the "
+    "model, also where an engine leaves parts out) by time, over the fastest square matrix product of the same number"
+    " format in this run."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """The rerankers that could be loaded, the reference first, and what their figures are made of."""
+
+    variants: Sequence[Variant[Score]]
+    score: dict[str, Score]
+    cost: Cost
+    lengths: Lengths
+    peaks: dict[str, Peak]
+
+    def share(self, variant: Variant[Score], asked: Sequence[Pairs], seconds: Sequence[float]) -> float | None:
+        """Of the peak of the variant's number format."""
+        return self.peaks[variant.dtype].share([self.cost.flop(self.lengths.of_pairs(some)) for some in asked], seconds)
+
+    def tokens(self, pairs: Pairs) -> int:
+        """What is to be read, all pairs together."""
+        return sum(self.lengths.of_pairs(pairs))
+
+
+def one_query(workload: Workload, contest: Contest, *, rounds: int, queries: int) -> dict[str, object]:
+    """Latency, and how near the scores are to the reference's."""
+    asked = workload.pairs(rounds * queries)
+    note = f"{workload.name}, one query"
+    taken: Taken[Scores] = in_turn(contest.score, slices(asked, rounds=rounds, each=queries), note=note)
+    reference, base = taken.results[REFERENCE], taken.seconds[REFERENCE]
+    figures: dict[str, object] = {}
+    for variant in contest.variants:
+        seconds, scores = taken.seconds[variant.name], taken.results[variant.name]
+        differences = [np.abs(a - b).max() for a, b in zip(scores, reference, strict=True)]
+        figures[variant.name] = {
+            **percentiles_ms(seconds),
+            "times_faster": ratio(base, seconds),
+            "share_of_peak": contest.share(variant, asked, seconds),
+            "largest_score_difference": float(max(differences)),
+            "kendall_tau": mean_tau(reference, scores),
+            "seconds": seconds,
+        }
+    tokens = float(np.mean([contest.tokens(pairs) for pairs in asked]))
+    return {"queries": len(asked), "mean_tokens": tokens, "variants": figures}
+
+
+def batch(workload: Workload, contest: Contest, *, rounds: int, queries: int, peer_pairs: int) -> dict[str, object]:
+    """Throughput with many queries at once."""
+    everything = [pair for pairs in workload.pairs(queries) for pair in pairs]
+    given = {v.name: everything if v.ours else everything[:peer_pairs] for v in contest.variants}
+    tokens = {name: contest.tokens(pairs) for name, pairs in given.items()}
+
+    def run(name: str, _: int) -> None:
+        contest.score[name](given[name])
+
+    numbers = [[number] for number in range(rounds)]
+    calls = {name: partial(run, name) for name in given}
+    taken: Taken[None] = in_turn(calls, numbers, note=f"{workload.name}, batch", warm_up=False)
+    rates = {name: [tokens[name] / second for second in seconds] for name, seconds in taken.seconds.items()}
+    figures: dict[str, object] = {}
+    for variant in contest.variants:
+        seconds, pairs = taken.seconds[variant.name], given[variant.name]
+        figures[variant.name] = {
+            "pairs": len(pairs),
+            "pairs_per_second": len(pairs) / float(np.median(seconds)),
+            "tokens_per_second": float(np.median(rates[variant.name])),
+            "times_faster": ratio(rates[variant.name], rates[REFERENCE]),
+            "share_of_peak": contest.share(variant, [pairs] * rounds, seconds),
+            "seconds": seconds,
+        }
+    return {"queries": queries, "variants": figures}
+
+
+def quality(contest: Contest, arguments: argparse.Namespace, cache: Path) -> list[dict[str, object]]:
+    """Every test query's candidates, by the reference and by each of bicross's."""
+    folder = resolve_model(arguments.reranker)
+    weights = ModelFiles.of(arguments.reranker, folder).weights_sha256
+    blend = CrossEncoderReranker(folder, device=arguments.device).blend
+    ours = [variant.name for variant in contest.variants if variant.ours]
+    figures: list[dict[str, object]] = []
+    for collection in (arguments.data / name for name in COLLECTIONS):
+        limit = arguments.quality_queries
+        found = candidates(collection, arguments.encoder, device=arguments.device, cache=cache, limit=limit)
+        reference = reference_scores(found, contest.score[REFERENCE], model=weights, cache=cache)
+        others = {name: score_all(found, contest.score[name], note=f"{collection.name}, {name}") for name in ours}
+        figures += [asdict(fidelity) for fidelity in compare(found, reference, others, blend=blend)]
+    return figures
+
+
+def speed_table(figures: dict[str, Any], reasons: dict[str, str]) -> str:
+    """One workload, a line a reranker."""
+    columns = ["", "p50 ms", "p95 ms", "times faster", "share of peak", "largest score difference", "Kendall tau"]
+    columns += ["pairs/s in a batch", "of pairs", "times faster in it", "share of peak in it"]
+    one, many = figures["one_query"]["variants"], figures["batch"]["variants"]
+    rows: list[list[object]] = []
+    for name, a in one.items():
+        b = many[name]
+        nearness = [f"{a['largest_score_difference']:.1g}", f"{a['kendall_tau']:.4f}"]
+        single = [name, a["p50_ms"], a["p95_ms"], a["times_faster"], percent(a["share_of_peak"]), *nearness]
+        rows.append([*single, b["pairs_per_second"], b["pairs"], b["times_faster"], percent(b["share_of_peak"])])
+    rows += [[name, reason, *[None] * (len(columns) - 2)] for name, reason in reasons.items()]
+    tokens = f"{figures['one_query']['mean_tokens']:,.0f}"
+    return f"\n{figures['workload']}, 1 query x {CANDIDATES}: {tokens} tokens\n\n{markdown(columns, rows)}"
+
+
+def quality_table(figures: list[dict[str, Any]]) -> str:
+    """A line a collection and reranker."""
+    columns = ["collection", "", "nDCG@10 blended", "difference", "nDCG@10 alone", "difference"]
+    columns += ["largest score difference", "Kendall tau"]
+    rows: list[list[object]] = []
+    for f in figures:
+        blended = [f"{f['ndcg_blended']:.4f}", f"{f['difference_blended']:+.4f}"]
+        alone = [f"{f['ndcg_alone']:.4f}", f"{f['difference_alone']:+.4f}"]
+        nearness = [f"{f['largest_score_difference']:.1g}", f"{f['kendall_tau']:.4f}"]
+        rows.append([f["collection"], f["name"], *blended, *alone, *nearness])
+    return f"\n{markdown(columns, rows)}"
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, metavar="DATA")
+    parser.add_argument("--reranker", default=DEFAULT_RERANKER)
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="finds the candidates of --quality")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=7, help="of one query at a time")
+    parser.add_argument("--queries", type=int, default=5, help="of a round, other ones each time")
+    parser.add_argument("--batch-rounds", type=int, default=3)
+    parser.add_argument("--batch-queries", type=int, default=64, help=f"each with {CANDIDATES} candidates")
+    parser.add_argument("--peer-pairs", type=int, default=1600, help="of a batch, that peers read")
+    parser.add_argument("--quality", action="store_true", help="nDCG@10 too: takes an hour or more on two cores")
+    parser.add_argument("--quality-queries", type=int, help="only the first so many, for a trial")
+    parser.add_argument("--cache", type=Path, help="keep candidates and reference scores of --quality here")
+    parser.add_argument("--onnx", type=Path, help="the reranker exported to int8, for ONNX Runtime")
+    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    arguments = parser.parse_args()
+    check_folders(parser, [arguments.output, arguments.cache])
+    return arguments
+
+
+def main() -> None:
+    arguments = parse()
+    set_threads(arguments.threads)
+    folder = resolve_model(arguments.reranker)
+    wanted = variants(arguments.reranker, arguments.device, onnx=arguments.onnx, threads=arguments.threads)
+    score, reasons = load(wanted)
+    for name, reason in reasons.items():
+        print(f"{name}: {reason}", file=sys.stderr)
+    contest = Contest(
+        variants=[variant for variant in wanted if variant.name in score],
+        score=score,
+        cost=Cost.of_folder(folder, head=True),
+        lengths=Lengths(folder, CrossEncoderReranker(folder, device="cpu").max_length),
+        peaks={dtype: peak(dtype, arguments.device) for dtype in DTYPES},
+    )
+    report = header(arguments, how=HOW) | {
+        "cost": asdict(contest.cost),
+        "peaks": {dtype: asdict(found) for dtype, found in contest.peaks.items()},
+        "not_measured": reasons,
+        "workloads": [],
+    }
+    for workload in workloads(arguments.data):
+        report["workloads"].append(
+            {
+                "workload": workload.name,
+                "source": workload.source,
+                "one_query": one_query(workload, contest, rounds=arguments.rounds, queries=arguments.queries),
+                "batch": batch(
+                    workload,
+                    contest,
+                    rounds=arguments.batch_rounds,
+                    queries=arguments.batch_queries,
+                    peer_pairs=arguments.peer_pairs,
+                ),
+            }
+        )
+        print(speed_table(report["workloads"][-1], reasons), flush=True)
+        write(arguments.output, report)
+    if arguments.quality:
+        with tempfile.TemporaryDirectory() as scratch:
+            cache = arguments.cache or Path(scratch)
+            cache.mkdir(exist_ok=True)
+            report["quality"] = quality(contest, arguments, cache)
+        print(quality_table(report["quality"]))
+        write(arguments.output, report)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""What ``bicross info`` shows of an index. Knows manifests, opens no segment."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .chunking import Chunking
+from .generations import generations
+from .manifest import Manifest, ModelFingerprint, VectorLayout
+
+
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """Counts, size on disk in bytes, how vectors are stored, and the models.
+
+    ``tokenizer`` is the sha256 of the one whose ids are kept of every passage, empty where none are.
+    """
+
+    path: str
+    uuid: str
+    generation: int
+    older_generations: tuple[int, ...]
+    documents: int
+    deleted: int
+    passages: int
+    segments: int
+    bytes: int
+    vectors: VectorLayout
+    model: ModelFingerprint
+    tokenizer: str
+    chunking: Chunking | None
+
+
+def info_of(path: Path, manifest: Manifest) -> IndexInfo:
+    """What there is to say of one generation of the index at ``path``."""
+    return IndexInfo(
+        path=str(path),
+        uuid=manifest.uuid,
+        generation=manifest.generation,
+        older_generations=tuple(generations(path)),
+        documents=manifest.documents,
+        deleted=sum(s.deleted for s in manifest.segments),
+        passages=manifest.passages,
+        segments=len(manifest.segments),
+        bytes=sum(file.bytes for s in manifest.segments for file in s.files.values()),
+        vectors=manifest.vectors,
+        model=manifest.model,
+        tokenizer=manifest.tokenizer,
+        chunking=manifest.chunking,
+    )
