@@ -4,9 +4,9 @@
 """
 
 from .adapter import MODEL_SETTINGS, cache_folder
-from .loading import Dtype, batch_size_for, cast_model, load_model, require_dtype
+from .loading import Dtype, batch_size_for, cast_model, load_model, require_dtype, token_limit
 from .model_store import ModelFiles, resolve_model
-from .tokenizer import TextTokenizer, TokenIds, load_tokenizer
+from .tokenizer import TextTokenizer, TokenIds, load_tokenizer, require_texts
 
 __all__ = [
     "MODEL_SETTINGS",
@@ -20,5 +20,7 @@ __all__ = [
     "load_model",
     "load_tokenizer",
     "require_dtype",
+    "require_texts",
     "resolve_model",
+    "token_limit",
 ]

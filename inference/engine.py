@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import ModelError
+from ..errors import ArgumentError, ModelError
 from .architectures import Architecture, Wanted
 from .attention import Sequences
 from .packing import Packed, pack, plan
@@ -42,9 +42,12 @@ class PackedEncoder:
         """What ``finish`` makes of each sequence, one row each, in the order of the input.
 
         A sequence is (2, tokens): ids and type ids, special tokens included. Where the device runs out of memory,
-        batches become smaller, from then on. Raises ``ModelError`` where a single sequence is too much for it.
+        batches become smaller, from then on. Raises ``ModelError`` where a single sequence is too much for it, and
+        ``ArgumentError`` where one has no token, as a tokenizer without special tokens may give.
         """
         lengths = np.array([sequence.shape[1] for sequence in sequences], np.int64)
+        if not lengths.all():
+            raise ArgumentError(f"text {int(lengths.argmin())} has no token, so there is nothing for the model to read")
         todo = np.arange(len(sequences))
         rows: list[NDArray[np.int64]] = []
         found: list[Tensor] = []
@@ -56,7 +59,7 @@ class PackedEncoder:
                     try:
                         found.append(self._finish(self._read(batch)).float())
                     except torch.OutOfMemoryError as error:
-                        self._shrink(budget, int(lengths[todo[some]].max()), error)
+                        self._shrink(budget, batch, error)
                         break
                     rows.append(todo[some])
                 todo = np.setdiff1d(todo, np.concatenate(rows)) if rows else todo
@@ -66,13 +69,13 @@ class PackedEncoder:
         out[np.concatenate(rows)] = values
         return out
 
-    def _shrink(self, budget: int, longest: int, error: Exception) -> None:
-        """Halve the budget; one batch may be a single sequence, which cannot be made smaller."""
-        if budget // 2 < longest:
+    def _shrink(self, budget: int, batch: Packed, error: Exception) -> None:
+        """Halve the budget, unless the batch was a single sequence, which cannot be made smaller."""
+        if batch.tokens == batch.longest:
             raise ModelError(
-                f"the device {self._device} has not enough memory for a text of {longest} tokens: {error}"
+                f"the device {self._device} has not enough memory for a text of {batch.tokens} tokens: {error}"
             ) from error
-        self._budget = budget // 2
+        self._budget = min(self._budget, budget // 2)  # another thread may have been here
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         logger.warning("the device %s is out of memory; batches now have %d tokens", self._device, self._budget)

@@ -1,4 +1,4 @@
-"""How models are loaded: device, number format, safety. Knows no model in particular."""
+"""How models are loaded: device, number format, safety, length. Knows no model in particular."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ def load_model(constructor: Callable[..., Model], folder: Path, *, device: str |
 
     Weights come from safetensors and local files only, and no code that comes with a model is run. They are float32,
     whatever the checkpoint was stored in: what runs in another number format is converted later. Raises ``ModelError``
-    where the folder cannot be loaded, ``ArgumentError`` for a device that is not there.
+    where the folder cannot be loaded or a weight is not finite, ``ArgumentError`` for a device that is not there.
     """
     import torch  # takes a second, which nobody should wait for who only asks for help or makes a mistake
 
@@ -25,12 +25,50 @@ def load_model(constructor: Callable[..., Model], folder: Path, *, device: str |
     model_arguments = {"dtype": torch.float32, "use_safetensors": True}
     with _without_progress_bars():
         try:
-            return constructor(
+            model = constructor(
                 str(folder), device=device, local_files_only=True, trust_remote_code=False, model_kwargs=model_arguments
             )
         except Exception as error:  # the folder may come from anyone, and may fail in any library below
             reason = str(error).strip().split("\n")[0]
             raise ModelError(f"the model {folder} cannot be loaded: {type(error).__name__}: {reason}") from error
+    _require_finite(model, folder)
+    return model
+
+
+def _require_finite(model: Any, folder: Path) -> None:  # noqa: ANN401 - models share no useful base
+    """A weight of NaN need not show: attention on a CPU makes finite numbers of some."""
+    for name, parameter in model.named_parameters():
+        extremes = parameter.detach().aminmax() if parameter.numel() else ()  # NaN, where one number is
+        if not all(extreme.isfinite() for extreme in extremes):
+            raise ModelError(
+                f"the model {folder} cannot be used: its parameter {name} holds numbers that are not finite; "
+                "download it or save it again"
+            )
+
+
+def token_limit(model: Any, max_length: int | None, *, least: int) -> int:  # noqa: ANN401
+    """The tokens that a model of sentence-transformers reads at once, special tokens included, at most ``max_length``.
+
+    They are as many as its settings, its tokenizer and its table of positions all allow. Raises ``ArgumentError`` where
+    ``max_length`` is below ``least``, ``ModelError`` where what the model allows is.
+    """
+    if max_length is not None and max_length < least:
+        raise ArgumentError(
+            f"max_length is {max_length}; with this model the least that leaves room for text is {least}"
+        )
+    allowed = (model.max_seq_length, model.tokenizer.model_max_length, _positions(model))
+    limit = min(int(tokens) for tokens in allowed if tokens and tokens > 0)
+    if limit < least:
+        raise ModelError(f"the model reads {limit} tokens at once; {least} are the least that leave room for text")
+    return limit if max_length is None else min(max_length, limit)
+
+
+def _positions(model: Any) -> int | None:  # noqa: ANN401
+    """Tokens that there are positions for. RoBERTa and its kin leave the first of their table to the padding."""
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            return module.num_embeddings - module.padding_idx - 1
+    return getattr(getattr(model[0], "config", None), "max_position_embeddings", None)
 
 
 def require_dtype(dtype: str) -> None:

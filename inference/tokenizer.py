@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, normalizers
 
 from ..errors import ArgumentError, ModelError
 
@@ -74,13 +74,11 @@ class TextTokenizer:
         return [len(one) for one in self._encoded(texts)]
 
     def _encoded(self, texts: Sequence[str]) -> list[Any]:
+        require_texts(texts)
         try:
             return self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
-        except (TypeError, UnicodeEncodeError) as error:
-            for number, text in enumerate(texts):
-                if not isinstance(text, str) or any("\ud800" <= character <= "\udfff" for character in text):  # pyright: ignore[reportUnnecessaryIsInstance]
-                    raise ArgumentError(f"text {number} is not valid text: {text!r:.80}") from error
-            raise
+        except Exception as error:  # tokenizers raises no other
+            raise ModelError(f"the tokenizer cannot read a text: {error}") from error
 
     def special_tokens(self, *, pair: bool) -> int:
         """How many special tokens stand around one text, or a pair."""
@@ -110,8 +108,9 @@ class TextTokenizer:
         return read
 
     def _single_template(self) -> _Template:
+        plain = self._plain(_PROBES[0])
         encoding = self._backend.encode(_PROBES[0])
-        before, after = _around(encoding.ids, self._plain(_PROBES[0]))
+        before, after = _around(encoding.ids, plain)
         types: list[int] = encoding.type_ids if self._has_types else [0] * len(encoding.ids)
         template = _Template(
             tuple(encoding.ids[:before]), (), tuple(encoding.ids[after:]), (types[0], types[before], 0, 0, types[-1])
@@ -119,8 +118,8 @@ class TextTokenizer:
         return self._proved(template, (_PROBES[1],))
 
     def _pair_template(self) -> _Template:
-        encoding = self._backend.encode(*_PROBES)
         first, second = (self._plain(probe) for probe in _PROBES)
+        encoding = self._backend.encode(*_PROBES)
         begin, end = _around(encoding.ids, first)
         middle, last = (place + end for place in _around(encoding.ids[end:], second))
         types: list[int] = encoding.type_ids if self._has_types else [0] * len(encoding.ids)
@@ -133,7 +132,10 @@ class TextTokenizer:
         return self._proved(template, (_PROBES[1], _PROBES[0]))
 
     def _plain(self, text: str) -> list[int]:
-        return self._backend.encode(text, add_special_tokens=False).ids
+        ids: list[int] = self.encode([text])[0].tolist()
+        if not ids:
+            raise ModelError(f"the tokenizer gives no tokens for {text!r}, so its special tokens cannot be told apart")
+        return ids
 
     def _proved(self, template: _Template, probes: Sequence[str]) -> _Template:
         """The template, if it gives other texts the same ids and types as the tokenizer itself."""
@@ -146,16 +148,55 @@ class TextTokenizer:
         return template
 
 
+def require_texts(texts: Sequence[str]) -> None:
+    """Raise ``ArgumentError`` for one text in place of a list, and for what no tokenizer can read in one."""
+    given: Any = texts
+    if isinstance(given, str | bytes):
+        raise ArgumentError(f"a list of texts is wanted, not one text; write [{given!r:.80}]")
+    for number, text in enumerate(given):
+        if not isinstance(text, str):
+            raise ArgumentError(f"text {number} must be a string, not {type(text).__name__}: {text!r:.80}")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            part = text[max(0, error.start - 30) : error.start + 30]
+            raise ArgumentError(f"text {number} has a lone surrogate at character {error.start}: {part!r}") from error
+
+
 def load_tokenizer(folder: Path) -> TextTokenizer:
-    """The tokenizer in a model's folder, without its weights."""
+    """The tokenizer in a model's folder, as ``load_model`` would load it, without the weights."""
     import transformers  # takes seconds: not at the import of this module
 
     auto: Any = transformers.AutoTokenizer
     try:
-        return TextTokenizer.of(auto.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        place, settings = _transformer_settings(folder)
+        options: dict[str, Any] = settings.get("processor_kwargs") or settings.get("tokenizer_args") or {}
+        loaded = auto.from_pretrained(str(place), **options | {"local_files_only": True, "trust_remote_code": False})
+        if settings.get("do_lower_case"):
+            _lower_case(loaded.backend_tokenizer)
+        return TextTokenizer.of(loaded)
+    except Exception as error:  # the folder may come from anyone, and tokenizers raises a bare Exception
         reason = str(error).strip().split("\n")[0]
         raise ModelError(f"the tokenizer in {folder} cannot be loaded: {type(error).__name__}: {reason}") from error
+
+
+def _transformer_settings(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Where sentence-transformers looks for a tokenizer, and its own settings, which it reads beside modules.json."""
+    if not (folder / "modules.json").is_file():
+        return folder, {}
+    from sentence_transformers.base.modules import Transformer
+
+    [first, *_] = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    reader: Any = Transformer
+    return folder / first["path"], reader.load_config(str(folder), subfolder=first["path"], local_files_only=True)
+
+
+def _lower_case(backend: Any) -> None:  # noqa: ANN401 - a Tokenizer, whose stubs are partial
+    """Put lower case before all else, unless it is there, as sentence-transformers does for its ``do_lower_case``."""
+    found, several = backend.normalizer, cast(Any, normalizers.Sequence)
+    steps: list[Any] = [] if found is None else list(found) if isinstance(found, several) else [found]
+    if not any(isinstance(step, normalizers.Lowercase) for step in steps):
+        backend.normalizer = several([normalizers.Lowercase(), *steps])
 
 
 def _around(ids: list[int], part: list[int]) -> tuple[int, int]:

@@ -13,8 +13,17 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ..inference.packed import PackedModel
 
-from ..errors import ModelError, QueryError
-from ..inference import MODEL_SETTINGS, Dtype, ModelFiles, load_model, require_dtype, resolve_model
+from ..errors import ArgumentError, ModelError, QueryError
+from ..inference import (
+    MODEL_SETTINGS,
+    Dtype,
+    ModelFiles,
+    load_model,
+    require_dtype,
+    require_texts,
+    resolve_model,
+    token_limit,
+)
 from .reranker import Pair, TokenPair
 from .standard import StandardCrossEncoder
 
@@ -52,11 +61,11 @@ class CrossEncoderReranker:
         outputs = int(loaded.num_labels)
         if outputs not in (1, 2):
             raise ModelError(f"{model} has {outputs} outputs; a reranker has one, or two (not relevant, relevant)")
-        limit = _limit(loaded)
-        self._max_length = limit if max_length is None else min(max_length, limit)
+        self._special_tokens = int(loaded.tokenizer.num_special_tokens_to_add(pair=True))
+        # Of the query and of the passage, one token each.
+        self._max_length = token_limit(loaded, max_length, least=self._special_tokens + 2)
         self._packed = _packed(loaded, dtype, self._max_length)
         self._standard = None if self._packed else StandardCrossEncoder(loaded, dtype, batch_size, self._max_length)
-        self._special_tokens = int(loaded.tokenizer.num_special_tokens_to_add(pair=True))
         self._blend = _blend(folder)
         self._made_of = (str(model), folder, dtype)
 
@@ -86,8 +95,12 @@ class CrossEncoderReranker:
         """Logits of shape (len(pairs),) in float32.
 
         With one output it is that output before any activation; with two, their difference, whose sigmoid is the
-        softmax probability of the second. Raises ``QueryError`` for a query that is too long for the model.
+        softmax probability of the second. Raises ``QueryError`` for a query that is too long for the model, and
+        ``ArgumentError`` for what is no pair of texts.
         """
+        for number, pair in enumerate(pairs):
+            if isinstance(pair, str) or len(pair) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
+                raise ArgumentError(f"pair {number} must be (query, passage), not {pair!r:.80}")
         if self._packed:
             passages = _each(self._packed.tokenizer.encode, [passage for _, passage in pairs])
             return self.score_tokens([(query, ids) for (query, _), ids in zip(pairs, passages, strict=True)])
@@ -111,7 +124,7 @@ class CrossEncoderReranker:
     def _check_lengths(self, texts: Sequence[str], queries: Sequence[int], passages: Sequence[int]) -> None:
         """Refuse queries that leave no room for a passage; log how many passages are going to be cut."""
         room = self._max_length - self._special_tokens
-        allowed = room - self._max_length // MIN_PASSAGE_SHARE
+        allowed = room - max(1, self._max_length // MIN_PASSAGE_SHARE)
         for query, tokens in zip(texts, queries, strict=True):
             if tokens > allowed:
                 raise QueryError(
@@ -134,6 +147,7 @@ def _packed(model: Any, dtype: Dtype, max_length: int) -> "PackedModel | None": 
 
 def _each(compute: Callable[[Sequence[str]], list[Computed]], texts: Sequence[str]) -> list[Computed]:
     """What ``compute`` gives for each text; a text that comes several times is computed once."""
+    require_texts(texts)
     distinct = list(dict.fromkeys(texts))
     found = dict(zip(distinct, compute(distinct), strict=True))
     return [found[text] for text in texts]
@@ -141,16 +155,6 @@ def _each(compute: Callable[[Sequence[str]], list[Computed]], texts: Sequence[st
 
 def _logits(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
     return outputs[:, 0] if outputs.shape[1] == 1 else outputs[:, 1] - outputs[:, 0]
-
-
-def _limit(model: Any) -> int:  # noqa: ANN401 - models and tokenizers share no typed base
-    """The model's own limit: the smallest that its settings, its tokenizer and its position table allow."""
-    candidates = (
-        model.max_seq_length,
-        model.tokenizer.model_max_length,
-        getattr(model.config, "max_position_embeddings", None),
-    )
-    return min(int(limit) for limit in candidates if limit)
 
 
 def _blend(folder: Path) -> float:

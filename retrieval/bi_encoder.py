@@ -18,7 +18,9 @@ from ..inference import (
     cast_model,
     load_model,
     require_dtype,
+    require_texts,
     resolve_model,
+    token_limit,
 )
 
 logger = logging.getLogger("bicross")
@@ -32,6 +34,8 @@ class BiEncoder:
     ``model`` is a hub id, a local folder or a bundled name; ``device=None`` takes CUDA, then MPS, then the CPU.
     ``max_length`` lowers the number of tokens that the model reads, special tokens included. ``batch_size`` matters to
     models that run through sentence-transformers alone. Any number of threads may share an encoder.
+
+    What is no list of texts is an ``ArgumentError``; a vector that is not finite, or has no length, a ``ModelError``.
     """
 
     def __init__(
@@ -50,10 +54,9 @@ class BiEncoder:
         from ..inference.packed import packed_embedder
 
         loaded: Any = load_model(SentenceTransformer, folder, device=device)
-        limit = int(loaded.max_seq_length)
-        if max_length is not None and max_length < limit:
-            loaded.max_seq_length = limit = max_length
-        self._max_tokens = limit - int(loaded.tokenizer.num_special_tokens_to_add(pair=False))
+        special_tokens = int(loaded.tokenizer.num_special_tokens_to_add(pair=False))
+        loaded.max_seq_length = limit = token_limit(loaded, max_length, least=special_tokens + 1)
+        self._max_tokens = limit - special_tokens
         self._fingerprint = _identify(loaded, str(model), folder, limit)
         self._packed = packed_embedder(loaded, dtype=dtype, max_length=limit)
         self._standard: Any = None if self._packed else cast_model(loaded, dtype)
@@ -83,6 +86,7 @@ class BiEncoder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without special tokens."""
+        require_texts(texts)
         if not texts:
             return []
         if self._packed:
@@ -92,6 +96,7 @@ class BiEncoder:
         return [len(ids) for ids in encoded["input_ids"]]
 
     def _encode(self, texts: Sequence[str], prompt: str) -> NDArray[np.float32]:
+        require_texts(texts)
         if not texts:
             return np.empty((0, self._fingerprint.dimension), np.float32)
         if self._packed:
@@ -134,4 +139,7 @@ def _unit(vectors: object, texts: Sequence[str]) -> NDArray[np.float32]:
     broken = np.flatnonzero(~np.isfinite(lengths[:, 0]))
     if len(broken):
         raise ModelError(f"the encoder gave a vector that is not finite for {texts[int(broken[0])][:60]!r}")
-    return array / np.maximum(lengths, np.finfo(np.float32).tiny)
+    nowhere = np.flatnonzero(lengths[:, 0] == 0)
+    if len(nowhere):  # it would be as near to one text as to any other, and never be found
+        raise ModelError(f"the encoder gave a vector of length zero for {texts[int(nowhere[0])][:60]!r}")
+    return array / lengths

@@ -77,7 +77,7 @@ class Scorer:
         """A passage that makes a pair exactly so long."""
         passage = ""
         while (missing := tokens - self.length(query, passage)) > 0:
-            tries = (" cat" * max(1, missing // 5), " cat", " a", "a", ".")
+            tries = (*(" cat" * max(1, missing // share) for share in (1, 2, 5)), " a", "a", ".")
             fitting = [add for add in tries if self.length(query, passage + add) <= tokens]
             passage += fitting[0]
         return passage

@@ -11,15 +11,16 @@ from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
 from tiny_architectures import save_bi_encoder, save_cross_encoder
 
-ROUNDS = 5
+THREADS = 4
+ROUNDS = 3
 NAMES = ["bert", "modernbert", "mpnet"]  # of which the last is run by sentence-transformers
 WORDS = "the cat dog owl sleeps runs hunts all day night on warm sofa park field".split()  # noqa: SIM905
 
 
 def texts(seed: int, number: int = 12) -> list[str]:
-    """Of very different lengths, some beyond the limit of 512 tokens that a tokenizer has to cut at."""
+    """Of very different lengths, one beyond the limit of 512 tokens that a tokenizer has to cut at."""
     random = np.random.default_rng(seed)
-    sizes = [600, *random.choice([0, 1, 5, 30, 90], number - 1)]
+    sizes = [600, *random.choice([0, 1, 5, 30], number - 1)]
     return [" ".join(random.choice(WORDS, size)) for size in sizes]
 
 
@@ -35,21 +36,14 @@ def at_once(calls):
         return list(pool.map(run, calls))
 
 
-pytestmark = pytest.mark.xfail(
-    reason="tokenizers of transformers are told before each call how to cut and pad, so threads disturb each other",
-    strict=False,  # not every time
-)
-
-
 @pytest.fixture(scope="module", params=NAMES)
 def name(request):
     return request.param
 
 
-@pytest.mark.parametrize("threads", [2, 4])
-def test_one_reranker(name, threads, tmp_path):
+def test_one_reranker(name, tmp_path):
     reranker = CrossEncoderReranker(save_cross_encoder(tmp_path / name, name), device="cpu")
-    inputs = [[(f"who {WORDS[seed]}", text) for text in texts(seed)] for seed in range(threads)]
+    inputs = [[(f"who {WORDS[seed]}", text) for text in texts(seed)] for seed in range(THREADS)]
     expected = [reranker.score(pairs) for pairs in inputs]
     assert not np.array_equal(expected[0], expected[1])
     found = at_once([lambda pairs=pairs: reranker.score(pairs) for pairs in inputs])
@@ -58,11 +52,10 @@ def test_one_reranker(name, threads, tmp_path):
             np.testing.assert_array_equal(scores, alone)
 
 
-@pytest.mark.parametrize("threads", [2, 4])
-def test_one_encoder(name, threads, tmp_path):
+def test_one_encoder(name, tmp_path):
     encoder = BiEncoder(save_bi_encoder(tmp_path / name, name), device="cpu")
-    calls = [(encoder.encode_queries, encoder.encode_documents, encoder.count_tokens)[i % 3] for i in range(threads)]
-    inputs = [texts(seed) for seed in range(threads)]
+    calls = [(encoder.encode_queries, encoder.encode_documents, encoder.count_tokens)[i % 3] for i in range(THREADS)]
+    inputs = [texts(seed) for seed in range(THREADS)]
     expected = [call(given) for call, given in zip(calls, inputs, strict=True)]
     found = at_once([lambda call=call, given=given: call(given) for call, given in zip(calls, inputs, strict=True)])
     for rounds, alone in zip(found, expected, strict=True):
@@ -70,15 +63,14 @@ def test_one_encoder(name, threads, tmp_path):
             np.testing.assert_array_equal(result, alone)
 
 
-@pytest.mark.parametrize("threads", [2, 4])
-def test_one_pipeline(name, threads, tmp_path):
+def test_one_pipeline(name, tmp_path):
     encoder = BiEncoder(save_bi_encoder(tmp_path / "bi", name), device="cpu")
     reranker = CrossEncoderReranker(save_cross_encoder(tmp_path / "cross", name), device="cpu")
     documents = [Document(f"d{i}", f"a {text}") for i, text in enumerate(texts(99, 20))]
     build_index(documents, tmp_path / "index", encoder=encoder)
     cutoffs = {"retrieve_k": 8, "rerank_k": 8, "top_k": 4}
     pipeline = SearchPipeline.open(tmp_path / "index", encoder=encoder, reranker=reranker, **cutoffs)
-    queries = [[f"who {WORDS[seed]} ?", f"the {WORDS[-seed]}"][: 1 + seed % 2] for seed in range(threads)]
+    queries = [[f"who {WORDS[seed]} ?", f"the {WORDS[-seed]}"][: 1 + seed % 2] for seed in range(THREADS)]
     expected = [pipeline.search_batch(batch) for batch in queries]
     assert all(len(results) == 4 for batch in expected for results in batch)
     found = at_once([lambda batch=batch: pipeline.search_batch(batch) for batch in queries])

@@ -49,6 +49,19 @@ def test_the_fingerprint_says_what_the_model_is(folder):
     assert BiEncoder(folder, device="cpu", max_length=16).fingerprint != print_
 
 
+@pytest.mark.parametrize("name", ["document", "passage", "corpus"])
+def test_the_fingerprint_has_the_prompt_that_passages_are_read_with(tmp_path, name):
+    """Whatever sentence-transformers makes of its name: vectors made with another prompt are another index."""
+    folder = save_bi_encoder(tmp_path / "bi", prompts={"query": "what does ", name: "the "})
+    encoder, model = BiEncoder(folder, device="cpu"), SentenceTransformer(str(folder), device="cpu")
+    assert encoder.fingerprint.query_prompt == "what does "
+    assert name != "document" or encoder.fingerprint.document_prompt == "the "
+    expected = model.encode_document(TEXTS, normalize_embeddings=True)
+    np.testing.assert_allclose(encoder.encode_documents(TEXTS), expected, atol=1e-5)
+    prompted = [encoder.fingerprint.document_prompt + text for text in TEXTS]
+    np.testing.assert_allclose(model.encode(prompted, normalize_embeddings=True), expected, atol=1e-5)
+
+
 def test_max_length_lowers_what_is_read(folder):
     encoder = BiEncoder(folder, device="cpu", max_length=10)
     assert encoder.max_tokens == 8

@@ -1,0 +1,41 @@
+"""Half precision: every architecture gives finite numbers near those of float32."""
+
+import numpy as np
+import pytest
+from bicross.rerank import CrossEncoderReranker
+from bicross.retrieval import BiEncoder
+from tiny_architectures import ARCHITECTURES, SENTENCES, save_bi_encoder, save_cross_encoder
+
+TEXTS = ["", "cat", *SENTENCES, "the dog runs", "owl " * 40, "[SEP] 東京 <s>", "cat dog owl " * 50]
+PAIRS = [(query, text) for query in ("who sleeps at night ?", "dog") for text in TEXTS]
+CASES = pytest.mark.parametrize(
+    ("dtype", "score_error", "vector_error"), [("bfloat16", 0.25, 2e-3), ("float16", 0.04, 1e-4)], ids=["bf16", "fp16"]
+)
+"""Errors of scores in their standard deviations, and of vectors in the greatest distance between two texts.
+
+A bfloat16 has 8 bits of precision, a float16 has 11; the bounds are a few times what two to four layers make of that.
+"""
+
+
+@CASES
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_scores(name, dtype, score_error, vector_error, tmp_path):
+    folder = save_cross_encoder(tmp_path / name, name)
+    full = CrossEncoderReranker(folder, device="cpu").score(PAIRS)
+    half = CrossEncoderReranker(folder, device="cpu", dtype=dtype).score(PAIRS)
+    assert half.dtype == np.float32
+    assert np.isfinite(half).all()
+    assert not np.array_equal(half, full), "it is another number format"
+    assert np.abs(half - full).max() < score_error * full.std()
+
+
+@CASES
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_vectors(name, dtype, score_error, vector_error, tmp_path):
+    folder = save_bi_encoder(tmp_path / name, name)
+    full = BiEncoder(folder, device="cpu").encode_documents(TEXTS)
+    half = BiEncoder(folder, device="cpu", dtype=dtype).encode_documents(TEXTS)
+    assert half.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(half, axis=1), 1, atol=1e-6)
+    assert not np.array_equal(half, full), "it is another number format"
+    assert (1 - np.sum(half * full, axis=1)).max() < vector_error * (1 - full @ full.T).max()
