@@ -196,8 +196,8 @@ def test_ids_of_a_large_vocabulary_take_four_bytes():
 def test_the_commands(tmp_path, reranker, other, capsys, monkeypatch):
     from bicross.pipelines import changes
 
-    monkeypatch.setattr(changes, "load_encoder", lambda name, device=None: ENCODER)
-    monkeypatch.setattr(changes, "open_encoder", lambda index, encoder, device: ENCODER)
+    monkeypatch.setattr(changes, "load_encoder", lambda name, device=None, dtype=None: ENCODER)
+    monkeypatch.setattr(changes, "open_encoder", lambda index, encoder, device, dtype: ENCODER)
     rows, path = tmp_path / "rows.jsonl", str(tmp_path / "i")
 
     def write(*numbers):
