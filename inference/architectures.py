@@ -142,7 +142,6 @@ def _modernbert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
 
 _BUILDERS: dict[str, Callable[[Any, Wanted], Architecture]] = {
     "bert": _bert,
-    "camembert": _roberta,
     "distilbert": _distilbert,
     "electra": _bert,
     "modernbert": _modernbert,

@@ -1,7 +1,9 @@
 """Runs an encoder over many sequences at once, packed. Knows token ids and numbers, and nothing of texts."""
 
 import logging
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -13,6 +15,7 @@ from ..errors import ArgumentError, ModelError
 from .architectures import Architecture, Wanted
 from .attention import Sequences
 from .packing import Packed, pack, plan
+from .workers import each, workers
 
 logger = logging.getLogger("bicross")
 
@@ -21,8 +24,11 @@ Read = Literal["first", "mean"]
 Finish = Callable[[Tensor], Tensor]
 """What is done with those vectors, float32 of shape (sequences, hidden), on the device."""
 
-CPU_TOKENS = 4096
-"""Tokens of a batch: as many as stay in the cache, and enough for the products to run at full speed."""
+CPU_TOKENS = 1024
+"""Tokens of a batch on a core: few enough to stay in its cache."""
+CPU_LEAST_TOKENS = 256
+"""With fewer, the products do not run at full speed."""
+BATCHES_A_WORKER = 4
 GPU_TOKENS = 65536
 
 
@@ -36,7 +42,8 @@ class PackedEncoder:
     def __init__(self, architecture: Architecture, finish: Finish, *, device: torch.device, wanted: Wanted) -> None:
         self._architecture, self._finish = architecture, finish
         self._device, self._wanted = device, wanted
-        self._budget = GPU_TOKENS if device.type == "cuda" else CPU_TOKENS
+        self._budget = CPU_TOKENS if device.type == "cpu" else GPU_TOKENS
+        self._shrinking = threading.Lock()
 
     def run(self, sequences: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
         """What ``finish`` makes of each sequence, one row each, in the order of the input.
@@ -51,23 +58,46 @@ class PackedEncoder:
         todo = np.arange(len(sequences))
         rows: list[NDArray[np.int64]] = []
         found: list[Tensor] = []
-        with torch.inference_mode():
-            while len(todo):
-                budget = self._budget
-                for some in plan(lengths[todo], budget):
-                    batch = pack(sequences, todo[some], placeless=self._architecture.placeless)
-                    try:
-                        found.append(self._finish(self._read(batch)).float())
-                    except torch.OutOfMemoryError as error:
-                        self._shrink(budget, batch, error)
-                        break
-                    rows.append(todo[some])
-                todo = np.setdiff1d(todo, np.concatenate(rows)) if rows else todo
-            # One copy to the host at the end: until here a GPU has not been waited for.
-            values = torch.cat(found).cpu().numpy()
+        while len(todo):
+            budget = self._budget_for(int(lengths[todo].sum()))
+            batches = [todo[some] for some in plan(lengths[todo], budget)]
+            missing = [np.empty(0, np.int64)]
+            for some, got in zip(batches, self._each(partial(self._attempt, sequences, budget), batches), strict=True):
+                if got is None:
+                    missing.append(some)
+                else:
+                    rows.append(some)
+                    found.append(got)
+            todo = np.concatenate(missing)
+        # One copy to the host at the end: until here a GPU has not been waited for.
+        values = torch.cat(found).cpu().numpy()
         out = np.empty_like(values)
         out[np.concatenate(rows)] = values
         return out
+
+    def _budget_for(self, tokens: int) -> int:
+        """Tokens of a batch, of so many; on a CPU several for each worker, so that they end at about the same time."""
+        if self._device.type != "cpu":
+            return self._budget
+        return min(self._budget, max(CPU_LEAST_TOKENS, tokens // (BATCHES_A_WORKER * workers())))
+
+    def _each(
+        self, function: Callable[[NDArray[np.int64]], Tensor | None], batches: Sequence[NDArray[np.int64]]
+    ) -> Iterable[Tensor | None]:
+        """A GPU does one thing after the other; on a CPU every core has a batch of its own."""
+        return each(function, batches) if self._device.type == "cpu" and len(batches) > 1 else map(function, batches)
+
+    def _attempt(self, sequences: Sequence[NDArray[np.int32]], budget: int, rows: NDArray[np.int64]) -> Tensor | None:
+        """What ``finish`` makes of the sequences in ``rows``; None where they are too many for the memory."""
+        if self._budget < budget:
+            return None  # of another batch that failed it is known already
+        batch = pack(sequences, rows, placeless=self._architecture.placeless)
+        try:
+            with torch.inference_mode():
+                return self._finish(self._read(batch)).float()
+        except torch.OutOfMemoryError as error:
+            self._shrink(budget, batch, error)
+            return None
 
     def _shrink(self, budget: int, batch: Packed, error: Exception) -> None:
         """Halve the budget, unless the batch was a single sequence, which cannot be made smaller."""
@@ -75,7 +105,10 @@ class PackedEncoder:
             raise ModelError(
                 f"the device {self._device} has not enough memory for a text of {batch.tokens} tokens: {error}"
             ) from error
-        self._budget = min(self._budget, budget // 2)  # another thread may have been here
+        with self._shrinking:
+            if self._budget <= budget // 2:
+                return  # another thread was here
+            self._budget = budget // 2
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         logger.warning("the device %s is out of memory; batches now have %d tokens", self._device, self._budget)

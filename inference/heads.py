@@ -35,7 +35,6 @@ def head_of(model: Any) -> Head | None:  # noqa: ANN401 - models share no useful
 
 
 _HEAD_READS_FIRST = {
-    "CamembertForSequenceClassification": "roberta",
     "ElectraForSequenceClassification": "electra",
     "RobertaForSequenceClassification": "roberta",
     "XLMRobertaForSequenceClassification": "roberta",
