@@ -88,7 +88,7 @@ def _packed(
         own = TextTokenizer.of(tokenizer)
     except ModelError as error:
         return _cannot(str(error))
-    encoder = PackedEncoder(architecture, finish, device=base.device, wanted=wanted)
+    encoder = PackedEncoder(architecture, finish, device=base.device, wanted=wanted, longest=max_length)
     return PackedModel(own, encoder, max_length=max_length)
 
 
