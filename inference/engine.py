@@ -93,7 +93,7 @@ class PackedEncoder:
             found = self._recordings.run(batch) if self._recordings else None
             if found is not None:
                 return found
-            numbers = staged(batch.numbers, self._device).to(self._device, non_blocking=self._device.type == "cuda")
+            numbers = staged(batch.numbers, self._device).to(self._device, non_blocking=True)
             return self._compute(numbers, batch.filled, groups=batch.groups, longest=batch.longest)
 
     def _replayed(self, numbers: Tensor, size: Size) -> Tensor:

@@ -129,13 +129,15 @@ def capture_on(device: torch.device) -> Capture:
         with _CAPTURING, torch.cuda.device(device):
             outside = torch.cuda.current_stream()
             stream.wait_stream(outside)
-            # torch.cuda.graph does not leave its stream where a recording fails; this one is left in any case.
-            with torch.cuda.stream(stream):
-                for _ in range(WARM_UPS):
-                    function()
-                with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
-                    found = function()
-            outside.wait_stream(stream)
+            try:
+                # torch.cuda.graph does not leave its stream where a recording fails; this one is left in any case.
+                with torch.cuda.stream(stream):
+                    for _ in range(WARM_UPS):
+                        function()
+                    with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
+                        found = function()
+            finally:
+                outside.wait_stream(stream)
 
         def replay() -> Tensor:
             graph.replay()

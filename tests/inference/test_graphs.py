@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from bicross.errors import ModelError
+from bicross.inference import packed_classifier
 from bicross.inference.architectures import Wanted, build
 from bicross.inference.engine import PackedEncoder
 from bicross.inference.graphs import SEQUENCES, SHORT, TOKENS, Size, lay_out, size_for
@@ -84,7 +85,7 @@ def test_nothing_of_an_earlier_batch_is_left(cross, scores, monkeypatch):
     reranker = CrossEncoderReranker(cross, device="cpu")
     [recorder] = recorders
     random = np.random.default_rng(0)
-    for _ in range(40):
+    for _ in range(20):
         rows = random.integers(len(PAIRS), size=random.integers(1, 9))
         np.testing.assert_allclose(reranker.score([PAIRS[row] for row in rows]), scores[rows], atol=1e-4)
     assert recorder.recorded <= len(TOKENS) < recorder.replayed
@@ -161,6 +162,13 @@ def test_where_recording_fails_the_model_runs_without_and_says_so_once(bert, exp
     before = recorders[0].replayed
     np.testing.assert_allclose(reranker.score(PAIRS[:1]), expected[:1], atol=1e-5)
     assert recorders[0].replayed == before + 1, "what was recorded before is still used"
+
+
+def test_a_device_that_is_neither_is_left_to_sentence_transformers(bert):
+    model = CrossEncoder(str(bert), device="cpu")
+    wanted = {"dtype": "float32", "max_length": LIMIT}
+    assert packed_classifier(model.model, model.tokenizer, **wanted) is not None
+    assert packed_classifier(model.model.to("meta"), model.tokenizer, **wanted) is None
 
 
 def batch_of(lengths):
