@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from bicross.errors import ModelError
-from bicross.inference import packed_classifier
 from bicross.inference.architectures import Wanted, build
 from bicross.inference.engine import PackedEncoder
 from bicross.inference.graphs import SEQUENCES, SHORT, TOKENS, Size, lay_out, size_for
+from bicross.inference.packed import packed_classifier
 from bicross.inference.packing import pack
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
