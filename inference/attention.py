@@ -68,13 +68,14 @@ def serves_all_lengths(device: torch.device, dtype: torch.dtype, head_size: int)
         and head_size <= 256
         and torch.cuda.get_device_capability(device) >= (8, 0)
         and torch.backends.cuda.is_flash_attention_available()
-        and _kernel() is not None
+        and _has_kernel()
     )
 
 
 def _all_lengths(q: Tensor, k: Tensor, v: Tensor, borders: Tensor, *, longest: int, window: int | None) -> Tensor:
-    run = _kernel()
-    assert run is not None
+    from torch.nn.attention import varlen
+
+    run: Callable[..., Tensor] = varlen.varlen_attn  # pyright: ignore[reportAssignmentType] - a pair only if asked for
     if q.shape[0] == k.shape[0]:
         reach = (-1, -1) if window is None else (window, window)
         return run(q, k, v, borders, borders, longest, longest, window_size=reach).flatten(1)
@@ -85,11 +86,10 @@ def _all_lengths(q: Tensor, k: Tensor, v: Tensor, borders: Tensor, *, longest: i
     return run(q, k, v, lone, borders, 1, longest, seqused_k=seen).flatten(1)
 
 
-def _kernel() -> Callable[..., Tensor] | None:
-    """None where torch is too old for it, or for limits on the keys that are seen."""
+def _has_kernel() -> bool:
+    """Not where torch is too old for it, or for a limit on the keys that are seen."""
     try:
         from torch.nn.attention import varlen
     except ImportError:
-        return None
-    run: Callable[..., Tensor] = varlen.varlen_attn  # pyright: ignore[reportAssignmentType] - a pair only if asked for
-    return run if "seqused_k" in signature(run).parameters else None
+        return False
+    return {"window_size", "seqused_k"} <= signature(varlen.varlen_attn).parameters.keys()

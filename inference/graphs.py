@@ -81,7 +81,9 @@ class Recordings:
         try:
             replay = self._capture(lambda: self._compute(place, size))
         except RuntimeError as error:  # of CUDA, or out of memory
-            logger.warning("batches run one kernel after the other, since %s records none: %s", self._device, error)
+            # Where a kernel fails, the end of the recording fails with it, and says less.
+            why = error.__context__ or error
+            logger.warning("batches run one kernel after the other, since %s records none: %s", self._device, why)
             self._capture = None
             return None
         return self._made.setdefault(size, _Recording(place, replay))

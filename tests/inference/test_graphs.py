@@ -4,12 +4,14 @@ import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from inspect import Parameter, signature
 
 import numpy as np
 import pytest
 import torch
 from bicross.errors import ModelError
 from bicross.inference.architectures import Wanted, build
+from bicross.inference.attention import serves_all_lengths
 from bicross.inference.engine import PackedEncoder
 from bicross.inference.graphs import SEQUENCES, SHORT, TOKENS, Size, lay_out, size_for
 from bicross.inference.packed import packed_classifier
@@ -17,8 +19,9 @@ from bicross.inference.packing import pack
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
 from sentence_transformers import CrossEncoder, SentenceTransformer
-from stand_in_gpu import NoWaiting, pretend
+from stand_in_gpu import NoWaiting, exact_attention, pretend
 from tiny_architectures import ARCHITECTURES, LIMIT, SENTENCES, SUPPORTED, Head, save_bi_encoder, save_cross_encoder
+from torch.nn.attention.varlen import varlen_attn
 from transformers import AutoModel
 
 # With three layers, the last one sees eight tokens: the first token's window is at the other end than the last one's.
@@ -77,6 +80,17 @@ def test_vectors_are_those_of_the_oracle(bi, vectors, monkeypatch, record):
     np.testing.assert_allclose(found, vectors, atol=1e-4)
     np.testing.assert_allclose(found, grouped, atol=1e-5)
     assert [recorder.replayed > 0 for recorder in recorders] == [record]
+
+
+def test_the_stand_in_is_called_as_the_kernel_is():
+    theirs, ours = signature(varlen_attn).parameters, signature(exact_attention).parameters
+    positional = [name for name, parameter in theirs.items() if parameter.kind is not Parameter.KEYWORD_ONLY]
+    positional = positional[3:]  # after queries, keys and values
+    assert list(ours)[3 : 3 + len(positional)] == positional
+    for name in list(ours)[3 + len(positional) :]:
+        assert ours[name].kind is theirs[name].kind
+        assert ours[name].default == theirs[name].default
+    assert not serves_all_lengths(torch.device("cpu"), torch.bfloat16, 64)
 
 
 def test_nothing_of_an_earlier_batch_is_left(cross, scores, monkeypatch):
