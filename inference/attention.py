@@ -1,7 +1,8 @@
 """Attention within each sequence of a packed batch, and never across. Knows no architecture."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from inspect import signature
 
 import torch
 from torch import Tensor, nn
@@ -13,25 +14,26 @@ from .packing import Group
 class Sequences:
     """Where the sequences of a batch lie, on the device that computes.
 
-    ``starts`` are the first tokens and the end of the last one; ``places`` says for every token its place in its
-    sequence; both int64. ``groups`` are neighbours of one length.
+    ``places``, int64, says for every token its place in its sequence. ``groups`` are neighbours of one length; where
+    ``borders`` is given, one kernel reads that instead: the first tokens and the end of the last sequence, int32.
+    ``longest`` is a number of tokens that no sequence exceeds.
     """
 
     groups: tuple[Group, ...]
-    starts: Tensor
     places: Tensor
     longest: int
+    borders: Tensor | None = None
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, sequences: Sequences, *, window: int | None = None) -> Tensor:
     """Scaled dot-product attention; shapes (tokens, heads, head size), result (tokens, heads * head size).
 
     Where ``q`` has one row a sequence instead of one a token, that row is the sequence's first token. ``window`` is the
-    greatest distance at which a token sees another, None without limit. On a GPU in half precision one kernel serves
-    sequences of all lengths; elsewhere equal lengths go together.
+    greatest distance at which a token sees another, None without limit. With ``borders``, rows that belong to no
+    sequence are left as they were found in memory.
     """
-    if q.device.type == "cuda" and q.dtype in (torch.float16, torch.bfloat16):
-        return _variable_length(q, k, v, sequences, window)
+    if sequences.borders is not None:
+        return _all_lengths(q, k, v, sequences.borders, longest=sequences.longest, window=window)
     # Zeros stand in rows that belong to no sequence: numbers that are harmless to calculate with.
     out = q.new_zeros((q.shape[0], q.shape[1] * q.shape[2]))
     one = q.shape[0] != k.shape[0]
@@ -56,14 +58,38 @@ def _band(length: int, window: int, one: bool, device: torch.device) -> Tensor: 
     return (queries[:, None] - places[None, :]).abs() <= window
 
 
-def _variable_length(q: Tensor, k: Tensor, v: Tensor, sequences: Sequences, window: int | None) -> Tensor:
-    from torch.nn.attention.varlen import varlen_attn
+def serves_all_lengths(device: torch.device, dtype: torch.dtype, head_size: int) -> bool:
+    """Whether there is a kernel for sequences of different lengths: FlashAttention's, as torch brings it for NVIDIA."""
+    return (
+        device.type == "cuda"
+        and torch.version.hip is None
+        and dtype in (torch.float16, torch.bfloat16)
+        and head_size % 8 == 0
+        and head_size <= 256
+        and torch.cuda.get_device_capability(device) >= (8, 0)
+        and torch.backends.cuda.is_flash_attention_available()
+        and _has_kernel()
+    )
 
-    run: Any = varlen_attn
-    one = q.shape[0] != k.shape[0]
-    ends = sequences.starts.int()
-    starts = torch.arange(q.shape[0] + 1, dtype=torch.int32, device=q.device) if one else ends
-    longest = 1 if one else sequences.longest
-    reach = (-1, -1) if window is None else (window, window)
-    found = run(q, k, v, starts, ends, longest, sequences.longest, window_size=reach)
-    return found.flatten(1)
+
+def _all_lengths(q: Tensor, k: Tensor, v: Tensor, borders: Tensor, *, longest: int, window: int | None) -> Tensor:
+    from torch.nn.attention import varlen
+
+    run: Callable[..., Tensor] = varlen.varlen_attn  # pyright: ignore[reportAssignmentType] - a pair only if asked for
+    if q.shape[0] == k.shape[0]:
+        reach = (-1, -1) if window is None else (window, window)
+        return run(q, k, v, borders, borders, longest, longest, window_size=reach).flatten(1)
+    # The kernel takes a lone query for the last token of its sequence. It is the first, so its window is where the
+    # keys begin.
+    lone = torch.arange(q.shape[0] + 1, dtype=torch.int32, device=q.device)
+    seen = None if window is None else borders.diff().clamp(max=window + 1)
+    return run(q, k, v, lone, borders, 1, longest, seqused_k=seen).flatten(1)
+
+
+def _has_kernel() -> bool:
+    """Not where torch is too old for it, or for a limit on the keys that are seen."""
+    try:
+        from torch.nn.attention import varlen
+    except ImportError:
+        return False
+    return {"window_size", "seqused_k"} <= signature(varlen.varlen_attn).parameters.keys()

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Literal
 
@@ -13,8 +14,9 @@ from torch import Tensor
 
 from ..errors import ArgumentError, ModelError
 from .architectures import Architecture, Wanted
-from .attention import Sequences
-from .packing import Packed, pack, plan
+from .attention import Sequences, serves_all_lengths
+from .graphs import Recordings, Size, capture_on, staged, turn_on
+from .packing import Group, Packed, pack, plan
 from .workers import each, workers
 
 logger = logging.getLogger("bicross")
@@ -39,11 +41,21 @@ class PackedEncoder:
     the sizes of the products.
     """
 
-    def __init__(self, architecture: Architecture, finish: Finish, *, device: torch.device, wanted: Wanted) -> None:
+    def __init__(
+        self, architecture: Architecture, finish: Finish, *, device: torch.device, wanted: Wanted, longest: int
+    ) -> None:
+        """``longest`` is the most tokens that sequences have."""
         self._architecture, self._finish = architecture, finish
         self._device, self._wanted = device, wanted
         self._budget = CPU_TOKENS if device.type == "cpu" else GPU_TOKENS
         self._shrinking = threading.Lock()
+        head_size = architecture.hidden // architecture.layers[0].project.heads
+        self._all_lengths = serves_all_lengths(device, wanted.dtype, head_size)
+        self._recordings = self._turn = None
+        if self._all_lengths:
+            self._recordings = Recordings(self._replayed, capture=capture_on(device), device=device, longest=longest)
+        if self._all_lengths or device.type == "cuda":
+            self._turn = turn_on(device)
 
     def run(self, sequences: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
         """What ``finish`` makes of each sequence, one row each, in the order of the input.
@@ -94,7 +106,7 @@ class PackedEncoder:
         batch = pack(sequences, rows, placeless=self._architecture.placeless)
         try:
             with torch.inference_mode():
-                return self._finish(self._read(batch)).float()
+                return self._start(batch)
         except torch.OutOfMemoryError as error:
             self._shrink(budget, batch, error)
             return None
@@ -109,14 +121,25 @@ class PackedEncoder:
             if self._budget <= budget // 2:
                 return  # another thread was here
             self._budget = budget // 2
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
         logger.warning("the device %s is out of memory; batches now have %d tokens", self._device, self._budget)
 
-    def _read(self, batch: Packed) -> Tensor:
-        """One vector for each sequence of a batch: float32, shape (sequences, hidden)."""
-        ids, types, places, starts = self._to_device(batch)
-        sequences = Sequences(batch.groups, starts, places, batch.longest)
+    def _start(self, batch: Packed) -> Tensor:
+        """A row for each sequence of a batch, which a GPU need not have computed yet."""
+        with self._turn or nullcontext():
+            found = self._recordings.run(batch) if self._recordings else None
+            if found is not None:
+                return found
+            numbers = staged(batch.numbers, self._device).to(self._device, non_blocking=True)
+            return self._compute(numbers, batch.filled, groups=batch.groups, longest=batch.longest)
+
+    def _replayed(self, numbers: Tensor, size: Size) -> Tensor:
+        return self._compute(numbers, size.tokens, groups=(), longest=size.longest)
+
+    def _compute(self, numbers: Tensor, filled: int, *, groups: tuple[Group, ...], longest: int) -> Tensor:
+        """A row for each sequence, float32. Nothing here may wait for the device, or depend on its numbers."""
+        ids, types, places = numbers[: 3 * filled].view(3, filled).unbind()
+        starts = numbers[3 * filled :]
+        sequences = Sequences(groups, places, longest, starts.int() if self._all_lengths else None)
         architecture = self._architecture
         x = architecture.embed(ids, types, places).to(self._wanted.dtype)
         read = starts[:-1] if self._wanted.read_first else None
@@ -125,14 +148,7 @@ class PackedEncoder:
         x = architecture.layers[-1](x, sequences, read)
         if architecture.norm is not None:
             x = architecture.norm(x)
-        if read is not None:
-            return x.float()
-        return torch.segment_reduce(x[: batch.tokens].float(), "mean", lengths=starts.diff(), axis=0)
-
-    def _to_device(self, batch: Packed) -> Sequence[Tensor]:
-        """Ids, type ids, places and starts, in one copy."""
-        together = torch.as_tensor(batch.numbers)
-        if self._device.type == "cuda":
-            together = together.pin_memory().to(self._device, non_blocking=True)
-        ids, types, places = together[: 3 * batch.filled].view(3, batch.filled).unbind()
-        return ids, types, places, together[3 * batch.filled :]
+        if read is None:
+            # Unsafe, since the check of the lengths would wait for them.
+            x = torch.segment_reduce(x.float(), "mean", lengths=starts.diff(), axis=0, unsafe=True)
+        return self._finish(x.float()).float()

@@ -79,6 +79,8 @@ def _packed(
     dtype: Dtype,
     max_length: int,
 ) -> PackedModel | None:
+    if base.device.type not in ("cpu", "cuda"):
+        return _cannot(f"on a device like {base.device} it has not been tried")
     wanted = Wanted(getattr(torch, dtype), read_first=read == "first")
     with torch.inference_mode():
         architecture = build(base, wanted)
@@ -88,7 +90,7 @@ def _packed(
         own = TextTokenizer.of(tokenizer)
     except ModelError as error:
         return _cannot(str(error))
-    encoder = PackedEncoder(architecture, finish, device=base.device, wanted=wanted)
+    encoder = PackedEncoder(architecture, finish, device=base.device, wanted=wanted, longest=max_length)
     return PackedModel(own, encoder, max_length=max_length)
 
 

@@ -36,6 +36,11 @@ class Packed:
     groups: tuple[Group, ...]
 
     @property
+    def sequences(self) -> int:
+        """How many sequences there are."""
+        return len(self.numbers) - 3 * self.filled - 1
+
+    @property
     def longest(self) -> int:
         """Tokens of the longest sequence."""
         return max(group.length for group in self.groups)

@@ -27,7 +27,7 @@ def memory(reranker, monkeypatch):
 
     def limit(tokens: int) -> list[int]:
         tried: list[int] = []
-        read = PackedEncoder._read
+        read = PackedEncoder._start
 
         def limited(self, batch):
             tried.append(batch.tokens)
@@ -35,7 +35,7 @@ def memory(reranker, monkeypatch):
                 raise torch.OutOfMemoryError("no more than that")
             return read(self, batch)
 
-        monkeypatch.setattr(PackedEncoder, "_read", limited)
+        monkeypatch.setattr(PackedEncoder, "_start", limited)
         monkeypatch.setattr(reranker._packed._encoder, "_budget", 1000)
         monkeypatch.setattr(engine, "CPU_LEAST_TOKENS", 1000)
         return tried
@@ -61,7 +61,7 @@ def test_where_memory_runs_out_batches_become_smaller_and_stay_so(reranker, memo
 def test_memory_that_runs_out_after_some_batches(reranker, monkeypatch):
     """What was computed before is neither lost nor computed again."""
     expected = reranker.score(PAIRS)
-    read, ran = PackedEncoder._read, []
+    read, ran = PackedEncoder._start, []
 
     def second_fails(self, batch):
         if len(ran) == 1 and self._budget == 500:
@@ -69,7 +69,7 @@ def test_memory_that_runs_out_after_some_batches(reranker, monkeypatch):
         ran.append(batch.tokens)
         return read(self, batch)
 
-    monkeypatch.setattr(PackedEncoder, "_read", second_fails)
+    monkeypatch.setattr(PackedEncoder, "_start", second_fails)
     monkeypatch.setattr(reranker._packed._encoder, "_budget", 500)
     monkeypatch.setattr(engine, "CPU_LEAST_TOKENS", 500)
     np.testing.assert_allclose(reranker.score(PAIRS), expected, atol=1e-5)

@@ -1,0 +1,267 @@
+"""What a GPU runs, on the CPU: attention over all lengths at once, and recordings, held to the oracle."""
+
+import logging
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from inspect import Parameter, signature
+
+import numpy as np
+import pytest
+import torch
+from bicross.errors import ModelError
+from bicross.inference.architectures import Wanted, build
+from bicross.inference.attention import serves_all_lengths
+from bicross.inference.engine import PackedEncoder
+from bicross.inference.graphs import SEQUENCES, SHORT, TOKENS, Size, lay_out, size_for
+from bicross.inference.packed import packed_classifier
+from bicross.inference.packing import pack
+from bicross.rerank import CrossEncoderReranker
+from bicross.retrieval import BiEncoder
+from sentence_transformers import CrossEncoder, SentenceTransformer
+from stand_in_gpu import NoWaiting, exact_attention, pretend
+from tiny_architectures import ARCHITECTURES, LIMIT, SENTENCES, SUPPORTED, Head, save_bi_encoder, save_cross_encoder
+from torch.nn.attention.varlen import varlen_attn
+from transformers import AutoModel
+
+# With three layers, the last one sees eight tokens: the first token's window is at the other end than the last one's.
+LOCAL_LAST = replace(SUPPORTED["modernbert"], settings=SUPPORTED["modernbert"].settings | {"num_hidden_layers": 3})
+PASSAGES = ["", "cat", "the cat sleeps", *SENTENCES, " ".join(SENTENCES), "dog " * 60, "owl at night " * 80]
+PAIRS = [(query, passage) for query in ("who sleeps at night ?", "dog") for passage in PASSAGES]
+PAIRS += [("owl", "cat " * 700)]
+TEXTS = [passage for _, passage in PAIRS]
+
+
+@pytest.fixture(scope="module", params=[*SUPPORTED, "modernbert-local-last"])
+def name(request):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ARCHITECTURES, "modernbert-local-last", LOCAL_LAST)
+        yield request.param
+
+
+@pytest.fixture(scope="module")
+def cross(name, tmp_path_factory):
+    return save_cross_encoder(tmp_path_factory.mktemp("cross") / name, name)
+
+
+@pytest.fixture(scope="module", params=["mean", "cls"])
+def bi(name, request, tmp_path_factory):
+    return save_bi_encoder(tmp_path_factory.mktemp("bi") / name, name, Head(request.param))
+
+
+@pytest.fixture(scope="module")
+def scores(cross):
+    model = CrossEncoder(str(cross), device="cpu", model_kwargs={"dtype": torch.float32})
+    pairs = [list(pair) for pair in PAIRS]
+    return model.predict(pairs, activation_fn=torch.nn.Identity(), batch_size=1)
+
+
+@pytest.fixture(scope="module")
+def vectors(bi):
+    model = SentenceTransformer(str(bi), device="cpu", model_kwargs={"dtype": torch.float32})
+    return model.encode(TEXTS, normalize_embeddings=True, batch_size=1)
+
+
+@pytest.mark.parametrize("record", [False, True])
+def test_scores_are_those_of_the_oracle(cross, scores, monkeypatch, record):
+    grouped = CrossEncoderReranker(cross, device="cpu").score(PAIRS)
+    recorders = pretend(monkeypatch, record=record)
+    found = CrossEncoderReranker(cross, device="cpu").score(PAIRS)
+    np.testing.assert_allclose(found, scores, atol=1e-4)
+    np.testing.assert_allclose(found, grouped, atol=1e-5)
+    assert [recorder.replayed > 0 for recorder in recorders] == [record]
+
+
+@pytest.mark.parametrize("record", [False, True])
+def test_vectors_are_those_of_the_oracle(bi, vectors, monkeypatch, record):
+    grouped = BiEncoder(bi, device="cpu").encode_documents(TEXTS)
+    recorders = pretend(monkeypatch, record=record)
+    found = BiEncoder(bi, device="cpu").encode_documents(TEXTS)
+    np.testing.assert_allclose(found, vectors, atol=1e-4)
+    np.testing.assert_allclose(found, grouped, atol=1e-5)
+    assert [recorder.replayed > 0 for recorder in recorders] == [record]
+
+
+def test_the_stand_in_is_called_as_the_kernel_is():
+    theirs, ours = signature(varlen_attn).parameters, signature(exact_attention).parameters
+    positional = [name for name, parameter in theirs.items() if parameter.kind is not Parameter.KEYWORD_ONLY]
+    positional = positional[3:]  # after queries, keys and values
+    assert list(ours)[3 : 3 + len(positional)] == positional
+    for name in list(ours)[3 + len(positional) :]:
+        assert ours[name].kind is theirs[name].kind
+        assert ours[name].default == theirs[name].default
+    assert not serves_all_lengths(torch.device("cpu"), torch.bfloat16, 64)
+
+
+def test_nothing_of_an_earlier_batch_is_left(cross, scores, monkeypatch):
+    """Batches of all sizes through the same few recordings, long ones before short ones and the other way round."""
+    recorders = pretend(monkeypatch)
+    reranker = CrossEncoderReranker(cross, device="cpu")
+    [recorder] = recorders
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        rows = random.integers(len(PAIRS), size=random.integers(1, 9))
+        np.testing.assert_allclose(reranker.score([PAIRS[row] for row in rows]), scores[rows], atol=1e-4)
+    assert recorder.recorded <= len(TOKENS) < recorder.replayed
+
+
+@pytest.mark.parametrize("pretended", [False, True])
+def test_nothing_waits_for_the_device(cross, bi, monkeypatch, pretended):
+    if pretended:
+        pretend(monkeypatch, record=False)
+    reranker, encoder = CrossEncoderReranker(cross, device="cpu"), BiEncoder(bi, device="cpu")
+    with NoWaiting():
+        assert len(reranker.score(PAIRS)) == len(PAIRS)
+        assert len(encoder.encode_documents(TEXTS)) == len(TEXTS)
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory):
+    return save_cross_encoder(tmp_path_factory.mktemp("cross") / "bert", "bert")
+
+
+@pytest.fixture(scope="module")
+def expected(bert):
+    return CrossEncoderReranker(bert, device="cpu").score(PAIRS)
+
+
+def test_rows_of_a_batch_survive_the_next_one_of_the_same_size(bert, expected, monkeypatch):
+    recorders = pretend(monkeypatch)
+    monkeypatch.setattr("bicross.inference.engine.CPU_TOKENS", LIMIT)
+    found = CrossEncoderReranker(bert, device="cpu").score(PAIRS * 3)
+    np.testing.assert_allclose(found, np.tile(expected, 3), atol=1e-5)
+    assert recorders[0].replayed > 2 * recorders[0].recorded
+
+
+def test_more_sequences_than_a_recording_has_run_without(bert, expected, monkeypatch):
+    recorders = pretend(monkeypatch)
+    reranker = CrossEncoderReranker(bert, device="cpu")
+    found = reranker.score(PAIRS[:1] * (SEQUENCES + 1))
+    assert recorders[0].recorded == 0
+    np.testing.assert_allclose(found, np.repeat(expected[0], SEQUENCES + 1), atol=1e-5)
+    np.testing.assert_allclose(reranker.score(PAIRS[:1] * SEQUENCES), found[1:], atol=1e-5)
+    assert recorders[0].recorded == 1
+
+
+def test_threads_take_turns(bert, expected, monkeypatch):
+    """Stage one and stage two, each from several threads, through recordings of the same sizes."""
+    pretend(monkeypatch)
+    models = [CrossEncoderReranker(bert, device="cpu") for _ in range(2)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def score(row: int) -> float:
+        return models[row % 2].score(PAIRS[row : row + 1])[0]
+
+    rows = np.random.default_rng(0).integers(len(PAIRS) - 1, size=200)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            found = list(threads.map(score, rows.tolist()))
+    finally:
+        sys.setswitchinterval(interval)
+    np.testing.assert_allclose(found, expected[rows], atol=1e-5)
+
+
+def test_where_recording_fails_the_model_runs_without_and_says_so_once(bert, expected, monkeypatch, caplog):
+    recorders = pretend(monkeypatch)
+    reranker = CrossEncoderReranker(bert, device="cpu")
+    reranker.score(PAIRS[:1])
+    recorders[0].fails = True
+    with caplog.at_level(logging.WARNING, "bicross"):
+        for _ in range(2):
+            np.testing.assert_allclose(reranker.score(PAIRS), expected, atol=1e-5)
+            np.testing.assert_allclose(reranker.score(PAIRS[-1:]), expected[-1:], atol=1e-5)
+    [record] = caplog.records
+    assert "cpu records none: operation not permitted when stream is capturing" in record.getMessage()
+    before = recorders[0].replayed
+    np.testing.assert_allclose(reranker.score(PAIRS[:1]), expected[:1], atol=1e-5)
+    assert recorders[0].replayed == before + 1, "what was recorded before is still used"
+
+
+def test_a_device_that_is_neither_is_left_to_sentence_transformers(bert):
+    model = CrossEncoder(str(bert), device="cpu")
+    wanted = {"dtype": "float32", "max_length": LIMIT}
+    assert packed_classifier(model.model, model.tokenizer, **wanted) is not None
+    assert packed_classifier(model.model.to("meta"), model.tokenizer, **wanted) is None
+
+
+def batch_of(lengths):
+    sequences = [np.full((2, length), length, np.int32) for length in lengths]
+    return pack(sequences, np.argsort(-np.array(lengths), kind="stable"))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "longest", "size"),
+    [
+        ([1], 512, Size(256, 512)),
+        ([255], 512, Size(256, 512)),
+        ([256], 512, Size(512, 512)),
+        ([100] * 100, 512, Size(12288, 512)),
+        ([SHORT, 3], 8192, Size(1024, SHORT)),
+        ([SHORT + 1, 3], 8192, Size(1024, 8192)),
+        ([40], 64, Size(256, 64)),
+        ([65], 64, None),
+        ([1] * SEQUENCES, 512, Size(256, 512)),
+        ([1] * (SEQUENCES + 1), 512, None),
+        ([8192, 8191], 8192, Size(16384, 8192)),
+        ([8192, 8192], 8192, None),
+    ],
+)
+def test_the_size_that_a_batch_takes(lengths, longest, size):
+    assert size_for(batch_of(lengths), longest) == size
+
+
+def test_the_layout_keeps_the_batch_and_adds_nothing_that_counts():
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        batch = batch_of(random.integers(1, 513, size=random.integers(1, 33)))
+        size = size_for(batch, 512)
+        numbers = lay_out(batch, size)
+        fields, starts = numbers[: 3 * size.tokens].reshape(3, -1), numbers[3 * size.tokens :]
+        np.testing.assert_array_equal(
+            fields[:, : batch.tokens], batch.numbers[: 3 * batch.filled].reshape(3, -1)[:, : batch.tokens]
+        )
+        assert not fields[:, batch.tokens :].any(), "token 0 of type 0 at place 0, which every model has"
+        assert len(starts) == SEQUENCES + 1
+        np.testing.assert_array_equal(starts[: batch.sequences + 1], batch.numbers[3 * batch.filled :])
+        assert (starts[batch.sequences :] == batch.tokens).all(), "sequences of no tokens"
+        assert starts.max() < size.tokens, "every first token that is read is there"
+
+
+def encoder_with(finish, tmp_path):
+    save_bi_encoder(tmp_path / "bi", "bert")
+    wanted = Wanted(torch.float32, read_first=True)
+    with torch.inference_mode():
+        architecture = build(AutoModel.from_pretrained(tmp_path / "bi-base"), wanted)
+    return PackedEncoder(architecture, finish, device=torch.device("cpu"), wanted=wanted, longest=LIMIT)
+
+
+def test_out_of_memory_makes_batches_smaller_from_then_on(tmp_path, caplog):
+    """Here a batch may have 1024 tokens; rows keep their order, and nothing is computed twice or left out."""
+    room, seen = 1024, []
+
+    def finish(x):
+        seen.append(len(x))
+        if len(x) > room // 100:
+            raise torch.OutOfMemoryError("stand-in")
+        return x
+
+    sequences = [np.stack([np.full(100, 5 + row), np.zeros(100, int)]).astype(np.int32) for row in range(60)]
+    encoder = encoder_with(finish, tmp_path)
+    found = encoder.run(sequences)
+    assert seen == [40, 20, *[10] * 6]
+    assert "batches now have 1024 tokens" in caplog.records[-1].getMessage()
+    seen.clear()
+    np.testing.assert_array_equal(encoder.run(sequences), found)
+    assert seen == [10] * 6
+    for row in (0, 17, 59):
+        np.testing.assert_allclose(encoder.run(sequences[row : row + 1])[0], found[row], atol=1e-5)
+
+
+def test_a_single_sequence_that_does_not_fit_is_an_error(tmp_path):
+    def finish(x):
+        raise torch.OutOfMemoryError("stand-in")
+
+    encoder = encoder_with(finish, tmp_path)
+    with pytest.raises(ModelError, match="cpu has not enough memory for a text of 100 tokens: stand-in"):
+        encoder.run([np.ones((2, 100), np.int32)] * 3)
