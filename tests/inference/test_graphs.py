@@ -9,7 +9,6 @@ from inspect import Parameter, signature
 import numpy as np
 import pytest
 import torch
-from bicross.errors import ModelError
 from bicross.inference.architectures import Wanted, build
 from bicross.inference.attention import serves_all_lengths
 from bicross.inference.engine import PackedEncoder
@@ -135,6 +134,8 @@ def test_rows_of_a_batch_survive_the_next_one_of_the_same_size(bert, expected, m
 
 def test_more_sequences_than_a_recording_has_run_without(bert, expected, monkeypatch):
     recorders = pretend(monkeypatch)
+    for name in ("CPU_TOKENS", "CPU_LEAST_TOKENS"):  # all of them in one batch
+        monkeypatch.setattr(f"bicross.inference.engine.{name}", 10**6)
     reranker = CrossEncoderReranker(bert, device="cpu")
     found = reranker.score(PAIRS[:1] * (SEQUENCES + 1))
     assert recorders[0].recorded == 0
@@ -234,34 +235,3 @@ def encoder_with(finish, tmp_path):
     with torch.inference_mode():
         architecture = build(AutoModel.from_pretrained(tmp_path / "bi-base"), wanted)
     return PackedEncoder(architecture, finish, device=torch.device("cpu"), wanted=wanted, longest=LIMIT)
-
-
-def test_out_of_memory_makes_batches_smaller_from_then_on(tmp_path, caplog):
-    """Here a batch may have 1024 tokens; rows keep their order, and nothing is computed twice or left out."""
-    room, seen = 1024, []
-
-    def finish(x):
-        seen.append(len(x))
-        if len(x) > room // 100:
-            raise torch.OutOfMemoryError("stand-in")
-        return x
-
-    sequences = [np.stack([np.full(100, 5 + row), np.zeros(100, int)]).astype(np.int32) for row in range(60)]
-    encoder = encoder_with(finish, tmp_path)
-    found = encoder.run(sequences)
-    assert seen == [40, 20, *[10] * 6]
-    assert "batches now have 1024 tokens" in caplog.records[-1].getMessage()
-    seen.clear()
-    np.testing.assert_array_equal(encoder.run(sequences), found)
-    assert seen == [10] * 6
-    for row in (0, 17, 59):
-        np.testing.assert_allclose(encoder.run(sequences[row : row + 1])[0], found[row], atol=1e-5)
-
-
-def test_a_single_sequence_that_does_not_fit_is_an_error(tmp_path):
-    def finish(x):
-        raise torch.OutOfMemoryError("stand-in")
-
-    encoder = encoder_with(finish, tmp_path)
-    with pytest.raises(ModelError, match="cpu has not enough memory for a text of 100 tokens: stand-in"):
-        encoder.run([np.ones((2, 100), np.int32)] * 3)
