@@ -16,7 +16,7 @@ from .linear import FUSED, Linear, activation_of, joined, make_linear
 _STEPS, _ZERO = 127, 128
 """Inputs are from -127 to 127 steps, of which 128 makes unsigned bytes."""
 _SPLIT_SHARE = 96
-"""Units that are added for outliers: up to one in so many."""
+"""Units that are added for outliers: up to one for so many."""
 _UNSEEN = 1.25
 """Outliers may be so much larger than those that were watched."""
 _ALIGNED = 16
@@ -108,7 +108,7 @@ class _Layer:
             torch.zeros_like(steps, dtype=torch.int32),
             self.bias,
             self.activation,
-            (*(self.gives or (1.0, 0)), dtype if self.gives is None else torch.uint8),
+            (1.0, 0, dtype) if self.gives is None else (self.gives.step, self.gives.zero, torch.uint8),
         )
         self.weight = self.low = self.high = torch.empty(0)
 
@@ -130,8 +130,8 @@ class _Settled:
             x = whole.view(torch.uint8).bitwise_xor_(_ZERO)  # the bytes of a + 128
         run, given = _operations().qlinear_pointwise, (x, *self.takes, self.weight, self.steps, self.zeros)
         if other is not None:
-            added = (1.0, 0, other.dtype, 1.0, 0, "add", 1.0, "none", [], "")
-            return run.binary(*given, other, self.bias, *added)
+            wide = (1.0, 0, other.dtype)
+            return run.binary(*given, other, self.bias, *wide, 1.0, 0, "add", 1.0, "none", [], "")
         name, algorithm = FUSED.get(self.activation or "", ("none", ""))
         return run.default(*given, self.bias, *self.gives, name, [], algorithm)
 
