@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .int8 import Int8Linears
 from .layers import Layer, Norm, PostNormLayer, PreNormLayer, Projections, Rotation
-from .linear import make_linear
+from .linear import Linear, make_linear
 
 Embed = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Token ids, type ids and places in the sequence, each (tokens,), to (tokens, hidden) in float32."""
@@ -37,6 +38,19 @@ class Wanted:
 
     dtype: torch.dtype
     read_first: bool
+    int8: Int8Linears | None = None
+
+    def linear(self, *parts: nn.Linear, activation: str | None = None) -> Linear:
+        """One linear layer that computes all ``parts`` side by side."""
+        if self.int8 is not None:
+            return self.int8.layer(*parts, activation=activation)
+        return make_linear(*parts, activation=activation, dtype=self.dtype)
+
+    def feed_forward(self, up: nn.Linear, down: nn.Linear, activation: str) -> tuple[Linear, Linear]:
+        """Two layers, the second of which takes what the first gives, and nothing else does."""
+        if self.int8 is not None:
+            return self.int8.feed_forward(up, down, activation)
+        return self.linear(up, activation=activation), self.linear(down)
 
 
 def build(model: Any, wanted: Wanted) -> Architecture | None:  # noqa: ANN401 - models share no useful base
@@ -60,10 +74,9 @@ def _bert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
                 wanted,
                 last=block is blocks[-1],
             ),
-            make_linear(block.attention.output.dense, dtype=wanted.dtype),
+            wanted.linear(block.attention.output.dense),
             _norm(block.attention.output.LayerNorm, wanted),
-            make_linear(block.intermediate.dense, activation=model.config.hidden_act, dtype=wanted.dtype),
-            make_linear(block.output.dense, dtype=wanted.dtype),
+            *wanted.feed_forward(block.intermediate.dense, block.output.dense, model.config.hidden_act),
             _norm(block.output.LayerNorm, wanted),
         )
         for block in blocks
@@ -96,10 +109,9 @@ def _distilbert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
                 wanted,
                 last=block is blocks[-1],
             ),
-            make_linear(block.attention.out_lin, dtype=wanted.dtype),
+            wanted.linear(block.attention.out_lin),
             _norm(block.sa_layer_norm, wanted),
-            make_linear(block.ffn.lin1, activation=model.config.activation, dtype=wanted.dtype),
-            make_linear(block.ffn.lin2, dtype=wanted.dtype),
+            *wanted.feed_forward(block.ffn.lin1, block.ffn.lin2, model.config.activation),
             _norm(block.output_layer_norm, wanted),
         )
         for block in blocks
@@ -125,7 +137,7 @@ def _modernbert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
                 _projections(_parts(block.attn.Wqkv, 3), config.num_attention_heads, wanted, last=block is blocks[-1]),
                 rotations[block.attention_type],
                 config.sliding_window if block.attention_type == "sliding_attention" else None,
-                make_linear(block.attn.Wo, dtype=wanted.dtype),
+                wanted.linear(block.attn.Wo),
                 _norm(block.mlp_norm, wanted),
                 make_linear(up, activation=config.hidden_activation, dtype=wanted.dtype),
                 make_linear(gate, dtype=wanted.dtype),
@@ -153,8 +165,8 @@ _BUILDERS: dict[str, Callable[[Any, Wanted], Architecture]] = {
 def _projections(parts: Sequence[nn.Linear], heads: int, wanted: Wanted, *, last: bool) -> Projections:
     q, k, v = parts
     if last and wanted.read_first:
-        return Projections(None, make_linear(q, dtype=wanted.dtype), make_linear(k, v, dtype=wanted.dtype), heads)
-    return Projections(make_linear(q, k, v, dtype=wanted.dtype), None, None, heads)
+        return Projections(None, wanted.linear(q), wanted.linear(k, v), heads)
+    return Projections(wanted.linear(q, k, v), None, None, heads)
 
 
 def _norm(norm: nn.LayerNorm, wanted: Wanted) -> Norm:

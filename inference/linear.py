@@ -4,7 +4,7 @@ On a CPU the weights are brought once into the layout that oneDNN multiplies fas
 is applied while the product is still in the cache.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -14,7 +14,7 @@ PACKED_FOR_ROWS = 1024
 """The layout is chosen for products of this many rows; other numbers of rows use it as well."""
 
 # What oneDNN calls the activations of transformers.
-_FUSED = {
+FUSED = {
     "gelu": ("gelu", "none"),
     "gelu_new": ("gelu", "tanh"),
     "gelu_fast": ("gelu", "tanh"),
@@ -27,7 +27,7 @@ class Linear(Protocol):
     """``activation(x @ weight.T + bias)`` for ``x`` of shape (tokens, inputs); ``other`` is added where it is given."""
 
     def __call__(self, x: Tensor, other: Tensor | None = None) -> Tensor:
-        """Shape (tokens, outputs), in the number format of ``x``."""
+        """Shape (tokens, outputs), in the number format of ``x`` unless two layers agree on bytes between them."""
         ...
 
 
@@ -36,7 +36,7 @@ class PlainLinear:
 
     def __init__(self, weight: Tensor, bias: Tensor | None, activation: str | None) -> None:
         self._weight, self._bias = weight, bias
-        self._activation = _activation(activation)
+        self._activation = activation_of(activation)
 
     def __call__(self, x: Tensor, other: Tensor | None = None) -> Tensor:
         """See ``Linear``."""
@@ -52,9 +52,9 @@ class PrepackedLinear:
         self._run, self._run_added = operations._linear_pointwise.default, operations._linear_pointwise.binary
         self._weight = operations._reorder_linear_weight(weight.contiguous(), PACKED_FOR_ROWS)
         self._bias = None if bias is None else bias.contiguous()
-        fused = activation is None or activation in _FUSED
-        self._name, self._algorithm = _FUSED.get(activation or "", ("none", "")) if fused else ("none", "")
-        self._after = None if fused else _activation(activation)
+        fused = activation is None or activation in FUSED
+        self._name, self._algorithm = FUSED.get(activation or "", ("none", "")) if fused else ("none", "")
+        self._after = None if fused else activation_of(activation)
 
     def __call__(self, x: Tensor, other: Tensor | None = None) -> Tensor:
         """See ``Linear``."""
@@ -66,14 +66,20 @@ class PrepackedLinear:
 
 def make_linear(*parts: nn.Linear, activation: str | None = None, dtype: torch.dtype) -> Linear:
     """One linear layer that computes all ``parts`` side by side; ``activation`` is named as in transformers."""
-    weight = torch.cat([part.weight.detach() for part in parts]).to(dtype)
-    biases = [part.bias for part in parts if part.bias is not None]  # pyright: ignore[reportUnnecessaryComparison]
-    bias = torch.cat([bias.detach() for bias in biases]).to(dtype) if biases else None
+    weight, bias = joined(parts, dtype)
     prepack = weight.device.type == "cpu" and torch.backends.mkldnn.is_available() and dtype != torch.float16
     return (PrepackedLinear if prepack else PlainLinear)(weight, bias, activation)
 
 
-def _activation(name: str | None) -> Callable[[Tensor], Tensor]:
+def joined(parts: Sequence[nn.Linear], dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias of one layer that computes all ``parts`` side by side."""
+    weight = torch.cat([part.weight.detach() for part in parts]).to(dtype)
+    biases = [part.bias for part in parts if part.bias is not None]  # pyright: ignore[reportUnnecessaryComparison]
+    return weight, torch.cat([bias.detach() for bias in biases]).to(dtype) if biases else None
+
+
+def activation_of(name: str | None) -> Callable[[Tensor], Tensor]:
+    """The function that transformers calls so; None is the identity."""
     if name is None:
         return nn.Identity()
     from transformers.activations import ACT2FN

@@ -7,7 +7,8 @@ from typing import Any, Literal, TypeVar, get_args
 
 from ..errors import ArgumentError, ModelError
 
-Dtype = Literal["float32", "bfloat16", "float16"]
+Dtype = Literal["float32", "bfloat16", "float16", "int8"]
+"""How the layers calculate; "int8" is for models that run packed on a CPU, and rounds the most."""
 Model = TypeVar("Model")
 
 
@@ -78,9 +79,17 @@ def require_dtype(dtype: str) -> None:
 
 
 def cast_model(model: Any, dtype: Dtype) -> Any:  # noqa: ANN401 - models share no useful base
-    """The model with weights in another number format; "int8" is for models that run packed alone."""
+    """The model with weights in another number format.
+
+    Raises ``ArgumentError`` for "int8", in which only models that run packed calculate.
+    """
     import torch
 
+    if dtype == "int8":
+        raise ArgumentError(
+            "dtype='int8' is for models that run packed, and this one runs through sentence-transformers (the log says "
+            "why); use dtype='bfloat16' or 'float32'"
+        )
     return model.to(getattr(torch, dtype))
 
 

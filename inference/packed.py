@@ -1,7 +1,7 @@
 """Models that run packed, from texts to numbers. Know which models can, and nothing of queries or documents."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,12 @@ from torch import Tensor
 
 from ..errors import ModelError
 from .architectures import Wanted, build
-from .engine import Finish, PackedEncoder, Read
-from .heads import head_of
+from .engine import PackedEncoder, Read
+from .heads import Head, head_of
+from .int8 import Int8Linears
 from .loading import Dtype
 from .tokenizer import TextTokenizer, TokenIds
+from .watched_text import WATCHED
 
 logger = logging.getLogger("bicross")
 
@@ -42,7 +44,7 @@ def packed_classifier(model: Any, tokenizer: Any, *, dtype: Dtype, max_length: i
     head = head_of(model)
     if head is None:
         return _cannot(f"{type(model).__name__} is not among the classifiers that run packed")
-    return _packed(head.base, tokenizer, head.read, head.finish, dtype, max_length)
+    return _packed(head, tokenizer, dtype, max_length, _watch_pairs)
 
 
 def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel | None:  # noqa: ANN401
@@ -65,33 +67,47 @@ def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel
             features = module(features)
         return features["sentence_embedding"]
 
-    return _packed(first.model, model.tokenizer, read, finish, dtype, max_length)
+    return _packed(Head(first.model, read, finish), model.tokenizer, dtype, max_length, _watch_texts)
 
 
 _POOLED: dict[str, Read] = {"cls": "first", "mean": "mean"}
 
 
 def _packed(
-    base: Any,  # noqa: ANN401
+    head: Head,
     tokenizer: Any,  # noqa: ANN401
-    read: Read,
-    finish: Finish,
     dtype: Dtype,
     max_length: int,
+    watch: Callable[[PackedModel], object],
 ) -> PackedModel | None:
-    if base.device.type not in ("cpu", "cuda"):
-        return _cannot(f"on a device like {base.device} it has not been tried")
-    wanted = Wanted(getattr(torch, dtype), read_first=read == "first")
+    device = head.base.device
+    if device.type not in ("cpu", "cuda"):
+        return _cannot(f"on a device like {device} it has not been tried")
+    int8 = Int8Linears(device) if dtype == "int8" else None
+    wanted = Wanted(int8.dtype if int8 else getattr(torch, dtype), read_first=head.read == "first", int8=int8)
     with torch.inference_mode():
-        architecture = build(base, wanted)
+        architecture = build(head.base, wanted)
     if architecture is None:
-        return _cannot(f"the architecture {base.config.model_type!r} is not among those that run packed")
+        return _cannot(f"the architecture {head.base.config.model_type!r} is not among those that run packed")
     try:
         own = TextTokenizer.of(tokenizer)
     except ModelError as error:
         return _cannot(str(error))
-    encoder = PackedEncoder(architecture, finish, device=base.device, wanted=wanted, longest=max_length)
-    return PackedModel(own, encoder, max_length=max_length)
+    encoder = PackedEncoder(architecture, head.finish, device=device, wanted=wanted, longest=max_length)
+    model = PackedModel(own, encoder, max_length=max_length)
+    if int8:
+        watch(model)
+        int8.settle()
+    return model
+
+
+def _watch_pairs(model: PackedModel) -> None:
+    queries, passages = (model.tokenizer.encode(texts) for texts in zip(*WATCHED, strict=True))
+    model.read_pairs([(query, passage) for query, passage in zip(queries, passages, strict=True)])
+
+
+def _watch_texts(model: PackedModel) -> None:
+    model.read(model.tokenizer.encode([text for pair in WATCHED for text in pair]))
 
 
 def _cannot(reason: str) -> None:

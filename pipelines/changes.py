@@ -23,7 +23,10 @@ Devices = Annotated[
     str | None, typer.Option(help="As for search; several share the work: cuda:0,cuda:1.", metavar="DEVICE[,DEVICE]...")
 ]
 Precision = Annotated[
-    Dtype, typer.Option("--dtype", help="What models calculate in: bfloat16 is faster, and ranks as well within 0.002.")
+    Dtype,
+    typer.Option(
+        "--dtype", help="What models calculate in: bfloat16 and int8 are faster; int8 is for reranking, on a CPU."
+    ),
 ]
 Where = Annotated[
     str | None, typer.Option(help="Only documents whose metadata match, as in \"year >= 2020 and source == 'pubmed'\".")

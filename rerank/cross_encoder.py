@@ -41,7 +41,9 @@ class CrossEncoderReranker:
 
     ``model`` is a hub id, a local folder or a bundled name; ``device=None`` takes CUDA, then MPS, then the CPU.
     ``max_length`` lowers the number of tokens of a pair that the model reads. A passage is cut where the pair is
-    longer, a query never. ``batch_size`` matters to models that run through sentence-transformers alone.
+    longer, a query never. ``batch_size`` matters to models that run through sentence-transformers alone. ``dtype``
+    "int8" is the fastest on a CPU with AVX-512 VNNI, and moves scores by more than the others: its ranges come from
+    texts that are part of the project, and not from yours. Raises ``ArgumentError`` where it is not to be had.
     """
 
     def __init__(

@@ -33,7 +33,8 @@ class BiEncoder:
 
     ``model`` is a hub id, a local folder or a bundled name; ``device=None`` takes CUDA, then MPS, then the CPU.
     ``max_length`` lowers the number of tokens that the model reads, special tokens included. ``batch_size`` matters to
-    models that run through sentence-transformers alone. Any number of threads may share an encoder.
+    models that run through sentence-transformers alone. ``dtype`` "int8", as for ``CrossEncoderReranker``, changes
+    vectors so much that other passages come among the nearest. Any number of threads may share an encoder.
 
     What is no list of texts is an ``ArgumentError``; a vector that is not finite, or has no length, a ``ModelError``.
     """

@@ -9,9 +9,7 @@ from inspect import Parameter, signature
 import numpy as np
 import pytest
 import torch
-from bicross.inference.architectures import Wanted, build
 from bicross.inference.attention import serves_all_lengths
-from bicross.inference.engine import PackedEncoder
 from bicross.inference.graphs import SEQUENCES, SHORT, TOKENS, Size, lay_out, size_for
 from bicross.inference.packed import packed_classifier
 from bicross.inference.packing import pack
@@ -21,7 +19,6 @@ from sentence_transformers import CrossEncoder, SentenceTransformer
 from stand_in_gpu import NoWaiting, exact_attention, pretend
 from tiny_architectures import ARCHITECTURES, LIMIT, SENTENCES, SUPPORTED, Head, save_bi_encoder, save_cross_encoder
 from torch.nn.attention.varlen import varlen_attn
-from transformers import AutoModel
 
 # With three layers, the last one sees eight tokens: the first token's window is at the other end than the last one's.
 LOCAL_LAST = replace(SUPPORTED["modernbert"], settings=SUPPORTED["modernbert"].settings | {"num_hidden_layers": 3})
@@ -227,11 +224,3 @@ def test_the_layout_keeps_the_batch_and_adds_nothing_that_counts():
         np.testing.assert_array_equal(starts[: batch.sequences + 1], batch.numbers[3 * batch.filled :])
         assert (starts[batch.sequences :] == batch.tokens).all(), "sequences of no tokens"
         assert starts.max() < size.tokens, "every first token that is read is there"
-
-
-def encoder_with(finish, tmp_path):
-    save_bi_encoder(tmp_path / "bi", "bert")
-    wanted = Wanted(torch.float32, read_first=True)
-    with torch.inference_mode():
-        architecture = build(AutoModel.from_pretrained(tmp_path / "bi-base"), wanted)
-    return PackedEncoder(architecture, finish, device=torch.device("cpu"), wanted=wanted, longest=LIMIT)
