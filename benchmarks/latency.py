@@ -34,11 +34,11 @@ TEXT_BYTES = 2_500
 """Memory that a document's text takes, with the list of all texts that it is made from, on the safe side."""
 HOW = (
     "Total is the whole answer, measured by itself. Stages of bicross are measured on its public parts, in a second "
-    "pass over the same queries: search contains fetching the documents, and encode and rerank contain tokenising. "
-    "What of these it is, is measured apart (Index.get of the same documents by id; the tokenizer on the query and "
-    "the 100 passages). The plain recipe holds all texts in a list. Ratios are medians over the queries. Cold: files "
-    "are in the page cache, and imports belong to opening. Each document begins with the text that its vector is of "
-    "and goes on with the texts after it, to a length drawn as in speed_texts.py."
+    "pass over the same queries: search contains fetching the documents, and encode and rerank contain tokenising the "
+    "query; the token ids of passages are in the index. What of these it is, is measured apart (Index.get of the same "
+    "documents by id; the tokenizer on the query). The plain recipe holds all texts in a list. Ratios are medians over "
+    "the queries. Cold: files are in the page cache, and imports belong to opening. Each document begins with the text "
+    "that its vector is of and goes on with the texts after it, to a length drawn as in speed_texts.py."
 )
 
 
@@ -102,7 +102,14 @@ def measure(rows: int, texts: Sequence[str], queries: Sequence[str], arguments: 
         folder = Path(scratch)
         print(f"{rows} documents: building", file=sys.stderr, flush=True)
         vectors = load(arguments.vectors, rows)
-        layout = build(folder, documents, vectors, index_type=arguments.index_type, encoder=arguments.encoder)
+        layout = build(
+            folder,
+            documents,
+            vectors,
+            index_type=arguments.index_type,
+            encoder=arguments.encoder,
+            reranker=arguments.reranker,
+        )
         del vectors
         pipelines: dict[str, Answering] = {}
         for name, given in settings.items():

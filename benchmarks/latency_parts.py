@@ -15,6 +15,7 @@ import numpy as np
 from bicross.index import Document, EmbeddedBatch, Index, VectorLayout, passage_text, whole
 from bicross.inference import TextTokenizer, load_tokenizer, resolve_model
 from bicross.pipelines import SearchPipeline
+from bicross.pipelines.tokens import token_ids
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder, DenseRetriever
 from numpy.typing import NDArray
@@ -60,19 +61,25 @@ class Documents:
             words += more
 
 
-def batches(documents: Documents, vectors: Vectors) -> Iterator[EmbeddedBatch]:
-    """What the index is built of: THE ONE PLACE where batches are made, and where token ids would be added."""
+def batches(documents: Documents, vectors: Vectors, tokenizer: TextTokenizer) -> Iterator[EmbeddedBatch]:
+    """What the index is built of: each document one passage, with its vector and its token ids for the reranker."""
     for start in range(0, len(documents), BATCH):
         stop = min(start + BATCH, len(documents))
         some = [Document(f"d{number}", documents[number]) for number in range(start, stop)]
-        yield EmbeddedBatch(some, [[whole(document)] for document in some], vectors[start:stop])
+        tokens = token_ids([passage_text(document.title, document.text) for document in some], tokenizer)
+        yield EmbeddedBatch(some, [[whole(document)] for document in some], vectors[start:stop], tokens)
 
 
-def build(folder: Path, documents: Documents, vectors: Vectors, *, index_type: str, encoder: str) -> str:
+def build(folder: Path, documents: Documents, vectors: Vectors, *, index_type: str, encoder: str, reranker: str) -> str:
     """Both collections, on disk; returns what the layout of bicross's index is."""
-    model = BiEncoder(encoder, device="cpu").fingerprint
-    layout = VectorLayout(index_type)
-    index = Index.create(folder / INDEX, model, batches=batches(documents, vectors), layout=layout)
+    tokenizer = reranker_tokenizer(reranker)
+    index = Index.create(
+        folder / INDEX,
+        BiEncoder(encoder, device="cpu").fingerprint,
+        batches=batches(documents, vectors, tokenizer),
+        layout=VectorLayout(index_type),
+        tokenizer=tokenizer.fingerprint,
+    )
     plain = faiss.IndexFlatIP(vectors.shape[1])
     for start in range(0, len(vectors), BATCH):
         plain.add(vectors[start : start + BATCH])
@@ -104,10 +111,9 @@ class Bicross:
         marks.append(perf_counter())
         hits = self._index.search(vector, CANDIDATES)[0]
         marks.append(perf_counter())
-        passages = [passage_text(hit.document.title, hit.passage.text) for hit in hits]
-        self._reranker.score([(query, passage) for passage in passages])
+        self._reranker.score_tokens([(query, hit.tokens) for hit in hits if hit.tokens is not None])
         marks.append(perf_counter())
-        tokenizer.encode([query, *passages])
+        tokenizer.encode([query])
         marks.append(perf_counter())
         self._index.get([hit.document.id for hit in hits])
         marks.append(perf_counter())

@@ -7,8 +7,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-ROUND_TOKENS = 64
-"""A batch is filled up to a multiple of so many tokens: oneDNN and CUDA prepare themselves for each new size."""
+FEW_TOKENS = 128
+"""Up to so many a batch is filled up finely: a query is a few tokens, which a coarse multiple would double."""
+ROUND_FEW, ROUND_MANY = 8, 64
+"""A batch is filled up to a multiple of so many tokens, since oneDNN prepares itself for each new size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ def pack(sequences: Sequence[NDArray[np.int32]], rows: NDArray[np.int64], *, pla
     lengths = np.array([one.shape[1] for one in chosen], np.int64)
     starts = np.concatenate(([0], np.cumsum(lengths)))
     tokens = int(starts[-1])
-    filled = -(-tokens // ROUND_TOKENS) * ROUND_TOKENS
+    step = ROUND_FEW if tokens <= FEW_TOKENS else ROUND_MANY
+    filled = -(-tokens // step) * step
     numbers = np.zeros(3 * filled + len(starts), np.int64)
     read = numbers[: 3 * filled].reshape(3, filled)[:, :tokens]
     np.concatenate(chosen, axis=1, out=read[:2])

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
-from bicross.inference.packing import ROUND_TOKENS, pack, plan
+from bicross.inference.packing import FEW_TOKENS, ROUND_FEW, ROUND_MANY, pack, plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,8 +34,9 @@ def test_sequences_lie_end_to_end(lengths, placeless, seed):
     packed = pack(sequences, rows, placeless=placeless)
     together = np.concatenate([sequences[row] for row in rows], axis=1)
     assert packed.tokens == lengths.sum() == together.shape[1]
-    assert packed.tokens <= packed.filled < packed.tokens + ROUND_TOKENS
-    assert packed.filled % ROUND_TOKENS == 0
+    step = ROUND_FEW if packed.tokens <= FEW_TOKENS else ROUND_MANY
+    assert packed.tokens <= packed.filled < packed.tokens + step
+    assert packed.filled % step == 0
     ids, types, places = packed.numbers[: 3 * packed.filled].reshape(3, -1)
     np.testing.assert_array_equal([ids[: packed.tokens], types[: packed.tokens]], together)
     assert not np.any([part[packed.tokens :] for part in (ids, types, places)]), "what fills up is zeros"
