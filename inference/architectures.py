@@ -20,7 +20,7 @@ Embed = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """An encoder: embeddings, layers, a last norm where there is one, and the width of what comes out.
+    """An encoder: embeddings of ids below ``vocabulary``, layers, a last norm where there is one, the width of it all.
 
     ``placeless`` is a token id that takes no place in the sequence, where a model has one.
     """
@@ -29,6 +29,7 @@ class Architecture:
     layers: Sequence[Layer]
     norm: Norm | None
     hidden: int
+    vocabulary: int
     placeless: int | None = None
 
 
@@ -87,7 +88,7 @@ def _bert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
         found = embeddings(input_ids=ids[None], token_type_ids=types[None], position_ids=places[None])[0]
         return found if project is None else project(found)
 
-    return Architecture(embed, layers, None, model.config.hidden_size)
+    return Architecture(embed, layers, None, model.config.hidden_size, _vocabulary(model))
 
 
 def _roberta(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
@@ -122,7 +123,7 @@ def _distilbert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
         del types
         return embeddings(input_ids=ids[None], position_ids=places[None])[0]
 
-    return Architecture(embed, layers, None, model.config.dim)
+    return Architecture(embed, layers, None, model.config.dim, _vocabulary(model))
 
 
 def _modernbert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
@@ -149,7 +150,7 @@ def _modernbert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
         del types, places
         return embeddings(input_ids=ids[None])[0]
 
-    return Architecture(embed, layers, _norm(model.final_norm, wanted), config.hidden_size)
+    return Architecture(embed, layers, _norm(model.final_norm, wanted), config.hidden_size, _vocabulary(model))
 
 
 _BUILDERS: dict[str, Callable[[Any, Wanted], Architecture]] = {
@@ -167,6 +168,10 @@ def _projections(parts: Sequence[nn.Linear], heads: int, wanted: Wanted, *, last
     if last and wanted.read_first:
         return Projections(None, wanted.linear(q), wanted.linear(k, v), heads)
     return Projections(wanted.linear(q, k, v), None, None, heads)
+
+
+def _vocabulary(model: Any) -> int:  # noqa: ANN401
+    return model.get_input_embeddings().num_embeddings
 
 
 def _norm(norm: nn.LayerNorm, wanted: Wanted) -> Norm:

@@ -104,6 +104,12 @@ class PackedEncoder:
         if self._budget < budget:
             return None  # of another batch that failed it is known already
         batch = pack(sequences, rows, placeless=self._architecture.placeless)
+        highest, known = int(batch.numbers[: batch.filled].astype(np.uint32).max()), self._architecture.vocabulary
+        if highest >= known:  # on a GPU it would end the process
+            raise ModelError(
+                f"the model has {known} token ids, and {highest} is none of them: its tokenizer is another model's, or "
+                "the index is damaged (`bicross verify`; `bicross retokenize` makes its ids anew)"
+            )
         try:
             with torch.inference_mode():
                 return self._start(batch)
