@@ -28,15 +28,15 @@ class PackedModel:
         """``max_length`` is the most tokens that are read at once, special tokens included."""
         self.tokenizer = tokenizer
         self._encoder = encoder
-        self._max_length = max_length
+        self.max_length = max_length
 
     def read(self, texts: Sequence[TokenIds]) -> NDArray[np.float32]:
         """A row for each text, which is cut where it is too long."""
-        return self._encoder.run([self.tokenizer.single(ids, max_length=self._max_length) for ids in texts])
+        return self._encoder.run([self.tokenizer.single(ids, max_length=self.max_length) for ids in texts])
 
     def read_pairs(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> NDArray[np.float32]:
         """A row for each pair, whose second text is cut where the pair is too long."""
-        return self._encoder.run([self.tokenizer.pair(*pair, max_length=self._max_length) for pair in pairs])
+        return self._encoder.run([self.tokenizer.pair(*pair, max_length=self.max_length) for pair in pairs])
 
 
 def packed_classifier(model: Any, tokenizer: Any, *, dtype: Dtype, max_length: int) -> PackedModel | None:  # noqa: ANN401
@@ -103,7 +103,8 @@ def _packed(
 
 def _watch_pairs(model: PackedModel) -> None:
     queries, passages = (model.tokenizer.encode(texts) for texts in zip(*WATCHED, strict=True))
-    model.read_pairs([(query, passage) for query, passage in zip(queries, passages, strict=True)])
+    longest = model.max_length // 2  # a query is never cut by the model
+    model.read_pairs([(query[:longest], passage) for query, passage in zip(queries, passages, strict=True)])
 
 
 def _watch_texts(model: PackedModel) -> None:

@@ -12,6 +12,7 @@ import tiny_models
 import torch
 from bicross.errors import ArgumentError
 from bicross.index import Document, Hit, Passage
+from bicross.inference import TextTokenizer
 from flops import Cost, Lengths, Peak
 from ir_measures import Qrel
 from latency_parts import Documents, batches
@@ -200,7 +201,9 @@ def test_documents_begin_with_the_texts_of_their_vectors():
         assert documents[number].startswith(texts[row])
         assert abs(len(documents[number].split()) - word_counts(20)[number]) <= 4  # half a text of eight words
     vectors = np.arange(40, dtype=np.float32).reshape(20, 2)
-    [batch] = batches(documents, vectors)
+    tokenizer = TextTokenizer(tiny_models.tokenizer().backend_tokenizer.to_str())
+    [batch] = batches(documents, vectors, tokenizer)
+    assert [ids.tolist() for ids in batch.tokens] == [ids.tolist() for ids in tokenizer.encode(list(documents))]
     assert [document.text for document in batch.documents] == [documents[n] for n in range(20)]
     assert [[passage.text for passage in passages] for passages in batch.passages] == [
         [documents[n]] for n in range(20)
