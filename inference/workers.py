@@ -34,7 +34,7 @@ def _pool(size: int) -> ThreadPoolExecutor:
     with _lock:
         if size not in _pools:
             started = threading.Barrier(size + 1)
-            pool = ThreadPoolExecutor(size, "bicross", initializer=_compute_alone, initargs=(started,))
+            pool = ThreadPoolExecutor(size, "inference", initializer=_compute_alone, initargs=(started,))
             for _ in range(size):
                 pool.submit(_nothing)
             started.wait()

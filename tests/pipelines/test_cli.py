@@ -18,16 +18,16 @@ ENCODER = HashEncoder()
 def no_real_models(monkeypatch):
     """Commands name their models; here every name is a fake, but for one that does not exist."""
 
-    def fake_encoder(name="hash-encoder", device=None):
+    def fake_encoder(name="hash-encoder", device=None, dtype="float32"):
         if name == "missing":
             raise ModelError("the model 'missing' is not on this machine")
         return ENCODER
 
     monkeypatch.setattr(changes, "load_encoder", fake_encoder)
-    monkeypatch.setattr(changes, "open_encoder", lambda index, encoder, device: ENCODER)
-    monkeypatch.setattr("bicross.pipelines.search.open_encoder", lambda index, encoder, device: ENCODER)
+    monkeypatch.setattr(changes, "open_encoder", lambda index, encoder, device, dtype: ENCODER)
+    monkeypatch.setattr("bicross.pipelines.search.open_encoder", lambda index, encoder, device, dtype: ENCODER)
     monkeypatch.setattr(
-        "bicross.pipelines.search.open_reranker", lambda name, device: OverlapReranker() if name else None
+        "bicross.pipelines.search.open_reranker", lambda name, device, dtype: OverlapReranker() if name else None
     )
 
 

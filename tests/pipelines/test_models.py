@@ -13,7 +13,7 @@ def loaded(monkeypatch):
     """The devices that a model was loaded on; every name is a fake."""
     devices = []
 
-    def load(name, device=None):
+    def load(name, device=None, dtype="float32"):
         devices.append(device)
         return HashEncoder(name=str(name))
 
