@@ -52,9 +52,8 @@ class PrepackedLinear:
         self._run, self._run_added = operations._linear_pointwise.default, operations._linear_pointwise.binary
         self._weight = operations._reorder_linear_weight(weight.contiguous(), PACKED_FOR_ROWS)
         self._bias = None if bias is None else bias.contiguous()
-        fused = activation is None or activation in FUSED
-        self._name, self._algorithm = FUSED.get(activation or "", ("none", "")) if fused else ("none", "")
-        self._after = None if fused else activation_of(activation)
+        self._name, self._algorithm = FUSED.get(activation or "", ("none", ""))
+        self._after = None if activation is None or activation in FUSED else activation_of(activation)
 
     def __call__(self, x: Tensor, other: Tensor | None = None) -> Tensor:
         """See ``Linear``."""

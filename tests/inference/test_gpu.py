@@ -1,7 +1,6 @@
 """What only a GPU can show; ``test_graphs.py`` tests the same code on the CPU, with stand-ins."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,49 +8,14 @@ import torch
 from bicross.inference import engine, graphs
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
-from sentence_transformers import CrossEncoder, SentenceTransformer
-from tiny_architectures import ARCHITECTURES, SENTENCES, SUPPORTED, Head, save_bi_encoder, save_cross_encoder
+from gpu_cases import PAIRS, TEXTS
+from tiny_architectures import SUPPORTED, save_cross_encoder
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
 HALF = ["bfloat16", "float16"]
 CLOSE = {"bfloat16": 0.1, "float16": 0.01}
 """How far half precision may take a number, as a share of how far the oracle's numbers are spread."""
-LOCAL_LAST = replace(SUPPORTED["modernbert"], settings=SUPPORTED["modernbert"].settings | {"num_hidden_layers": 3})
-PASSAGES = ["", "cat", "the cat sleeps", *SENTENCES, " ".join(SENTENCES), "dog " * 60, "owl at night " * 80]
-PAIRS = [(query, passage) for query in ("who sleeps at night ?", "dog") for passage in PASSAGES]
-PAIRS += [("owl", "cat " * 700)]
-TEXTS = [passage for _, passage in PAIRS]
-
-
-@pytest.fixture(scope="module", params=[*SUPPORTED, "modernbert-local-last"])
-def name(request):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(ARCHITECTURES, "modernbert-local-last", LOCAL_LAST)
-        yield request.param
-
-
-@pytest.fixture(scope="module")
-def cross(name, tmp_path_factory):
-    return save_cross_encoder(tmp_path_factory.mktemp("cross") / name, name)
-
-
-@pytest.fixture(scope="module", params=["mean", "cls"])
-def bi(name, request, tmp_path_factory):
-    return save_bi_encoder(tmp_path_factory.mktemp("bi") / name, name, Head(request.param))
-
-
-@pytest.fixture(scope="module")
-def scores(cross):
-    model = CrossEncoder(str(cross), device="cpu", model_kwargs={"dtype": torch.float32})
-    pairs = [list(pair) for pair in PAIRS]
-    return model.predict(pairs, activation_fn=torch.nn.Identity(), batch_size=1)
-
-
-@pytest.fixture(scope="module")
-def vectors(bi):
-    model = SentenceTransformer(str(bi), device="cpu", model_kwargs={"dtype": torch.float32})
-    return model.encode(TEXTS, normalize_embeddings=True, batch_size=1)
 
 
 @pytest.fixture

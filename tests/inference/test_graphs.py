@@ -3,7 +3,6 @@
 import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from inspect import Parameter, signature
 
 import numpy as np
@@ -15,47 +14,11 @@ from bicross.inference.packed import packed_classifier
 from bicross.inference.packing import pack
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
-from sentence_transformers import CrossEncoder, SentenceTransformer
+from gpu_cases import PAIRS, TEXTS
+from sentence_transformers import CrossEncoder
 from stand_in_gpu import NoWaiting, exact_attention, pretend
-from tiny_architectures import ARCHITECTURES, LIMIT, SENTENCES, SUPPORTED, Head, save_bi_encoder, save_cross_encoder
+from tiny_architectures import LIMIT, save_cross_encoder
 from torch.nn.attention.varlen import varlen_attn
-
-# With three layers, the last one sees eight tokens: the first token's window is at the other end than the last one's.
-LOCAL_LAST = replace(SUPPORTED["modernbert"], settings=SUPPORTED["modernbert"].settings | {"num_hidden_layers": 3})
-PASSAGES = ["", "cat", "the cat sleeps", *SENTENCES, " ".join(SENTENCES), "dog " * 60, "owl at night " * 80]
-PAIRS = [(query, passage) for query in ("who sleeps at night ?", "dog") for passage in PASSAGES]
-PAIRS += [("owl", "cat " * 700)]
-TEXTS = [passage for _, passage in PAIRS]
-
-
-@pytest.fixture(scope="module", params=[*SUPPORTED, "modernbert-local-last"])
-def name(request):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(ARCHITECTURES, "modernbert-local-last", LOCAL_LAST)
-        yield request.param
-
-
-@pytest.fixture(scope="module")
-def cross(name, tmp_path_factory):
-    return save_cross_encoder(tmp_path_factory.mktemp("cross") / name, name)
-
-
-@pytest.fixture(scope="module", params=["mean", "cls"])
-def bi(name, request, tmp_path_factory):
-    return save_bi_encoder(tmp_path_factory.mktemp("bi") / name, name, Head(request.param))
-
-
-@pytest.fixture(scope="module")
-def scores(cross):
-    model = CrossEncoder(str(cross), device="cpu", model_kwargs={"dtype": torch.float32})
-    pairs = [list(pair) for pair in PAIRS]
-    return model.predict(pairs, activation_fn=torch.nn.Identity(), batch_size=1)
-
-
-@pytest.fixture(scope="module")
-def vectors(bi):
-    model = SentenceTransformer(str(bi), device="cpu", model_kwargs={"dtype": torch.float32})
-    return model.encode(TEXTS, normalize_embeddings=True, batch_size=1)
 
 
 @pytest.mark.parametrize("record", [False, True])
