@@ -14,8 +14,9 @@ help: ## show this text
 demo: $(VENV)/.offline ## index the documentation of the installed Python and search it
 	$(BIN)/bicross demo
 
-test: $(VENV)/.dev ## run the tests
-	$(BIN)/python -m pytest
+# By file: what a file makes once, it makes in one process.
+test: $(VENV)/.dev ## run the tests, as many at once as there are cores
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/.dev ## check style and who imports whom
 	$(BIN)/ruff check .
