@@ -93,6 +93,7 @@ def info_table(info: IndexInfo) -> Table:
     table.add_column(overflow="fold")
     record = dataclasses.asdict(info)
     record["tokenizer"] = info.tokenizer or "no token ids are kept"
+    record["lexical"] = info.lexical or "no terms are kept"
     for name, value in _flat(record):
         table.add_row(
             name, plain(str(value) if isinstance(value, bool) or not isinstance(value, int) else f"{value:,}")

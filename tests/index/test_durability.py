@@ -58,6 +58,7 @@ STEPS = [
     ("delete again", lambda index: index.delete(["e"]), FIRST | {"d": "fourth"}),
     ("compact", lambda index: index.compact(), FIRST | {"d": "fourth"}),
     ("retokenize", lambda index: index.retokenize(OTHER_TOKENIZER, tokenize), FIRST | {"d": "fourth"}),
+    ("settings", lambda index: index.set_settings({"blend": 0.5}), FIRST | {"d": "fourth"}),
     ("add again", lambda index: index.add(texts(g="seventh")), FIRST | {"d": "fourth", "g": "seventh"}),
 ]
 STATES = [FIRST, *(contents for _, _, contents in STEPS)]
