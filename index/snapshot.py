@@ -39,6 +39,8 @@ class Hit:
     passage: Passage
     score: float
     tokens: TokenIds | None = field(default=None, compare=False, repr=False)
+    dense_score: float | None = None
+    lexical_score: float | None = None
 
 
 class View:

@@ -33,6 +33,8 @@ def result_record(result: SearchResult) -> dict[str, object]:
         "logit": result.logit,
         "retrieval_score": result.retrieval_score,
         "retrieval_rank": result.retrieval_rank,
+        "dense_score": result.dense_score,
+        "lexical_score": result.lexical_score,
         "document": {
             "id": result.document.id,
             "title": result.document.title,

@@ -18,6 +18,8 @@ from ..errors import ArgumentError
 CalibrationMethod = Literal["platt", "isotonic"]
 MAX_KNOTS = 512
 """Of an isotonic curve. One that has more steps is drawn through so many of their ends: an index keeps it as JSON."""
+LARGEST = 1e100
+"""Of the numbers of a calibration: with it, no logit in float32 overflows."""
 NEWTON_STEPS = 100
 Floats = NDArray[np.float64]
 
@@ -248,7 +250,7 @@ def _require_numbers(name: str, values: Sequence[object]) -> list[float]:
     """As floats, or ``ArgumentError``."""
     numbers: list[float] = []
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e300:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
             raise ArgumentError(f"the calibration has {value!r:.40} among its {name}; it must be a finite number")
         numbers.append(float(value))
     return numbers

@@ -2,6 +2,8 @@
 
 from .bi_encoder import DEFAULT_ENCODER, BiEncoder
 from .encoder import Encoder
+from .hybrid import HybridRetriever
+from .lexical import LexicalRetriever
 from .parallel import ParallelEncoder
 from .retriever import DenseRetriever, Retriever, TokenRetriever
 
@@ -10,6 +12,8 @@ __all__ = [
     "BiEncoder",
     "DenseRetriever",
     "Encoder",
+    "HybridRetriever",
+    "LexicalRetriever",
     "ParallelEncoder",
     "Retriever",
     "TokenRetriever",

@@ -227,7 +227,7 @@ def test_open_takes_objects_and_checks_the_encoder(index):
     with pytest.raises(IndexModelMismatch, match="'hash-encoder', which is not 'stranger'"):
         SearchPipeline.open(index.path, encoder=HashEncoder(name="stranger"), reranker=None)
     with pytest.raises(ArgumentError, match="top_k=200 is larger than retrieve_k=100"):
-        SearchPipeline.open("nowhere", top_k=200)
+        SearchPipeline.open(index.path, encoder=ENCODER, reranker=None, top_k=200)
     with pytest.raises(IndexNotFound, match="nowhere does not exist"):
         SearchPipeline.open("nowhere")
 
