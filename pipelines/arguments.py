@@ -60,8 +60,8 @@ def _require_positive(name: str, value: object) -> None:
         raise ArgumentError(f"{name} must be a whole number of at least 1, not {value!r}")
 
 
-def check_query(query: object, number: int) -> None:
-    """Raise ``QueryError`` naming the query by its place in the batch."""
+def check_query(query: object, number: int | str) -> None:
+    """Raise ``QueryError`` naming the query by its place in the batch, or by what else it is called."""
     if not isinstance(query, str):
         raise QueryError(f"query {number} must be a string, not {type(query).__name__}: {query!r:.80}")
     if len(query) > MAX_QUERY_CHARACTERS:
