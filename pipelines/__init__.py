@@ -1,7 +1,10 @@
 """Stage one and stage two chained, and everything that a person runs. The only package that knows the others."""
 
+from .evaluation import Evaluation, evaluate, evaluate_runs
 from .indexing import add_documents, build_index, delete_documents, upsert_documents
+from .judgments import Judged, read_judged, read_qrels
 from .ordering import SearchResult
+from .runs import Run, read_run, write_run
 from .score_cache import CacheUse, ScoreCache
 from .search import Depth, SearchPipeline, Timings
 from .stopping import StopRule, fit_stop_rule
@@ -10,6 +13,9 @@ from .tokens import retokenize
 __all__ = [
     "CacheUse",
     "Depth",
+    "Evaluation",
+    "Judged",
+    "Run",
     "ScoreCache",
     "SearchPipeline",
     "SearchResult",
@@ -18,7 +24,13 @@ __all__ = [
     "add_documents",
     "build_index",
     "delete_documents",
+    "evaluate",
+    "evaluate_runs",
     "fit_stop_rule",
+    "read_judged",
+    "read_qrels",
+    "read_run",
     "retokenize",
     "upsert_documents",
+    "write_run",
 ]

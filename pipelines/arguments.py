@@ -81,8 +81,8 @@ def check_queries(queries: Sequence[str]) -> None:
         check_query(query, number)
 
 
-def check_query(query: object, number: int) -> None:
-    """Raise ``QueryError`` naming the query by its place in the batch."""
+def check_query(query: object, number: int | str) -> None:
+    """Raise ``QueryError`` naming the query by its place in the batch, or by what else it is called."""
     if not isinstance(query, str):
         raise QueryError(f"query {number} must be a string, not {type(query).__name__}: {query!r:.80}")
     if len(query) > MAX_QUERY_CHARACTERS:

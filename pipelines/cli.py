@@ -16,6 +16,7 @@ from . import changes
 from .arguments import RerankK
 from .changes import AsJson, Device, Precision, Where
 from .demo import QUESTIONS, build_demo, demo_path, print_demo, show_demo
+from .evaluating import evaluate_command
 from .output import info_table, print_json, results_table, search_record
 from .search import QUERIES_AT_ONCE, SearchPipeline, Timings
 from .settings import StageOne
@@ -38,6 +39,7 @@ for command in (
     changes.verify,
 ):
     app.command()(command)
+app.command("evaluate")(evaluate_command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

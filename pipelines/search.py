@@ -86,7 +86,7 @@ class SearchPipeline:
     ) -> None:
         scorer = None if reranker is None else CandidateScorer(reranker, cache=cache)
         self._parts: Stages | None = Stages(retriever, reranker, scorer)
-        self._cutoffs = Cutoffs(retrieve_k, rerank_k, top_k)
+        self.cutoffs = Cutoffs(retrieve_k, rerank_k, top_k)
         if blend is not None and not 0.0 <= blend <= 1.0:
             raise ArgumentError(f"blend must be a number from 0 to 1, not {blend!r}")
         self.blend = blend if blend is not None else 1.0 if reranker is None else reranker.blend
@@ -219,7 +219,7 @@ class SearchPipeline:
         not text, and ``ArgumentError`` for an impossible k.
         """
         parts, started = self._open_parts(), self._clock()
-        cutoffs = self._cutoffs.replaced(retrieve_k, rerank_k, top_k)
+        cutoffs = self.cutoffs.replaced(retrieve_k, rerank_k, top_k)
         check_deadline(deadline_ms)
         check_queries(queries)
         least = self.min_relevance if min_relevance is None else min_relevance
@@ -251,14 +251,14 @@ class SearchPipeline:
         """
         if self.reranker is None:
             raise ArgumentError("a pipeline without a reranker reads nothing: there is no rule to fit")
-        depth, retrieval, logits = self._cutoffs.retrieve_k, list[NDArray[np.float64]](), list[NDArray[np.float64]]()
+        depth, retrieval, logits = self.cutoffs.retrieve_k, list[NDArray[np.float64]](), list[NDArray[np.float64]]()
         for start in range(0, len(queries), QUERIES_AT_ONCE):
             some = queries[start : start + QUERIES_AT_ONCE]
             for results in self.search_batch(some, top_k=depth, rerank_k=depth, min_relevance=0.0):
                 ranked = sorted(results, key=lambda result: result.retrieval_rank)
                 retrieval.append(np.array([result.retrieval_score for result in ranked]))
                 logits.append(np.array([result.logit for result in ranked], np.float64))
-        return fit_stop_rule(retrieval, logits, risk=risk, k=self._cutoffs.top_k, blend=self.blend)
+        return fit_stop_rule(retrieval, logits, risk=risk, k=self.cutoffs.top_k, blend=self.blend)
 
     def _open_parts(self) -> Stages:
         parts = self._parts
