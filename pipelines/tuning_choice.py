@@ -1,16 +1,16 @@
 """Which setting to take, and how good that choice is on queries that it has not seen. Knows numbers alone.
 
-**Choosing.** The setting with the best mean is compared with each other one, query by query. Of those that are not worse
-by more than one standard error of that paired difference, the cheapest is taken, and of equally cheap ones the one with
-the best mean (the one-standard-error rule of Breiman et al. 1984, with paired errors).
+**Choosing.** The setting with the best mean is compared with each other one, query by query. Of those that are worse by
+at most one standard error of that paired difference, the cheapest is taken, and of equally cheap ones the one with the
+best mean (the one-standard-error rule of Breiman et al. 1984, with paired errors).
 
-**How good it is.** The means that a choice was made by flatter it: the best of a thousand settings is partly luck. So the
-choice is repeated on parts of the queries, and each query gets what was chosen without it (repeated k-fold
+**How good it is.** The means that a choice was made by flatter it: the best of a thousand settings is partly luck. So
+the choice is repeated on parts of the queries, and each query gets what was chosen without it (repeated k-fold
 cross-validation). These held-out values are what is reported.
 
 **Do no harm.** Stage one alone is chosen and held out in the same way. The reranker is recommended only where its
-held-out gain over that is larger than one standard error of the gain; else stage one alone is, and where even choosing a
-stage one does not pay on held-out queries, the plain one. What is recommended is therefore never below stage one on
+held-out gain over that is larger than one standard error of the gain; else stage one alone is, and where even choosing
+a stage one does not pay on held-out queries, the plain one. What is recommended is therefore never below stage one on
 held-out folds.
 """
 
@@ -30,14 +30,13 @@ REPEATS = 10
 class Choice:
     """Rows of the settings that were chosen on all queries, and held-out values of shape (queries,).
 
-    ``best`` is the choice among all, ``alone`` among those of stage one; ``recommended`` is one of these or the plain
-    stage one, and ``held_out`` what was reached by such a choice.
+    ``best`` is the choice among all, ``alone`` among those of stage one, or the plain one where that is better held
+    out. ``recommended`` is one of these two, and ``held_out`` what was reached by such a choice.
     """
 
     recommended: int
     best: int
     alone: int
-    plain: int
     held_out: Floats
     held_out_best: Floats
     held_out_alone: Floats
@@ -74,11 +73,9 @@ def choose_and_hold_out(
             alone_values[held] += values[choose(values[:, train], costs, allowed & alone)][held]
     best_values, alone_values = best_values / REPEATS, alone_values / REPEATS
     best, own = choose(values, costs, allowed), choose(values, costs, allowed & alone)
-    plain_values = values[plain]
-    reference, recommended = (own, alone_values) if alone_values.mean() >= plain_values.mean() else (plain, plain_values)
-    held_out = recommended
-    gain = best_values - held_out
-    chosen = reference
+    if alone_values.mean() < values[plain].mean():
+        own, alone_values = plain, values[plain]
+    gain = best_values - alone_values
     if not alone[best] and gain.mean() > gain.std(ddof=1) / np.sqrt(queries):
-        chosen, held_out = best, best_values
-    return Choice(chosen, best, own, plain, held_out, best_values, alone_values, plain_values)
+        return Choice(best, best, own, best_values, best_values, alone_values, values[plain])
+    return Choice(own, best, own, alone_values, best_values, alone_values, values[plain])

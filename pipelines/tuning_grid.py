@@ -115,13 +115,14 @@ def grades_of(query: QueryScores, judged: Judged) -> Floats:
 def dcg(grades: Floats) -> Floats:
     """Discounted cumulative gain of the first ten of each row, as trec_eval has it: the grade is the gain."""
     first = grades[..., :CUTOFF]
-    return np.asarray(first @ (1.0 / np.log2(np.arange(2, first.shape[-1] + 2))), np.float64)
+    ranks = np.arange(1.0, first.shape[-1] + 1.0)
+    return np.asarray(first @ (1.0 / np.log2(ranks + 1.0)), np.float64)
 
 
 def ideal_dcg(scored: Scored, judged: Judged) -> Floats:
     """The most that each query can reach, shape (queries,)."""
     grades = [sorted(judged.qrels[query.query_id].values(), reverse=True) for query in scored.queries]
-    return np.array([float(dcg(np.maximum(np.array(one, np.float64), 0.0))) for one in grades])
+    return np.array([float(dcg(np.clip(np.array(one, np.float64), 0.0, None))) for one in grades])
 
 
 def _sheets(scored: Scored, judged: Judged, fusion: KnownFusion | None) -> list[_Sheet]:

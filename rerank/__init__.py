@@ -2,6 +2,7 @@
 
 from .calibration import (
     UNCALIBRATED,
+    Bin,
     Calibration,
     CalibrationMethod,
     Isotonic,
@@ -10,6 +11,8 @@ from .calibration import (
     calibration_from_dict,
     expected_calibration_error,
     fit_calibration,
+    pool_adjacent_violators,
+    reliability,
 )
 from .cross_encoder import DEFAULT_RERANKER, CrossEncoderReranker
 from .reranker import IdentifiedReranker, Pair, Reranker, TokenPair, TokenReranker
@@ -17,6 +20,7 @@ from .reranker import IdentifiedReranker, Pair, Reranker, TokenPair, TokenRerank
 __all__ = [
     "DEFAULT_RERANKER",
     "UNCALIBRATED",
+    "Bin",
     "Calibration",
     "CalibrationMethod",
     "CrossEncoderReranker",
@@ -31,4 +35,6 @@ __all__ = [
     "calibration_from_dict",
     "expected_calibration_error",
     "fit_calibration",
+    "pool_adjacent_violators",
+    "reliability",
 ]
