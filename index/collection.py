@@ -23,7 +23,7 @@ from .generations import (
     read_manifest,
 )
 from .locking import writing
-from .manifest import Manifest, ModelFingerprint, VectorLayout, check_fingerprint
+from .manifest import Manifest, ModelFingerprint, VectorLayout, check_analyzer, check_fingerprint
 from .quantisers import template
 from .reading import IndexReader
 from .retokenizing import Tokenize, retokenize
@@ -62,6 +62,7 @@ class Index(IndexReader):
         chunking: Chunking | None = None,
         layout: VectorLayout | None = None,
         tokenizer: str = "",
+        lexical: str = "",
         overwrite: bool = False,
         filesystem: Filesystem | None = None,
     ) -> "Index":
@@ -72,6 +73,7 @@ class Index(IndexReader):
             chunking=chunking,
             layout=layout,
             tokenizer=tokenizer,
+            lexical=lexical,
             overwrite=overwrite,
             filesystem=filesystem,
         ) as builder:
@@ -90,6 +92,7 @@ class Index(IndexReader):
         chunking: Chunking | None = None,
         layout: VectorLayout | None = None,
         tokenizer: str = "",
+        lexical: str = "",
         overwrite: bool = False,
         resume: bool = False,
         filesystem: Filesystem | None = None,
@@ -99,11 +102,21 @@ class Index(IndexReader):
         An index that stands at ``path`` is an ``IndexExists`` error, or, with ``overwrite``, replaced in that commit;
         until then it stays as it was. A build that was interrupted is continued with ``resume``: ask ``holds`` what
         need not be added again. A folder that is not an index is never touched. With ``tokenizer``, the sha256 of a
-        tokenizer in hex, every batch has to bring the token ids of its passages, and every ``Hit`` brings them back.
+        tokenizer in hex, every batch has to bring the token ids of its passages, and every ``Hit`` brings them back;
+        with ``lexical``, the name of an analyzer, it has to bring their terms, by which ``search_terms`` finds them.
         """
         path = Path(path)
         check_fingerprint(tokenizer)
-        new = Manifest(str(uuid.uuid4()), 0, model, chunking, layout or VectorLayout(), tokenizer=tokenizer)
+        check_analyzer(lexical)
+        new = Manifest(
+            str(uuid.uuid4()),
+            0,
+            model,
+            chunking,
+            layout or VectorLayout(),
+            tokenizer=tokenizer,
+            lexical=lexical,
+        )
         with building(path, new, filesystem or Filesystem(), overwrite=overwrite, resume=resume) as builder:
             yield builder
 
@@ -153,6 +166,11 @@ class Index(IndexReader):
                 raise IndexModelMismatch(
                     f"{self.path} keeps token ids of the tokenizer {newest.tokenizer or 'none'} now, and of "
                     f"{self.tokenizer or 'none'} when it was opened; refresh it, or open it again"
+                )
+            if newest.lexical != self.lexical:
+                raise IndexModelMismatch(
+                    f"{self.path} keeps terms of the analyzer {newest.lexical or 'none'} now, and of "
+                    f"{self.lexical or 'none'} when it was opened; refresh it, or open it again"
                 )
             base = Snapshot.open(self.path, newest, known=self._snapshot.views)
             empty = template(self.path, newest)

@@ -6,13 +6,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .bm25 import BM25
+from .candidates import neighbours, search_both
 from .chunking import Chunking
 from .document import Document
 from .filters import Predicate
+from .hits import Hit
 from .info import IndexInfo, info_of
+from .lexical import search_terms
 from .manifest import Manifest, ModelFingerprint
 from .settings import checked_settings
-from .snapshot import Hit, Snapshot
+from .snapshot import Snapshot
+
+DEFAULT_WEIGHTS = BM25()
 
 
 class IndexReader:
@@ -29,6 +35,45 @@ class IndexReader:
         an Arrow compute expression on metadata. A document counts with its best passage. Equal scores go by id.
         """
         return self._snapshot.search(vectors, k, where)
+
+    def search_terms(
+        self,
+        queries: Sequence[Sequence[str]],
+        k: int,
+        *,
+        where: Predicate | None = None,
+        weights: BM25 = DEFAULT_WEIGHTS,
+    ) -> list[list[Hit]]:
+        """The best ``k`` documents for each query, a list of terms of the analyzer ``lexical``, by BM25, best first.
+
+        Only documents that have one of the terms; a document counts with its best passage, and equal scores go by id.
+        Statistics are those of all live passages, whatever ``where`` says. Raises ``ArgumentError`` where the index
+        keeps no terms.
+        """
+        return search_terms(self._snapshot, queries, k, where=where, weights=weights)
+
+    def search_both(
+        self,
+        vectors: NDArray[np.float32],
+        queries: Sequence[Sequence[str]],
+        k: int,
+        *,
+        where: Predicate | None = None,
+        weights: BM25 = DEFAULT_WEIGHTS,
+    ) -> list[list[Hit]]:
+        """What ``search`` and ``search_terms`` find, with both scores of each document, ordered by ``dense_score``.
+
+        At most ``2 * k`` for each query. A document has the passage that ``search`` found it by, or else the one that
+        ``search_terms`` did; its ``lexical_score`` is 0.0 where it has none of the terms.
+        """
+        return search_both(self._snapshot, vectors, queries, k, where=where, weights=weights)
+
+    def neighbours(self, ids: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
+        """The ``k`` nearest other documents of each document, by the two of their passages that are nearest.
+
+        ``ArgumentError`` for an id that the index does not have.
+        """
+        return neighbours(self._snapshot, ids, k, where=where)
 
     def __len__(self) -> int:
         """The number of live documents."""
