@@ -7,8 +7,11 @@ from .ordering import SearchResult
 from .runs import Run, read_run, write_run
 from .score_cache import CacheUse, ScoreCache
 from .search import Depth, SearchPipeline, Timings
+from .settings import Tuned
 from .stopping import StopRule, fit_stop_rule
 from .tokens import retokenize
+from .tuning import tune
+from .tuning_result import Tuning, TuningOptions
 
 __all__ = [
     "CacheUse",
@@ -21,6 +24,9 @@ __all__ = [
     "SearchResult",
     "StopRule",
     "Timings",
+    "Tuned",
+    "Tuning",
+    "TuningOptions",
     "add_documents",
     "build_index",
     "delete_documents",
@@ -31,6 +37,7 @@ __all__ = [
     "read_qrels",
     "read_run",
     "retokenize",
+    "tune",
     "upsert_documents",
     "write_run",
 ]

@@ -20,6 +20,7 @@ from .evaluating import evaluate_command
 from .output import info_table, print_json, results_table, search_record
 from .search import QUERIES_AT_ONCE, SearchPipeline, Timings
 from .settings import StageOne
+from .tune_command import tune_command
 
 app = typer.Typer(
     help="Search your own documents by meaning: a bi-encoder retrieves, a cross-encoder re-sorts.",
@@ -40,6 +41,7 @@ for command in (
 ):
     app.command()(command)
 app.command("evaluate")(evaluate_command)
+app.command("tune")(tune_command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -22,8 +22,8 @@ class SearchResult:
     list, higher is better: the reranker's logit, its blend with stage one, or ``retrieval_score`` without a reranker.
     ``logit`` is the cross-encoder's raw output and ``relevance``, in [0, 1], the probability that a calibration gives
     it, or its sigmoid; both are None for a document that stage two did not read. ``retrieval_score`` is what stage one
-    orders by and ``retrieval_rank`` its rank from 1; ``dense_score`` is the cosine of the passage, ``lexical_score``
-    the BM25 score of the document, None where stage one did not look.
+    orders by and ``retrieval_rank`` its rank from 1; ``dense_score`` is the document's cosine and ``lexical_score`` its
+    BM25 score, None where stage one did not look.
     """
 
     rank: int

@@ -40,10 +40,7 @@ def tune(
     chosen, and why it does no harm, stands in ``tuning_choice``. Raises ``ArgumentError`` where there are too few
     judged queries, and for a reranker without a fingerprint, whose settings nobody could tell from another's.
     """
-    options = options or TuningOptions()
-    identity = reranker.fingerprint if isinstance(reranker, IdentifiedReranker) else ""
-    if not identity:
-        raise ArgumentError("this reranker has no fingerprint: what is tuned for it could not be told from another's")
+    options, identity = options or TuningOptions(), _identity(reranker)
     queries = _queries(judged, options)
     key = ScoresKey.of(index, identity, options.retrieve_k, queries)
     scored, latencies = _scores(index, queries, encoder, reranker, key=key, options=options)
@@ -67,7 +64,6 @@ def tune(
     )
     if options.store:
         _store(index, tuned, key, scored, latencies, options)
-    ks = sorted({1, 2, 3, *depths_up_to(options.retrieve_k)})
     return Tuning(
         collection=judged.name,
         queries=len(queries),
@@ -77,13 +73,20 @@ def tune(
         held_out=held_out,
         grid=grid,
         depths=_depth_curve(grid, shown),
-        recall=tuple(zip(ks, recall_curve(scored, judged, shown.fusion, ks), strict=True)),
+        recall=recall_curve(scored, judged, shown.fusion),
         latencies=tuple(latencies),
         latency_budget_ms=options.latency_budget_ms,
         calibrated=calibrated,
         tuned=tuned,
         stored=options.store,
     )
+
+
+def _identity(reranker: Reranker) -> str:
+    identity = reranker.fingerprint if isinstance(reranker, IdentifiedReranker) else ""
+    if not identity:
+        raise ArgumentError("this reranker has no fingerprint: what is tuned for it could not be told from another's")
+    return identity
 
 
 def _queries(judged: Judged, options: TuningOptions) -> dict[str, str]:

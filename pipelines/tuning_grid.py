@@ -94,16 +94,14 @@ def evaluate(scored: Scored, judged: Judged, configuration: Configuration) -> Fl
     return _ndcg(sheets, ideal_dcg(scored, judged), configuration.depth, configuration.blend)
 
 
-def recall_curve(scored: Scored, judged: Judged, fusion: KnownFusion | None, ks: Sequence[int]) -> list[float]:
-    """The share of the relevant documents among the first k of stage one, on average over queries."""
+def recall_curve(scored: Scored, judged: Judged, fusion: KnownFusion | None) -> tuple[tuple[int, float], ...]:
+    """For several k, the share of the relevant documents among the first k of stage one, on average over queries."""
+    ks = sorted({1, 2, 3, *depths_up_to(scored.k)})
     totals = np.array([sum(grade > 0 for grade in judged.qrels[query.query_id].values()) for query in scored.queries])
     found = np.zeros((len(scored.queries), len(ks)))
     for sheet in _sheets(scored, judged, fusion):
-        relevant = np.cumsum(sheet.grades > 0, axis=1)
-        for column, k in enumerate(ks):
-            if relevant.shape[1]:
-                found[sheet.queries, column] = relevant[:, min(k, relevant.shape[1]) - 1]
-    return (found / totals[:, None]).mean(axis=0).tolist()
+        found[sheet.queries] = np.stack([(sheet.grades[:, :k] > 0).sum(axis=1) for k in ks], axis=1)
+    return tuple(zip(ks, (found / totals[:, None]).mean(axis=0).tolist(), strict=True))
 
 
 def grades_of(query: QueryScores, judged: Judged) -> Floats:

@@ -1,6 +1,7 @@
 """Fusion: a dense and a lexical score of each candidate to one. Knows no index. STAND-IN."""
 from dataclasses import dataclass
 from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
