@@ -6,6 +6,7 @@ k, and the queries. Scores that depend on anything else are not used.
 
 import hashlib
 import json
+import logging
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +18,8 @@ from ..errors import ArgumentError
 from ..index import Index
 from .latency import Latency
 from .tuning_scores import Floats, QueryScores, Scored
+
+logger = logging.getLogger("bicross")
 
 VERSION = 1
 
@@ -78,6 +81,7 @@ def read_scores(path: Path, key: ScoresKey) -> tuple[Scored, list[Latency]] | No
         with np.load(path, allow_pickle=False) as arrays:
             known = json.loads(arrays["known"].tobytes())
             if known["key"] != asdict(key):
+                logger.info("%s has scores of another index, model or set of queries: they are made anew", path)
                 return None
             columns = {name: np.asarray(arrays[name], np.float64) for name in ("dense", "lexical", "logits")}
             if not key.lexical:

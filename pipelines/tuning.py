@@ -15,7 +15,7 @@ from .judgments import Judged
 from .latency import Latency, measure_latency
 from .opening import make_retriever
 from .score_file import ScoresKey, read_scores, write_scores
-from .settings import MAX_CHARACTERS, Tuned, store
+from .settings import store
 from .significance import Estimate, estimate_means
 from .tuning_choice import Choice, choose, choose_and_hold_out
 from .tuning_fits import calibrate, stop_rule
@@ -47,26 +47,12 @@ def tune(
     grid = evaluate_grid(scored, judged)
     choice, shown = _choose(grid, latencies, options)
     recommended, held_out = grid.configurations[choice.recommended], _held_out(choice)
-    calibrated = None if options.calibrate is None else calibrate(scored, judged, shown, options.calibrate)
-    tuned = Tuned(
-        reranker=identity,
-        stage_one="dense" if recommended.fusion is None else "hybrid",
-        retrieve_k=options.retrieve_k,
-        rerank_k=recommended.depth,
-        blend=shown.blend,
-        fusion=recommended.fusion,
-        stop_rule=stop_rule(scored, shown, options.risk) if recommended.depth else None,
-        calibration=None if calibrated is None else calibrated.calibration,
-        collection=judged.name[:MAX_CHARACTERS],
-        queries=len(queries),
-        date=datetime.now(UTC).date().isoformat(),
-        measured=_measured(held_out, choice),
-    )
-    if options.store:
-        _store(index, tuned, key, scored, latencies, options)
-    return Tuning(
+    tuning = Tuning(
         collection=judged.name,
         queries=len(queries),
+        date=datetime.now(UTC).date().isoformat(),
+        reranker=identity,
+        retrieve_k=options.retrieve_k,
         recommended=recommended,
         shown=shown,
         reason=_reason(grid, choice, held_out, options),
@@ -76,10 +62,16 @@ def tune(
         recall=recall_curve(scored, judged, shown.fusion),
         latencies=tuple(latencies),
         latency_budget_ms=options.latency_budget_ms,
-        calibrated=calibrated,
-        tuned=tuned,
+        stop_rule=stop_rule(scored, shown, options.risk) if recommended.depth else None,
+        calibrated=None if options.calibrate is None else calibrate(scored, judged, shown, options.calibrate),
         stored=options.store,
     )
+    if options.store:
+        store(index, tuning.tuned)
+        # The commit made a generation of the same documents: the scores are of that one too.
+        if options.scores is not None and index.generation == key.generation + 1:
+            write_scores(options.scores, key.moved(index.generation), scored, latencies)
+    return tuning
 
 
 def _identity(reranker: Reranker) -> str:
@@ -152,32 +144,6 @@ def _held_out(choice: Choice) -> HeldOut:
     best, alone = choice.held_out_best, choice.held_out_alone
     columns = np.stack([choice.held_out_plain, alone, best, best - alone], axis=1)
     return HeldOut(*estimate_means(columns))
-
-
-def _measured(held_out: HeldOut, choice: Choice) -> dict[str, float]:
-    """What the index keeps of it: nDCG@10 on held-out queries."""
-    return {
-        "ndcg_at_10": float(choice.held_out.mean()),
-        "ndcg_at_10_of_stage_one": held_out.alone.mean,
-        "ndcg_at_10_of_vectors_alone": held_out.plain.mean,
-        "gain_of_the_reranker": held_out.gain.mean,
-        "gain_of_the_reranker_low": held_out.gain.low,
-        "gain_of_the_reranker_high": held_out.gain.high,
-    }
-
-
-def _store(
-    index: Index,
-    tuned: Tuned,
-    key: ScoresKey,
-    scored: Scored,
-    latencies: Sequence[Latency],
-    options: TuningOptions,
-) -> None:
-    """Into the index; what the file of scores was made from is then the generation that this commit made."""
-    store(index, tuned)
-    if options.scores is not None and index.generation == key.generation + 1:
-        write_scores(options.scores, key.moved(index.generation), scored, latencies)
 
 
 def _depth_curve(grid: Grid, shown: Configuration) -> tuple[tuple[int, Estimate], ...]:

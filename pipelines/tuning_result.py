@@ -5,9 +5,11 @@ from pathlib import Path
 
 from ..errors import ArgumentError
 from ..rerank import Bin, Calibration, CalibrationMethod
+from .arguments import MAX_RETRIEVE_K
 from .latency import Latency
-from .settings import Tuned
+from .settings import MAX_CHARACTERS, Tuned
 from .significance import Estimate
+from .stopping import StopRule
 from .tuning_grid import CUTOFF, Configuration, Grid
 
 MIN_QUERIES = 10
@@ -37,8 +39,8 @@ class TuningOptions:
     progress: bool = False
 
     def __post_init__(self) -> None:
-        if self.retrieve_k < CUTOFF:
-            raise ArgumentError(f"retrieve_k={self.retrieve_k} is too few to tune the first {CUTOFF}")
+        if not CUTOFF <= self.retrieve_k <= MAX_RETRIEVE_K:
+            raise ArgumentError(f"retrieve_k={self.retrieve_k} must be from {CUTOFF} to {MAX_RETRIEVE_K} to tune with")
         if self.queries is not None and self.queries < MIN_QUERIES:
             raise ArgumentError(f"queries={self.queries} are too few: tuning needs {MIN_QUERIES} at least")
         if self.latency_queries < 0 or (self.latency_budget_ms is not None and not self.latency_queries):
@@ -77,15 +79,18 @@ class Calibrated:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tuning:
-    """What was found. ``tuned`` is what an index keeps of it.
+    """What was found.
 
     ``recommended`` may be stage one alone; ``shown`` is then the best setting with the reranker, and ``recommended``
     otherwise. ``depths`` are nDCG@10 on all queries by depth, at the blend and the fusion of ``shown``; ``recall`` is
-    that of its stage one by k. ``reason`` says in words why.
+    that of its stage one by k. ``reason`` says in words why. ``reranker`` is its fingerprint.
     """
 
     collection: str
     queries: int
+    date: str
+    reranker: str
+    retrieve_k: int
     recommended: Configuration
     shown: Configuration
     reason: str
@@ -95,6 +100,32 @@ class Tuning:
     recall: tuple[tuple[int, float], ...]
     latencies: tuple[Latency, ...]
     latency_budget_ms: float | None
+    stop_rule: StopRule | None
     calibrated: Calibrated | None
-    tuned: Tuned
     stored: bool
+
+    @property
+    def tuned(self) -> Tuned:
+        """What an index keeps of it."""
+        recommended, held_out = self.recommended, self.held_out
+        return Tuned(
+            reranker=self.reranker,
+            stage_one="dense" if recommended.fusion is None else "hybrid",
+            retrieve_k=self.retrieve_k,
+            rerank_k=recommended.depth,
+            blend=self.shown.blend,
+            fusion=recommended.fusion,
+            stop_rule=self.stop_rule,
+            calibration=None if self.calibrated is None else self.calibrated.calibration,
+            collection=self.collection[:MAX_CHARACTERS],
+            queries=self.queries,
+            date=self.date,
+            measured={
+                "ndcg_at_10": (held_out.best if recommended.depth else held_out.alone).mean,
+                "ndcg_at_10_of_stage_one": held_out.alone.mean,
+                "ndcg_at_10_of_vectors_alone": held_out.plain.mean,
+                "gain_of_the_reranker": held_out.gain.mean,
+                "gain_of_the_reranker_low": held_out.gain.low,
+                "gain_of_the_reranker_high": held_out.gain.high,
+            },
+        )
