@@ -74,9 +74,7 @@ def open_stages(path: str | Path, models: Models, wanted: Wanted) -> Opened:
         )
         tuned = None
     if tuned is not None and reranker is not None and tuned.rerank_k == 0 and wanted.rerank_k is None:
-        logger.info(
-            "%s was tuned, and the reranker did not make it better: it is not used unless rerank_k is given", path
-        )
+        logger.info("tuning found %s no better with the reranker: it is used only where rerank_k is given", index.path)
         reranker = None
     retrieve_k, rerank_k = _cutoffs(wanted, tuned)
     return Opened(

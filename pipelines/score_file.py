@@ -78,7 +78,7 @@ def read_scores(path: Path, key: ScoresKey) -> tuple[Scored, list[Latency]] | No
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             known = json.loads(arrays["known"].tobytes())
             if known["key"] != asdict(key):
                 logger.info("%s has scores of another index, model or set of queries: they are made anew", path)

@@ -161,8 +161,9 @@ def _reason(grid: Grid, choice: Choice, held_out: HeldOut, options: TuningOption
     interval = f"{gain.mean:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})"
     budget = "" if options.latency_budget_ms is None else f" of those within {options.latency_budget_ms:g} ms"
     if recommended.depth:
+        unsure = "" if gain.low > 0 else " 0 lies in that interval: more queries would say more."
         return (
-            f"On queries that the choice did not see, the reranker changes nDCG@10 by {interval}. "
+            f"On queries that the choice did not see, the reranker changes nDCG@10 by {interval}.{unsure} "
             f"The depth is the smallest{budget} that is within one standard error of the best."
         )
     if grid.configurations[choice.best].depth == 0:

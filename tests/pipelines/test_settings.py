@@ -103,7 +103,9 @@ def test_settings_that_cannot_be_used_are_named_with_the_index_and_the_remedy(in
         Tuned.from_dict(record)
     if change in ({"blend": 1.5}, {"stop_rule": {}}):
         index.set_settings({SECTION: record})
-        with pytest.raises(IndexCorrupt, match=rf"keeps search settings that cannot be used: .*{message}.*bicross tune"):
+        with pytest.raises(
+            IndexCorrupt, match=rf"keeps search settings that cannot be used: .*{message}.*bicross tune"
+        ):
             stored(index)
 
 

@@ -54,10 +54,8 @@ class Found:
         for query in queries:
             own = self.scored.queries[int(query)]
             scores = own.dense if self.fusion is None else self.fusion.fuse(own.dense, own.lexical)
-            order = sorted(range(len(scores)), key=lambda place, scores=scores, own=own: (-scores[place], own.documents[place]))
-            answers.append(
-                [Hit(Document(own.documents[i], "x"), Passage(own.documents[i], 0, 1), float(scores[i])) for i in order][:k]
-            )
+            ranked = sorted(zip(-scores, own.documents, strict=True))[:k]
+            answers.append([Hit(Document(id_, "x"), Passage(id_, 0, 1), float(-score)) for score, id_ in ranked])
         return answers
 
     def score(self, pairs):
@@ -134,7 +132,7 @@ def test_queries_may_have_different_numbers_of_candidates():
     judged = Judged("mixed", {str(n): str(n) for n in range(7)}, {str(n): grades for n, grades in enumerate(qrels)})
     scored = Scored(20, tuple(relabelled))
     configuration = Configuration(None, 10, 0.5)
-    expected = measured(nDCG @ 10, judged, searched(scored, configuration)[:6] + [["other"]])
+    expected = measured(nDCG @ 10, judged, [*searched(scored, configuration)[:6], ["other"]])
     np.testing.assert_allclose(evaluate(scored, judged, configuration), expected, atol=1e-9)
 
 
