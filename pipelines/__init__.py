@@ -5,6 +5,7 @@ from .ordering import SearchResult
 from .score_cache import CacheUse, ScoreCache
 from .search import Depth, SearchPipeline, Timings
 from .stopping import StopRule, fit_stop_rule
+from .terms import keep_terms
 from .tokens import retokenize
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "build_index",
     "delete_documents",
     "fit_stop_rule",
+    "keep_terms",
     "retokenize",
     "upsert_documents",
 ]
