@@ -26,7 +26,7 @@ from .locking import writing
 from .manifest import Manifest, ModelFingerprint, VectorLayout, check_analyzer, check_fingerprint
 from .quantisers import template
 from .reading import IndexReader
-from .retokenizing import Tokenize, retokenize
+from .retokenizing import Analyse, Tokenize, index_terms, retokenize
 from .segment import Verify
 from .segment_writer import EmbeddedBatch
 from .settings import checked_settings
@@ -222,6 +222,15 @@ class Index(IndexReader):
         texts. Segments are copied but for that, vectors and all; readers go on meanwhile.
         """
         changed = retokenize(self.path, self._filesystem, tokenizer=tokenizer, tokenize=tokenize)
+        self.refresh()
+        return changed
+
+    def keep_terms(self, lexical: str, analyse: Analyse) -> bool:
+        """Keep the terms of every passage, in one commit; False where those of this analyzer are there already.
+
+        ``lexical`` is its name; ``analyse`` gives a list of terms for each of some texts. Otherwise as ``retokenize``.
+        """
+        changed = index_terms(self.path, self._filesystem, lexical=lexical, analyse=analyse)
         self.refresh()
         return changed
 

@@ -178,7 +178,7 @@ class TermTable:
         try:
             words.validate(full=True)
         except pa.ArrowException as error:
-            raise self._error(f"terms that are no texts: {error}") from error
+            raise IndexCorrupt(f"{self._path} is not a valid Arrow file: {error}") from error
         if len(words) > 1 and not cast(Any, pc).all(cast(Any, pc).less(words[:-1], words[1:])).as_py():
             raise self._error("terms that are not sorted, or one twice")
         starts = self._starts

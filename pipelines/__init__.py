@@ -9,6 +9,7 @@ from .score_cache import CacheUse, ScoreCache
 from .search import Depth, SearchPipeline, Timings
 from .settings import Tuned
 from .stopping import StopRule, fit_stop_rule
+from .terms import keep_terms
 from .tokens import retokenize
 from .tuning import tune
 from .tuning_result import Tuning, TuningOptions
@@ -33,6 +34,7 @@ __all__ = [
     "evaluate",
     "evaluate_runs",
     "fit_stop_rule",
+    "keep_terms",
     "read_judged",
     "read_qrels",
     "read_run",

@@ -36,6 +36,7 @@ for command in (
     changes.delete,
     changes.compact,
     changes.retokenize,
+    changes.lexical,
     changes.rollback,
     changes.verify,
 ):

@@ -103,7 +103,7 @@ def require_postings(index: Index, stage_one: StageOne) -> None:
     if stage_one != "dense" and not index.lexical:
         raise ArgumentError(
             f"stage_one={stage_one!r} searches for words, and {index.path} keeps none: "
-            "build it with `bicross index --lexical`, or take stage_one='dense'"
+            f"build it with `bicross index --lexical`, add them by `bicross lexical {index.path}`, or take 'dense'"
         )
 
 

@@ -143,7 +143,7 @@ def _fusion(record: Mapping[str, object]) -> KnownFusion:
         case {"method": "normalised_sum", "lexical_weight": weight, **rest} if not rest:
             return NormalisedSum(_number("lexical_weight", weight, 0.0, 1.0))
         case {"method": "reciprocal_rank", "k": k, **rest} if not rest:
-            return ReciprocalRank(_whole("k of the fusion", k, 1, 10**6))
+            return ReciprocalRank(_number("k of the fusion", k, 0.0, 1e6))
         case _:
             raise ArgumentError(f"no fusion is {dict(record)!r:.200}")
 

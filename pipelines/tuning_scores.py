@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryScores:
-    """The candidates of a query, by document id, which is how equal scores are ordered.
+    """The candidates of a query, in the order of document ids.
 
     ``dense``, ``lexical`` and ``logits`` have the shape (candidates,); ``lexical`` is None where stage one knows no
     words.
@@ -45,7 +45,7 @@ class QueryScores:
             raise ArgumentError("there are no lexical scores to fuse: the index keeps no words")
         else:
             scores = fusion.fuse(self.dense, self.lexical)
-        best = np.argsort(-scores, kind="stable")[:k]
+        best = np.lexsort((-self.dense, -scores))[:k]  # equals by the dense score, then by id, as every retriever does
         return best, scores[best]
 
 

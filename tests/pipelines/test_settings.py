@@ -75,7 +75,7 @@ def test_an_index_keeps_them_beside_other_settings(index):
         ({"fusion": "sum"}, "fusion must be a JSON object, not 'sum'"),
         ({"fusion": {"method": "normalised_sum", "lexical_weight": 1.5}}, r"must be a number from 0 to 1, not 1\.5"),
         ({"fusion": {"method": "normalised_sum", "lexical_weight": 0.5, "k": 3}}, "no fusion is"),
-        ({"fusion": {"method": "reciprocal_rank", "k": 0}}, "must be a whole number from 1 to 1000000, not 0"),
+        ({"fusion": {"method": "reciprocal_rank", "k": -1}}, r"must be a number from 0 to 1e\+06, not -1"),
         ({"retrieve_k": 10_001}, "retrieve_k must be a whole number from 1 to 10000, not 10001"),
         ({"retrieve_k": 0}, "retrieve_k must be a whole number from 1 to 10000, not 0"),
         ({"retrieve_k": 1e3}, r"retrieve_k must be a whole number from 1 to 10000, not 1000\.0"),

@@ -54,8 +54,8 @@ class Found:
         for query in queries:
             own = self.scored.queries[int(query)]
             scores = own.dense if self.fusion is None else self.fusion.fuse(own.dense, own.lexical)
-            ranked = sorted(zip(-scores, own.documents, strict=True))[:k]
-            answers.append([Hit(Document(id_, "x"), Passage(id_, 0, 1), float(-score)) for score, id_ in ranked])
+            ranked = sorted(zip(-scores, -own.dense, own.documents, strict=True))[:k]
+            answers.append([Hit(Document(id_, "x"), Passage(id_, 0, 1), float(-score)) for score, _, id_ in ranked])
         return answers
 
     def score(self, pairs):
