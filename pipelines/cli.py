@@ -17,9 +17,9 @@ from .arguments import RerankK
 from .changes import AsJson, Device, Precision, Where
 from .demo import QUESTIONS, build_demo, demo_path, print_demo, show_demo
 from .evaluating import evaluate_command
+from .models import StageOne
 from .output import info_table, print_json, results_table, search_record
 from .search import QUERIES_AT_ONCE, SearchPipeline, Timings
-from .settings import StageOne
 from .tune_command import tune_command
 
 app = typer.Typer(

@@ -8,11 +8,10 @@ from ..errors import ArgumentError
 from ..index import Index
 from ..inference import Dtype
 from ..rerank import Calibration, IdentifiedReranker, Reranker
-from ..retrieval import DenseRetriever, Encoder, HybridRetriever, LexicalRetriever, Retriever
-from ..retrieval.fusion import NormalisedSum
+from ..retrieval import Encoder, Retriever
 from .arguments import DEFAULT_K, RerankK
-from .models import open_encoder, open_reranker, require_one_device
-from .settings import STAGES, KnownFusion, StageOne, Tuned, stored
+from .models import StageOne, open_reranker, open_retriever, require_one_device
+from .settings import STAGES, Tuned, stored
 from .stopping import StopRule
 
 logger = logging.getLogger("bicross")
@@ -93,11 +92,6 @@ def tuned_with(tuned: Tuned, reranker: Reranker) -> bool:
     return isinstance(reranker, IdentifiedReranker) and reranker.fingerprint == tuned.reranker
 
 
-def make_retriever(index: Index, encoder: Encoder, fusion: KnownFusion | None) -> Retriever:
-    """Stage one with a fusion of both scores, or, without one, by vectors alone."""
-    return DenseRetriever(index, encoder) if fusion is None else HybridRetriever(index, encoder, fusion=fusion)
-
-
 def require_postings(index: Index, stage_one: StageOne) -> None:
     """Raise ``ArgumentError`` where a stage one needs the words of an index that keeps none."""
     if stage_one != "dense" and not index.lexical:
@@ -110,12 +104,14 @@ def require_postings(index: Index, stage_one: StageOne) -> None:
 def _retriever(index: Index, models: Models, stage_one: StageOne | None, tuned: Tuned | None) -> Retriever:
     chosen = stage_one or ("dense" if tuned is None else tuned.stage_one)
     require_postings(index, chosen)
-    if chosen == "lexical":
-        return LexicalRetriever(index)
-    encoder = open_encoder(index, models.encoder, device=models.device, dtype=models.dtype)
-    if chosen == "dense":
-        return make_retriever(index, encoder, None)
-    return make_retriever(index, encoder, (tuned.fusion if tuned else None) or NormalisedSum())
+    return open_retriever(
+        index,
+        models.encoder,
+        stage_one=chosen,
+        fusion=None if tuned is None else tuned.fusion,
+        device=models.device,
+        dtype=models.dtype,
+    )
 
 
 def _cutoffs(wanted: Wanted, tuned: Tuned | None) -> tuple[int, RerankK]:

@@ -17,12 +17,12 @@ from ..inference import Dtype
 from ..rerank import DEFAULT_RERANKER, Calibration, Reranker
 from ..retrieval import Encoder, Retriever
 from .arguments import DEFAULT_K, Cutoffs, RerankK, check_deadline, check_queries, check_relevance
+from .models import StageOne
 from .opening import Models, Wanted, open_stages
 from .ordering import Scales, SearchResult, at_least, order
 from .reranking import Deadline
 from .score_cache import ScoreCache
 from .scoring import CandidateScorer
-from .settings import StageOne
 from .stages import Stages
 from .stopping import StopRule, fit_stop_rule
 

@@ -7,20 +7,20 @@ error, and none may make a search read without end.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 from ..errors import ArgumentError, IndexCorrupt
 from ..index import Index
 from ..rerank import Calibration, calibration_from_dict
-from ..retrieval.fusion import NormalisedSum, ReciprocalRank
+from ..retrieval import NormalisedSum, ReciprocalRank
 from .arguments import MAX_RETRIEVE_K
+from .models import StageOne
 from .stopping import StopRule
 
 SECTION = "search"
 """The key in ``Index.settings``."""
 VERSION = 1
 MAX_CHARACTERS = 1000
-StageOne = Literal["dense", "lexical", "hybrid"]
 STAGES: tuple[StageOne, ...] = get_args(StageOne)
 KnownFusion = NormalisedSum | ReciprocalRank
 

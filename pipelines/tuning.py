@@ -10,10 +10,9 @@ from ..errors import ArgumentError
 from ..index import Index
 from ..rerank import IdentifiedReranker, Reranker
 from ..retrieval import Encoder
-from ..retrieval.fusion import NormalisedSum
 from .judgments import Judged
 from .latency import Latency, measure_latency
-from .opening import make_retriever
+from .models import open_retriever
 from .score_file import ScoresKey, read_scores, write_scores
 from .settings import store
 from .significance import Estimate, estimate_means
@@ -114,7 +113,7 @@ def _scores(
     if scored is None:
         scored = score_candidates(index, queries, encoder=encoder, reranker=reranker, k=k, progress=options.progress)
     if options.latency_queries:
-        retriever = make_retriever(index, encoder, NormalisedSum() if scored.hybrid else None)
+        retriever = open_retriever(index, encoder, stage_one="hybrid" if scored.hybrid else "dense")
         texts = list(queries.values())
         asked = texts[:: max(1, len(texts) // options.latency_queries)][: options.latency_queries]
         latencies = measure_latency(retriever, reranker, asked, retrieve_k=k, depths=[0, *depths_up_to(k)])

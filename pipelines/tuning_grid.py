@@ -11,7 +11,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from ..retrieval.fusion import NormalisedSum, ReciprocalRank
+from ..retrieval import NormalisedSum, ReciprocalRank
 from .judgments import Judged
 from .ordering import final_scores
 from .settings import KnownFusion

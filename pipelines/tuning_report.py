@@ -6,7 +6,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from ..retrieval.fusion import NormalisedSum
+from ..retrieval import NormalisedSum
 from .output import plain
 from .significance import Estimate
 from .tuning_grid import Configuration

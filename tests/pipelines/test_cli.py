@@ -25,7 +25,7 @@ def no_real_models(monkeypatch):
 
     monkeypatch.setattr(changes, "load_encoder", fake_encoder)
     monkeypatch.setattr(changes, "open_encoder", lambda index, encoder, device, dtype: ENCODER)
-    monkeypatch.setattr("bicross.pipelines.opening.open_encoder", lambda index, encoder, device, dtype: ENCODER)
+    monkeypatch.setattr("bicross.pipelines.models.open_encoder", lambda index, encoder, device, dtype: ENCODER)
     monkeypatch.setattr(
         "bicross.pipelines.opening.open_reranker", lambda name, device, dtype: OverlapReranker() if name else None
     )

@@ -6,7 +6,7 @@ from bicross.index import Index
 from bicross.pipelines import StopRule, Tuned, build_index
 from bicross.pipelines.settings import SECTION, store, stored
 from bicross.rerank import Isotonic, Platt
-from bicross.retrieval.fusion import NormalisedSum, ReciprocalRank
+from bicross.retrieval import NormalisedSum, ReciprocalRank
 from judged_words import ENCODER, documents
 
 RULE = StopRule(

@@ -13,8 +13,9 @@ JUDGED = judged(40)
 
 @pytest.fixture(autouse=True)
 def no_real_models(monkeypatch):
-    for module in ("tune_command", "opening"):
+    for module in ("tune_command", "models"):
         monkeypatch.setattr(f"bicross.pipelines.{module}.open_encoder", lambda index, encoder, device, dtype: ENCODER)
+    for module in ("tune_command", "opening"):
         monkeypatch.setattr(f"bicross.pipelines.{module}.open_reranker", open_fake)
 
 

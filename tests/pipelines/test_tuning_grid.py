@@ -12,7 +12,7 @@ from bicross.pipelines.tuning_grid import (
     recall_curve,
 )
 from bicross.pipelines.tuning_scores import QueryScores, Scored
-from bicross.retrieval.fusion import NormalisedSum, ReciprocalRank
+from bicross.retrieval import NormalisedSum, ReciprocalRank
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ir_measures import R, nDCG
