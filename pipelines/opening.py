@@ -58,16 +58,18 @@ class Opened:
 def open_stages(path: str | Path, models: Models, wanted: Wanted) -> Opened:
     """Open the index at ``path`` with its models.
 
-    What was tuned counts for the reranker that it was tuned with; a log line says where it is another one. Without a
-    reranker, stage one is still the tuned one. Raises ``IndexCorrupt`` where the index keeps settings that are none.
+    What was tuned counts for the reranker that it was tuned with; a warning in the log says where it is another one.
+    Without a reranker, stage one is still the tuned one. Raises ``IndexCorrupt`` where the index keeps settings that
+    are none.
     """
     require_one_device(models.device)
     index = Index.open(path)
     tuned = stored(index)
     reranker = open_reranker(models.reranker, device=models.device, dtype=models.dtype)
     if tuned is not None and reranker is not None and not tuned_with(tuned, reranker):
-        logger.info(
-            "%s was tuned with another reranker (%.12s...): what was stored is not used; `bicross tune` tunes this one",
+        logger.warning(
+            "%s was tuned with another reranker or number format (%.12s...), and what was stored is not used; "
+            "`bicross tune` tunes this one",
             index.path,
             tuned.reranker,
         )

@@ -58,7 +58,8 @@ def results_table(query: str, results: Sequence[SearchResult], depth: Depth) -> 
     table.add_column("", justify="right")
     if reranked:
         table.add_column("was", justify="right")
-    table.add_column("relevance" if reranked else "cosine", justify="right")
+    cosine = all(result.lexical_score is None for result in results)
+    table.add_column("relevance" if reranked else "cosine" if cosine else "score", justify="right")
     table.add_column("document", overflow="fold", ratio=1)
     for result in results:
         value = result.relevance if reranked else result.retrieval_score

@@ -97,8 +97,11 @@ def _held_out_table(tuning: Tuning) -> Table:
 
 
 def _outcome(tuning: Tuning, path: str) -> str:
-    kept = f"Stored in {path}: a search" if tuning.stored else f"Not stored. A search of {path} like that"
-    lines = [f"{kept} takes {words(tuning.recommended)}, of {tuning.tuned.retrieve_k} retrieved."]
+    chosen = f"{words(tuning.recommended)}, of {tuning.retrieve_k} retrieved"
+    if tuning.stored:
+        lines = [f"Stored in {path}: a search with this reranker, in this number format, takes {chosen}."]
+    else:
+        lines = [f"Not stored. Recommended: {chosen}."]
     if not tuning.recommended.depth:
         lines.append(f"Where a search asks for the reranker all the same, the blend is {tuning.shown.blend:g}.")
     if tuning.tuned.stop_rule is not None:
