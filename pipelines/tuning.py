@@ -43,7 +43,7 @@ def tune(
     queries = _queries(judged, options)
     key = ScoresKey.of(index, identity, options.retrieve_k, queries)
     scored, latencies = _scores(index, queries, encoder, reranker, key=key, options=options)
-    grid = evaluate_grid(scored, judged)
+    grid = _grid(index, scored, judged)
     choice, shown = _choose(grid, latencies, options)
     recommended, held_out = grid.configurations[choice.recommended], _held_out(choice)
     tuning = Tuning(
@@ -120,6 +120,16 @@ def _scores(
     if options.scores is not None:
         write_scores(options.scores, key, scored, latencies)
     return scored, latencies
+
+
+def _grid(index: Index, scored: Scored, judged: Judged) -> Grid:
+    grid = evaluate_grid(scored, judged)
+    if not grid.ndcg.any():
+        raise ArgumentError(
+            f"of the relevant documents of {judged.name}, none comes near the top for any query: "
+            f"are these the judgments of the collection in {index.path}?"
+        )
+    return grid
 
 
 def _choose(grid: Grid, latencies: Sequence[Latency], options: TuningOptions) -> tuple[Choice, Configuration]:

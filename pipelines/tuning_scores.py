@@ -72,6 +72,8 @@ def score_candidates(
     progress: bool = False,
 ) -> Scored:
     """Read the ``k`` nearest documents of every query, and the ``k`` with the best words where the index keeps them."""
+    if not len(index):
+        raise ArgumentError(f"{index.path} holds no documents: there is nothing to tune")
     retrieve = _candidates(index, encoder)
     scorer = CandidateScorer(reranker)
     ids, scored = list(queries), list[QueryScores]()

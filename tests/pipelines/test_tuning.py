@@ -13,6 +13,7 @@ from bicross.pipelines import (
     build_index,
     tune,
 )
+from bicross.pipelines.latency import Latency
 from bicross.pipelines.measures import per_query
 from bicross.pipelines.score_file import ScoresKey, read_scores
 from bicross.pipelines.settings import stored
@@ -190,21 +191,26 @@ def test_scores_survive_the_file(index, tmp_path):
     assert list(one.documents) == sorted(one.documents)
 
 
+def test_latency_is_measured_by_searching(index):
+    reranker = oracle(JUDGED)
+    found = tuned(index, reranker, latency_queries=5, store=False)
+    assert [(one.depth, one.searches) for one in found.latencies] == [(depth, 5) for depth in (0, 5, 10, 20, 30)]
+    assert reranker.pairs == 60 * 30 + 2 * 30 + 5 * (5 + 10 + 20 + 30)
+    assert all(0 < one.median_ms <= one.p95_ms for one in found.latencies)
+
+
 def test_a_latency_budget_bounds_the_depth(index, monkeypatch):
     reranker = oracle(JUDGED, strength=2.0)
-    free = tuned(index, reranker, latency_queries=5)
-    assert free.recommended.depth > 5
-    assert [one.searches for one in free.latencies] == [5] * 5
-    limit = free.latencies[1].p95_ms
-    monkeypatch.setattr("bicross.pipelines.tuning.measure_latency", lambda *_, **__: list(free.latencies))
-    tight = tuned(index, reranker, latency_queries=5, latency_budget_ms=limit)
-    allowed = [one.depth for one in free.latencies if one.p95_ms <= limit]
-    assert tight.recommended.depth in allowed
-    assert tight.recommended.depth < free.recommended.depth
-    assert f"within {limit:g} ms" in tight.reason
-    none = tuned(index, reranker, latency_queries=5, latency_budget_ms=1e-6)
+    assert tuned(index, reranker).recommended.depth > 10
+    known = [Latency(depth, 2.0 * depth + 1.0, 3.0 * depth + 1.0, 5) for depth in (0, 5, 10, 20, 30)]
+    monkeypatch.setattr("bicross.pipelines.tuning.measure_latency", lambda *_, **__: list(known))
+    tight = tuned(index, reranker, latency_queries=5, latency_budget_ms=31.0)
+    assert tight.recommended.depth in (5, 10), "95 of 100 searches at depth 10 take 31 ms"
+    assert "within 31 ms" in tight.reason
+    none = tuned(index, reranker, latency_queries=5, latency_budget_ms=15.0)
     assert none.recommended.depth == 0
-    assert none.shown.depth > 0
+    assert none.shown.depth > 0, "the best with the reranker is shown all the same"
+    assert SearchPipeline.open(index.path, encoder=ENCODER, reranker=reranker).reranker is None
 
 
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
@@ -253,6 +259,15 @@ def test_what_cannot_be_tuned(index):
     ):
         with pytest.raises(ArgumentError, match=message):
             tuned(index, guesser(), **options)
+
+
+def test_judgments_of_another_collection_are_an_error(index, tmp_path):
+    qrels = {query_id: {"elsewhere": 1} for query_id in JUDGED.qrels}
+    with pytest.raises(ArgumentError, match="none comes near the top for any query: are these the judgments of the"):
+        tuned(index, guesser(), Judged("strange", JUDGED.queries, qrels))
+    empty = build_index([], tmp_path / "empty", encoder=ENCODER, reranker=None)
+    with pytest.raises(ArgumentError, match="empty holds no documents: there is nothing to tune"):
+        tuned(empty, guesser())
 
 
 def test_queries_without_a_relevant_document_are_left_out(index):
