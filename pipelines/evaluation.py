@@ -130,7 +130,7 @@ def evaluate(
     there is stage one alone. What the pipeline returned is measured in its order. Raises ``ArgumentError`` for a
     measure that is unknown and a judged query that has no text, ``QueryError`` for one that cannot be searched.
     """
-    names = canonical(measures)  # a mistake here should not first cost a search
+    names, qrels = canonical(measures), _with_grades(qrels)  # a mistake here should not first cost a search
     for query_id in qrels:
         if query_id not in queries:
             raise ArgumentError(f"query {query_id!r} is judged and has no text")
@@ -166,7 +166,7 @@ def evaluate_runs(
     """Measure runs alone, by name, and compare the last one with each of the others. ``queries`` are texts, to show."""
     if not runs:
         raise ArgumentError("name a run")
-    names, texts = canonical(measures), queries or {}
+    names, qrels, texts = canonical(measures), _with_grades(qrels), queries or {}
     systems = [measure_run(name, run, qrels, measures=names) for name, run in runs.items()]
     known = texts.keys() | qrels.keys()
     counts = Counts(len(known), len(qrels), len(known - qrels.keys()), _without_relevant(qrels))
@@ -175,10 +175,9 @@ def evaluate_runs(
 
 def measure_run(name: str, run: Run, qrels: Qrels, *, measures: Sequence[str] = DEFAULT_MEASURES) -> System:
     """The values and means of one run. Raises ``ArgumentError`` where nothing is judged."""
-    if not qrels:
-        raise ArgumentError("there are no judgments to measure by")
+    qrels = _with_grades(qrels)
     values = per_query(measures, qrels, run)
-    means = estimate_means(np.stack([_column(values[measure], qrels) for measure in measures], axis=1))
+    means = estimate_means(np.stack([_column(values[measure], list(qrels)) for measure in measures], axis=1))
     missing = sum(not run.get(query_id) for query_id in qrels)
     return System(name, values, dict(zip(measures, means, strict=True)), missing, run)
 
@@ -231,7 +230,7 @@ def _compare_all(systems: Sequence[System], final: str, queries: Mapping[str, st
     return tuple(compare(other, about, queries) for other in systems if other is not about)
 
 
-def _column(values: Mapping[str, float], ids: Mapping[str, object] | Sequence[str]) -> Floats:
+def _column(values: Mapping[str, float], ids: Sequence[str]) -> Floats:
     return np.array([values[query_id] for query_id in ids], np.float64)
 
 
@@ -247,6 +246,13 @@ def _unknown(pipeline: SearchPipeline, qrels: Qrels) -> tuple[int | None, int | 
         unknown.update(id_ for id_, document in zip(some, index.get(some), strict=True) if document is None)
     relevant = sum(grade > 0 for grades in qrels.values() for id_, grade in grades.items() if id_ in unknown)
     return len(unknown), relevant
+
+
+def _with_grades(qrels: Qrels) -> Qrels:
+    judged = {query_id: grades for query_id, grades in qrels.items() if grades}
+    if not judged:
+        raise ArgumentError("there are no judgments to measure by")
+    return judged
 
 
 def _without_relevant(qrels: Qrels) -> int:
