@@ -127,7 +127,8 @@ def evaluate(
 
     ``queries`` are texts by id; those without judgments are counted and not searched. Both orders have the pipeline's
     ``retrieve_k`` documents. ``runs`` are other systems', by name, to compare the final order with. Without a reranker
-    there is stage one alone. What the pipeline returned is measured in its order. Raises ``ArgumentError`` for a
+    there is stage one alone. What the pipeline returned is measured in its order. A stop rule (``rerank_k="auto"``) is
+    asked for the best ``retrieve_k``, and so reads deeper than for a few. Raises ``ArgumentError`` for a
     measure that is unknown and a judged query that has no text, ``QueryError`` for one that cannot be searched.
     """
     names, qrels = canonical(measures), _with_grades(qrels)  # a mistake here should not first cost a search

@@ -161,6 +161,15 @@ def test_equal_each_time(pipeline, evaluation):
     assert evaluation_record(evaluate(pipeline, QUERIES, QRELS)) == evaluation_record(evaluation)
 
 
+def test_progress_is_drawn_on_standard_error_and_only_if_asked_for(pipeline, capsys):
+    evaluate(pipeline, QUERIES, QRELS, measures=["RR"])
+    assert capsys.readouterr() == ("", "")
+    evaluate(pipeline, QUERIES, QRELS, measures=["RR"], progress=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Searching" in err
+
+
 def test_queries_without_grades_count_as_not_judged(pipeline, evaluation):
     again = evaluate(pipeline, QUERIES, QRELS | {"q18": {}})
     assert evaluation_record(again) == evaluation_record(evaluation)
