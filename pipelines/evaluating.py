@@ -23,10 +23,10 @@ Runs = list[Path] | None
 
 def evaluate_command(
     path: Annotated[
-        Path | None, typer.Argument(metavar="[INDEX]", help="The folder of the index; without it --run is measured.")
+        Path | None, typer.Argument(metavar="INDEX", help="The folder of the index; without it --run is measured.")
     ] = None,
     source: Annotated[
-        str | None, typer.Argument(metavar="[SOURCE]", help="A BEIR folder, or ir_datasets:ID; or see --topics.")
+        str | None, typer.Argument(metavar="SOURCE", help="A BEIR folder, or ir_datasets:ID; or see --topics.")
     ] = None,
     *,
     split: Annotated[str, typer.Option(help="Which judgments of a BEIR folder.")] = "test",

@@ -136,10 +136,10 @@ def evaluate(
         if query_id not in queries:
             raise ArgumentError(f"query {query_id!r} is judged and has no text")
         check_query(queries[query_id], repr(query_id))
+    if taken := {STAGE_ONE, RERANKED} & set(runs or ()):
+        raise ArgumentError(f"a run cannot be called {min(taken)!r}: that is the pipeline's own")
     found = _search(pipeline, {query_id: queries[query_id] for query_id in qrels}, shown=progress)
     final = STAGE_ONE if pipeline.reranker is None else RERANKED
-    if taken := found.keys() & set(runs or ()):
-        raise ArgumentError(f"a run cannot be called {min(taken)!r}: that is the pipeline's own")
     retrieve_k = pipeline.cutoffs.retrieve_k
     unknown_documents, unknown_relevant = _unknown(pipeline, qrels)
     counts = Counts(
@@ -192,17 +192,14 @@ def compare(baseline: System, system: System, queries: Mapping[str, str]) -> Com
         Difference(name, known.mean, known.low, known.high, randomisation_test(column), outcomes(column))
         for name, known, column in zip(measures, estimates, columns, strict=True)
     ]
-    before, after, first = baseline.values[measures[0]], system.values[measures[0]], columns[0]
-    rising = np.argsort(first, kind="stable")
-    falling = np.argsort(-first, kind="stable")
+    before, after = baseline.values[measures[0]], system.values[measures[0]]
 
-    def changes(order: Sequence[int]) -> tuple[QueryChange, ...]:
-        changed = [ids[place] for place in order[:CHANGES_SHOWN] if abs(first[place]) > TIE]
+    def most(gains: Floats) -> tuple[QueryChange, ...]:
+        order: list[int] = np.argsort(-gains, kind="stable").tolist()
+        changed = [ids[place] for place in order[:CHANGES_SHOWN] if gains[place] > TIE]
         return tuple(QueryChange(id_, queries.get(id_, ""), before[id_], after[id_]) for id_ in changed)
 
-    improved = changes([place for place in falling.tolist() if first[place] > 0])
-    hurt = changes([place for place in rising.tolist() if first[place] < 0])
-    return Comparison(baseline.name, system.name, tuple(differences), improved, hurt)
+    return Comparison(baseline.name, system.name, tuple(differences), most(columns[0]), most(-columns[0]))
 
 
 def _search(pipeline: SearchPipeline, queries: Mapping[str, str], *, shown: bool) -> dict[str, Run]:
