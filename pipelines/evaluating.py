@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich.console import Console
@@ -14,6 +14,7 @@ from .evaluation import RERANKED, STAGE_ONE, Evaluation, evaluate, evaluate_runs
 from .evaluation_report import evaluation_record, evaluation_report
 from .judgments import read_judged, read_qrels
 from .measures import DEFAULT_MEASURES, canonical
+from .models import StageOne
 from .output import print_json
 from .runs import Run, read_run, write_run
 from .search import SearchPipeline
@@ -23,10 +24,10 @@ Runs = list[Path] | None
 
 def evaluate_command(
     path: Annotated[
-        Path | None, typer.Argument(metavar="[INDEX]", help="The folder of the index; without it --run is measured.")
+        Path | None, typer.Argument(metavar="INDEX", help="The folder of the index; without it --run is measured.")
     ] = None,
     source: Annotated[
-        str | None, typer.Argument(metavar="[SOURCE]", help="A BEIR folder, or ir_datasets:ID; or see --topics.")
+        str | None, typer.Argument(metavar="SOURCE", help="A BEIR folder, or ir_datasets:ID; or see --topics.")
     ] = None,
     *,
     split: Annotated[str, typer.Option(help="Which judgments of a BEIR folder.")] = "test",
@@ -45,8 +46,15 @@ def evaluate_command(
     rerank: Annotated[bool, typer.Option(help="Without it, stage one alone.")] = True,
     reranker: Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")] = DEFAULT_RERANKER,
     encoder: Annotated[str | None, typer.Option(help="Default: the one that built the index.")] = None,
-    retrieve_k: Annotated[int, typer.Option(help="Documents that stage one retrieves.")] = 100,
-    rerank_k: Annotated[int | None, typer.Option(help="Documents that stage two reads; default: all of them.")] = None,
+    retrieve_k: Annotated[
+        int | None, typer.Option(help="Documents that stage one retrieves; default: as tuned, else 100.")
+    ] = None,
+    rerank_k: Annotated[
+        int | None, typer.Option(help="Documents that stage two reads; default: as tuned, else 100.")
+    ] = None,
+    stage_one: Annotated[
+        str | None, typer.Option(help="dense, lexical or hybrid; default: as tuned, else dense.")
+    ] = None,
     device: Device = None,
     dtype: Precision = "float32",
     as_json: AsJson = False,
@@ -73,13 +81,15 @@ def evaluate_command(
         device=device,
         dtype=dtype,
         retrieve_k=retrieve_k,
-        rerank_k=retrieve_k if rerank_k is None else rerank_k,
-        top_k=min(10, retrieve_k),
+        rerank_k=rerank_k,
+        top_k=1,  # as many as are retrieved will be asked for
+        stage_one=cast("StageOne | None", stage_one),  # what it is is looked at there
     ) as pipeline:
+        final = STAGE_ONE if pipeline.reranker is None else RERANKED
         watched = not as_json and sys.stderr.isatty()
         found = evaluate(pipeline, judged.queries, judged.qrels, measures=names, runs=others, progress=watched)
     _show(judged.name, found, as_json=as_json)
-    for file, system in ((save_stage_one_run, STAGE_ONE), (save_run, RERANKED if rerank else STAGE_ONE)):
+    for file, system in ((save_stage_one_run, STAGE_ONE), (save_run, final)):
         if file is not None:
             write_run(file, found.system(system).run)
 

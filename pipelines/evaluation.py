@@ -127,18 +127,19 @@ def evaluate(
 
     ``queries`` are texts by id; those without judgments are counted and not searched. Both orders have the pipeline's
     ``retrieve_k`` documents. ``runs`` are other systems', by name, to compare the final order with. Without a reranker
-    there is stage one alone. What the pipeline returned is measured in its order. Raises ``ArgumentError`` for a
+    there is stage one alone. What the pipeline returned is measured in its order. A stop rule (``rerank_k="auto"``) is
+    asked for the best ``retrieve_k``, and so reads deeper than for a few. Raises ``ArgumentError`` for a
     measure that is unknown and a judged query that has no text, ``QueryError`` for one that cannot be searched.
     """
-    names = canonical(measures)  # a mistake here should not first cost a search
+    names, qrels = canonical(measures), _with_grades(qrels)  # a mistake here should not first cost a search
     for query_id in qrels:
         if query_id not in queries:
             raise ArgumentError(f"query {query_id!r} is judged and has no text")
         check_query(queries[query_id], repr(query_id))
+    if taken := {STAGE_ONE, RERANKED} & set(runs or ()):
+        raise ArgumentError(f"a run cannot be called {min(taken)!r}: that is the pipeline's own")
     found = _search(pipeline, {query_id: queries[query_id] for query_id in qrels}, shown=progress)
     final = STAGE_ONE if pipeline.reranker is None else RERANKED
-    if taken := found.keys() & set(runs or ()):
-        raise ArgumentError(f"a run cannot be called {min(taken)!r}: that is the pipeline's own")
     retrieve_k = pipeline.cutoffs.retrieve_k
     unknown_documents, unknown_relevant = _unknown(pipeline, qrels)
     counts = Counts(
@@ -166,7 +167,7 @@ def evaluate_runs(
     """Measure runs alone, by name, and compare the last one with each of the others. ``queries`` are texts, to show."""
     if not runs:
         raise ArgumentError("name a run")
-    names, texts = canonical(measures), queries or {}
+    names, qrels, texts = canonical(measures), _with_grades(qrels), queries or {}
     systems = [measure_run(name, run, qrels, measures=names) for name, run in runs.items()]
     known = texts.keys() | qrels.keys()
     counts = Counts(len(known), len(qrels), len(known - qrels.keys()), _without_relevant(qrels))
@@ -175,10 +176,9 @@ def evaluate_runs(
 
 def measure_run(name: str, run: Run, qrels: Qrels, *, measures: Sequence[str] = DEFAULT_MEASURES) -> System:
     """The values and means of one run. Raises ``ArgumentError`` where nothing is judged."""
-    if not qrels:
-        raise ArgumentError("there are no judgments to measure by")
+    qrels = _with_grades(qrels)
     values = per_query(measures, qrels, run)
-    means = estimate_means(np.stack([_column(values[measure], qrels) for measure in measures], axis=1))
+    means = estimate_means(np.stack([_column(values[measure], list(qrels)) for measure in measures], axis=1))
     missing = sum(not run.get(query_id) for query_id in qrels)
     return System(name, values, dict(zip(measures, means, strict=True)), missing, run)
 
@@ -192,17 +192,14 @@ def compare(baseline: System, system: System, queries: Mapping[str, str]) -> Com
         Difference(name, known.mean, known.low, known.high, randomisation_test(column), outcomes(column))
         for name, known, column in zip(measures, estimates, columns, strict=True)
     ]
-    before, after, first = baseline.values[measures[0]], system.values[measures[0]], columns[0]
-    rising = np.argsort(first, kind="stable")
-    falling = np.argsort(-first, kind="stable")
+    before, after = baseline.values[measures[0]], system.values[measures[0]]
 
-    def changes(order: Sequence[int]) -> tuple[QueryChange, ...]:
-        changed = [ids[place] for place in order[:CHANGES_SHOWN] if abs(first[place]) > TIE]
+    def most(gains: Floats) -> tuple[QueryChange, ...]:
+        order: list[int] = np.argsort(-gains, kind="stable").tolist()
+        changed = [ids[place] for place in order[:CHANGES_SHOWN] if gains[place] > TIE]
         return tuple(QueryChange(id_, queries.get(id_, ""), before[id_], after[id_]) for id_ in changed)
 
-    improved = changes([place for place in falling.tolist() if first[place] > 0])
-    hurt = changes([place for place in rising.tolist() if first[place] < 0])
-    return Comparison(baseline.name, system.name, tuple(differences), improved, hurt)
+    return Comparison(baseline.name, system.name, tuple(differences), most(columns[0]), most(-columns[0]))
 
 
 def _search(pipeline: SearchPipeline, queries: Mapping[str, str], *, shown: bool) -> dict[str, Run]:
@@ -231,7 +228,7 @@ def _compare_all(systems: Sequence[System], final: str, queries: Mapping[str, st
     return tuple(compare(other, about, queries) for other in systems if other is not about)
 
 
-def _column(values: Mapping[str, float], ids: Mapping[str, object] | Sequence[str]) -> Floats:
+def _column(values: Mapping[str, float], ids: Sequence[str]) -> Floats:
     return np.array([values[query_id] for query_id in ids], np.float64)
 
 
@@ -247,6 +244,13 @@ def _unknown(pipeline: SearchPipeline, qrels: Qrels) -> tuple[int | None, int | 
         unknown.update(id_ for id_, document in zip(some, index.get(some), strict=True) if document is None)
     relevant = sum(grade > 0 for grades in qrels.values() for id_, grade in grades.items() if id_ in unknown)
     return len(unknown), relevant
+
+
+def _with_grades(qrels: Qrels) -> Qrels:
+    judged = {query_id: grades for query_id, grades in qrels.items() if grades}
+    if not judged:
+        raise ArgumentError("there are no judgments to measure by")
+    return judged
 
 
 def _without_relevant(qrels: Qrels) -> int:

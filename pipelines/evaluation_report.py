@@ -68,7 +68,7 @@ def notes(evaluation: Evaluation) -> Iterator[str]:
 
 
 def _comparison_table(name: str, comparison: Comparison, before: System, after: System) -> Table:
-    columns = [comparison.baseline, comparison.system, "difference", "p", "better / same / worse"]
+    columns = [comparison.baseline, comparison.system, "difference", "p", "won/tied/lost"]
     table = _table(name, columns)
     for change in comparison.differences:
         won = change.outcomes
@@ -78,7 +78,7 @@ def _comparison_table(name: str, comparison: Comparison, before: System, after: 
             _interval(after.means[change.measure]),
             _interval(Estimate(change.mean, change.low, change.high), sign="+"),
             f"{change.p_value:.4f}",
-            f"{won.wins} / {won.ties} / {won.losses}",
+            f"{won.wins}/{won.ties}/{won.losses}",
         )
     return table
 
@@ -91,7 +91,7 @@ def _system_table(name: str, system: System) -> Table:
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:
-    table = Table(title=plain(title), title_justify="left", title_style="bold")
+    table = Table(title=plain(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column("")
     for column in columns:
         table.add_column(plain(column), justify="right")
@@ -99,8 +99,8 @@ def _table(title: str, columns: Sequence[str]) -> Table:
 
 
 def _interval(known: Estimate, *, sign: str = "") -> Text:
-    """The figures of one cell, with the interval below them."""
-    return Text(f"{known.mean:{sign}.4f}\n[{known.low:{sign}.4f}, {known.high:{sign}.4f}]")
+    """The figures of one cell, with the interval below them: three columns of it fit into 80 characters."""
+    return Text(f"{known.mean:{sign}.4f}\n[{known.low:.3f}, {known.high:.3f}]")
 
 
 def _changes(title: str, changes: Sequence[QueryChange]) -> list[RenderableType]:

@@ -33,7 +33,7 @@ class Judged:
     @property
     def judged_ids(self) -> tuple[str, ...]:
         """The queries for which a document is relevant, in the order of the judgments."""
-        return tuple(query_id for query_id, grades in self.qrels.items() if max(grades.values()) > 0)
+        return tuple(query_id for query_id, grades in self.qrels.items() if max(grades.values(), default=0) > 0)
 
     def first(self, number: int) -> "Judged":
         """With the judgments of the first so many queries that have any; the other judged queries are left out."""
@@ -91,10 +91,8 @@ def read_qrels(path: str | Path, *, queries: Mapping[str, str] | None = None) ->
         query_id, document_id, grade = _columns(line, source, number, beir=beir)
         if (first := seen.setdefault((query_id, document_id), number)) != number:
             other = qrels[query_id][document_id]
-            says = "again" if other == grade else f"as {grade}, after {other}"
-            reason = (
-                f"judges document {document_id!r} for query {query_id!r} {says} in line {first}; keep one of the two"
-            )
+            says = f"again, after line {first}" if other == grade else f"as {grade}, and line {first} as {other}"
+            reason = f"judges document {document_id!r} for query {query_id!r} {says}; keep one of the two"
             raise EvaluationError(reason, source=source, line=number)
         if queries is not None and not queries.get(query_id, "").strip():
             what = "whose text is blank" if query_id in queries else "which has no text"

@@ -6,7 +6,7 @@ The only module that talks to ir-measures, which is a part of the extra ``evalua
 import ast
 import importlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import ArgumentError, EvaluationError
@@ -24,7 +24,7 @@ def per_query(measures: Sequence[str], qrels: Qrels, run: Run) -> dict[str, dict
     ir-measures does not know or cannot calculate here.
     """
     parsed = {measure: _parse(measure) for measure in measures}
-    judged = {query_id: dict(grades) for query_id, grades in qrels.items()}
+    judged = {query_id: _measurable(grades) for query_id, grades in qrels.items() if grades}
     ranked = {query_id: _by_rank(run[query_id], query_id) for query_id in judged if run.get(query_id)}
     values: dict[str, dict[str, float]] = {str(measure): {} for measure in parsed.values()}
     if judged:
@@ -70,6 +70,13 @@ def _parse(name: str) -> Any:  # noqa: ANN401 - ir-measures' own
     if not supported:
         raise ArgumentError(f"ir-measures knows {name!r}, but calculates it with a package that is not installed")
     return measure
+
+
+def _measurable(grades: Mapping[str, int]) -> dict[str, int]:
+    """The grades; zeros where all are negative, of which pytrec_eval makes any number, or does not come to an end."""
+    if max(grades.values(), default=0) < 0:
+        return dict.fromkeys(grades, 0)
+    return dict(grades)
 
 
 def _by_rank(documents: Sequence[tuple[str, float]], query_id: str) -> dict[str, float]:

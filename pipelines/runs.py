@@ -57,7 +57,7 @@ def write_run(path: str | Path, run: Run, *, tag: str = "bicross") -> None:
         scores = _falling([score for _, score in documents], query_id)
         for rank, ((document_id, _), score) in enumerate(zip(documents, scores, strict=True), start=1):
             _check_id("document id", document_id)
-            lines.append(f"{query_id} Q0 {document_id} {rank} {score} {tag}\n")
+            lines.append(f"{query_id} Q0 {document_id} {rank} {score!s} {tag}\n")
     _replace(Path(path), "".join(lines))
 
 

@@ -431,7 +431,7 @@ def test_help_names_every_command_and_loads_no_model_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for command in ("index", "add", "delete", "compact", "rollback", "verify", "search", "info", "demo"):
+    for command in ("index", "add", "delete", "compact", "rollback", "verify", "search", "info", "evaluate", "demo"):
         assert f"  {command} " in done.stdout
 
 

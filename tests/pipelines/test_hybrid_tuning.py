@@ -5,7 +5,7 @@ import pytest
 from bicross.pipelines import SearchPipeline, Tuned, TuningOptions, build_index, tune
 from bicross.pipelines.settings import store, stored
 from bicross.retrieval import DenseRetriever, HybridRetriever, LexicalRetriever, NormalisedSum, ReciprocalRank
-from judged_words import ENCODER, documents, guesser, judged, oracle
+from known_words import ENCODER, documents, guesser, judged, oracle
 
 JUDGED = judged(40, grades=2)
 IDS = list(JUDGED.judged_ids)

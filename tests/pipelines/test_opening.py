@@ -7,7 +7,7 @@ from bicross.errors import ArgumentError, IndexCorrupt
 from bicross.pipelines import SearchPipeline, StopRule, Timings, Tuned, build_index
 from bicross.pipelines.settings import SECTION, store
 from bicross.rerank import Platt
-from judged_words import ENCODER, documents, guesser, judged, noise, oracle
+from known_words import ENCODER, documents, guesser, judged, noise, oracle
 
 JUDGED = judged()
 QUERY = JUDGED.queries["q0"]

@@ -7,7 +7,7 @@ from bicross.pipelines import StopRule, Tuned, build_index
 from bicross.pipelines.settings import SECTION, store, stored
 from bicross.rerank import Isotonic, Platt
 from bicross.retrieval import NormalisedSum, ReciprocalRank
-from judged_words import ENCODER, documents
+from known_words import ENCODER, documents
 
 RULE = StopRule(
     intercept=1.0, slope=20.0, query_spread=2.0, spread=1.5, threshold=0.1, risk=0.05, blend=0.5, k=10

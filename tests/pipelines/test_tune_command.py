@@ -6,7 +6,7 @@ from bicross.index import Index
 from bicross.pipelines import build_index
 from bicross.pipelines.cli import main
 from bicross.pipelines.settings import stored
-from judged_words import ENCODER, documents, judged, oracle
+from known_words import ENCODER, documents, judged, oracle
 
 JUDGED = judged(40)
 

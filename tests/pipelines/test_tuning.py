@@ -19,7 +19,7 @@ from bicross.pipelines.score_file import ScoresKey, read_scores
 from bicross.pipelines.settings import stored
 from bicross.pipelines.tuning_report import tuning_record
 from fakes import OverlapReranker
-from judged_words import ENCODER, KnowingReranker, documents, guesser, judged, noise, oracle
+from known_words import ENCODER, KnowingReranker, documents, guesser, judged, noise, oracle
 
 JUDGED = judged(60, grades=2)
 QUICK = TuningOptions(retrieve_k=30, latency_queries=0)
