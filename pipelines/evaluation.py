@@ -136,6 +136,10 @@ def evaluate(
         if query_id not in queries:
             raise ArgumentError(f"query {query_id!r} is judged and has no text")
         check_query(queries[query_id], repr(query_id))
+    if pipeline.min_relevance is not None:
+        raise ArgumentError(
+            f"min_relevance={pipeline.min_relevance} cuts the lists that are to be measured: leave it out"
+        )
     if taken := {STAGE_ONE, RERANKED} & set(runs or ()):
         raise ArgumentError(f"a run cannot be called {min(taken)!r}: that is the pipeline's own")
     found = _search(pipeline, {query_id: queries[query_id] for query_id in qrels}, shown=progress)

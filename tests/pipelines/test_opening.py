@@ -4,7 +4,7 @@ import logging
 import numpy as np
 import pytest
 from bicross.errors import ArgumentError, IndexCorrupt
-from bicross.pipelines import SearchPipeline, StopRule, Timings, Tuned, build_index
+from bicross.pipelines import SearchPipeline, StopRule, Timings, Tuned, build_index, evaluate
 from bicross.pipelines.settings import SECTION, store
 from bicross.rerank import Platt
 from known_words import ENCODER, documents, guesser, judged, noise, oracle
@@ -172,6 +172,11 @@ def test_a_relevance_that_cannot_be(index, value):
         opened(index, guesser(), min_relevance=value)
     with pytest.raises(ArgumentError, match="min_relevance must be a number from 0 to 1, or None"):
         opened(index, guesser()).search(QUERY, min_relevance=value)
+
+
+def test_lists_that_are_cut_are_not_measured(index):
+    with pytest.raises(ArgumentError, match=r"min_relevance=0\.5 cuts the lists that are to be measured"):
+        evaluate(opened(index, guesser(), min_relevance=0.5), JUDGED.queries, JUDGED.qrels)
 
 
 def test_min_relevance_needs_a_reranker(index):

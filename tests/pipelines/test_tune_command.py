@@ -99,6 +99,18 @@ def test_tune_as_json_without_storing(index, folder, capsys):
     assert "Not stored." in out
 
 
+def test_evaluate_measures_what_was_tuned(index, folder, capsys):
+    _, out, _ = run(capsys, "tune", index, folder, *QUICK, "--json")
+    tuned = json.loads(out)
+    expected = {
+        "stage one": tuned["depths"][0]["mean"],
+        "reranked": next(one["mean"] for one in tuned["depths"] if one["depth"] == tuned["recommended"]["rerank_k"]),
+    }
+    code, out, _ = run(capsys, "evaluate", index, folder, "--split", "train", "--measure", "nDCG@10", "--json")
+    measured = {system["name"]: system["means"]["nDCG@10"]["mean"] for system in json.loads(out)["systems"]}
+    assert (code, measured) == (0, pytest.approx(expected))
+
+
 def test_a_search_with_another_reranker_ignores_what_was_tuned(index, folder, capsys):
     run(capsys, "tune", index, folder, *QUICK)
     _, out, _ = run(capsys, "search", index, "word1 word2", "--json", "--reranker", "harmful")
