@@ -36,7 +36,8 @@ def tuning_record(tuning: Tuning) -> dict[str, object]:
 
 def tuning_tables(tuning: Tuning, path: str) -> Group:
     """What ``bicross tune`` shows: every stage one, every depth, what holds on other queries, and what is used now."""
-    parts = [_stage_one_table(tuning), _depth_table(tuning), _held_out_table(tuning), plain(tuning.reason)]
+    tables = [_stage_one_table(tuning), _depth_table(tuning), _blend_table(tuning), _held_out_table(tuning)]
+    parts = [*tables, plain(tuning.reason)]
     if tuning.calibrated is not None:
         parts.append(plain(_calibrated_words(tuning.calibrated)))
     parts.append(plain(_outcome(tuning, path)))
@@ -79,6 +80,15 @@ def _depth_table(tuning: Tuning) -> Table:
         times = ["", ""] if known is None else [f"{known.median_ms:.1f}", f"{known.p95_ms:.1f}"]
         chosen = depth == tuning.recommended.depth
         table.add_row(str(depth), *_estimated(estimate), *(times if latencies else []), style="bold" if chosen else "")
+    return table
+
+
+def _blend_table(tuning: Tuning) -> Table:
+    shown = tuning.shown
+    table = _table(f"By the weight of the reranker: {stage_words(shown)}, {shown.depth} read", "blend", "nDCG@10")
+    for configuration, values in zip(tuning.grid.configurations, tuning.grid.ndcg, strict=True):
+        if (configuration.fusion, configuration.depth) == (shown.fusion, shown.depth):
+            table.add_row(f"{configuration.blend:g}", f"{values.mean():.4f}", style=_mark(configuration, tuning))
     return table
 
 
@@ -149,4 +159,6 @@ def _estimated(estimate: Estimate, form: str = ".4f") -> list[str]:
 
 
 def _mark(configuration: Configuration, tuning: Tuning) -> str:
-    return "bold" if configuration.fusion == tuning.recommended.fusion else ""
+    recommended = tuning.recommended
+    same = configuration.fusion == recommended.fusion and (not configuration.depth or configuration == recommended)
+    return "bold" if same else ""

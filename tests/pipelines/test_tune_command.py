@@ -62,6 +62,7 @@ def test_tune_recommends_explains_draws_and_stores(index, folder, tmp_path, caps
         "Stage one of words, 40 queries",
         "vectors alone",
         "p95 ms",
+        "By the weight of the reranker",
         "On queries that the choice did not see",
         "gain of the reranker",
         "Calibrated by platt on",
