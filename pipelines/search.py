@@ -16,7 +16,7 @@ from ..index import Hit, Predicate
 from ..inference import Dtype
 from ..rerank import DEFAULT_RERANKER, Calibration, Reranker
 from ..retrieval import Encoder, Retriever
-from .arguments import DEFAULT_K, Cutoffs, RerankK, check_deadline, check_queries, check_relevance
+from .arguments import DEFAULT_K, MAX_RETRIEVE_K, Cutoffs, RerankK, check_deadline, check_queries, check_relevance
 from .models import StageOne
 from .opening import Models, Wanted, open_stages
 from .ordering import Scales, SearchResult, at_least, order
@@ -132,7 +132,9 @@ class SearchPipeline:
         ``stop_rule``. ``cache_mb`` million bytes remember scores of repeated pairs. Raises ``IndexModelMismatch`` where
         another encoder is given, and ``IndexCorrupt`` for stored settings that cannot be used.
         """
-        check_relevance(min_relevance)  # a mistake here should not first cost the loading of two models
+        # A mistake here should not first cost the loading of two models.
+        Cutoffs(MAX_RETRIEVE_K if retrieve_k is None else retrieve_k, 1 if rerank_k is None else rerank_k, top_k)
+        check_relevance(min_relevance)
         cache = None if cache_mb is None else ScoreCache.of_megabytes(cache_mb)
         wanted = Wanted(retrieve_k, rerank_k, blend, stage_one, stop_rule)
         opened = open_stages(path, Models(encoder, reranker, device, dtype), wanted)

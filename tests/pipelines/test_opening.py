@@ -127,6 +127,20 @@ def test_where_reranking_did_not_pay_it_is_off_unless_asked_for(index, caplog):
     assert asked.search(QUERY)[0].logit is not None
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"retrieve_k": 0}, "retrieve_k must be a whole number of at least 1, not 0"),
+        ({"rerank_k": 0}, "rerank_k must be a whole number of at least 1, not 0"),
+        ({"top_k": -1}, "top_k must be a whole number of at least 1, not -1"),
+        ({"retrieve_k": 5, "rerank_k": 6, "top_k": 5}, "rerank_k=6 is larger than retrieve_k=5"),
+    ],
+)
+def test_a_mistake_is_found_before_anything_is_opened(given, message):
+    with pytest.raises(ArgumentError, match=message):
+        SearchPipeline.open("nowhere", reranker="no such model", **given)
+
+
 def test_without_a_reranker_stage_one_is_the_tuned_one(tuned):
     assert cutoffs(opened(tuned, None))[0] == 40
     assert opened(tuned, None).search(QUERY)[0].logit is None
