@@ -148,7 +148,7 @@ def _setting(configuration: Configuration) -> dict[str, object]:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=plain(title), title_justify="left", title_style="bold")
+    table = Table(title=plain(title), title_justify="left", title_style="bold", min_width=len(title))
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left")
     return table
