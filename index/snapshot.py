@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import ArgumentError, IndexCorrupt
 from .document import Document
 from .filters import Predicate, matching, unified_types
-from .hits import Found, Hit, best_found, best_hits
+from .hits import Found, best_found
 from .ids import IdEntry
 from .manifest import Manifest, SegmentEntry
 from .quantisers import template
@@ -100,10 +100,6 @@ class Snapshot:
     def masks(self, where: Predicate | None) -> list[NDArray[np.bool_] | None]:
         """As ``matching``; None is all documents of a view."""
         return [view.live for view in self.views] if where is None else [*self.matching(where)]
-
-    def search(self, vectors: NDArray[np.float32], k: int, where: Predicate | None = None) -> list[list[Hit]]:
-        """See ``Index.search``."""
-        return [best_hits(found) for found in self.nearest(vectors, k, self.masks(where))]
 
     def nearest(
         self, vectors: NDArray[np.float32], k: int, masks: Sequence[NDArray[np.bool_] | None]
