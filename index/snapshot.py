@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, IndexCorrupt
+from .bm25 import LiveTerms
 from .document import Document
 from .filters import Predicate, matching, unified_types
 from .hits import Found, best_found
@@ -50,6 +51,11 @@ class View:
     def live_passages(self) -> NDArray[np.bool_] | None:
         """One bool a passage."""
         return None if self.live is None else self.live[self.segment.document_rows]
+
+    @cached_property
+    def live_terms(self) -> LiveTerms | None:
+        """The postings of the live passages; None where none are kept."""
+        return None if self.segment.terms is None else LiveTerms(self.segment.terms, self.live_passages)
 
 
 class Snapshot:
