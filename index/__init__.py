@@ -5,7 +5,7 @@ from .chunking import Chunking, split_documents, whole
 from .collection import Index
 from .document import Document, Passage, passage_text
 from .filters import Predicate
-from .hits import Hit
+from .hits import Hit, PassageHit
 from .info import IndexInfo
 from .manifest import ModelFingerprint, VectorLayout
 from .readers import DocumentReader, read_documents
@@ -29,6 +29,7 @@ __all__ = [
     "IndexWriter",
     "ModelFingerprint",
     "Passage",
+    "PassageHit",
     "Predicate",
     "VectorLayout",
     "Verification",

@@ -6,6 +6,7 @@ that scores are exact after any change: those of an index that was built from th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +27,14 @@ class BM25:
             raise ArgumentError(f"k1 must be from 0 to 100 and b from 0 to 1, not k1={self.k1!r}, b={self.b!r}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LiveTerms:
     """The postings of a segment, and which of its passages live: one bool each, None is all."""
 
     table: TermTable
     live: NDArray[np.bool_] | None
 
-    @property
+    @cached_property
     def size(self) -> tuple[int, int]:
         """How many passages live, and how many terms they have together."""
         lengths = self.table.lengths if self.live is None else self.table.lengths[self.live]

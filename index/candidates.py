@@ -22,29 +22,28 @@ def search_both(
     *,
     where: Predicate | None,
     weights: BM25,
-) -> list[list[Hit]]:
+) -> list[list[Found]]:
     """See ``Index.search_both``."""
     check_queries(queries)
     if len(queries) != len(vectors):
         raise ArgumentError(f"{len(vectors)} vectors need as many queries as lists of terms, not {len(queries)}")
     masks = snapshot.masks(where)
     lexical = LexicalSearch(snapshot, weights, masks)
-    lines: list[list[Hit]] = []
+    lines: list[list[Found]] = []
     for vector, query, nearest in zip(vectors, queries, snapshot.nearest(vectors, k, masks), strict=True):
         scores = lexical.scores(query)
         of_passages = {view.segment.folder.name: some for view, some in zip(snapshot.views, scores, strict=True)}
         dense = {one.document: one for one in nearest}
         others = [one for one in lexical.best(scores, k) if one.document not in dense]
         completed = [dataclasses.replace(one, lexical=_best_of(one, of_passages)) for one in nearest]
-        lines.append(best_hits([*completed, *_with_dense(snapshot, vector, others)]))
+        lines.append([*completed, *_with_dense(snapshot, vector, others)])
     return lines
 
 
 def _best_of(found: Found, of_passages: Mapping[str, NDArray[np.float64]]) -> float:
     """The best BM25 of the passages of a document."""
-    segment, row = found.document
-    first, last = found.segment.passage_rows(row, row + 1)
-    return float(of_passages[segment][first:last].max())
+    first, last = found.passage_rows
+    return float(of_passages[found.document[0]][first:last].max())
 
 
 def _with_dense(snapshot: Snapshot, vector: NDArray[np.float32], found: Sequence[Found]) -> list[Found]:

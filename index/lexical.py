@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError
-from .bm25 import BM25, LiveTerms, Scorer
+from .bm25 import BM25, Scorer
 from .filters import Predicate
 from .hits import Found, Hit, best_found, best_hits
 from .segment import Segment
@@ -27,12 +27,9 @@ class LexicalSearch:
                 "the index keeps no terms to search for; make them with `bicross lexical INDEX`, "
                 "or build it with lexical=True (bicross index --lexical)"
             )
-        parts = [(view, mask) for view, mask in zip(snapshot.views, masks, strict=True) if view.segment.terms]
-        self._segments = [view.segment for view, _ in parts]
-        self._masks = [mask for _, mask in parts]
-        self._scorer = Scorer(
-            [LiveTerms(view.segment.terms, view.live_passages) for view, _ in parts if view.segment.terms], weights
-        )
+        self._segments = [view.segment for view in snapshot.views]
+        self._masks = masks
+        self._scorer = Scorer([view.live_terms for view in snapshot.views if view.live_terms], weights)
 
     def scores(self, query: Sequence[str]) -> list[NDArray[np.float64]]:
         """Of each passage of each view."""

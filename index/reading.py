@@ -11,7 +11,7 @@ from .candidates import neighbours, search_both
 from .chunking import Chunking
 from .document import Document
 from .filters import Predicate
-from .hits import Hit
+from .hits import Hit, best_hits, with_dense_others
 from .info import IndexInfo, info_of
 from .lexical import search_terms
 from .manifest import Manifest, ModelFingerprint
@@ -28,13 +28,18 @@ class IndexReader:
         self.path = path
         self._snapshot = snapshot
 
-    def search(self, vectors: NDArray[np.float32], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
+    def search(
+        self, vectors: NDArray[np.float32], k: int, *, where: Predicate | None = None, passages: int = 1
+    ) -> list[list[Hit]]:
         """The best ``k`` documents for each of the unit vectors of shape (n, dimension), best first.
 
         Fewer only where fewer live, or match ``where``: a string such as ``"year >= 2020 and source == 'pubmed'"`` or
-        an Arrow compute expression on metadata. A document counts with its best passage. Equal scores go by id.
+        an Arrow compute expression on metadata. A document counts with its best passage. Equal scores go by id. With
+        ``passages``, a hit has up to so many of its document: the best, and ``Hit.others``.
         """
-        return self._snapshot.search(vectors, k, where)
+        snapshot = self._snapshot
+        found = snapshot.nearest(vectors, k, snapshot.masks(where))
+        return [best_hits(line) for line in with_dense_others(found, vectors, passages)]
 
     def search_terms(
         self,
@@ -60,13 +65,16 @@ class IndexReader:
         *,
         where: Predicate | None = None,
         weights: BM25 = DEFAULT_WEIGHTS,
+        passages: int = 1,
     ) -> list[list[Hit]]:
         """What ``search`` and ``search_terms`` find, with both scores of each document, ordered by ``dense_score``.
 
         At most ``2 * k`` for each query. A document has the passage that ``search`` found it by, or else the one that
-        ``search_terms`` did; its ``lexical_score`` is 0.0 where it has none of the terms.
+        ``search_terms`` did; its ``lexical_score`` is 0.0 where it has none of the terms. ``passages`` is as for
+        ``search``.
         """
-        return search_both(self._snapshot, vectors, queries, k, where=where, weights=weights)
+        found = search_both(self._snapshot, vectors, queries, k, where=where, weights=weights)
+        return [best_hits(line) for line in with_dense_others(found, vectors, passages)]
 
     def neighbours(self, ids: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
         """The ``k`` nearest other documents of each document, by the two of their passages that are nearest.

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, IndexCorrupt
+from .bm25 import LiveTerms
 from .document import Document
 from .filters import Predicate, matching, unified_types
-from .hits import Found, Hit, best_found, best_hits
+from .hits import Found, best_found
 from .ids import IdEntry
 from .manifest import Manifest, SegmentEntry
 from .quantisers import template
@@ -50,6 +51,11 @@ class View:
     def live_passages(self) -> NDArray[np.bool_] | None:
         """One bool a passage."""
         return None if self.live is None else self.live[self.segment.document_rows]
+
+    @cached_property
+    def live_terms(self) -> LiveTerms | None:
+        """The postings of the live passages; None where none are kept."""
+        return None if self.segment.terms is None else LiveTerms(self.segment.terms, self.live_passages)
 
 
 class Snapshot:
@@ -100,10 +106,6 @@ class Snapshot:
     def masks(self, where: Predicate | None) -> list[NDArray[np.bool_] | None]:
         """As ``matching``; None is all documents of a view."""
         return [view.live for view in self.views] if where is None else [*self.matching(where)]
-
-    def search(self, vectors: NDArray[np.float32], k: int, where: Predicate | None = None) -> list[list[Hit]]:
-        """See ``Index.search``."""
-        return [best_hits(found) for found in self.nearest(vectors, k, self.masks(where))]
 
     def nearest(
         self, vectors: NDArray[np.float32], k: int, masks: Sequence[NDArray[np.bool_] | None]

@@ -15,9 +15,15 @@ class HybridRetriever:
     """Retrieves by vectors and by terms, each on its own, and orders what both have found by a fusion of the scores."""
 
     def __init__(
-        self, index: Index, encoder: Encoder, *, fusion: Fusion | None = None, weights: BM25 | None = None
+        self,
+        index: Index,
+        encoder: Encoder,
+        *,
+        fusion: Fusion | None = None,
+        weights: BM25 | None = None,
+        passages: int = 1,
     ) -> None:
-        """``fusion=None`` is ``NormalisedSum()``.
+        """``fusion=None`` is ``NormalisedSum()``; ``passages`` is how many of a document a hit may have.
 
         Raises ``IndexModelMismatch`` where ``encoder`` is not the model that the index was built with.
         """
@@ -26,6 +32,7 @@ class HybridRetriever:
         self.encoder = encoder
         self.fusion = fusion or NormalisedSum()
         self.weights = weights or BM25()
+        self.passages = passages
 
     @property
     def tokenizer(self) -> str:
@@ -42,7 +49,8 @@ class HybridRetriever:
         if not queries or len(self.index) == 0:
             return [[] for _ in queries]
         vectors = self.encoder.encode_queries(queries)
-        return self.index.search_both(vectors, analyse(queries), k, where=where, weights=self.weights)
+        terms = analyse(queries)
+        return self.index.search_both(vectors, terms, k, where=where, weights=self.weights, passages=self.passages)
 
     def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
         """At most ``k`` documents for each query, best first, equal scores by the dense score, then by id."""

@@ -169,6 +169,14 @@ def test_all_are_retrievers_with_token_ids(index):
         assert typed.retrieve([], 3) == []
 
 
+def test_hits_may_have_several_passages(tmp_path):
+    long = [Document(f"d{n}", f"Volcano number {n} erupts. " * 30) for n in range(4)]
+    index = build_index(long, tmp_path / "i", encoder=ENCODER, reranker=None, lexical=True)
+    for retriever in (DenseRetriever(index, ENCODER, passages=3), HybridRetriever(index, ENCODER, passages=3)):
+        [hits] = retriever.retrieve(["a volcano"], 4)
+        assert [len({hit.passage, *(other.passage for other in hit.others)}) for hit in hits] == [3] * 4
+
+
 def test_an_empty_index(tmp_path):
     empty = build_index([], tmp_path / "i", encoder=ENCODER, reranker=None, lexical=True)
     for retriever in (LexicalRetriever(empty), HybridRetriever(empty, ENCODER)):
