@@ -7,7 +7,6 @@ bicross's default; and the default pipeline, which reranks those passages.
 """
 
 import argparse
-import csv
 import json
 import platform
 import sys
@@ -20,7 +19,7 @@ from pathlib import Path
 import ir_measures
 import torch
 from bicross.index import Chunking, IndexInfo, read_documents
-from bicross.pipelines import SearchPipeline, SearchResult, build_index
+from bicross.pipelines import SearchPipeline, SearchResult, build_index, read_judged
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker, Reranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
 from ir_measures import RR, Qrel, R, ScoredDoc, nDCG
@@ -49,14 +48,11 @@ class Quality:
 
 def read_queries(folder: Path, split: str) -> tuple[dict[str, str], list[Qrel]]:
     """The texts of the queries with a relevant document, and their judgments."""
-    with (folder / "qrels" / f"{split}.tsv").open(encoding="utf-8", newline="") as rows:
-        table = csv.DictReader(rows, delimiter="\t")
-        qrels = [Qrel(row["query-id"], row["corpus-id"], int(row["score"])) for row in table]
-    with (folder / "queries.jsonl").open(encoding="utf-8") as lines:
-        texts = {query["_id"]: query["text"] for query in map(json.loads, lines)}
-    judged = {qrel.query_id for qrel in qrels if qrel.relevance > 0}
-    queries = {query_id: texts[query_id] for query_id in sorted(judged)}
-    return queries, [qrel for qrel in qrels if qrel.query_id in judged]
+    judged = read_judged(folder, split=split)
+    queries = {query_id: judged.queries[query_id] for query_id in sorted(judged.judged_ids)}
+    return queries, [
+        Qrel(query_id, id_, grade) for query_id in queries for id_, grade in judged.qrels[query_id].items()
+    ]
 
 
 def measure(qrels: list[Qrel], run: list[ScoredDoc]) -> tuple[dict[str, float], dict[str, float]]:

@@ -4,6 +4,7 @@ BicrossError
 ├── ArgumentError (also a ValueError): a value from the caller that cannot be used
 │   └── QueryError: a query that cannot be searched
 ├── DocumentError: a document or a row of a source that cannot be indexed
+├── EvaluationError: queries, judgments or a run that cannot be measured
 ├── SourceError: a document source that is missing, empty or of an unknown kind
 ├── IndexStoreError: an index folder that cannot be used
 │   ├── IndexNotFound
@@ -21,6 +22,7 @@ __all__ = [
     "ArgumentError",
     "BicrossError",
     "DocumentError",
+    "EvaluationError",
     "IndexCorrupt",
     "IndexExists",
     "IndexLocked",
@@ -48,8 +50,8 @@ class QueryError(ArgumentError):
     """A query cannot be searched: blank, too long, or not text."""
 
 
-class DocumentError(BicrossError):
-    """A document cannot be indexed. ``source`` and ``line`` say where it stands, where that is known."""
+class _PlacedError(BicrossError):
+    """Something in a file is wrong. ``source`` and ``line`` say where it stands, where that is known."""
 
     def __init__(self, reason: str, *, source: str | None = None, line: int | None = None) -> None:
         self.reason = reason
@@ -57,6 +59,14 @@ class DocumentError(BicrossError):
         self.line = line
         place = "" if source is None else source if line is None else f"{source}, line {line}"
         super().__init__(f"{place}: {reason}" if place else reason)
+
+
+class DocumentError(_PlacedError):
+    """A document cannot be indexed. ``source`` and ``line`` say where it stands, where that is known."""
+
+
+class EvaluationError(_PlacedError):
+    """Queries, judgments or a run cannot be measured. ``source`` and ``line`` say where it stands, where known."""
 
 
 class SourceError(BicrossError):

@@ -128,4 +128,9 @@ def _begun(path: Path, new: Manifest) -> Snapshot:
             f"the interrupted build kept token ids of the tokenizer {begun.tokenizer or 'none'}, not of "
             f"{new.tokenizer or 'none'}; continue it with the same reranker, or start again with overwrite"
         )
+    if begun.lexical != new.lexical:
+        raise ArgumentError(
+            f"the interrupted build kept terms of the analyzer {begun.lexical or 'none'}, not of "
+            f"{new.lexical or 'none'}; continue it with the same one, or start again with overwrite"
+        )
     return Snapshot.open(path, dataclasses.replace(begun, vectors=new.vectors))

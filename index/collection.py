@@ -1,20 +1,17 @@
 """Index: a folder of documents and vectors, created, opened, changed and searched. Knows no model and no network."""
 
+import dataclasses
 import logging
 import threading
 import uuid
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import ArgumentError, BicrossError, IndexCorrupt, IndexModelMismatch
 from .builder import IndexBuilder, building
 from .chunking import Chunking
 from .compaction import compact, segments_to_merge
-from .document import Document
 from .filesystem import Filesystem
 from .filters import Predicate
 from .generations import (
@@ -25,14 +22,15 @@ from .generations import (
     read_generation,
     read_manifest,
 )
-from .info import IndexInfo, info_of
 from .locking import writing
-from .manifest import Manifest, ModelFingerprint, VectorLayout, check_fingerprint
+from .manifest import Manifest, ModelFingerprint, VectorLayout, check_analyzer, check_fingerprint
 from .quantisers import template
-from .retokenizing import Tokenize, retokenize
+from .reading import IndexReader
+from .retokenizing import Analyse, Tokenize, index_terms, retokenize
 from .segment import Verify
 from .segment_writer import EmbeddedBatch
-from .snapshot import Hit, Snapshot, View
+from .settings import checked_settings
+from .snapshot import Snapshot, View
 from .verification import Verification
 from .verification import verify as verify_index
 from .writer import IndexWriter
@@ -40,7 +38,7 @@ from .writer import IndexWriter
 logger = logging.getLogger("bicross")
 
 
-class Index:
+class Index(IndexReader):
     """One committed generation of an index, opened for reading.
 
     It stays what it is while others write; ``refresh`` moves to the newest generation, and so does each of its own
@@ -49,8 +47,7 @@ class Index:
 
     def __init__(self, path: Path, snapshot: Snapshot, filesystem: Filesystem) -> None:
         """Not called directly: see ``create`` and ``open``."""
-        self.path = path
-        self._snapshot = snapshot
+        super().__init__(path, snapshot)
         self._filesystem = filesystem
         self._moving = threading.Lock()
         """Of two threads that refresh, the slower one may not take the index back."""
@@ -65,6 +62,7 @@ class Index:
         chunking: Chunking | None = None,
         layout: VectorLayout | None = None,
         tokenizer: str = "",
+        lexical: str = "",
         overwrite: bool = False,
         filesystem: Filesystem | None = None,
     ) -> "Index":
@@ -75,6 +73,7 @@ class Index:
             chunking=chunking,
             layout=layout,
             tokenizer=tokenizer,
+            lexical=lexical,
             overwrite=overwrite,
             filesystem=filesystem,
         ) as builder:
@@ -93,6 +92,7 @@ class Index:
         chunking: Chunking | None = None,
         layout: VectorLayout | None = None,
         tokenizer: str = "",
+        lexical: str = "",
         overwrite: bool = False,
         resume: bool = False,
         filesystem: Filesystem | None = None,
@@ -102,11 +102,21 @@ class Index:
         An index that stands at ``path`` is an ``IndexExists`` error, or, with ``overwrite``, replaced in that commit;
         until then it stays as it was. A build that was interrupted is continued with ``resume``: ask ``holds`` what
         need not be added again. A folder that is not an index is never touched. With ``tokenizer``, the sha256 of a
-        tokenizer in hex, every batch has to bring the token ids of its passages, and every ``Hit`` brings them back.
+        tokenizer in hex, every batch has to bring the token ids of its passages, and every ``Hit`` brings them back;
+        with ``lexical``, the name of an analyzer, it has to bring their terms, by which ``search_terms`` finds them.
         """
         path = Path(path)
         check_fingerprint(tokenizer)
-        new = Manifest(str(uuid.uuid4()), 0, model, chunking, layout or VectorLayout(), tokenizer=tokenizer)
+        check_analyzer(lexical)
+        new = Manifest(
+            str(uuid.uuid4()),
+            0,
+            model,
+            chunking,
+            layout or VectorLayout(),
+            tokenizer=tokenizer,
+            lexical=lexical,
+        )
         with building(path, new, filesystem or Filesystem(), overwrite=overwrite, resume=resume) as builder:
             yield builder
 
@@ -156,6 +166,11 @@ class Index:
                 raise IndexModelMismatch(
                     f"{self.path} keeps token ids of the tokenizer {newest.tokenizer or 'none'} now, and of "
                     f"{self.tokenizer or 'none'} when it was opened; refresh it, or open it again"
+                )
+            if newest.lexical != self.lexical:
+                raise IndexModelMismatch(
+                    f"{self.path} keeps terms of the analyzer {newest.lexical or 'none'} now, and of "
+                    f"{self.lexical or 'none'} when it was opened; refresh it, or open it again"
                 )
             base = Snapshot.open(self.path, newest, known=self._snapshot.views)
             empty = template(self.path, newest)
@@ -210,6 +225,15 @@ class Index:
         self.refresh()
         return changed
 
+    def keep_terms(self, lexical: str, analyse: Analyse) -> bool:
+        """Keep the terms of every passage, in one commit; False where those of this analyzer are there already.
+
+        ``lexical`` is its name; ``analyse`` gives a list of terms for each of some texts. Otherwise as ``retokenize``.
+        """
+        changed = index_terms(self.path, self._filesystem, lexical=lexical, analyse=analyse)
+        self.refresh()
+        return changed
+
     def rollback(self, generation: int) -> None:
         """Commit an older generation again, as the newest. Raises ``ArgumentError`` where it is no longer there."""
         with writing(self.path, self._filesystem):
@@ -220,58 +244,26 @@ class Index:
         with self._moving:
             self._snapshot = _newest(self.path, verify="full", known=self._snapshot.views)
 
+    def set_settings(self, settings: Mapping[str, object]) -> None:
+        """Keep these settings in place of what there were, in one commit that changes nothing else.
+
+        A JSON object of at most 64 KiB; anything else is an ``ArgumentError``, and ``IndexLocked`` while another one
+        writes. They mean nothing to the index; every change keeps them, and a rollback restores those of its
+        generation.
+        """
+        checked = checked_settings(settings)
+        with writing(self.path, self._filesystem):
+            newest = read_manifest(self.path)
+            newest.model.require_same(self.model)  # settings are chosen for a model
+            make_missing_folders(self.path, self._filesystem)
+            collect_garbage(self.path, self._filesystem, grace=GRACE_SECONDS, compacted=False)
+            commit(self.path, dataclasses.replace(newest, settings=checked), self._filesystem, reason="settings")
+        self.refresh()
+
     @staticmethod
     def verify(path: str | Path) -> Verification:
         """Check every file of every generation at ``path``, and that they agree; see ``Verification.problems``."""
         return verify_index(Path(path))
-
-    def search(self, vectors: NDArray[np.float32], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
-        """The best ``k`` documents for each of the unit vectors of shape (n, dimension), best first.
-
-        Fewer only where fewer live, or match ``where``: a string such as ``"year >= 2020 and source == 'pubmed'"`` or
-        an Arrow compute expression on metadata. A document counts with its best passage. Equal scores go by id.
-        """
-        return self._snapshot.search(vectors, k, where)
-
-    def __len__(self) -> int:
-        """The number of live documents."""
-        return len(self._snapshot)
-
-    def documents(self) -> Iterator[Document]:
-        """All live documents, in the order of adding."""
-        return self._snapshot.documents()
-
-    def get(self, ids: Sequence[str]) -> list[Document | None]:
-        """The document of each id; None where there is none."""
-        return self._snapshot.get(ids)
-
-    @property
-    def generation(self) -> int:
-        """The number of the generation that is open: it grows with every commit."""
-        return self._manifest.generation
-
-    @property
-    def model(self) -> ModelFingerprint:
-        """The model that made the vectors."""
-        return self._manifest.model
-
-    @property
-    def chunking(self) -> Chunking | None:
-        """How its documents were split; None where each is one passage."""
-        return self._manifest.chunking
-
-    @property
-    def tokenizer(self) -> str:
-        """The sha256 of the tokenizer whose ids the index keeps of every passage; empty where it keeps none."""
-        return self._manifest.tokenizer
-
-    def info(self) -> IndexInfo:
-        """Counts, size on disk, how vectors are stored, and the model."""
-        return info_of(self.path, self._manifest)
-
-    @property
-    def _manifest(self) -> Manifest:
-        return self._snapshot.manifest
 
     def _compact_quietly(self) -> None:
         """What was asked for is committed: a compaction that cannot be done now is no error of it."""

@@ -189,11 +189,13 @@ def _merge(
 ) -> list[Merged]:
     merged: list[Merged] = []
     ids = widest(view.segment.token_type for view in views)
+    has_terms = any(view.segment.terms is not None for view in views)
     batches = _batches(views)
     for first in batches:
         taken: list[Batch] = []
         created.append(new_segment(path))
-        with SegmentWriter(filesystem, created[-1], into.empty.empty_copy(), token_type=ids) as writer:
+        vectors = into.empty.empty_copy()
+        with SegmentWriter(filesystem, created[-1], vectors, token_type=ids, has_terms=has_terms) as writer:
             batch: Batch | None = first
             while batch is not None:
                 writer.write(_content(views[batch.view].segment, batch.rows))
@@ -216,10 +218,12 @@ def _batches(views: Sequence[View]) -> Iterator[Batch]:
 
 
 def _content(segment: Segment, rows: NDArray[np.int64]) -> EmbeddedBatch:
-    """Documents of a segment with their passages, stored vectors and token ids."""
+    """Documents of a segment with their passages, stored vectors, token ids and terms."""
     documents = list(segment.documents(rows.tolist()))
     passages = segment.passages(rows.tolist(), documents)
     first, last = segment.passage_rows(int(rows[0]), int(rows[-1]) + 1)
     wanted = np.isin(segment.document_rows[first:last], rows)
-    tokens = segment.token_arrays((first + np.flatnonzero(wanted)).tolist())
-    return EmbeddedBatch(documents, passages, segment.vectors.vectors(first, last)[wanted], tokens)
+    passage_rows = (first + np.flatnonzero(wanted)).tolist()
+    tokens = segment.token_arrays(passage_rows)
+    terms = None if segment.terms is None else segment.terms.counts(passage_rows)
+    return EmbeddedBatch(documents, passages, segment.vectors.vectors(first, last)[wanted], tokens, terms)

@@ -1,18 +1,21 @@
 """What ``bicross info`` shows of an index. Knows manifests, opens no segment."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from .chunking import Chunking
 from .generations import generations
 from .manifest import Manifest, ModelFingerprint, VectorLayout
+from .settings import checked_settings
 
 
 @dataclass(frozen=True, slots=True)
 class IndexInfo:
     """Counts, size on disk in bytes, how vectors are stored, and the models.
 
-    ``tokenizer`` is the sha256 of the one whose ids are kept of every passage, empty where none are.
+    ``tokenizer`` is the sha256 of the one whose ids are kept of every passage, and ``lexical`` the name of the analyzer
+    whose terms are; empty where none are.
     """
 
     path: str
@@ -27,7 +30,9 @@ class IndexInfo:
     vectors: VectorLayout
     model: ModelFingerprint
     tokenizer: str
+    lexical: str
     chunking: Chunking | None
+    settings: Mapping[str, object]
 
 
 def info_of(path: Path, manifest: Manifest) -> IndexInfo:
@@ -45,5 +50,7 @@ def info_of(path: Path, manifest: Manifest) -> IndexInfo:
         vectors=manifest.vectors,
         model=manifest.model,
         tokenizer=manifest.tokenizer,
+        lexical=manifest.lexical,
         chunking=manifest.chunking,
+        settings=checked_settings(manifest.settings),
     )

@@ -11,21 +11,24 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal, cast
 
 import xxhash
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..errors import ArgumentError, IndexCorrupt, IndexModelMismatch
 from .chunking import Chunking
 from .faiss_index import FLAT
+from .settings import checked_settings
 from .vector_choice import AUTO, TARGET_RECALL
 from .vector_scan import SearchSettings
 
-FORMAT_VERSION = 3
-READABLE_VERSIONS = (2, FORMAT_VERSION)
-"""Version 2 knew no token ids; it lacks nothing else."""
+FORMAT_VERSION = 4
+READABLE_VERSIONS = (2, 3, FORMAT_VERSION)
+"""Version 2 knew no token ids, and neither 2 nor 3 settings and postings; they lack nothing else."""
 MANIFEST_NAME = "MANIFEST"
 METRIC = "inner_product"
 TOKENS = "tokens.arrow"
 """The file of a segment that is there where the index keeps token ids, and only there."""
+TERMS = "terms.arrow"
+"""The file of a segment that is there where the index keeps postings, and only there."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 """A file or folder that the manifest names: nothing that could lead out of the index."""
@@ -33,6 +36,8 @@ FileName = Annotated[str, Field(pattern=r"^[a-z]{1,20}\.[a-z]{1,10}$")]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Fingerprint = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+Analyzer = Annotated[str, Field(pattern=r"^[a-z0-9_.-]{0,60}$")]
+Settings = Annotated[Mapping[str, object], AfterValidator(checked_settings)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,8 @@ class VectorLayout:
 class Manifest:
     """One generation of an index. ``committed`` is its time in seconds since 1970; ``reason`` is what made it.
 
-    ``tokenizer`` is the sha256 of the tokenizer whose ids are kept of every passage, empty where none are.
+    ``tokenizer`` is the sha256 of the tokenizer whose ids are kept of every passage, and ``lexical`` the name of the
+    analyzer whose terms are; each is empty where none are. ``settings`` are for the programs that search the index.
     """
 
     uuid: Name
@@ -147,6 +153,10 @@ class Manifest:
     vectors: VectorLayout = field(default_factory=VectorLayout)
     segments: tuple[SegmentEntry, ...] = ()
     tokenizer: Fingerprint = ""
+    lexical: Analyzer = ""
+    settings: Annotated[Mapping[str, object], AfterValidator(checked_settings)] = field(
+        default_factory=dict[str, object]
+    )
     committed: float = 0.0
     reason: str = ""
 
@@ -187,7 +197,7 @@ class Manifest:
             if version not in READABLE_VERSIONS:
                 raise IndexCorrupt(
                     f"{source} has format version {version}; this bicross reads versions "
-                    f"{' and '.join(map(str, READABLE_VERSIONS))}. "
+                    f"{READABLE_VERSIONS[0]} to {FORMAT_VERSION}. "
                     "Use the bicross that wrote it, or build the index again."
                 )
             stored = _STORED.validate_json(line, strict=True)
@@ -198,6 +208,9 @@ class Manifest:
             if (TOKENS in segment.files) != bool(stored.tokenizer):
                 kept = f"of the tokenizer {stored.tokenizer}" if stored.tokenizer else "of no tokenizer"
                 raise IndexCorrupt(f"{source} says that token ids {kept} are kept, and not so of {segment.name}")
+            if (TERMS in segment.files) != bool(stored.lexical):
+                kept = f"of the analyzer {stored.lexical}" if stored.lexical else "of no analyzer"
+                raise IndexCorrupt(f"{source} says that terms {kept} are kept, and not so of {segment.name}")
         return Manifest(**{name: getattr(stored, name) for name in _FIELDS})
 
 
@@ -207,11 +220,17 @@ def check_fingerprint(tokenizer: str) -> None:
         raise ArgumentError(f"a tokenizer is named by its sha256, 64 digits from 0 to f, or not at all: {tokenizer!r}")
 
 
+def check_analyzer(lexical: str) -> None:
+    """Raise ``ArgumentError`` unless this is what a manifest takes for the name of an analyzer."""
+    if not re.fullmatch(r"[a-z0-9_.-]{0,60}", lexical):
+        raise ArgumentError(f"an analyzer is named by at most 60 of a-z, 0-9, '_', '.' and '-', not {lexical!r:.100}")
+
+
 @dataclass(frozen=True, slots=True)
 class _Stored(Manifest):
     """The manifest as it stands on disk."""
 
-    format_version: Literal[2, 3] = FORMAT_VERSION
+    format_version: Literal[2, 3, 4] = FORMAT_VERSION
     metric: Literal["inner_product"] = METRIC
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)

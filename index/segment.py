@@ -16,9 +16,10 @@ from .checksums import verify_content, verify_size
 from .document import Document, Passage
 from .faiss_index import VectorIndex
 from .ids import IDS_SCHEMA, IdEntry, IdTable
-from .manifest import TOKENS, SegmentEntry
+from .manifest import TERMS, TOKENS, SegmentEntry
 from .metadata import check_columns
 from .segment_writer import DOCUMENT_SCHEMA, DOCUMENTS, IDS, METADATA, PASSAGE_SCHEMA, PASSAGES, VECTORS
+from .terms import TermTable
 from .tokens import TokenIds, TokenTable, TokenType
 
 Verify = Literal["full", "size"]
@@ -31,8 +32,8 @@ class Segment:
     def __init__(self, folder: Path, entry: SegmentEntry, like: VectorIndex, *, verify: Verify = "full") -> None:
         """``like`` is the layout of the vectors. Raises ``IndexCorrupt`` where a file is not what the manifest says."""
         thorough = verify == "full"
-        tokens = [TOKENS] if TOKENS in entry.files else []
-        for name in (DOCUMENTS, METADATA, PASSAGES, IDS, VECTORS, *tokens):
+        kept = [name for name in (TOKENS, TERMS) if name in entry.files]
+        for name in (DOCUMENTS, METADATA, PASSAGES, IDS, VECTORS, *kept):
             (verify_content if thorough else verify_size)(folder / name, entry.files.get(name))
         self.folder, self.entry = folder, entry
         batches = open_batches(folder / DOCUMENTS, DOCUMENT_SCHEMA, thorough=thorough)
@@ -51,7 +52,8 @@ class Segment:
             numbers(passages, name, folder / PASSAGES) for name in PASSAGE_SCHEMA.names
         )
         _check_passages(folder / PASSAGES, self.document_rows, self._starts, self._ends, documents=entry.documents)
-        self._tokens = TokenTable(folder / TOKENS, rows=entry.passages, thorough=thorough) if tokens else None
+        self._tokens = TokenTable(folder / TOKENS, rows=entry.passages, thorough=thorough) if TOKENS in kept else None
+        self.terms = TermTable(folder / TERMS, rows=entry.passages, thorough=thorough) if TERMS in kept else None
         self.vectors = VectorIndex.read(folder / VECTORS, dimension=like.dimension, rows=entry.passages, like=like)
 
     def __len__(self) -> int:

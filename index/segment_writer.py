@@ -6,6 +6,7 @@
 - ``ids.arrow``: hashed ids, sorted, with the hash of each document's content; one record batch.
 - ``vectors.faiss``: a vector per passage, in the same order.
 - ``tokens.arrow``: the token ids of each passage, in the same order, where the index keeps them.
+- ``terms.arrow``: which terms occur in which passages, and how often, where the index keeps them.
 """
 
 import base64
@@ -27,8 +28,9 @@ from .document import Document, Passage
 from .faiss_index import VectorIndex
 from .filesystem import Filesystem
 from .ids import IdTableWriter
-from .manifest import TOKENS, Canary, FileEntry, SegmentEntry
+from .manifest import TERMS, TOKENS, Canary, FileEntry, SegmentEntry
 from .metadata import MetadataColumns
+from .terms import TermCounts, TermWriter
 from .tokens import TokenType, TokenWriter
 
 DOCUMENTS = "documents.arrow"
@@ -48,23 +50,30 @@ class EmbeddedBatch:
     """Documents, the passages of each, and their unit vectors: float32 of shape (passages, dimension).
 
     ``tokens`` has a flat array of uint16 or uint32 for each passage, in the order of the vectors, where the index keeps
-    token ids.
+    token ids; ``terms`` a list of strings for each, where it keeps the terms of an analyzer.
     """
 
     documents: Sequence[Document]
     passages: Sequence[Sequence[Passage]]
     vectors: NDArray[np.float32]
     tokens: Sequence[NDArray[np.unsignedinteger[Any]]] | None = None
+    terms: Sequence[Sequence[str]] | TermCounts | None = None
 
 
 class SegmentWriter(AbstractContextManager["SegmentWriter"]):
     """Writes one segment into a new folder.
 
-    Documents and token ids go to disk as they come; vectors are held until ``finish``.
+    Documents and token ids go to disk as they come; vectors and terms are held until ``finish``.
     """
 
     def __init__(
-        self, filesystem: Filesystem, folder: Path, vectors: VectorIndex, *, token_type: TokenType | None = None
+        self,
+        filesystem: Filesystem,
+        folder: Path,
+        vectors: VectorIndex,
+        *,
+        token_type: TokenType | None = None,
+        has_terms: bool = False,
     ) -> None:
         """``vectors`` is empty, and trained where it must be. ``token_type`` holds the token ids of all batches."""
         self._filesystem = filesystem
@@ -83,6 +92,7 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         if token_type is not None:
             self._token_file = self._stack.enter_context(create_checked(filesystem, folder / TOKENS))
             self._tokens = TokenWriter(self._token_file, token_type)
+        self._terms = TermWriter() if has_terms else None
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
@@ -115,6 +125,8 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         self._vectors.add(batch.vectors)
         if self._tokens is not None and batch.tokens is not None:
             self._tokens.write(batch.tokens)
+        if self._terms is not None and batch.terms is not None:
+            self._terms.write(batch.terms)
 
     def finish(self) -> SegmentEntry:
         """Bring everything to disk and return what the manifest is to say of it."""
@@ -128,6 +140,8 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         files[METADATA] = self._write_batch(METADATA, self._metadata.to_record_batch())
         files[PASSAGES] = self._write_batch(PASSAGES, record_batch(passages, PASSAGE_SCHEMA))
         files[IDS] = self._write_batch(IDS, self._ids.to_record_batch())
+        if self._terms is not None:
+            files[TERMS] = self._write_batch(TERMS, self._terms.to_record_batch())
         with create_checked(self._filesystem, self._folder / VECTORS) as file:
             self._vectors.write(file.write)
             files[VECTORS] = file.entry()

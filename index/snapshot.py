@@ -1,7 +1,6 @@
 """One generation, opened: its live documents, and their nearest neighbours. Never changes. Knows no model."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -11,34 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, IndexCorrupt
-from .document import Document, Passage
+from .bm25 import LiveTerms
+from .document import Document
 from .filters import Predicate, matching, unified_types
+from .hits import Found, best_found
 from .ids import IdEntry
 from .manifest import Manifest, SegmentEntry
 from .quantisers import template
 from .segment import Segment, Verify
 from .segment_writer import VECTORS
-from .tokens import TokenIds
 from .tombstones import TOMBSTONES, read_tombstones
 from .vector_choice import RECALL_AT
 from .vector_scan import SearchSettings
 
 SEGMENTS = "segments"
 ROWS_AT_ONCE = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A document found by its vectors: its best passage and that passage's inner product with the query.
-
-    ``tokens`` are the ids of that passage for the tokenizer ``Index.tokenizer``, a view into the index; None where it
-    keeps none.
-    """
-
-    document: Document
-    passage: Passage
-    score: float
-    tokens: TokenIds | None = field(default=None, compare=False, repr=False)
 
 
 class View:
@@ -65,6 +51,11 @@ class View:
     def live_passages(self) -> NDArray[np.bool_] | None:
         """One bool a passage."""
         return None if self.live is None else self.live[self.segment.document_rows]
+
+    @cached_property
+    def live_terms(self) -> LiveTerms | None:
+        """The postings of the live passages; None where none are kept."""
+        return None if self.segment.terms is None else LiveTerms(self.segment.terms, self.live_passages)
 
 
 class Snapshot:
@@ -112,10 +103,15 @@ class Snapshot:
         found = [matching(view.segment.metadata, where, types=types) for view in self.views]
         return [mask if view.live is None else mask & view.live for view, mask in zip(self.views, found, strict=True)]
 
-    def search(self, vectors: NDArray[np.float32], k: int, where: Predicate | None = None) -> list[list[Hit]]:
-        """See ``Index.search``."""
-        if k < 1:
-            raise ArgumentError(f"k must be at least 1, not {k}")
+    def masks(self, where: Predicate | None) -> list[NDArray[np.bool_] | None]:
+        """As ``matching``; None is all documents of a view."""
+        return [view.live for view in self.views] if where is None else [*self.matching(where)]
+
+    def nearest(
+        self, vectors: NDArray[np.float32], k: int, masks: Sequence[NDArray[np.bool_] | None]
+    ) -> list[list[Found]]:
+        """For each vector the best ``k`` documents of those that ``masks`` has, a mask a view; equal scores by age."""
+        check_k(k)
         dimension = self.manifest.model.dimension
         if vectors.ndim != 2 or vectors.shape[1] != dimension:
             raise ArgumentError(
@@ -123,20 +119,16 @@ class Snapshot:
             )
         if not np.isfinite(vectors).all():
             raise ArgumentError("a query vector has values that are not finite")
-        masks = [view.live for view in self.views] if where is None else self.matching(where)
-        found: list[list[_Found]] = [[] for _ in vectors]
+        found: list[list[Found]] = [[] for _ in vectors]
         for view, mask in zip(self.views, masks, strict=True):
             _search_segment(view, mask, vectors, k, settings=self.manifest.vectors.settings, found=found)
-        return [_best(rows, k) for rows in found]
+        return [best_found(some, k) for some in found]
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The best passage of one document for one query."""
-
-    segment: Segment
-    row: int
-    score: float
+def check_k(k: int) -> None:
+    """Raise ``ArgumentError`` unless so many can be asked for."""
+    if k < 1:
+        raise ArgumentError(f"k must be at least 1, not {k}")
 
 
 def _search_segment(
@@ -146,7 +138,7 @@ def _search_segment(
     k: int,
     *,
     settings: SearchSettings,
-    found: list[list[_Found]],
+    found: list[list[Found]],
 ) -> None:
     """Append the best passage of each of the best ``k`` documents of ``mask``, or of all that it has."""
     segment = view.segment
@@ -168,20 +160,12 @@ def _search_segment(
                 again.append(query)  # several passages of one document leave fewer than k: fetch twice as many
                 continue
             chosen = np.sort(first)[:wanted]
-            found[query] += [_Found(segment, int(query_rows[i]), float(query_scores[i])) for i in chosen]
+            for i in chosen:
+                score = float(query_scores[i])
+                found[query].append(Found(segment, int(query_rows[i]), score, dense=score))
         pending, fetch = np.array(again, np.int64), fetch * 2
 
 
 def segment_rows(mask: Any, document_rows: NDArray[np.int64]) -> NDArray[np.bool_] | None:  # noqa: ANN401
     """A mask over documents as one over passages."""
     return None if mask is None else mask[document_rows]
-
-
-def _best(rows: list[_Found], k: int) -> list[Hit]:
-    # The sort is stable: of equals at the border, those added first stay, whatever the segments they are in.
-    hits: list[Hit] = []
-    for found in sorted(rows, key=lambda found: -found.score)[:k]:
-        segment = found.segment
-        document = segment.document(int(segment.document_rows[found.row]))
-        hits.append(Hit(document, segment.passage(found.row, document), found.score, segment.tokens(found.row)))
-    return sorted(hits, key=lambda hit: (-hit.score, hit.document.id))

@@ -21,6 +21,7 @@ from .manifest import Manifest, NamedFile, SegmentEntry
 from .segment import Segment
 from .segment_writer import EmbeddedBatch, SegmentWriter
 from .snapshot import SEGMENTS, Snapshot, View
+from .terms import check_terms
 from .tokens import check_tokens, type_of, widest
 from .tombstones import TOMBSTONES, write_tombstones
 
@@ -112,6 +113,11 @@ class IndexWriter:
         return self._base.tokenizer
 
     @property
+    def lexical(self) -> str:
+        """The name of the analyzer whose terms every batch must have; empty where none may."""
+        return self._base.lexical
+
+    @property
     def changed(self) -> bool:
         """Whether there is anything to commit."""
         return self._segment is not None or len(self._views) > self._old or any(t.changed for t in self._views)
@@ -149,7 +155,9 @@ class IndexWriter:
         if self._segment is None:
             folder = new_segment(self._path)
             self._created.append(folder)
-            self._segment = SegmentWriter(self._filesystem, folder, self._template.empty_copy(), token_type=ids)
+            self._segment = SegmentWriter(
+                self._filesystem, folder, self._template.empty_copy(), token_type=ids, has_terms=bool(self.lexical)
+            )
         first = self._segment.documents
         self._segment.write(batch)
         self._rows.update({document.id: row for row, document in enumerate(batch.documents, start=first)})
@@ -181,6 +189,7 @@ class IndexWriter:
             row = int(np.flatnonzero(~np.isfinite(batch.vectors).all(axis=1))[0])
             raise ArgumentError(f"the vector of passage {row} in a batch has values that are not finite")
         check_tokens(batch.tokens, passages=passages, tokenizer=self.tokenizer)
+        check_terms(batch.terms, passages=passages, lexical=self.lexical)
 
 
 def new_segment(path: Path) -> Path:

@@ -1,12 +1,17 @@
 """What a caller may ask of a search: cutoffs, queries, deadlines. Knows no search."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import ArgumentError, QueryError
 
 MAX_QUERY_CHARACTERS = 8192
+DEFAULT_K = 100
+"""Documents that stage one retrieves and that stage two reads, where nothing else was said or tuned."""
+MAX_RETRIEVE_K = 10_000
+"""What settings that came with an index may ask of stage one; a caller may ask for more."""
 
 RerankK = int | Literal["auto"]
 """How many candidates stage two reads; "auto" leaves it to a ``StopRule``."""
@@ -55,13 +60,29 @@ def check_deadline(deadline_ms: float | None) -> None:
         raise ArgumentError(f"deadline_ms must be a number of milliseconds from 0, or None, not {deadline_ms!r}")
 
 
+def check_relevance(min_relevance: float | None) -> None:
+    """Raise ``ArgumentError`` unless it is None or a number from 0 to 1."""
+    if min_relevance is None:
+        return
+    if type(min_relevance) not in (int, float) or not 0 <= min_relevance <= 1:  # no bool, which is an int
+        raise ArgumentError(f"min_relevance must be a number from 0 to 1, or None, not {min_relevance!r}")
+
+
 def _require_positive(name: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ArgumentError(f"{name} must be a whole number of at least 1, not {value!r}")
 
 
-def check_query(query: object, number: int) -> None:
-    """Raise ``QueryError`` naming the query by its place in the batch."""
+def check_queries(queries: Sequence[str]) -> None:
+    """Raise ``QueryError`` where one cannot be searched, or where they are one text."""
+    if isinstance(queries, str):
+        raise QueryError("search_batch takes a list of queries; for one query call search")
+    for number, query in enumerate(queries):
+        check_query(query, number)
+
+
+def check_query(query: object, number: int | str) -> None:
+    """Raise ``QueryError`` naming the query by its place in the batch, or by what else it is called."""
     if not isinstance(query, str):
         raise QueryError(f"query {number} must be a string, not {type(query).__name__}: {query!r:.80}")
     if len(query) > MAX_QUERY_CHARACTERS:

@@ -15,6 +15,7 @@ from ..retrieval import DEFAULT_ENCODER
 from .indexing import add_documents, build_index, upsert_documents
 from .models import load_encoder, open_encoder
 from .output import plain, print_json
+from .terms import keep_terms
 from .tokens import retokenize as retokenize_index
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
@@ -56,6 +57,9 @@ def index(
         str, typer.Option(help="The one whose token ids are kept of every passage; its weights are not loaded.")
     ] = DEFAULT_RERANKER,
     tokens: Annotated[bool, typer.Option(help="Keep token ids: without, every search tokenises passages.")] = True,
+    lexical: Annotated[
+        bool, typer.Option("--lexical", help="Keep the terms of every passage too, for searches by BM25.")
+    ] = False,
     device: Devices = None,
     dtype: Precision = "float32",
     overwrite: Annotated[
@@ -98,6 +102,7 @@ def index(
         output,
         encoder=load_encoder(encoder, device=device, dtype=dtype),
         reranker=reranker if tokens else None,
+        lexical=lexical,
         chunking=None if whole else Chunking(passage_tokens, overlap),
         index_type=index_type,
         target_recall=target_recall,
@@ -198,6 +203,16 @@ def retokenize(
     changed = retokenize_index(path, reranker=reranker)
     text = f"{path} keeps the token ids for {reranker}" + ("" if changed else " already: nothing was done")
     _report({"path": str(path), "reranker": reranker, "changed": changed}, text, as_json=as_json)
+
+
+def lexical(path: IndexPath, *, as_json: AsJson = False) -> None:
+    """Keep the terms of all passages, for searches by BM25. Nothing is embedded; it can be searched meanwhile.
+
+    Example: bicross lexical my-index
+    """
+    changed = keep_terms(path)
+    text = f"{path} keeps the terms of its passages" + ("" if changed else " already: nothing was done")
+    _report({"path": str(path), "changed": changed}, text, as_json=as_json)
 
 
 def rollback(

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich.console import Console
@@ -13,10 +13,14 @@ from ..errors import ArgumentError, BicrossError
 from ..index import Index
 from ..rerank import DEFAULT_RERANKER
 from . import changes
+from .arguments import RerankK
 from .changes import AsJson, Device, Precision, Where
 from .demo import QUESTIONS, build_demo, demo_path, print_demo, show_demo
+from .evaluating import evaluate_command
+from .models import StageOne
 from .output import info_table, print_json, results_table, search_record
 from .search import QUERIES_AT_ONCE, SearchPipeline, Timings
+from .tune_command import tune_command
 
 app = typer.Typer(
     help="Search your own documents by meaning: a bi-encoder retrieves, a cross-encoder re-sorts.",
@@ -32,10 +36,13 @@ for command in (
     changes.delete,
     changes.compact,
     changes.retokenize,
+    changes.lexical,
     changes.rollback,
     changes.verify,
 ):
     app.command()(command)
+app.command("evaluate")(evaluate_command)
+app.command("tune")(tune_command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,8 +67,23 @@ def search(
     *,
     file: Annotated[str | None, typer.Option(help="Read queries from a file, one a line; - is standard input.")] = None,
     top_k: Annotated[int, typer.Option(help="Results to show.")] = 10,
-    retrieve_k: Annotated[int, typer.Option(help="Documents that stage one retrieves.")] = 100,
-    rerank_k: Annotated[int | None, typer.Option(help="Documents that stage two reads; default: all of them.")] = None,
+    retrieve_k: Annotated[
+        int | None, typer.Option(help="Documents that stage one retrieves; default: as tuned, else 100.")
+    ] = None,
+    rerank_k: Annotated[
+        str | None,
+        typer.Option(
+            help="Documents that stage two reads; auto leaves it to the stop rule that tuning stored; "
+            "default: as tuned, else 100.",
+            metavar="INTEGER|auto",
+        ),
+    ] = None,
+    stage_one: Annotated[
+        str | None, typer.Option(help="dense, lexical or hybrid; default: as tuned, else dense.")
+    ] = None,
+    min_relevance: Annotated[
+        float | None, typer.Option(help="Leave out what has less relevance, from 0 to 1, or was not reranked.")
+    ] = None,
     deadline_ms: Annotated[
         float | None,
         typer.Option(help="Milliseconds from the start of a search (of 32 queries at most) to the end of reading."),
@@ -89,8 +111,10 @@ def search(
         device=device,
         dtype=dtype,
         retrieve_k=retrieve_k,
-        rerank_k=retrieve_k if rerank_k is None else rerank_k,
+        rerank_k=_rerank_k(rerank_k),
         top_k=top_k,
+        stage_one=cast("StageOne | None", stage_one),  # what it is is looked at there
+        min_relevance=min_relevance,
     )
     console = Console()
     remaining = iter(queries or _lines(file or "-"))
@@ -132,6 +156,15 @@ def demo(
         print_demo(path, asked, device=device)
     else:
         show_demo(path, asked, device=device, console=console)
+
+
+def _rerank_k(value: str | None) -> RerankK | None:
+    if value is None or value == "auto":
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        raise ArgumentError(f"--rerank-k takes a whole number or auto, not {value!r}") from None
 
 
 def _lines(file: str) -> Iterator[str]:

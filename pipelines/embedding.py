@@ -12,7 +12,7 @@ import numpy as np
 
 from ..index import Chunking, Document, EmbeddedBatch, Passage, passage_text, split_documents, whole
 from ..inference import TextTokenizer, TokenIds
-from ..retrieval import Encoder, ParallelEncoder
+from ..retrieval import Encoder, ParallelEncoder, analyse
 from .overlap import map_ahead
 from .tokens import token_ids
 
@@ -50,13 +50,17 @@ def embedded(
     encoder: Encoder,
     chunking: Chunking | None,
     tokenizer: TextTokenizer | None,
+    *,
+    terms: bool = False,
 ) -> Generator[Iterator[EmbeddedBatch]]:
     """One embedded batch for each of ``batches``, in order, with the token ids of ``tokenizer`` where there is one.
+
+    With ``terms``, those of each passage too.
 
     They are read in the thread that takes the results, and at most ``2 * AHEAD`` of them before their result is taken.
     An error comes in its place; on leaving, the threads have ended.
     """
-    split = partial(_split, encoder=encoder, chunking=chunking, tokenizer=tokenizer)
+    split = partial(_split, encoder=encoder, chunking=chunking, tokenizer=tokenizer, terms=terms)
     embed = partial(_embed, encoder=encoder)
     with map_ahead(split, batches, depth=AHEAD) as texts, map_ahead(embed, texts, depth=AHEAD) as results:
         yield results
@@ -64,16 +68,22 @@ def embedded(
 
 @dataclass(frozen=True, slots=True)
 class _Split:
-    """Documents with their passages; of each passage, in order, the text that models read, and its token ids."""
+    """Documents with their passages; of each passage, in order, the text that models read, its token ids and terms."""
 
     documents: Sequence[Document]
     passages: Sequence[Sequence[Passage]]
     texts: Sequence[str]
     tokens: Sequence[TokenIds] | None
+    terms: Sequence[Sequence[str]] | None
 
 
 def _split(
-    documents: Sequence[Document], *, encoder: Encoder, chunking: Chunking | None, tokenizer: TextTokenizer | None
+    documents: Sequence[Document],
+    *,
+    encoder: Encoder,
+    chunking: Chunking | None,
+    tokenizer: TextTokenizer | None,
+    terms: bool,
 ) -> _Split:
     if chunking is None:
         passages = [[whole(document)] for document in documents]
@@ -89,14 +99,16 @@ def _split(
         for document, its_passages in zip(documents, passages, strict=True)
         for passage in its_passages
     ]
-    return _Split(documents, passages, texts, None if tokenizer is None else token_ids(texts, tokenizer))
+    tokens = None if tokenizer is None else token_ids(texts, tokenizer)
+    return _Split(documents, passages, texts, tokens, analyse(texts) if terms else None)
 
 
 def _embed(split: _Split, *, encoder: Encoder) -> EmbeddedBatch:
     size = BATCH_PASSAGES * _devices(encoder)
     parts = [encoder.encode_documents(split.texts[i : i + size]) for i in range(0, len(split.texts), size)]
     nothing = np.empty((0, encoder.fingerprint.dimension), np.float32)
-    return EmbeddedBatch(split.documents, split.passages, np.concatenate([nothing, *parts]), split.tokens)
+    vectors = np.concatenate([nothing, *parts])
+    return EmbeddedBatch(split.documents, split.passages, vectors, split.tokens, split.terms)
 
 
 def _devices(encoder: Encoder) -> int:

@@ -11,10 +11,11 @@ from pathlib import Path
 from ..errors import ArgumentError
 from ..index import AUTO, TARGET_RECALL, Chunking, Document, Index, IndexWriter, Predicate, VectorLayout
 from ..rerank import DEFAULT_RERANKER
-from ..retrieval import DEFAULT_ENCODER, Encoder
+from ..retrieval import ANALYZER, DEFAULT_ENCODER, Encoder
 from .embedding import batches_of, embedded
 from .models import Devices, load_encoder, open_encoder
 from .progress import DocumentProgress, progress_over
+from .terms import keeps_terms
 from .tokens import tokenizer_for_new, tokenizer_of
 
 DEFAULT_CHUNKING = Chunking()
@@ -26,6 +27,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     *,
     encoder: str | Path | Encoder = DEFAULT_ENCODER,
     reranker: str | Path | None = DEFAULT_RERANKER,
+    lexical: bool = False,
     chunking: Chunking | None = DEFAULT_CHUNKING,
     index_type: str = AUTO,
     target_recall: float = TARGET_RECALL,
@@ -47,7 +49,8 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
 
     The token ids of all passages are kept for ``reranker``, of which the tokenizer alone is loaded, so that a search
     tokenises nothing but its query; None keeps none. Any other reranker can be searched with all the same. Where the
-    default reranker is not to be had, none are kept, and that is logged.
+    default reranker is not to be had, none are kept, and that is logged. With ``lexical`` the terms of all passages are
+    kept too, so that the index can be searched by BM25.
     """
     model = _encoder(encoder, device)
     layout = VectorLayout(index_type, target_recall=target_recall, memory_bytes=memory_bytes)
@@ -58,11 +61,12 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
         chunking=chunking,
         layout=layout,
         tokenizer=tokenizer.fingerprint if tokenizer else "",
+        lexical=ANALYZER if lexical else "",
         overwrite=overwrite,
         resume=resume,
     )
     with progress_over(documents, "Embedding", shown=progress) as counted, building as builder:
-        with embedded(_lacking(builder, counted, model), model, chunking, tokenizer) as batches:
+        with embedded(_lacking(builder, counted, model), model, chunking, tokenizer, terms=lexical) as batches:
             for batch in batches:
                 counted.done(builder.add(batch))
         builder.commit(reason="build")
@@ -86,10 +90,12 @@ def add_documents(
     ``DocumentError``.
     """
     index = Index.open(path)
+    terms = keeps_terms(index)
     model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)
     with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
         added = 0
-        with embedded(batches_of(counted.read(), model), model, index.chunking, tokenizer) as batches:
+        some = batches_of(counted.read(), model)
+        with embedded(some, model, index.chunking, tokenizer, terms=terms) as batches:
             for batch in batches:
                 added += writer.add(batch)
                 counted.done(len(batch.documents))
@@ -112,6 +118,7 @@ def upsert_documents(
     come with the same id the last stays.
     """
     index = Index.open(path)
+    terms = keeps_terms(index)
     model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)
     written = 0
     underway: deque[set[str]] = deque()
@@ -128,7 +135,7 @@ def upsert_documents(
                 counted.done(len(some) - len(new))
                 yield new
 
-        with embedded(changed(), model, index.chunking, tokenizer) as batches:
+        with embedded(changed(), model, index.chunking, tokenizer, terms=terms) as batches:
             for batch in batches:
                 written += writer.upsert(batch)
                 underway.popleft()

@@ -2,15 +2,27 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from ..errors import ArgumentError, ModelError
 from ..index import Index
 from ..inference import Dtype, resolve_model
 from ..rerank import CrossEncoderReranker, Reranker
-from ..retrieval import BiEncoder, Encoder, ParallelEncoder
+from ..retrieval import (
+    BiEncoder,
+    DenseRetriever,
+    Encoder,
+    Fusion,
+    HybridRetriever,
+    LexicalRetriever,
+    ParallelEncoder,
+)
 
 Devices = str | Sequence[str] | None
 """Where a model runs: one device, or several as a list or joined by commas; None is the fastest that there is."""
+
+StageOne = Literal["dense", "lexical", "hybrid"]
+"""How candidates are found: by vectors, by terms, or by both."""
 
 
 def load_encoder(encoder: str | Path, *, device: Devices = None, dtype: Dtype = "float32") -> Encoder:
@@ -56,6 +68,24 @@ def open_encoder(
     opened = load_encoder(encoder, device=device, dtype=dtype) if isinstance(encoder, str | Path) else encoder
     index.model.require_same(opened.fingerprint)
     return opened
+
+
+def open_retriever(
+    index: Index,
+    encoder: str | Path | Encoder | None = None,
+    *,
+    stage_one: StageOne | None = None,
+    fusion: Fusion | None = None,
+    device: Devices = None,
+    dtype: Dtype = "float32",
+) -> DenseRetriever | LexicalRetriever | HybridRetriever:
+    """The retriever of that name; None is "dense". ``fusion`` is for "hybrid", and "lexical" needs no encoder."""
+    if stage_one == "lexical":
+        return LexicalRetriever(index)
+    if stage_one not in (None, "dense", "hybrid"):
+        raise ArgumentError(f"stage_one must be 'dense', 'lexical', 'hybrid' or None, not {stage_one!r}")
+    opened = open_encoder(index, encoder, device=device, dtype=dtype)
+    return HybridRetriever(index, opened, fusion=fusion) if stage_one == "hybrid" else DenseRetriever(index, opened)
 
 
 def built_with(index: Index) -> str:

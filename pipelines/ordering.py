@@ -1,6 +1,6 @@
 """Candidates and their logits to ordered results. Knows no model, no index and no budget."""
 
-import math
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..index import Document, Hit, Passage
+from ..rerank import UNCALIBRATED, Calibration
 
 Scales = tuple[float, float]
 """Deviations of logits and of retrieval scores."""
@@ -19,8 +20,10 @@ class SearchResult:
 
     ``passage`` is the part of the document that was found, with its span in ``document.text``. ``score`` orders the
     list, higher is better: the reranker's logit, its blend with stage one, or ``retrieval_score`` without a reranker.
-    ``logit`` is the cross-encoder's raw output and ``relevance`` its sigmoid, in [0, 1]; both are None for a document
-    that stage two did not read. ``retrieval_score`` is the cosine of stage one, ``retrieval_rank`` its rank from 1.
+    ``logit`` is the cross-encoder's raw output and ``relevance``, in [0, 1], the probability that a calibration gives
+    it, or its sigmoid; both are None for a document that stage two did not read. ``retrieval_score`` is what stage one
+    orders by and ``retrieval_rank`` its rank from 1; ``dense_score`` is the document's cosine and ``lexical_score`` its
+    BM25 score, None where stage one did not look.
     """
 
     rank: int
@@ -31,10 +34,17 @@ class SearchResult:
     logit: float | None
     retrieval_score: float
     retrieval_rank: int
+    dense_score: float | None = None
+    lexical_score: float | None = None
 
 
 def order(
-    hits: Sequence[Hit], logits: NDArray[np.float32], blend: float, *, scales: Scales | None = None
+    hits: Sequence[Hit],
+    logits: NDArray[np.float32],
+    blend: float,
+    *,
+    scales: Scales | None = None,
+    calibration: Calibration | None = None,
 ) -> list[SearchResult]:
     """Results of one query. ``logits`` belong to the first hits; the others follow in the order of stage one."""
     read = len(logits)
@@ -45,6 +55,7 @@ def order(
         # What was not read comes after what was: it continues downwards from the lowest score.
         scores[read:] += scores[:read].min() - retrieval[read - 1]
     # A stable sort on the score alone keeps the order of stage one, whose equals are ordered by id.
+    relevance = (calibration or UNCALIBRATED).apply(logits)
     places = [*np.argsort(-scores[:read], kind="stable"), *range(read, len(hits))]
     return [
         SearchResult(
@@ -52,37 +63,41 @@ def order(
             document=hits[i].document,
             passage=hits[i].passage,
             score=float(scores[i]),
-            relevance=_sigmoid(float(logits[i])) if i < read else None,
+            relevance=float(relevance[i]) if i < read else None,
             logit=float(logits[i]) if i < read else None,
             retrieval_score=hits[i].score,
             retrieval_rank=int(i) + 1,
+            dense_score=hits[i].dense_score,
+            lexical_score=hits[i].lexical_score,
         )
         for rank, i in enumerate(places, start=1)
     ]
 
 
+def at_least(results: Sequence[SearchResult], min_relevance: float) -> list[SearchResult]:
+    """The results of that relevance or more, in their order, ranked anew. What was not read has none."""
+    kept = [result for result in results if result.relevance is not None and result.relevance >= min_relevance]
+    return [dataclasses.replace(result, rank=rank) for rank, result in enumerate(kept, start=1)]
+
+
 def final_scores(
     logits: NDArray[np.float64], retrieval: NDArray[np.float64], blend: float, *, scales: Scales | None = None
 ) -> NDArray[np.float64]:
-    """What orders the candidates that were read, shape (n,): ``blend`` is the weight of the logits.
+    """What orders the candidates that were read: ``blend`` is the weight of the logits.
 
+    Both, and what is returned, have the shape (n,), or (queries, n) for queries with as many candidates.
     ``scales`` are the deviations of both by which they are measured; None takes those of the scores that are given.
     Both come from the same candidates, so that few of them are weighed as many are: of one nothing is said, which
     leaves it where it is, and two that are judged in opposite ways change places only where the reranker weighs more.
     """
     if blend == 1.0:
         return logits
-    own = (float(logits.std()), float(retrieval.std()))
+    own = (logits.std(axis=-1, keepdims=True), retrieval.std(axis=-1, keepdims=True))
     of_logits, of_retrieval = own if scales is None else scales
     return blend * _standardised(logits, of_logits) + (1.0 - blend) * _standardised(retrieval, of_retrieval)
 
 
-def _standardised(values: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:
+def _standardised(values: NDArray[np.float64], deviation: NDArray[np.float64] | float) -> NDArray[np.float64]:
     """Mean 0, in units of ``deviation``; zeros where all are equal."""
-    return (values - values.mean()) / deviation if deviation > 1e-12 else np.zeros_like(values)
-
-
-def _sigmoid(logit: float) -> float:
-    if logit >= 0:
-        return 1.0 / (1.0 + math.exp(-logit))
-    return math.exp(logit) / (1.0 + math.exp(logit))
+    centred = values - values.mean(axis=-1, keepdims=True)
+    return np.divide(centred, deviation, out=np.zeros_like(centred), where=np.asarray(deviation) > 1e-12)

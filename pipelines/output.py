@@ -33,6 +33,8 @@ def result_record(result: SearchResult) -> dict[str, object]:
         "logit": result.logit,
         "retrieval_score": result.retrieval_score,
         "retrieval_rank": result.retrieval_rank,
+        "dense_score": result.dense_score,
+        "lexical_score": result.lexical_score,
         "document": {
             "id": result.document.id,
             "title": result.document.title,
@@ -56,7 +58,8 @@ def results_table(query: str, results: Sequence[SearchResult], depth: Depth) -> 
     table.add_column("", justify="right")
     if reranked:
         table.add_column("was", justify="right")
-    table.add_column("relevance" if reranked else "cosine", justify="right")
+    cosine = all(result.lexical_score is None for result in results)
+    table.add_column("relevance" if reranked else "cosine" if cosine else "score", justify="right")
     table.add_column("document", overflow="fold", ratio=1)
     for result in results:
         value = result.relevance if reranked else result.retrieval_score
@@ -93,6 +96,7 @@ def info_table(info: IndexInfo) -> Table:
     table.add_column(overflow="fold")
     record = dataclasses.asdict(info)
     record["tokenizer"] = info.tokenizer or "no token ids are kept"
+    record["lexical"] = info.lexical or "no terms are kept"
     for name, value in _flat(record):
         table.add_row(
             name, plain(str(value) if isinstance(value, bool) or not isinstance(value, int) else f"{value:,}")

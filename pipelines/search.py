@@ -11,17 +11,19 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ArgumentError, PipelineClosed, QueryError
-from ..index import Hit, Index, Predicate
+from ..errors import ArgumentError, PipelineClosed
+from ..index import Hit, Predicate
 from ..inference import Dtype
-from ..rerank import DEFAULT_RERANKER, Reranker
-from ..retrieval import DenseRetriever, Encoder, Retriever, TokenRetriever
-from .arguments import Cutoffs, RerankK, check_deadline, check_query
-from .models import open_encoder, open_reranker, require_one_device
-from .ordering import Scales, SearchResult, order
-from .reranking import Deadline, Enough, read_candidates
+from ..rerank import DEFAULT_RERANKER, Calibration, Reranker
+from ..retrieval import Encoder, Retriever
+from .arguments import DEFAULT_K, MAX_RETRIEVE_K, Cutoffs, RerankK, check_deadline, check_queries, check_relevance
+from .models import StageOne
+from .opening import Models, Wanted, open_stages
+from .ordering import Scales, SearchResult, at_least, order
+from .reranking import Deadline
 from .score_cache import ScoreCache
 from .scoring import CandidateScorer
+from .stages import Stages
 from .stopping import StopRule, fit_stop_rule
 
 logger = logging.getLogger("bicross")
@@ -47,39 +49,13 @@ class Timings:
     rerank_seconds: float = 0.0
     depths: list[Depth] = field(default_factory=list[Depth])
 
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """What a pipeline holds until it is closed. A search that is under way keeps them to its end."""
-
-    retriever: Retriever
-    reranker: Reranker | None
-    scorer: CandidateScorer | None
-
-    def retrieve(self, queries: Sequence[str], k: int, where: Predicate | None) -> tuple[list[list[Hit]], str]:
-        """Candidates, and the fingerprint of the tokenizer of their token ids; empty where they are not to be used."""
-        if not queries:
-            return [], ""
-        tokenizer = _tokenizer(self.retriever)
-        candidates = self.retriever.retrieve(queries, k, where=where)
-        # An index that moved to a newer generation meanwhile may have another tokenizer: whose ids these are is open.
-        return candidates, tokenizer if tokenizer == _tokenizer(self.retriever) else ""
-
-    def read(
-        self,
-        queries: Sequence[str],
-        candidates: Sequence[Sequence[Hit]],
-        *,
-        tokenizer: str,
-        deadline: Deadline | None,
-        enough: Enough | None,
-    ) -> list[NDArray[np.float32]]:
-        """The logits of the first candidates of each query; of none without a reranker."""
-        scorer = self.scorer
-        if scorer is None:
-            return [np.empty(0, np.float32) for _ in queries]
-        score = partial(scorer.score, tokenizer=tokenizer)
-        return read_candidates(queries, candidates, score, deadline=deadline, enough=enough)
+    def add(self, depths: Sequence[Depth], *, retrieve_seconds: float, rerank_seconds: float) -> None:
+        """One more batch."""
+        self.queries += len(depths)
+        self.pairs += sum(depth.read for depth in depths)
+        self.retrieve_seconds += retrieve_seconds
+        self.rerank_seconds += rerank_seconds
+        self.depths += depths
 
 
 class SearchPipeline:
@@ -89,6 +65,7 @@ class SearchPipeline:
     ``top_k`` are returned; with ``rerank_k="auto"`` a ``stop_rule`` ends the reading of each query. ``blend`` is the
     weight of the reranker's score against stage one's, both standardised within the candidates of a query that were
     read, or, with a rule, within all as it foresees them; None takes what the reranker says, 1.0 is the reranker alone.
+    ``calibration`` makes the relevance of results from logits, and results of less than ``min_relevance`` are left out.
     ``cache`` remembers logits of repeated pairs. ``clock`` gives seconds, for timings and deadlines.
     """
 
@@ -97,17 +74,19 @@ class SearchPipeline:
         retriever: Retriever,
         reranker: Reranker | None,
         *,
-        retrieve_k: int = 100,
-        rerank_k: RerankK = 100,
+        retrieve_k: int = DEFAULT_K,
+        rerank_k: RerankK = DEFAULT_K,
         top_k: int = 10,
         blend: float | None = None,
         stop_rule: StopRule | None = None,
+        calibration: Calibration | None = None,
+        min_relevance: float | None = None,
         cache: ScoreCache | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         scorer = None if reranker is None else CandidateScorer(reranker, cache=cache)
-        self._parts: _Parts | None = _Parts(retriever, reranker, scorer)
-        self._cutoffs = Cutoffs(retrieve_k, rerank_k, top_k)
+        self._parts: Stages | None = Stages(retriever, reranker, scorer)
+        self.cutoffs = Cutoffs(retrieve_k, rerank_k, top_k)
         if blend is not None and not 0.0 <= blend <= 1.0:
             raise ArgumentError(f"blend must be a number from 0 to 1, not {blend!r}")
         self.blend = blend if blend is not None else 1.0 if reranker is None else reranker.blend
@@ -119,6 +98,9 @@ class SearchPipeline:
             )
         if reranker is not None:
             _require_rule(rerank_k, stop_rule)
+        self.calibration = calibration
+        self.min_relevance = min_relevance
+        _check_relevance(min_relevance, reranker)
         self.cache = cache
         self._clock = clock
 
@@ -131,31 +113,41 @@ class SearchPipeline:
         reranker: str | Path | Reranker | None = DEFAULT_RERANKER,
         device: str | None = None,
         dtype: Dtype = "float32",
-        retrieve_k: int = 100,
-        rerank_k: RerankK = 100,
+        retrieve_k: int | None = None,
+        rerank_k: RerankK | None = None,
         top_k: int = 10,
+        blend: float | None = None,
+        stage_one: StageOne | None = None,
         stop_rule: StopRule | None = None,
+        min_relevance: float | None = None,
         cache_mb: float | None = None,
     ) -> "SearchPipeline":
-        """Open an index with its models.
+        """Open an index with its models, and with what ``bicross tune`` stored in it for this reranker.
 
         ``encoder=None`` is the one that the index was built with, if it is on this machine: an index alone never causes
-        a download. ``dtype`` is the number format of models that are given by name. ``cache_mb`` million bytes remember
-        scores of repeated pairs. Raises ``IndexModelMismatch`` where another encoder is given.
+        a download. ``dtype`` is the number format of models that are given by name. ``retrieve_k``, ``rerank_k``,
+        ``blend`` and ``stage_one`` ("dense", "lexical" or "hybrid") are what was tuned unless they are given; where
+        nothing was tuned, 100, 100, the reranker's own, and "dense". Where tuning found the reranker not worth using,
+        there is none unless ``rerank_k`` is given. ``rerank_k="auto"`` takes the stop rule that was stored, or
+        ``stop_rule``. ``cache_mb`` million bytes remember scores of repeated pairs. Raises ``IndexModelMismatch`` where
+        another encoder is given, and ``IndexCorrupt`` for stored settings that cannot be used.
         """
-        Cutoffs(retrieve_k, rerank_k, top_k)  # a mistake here should not first cost the loading of two models
-        if reranker is not None:
-            _require_rule(rerank_k, stop_rule)
-        require_one_device(device)
+        # A mistake here should not first cost the loading of two models.
+        Cutoffs(MAX_RETRIEVE_K if retrieve_k is None else retrieve_k, 1 if rerank_k is None else rerank_k, top_k)
+        check_relevance(min_relevance)
         cache = None if cache_mb is None else ScoreCache.of_megabytes(cache_mb)
-        index = Index.open(path)
+        wanted = Wanted(retrieve_k, rerank_k, blend, stage_one, stop_rule)
+        opened = open_stages(path, Models(encoder, reranker, device, dtype), wanted)
         return cls(
-            DenseRetriever(index, open_encoder(index, encoder, device=device, dtype=dtype)),
-            open_reranker(reranker, device=device, dtype=dtype),
-            retrieve_k=retrieve_k,
-            rerank_k=rerank_k,
+            opened.retriever,
+            opened.reranker,
+            retrieve_k=opened.retrieve_k,
+            rerank_k=opened.rerank_k,
             top_k=top_k,
-            stop_rule=stop_rule,
+            blend=opened.blend,
+            stop_rule=opened.stop_rule,
+            calibration=opened.calibration,
+            min_relevance=min_relevance,
             cache=cache,
         )
 
@@ -180,7 +172,7 @@ class SearchPipeline:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def search(
+    def search(  # noqa: PLR0913 - each argument has a default
         self,
         query: str,
         *,
@@ -189,10 +181,17 @@ class SearchPipeline:
         rerank_k: RerankK | None = None,
         where: Predicate | None = None,
         deadline_ms: float | None = None,
+        min_relevance: float | None = None,
     ) -> list[SearchResult]:
         """The best documents for one query; see ``search_batch``."""
         [results] = self.search_batch(
-            [query], top_k=top_k, retrieve_k=retrieve_k, rerank_k=rerank_k, where=where, deadline_ms=deadline_ms
+            [query],
+            top_k=top_k,
+            retrieve_k=retrieve_k,
+            rerank_k=rerank_k,
+            where=where,
+            deadline_ms=deadline_ms,
+            min_relevance=min_relevance,
         )
         return results
 
@@ -205,6 +204,7 @@ class SearchPipeline:
         rerank_k: RerankK | None = None,
         where: Predicate | None = None,
         deadline_ms: float | None = None,
+        min_relevance: float | None = None,
         timings: Timings | None = None,
     ) -> list[list[SearchResult]]:
         """The best documents for each query, best first; fewer than ``top_k`` where the index has fewer.
@@ -215,16 +215,17 @@ class SearchPipeline:
         smaller than the pipeline's other two, these follow it. Equal scores keep the order of stage one.
         ``deadline_ms`` after the start of the call reading ends, and what was not read follows what was, in the order
         of stage one; all queries of the batch are read to about the same depth. Stage one is never cut short, and the
-        pairs with which the pace is measured, or a machine that becomes more than twice as slow, may end late. Raises
-        ``QueryError`` for a query that is blank, too long or not text, and ``ArgumentError`` for an impossible k.
+        pairs with which the pace is measured, or a machine that becomes more than twice as slow, may end late.
+        ``min_relevance`` leaves out what has less, after everything was ranked, and before ``top_k`` are taken; what
+        was not read has no relevance and is left out too. Raises ``QueryError`` for a query that is blank, too long or
+        not text, and ``ArgumentError`` for an impossible k.
         """
         parts, started = self._open_parts(), self._clock()
-        cutoffs = self._cutoffs.replaced(retrieve_k, rerank_k, top_k)
+        cutoffs = self.cutoffs.replaced(retrieve_k, rerank_k, top_k)
         check_deadline(deadline_ms)
-        if isinstance(queries, str):
-            raise QueryError("search_batch takes a list of queries; for one query call search")
-        for number, query in enumerate(queries):
-            check_query(query, number)
+        check_queries(queries)
+        least = self.min_relevance if min_relevance is None else min_relevance
+        _check_relevance(least, parts.reranker)
         if parts.reranker is not None:
             _require_rule(cutoffs.rerank_k, self.stop_rule)
         deadline = None if deadline_ms is None else Deadline(started + deadline_ms / 1000.0, self._clock)
@@ -237,15 +238,12 @@ class SearchPipeline:
         depths = [Depth(len(known), len(hits)) for known, hits in zip(logits, allowed, strict=True)]
         _log_deadline(deadline_ms, depths)
         if timings is not None:
-            timings.queries += len(queries)
-            timings.pairs += sum(depth.read for depth in depths)
-            timings.retrieve_seconds += retrieved - started
-            timings.rerank_seconds += self._clock() - retrieved
-            timings.depths += depths
-        return [
-            order(hits, known, self.blend, scales=_scales(rule, hits, known))[: cutoffs.top_k]
+            timings.add(depths, retrieve_seconds=retrieved - started, rerank_seconds=self._clock() - retrieved)
+        answers = [
+            order(hits, known, self.blend, scales=_scales(rule, hits, known), calibration=self.calibration)
             for hits, known in zip(candidates, logits, strict=True)
         ]
+        return [(results if least is None else at_least(results, least))[: cutoffs.top_k] for results in answers]
 
     def fit_stop_rule(self, queries: Sequence[str], *, risk: float = 0.05) -> StopRule:
         """A rule for ``rerank_k="auto"`` of a pipeline like this one, from queries like those to come.
@@ -255,24 +253,20 @@ class SearchPipeline:
         """
         if self.reranker is None:
             raise ArgumentError("a pipeline without a reranker reads nothing: there is no rule to fit")
-        depth, retrieval, logits = self._cutoffs.retrieve_k, list[NDArray[np.float64]](), list[NDArray[np.float64]]()
+        depth, retrieval, logits = self.cutoffs.retrieve_k, list[NDArray[np.float64]](), list[NDArray[np.float64]]()
         for start in range(0, len(queries), QUERIES_AT_ONCE):
             some = queries[start : start + QUERIES_AT_ONCE]
-            for results in self.search_batch(some, top_k=depth, rerank_k=depth):
+            for results in self.search_batch(some, top_k=depth, rerank_k=depth, min_relevance=0.0):
                 ranked = sorted(results, key=lambda result: result.retrieval_rank)
                 retrieval.append(np.array([result.retrieval_score for result in ranked]))
                 logits.append(np.array([result.logit for result in ranked], np.float64))
-        return fit_stop_rule(retrieval, logits, risk=risk, k=self._cutoffs.top_k, blend=self.blend)
+        return fit_stop_rule(retrieval, logits, risk=risk, k=self.cutoffs.top_k, blend=self.blend)
 
-    def _open_parts(self) -> _Parts:
+    def _open_parts(self) -> Stages:
         parts = self._parts
         if parts is None:
             raise PipelineClosed("this pipeline was closed; open another one to search")
         return parts
-
-
-def _tokenizer(retriever: Retriever) -> str:
-    return retriever.tokenizer if isinstance(retriever, TokenRetriever) else ""
 
 
 def _scales(rule: StopRule | None, hits: Sequence[Hit], logits: NDArray[np.float32]) -> Scales | None:
@@ -285,7 +279,17 @@ def _scales(rule: StopRule | None, hits: Sequence[Hit], logits: NDArray[np.float
 def _require_rule(rerank_k: RerankK, rule: StopRule | None) -> None:
     if rerank_k == "auto" and rule is None:
         raise ArgumentError(
-            'rerank_k="auto" needs a stop_rule: make one with SearchPipeline.fit_stop_rule(queries), or give a number'
+            'rerank_k="auto" needs a stop_rule: make one with SearchPipeline.fit_stop_rule(queries), '
+            "store one with `bicross tune`, or give a number"
+        )
+
+
+def _check_relevance(min_relevance: float | None, reranker: Reranker | None) -> None:
+    check_relevance(min_relevance)
+    if min_relevance is not None and reranker is None:
+        raise ArgumentError(
+            f"min_relevance={min_relevance} needs a reranker, which alone says how relevant a result is: "
+            "search with one, and where tuning switched it off, give rerank_k"
         )
 
 

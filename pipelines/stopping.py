@@ -25,6 +25,8 @@ from .ordering import Scales, final_scores
 
 CHECK_EVERY = 10
 """Candidates of a query between two looks at the rule."""
+LARGEST = 1e100
+"""Of the numbers of a rule, which may come from a file: their squares are finite too."""
 THRESHOLDS = np.logspace(-6, 1, 71)
 Floats = NDArray[np.float64]
 
@@ -50,7 +52,7 @@ class StopRule:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
                 raise ArgumentError(f"the stop rule has {field.name}={value!r}; it must be a finite number")
         for name in ("query_spread", "spread", "threshold"):
             if getattr(self, name) < 0:

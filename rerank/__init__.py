@@ -1,14 +1,40 @@
 """Stage two: (query, passage) pairs to scores. Knows no index and no document."""
 
+from .calibration import (
+    UNCALIBRATED,
+    Bin,
+    Calibration,
+    CalibrationMethod,
+    Isotonic,
+    Platt,
+    brier_score,
+    calibration_from_dict,
+    expected_calibration_error,
+    fit_calibration,
+    pool_adjacent_violators,
+    reliability,
+)
 from .cross_encoder import DEFAULT_RERANKER, CrossEncoderReranker
 from .reranker import IdentifiedReranker, Pair, Reranker, TokenPair, TokenReranker
 
 __all__ = [
     "DEFAULT_RERANKER",
+    "UNCALIBRATED",
+    "Bin",
+    "Calibration",
+    "CalibrationMethod",
     "CrossEncoderReranker",
     "IdentifiedReranker",
+    "Isotonic",
     "Pair",
+    "Platt",
     "Reranker",
     "TokenPair",
     "TokenReranker",
+    "brier_score",
+    "calibration_from_dict",
+    "expected_calibration_error",
+    "fit_calibration",
+    "pool_adjacent_violators",
+    "reliability",
 ]

@@ -1,16 +1,28 @@
-"""Stage one: text to vectors to candidates. Knows the index, and nothing of reranking."""
+"""Stage one: text to vectors or terms to candidates. Knows the index, and nothing of reranking."""
 
 from .bi_encoder import DEFAULT_ENCODER, BiEncoder
 from .encoder import Encoder
+from .fusion import Fusion, NormalisedSum, ReciprocalRank
+from .hybrid import HybridRetriever, fused
+from .lexical import ANALYZER, LexicalRetriever, analyse, require_analyzer
 from .parallel import ParallelEncoder
 from .retriever import DenseRetriever, Retriever, TokenRetriever
 
 __all__ = [
+    "ANALYZER",
     "DEFAULT_ENCODER",
     "BiEncoder",
     "DenseRetriever",
     "Encoder",
+    "Fusion",
+    "HybridRetriever",
+    "LexicalRetriever",
+    "NormalisedSum",
     "ParallelEncoder",
+    "ReciprocalRank",
     "Retriever",
     "TokenRetriever",
+    "analyse",
+    "fused",
+    "require_analyzer",
 ]

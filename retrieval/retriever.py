@@ -28,11 +28,15 @@ class TokenRetriever(Retriever, Protocol):
 class DenseRetriever:
     """Retrieves by the inner product of query and passage vectors."""
 
-    def __init__(self, index: Index, encoder: Encoder) -> None:
-        """Raises ``IndexModelMismatch`` where ``encoder`` is not the model that the index was built with."""
+    def __init__(self, index: Index, encoder: Encoder, *, passages: int = 1) -> None:
+        """``passages`` is how many of a document a hit may have.
+
+        Raises ``IndexModelMismatch`` where ``encoder`` is not the model that the index was built with.
+        """
         index.model.require_same(encoder.fingerprint)
         self.index = index
         self.encoder = encoder
+        self.passages = passages
 
     @property
     def tokenizer(self) -> str:
@@ -43,4 +47,4 @@ class DenseRetriever:
         """At most ``k`` documents for each query, best first, equal scores by id; ``where`` as for ``Index.search``."""
         if not queries or len(self.index) == 0:
             return [[] for _ in queries]
-        return self.index.search(self.encoder.encode_queries(queries), k, where=where)
+        return self.index.search(self.encoder.encode_queries(queries), k, where=where, passages=self.passages)

@@ -45,7 +45,7 @@ class Store(Protocol):
 
 
 class IndexStore:
-    """An index with the encoder of fakes.py and with token ids."""
+    """An index with the encoder of fakes.py, with token ids and terms."""
 
     def __init__(self, path: Path) -> None:
         from bicross.index import Index
@@ -67,6 +67,9 @@ class IndexStore:
         elif kind == "retokenize":  # to another name for the same ids
             new = "a" * 64 if self.index.tokenizer != "a" * 64 else "b" * 64
             assert self.index.retokenize(new, lambda texts: [token_ids(text) for text in texts])
+        elif kind == "keep terms":  # of another name for the same terms
+            new = "a" if self.index.lexical != "a" else "b"
+            assert self.index.keep_terms(new, lambda texts: [text.split() for text in texts])
         elif kind == "delete":
             self.index.delete(removed)
         else:
@@ -87,16 +90,19 @@ class IndexStore:
         assert found.items() <= contents.items(), f"found {found}, which is not in this generation"
         assert hits[0].document.text == text, f"{wanted} is not found by its own text; first is {hits[0]}"
         assert hits[0].tokens.tolist() == token_ids(text).tolist()
+        (hits,) = self.index.search_terms([text.split()], len(contents))
+        assert text in {hit.document.text for hit in hits[: len(contents)]}, f"{wanted} is not found by its terms"
 
 
 def batch_of(texts: dict[str, str], encoder: Any) -> Any:
-    """An EmbeddedBatch of these texts by id, with their code points as token ids."""
+    """An EmbeddedBatch of these texts by id, with their code points as token ids and their words as terms."""
     from bicross.index import Document, EmbeddedBatch, whole
 
     documents = [Document(id_, text) for id_, text in texts.items()]
     vectors = encoder.encode_documents([document.passage for document in documents])
     ids = [token_ids(document.text) for document in documents]
-    return EmbeddedBatch(documents, [[whole(document)] for document in documents], vectors, ids)
+    terms = [document.text.split() for document in documents]
+    return EmbeddedBatch(documents, [[whole(document)] for document in documents], vectors, ids, terms)
 
 
 def token_ids(text: str) -> Any:
@@ -107,12 +113,12 @@ def token_ids(text: str) -> Any:
 
 def random_change(chance: random.Random, contents: dict[str, str], number: str) -> Change:
     """What to do next."""
-    kind = chance.choices(("add", "upsert", "delete", "compact", "retokenize"), (4, 3, 2, 1, 1))[0]
+    kind = chance.choices(("add", "upsert", "delete", "compact", "retokenize", "keep terms"), (8, 6, 4, 2, 1, 1))[0]
     ids = sorted(contents)
     some = chance.sample(ids, min(len(ids), chance.randint(1, 3)))
     if len(ids) > MOST_DOCUMENTS:
         return "delete", {}, chance.sample(ids, len(ids) // 2)
-    if kind in ("compact", "retokenize"):
+    if kind in ("compact", "retokenize", "keep terms"):
         return kind, {}, []
     if kind == "delete" and some:
         return kind, {}, some

@@ -2,9 +2,10 @@
 
     python tests/index/make_golden.py FOLDER
 
-writes ``exact-FORMAT``, ``trained-FORMAT`` and ``tokens-FORMAT``, each with what opening and searching it must give,
-into FOLDER; those that are checked in lie in ``golden/`` beside this file. Run it once for a new FORMAT_VERSION; never
-change the indexes of an older one: that they can still be read, or are refused by name, is what they are for.
+writes ``exact-FORMAT``, ``trained-FORMAT``, ``tokens-FORMAT`` and ``terms-FORMAT``, each with what opening and
+searching it must give, into FOLDER; those that are checked in lie in ``golden/`` beside this file. Run it once for a
+new FORMAT_VERSION; never change the indexes of an older one: that they can still be read, or are refused by name, is
+what they are for.
 Documents, vectors, token ids and names are the same in every run; only the times of the commits differ.
 """
 
@@ -34,6 +35,8 @@ MODEL = ModelFingerprint(
     max_length=256,
 )
 TOKENIZER = "0f1e2d3c4b5a6978" * 4
+ANALYZER = "golden-1"
+SETTINGS = {"blend": 0.25, "curve": [[0.0, 0.5], [1.0, None]], "name": "é"}
 TRAINED = "PQ8x4fs,Refine(SQ8)"
 WORDS = ["plain", "ünïcödé", "漢字", "🎉", "tab\tand\nnewline", '"quoted"', "\\", "\u202etfel", "é", "e\u0301"]
 FILTERS = [None, "year >= 2010", "source == 'b' and score < 0.5", "'x' in tags", "note is None"]
@@ -63,17 +66,18 @@ def document(number: int, version: int = 0) -> Document:
     return Document(f"doc-{number:03}", " ".join(words), f"title {number}" if number % 5 else "", metadata)
 
 
-def batch(numbers: range, version: int = 0, *, tokens: bool = False) -> EmbeddedBatch:
-    """Documents of one passage or two; with ``tokens``, the code points of a passage are its token ids."""
+def batch(numbers: range, version: int = 0, *, tokens: bool = False, terms: bool = False) -> EmbeddedBatch:
+    """Documents of one passage or two; the code points of a passage are its token ids, and its words its terms."""
     documents = [document(number, version) for number in numbers]
     passages: list[list[Passage]] = []
     for made in documents:
         middle = len(made.text) // 2
         spans = [(0, middle), (middle, len(made.text))] if made.metadata["year"] % 3 == 0 else [(0, len(made.text))]
         passages.append([Passage(made.text[start:end], start, end) for start, end in spans])
-    ids = [token_ids(passage.text) for some in passages for passage in some] if tokens else None
+    texts = [passage.text for some in passages for passage in some]
+    ids = [token_ids(text) for text in texts] if tokens else None
     made = vectors(sum(map(len, passages)), seed=numbers.start + 1000 * version)
-    return EmbeddedBatch(documents, passages, made, ids)
+    return EmbeddedBatch(documents, passages, made, ids, [text.split() for text in texts] if terms else None)
 
 
 def token_ids(text: str) -> NDArray[np.uint16] | NDArray[np.uint32]:
@@ -106,6 +110,15 @@ def tokens(path: Path) -> None:
     index.delete(["doc-007"])
 
 
+def terms(path: Path) -> None:
+    """As ``exact``, with terms and with settings."""
+    index = Index.create(path, MODEL, lexical=ANALYZER, batches=[batch(range(30), terms=True)])
+    index.add([batch(range(30, 50), terms=True)])
+    index.upsert([batch(range(4, 6), version=1, terms=True)])
+    index.set_settings(SETTINGS)
+    index.delete(["doc-007", "doc-031"])
+
+
 def observed(index: Index) -> dict[str, object]:
     """All that a reader can tell an index by, as JSON."""
     found = [
@@ -120,11 +133,16 @@ def observed(index: Index) -> dict[str, object]:
     if index.tokenizer:
         hits = [hit for line in index.search(vectors(4, seed=77), 10) for hit in line]
         seen["tokens"] = [hit.tokens.tolist() for hit in hits if hit.tokens is not None]
+    if index.lexical:
+        queries = [[word] for word in WORDS]
+        lines = index.search_terms(queries, 10)
+        seen["terms"] = [[(h.document.id, h.passage.start, h.passage.end, h.score) for h in line] for line in lines]
+        seen["settings"] = index.settings
     return json.loads(json.dumps(seen))
 
 
 def make(folder: Path) -> None:
-    for make_index in (exact, trained, tokens):
+    for make_index in (exact, trained, tokens, terms):
         path = folder / f"{make_index.__name__}-{FORMAT_VERSION}"
         names = (uuid.UUID(int=number) for number in itertools.count(1))
         with mock.patch("uuid.uuid4", lambda names=names: next(names)):

@@ -19,6 +19,7 @@ import pytest
 from bicross.errors import IndexCorrupt, IndexLocked
 from bicross.index import Index, VectorLayout
 from bicross.index.filesystem import Filesystem
+from bicross.index.reading import IndexReader
 from collections_of_words import FINGERPRINT, Oracle, assert_same, batch, record, seen, unit_vectors
 from damage import files_of
 from forks import forked
@@ -56,7 +57,7 @@ Answer = tuple[int, str, list[list[tuple[str, float]]]]
 def answer(index: Index) -> Answer:
     """From one Index, which another thread may move on meanwhile: therefore of the snapshot that it has now."""
     snapshot = index._snapshot
-    hits = snapshot.search(QUERIES, 5)
+    hits = IndexReader(index.path, snapshot).search(QUERIES, 5)
     held = _digest({document.id: document.title for document in snapshot.documents()})
     assert len(snapshot) == sum(1 for _ in snapshot.documents())
     return snapshot.manifest.generation, held, [[(hit.document.id, hit.score) for hit in line] for line in hits]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from bicross.errors import IndexCorrupt, IndexLocked
 from bicross.index import Index, VectorLayout
-from collections_of_words import FINGERPRINT, TOKENIZER, record, seen
+from collections_of_words import ANALYZER, FINGERPRINT, TOKENIZER, record, seen
 from collections_of_words import batch as plain_batch
 from damage import accidents, files_of, read_body, write_anew
 
@@ -16,13 +16,14 @@ HARMLESS = ("LOCK", "COMPACTING")
 
 
 def batch(records):
-    return plain_batch(records, tokens=np.uint16)
+    return plain_batch(records, tokens=np.uint16, terms=True)
 
 
 def build(path: Path, layout: str, seed: int = 0) -> Path:
     """Two segments with deletions in both; five generations, of which the first two have files of their own."""
     first = [record(n, seed, passages=1 + n % 2) for n in range(16)]
-    index = Index.create(path, FINGERPRINT, tokenizer=TOKENIZER, layout=VectorLayout(layout), batches=[batch(first)])
+    kept = {"tokenizer": TOKENIZER, "lexical": ANALYZER}
+    index = Index.create(path, FINGERPRINT, layout=VectorLayout(layout), batches=[batch(first)], **kept)
     index.delete(["d1"])
     index.compact()
     index.add([batch(record(n, seed) for n in range(16, 22))])

@@ -11,7 +11,7 @@ import pytest
 from bicross.errors import IndexNotFound, IndexStoreError
 from bicross.index import Index, VectorLayout
 from bicross.index.filesystem import Filesystem
-from collections_of_words import TOKENIZER
+from collections_of_words import ANALYZER, TOKENIZER
 from crash_workers import batch_of, kill_loop, token_ids
 from fakes import HashEncoder
 from faults import every_fault, scratch_folder
@@ -44,6 +44,10 @@ def tokenize(texts):
     return [token_ids(text) for text in texts]
 
 
+def words(texts):
+    return [text.split() for text in texts]
+
+
 # What is done to an index, one after the other: a name, the change, and what the index holds afterwards. Each change
 # makes one generation; the first is 1.
 STEPS = [
@@ -58,6 +62,8 @@ STEPS = [
     ("delete again", lambda index: index.delete(["e"]), FIRST | {"d": "fourth"}),
     ("compact", lambda index: index.compact(), FIRST | {"d": "fourth"}),
     ("retokenize", lambda index: index.retokenize(OTHER_TOKENIZER, tokenize), FIRST | {"d": "fourth"}),
+    ("keep terms", lambda index: index.keep_terms("other-1", words), FIRST | {"d": "fourth"}),
+    ("settings", lambda index: index.set_settings({"blend": 0.5}), FIRST | {"d": "fourth"}),
     ("add again", lambda index: index.add(texts(g="seventh")), FIRST | {"d": "fourth", "g": "seventh"}),
 ]
 STATES = [FIRST, *(contents for _, _, contents in STEPS)]
@@ -71,7 +77,13 @@ def create(path: Path, filesystem: Filesystem | None = None) -> Index:
     """Also where a build was interrupted."""
     [batch] = texts(**FIRST)
     with Index.build(
-        path, ENCODER.fingerprint, layout=LAYOUT, tokenizer=TOKENIZER, resume=True, filesystem=filesystem
+        path,
+        ENCODER.fingerprint,
+        layout=LAYOUT,
+        tokenizer=TOKENIZER,
+        lexical=ANALYZER,
+        resume=True,
+        filesystem=filesystem,
     ) as builder:
         held = builder.holds(batch.documents)
         if not all(held):
@@ -89,7 +101,7 @@ def index_after(path: Path, steps: int) -> Path:
 
 
 def contents(index: Index) -> dict[str, str]:
-    """All documents; every one must be found by its own text, with its token ids, and nothing else may be found."""
+    """All documents; every one must be found by its own text and its terms, with its token ids, and nothing else."""
     held = {document.id: document.text for document in index.documents()}
     for hits, (id_, text) in zip(
         index.search(ENCODER.encode_queries(list(held.values())), len(held) + 5), held.items(), strict=True
@@ -97,6 +109,8 @@ def contents(index: Index) -> dict[str, str]:
         assert {hit.document.id for hit in hits} == held.keys()
         assert hits[0].document.text == text, f"{id_} is not the first hit for its own text"
         assert all(hit.tokens.tolist() == token_ids(hit.document.text).tolist() for hit in hits)
+    for hits, text in zip(index.search_terms(words(held.values()), 99), held.values(), strict=True):
+        assert {hit.document.text for hit in hits} == {t for t in held.values() if {*t.split()} & {*text.split()}}
     return held
 
 

@@ -39,16 +39,19 @@ def assert_as_expected(index: Index, expected: dict) -> None:
     assert len(index) == len(expected["documents"])
     assert observed.get("tokens") == expected.get("tokens")
     assert bool(index.tokenizer) == ("tokens" in expected)
-    for lines, expected_lines in zip(observed["found"], expected["found"], strict=True):
+    assert bool(index.lexical) == ("terms" in expected)
+    assert observed.get("settings") == expected.get("settings")
+    searches = [*expected["found"], expected.get("terms", [])]
+    for lines, expected_lines in zip([*observed["found"], observed.get("terms", [])], searches, strict=True):
         for line, expected_line in zip(lines, expected_lines, strict=True):
             assert [hit[:3] for hit in line] == [hit[:3] for hit in expected_line]
             assert [hit[3] for hit in line] == pytest.approx([hit[3] for hit in expected_line], abs=1e-5)
 
 
-def test_there_are_three_of_the_present_format():
-    assert {f"{name}-{FORMAT_VERSION}" for name in ("exact", "trained", "tokens")} <= set(NAMES)
+def test_there_are_four_of_the_present_format():
+    assert {f"{name}-{FORMAT_VERSION}" for name in ("exact", "trained", "tokens", "terms")} <= set(NAMES)
     files = [file for file in GOLDEN.glob(f"*-{FORMAT_VERSION}/**/*") if file.is_file()]
-    assert sum(file.stat().st_size for file in files) < 300_000
+    assert sum(file.stat().st_size for file in files) < 400_000
     assert (GOLDEN / ".gitattributes").read_text() == "* -text\n", "git would change line ends, and so checksums"
 
 
@@ -70,15 +73,15 @@ def test_a_golden_index_can_be_changed(golden):
     expected = expected_of(golden)
     index = Index.open(golden)
     before = len(index)
-    tokens = bool(index.tokenizer)
-    assert index.add([make_golden.batch(range(200, 210), tokens=tokens)]) == 10
-    assert index.upsert([make_golden.batch(range(1, 3), version=2, tokens=tokens)]) == 2
+    kept = {"tokens": bool(index.tokenizer), "terms": bool(index.lexical)}
+    assert index.add([make_golden.batch(range(200, 210), **kept)]) == 10
+    assert index.upsert([make_golden.batch(range(1, 3), version=2, **kept)]) == 2
     assert index.delete(["doc-200"]) == 1
     assert len(index) == before + 9
     vector = make_golden.vectors(len([p for some in make_golden.batch(range(200, 210)).passages for p in some]), 200)
     [hits] = index.search(vector[-1:], 1)
     assert hits[0].document == make_golden.document(209)
-    assert not tokens or hits[0].tokens.tolist() == [ord(character) for character in hits[0].passage.text]
+    assert not index.tokenizer or hits[0].tokens.tolist() == [ord(character) for character in hits[0].passage.text]
     index.compact(grace=0)
     assert index.info().deleted == 0
     assert len(index) == before + 9
@@ -92,12 +95,12 @@ def test_a_golden_index_can_be_rolled_back_and_forth(golden):
     index = Index.open(golden)
     newest = index.generation
     index.rollback(1)
-    assert len(index) == {"exact": 30, "trained": 120, "tokens": 2}[golden.name.split("-")[0]]
+    assert len(index) == {"exact": 30, "trained": 120, "tokens": 2, "terms": 30}[golden.name.split("-")[0]]
     index.rollback(newest)
     assert_as_expected(Index.open(golden), expected_of(golden))
 
 
 def test_the_script_makes_the_same_content_today(tmp_path):
     make_golden.make(tmp_path)
-    for name in (f"{kind}-{FORMAT_VERSION}" for kind in ("exact", "trained", "tokens")):
+    for name in (f"{kind}-{FORMAT_VERSION}" for kind in ("exact", "trained", "tokens", "terms")):
         assert_as_expected(Index.open(tmp_path / name), expected_of(Path(name)))

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from bicross.errors import ArgumentError, BicrossError, IndexCorrupt
 from bicross.index import Index, VectorLayout
-from collections_of_words import FINGERPRINT, TOKENIZER, batch, record, seen, unit_vectors
+from collections_of_words import ANALYZER, FINGERPRINT, TERM_QUERIES, TOKENIZER, batch, record, seen, unit_vectors
 from damage import attacks, files_of, hostile_bodies, put_and_seal, read_body, seal, sealed, write_anew
 from forks import forked
 
@@ -46,6 +46,7 @@ def use(path: Path) -> str:
         try:
             for hit in index.search(QUERIES, 5)[0]:
                 assert hit.tokens is None or hit.tokens.sum() >= 0  # reads every one of them
+            index.search_both(unit_vectors(len(TERM_QUERIES), seed=6), TERM_QUERIES, 5)
             list(index.documents())
             index.get(["d3", "nowhere"])
             index.info()
@@ -92,8 +93,9 @@ def attack(path: Path, cases) -> Counter:
 def target(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("hostile") / "index"
     records = [record(n, passages=2) for n in range(10)]
-    layout, batches = VectorLayout(request.param), [batch(records, tokens=np.uint16)]
-    index = Index.create(path, FINGERPRINT, tokenizer=TOKENIZER, layout=layout, batches=batches)
+    layout, batches = VectorLayout(request.param), [batch(records, tokens=np.uint16, terms=True)]
+    kept = {"tokenizer": TOKENIZER, "lexical": ANALYZER}
+    index = Index.create(path, FINGERPRINT, layout=layout, batches=batches, **kept)
     index.delete(["d1", "d5"])
     (path / "MANIFEST.1").unlink()
     return path
@@ -446,7 +448,7 @@ def test_a_hostile_index_can_be_changed_or_says_why_not(target, tmp_path):
                 put_and_seal(copy, name, content)
                 send(("case", (name, what)))
                 for change in (
-                    lambda i: i.add([batch([record(60)], tokens=np.uint16)]),
+                    lambda i: i.add([batch([record(60)], tokens=np.uint16, terms=True)]),
                     lambda i: i.delete(["d3"]),
                     Index.compact,
                 ):

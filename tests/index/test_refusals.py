@@ -72,10 +72,10 @@ def test_the_model_is_checked_before_anything_is_read(path):
     [
         (
             "format_version",
-            4,
-            "has format version 4; this bicross reads versions 2 and 3. Use the bicross that wrote it",
+            5,
+            "has format version 5; this bicross reads versions 2 to 4. Use the bicross that wrote it",
         ),
-        ("format_version", 1, "has format version 1; this bicross reads versions 2 and 3"),
+        ("format_version", 1, "has format version 1; this bicross reads versions 2 to 4"),
         ("format_version", "2", "has format version 2; this"),
         ("format_version", None, "has format version None"),
         ("metric", "l2", "should be 'inner_product'"),

@@ -28,8 +28,8 @@ def build(path, layout="auto", *, tokenizer=TOKENIZER):
 
 
 def without_ids(found):
-    documents, lines, count = found
-    return documents, [[hit[:3] for hit in line] for line in lines], count
+    documents, lines, *rest = found
+    return documents, [[hit[:3] for hit in line] for line in lines], *rest
 
 
 @pytest.mark.parametrize("tokenizer", ["", TOKENIZER])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from bicross.errors import DocumentError
 from bicross.index import Index
-from collections_of_words import FINGERPRINT, TOKENIZER, Oracle, assert_same, ids_of, record
+from collections_of_words import ANALYZER, FINGERPRINT, TOKENIZER, Oracle, assert_same, ids_of, record
 from collections_of_words import batch as plain_batch
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -19,7 +19,7 @@ numbers = st.integers(0, 15)
 
 def batch(records):
     """With token ids of two bytes or of four: a segment has one type, an index both."""
-    return plain_batch(records, tokens=np.uint32 if len(records) % 3 == 0 else np.uint16)
+    return plain_batch(records, tokens=np.uint32 if len(records) % 3 == 0 else np.uint16, terms=True)
 
 
 class IndexMachine(RuleBasedStateMachine):
@@ -28,7 +28,7 @@ class IndexMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.path = Path(tempfile.mkdtemp()) / "index"
-        self.index = Index.create(self.path, FINGERPRINT, tokenizer=TOKENIZER)
+        self.index = Index.create(self.path, FINGERPRINT, tokenizer=TOKENIZER, lexical=ANALYZER)
         self.reader = Index.open(self.path)
         self.oracle, self.seen = Oracle(), Oracle()
         self.history = {1: Oracle()}

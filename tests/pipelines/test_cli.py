@@ -25,9 +25,9 @@ def no_real_models(monkeypatch):
 
     monkeypatch.setattr(changes, "load_encoder", fake_encoder)
     monkeypatch.setattr(changes, "open_encoder", lambda index, encoder, device, dtype: ENCODER)
-    monkeypatch.setattr("bicross.pipelines.search.open_encoder", lambda index, encoder, device, dtype: ENCODER)
+    monkeypatch.setattr("bicross.pipelines.models.open_encoder", lambda index, encoder, device, dtype: ENCODER)
     monkeypatch.setattr(
-        "bicross.pipelines.search.open_reranker", lambda name, device, dtype: OverlapReranker() if name else None
+        "bicross.pipelines.opening.open_reranker", lambda name, device, dtype: OverlapReranker() if name else None
     )
 
 
@@ -72,7 +72,8 @@ def test_search_as_json_gives_documents_scores_and_ranks(index, capsys):
     assert [result["rank"] for result in answer["results"]] == [1, 2]
     first = answer["results"][0]
     assert set(first) == {
-        "rank", "score", "relevance", "logit", "retrieval_score", "retrieval_rank", "document", "passage"
+        "rank", "score", "relevance", "logit", "retrieval_score", "retrieval_rank", "document", "passage",
+        "dense_score", "lexical_score"
     }  # fmt: skip
     assert set(first["document"]) == {"id", "title", "text", "metadata"}
     assert first["passage"]["text"] == first["document"]["text"]
@@ -430,7 +431,7 @@ def test_help_names_every_command_and_loads_no_model_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for command in ("index", "add", "delete", "compact", "rollback", "verify", "search", "info", "demo"):
+    for command in ("index", "add", "delete", "compact", "rollback", "verify", "search", "info", "evaluate", "demo"):
         assert f"  {command} " in done.stdout
 
 

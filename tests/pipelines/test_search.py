@@ -227,7 +227,7 @@ def test_open_takes_objects_and_checks_the_encoder(index):
     with pytest.raises(IndexModelMismatch, match="'hash-encoder', which is not 'stranger'"):
         SearchPipeline.open(index.path, encoder=HashEncoder(name="stranger"), reranker=None)
     with pytest.raises(ArgumentError, match="top_k=200 is larger than retrieve_k=100"):
-        SearchPipeline.open("nowhere", top_k=200)
+        SearchPipeline.open(index.path, encoder=ENCODER, reranker=None, top_k=200)
     with pytest.raises(IndexNotFound, match="nowhere does not exist"):
         SearchPipeline.open("nowhere")
 
@@ -301,3 +301,28 @@ def test_a_where_that_cannot_be_used_is_an_argument_error(books, where, message)
         pipeline(books).search("cat", where=where)
     with pytest.raises(ArgumentError, match=message):
         pipeline(books).search_batch(["cat"], where=where)
+
+
+def test_the_relevance_of_a_pair_does_not_depend_on_the_others(index, tmp_path):
+    """With a real transformer: what else is read, retrieved, or asked moves a logit by rounding alone."""
+    from bicross.rerank import CrossEncoderReranker, Platt
+    from tiny_models import save_cross_encoder
+
+    reranker = CrossEncoderReranker(save_cross_encoder(tmp_path / "model", outputs=1), device="cpu")
+    calibrated = pipeline(index, reranker, calibration=Platt(0.7, -0.3))
+
+    def scores(results):
+        return {result.document.id: (result.logit, result.relevance) for result in results if result.logit is not None}
+
+    query = "the cat sleeps all day"
+    everything = scores(calibrated.search(query))
+    assert len({logit for logit, _ in everything.values()}) == 5, "the model tells them apart"
+    others = [
+        scores(calibrated.search_batch(["an owl", query, "the dog runs in the park at night"])[1]),
+        *(scores(calibrated.search(query, rerank_k=depth)) for depth in (1, 2, 3)),
+        *(scores(calibrated.search(query, where=None, retrieve_k=depth)) for depth in (1, 4)),
+    ]
+    for found in others:
+        assert found
+        for id_, values in found.items():
+            assert values == pytest.approx(everything[id_], abs=1e-5)

@@ -149,7 +149,6 @@ def test_auto_without_a_rule_says_how_to_get_one():
     for attempt in (
         lambda: SearchPipeline(found, found, rerank_k="auto"),
         lambda: SearchPipeline(found, found).search("0", rerank_k="auto"),
-        lambda: SearchPipeline.open("nowhere", rerank_k="auto"),
     ):
         with pytest.raises(
             ArgumentError, match=r'rerank_k="auto" needs a stop_rule: make one with SearchPipeline\.fit'
