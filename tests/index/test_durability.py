@@ -49,7 +49,7 @@ def words(texts):
 
 
 # What is done to an index, one after the other: a name, the change, and what the index holds afterwards. Each change
-# makes one generation; the first is 1.
+# makes one generation; the first is 1. New settings are a commit without new files, as a rollback is.
 STEPS = [
     ("add", lambda index: index.add(texts(d="fourth", e="fifth")), FIRST | {"d": "fourth", "e": "fifth"}),
     (
@@ -63,7 +63,6 @@ STEPS = [
     ("compact", lambda index: index.compact(), FIRST | {"d": "fourth"}),
     ("retokenize", lambda index: index.retokenize(OTHER_TOKENIZER, tokenize), FIRST | {"d": "fourth"}),
     ("keep terms", lambda index: index.keep_terms("other-1", words), FIRST | {"d": "fourth"}),
-    ("settings", lambda index: index.set_settings({"blend": 0.5}), FIRST | {"d": "fourth"}),
     ("add again", lambda index: index.add(texts(g="seventh")), FIRST | {"d": "fourth", "g": "seventh"}),
 ]
 STATES = [FIRST, *(contents for _, _, contents in STEPS)]
