@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..errors import ArgumentError
 from .bm25 import BM25
 from .filters import Predicate
-from .hits import Found, Hit, best_hits
+from .hits import Found, Hit, hits, ranked
 from .lexical import LexicalSearch, check_queries
 from .snapshot import Snapshot, check_k
 
@@ -59,12 +59,22 @@ def _with_dense(snapshot: Snapshot, vector: NDArray[np.float32], found: Sequence
     return [dataclasses.replace(one, score=dense[one.document], dense=dense[one.document]) for one in found]
 
 
-def neighbours(snapshot: Snapshot, ids: Sequence[str], k: int, *, where: Predicate | None) -> list[list[Hit]]:
+def neighbours(
+    snapshot: Snapshot,
+    ids: Sequence[str],
+    k: int,
+    *,
+    where: Predicate | None,
+    query: NDArray[np.float32] | None,
+) -> list[list[Hit]]:
     """See ``Index.neighbours``."""
     check_k(k)
+    dimension = snapshot.manifest.model.dimension
+    if query is not None and query.shape != (dimension,):
+        raise ArgumentError(f"the query has the shape {query.shape}; the index holds vectors of {dimension} dimensions")
     own = [_place(snapshot, id_) for id_ in ids]
     vectors = [_vectors(snapshot, place) for place in own]
-    flat = np.concatenate([np.empty((0, snapshot.manifest.model.dimension), np.float32), *vectors])
+    flat = np.concatenate([np.empty((0, dimension), np.float32), *vectors])
     lines = iter(snapshot.nearest(flat, k + 1, snapshot.masks(where)))
     found: list[list[Hit]] = []
     for place, some in zip(own, vectors, strict=True):
@@ -73,8 +83,17 @@ def neighbours(snapshot: Snapshot, ids: Sequence[str], k: int, *, where: Predica
             held = best.get(one.document)
             if one.document != place and (held is None or one.score > held.score):
                 best[one.document] = one
-        found.append(best_hits(best.values())[:k])
+        near = ranked(best.values())[:k]
+        found.append(hits(near if query is None else [_for_query(one, query) for one in near]))
     return found
+
+
+def _for_query(found: Found, query: NDArray[np.float32]) -> Found:
+    """The document with the passage that a query would find it by, and that score."""
+    first, last = found.passage_rows
+    scores = found.segment.vectors.vectors(first, last) @ query
+    best = int(np.argmax(scores))
+    return Found(found.segment, first + best, float(scores[best]), dense=float(scores[best]))
 
 
 def _place(snapshot: Snapshot, id_: str) -> tuple[str, int]:

@@ -61,6 +61,11 @@ class Found:
         return self.segment.folder.name, int(self.segment.document_rows[self.row])
 
     @property
+    def id(self) -> str:
+        """The document's id."""
+        return self.segment.document(self.document[1]).id
+
+    @property
     def passage_rows(self) -> tuple[int, int]:
         """Where the passages of the document begin and end."""
         return self.segment.passage_rows(self.document[1], self.document[1] + 1)
@@ -77,9 +82,19 @@ def best_found(found: Iterable[Found], k: int) -> list[Found]:
     return sorted(found, key=lambda one: -one.score)[:k]
 
 
+def ranked(found: Iterable[Found]) -> list[Found]:
+    """Best first, equal scores by id."""
+    return sorted(found, key=lambda one: (-one.score, one.id))
+
+
+def hits(found: Iterable[Found]) -> list[Hit]:
+    """The documents, in this order."""
+    return [_hit(one) for one in found]
+
+
 def best_hits(found: Iterable[Found]) -> list[Hit]:
     """The documents, best first, equal scores by id."""
-    return sorted(map(_hit, found), key=lambda hit: (-hit.score, hit.document.id))
+    return sorted(hits(found), key=lambda hit: (-hit.score, hit.document.id))
 
 
 def with_dense_others(

@@ -76,12 +76,20 @@ class IndexReader:
         found = search_both(self._snapshot, vectors, queries, k, where=where, weights=weights)
         return [best_hits(line) for line in with_dense_others(found, vectors, passages)]
 
-    def neighbours(self, ids: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
+    def neighbours(
+        self,
+        ids: Sequence[str],
+        k: int,
+        *,
+        where: Predicate | None = None,
+        query: NDArray[np.float32] | None = None,
+    ) -> list[list[Hit]]:
         """The ``k`` nearest other documents of each document, by the two of their passages that are nearest.
 
-        ``ArgumentError`` for an id that the index does not have.
+        With ``query``, a unit vector of shape (dimension,), each has the score and the passage that a search for it
+        gives; the order is that of nearness all the same. ``ArgumentError`` for an id that the index does not have.
         """
-        return neighbours(self._snapshot, ids, k, where=where)
+        return neighbours(self._snapshot, ids, k, where=where, query=query)
 
     def __len__(self) -> int:
         """The number of live documents."""

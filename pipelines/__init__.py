@@ -6,10 +6,11 @@ from .judgments import Judged, read_judged, read_qrels
 from .ordering import SearchResult
 from .runs import Run, read_run, write_run
 from .score_cache import CacheUse, ScoreCache
-from .search import Depth, SearchPipeline, Timings
+from .search import SearchPipeline
 from .settings import Tuned
 from .stopping import StopRule, fit_stop_rule
 from .terms import keep_terms
+from .timings import Depth, Timings
 from .tokens import retokenize
 from .tuning import tune
 from .tuning_result import Tuning, TuningOptions

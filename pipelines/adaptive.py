@@ -8,47 +8,18 @@ neighbours of what was read, those of the best first.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..index import Hit
+from ..retrieval import Explorer
+from .ordering import Read
 from .reranking import Deadline, Score
 
 BATCH = 16
 """Candidates of a query between two looks at their neighbours, as in the paper."""
 NEIGHBOURS = 16
 """Of each document that was read; the paper's own number."""
-
-
-class Explorer(Protocol):
-    """Knows, for the queries of one search, what lies near a document."""
-
-    def neighbours(self, query: int, ids: Sequence[str], k: int) -> list[list[Hit]]:
-        """The ``k`` nearest of each document, scored for that query as stage one scores."""
-        ...
-
-
-@runtime_checkable
-class Explorable(Protocol):
-    """A retriever that can be asked for neighbours."""
-
-    def explorer(self, queries: Sequence[str]) -> Explorer:
-        """For these queries; they are encoded once."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Of one query: ``hits`` that were read, best of stage one first, then the others; ``logits`` are of the former.
-
-    ``ranks`` are the places, from 1, that stage one gives all of them by their scores.
-    """
-
-    hits: list[Hit]
-    logits: NDArray[np.float32]
-    ranks: list[int]
 
 
 @dataclass(slots=True)
@@ -88,6 +59,7 @@ class _Reading:
                     self.frontier[id_] = known.get(id_, hit), logit
 
     def result(self) -> Read:
+        """What was read, best of stage one first, and then the rest."""
         read = sorted(self.read.values(), key=lambda entry: _place(entry[0]))
         hits = [hit for hit, _ in read] + self.waiting
         ranks = {hit.document.id: rank for rank, hit in enumerate(sorted(hits, key=_place), start=1)}

@@ -9,30 +9,15 @@ from rich.console import Console
 
 from ..errors import ArgumentError, IndexCorrupt
 from ..index import TARGET_RECALL, Chunking, Index, read_documents
-from ..inference import Dtype
 from ..rerank import DEFAULT_RERANKER
 from ..retrieval import DEFAULT_ENCODER
 from .indexing import add_documents, build_index, upsert_documents
 from .models import load_encoder, open_encoder
+from .options import AsJson, Devices, IndexPath, Precision, Where
 from .output import plain, print_json
 from .terms import keep_terms
 from .tokens import retokenize as retokenize_index
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; by default the fastest there is.")]
-Devices = Annotated[
-    str | None, typer.Option(help="As for search; several share the work: cuda:0,cuda:1.", metavar="DEVICE[,DEVICE]...")
-]
-Precision = Annotated[
-    Dtype,
-    typer.Option(
-        "--dtype", help="What models calculate in: bfloat16 and int8 are faster; int8 is for reranking, on a CPU."
-    ),
-]
-Where = Annotated[
-    str | None, typer.Option(help="Only documents whose metadata match, as in \"year >= 2020 and source == 'pubmed'\".")
-]
-IndexPath = Annotated[Path, typer.Argument(metavar="INDEX", help="The folder of the index.")]
 Source = Annotated[
     Path, typer.Argument(metavar="SOURCE", help="A JSONL, CSV, TSV, Parquet or Arrow file, a BEIR folder, or texts.")
 ]

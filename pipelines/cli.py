@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -14,10 +14,9 @@ from ..index import Index
 from ..rerank import DEFAULT_RERANKER
 from . import changes
 from .arguments import RerankK
-from .changes import AsJson, Device, Precision, Where
 from .demo import QUESTIONS, build_demo, demo_path, print_demo, show_demo
 from .evaluating import evaluate_command
-from .models import StageOne
+from .options import Adaptive, AsJson, Device, Passages, Precision, RetrieveK, StageOneName, Where
 from .output import info_table, print_json, results_table, search_record
 from .search import QUERIES_AT_ONCE, SearchPipeline, Timings
 from .tune_command import tune_command
@@ -67,9 +66,7 @@ def search(
     *,
     file: Annotated[str | None, typer.Option(help="Read queries from a file, one a line; - is standard input.")] = None,
     top_k: Annotated[int, typer.Option(help="Results to show.")] = 10,
-    retrieve_k: Annotated[
-        int | None, typer.Option(help="Documents that stage one retrieves; default: as tuned, else 100.")
-    ] = None,
+    retrieve_k: RetrieveK = None,
     rerank_k: Annotated[
         str | None,
         typer.Option(
@@ -78,9 +75,9 @@ def search(
             metavar="INTEGER|auto",
         ),
     ] = None,
-    stage_one: Annotated[
-        str | None, typer.Option(help="dense, lexical or hybrid; default: as tuned, else dense.")
-    ] = None,
+    stage_one: StageOneName = None,
+    passages: Passages = "best",
+    adaptive: Adaptive = False,
     min_relevance: Annotated[
         float | None, typer.Option(help="Leave out what has less relevance, from 0 to 1, or was not reranked.")
     ] = None,
@@ -113,7 +110,9 @@ def search(
         retrieve_k=retrieve_k,
         rerank_k=_rerank_k(rerank_k),
         top_k=top_k,
-        stage_one=cast("StageOne | None", stage_one),  # what it is is looked at there
+        stage_one=stage_one,
+        passages=passages,
+        adaptive=adaptive,
         min_relevance=min_relevance,
     )
     console = Console()

@@ -2,19 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from ..errors import ArgumentError
 from ..rerank import DEFAULT_RERANKER
-from .changes import AsJson, Device, Precision
 from .evaluation import RERANKED, STAGE_ONE, Evaluation, evaluate, evaluate_runs
 from .evaluation_report import evaluation_record, evaluation_report
 from .judgments import read_judged, read_qrels
 from .measures import DEFAULT_MEASURES, canonical
-from .models import StageOne
+from .options import Adaptive, AsJson, Device, Passages, Precision, RetrieveK, StageOneName
 from .output import print_json
 from .runs import Run, read_run, write_run
 from .search import SearchPipeline
@@ -46,15 +45,13 @@ def evaluate_command(
     rerank: Annotated[bool, typer.Option(help="Without it, stage one alone.")] = True,
     reranker: Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")] = DEFAULT_RERANKER,
     encoder: Annotated[str | None, typer.Option(help="Default: the one that built the index.")] = None,
-    retrieve_k: Annotated[
-        int | None, typer.Option(help="Documents that stage one retrieves; default: as tuned, else 100.")
-    ] = None,
+    retrieve_k: RetrieveK = None,
     rerank_k: Annotated[
         int | None, typer.Option(help="Documents that stage two reads; default: as tuned, else 100.")
     ] = None,
-    stage_one: Annotated[
-        str | None, typer.Option(help="dense, lexical or hybrid; default: as tuned, else dense.")
-    ] = None,
+    stage_one: StageOneName = None,
+    passages: Passages = "best",
+    adaptive: Adaptive = False,
     device: Device = None,
     dtype: Precision = "float32",
     as_json: AsJson = False,
@@ -83,7 +80,9 @@ def evaluate_command(
         retrieve_k=retrieve_k,
         rerank_k=rerank_k,
         top_k=1,  # as many as are retrieved will be asked for
-        stage_one=cast("StageOne | None", stage_one),  # what it is is looked at there
+        stage_one=stage_one,
+        passages=passages,
+        adaptive=adaptive,
     ) as pipeline:
         final = STAGE_ONE if pipeline.reranker is None else RERANKED
         watched = not as_json and sys.stderr.isatty()

@@ -212,12 +212,14 @@ def _search(pipeline: SearchPipeline, queries: Mapping[str, str], *, shown: bool
     stage_one: dict[str, list[tuple[str, float]]] = {}
     reranked: dict[str, list[tuple[str, float]]] = {}
     for some in _blocks(ids, shown=shown):
-        for query_id, results in zip(
-            some, pipeline.search_batch([queries[query_id] for query_id in some], top_k=top_k), strict=True
-        ):
+        texts = [queries[query_id] for query_id in some]
+        for query_id, results in zip(some, pipeline.search_batch(texts, top_k=top_k), strict=True):
             reranked[query_id] = [(result.document.id, result.score) for result in results]
             retrieved = sorted(results, key=lambda result: result.retrieval_rank)
             stage_one[query_id] = [(result.document.id, result.retrieval_score) for result in retrieved]
+        if pipeline.adaptive:  # neighbours have taken the places of some that stage one found
+            for query_id, hits in zip(some, pipeline.retriever.retrieve(texts, top_k), strict=True):
+                stage_one[query_id] = [(hit.document.id, hit.score) for hit in hits]
     return {STAGE_ONE: stage_one} if pipeline.reranker is None else {STAGE_ONE: stage_one, RERANKED: reranked}
 
 

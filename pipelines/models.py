@@ -70,7 +70,7 @@ def open_encoder(
     return opened
 
 
-def open_retriever(
+def open_retriever(  # noqa: PLR0913 - each argument has a default
     index: Index,
     encoder: str | Path | Encoder | None = None,
     *,
@@ -78,14 +78,20 @@ def open_retriever(
     fusion: Fusion | None = None,
     device: Devices = None,
     dtype: Dtype = "float32",
+    passages: int = 1,
 ) -> DenseRetriever | LexicalRetriever | HybridRetriever:
-    """The retriever of that name; None is "dense". ``fusion`` is for "hybrid", and "lexical" needs no encoder."""
+    """The retriever of that name; None is "dense". ``fusion`` is for "hybrid", and "lexical" needs no encoder.
+
+    ``passages`` is how many of a document a hit may have; it has one with "lexical".
+    """
     if stage_one == "lexical":
         return LexicalRetriever(index)
     if stage_one not in (None, "dense", "hybrid"):
         raise ArgumentError(f"stage_one must be 'dense', 'lexical', 'hybrid' or None, not {stage_one!r}")
     opened = open_encoder(index, encoder, device=device, dtype=dtype)
-    return HybridRetriever(index, opened, fusion=fusion) if stage_one == "hybrid" else DenseRetriever(index, opened)
+    if stage_one == "hybrid":
+        return HybridRetriever(index, opened, fusion=fusion, passages=passages)
+    return DenseRetriever(index, opened, passages=passages)
 
 
 def built_with(index: Index) -> str:

@@ -10,6 +10,7 @@ from ..inference import Dtype
 from ..rerank import Calibration, IdentifiedReranker, Reranker
 from ..retrieval import Encoder, Retriever
 from .arguments import DEFAULT_K, RerankK
+from .long_documents import PassageScoring, passages_needed
 from .models import StageOne, open_reranker, open_retriever, require_one_device
 from .settings import STAGES, Tuned, stored
 from .stopping import StopRule
@@ -36,6 +37,7 @@ class Wanted:
     blend: float | None = None
     stage_one: StageOne | None = None
     stop_rule: StopRule | None = None
+    passages: PassageScoring = "best"
 
     def __post_init__(self) -> None:
         if self.stage_one is not None and self.stage_one not in STAGES:
@@ -68,7 +70,7 @@ def open_stages(path: str | Path, models: Models, wanted: Wanted) -> Opened:
     reranker = open_reranker(models.reranker, device=models.device, dtype=models.dtype)
     if tuned is not None and reranker is not None and not tuned_with(tuned, reranker):
         logger.warning(
-            "%s was tuned with another reranker or number format (%.12s...), and what was stored is not used; "
+            "%s was tuned with another reranker (%.12s...), and what was stored is not used; "
             "`bicross tune` tunes this one",
             index.path,
             tuned.reranker,
@@ -79,7 +81,7 @@ def open_stages(path: str | Path, models: Models, wanted: Wanted) -> Opened:
         reranker = None
     retrieve_k, rerank_k = _cutoffs(wanted, tuned)
     return Opened(
-        _retriever(index, models, wanted.stage_one, tuned),
+        _retriever(index, models, wanted, tuned),
         reranker,
         retrieve_k=retrieve_k,
         rerank_k=rerank_k,
@@ -90,8 +92,8 @@ def open_stages(path: str | Path, models: Models, wanted: Wanted) -> Opened:
 
 
 def tuned_with(tuned: Tuned, reranker: Reranker) -> bool:
-    """Whether it is the very reranker: weights, tokenizer, limit and number format."""
-    return isinstance(reranker, IdentifiedReranker) and reranker.fingerprint == tuned.reranker
+    """Whether it is the very reranker: weights, tokenizer and limit, in any number format."""
+    return isinstance(reranker, IdentifiedReranker) and reranker.model_fingerprint == tuned.reranker
 
 
 def require_postings(index: Index, stage_one: StageOne) -> None:
@@ -103,8 +105,8 @@ def require_postings(index: Index, stage_one: StageOne) -> None:
         )
 
 
-def _retriever(index: Index, models: Models, stage_one: StageOne | None, tuned: Tuned | None) -> Retriever:
-    chosen = stage_one or ("dense" if tuned is None else tuned.stage_one)
+def _retriever(index: Index, models: Models, wanted: Wanted, tuned: Tuned | None) -> Retriever:
+    chosen = wanted.stage_one or ("dense" if tuned is None else tuned.stage_one)
     require_postings(index, chosen)
     return open_retriever(
         index,
@@ -113,6 +115,7 @@ def _retriever(index: Index, models: Models, stage_one: StageOne | None, tuned: 
         fusion=None if tuned is None else tuned.fusion,
         device=models.device,
         dtype=models.dtype,
+        passages=passages_needed(wanted.passages),
     )
 
 

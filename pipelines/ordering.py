@@ -15,6 +15,23 @@ Scales = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """What is known of the candidates of one query: ``logits`` are of the first of ``hits``.
+
+    ``ranks`` are the places, from 1, that stage one gives all of them.
+    """
+
+    hits: Sequence[Hit]
+    logits: NDArray[np.float32]
+    ranks: Sequence[int]
+
+    @classmethod
+    def in_order(cls, hits: Sequence[Hit], logits: NDArray[np.float32]) -> "Read":
+        """Of hits in the order of stage one."""
+        return cls(hits, logits, range(1, len(hits) + 1))
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult:
     """One line of an answer.
 
@@ -39,21 +56,16 @@ class SearchResult:
 
 
 def order(
-    hits: Sequence[Hit],
-    logits: NDArray[np.float32],
-    blend: float,
-    *,
-    scales: Scales | None = None,
-    calibration: Calibration | None = None,
+    known: Read, blend: float, *, scales: Scales | None = None, calibration: Calibration | None = None
 ) -> list[SearchResult]:
-    """Results of one query. ``logits`` belong to the first hits; the others follow in the order of stage one."""
-    read = len(logits)
+    """Results of one query; what was not read follows what was, in the order of stage one."""
+    hits, logits, read = known.hits, known.logits, len(known.logits)
     retrieval = np.array([hit.score for hit in hits], dtype=np.float64)
     scores = retrieval.copy()
     if read:
         scores[:read] = final_scores(logits.astype(np.float64), retrieval[:read], blend, scales=scales)
         # What was not read comes after what was: it continues downwards from the lowest score.
-        scores[read:] += scores[:read].min() - retrieval[read - 1]
+        scores[read:] += scores[:read].min() - retrieval[read - 1 :].max()
     # A stable sort on the score alone keeps the order of stage one, whose equals are ordered by id.
     relevance = (calibration or UNCALIBRATED).apply(logits)
     places = [*np.argsort(-scores[:read], kind="stable"), *range(read, len(hits))]
@@ -66,7 +78,7 @@ def order(
             relevance=float(relevance[i]) if i < read else None,
             logit=float(logits[i]) if i < read else None,
             retrieval_score=hits[i].score,
-            retrieval_rank=int(i) + 1,
+            retrieval_rank=known.ranks[i],
             dense_score=hits[i].dense_score,
             lexical_score=hits[i].lexical_score,
         )

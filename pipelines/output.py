@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ..index import IndexInfo
 from .ordering import SearchResult
-from .search import Depth
+from .timings import Depth
 
 SNIPPET_CHARACTERS = 240
 

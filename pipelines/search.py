@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -12,50 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, PipelineClosed
-from ..index import Hit, Predicate
+from ..index import Predicate
 from ..inference import Dtype
 from ..rerank import DEFAULT_RERANKER, Calibration, Reranker
 from ..retrieval import Encoder, Retriever
 from .arguments import DEFAULT_K, MAX_RETRIEVE_K, Cutoffs, RerankK, check_deadline, check_queries, check_relevance
+from .long_documents import PassageScoring
 from .models import StageOne
 from .opening import Models, Wanted, open_stages
-from .ordering import Scales, SearchResult, at_least, order
+from .ordering import Read, Scales, SearchResult, at_least, order
 from .reranking import Deadline
 from .score_cache import ScoreCache
-from .scoring import CandidateScorer
-from .stages import Stages
+from .stages import Limits, Stages
 from .stopping import StopRule, fit_stop_rule
+from .timings import Depth, Timings
 
 logger = logging.getLogger("bicross")
 
 QUERIES_AT_ONCE = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Depth:
-    """How many of the candidates of a query stage two has read, of those that it was allowed to."""
-
-    read: int
-    candidates: int
-
-
-@dataclass(slots=True)
-class Timings:
-    """Where the time went: pass one to ``search_batch``, which adds to it. ``depths`` has an entry for each query."""
-
-    queries: int = 0
-    pairs: int = 0
-    retrieve_seconds: float = 0.0
-    rerank_seconds: float = 0.0
-    depths: list[Depth] = field(default_factory=list[Depth])
-
-    def add(self, depths: Sequence[Depth], *, retrieve_seconds: float, rerank_seconds: float) -> None:
-        """One more batch."""
-        self.queries += len(depths)
-        self.pairs += sum(depth.read for depth in depths)
-        self.retrieve_seconds += retrieve_seconds
-        self.rerank_seconds += rerank_seconds
-        self.depths += depths
 
 
 class SearchPipeline:
@@ -66,7 +39,9 @@ class SearchPipeline:
     weight of the reranker's score against stage one's, both standardised within the candidates of a query that were
     read, or, with a rule, within all as it foresees them; None takes what the reranker says, 1.0 is the reranker alone.
     ``calibration`` makes the relevance of results from logits, and results of less than ``min_relevance`` are left out.
-    ``cache`` remembers logits of repeated pairs. ``clock`` gives seconds, for timings and deadlines.
+    ``passages`` says what of a document the reranker reads: the "best" by stage one, the "first", or several, of which
+    the highest logit ("max") or the "mean" counts. With ``adaptive``, documents that are near to good candidates are
+    read within ``rerank_k`` too. ``cache`` remembers logits of repeated pairs. ``clock`` gives seconds.
     """
 
     def __init__(  # noqa: PLR0913 - each argument has a default
@@ -81,11 +56,13 @@ class SearchPipeline:
         stop_rule: StopRule | None = None,
         calibration: Calibration | None = None,
         min_relevance: float | None = None,
+        passages: PassageScoring = "best",
+        adaptive: bool = False,
         cache: ScoreCache | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        scorer = None if reranker is None else CandidateScorer(reranker, cache=cache)
-        self._parts: Stages | None = Stages(retriever, reranker, scorer)
+        stages = Stages(retriever, reranker, passages=passages, adaptive=adaptive, cache=cache)
+        self._parts: Stages | None = stages
         self.cutoffs = Cutoffs(retrieve_k, rerank_k, top_k)
         if blend is not None and not 0.0 <= blend <= 1.0:
             raise ArgumentError(f"blend must be a number from 0 to 1, not {blend!r}")
@@ -97,7 +74,7 @@ class SearchPipeline:
                 "fit one with SearchPipeline.fit_stop_rule"
             )
         if reranker is not None:
-            _require_rule(rerank_k, stop_rule)
+            _require_rule(rerank_k, stop_rule, adaptive=adaptive)
         self.calibration = calibration
         self.min_relevance = min_relevance
         _check_relevance(min_relevance, reranker)
@@ -120,6 +97,8 @@ class SearchPipeline:
         stage_one: StageOne | None = None,
         stop_rule: StopRule | None = None,
         min_relevance: float | None = None,
+        passages: PassageScoring = "best",
+        adaptive: bool = False,
         cache_mb: float | None = None,
     ) -> "SearchPipeline":
         """Open an index with its models, and with what ``bicross tune`` stored in it for this reranker.
@@ -136,7 +115,7 @@ class SearchPipeline:
         Cutoffs(MAX_RETRIEVE_K if retrieve_k is None else retrieve_k, 1 if rerank_k is None else rerank_k, top_k)
         check_relevance(min_relevance)
         cache = None if cache_mb is None else ScoreCache.of_megabytes(cache_mb)
-        wanted = Wanted(retrieve_k, rerank_k, blend, stage_one, stop_rule)
+        wanted = Wanted(retrieve_k, rerank_k, blend, stage_one, stop_rule, passages)
         opened = open_stages(path, Models(encoder, reranker, device, dtype), wanted)
         return cls(
             opened.retriever,
@@ -148,6 +127,8 @@ class SearchPipeline:
             stop_rule=opened.stop_rule,
             calibration=opened.calibration,
             min_relevance=min_relevance,
+            passages=passages,
+            adaptive=adaptive,
             cache=cache,
         )
 
@@ -160,6 +141,11 @@ class SearchPipeline:
     def reranker(self) -> Reranker | None:
         """Stage two, if there is one."""
         return self._open_parts().reranker
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether neighbours of good candidates are read too."""
+        return self._open_parts().adaptive
 
     def close(self) -> None:
         """Let go of the index, the models and the cache. Searches under way finish; closing twice is fine."""
@@ -227,21 +213,21 @@ class SearchPipeline:
         least = self.min_relevance if min_relevance is None else min_relevance
         _check_relevance(least, parts.reranker)
         if parts.reranker is not None:
-            _require_rule(cutoffs.rerank_k, self.stop_rule)
+            _require_rule(cutoffs.rerank_k, self.stop_rule, adaptive=parts.adaptive)
         deadline = None if deadline_ms is None else Deadline(started + deadline_ms / 1000.0, self._clock)
         candidates, tokenizer = parts.retrieve(queries, cutoffs.retrieve_k, where)
         retrieved = self._clock()
-        allowed = [hits[: cutoffs.depth if parts.reranker else 0] for hits in candidates]
         rule = self.stop_rule if cutoffs.rerank_k == "auto" else None
         enough = None if rule is None else partial(rule.enough, k=cutoffs.top_k)
-        logits = parts.read(queries, allowed, tokenizer=tokenizer, deadline=deadline, enough=enough)
-        depths = [Depth(len(known), len(hits)) for known, hits in zip(logits, allowed, strict=True)]
+        limits = Limits(cutoffs.depth if parts.reranker else 0, deadline, enough)
+        read = parts.read(queries, candidates, limits, tokenizer=tokenizer, where=where)
+        depths = [_depth(one, limits.depth) for one in read]
         _log_deadline(deadline_ms, depths)
         if timings is not None:
             timings.add(depths, retrieve_seconds=retrieved - started, rerank_seconds=self._clock() - retrieved)
         answers = [
-            order(hits, known, self.blend, scales=_scales(rule, hits, known), calibration=self.calibration)
-            for hits, known in zip(candidates, logits, strict=True)
+            order(one, self.blend, scales=_scales(rule, one, limits.depth), calibration=self.calibration)
+            for one in read
         ]
         return [(results if least is None else at_least(results, least))[: cutoffs.top_k] for results in answers]
 
@@ -269,14 +255,22 @@ class SearchPipeline:
         return parts
 
 
-def _scales(rule: StopRule | None, hits: Sequence[Hit], logits: NDArray[np.float32]) -> Scales | None:
+def _scales(rule: StopRule | None, known: Read, depth: int) -> Scales | None:
     """What a blend is measured by where a rule can say what all candidates would have given."""
-    if rule is None or not 0 < len(logits) < len(hits):
+    hits = known.hits[:depth]
+    if rule is None or not 0 < len(known.logits) < len(hits):
         return None
-    return rule.scales(np.array([hit.score for hit in hits], np.float64), logits.astype(np.float64))
+    return rule.scales(np.array([hit.score for hit in hits], np.float64), known.logits.astype(np.float64))
 
 
-def _require_rule(rerank_k: RerankK, rule: StopRule | None) -> None:
+def _depth(known: Read, depth: int) -> Depth:
+    read = len(known.logits)
+    return Depth(read, max(read, min(depth, len(known.hits))))
+
+
+def _require_rule(rerank_k: RerankK, rule: StopRule | None, *, adaptive: bool) -> None:
+    if rerank_k == "auto" and adaptive:
+        raise ArgumentError('rerank_k="auto" foresees the candidates of stage one alone: with adaptive give a number')
     if rerank_k == "auto" and rule is None:
         raise ArgumentError(
             'rerank_k="auto" needs a stop_rule: make one with SearchPipeline.fit_stop_rule(queries), '

@@ -5,22 +5,53 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..errors import ArgumentError
 from ..index import Hit, Predicate
 from ..rerank import Reranker
-from ..retrieval import Retriever, TokenRetriever
+from ..retrieval import ExploringRetriever, Retriever, TokenRetriever
+from .adaptive import read_adaptively
+from .long_documents import PassageScoring, by_passages, passages_needed
+from .ordering import Read
 from .reranking import Deadline, Enough, read_candidates
+from .score_cache import ScoreCache
 from .scoring import CandidateScorer
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What ends the reading of a query: ``depth`` documents, a deadline, or a rule."""
+
+    depth: int
+    deadline: Deadline | None = None
+    enough: Enough | None = None
+
+
 class Stages:
     """What a pipeline holds until it is closed. A search that is under way keeps them to its end."""
 
-    retriever: Retriever
-    reranker: Reranker | None
-    scorer: CandidateScorer | None
+    def __init__(
+        self,
+        retriever: Retriever,
+        reranker: Reranker | None,
+        *,
+        passages: PassageScoring = "best",
+        adaptive: bool = False,
+        cache: ScoreCache | None = None,
+    ) -> None:
+        needed, found = passages_needed(passages), getattr(retriever, "passages", 1)
+        if found < needed:
+            raise ArgumentError(
+                f"passages={passages!r} reads up to {needed} passages of a document, and this "
+                f"{type(retriever).__name__} finds {found}: make it with passages={needed}, if it can find more"
+            )
+        if adaptive and not isinstance(retriever, ExploringRetriever):
+            raise ArgumentError(f"adaptive needs a retriever that knows neighbours, not {type(retriever).__name__}")
+        self.retriever = retriever
+        self.reranker = reranker
+        self.adaptive = adaptive
+        self._passages: PassageScoring = passages
+        self._scorer = None if reranker is None else CandidateScorer(reranker, cache=cache)
 
     def retrieve(self, queries: Sequence[str], k: int, where: Predicate | None) -> tuple[list[list[Hit]], str]:
         """Candidates, and the fingerprint of the tokenizer of their token ids; empty where they are not to be used."""
@@ -35,17 +66,21 @@ class Stages:
         self,
         queries: Sequence[str],
         candidates: Sequence[Sequence[Hit]],
+        limits: Limits,
         *,
         tokenizer: str,
-        deadline: Deadline | None,
-        enough: Enough | None,
-    ) -> list[NDArray[np.float32]]:
-        """The logits of the first candidates of each query; of none without a reranker."""
-        scorer = self.scorer
-        if scorer is None:
-            return [np.empty(0, np.float32) for _ in queries]
-        score = partial(scorer.score, tokenizer=tokenizer)
-        return read_candidates(queries, candidates, score, deadline=deadline, enough=enough)
+        where: Predicate | None,
+    ) -> list[Read]:
+        """The logits of the first candidates of each query, or, where this is adaptive, of those that were worth it."""
+        if self._scorer is None:
+            return [Read.in_order(hits, np.empty(0, np.float32)) for hits in candidates]
+        score = by_passages(partial(self._scorer.score, tokenizer=tokenizer), self._passages)
+        if self.adaptive and isinstance(self.retriever, ExploringRetriever) and queries:
+            explorer = self.retriever.explorer(queries, where=where)
+            return read_adaptively(queries, candidates, score, explorer, depth=limits.depth, deadline=limits.deadline)
+        allowed = [hits[: limits.depth] for hits in candidates]
+        logits = read_candidates(queries, allowed, score, deadline=limits.deadline, enough=limits.enough)
+        return [Read.in_order(hits, known) for hits, known in zip(candidates, logits, strict=True)]
 
 
 def tokenizer_of(retriever: Retriever) -> str:

@@ -10,10 +10,10 @@ from rich.console import Console
 from ..errors import ArgumentError
 from ..index import Index
 from ..rerank import DEFAULT_RERANKER
-from .changes import AsJson, Device, IndexPath, Precision
 from .judgments import read_judged
 from .latency import milliseconds
 from .models import open_encoder, open_reranker, require_one_device
+from .options import AsJson, Device, IndexPath, Precision
 from .output import plain, print_json
 from .plots import plot_tuning, require_plots
 from .tuning import tune

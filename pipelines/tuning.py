@@ -41,7 +41,7 @@ def tune(
     """
     options, identity = options or TuningOptions(), _identity(reranker)
     queries = _queries(judged, options)
-    key = ScoresKey.of(index, identity, options.retrieve_k, queries)
+    key = ScoresKey.of(index, identity.fingerprint, options.retrieve_k, queries)
     scored, latencies = _scores(index, queries, encoder, reranker, key=key, options=options)
     grid = _grid(index, scored, judged)
     choice, shown = _choose(grid, latencies, options)
@@ -50,7 +50,7 @@ def tune(
         collection=judged.name,
         queries=len(queries),
         date=datetime.now(UTC).date().isoformat(),
-        reranker=identity,
+        reranker=identity.model_fingerprint,
         retrieve_k=options.retrieve_k,
         recommended=recommended,
         shown=shown,
@@ -73,11 +73,10 @@ def tune(
     return tuning
 
 
-def _identity(reranker: Reranker) -> str:
-    identity = reranker.fingerprint if isinstance(reranker, IdentifiedReranker) else ""
-    if not identity:
+def _identity(reranker: Reranker) -> IdentifiedReranker:
+    if not isinstance(reranker, IdentifiedReranker) or not reranker.fingerprint:
         raise ArgumentError("this reranker has no fingerprint: what is tuned for it could not be told from another's")
-    return identity
+    return reranker
 
 
 def _queries(judged: Judged, options: TuningOptions) -> dict[str, str]:

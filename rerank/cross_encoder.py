@@ -82,11 +82,16 @@ class CrossEncoderReranker:
         return self._max_length
 
     @functools.cached_property
-    def fingerprint(self) -> str:
-        """The weights, the tokenizer, the limit and the number format that scores depend on, as one text."""
-        name, folder, dtype = self._made_of
+    def model_fingerprint(self) -> str:
+        """The weights, the tokenizer and the limit that scores depend on, as one text."""
+        name, folder, _ = self._made_of
         files = ModelFiles.of(name, folder)
-        return f"{files.weights_sha256}-{files.tokenizer_sha256}-{self._max_length}-{dtype}"
+        return f"{files.weights_sha256}-{files.tokenizer_sha256}-{self._max_length}"
+
+    @property
+    def fingerprint(self) -> str:
+        """The same with the number format."""
+        return f"{self.model_fingerprint}-{self._made_of[2]}"
 
     @property
     def tokenizer_fingerprint(self) -> str:

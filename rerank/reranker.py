@@ -36,6 +36,11 @@ class IdentifiedReranker(Reranker, Protocol):
         """Stands for all that a score depends on: weights, tokenizer, limits, precision. Empty where not known."""
         ...
 
+    @property
+    def model_fingerprint(self) -> str:
+        """The same but for the precision: what was tuned in one number format holds for the others."""
+        ...
+
 
 @runtime_checkable
 class TokenReranker(Reranker, Protocol):

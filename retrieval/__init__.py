@@ -6,7 +6,7 @@ from .fusion import Fusion, NormalisedSum, ReciprocalRank
 from .hybrid import HybridRetriever, fused
 from .lexical import ANALYZER, LexicalRetriever, analyse, require_analyzer
 from .parallel import ParallelEncoder
-from .retriever import DenseRetriever, Retriever, TokenRetriever
+from .retriever import DenseRetriever, Explorer, ExploringRetriever, Retriever, TokenRetriever
 
 __all__ = [
     "ANALYZER",
@@ -14,6 +14,8 @@ __all__ = [
     "BiEncoder",
     "DenseRetriever",
     "Encoder",
+    "Explorer",
+    "ExploringRetriever",
     "Fusion",
     "HybridRetriever",
     "LexicalRetriever",

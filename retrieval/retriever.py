@@ -1,7 +1,11 @@
 """Retrievers: a query to candidate documents. Know an index and an encoder, and nothing of reranking."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..index import Hit, Index, Predicate
 from .encoder import Encoder
@@ -22,6 +26,23 @@ class TokenRetriever(Retriever, Protocol):
     @property
     def tokenizer(self) -> str:
         """The fingerprint of the tokenizer that made the ids of its hits; empty where they have none."""
+        ...
+
+
+class Explorer(Protocol):
+    """Knows, for the queries of one search, what lies near a document."""
+
+    def neighbours(self, query: int, ids: Sequence[str], k: int) -> list[list[Hit]]:
+        """The ``k`` documents nearest to each of these, scored for the query of that number as stage one scores."""
+        ...
+
+
+@runtime_checkable
+class ExploringRetriever(Retriever, Protocol):
+    """A retriever that can be asked for neighbours."""
+
+    def explorer(self, queries: Sequence[str], *, where: Predicate | None = None) -> Explorer:
+        """For these queries, among the documents whose metadata match ``where``."""
         ...
 
 
@@ -48,3 +69,20 @@ class DenseRetriever:
         if not queries or len(self.index) == 0:
             return [[] for _ in queries]
         return self.index.search(self.encoder.encode_queries(queries), k, where=where, passages=self.passages)
+
+    def explorer(self, queries: Sequence[str], *, where: Predicate | None = None) -> Explorer:
+        """Knows the nearest of a document by their vectors, scored for a query as ``retrieve`` scores."""
+        return _VectorExplorer(self.index, self.encoder.encode_queries(queries), where)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _VectorExplorer:
+    """``vectors`` are those of the queries, shape (queries, dimension)."""
+
+    index: Index
+    vectors: NDArray[np.float32]
+    where: Predicate | None
+
+    def neighbours(self, query: int, ids: Sequence[str], k: int) -> list[list[Hit]]:
+        """See ``Explorer``."""
+        return self.index.neighbours(ids, k, where=self.where, query=self.vectors[query])

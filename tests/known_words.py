@@ -42,6 +42,7 @@ class KnowingReranker:
 
     def __init__(self, judge: Callable[[str, str], float], *, fingerprint: str, blend: float = 1.0) -> None:
         self.judge, self.fingerprint, self.blend = judge, fingerprint, blend
+        self.model_fingerprint = fingerprint
         self.pairs = 0
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:

@@ -1,14 +1,21 @@
 """Adaptive reading against the algorithm of the paper, written down plainly, and its budget."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from bicross.errors import ArgumentError
 from bicross.index import Document, Hit, Passage
+from bicross.pipelines import SearchPipeline, StopRule, Timings, build_index, evaluate
 from bicross.pipelines.adaptive import BATCH, read_adaptively
 from bicross.pipelines.reranking import Deadline
+from bicross.retrieval import DenseRetriever, LexicalRetriever
+from fakes import HashEncoder
 from hypothesis import given
 from hypothesis import strategies as st
 
 DOCUMENTS = 80
+ENCODER = HashEncoder()
 
 
 def hit(number):
@@ -105,3 +112,66 @@ def test_a_deadline_ends_it_between_two_batches(budget, read):
     )
     assert len(result.logits) == read
     assert [int(one.document.id) for one in result.hits] == list(range(60))
+
+
+class Favourite:
+    """Likes one document, the others by what they share with it."""
+
+    blend = 1.0
+
+    def score(self, pairs):
+        return np.array([len(set(passage.split()) & {"gold", "silver", "metal"}) for _, passage in pairs], np.float32)
+
+
+@pytest.fixture
+def index(tmp_path):
+    near = [Document(f"near{n}", f"query words filler{n} more{n} yet{n}") for n in range(30)]
+    chain = [Document("a", "query words gold metal"), Document("b", "gold metal silver"), Document("c", "silver moon")]
+    return build_index([*near, *chain], tmp_path / "index", encoder=ENCODER, reranker=None, chunking=None)
+
+
+def test_a_pipeline_finds_what_stage_one_does_not(index):
+    plain = SearchPipeline(DenseRetriever(index, ENCODER), Favourite(), retrieve_k=31, rerank_k=31, top_k=31)
+    adaptive = SearchPipeline.open(
+        index.path, encoder=ENCODER, reranker=Favourite(), adaptive=True, retrieve_k=31, rerank_k=31
+    )
+    retrieved = [hit.document.id for hit in adaptive.retriever.retrieve(["query words"], 31)[0]]
+    assert "b" not in retrieved
+    assert "b" not in [result.document.id for result in plain.search("query words")]
+    timings = Timings()
+    [results] = adaptive.search_batch(["query words"], timings=timings)
+    assert [result.document.id for result in results[:2]] == ["b", "a"]
+    assert timings.pairs == 31
+    found = adaptive.search("query words", top_k=31)
+    vector = ENCODER.encode_queries(["query words"])
+    scores = {hit.document.id: hit.score for hit in index.search(vector, 33)[0]}
+    for result in found:
+        assert result.retrieval_score == pytest.approx(scores[result.document.id], abs=1e-6)
+    assert all(a.score >= b.score for a, b in pairwise(found))
+
+
+def test_an_evaluation_knows_what_stage_one_found(index):
+    pipeline = SearchPipeline(
+        DenseRetriever(index, ENCODER), Favourite(), adaptive=True, retrieve_k=20, rerank_k=20, top_k=10
+    )
+    found = evaluate(pipeline, {"q": "query words"}, {"q": {"b": 1}}, measures=["R@20"])
+    run = [id_ for id_, _ in found.system("stage one").run["q"]]
+    assert run == [hit.document.id for hit in pipeline.retriever.retrieve(["query words"], 20)[0]]
+    assert len(found.system("reranked").run["q"]) == 20
+
+
+def test_filters_hold_for_neighbours(tmp_path):
+    documents = [Document(f"{n}", f"gold word{n}", metadata={"year": n}) for n in range(20)]
+    index = build_index(documents, tmp_path / "i", encoder=ENCODER, reranker=None)
+    pipeline = SearchPipeline(
+        DenseRetriever(index, ENCODER), Favourite(), adaptive=True, retrieve_k=2, rerank_k=2, top_k=2
+    )
+    assert {r.document.metadata["year"] for r in pipeline.search("gold", where="year < 2")} == {0, 1}
+
+
+def test_what_cannot_be_adaptive(index):
+    with pytest.raises(ArgumentError, match="adaptive needs a retriever that knows neighbours, not LexicalRetriever"):
+        SearchPipeline(LexicalRetriever(index), Favourite(), adaptive=True)
+    rule = StopRule(0.0, 1.0, 1.0, 1.0, 0.1, 0.05, 1.0, 10)
+    with pytest.raises(ArgumentError, match="with adaptive give a number"):
+        SearchPipeline(DenseRetriever(index, ENCODER), Favourite(), adaptive=True, rerank_k="auto", stop_rule=rule)

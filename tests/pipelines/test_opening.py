@@ -94,6 +94,12 @@ def test_auto_without_a_stored_rule_says_how_to_get_one(index):
         opened(index, guesser(), rerank_k="auto")
 
 
+def test_the_same_model_in_another_number_format_is_tuned_too(tuned):
+    other = guesser()
+    other.fingerprint = "guesser-bfloat16"
+    assert cutoffs(opened(tuned, other)) == (40, 12, 10)
+
+
 def test_another_reranker_takes_the_defaults_and_says_so(tuned, caplog):
     for other in (oracle(JUDGED), SilentReranker()):
         caplog.clear()
@@ -101,7 +107,7 @@ def test_another_reranker_takes_the_defaults_and_says_so(tuned, caplog):
             pipeline = opened(tuned, other)
         assert (cutoffs(pipeline), pipeline.blend, pipeline.calibration) == ((100, 100, 10), 1.0, None)
         assert (
-            "was tuned with another reranker or number format (guesser...), and what was stored is not used"
+            "was tuned with another reranker (guesser...), and what was stored is not used"
             in caplog.text
         )
 

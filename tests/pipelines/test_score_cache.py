@@ -118,7 +118,7 @@ def test_rerankers_share_scores_only_when_they_say_that_they_are_the_same(tmp_pa
     assert [calls(OverlapReranker()), calls(OverlapReranker())] == [1, 1], "nothing says that they score alike"
     named = [OverlapReranker(), OverlapReranker(), OverlapReranker()]
     for reranker, name in zip(named, ("one", "one", "other"), strict=True):
-        reranker.fingerprint = name
+        reranker.fingerprint = reranker.model_fingerprint = name
     assert [calls(reranker) for reranker in named] == [1, 0, 1]
 
 

@@ -1,0 +1,36 @@
+"""Options that several commands have. Knows what they are called and what their help says, nothing of what they do."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..inference import Dtype
+from .long_documents import PassageScoring
+from .models import StageOne
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; by default the fastest there is.")]
+Devices = Annotated[
+    str | None, typer.Option(help="As for search; several share the work: cuda:0,cuda:1.", metavar="DEVICE[,DEVICE]...")
+]
+Precision = Annotated[
+    Dtype,
+    typer.Option(
+        "--dtype", help="What models calculate in: bfloat16 and int8 are faster; int8 is for reranking, on a CPU."
+    ),
+]
+Where = Annotated[
+    str | None, typer.Option(help="Only documents whose metadata match, as in \"year >= 2020 and source == 'pubmed'\".")
+]
+IndexPath = Annotated[Path, typer.Argument(metavar="INDEX", help="The folder of the index.")]
+StageOneName = Annotated[StageOne | None, typer.Option(help="How candidates are found; default: as tuned, else dense.")]
+RetrieveK = Annotated[int | None, typer.Option(help="Documents that stage one retrieves; default: as tuned, else 100.")]
+Passages = Annotated[
+    PassageScoring,
+    typer.Option(
+        help="What stage two reads of a document: its best passage by stage one, its first, "
+        "or its best 3, of which the highest score or the mean counts."
+    ),
+]
+Adaptive = Annotated[bool, typer.Option("--adaptive", help="Read documents that are near to good candidates, too.")]
