@@ -25,9 +25,9 @@ from bicross.inference import ModelFiles, resolve_model
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder
 from flops import Cost, Lengths, Peak, peak
 from ir_measures import ScoredDoc
+from judged import measure, read_queries
 from machine import set_threads
 from numpy.typing import NDArray
-from quality import measure, read_queries
 from rerank_quality import COLLECTIONS, NDCG
 from rerank_variants import DTYPES, REFERENCE, Variant, load
 from rounds import Taken, in_turn, percentiles_ms, ratio, slices

@@ -23,8 +23,8 @@ from bicross.pipelines import SearchPipeline, build_index
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
 from ir_measures import Qrel, ScoredDoc
+from judged import QUERIES_AT_ONCE, measure, read_queries
 from machine import set_threads
-from quality import QUERIES_AT_ONCE, measure, read_queries
 from rerank_variants import REFERENCE, Pairs, Score, Scores, load, variants
 from scipy.stats import kendalltau
 from speed_report import check_folders, header, markdown, write

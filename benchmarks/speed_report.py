@@ -18,7 +18,7 @@ PACKAGES = (
     "onnxruntime",
     "numpy",
 )
-HIDDEN = ("data", "vectors", "output", "cache", "scratch", "onnx")
+HIDDEN = ("data", "folders", "vectors", "output", "cache", "scratch", "onnx", "plots")
 """Settings that name folders of the machine."""
 
 

@@ -1,9 +1,11 @@
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from quality_parts import TUNED_ON, measured_part
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,17 +31,55 @@ def write_collection(folder: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_quality_measures_both_stages(tmp_path):
+def test_quality_measures_every_way_of_searching(tmp_path):
     folder = write_collection(tmp_path / "tiny")
     output = tmp_path / "quality.json"
     command = [sys.executable, str(ROOT / "benchmarks" / "quality.py"), str(folder), "--output", str(output)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, "--long-documents"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     report = json.loads(output.read_text())
-    [result] = report["results"]
-    assert (result["collection"], result["documents"], result["queries"]) == ("tiny", 4, 3)
+    rows = {row["system"]: row for row in report["results"]}
+    assert list(rows) == [
+        "vectors, whole documents",
+        "BM25",
+        "BM25, reranked",
+        "vectors",
+        "vectors, reranked",
+        "hybrid",
+        "hybrid, reranked",
+        "vectors, reranked, adaptive",
+        *(f"vectors, reranked, {passages} passage" for passages in ("first", "max", "mean")),
+    ]
     # Two queries are answered on rank 1, and the third by nothing: it counts as 0 and is not left out.
-    for stage in ("whole_documents", "stage_one", "reranked"):
-        assert result[stage] == {name: pytest.approx(2 / 3) for name in ("nDCG@10", "RR@10", "R@100")}
-    assert "| tiny | stage one, whole documents | 0.6667 | 0.6667 | 0.6667 |" in done.stdout
+    for row in rows.values():
+        assert {name: known["mean"] for name, known in row["means"].items()} == {
+            name: pytest.approx(2 / 3) for name in ("nDCG@10", "RR@10", "R@100")
+        }
+        assert (row["collection"], row["queries"], row["published"]) == ("tiny", 3, None)
+    assert "| tiny | BM25 | 0.6667 | 0.6667 | 0.6667 | +0.0000 (+0.0000 to +0.0000) |" in done.stdout
     assert report["settings"]["reranker"] == "bicross-rerank-mini"
+
+
+def squad(folder):
+    """Ten articles with a document and thirty queries each."""
+    (folder / "qrels").mkdir(parents=True)
+    titles = [f"Title {letter}" for letter in "JIHGFEDCBA"]
+    documents = [json.dumps({"_id": f"d{n}", "title": title, "text": "t"}) for n, title in enumerate(titles)]
+    (folder / "corpus.jsonl").write_text("\n".join(documents))
+    queries = [json.dumps({"_id": f"q{n}-{i}", "text": "?"}) for n in range(10) for i in range(30)]
+    (folder / "queries.jsonl").write_text("\n".join(queries))
+    lines = [f"q{n}-{i}\td{n}\t1" for n in range(10) for i in range(30)]
+    (folder / "qrels" / "test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *lines]) + "\n")
+
+
+def test_what_tunes_is_neither_measured_nor_what_the_reranker_was_trained_on(tmp_path):
+    training_queries = runpy.run_path(str(ROOT / "examples" / "train_bundled_reranker.py"))["training_queries"]
+    squad(tmp_path / "squad-dev")
+    measured = measured_part("squad-dev").read(tmp_path)
+    tuned_on = TUNED_ON["squad-dev"].read(tmp_path)
+    trained, held_out = training_queries(tmp_path, "squad-dev", "test", 0)
+    assert list(tuned_on.queries) == held_out
+    assert set(measured.queries) == {f"q{n}-{i}" for n in range(8) for i in range(30)}
+    assert not set(measured.queries) & {*trained, *held_out}
+    assert measured_part("squad-dev").read(tmp_path, 7).qrels.keys() <= measured.qrels.keys()
+    assert len(measured_part("squad-dev").read(tmp_path, 7).queries) == 7

@@ -106,10 +106,7 @@ def test_another_reranker_takes_the_defaults_and_says_so(tuned, caplog):
         with caplog.at_level(logging.WARNING, logger="bicross"):
             pipeline = opened(tuned, other)
         assert (cutoffs(pipeline), pipeline.blend, pipeline.calibration) == ((100, 100, 10), 1.0, None)
-        assert (
-            "was tuned with another reranker (guesser...), and what was stored is not used"
-            in caplog.text
-        )
+        assert "was tuned with another reranker (guesser...), and what was stored is not used" in caplog.text
 
 
 class SilentReranker:

@@ -1,0 +1,76 @@
+"""Which judged queries of a collection measure, and which tune. Knows no pipeline and no measure.
+
+What is measured was seen neither in training the bundled reranker nor in tuning. Queries are drawn as in
+examples/train_bundled_reranker.py, so that what that keeps out of training can be told here.
+"""
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bicross.pipelines import Judged, read_judged
+
+LAST_TITLES = 8
+"""Articles of squad-dev, in the order of the alphabet, that are kept for testing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Judged queries of a collection in a fixed random order.
+
+    ``articles`` are those to whose title the first relevant document of a query belongs: the last eight or the others.
+    ``share`` takes the first so many hundredths.
+    """
+
+    collection: str
+    split: str
+    articles: Literal["last", "other"] | None = None
+    share: int = 100
+
+    def read(self, data: Path, limit: int | None = None) -> Judged:
+        """At most ``limit`` of them, from the folder that holds the collection."""
+        folder = data / self.collection
+        judged = read_judged(folder, split=self.split)
+        ids = sorted(judged.judged_ids)
+        if self.articles is not None:
+            last = _of_last_titles(folder)
+            ids = [i for i in ids if (_first_relevant(judged, i) in last) == (self.articles == "last")]
+        random.Random(0).shuffle(ids)
+        return _only(judged, ids[: len(ids) * self.share // 100][:limit])
+
+
+TESTED = {"squad-dev": Part("squad-dev", "test", articles="last")}
+"""Where it is not all of the test split."""
+TUNED_ON = {
+    "scifact": Part("scifact", "train"),
+    "nfcorpus": Part("nfcorpus", "dev"),
+    "cranfield": Part("scifact", "train"),
+    "cosqa": Part("cosqa", "dev", share=10),
+    "squad-dev": Part("squad-dev", "test", articles="other", share=10),
+}
+"""Of cosqa and squad-dev the tenth that the bundled reranker was not trained on; Cranfield has no other queries."""
+
+
+def measured_part(collection: str) -> Part:
+    """What a collection is measured on."""
+    return TESTED.get(collection, Part(collection, "test"))
+
+
+def _only(judged: Judged, ids: Sequence[str]) -> Judged:
+    queries = {query_id: judged.queries[query_id] for query_id in ids}
+    return Judged(judged.name, queries, {query_id: judged.qrels[query_id] for query_id in ids})
+
+
+def _first_relevant(judged: Judged, query_id: str) -> str:
+    return next(document for document, grade in judged.qrels[query_id].items() if grade > 0)
+
+
+def _of_last_titles(folder: Path) -> set[str]:
+    """The documents of the last eight articles."""
+    with (folder / "corpus.jsonl").open(encoding="utf-8") as lines:
+        titles = {document["_id"]: document["title"] for document in map(json.loads, lines)}
+    last = sorted(set(titles.values()))[-LAST_TITLES:]
+    return {document for document, title in titles.items() if title in last}
