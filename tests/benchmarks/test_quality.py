@@ -40,7 +40,6 @@ def test_quality_measures_every_way_of_searching(tmp_path):
     report = json.loads(output.read_text())
     rows = {row["system"]: row for row in report["results"]}
     assert list(rows) == [
-        "vectors, whole documents",
         "BM25",
         "BM25, reranked",
         "vectors",
