@@ -262,18 +262,18 @@ def books(tmp_path_factory):
 @pytest.mark.parametrize(
     ("where", "expected"),
     [
-        ("year >= 2005", {"b2", "b3", "b5"}),
-        ("year >= 2005 and lang == 'en'", {"b3", "b5"}),
-        (pc.field("year") < 2010.75, {"b1", "b2", "b5"}),
-        ("year is None", {"b4"}),
-        ("lang == 'fr'", set()),
+        ("year >= 2005", ["b2", "b3", "b5"]),
+        ("year >= 2005 and lang == 'en'", ["b3", "b5"]),
+        (pc.field("year") < 2010.75, ["b1", "b2", "b5"]),
+        ("year is None", ["b4"]),
+        ("lang == 'fr'", []),
     ],
     ids=str,
 )
 def test_where_restricts_both_stages(books, where, expected):
     reranker = OverlapReranker()
     results = pipeline(books, reranker).search("the cat sleeps", where=where)
-    assert {r.document.id for r in results} == expected
+    assert sorted(r.document.id for r in results) == expected
     assert sum(map(len, reranker.calls)) == len(expected), "the reranker reads nothing that does not match"
     assert [r.retrieval_rank for r in pipeline(books).search("the cat", where=where)] == list(
         range(1, len(expected) + 1)
