@@ -14,9 +14,9 @@ help: ## show this text
 demo: $(VENV)/.offline ## index the documentation of the installed Python and search it
 	$(BIN)/bicross demo
 
-# By file: what a file makes once, it makes in one process.
+# What stands together stays together, so that what a file makes once is made once, until one process has nothing left.
 test: $(VENV)/.dev ## run the tests, as many at once as there are cores
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(VENV)/.dev ## check style and who imports whom
 	$(BIN)/ruff check .
@@ -31,7 +31,7 @@ format: $(VENV)/.dev ## rewrite the code in the project's style
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.dev ## measure relevance on the BEIR folders in DATA
-	$(BIN)/python benchmarks/quality.py $(DATA)/scifact $(DATA)/nfcorpus
+	$(BIN)/python benchmarks/quality.py $(addprefix $(DATA)/,scifact nfcorpus cosqa cranfield squad-dev)
 
 build: $(VENV)/.dev ## build the source archive and the wheel into dist/
 	$(BIN)/python -m build
