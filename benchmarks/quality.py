@@ -72,10 +72,10 @@ class Bench:
     def index(self, collection: Path, chunking: Chunking | None = None) -> Index:
         """Of passages with their terms, or of whole documents. Without token ids, so that pairs share a cache."""
         path = self.folder / (collection.name + ("" if chunking else "-whole"))
-        if not path.exists():
+        if not (path / "MANIFEST").exists():  # it may be left of a run that was stopped
             documents = read_documents(collection, on_error="skip", errors_path=self.folder / "errors.jsonl")
             how = {"encoder": self.encoder, "reranker": None, "chunking": chunking, "lexical": chunking is not None}
-            build_index(documents, path, **how, progress=True)
+            build_index(documents, path, **how, resume=True, progress=True)
         return Index.open(path)
 
     def rows(self, collection: Path) -> Iterator[Row]:

@@ -16,7 +16,7 @@ from .models import open_retriever
 from .score_file import ScoresKey, read_scores, write_scores
 from .settings import store
 from .significance import Estimate, estimate_means
-from .tuning_choice import Choice, choose, choose_and_hold_out
+from .tuning_choice import SURE, Choice, choose, choose_and_hold_out
 from .tuning_fits import calibrate, stop_rule
 from .tuning_grid import Configuration, Grid, depths_up_to, evaluate_grid, recall_curve
 from .tuning_result import MIN_QUERIES, HeldOut, Tuning, TuningOptions
@@ -180,5 +180,5 @@ def _reason(grid: Grid, choice: Choice, held_out: HeldOut, options: TuningOption
         return f"No setting with the reranker{budget} is better than stage one by more than one standard error."
     return (
         f"Stage one alone: on queries that the choice did not see, the reranker{budget} changes nDCG@10 by {interval}, "
-        "which is not more than one standard error of that difference."
+        f"which is not more than {SURE} standard errors of that difference: it may be luck."
     )

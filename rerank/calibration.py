@@ -69,7 +69,10 @@ class Isotonic:
 
     def apply(self, logits: ArrayLike) -> Floats:
         """Probabilities in [0, 1] of the same shape, never lower for a higher logit."""
-        return np.asarray(np.interp(np.asarray(logits, np.float64), self.logits, self.probabilities), np.float64)
+        x, ends = np.asarray(logits, np.float64), np.array(self.probabilities)
+        # Rounding may lift a point just before a knot above it.
+        highest = ends[np.minimum(np.searchsorted(self.logits, x, side="right"), len(ends) - 1)]
+        return np.asarray(np.minimum(np.interp(x, self.logits, self.probabilities), highest), np.float64)
 
     def to_dict(self) -> dict[str, object]:
         """As JSON; ``calibration_from_dict`` gives an equal one."""

@@ -82,6 +82,14 @@ def test_pooling_is_scikit_learns(values, data):
     np.testing.assert_allclose(pool_adjacent_violators(values, weights), oracle, atol=1e-9)
 
 
+def test_no_rounding_lifts_a_point_above_the_next_knot():
+    fitted = fit_calibration([-6.25, 1.6057821064364925e-34, -7.0], [False, True, False], method="isotonic")
+    asked = np.array([-1e-30, -1e-33, 0.0, 1e-34, 1.6057821064364925e-34, 1e-33, 1.0])
+    said = fitted.apply(asked)
+    assert (np.diff(said) >= 0).all()
+    assert said[-1] == fitted.probabilities[-1]
+
+
 @settings(max_examples=80, deadline=None)
 @given(data=st.data(), method=st.sampled_from(["platt", "isotonic"]))
 def test_what_is_fitted_never_decreases_and_is_a_probability(data, method):
