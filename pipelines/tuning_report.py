@@ -109,7 +109,7 @@ def _held_out_table(tuning: Tuning) -> Table:
 def _outcome(tuning: Tuning, path: str) -> str:
     chosen = f"{words(tuning.recommended)}, of {tuning.retrieve_k} retrieved"
     if tuning.stored:
-        lines = [f"Stored in {path}: a search with this reranker, in this number format, takes {chosen}."]
+        lines = [f"Stored in {path}: a search with this reranker, in any number format, takes {chosen}."]
     else:
         lines = [f"Not stored. Recommended: {chosen}."]
     if not tuning.recommended.depth:
