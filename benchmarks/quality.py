@@ -118,7 +118,8 @@ class Bench:
     def tuning(self, data: Path, part: Part) -> Tuning:
         """What tuning finds, with plots of it where they are asked for."""
         if part not in self._tuned:
-            options = TuningOptions(latency_queries=0, calibrate="platt", store=False, progress=True)
+            timed = self.options.latency_queries
+            options = TuningOptions(latency_queries=timed, calibrate="platt", store=False, progress=True)
             index, judged = self.index(data / part.collection, Chunking()), part.read(data, self.options.tuning_queries)
             found = tune(index, judged, encoder=self.encoder, reranker=self.reranker, options=options)
             self._tuned[part] = found
@@ -168,6 +169,7 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--queries", type=int, help="of each collection at most so many, drawn at random")
     parser.add_argument("--tuning-queries", type=int, help="of what tunes at most so many")
+    parser.add_argument("--latency-queries", type=int, default=0, help="time so many at each depth, for the plots")
     parser.add_argument("--long-documents", action="store_true", help="rerank by the first and by several passages too")
     parser.add_argument("--encoder", default=DEFAULT_ENCODER)
     parser.add_argument("--reranker", default=DEFAULT_RERANKER)
