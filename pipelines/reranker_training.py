@@ -23,9 +23,9 @@ from ..inference.training import (
 )
 from ..rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from ..rerank.method import RerankerMethod
-from ..rerank.training import Score, train_reranker
+from ..rerank.training import train_reranker
 from ..retrieval import DEFAULT_ENCODER, DenseRetriever, HybridRetriever
-from .held_out import measure_held_out
+from .held_out import Score, measure_held_out
 from .indexing import build_index
 from .measures import canonical
 from .mining import Mining, held_out_queries, mine_lists
