@@ -10,6 +10,11 @@ from .training_lists import TrainingLists
 
 _PACKAGES = ("bicross", "torch", "transformers", "sentence-transformers", "accelerate")
 _LOSSES_SHOWN = 20
+_HEADER = """---
+library_name: sentence-transformers
+pipeline_tag: text-ranking
+tags: [cross-encoder, reranker, bicross]
+---"""
 
 
 def reranker_card(
@@ -22,7 +27,7 @@ def reranker_card(
     best = record.best
     passages = sum(len(item.passages) for item in lists.training)
     parts = [
-        "---\nlibrary_name: sentence-transformers\npipeline_tag: text-ranking\ntags: [cross-encoder, reranker, bicross]\n---",
+        _HEADER,
         f"# A reranker trained by bicross from {described['base']}",
         "It scores pairs of a query and a passage, higher is more relevant. "
         "sentence-transformers' `CrossEncoder` loads it, and so does bicross: "
