@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ..errors import ArgumentError
 from ..index import Index
-from ..inference.checkpoints import require_new, require_same, write_whole
 from ..inference.training import (
     CHECKPOINTS,
     Evaluated,
@@ -21,6 +20,7 @@ from ..inference.training import (
     main_process_first,
     require_training_packages,
 )
+from ..inference.training_folder import require_new, require_same, write_whole
 from ..rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from ..rerank.method import RerankerMethod
 from ..rerank.training import train_reranker
