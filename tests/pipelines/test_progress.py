@@ -79,7 +79,7 @@ def test_a_training_shows_steps_loss_and_quality(screen):
         watch(TrainingProgress(1, 1200, None, None))
         watch(TrainingProgress(300, 1200, 0.51239, 0.7))
     shown = screen.getvalue()
-    assert "300 of 1,200 steps" in shown
+    assert "300/1,200" in shown
     assert "loss 0.5124, quality 0.7000" in shown
     with training_progress(shown=False) as watch:
         assert watch is None
