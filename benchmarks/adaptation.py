@@ -1,0 +1,173 @@
+"""Does a collection's own text adapt a model to it? nDCG@10 with and without, on collections whose queries are unseen.
+
+Usage: python benchmarks/adaptation.py FOLDER... [--steps 100] [--limit 2000] [--output benchmarks/results/adaptation.json]
+
+Each FOLDER is a BEIR folder, of which training sees the documents alone. A row each: the encoder as it comes; trained
+on pairs made of the documents' own text; on those of the pairs that the reranker believes; and distilled from the
+reranker, with the queries of those pairs. Each is searched alone, and reranked.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bicross.index import read_documents
+from bicross.inference.training import TrainingSettings
+from bicross.pipelines import Judged, SearchPipeline, build_index, evaluate, read_judged
+from bicross.pipelines.distillation import distilled_lists
+from bicross.pipelines.evaluation import RERANKED, STAGE_ONE, Difference, Estimate, System, compare
+from bicross.pipelines.own_lists import Believer, own_text_lists, split_pairs
+from bicross.pipelines.own_text import OwnPair, own_text_pairs
+from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
+from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
+from bicross.retrieval.training import train_encoder
+from bicross.retrieval.training_rows import EncoderObjective
+from machine import set_threads
+from speed_report import check_folders, header, markdown, write
+
+MEASURES = ("nDCG@10", "RR@10", "R@100")
+AS_IT_COMES = "as it comes"
+HOW = (
+    "Training sees no query of the collection. The difference is that in nDCG@10 to the encoder as it comes, with its "
+    "95 % bootstrap interval; * marks p < 0.05 in the paired randomisation test."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An encoder on a collection, searched alone or reranked; ``lists`` is what it was trained on."""
+
+    collection: str
+    encoder: str
+    system: str
+    queries: int
+    lists: int
+    means: Mapping[str, Estimate]
+    difference: Difference | None
+
+
+class Adaptation:
+    """One collection: what is made of it once, and what each encoder is measured on."""
+
+    def __init__(self, folder: Path, scratch: Path, arguments: argparse.Namespace) -> None:
+        self.folder, self.scratch, self.arguments = folder, scratch, arguments
+        self.judged: Judged = read_judged(folder, split=arguments.split)
+        self.documents = list(read_documents(folder, on_error="skip", errors_path=scratch / "errors.jsonl"))
+        self.reranker = CrossEncoderReranker(arguments.reranker, dtype=arguments.dtype)
+        self.pairs: list[OwnPair] = own_text_pairs(self.documents, limit=arguments.limit, seed=arguments.seed)
+        self.baselines: dict[str, System] = {}
+        self.retriever = self.indexed(arguments.encoder, AS_IT_COMES)
+
+    def indexed(self, encoder: str | Path, name: str) -> DenseRetriever:
+        """The documents, embedded by an encoder."""
+        opened = BiEncoder(encoder, dtype=self.arguments.dtype)
+        index = build_index(self.documents, self.scratch / name, encoder=opened, reranker=self.arguments.reranker)
+        return DenseRetriever(index, opened)
+
+    def measured(self, retriever: DenseRetriever, name: str, lists: int) -> list[Row]:
+        """Both orders, and how they differ from those of the encoder as it comes."""
+        pipeline = SearchPipeline(retriever, self.reranker)
+        found = evaluate(pipeline, self.judged.queries, self.judged.qrels, measures=MEASURES)
+        rows: list[Row] = []
+        for system in (found.system(STAGE_ONE), found.system(RERANKED)):
+            before = self.baselines.setdefault(system.name, system)
+            change = compare(before, system, {}).differences[0] if before is not system else None
+            rows.append(Row(self.folder.name, name, system.name, found.counts.judged, lists, system.means, change))
+        return rows
+
+    def trained(self, name: str) -> list[Row]:
+        """An encoder trained in one of the ways, and measured."""
+        kept, out = split_pairs(self.pairs, seed=self.arguments.seed)
+        if name == "distilled":
+            lists, held_out = (
+                distilled_lists([pair.query for pair in some], self.retriever, self.reranker, depth=16)
+                for some in (kept, out)
+            )
+        else:
+            believer = Believer(self.reranker) if name == "believed pairs" else None
+            lists, held_out = (
+                own_text_lists(some, self.retriever, negatives=8, believer=believer) for some in (kept, out)
+            )
+        objective = EncoderObjective(loss="kl" if name == "distilled" else "multiple-negatives", passages=4)
+        output = self.scratch / f"{name} model"
+        train_encoder(
+            self.arguments.encoder, lists, self.settings(output), held_out=held_out, objective=objective
+        )
+        return self.measured(self.indexed(output, name), name, len(lists))
+
+    def settings(self, output: Path) -> TrainingSettings:
+        """The same for all."""
+        return TrainingSettings(
+            output=output,
+            learning_rate=self.arguments.learning_rate,
+            max_steps=self.arguments.steps,
+            lists_per_step=self.arguments.lists_per_step,
+            evaluate_every=max(1, self.arguments.steps // 4),
+            seed=self.arguments.seed,
+            dtype=self.arguments.dtype,
+            max_length=self.arguments.max_length,
+        )
+
+
+def adapted(folder: Path, arguments: argparse.Namespace) -> list[Row]:
+    """All rows of one collection."""
+    with tempfile.TemporaryDirectory() as scratch:
+        one = Adaptation(folder, Path(scratch), arguments)
+        rows = one.measured(one.retriever, AS_IT_COMES, 0)
+        for name in ("all pairs", "believed pairs", "distilled"):
+            rows += one.trained(name)
+            print(table(rows[-2:]), flush=True)
+        return rows
+
+
+def table(rows: Sequence[Row]) -> str:
+    """In Markdown."""
+    cells = [
+        [
+            f"{row.collection} ({row.queries} queries)",
+            row.encoder,
+            row.system,
+            row.lists or None,
+            *(f"{row.means[measure].mean:.4f}" for measure in MEASURES),
+            _difference(row.difference),
+        ]
+        for row in rows
+    ]
+    return markdown(["collection", "encoder", "", "lists", *MEASURES, "difference"], cells)
+
+
+def _difference(found: Difference | None) -> str | None:
+    if found is None:
+        return None
+    mark = "*" if found.p_value < 0.05 else ""
+    return f"{found.mean:+.4f}{mark} ({found.low:+.4f} to {found.high:+.4f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", type=Path, nargs="+")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER)
+    parser.add_argument("--reranker", default=DEFAULT_RERANKER)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--limit", type=int, default=2000, help="pairs of own text, drawn")
+    parser.add_argument("--lists-per-step", type=int, default=16)
+    parser.add_argument("--learning-rate", type=float, default=2e-5)
+    parser.add_argument("--max-length", type=int, default=128)
+    parser.add_argument("--dtype", default="bfloat16", choices=["float32", "bfloat16"])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--output", type=Path)
+    arguments = parser.parse_args()
+    check_folders(parser, [arguments.output])
+    set_threads(arguments.threads)
+    rows = [row for folder in arguments.folders for row in adapted(folder, arguments)]
+    print(f"{table(rows)}\n\n{HOW}")
+    write(arguments.output, {**header(arguments, how=HOW), "rows": [asdict(row) for row in rows]})
+
+
+if __name__ == "__main__":
+    main()
