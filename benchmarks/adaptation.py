@@ -10,16 +10,15 @@ reranker, with the queries of those pairs. Each is searched alone, and reranked.
 import argparse
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bicross.index import read_documents
-from bicross.inference.training import TrainingSettings
+from bicross.inference.training import RankingList, TrainingSettings
 from bicross.pipelines import Judged, SearchPipeline, build_index, evaluate, read_judged
 from bicross.pipelines.distillation import distilled_lists
 from bicross.pipelines.evaluation import RERANKED, STAGE_ONE, Difference, Estimate, System, compare
-from bicross.pipelines.own_lists import Believer, own_text_lists, split_pairs
-from bicross.pipelines.own_text import OwnPair, own_text_pairs
+from bicross.pipelines.own_lists import OwnText, own_text_lists
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
 from bicross.retrieval.training import train_encoder
@@ -28,7 +27,7 @@ from machine import set_threads
 from speed_report import check_folders, header, markdown, write
 
 MEASURES = ("nDCG@10", "RR@10", "R@100")
-AS_IT_COMES = "as it comes"
+AS_IT_COMES, ALL_PAIRS, BELIEVED, DISTILLED = "as it comes", "all pairs", "believed pairs", "distilled"
 HOW = (
     "Training sees no query of the collection. The difference is that in nDCG@10 to the encoder as it comes, with its "
     "95 % bootstrap interval; * marks p < 0.05 in the paired randomisation test."
@@ -56,7 +55,6 @@ class Adaptation:
         self.judged: Judged = read_judged(folder, split=arguments.split)
         self.documents = list(read_documents(folder, on_error="skip", errors_path=scratch / "errors.jsonl"))
         self.reranker = CrossEncoderReranker(arguments.reranker, dtype=arguments.dtype)
-        self.pairs: list[OwnPair] = own_text_pairs(self.documents, limit=arguments.limit, seed=arguments.seed)
         self.baselines: dict[str, System] = {}
         self.retriever = self.indexed(arguments.encoder, AS_IT_COMES)
 
@@ -79,23 +77,19 @@ class Adaptation:
 
     def trained(self, name: str) -> list[Row]:
         """An encoder trained in one of the ways, and measured."""
-        kept, out = split_pairs(self.pairs, seed=self.arguments.seed)
-        if name == "distilled":
-            lists, held_out = (
-                distilled_lists([pair.query for pair in some], self.retriever, self.reranker, depth=16)
-                for some in (kept, out)
-            )
-        else:
-            believer = Believer(self.reranker) if name == "believed pairs" else None
-            lists, held_out = (
-                own_text_lists(some, self.retriever, negatives=8, believer=believer) for some in (kept, out)
-            )
-        objective = EncoderObjective(loss="kl" if name == "distilled" else "multiple-negatives", passages=4)
+        believed = OwnText(limit=self.arguments.limit, reranker=self.reranker, seed=self.arguments.seed)
+        options = replace(believed, reranker=None) if name == ALL_PAIRS else believed
+        lists, held_out = own_text_lists(self.documents, self.retriever, options)
+        if name == DISTILLED:
+            lists, held_out = (self.scored([one.query for one in some]) for some in (lists, held_out))
+        objective = EncoderObjective(loss="kl" if name == DISTILLED else "multiple-negatives")
         output = self.scratch / f"{name} model"
-        train_encoder(
-            self.arguments.encoder, lists, self.settings(output), held_out=held_out, objective=objective
-        )
+        train_encoder(self.arguments.encoder, lists, self.settings(output), held_out=held_out, objective=objective)
         return self.measured(self.indexed(output, name), name, len(lists))
+
+    def scored(self, queries: Sequence[str]) -> list[RankingList]:
+        """What the reranker says of the candidates of the encoder as it comes."""
+        return distilled_lists(queries, self.retriever, self.reranker, depth=self.arguments.depth)
 
     def settings(self, output: Path) -> TrainingSettings:
         """The same for all."""
@@ -116,7 +110,7 @@ def adapted(folder: Path, arguments: argparse.Namespace) -> list[Row]:
     with tempfile.TemporaryDirectory() as scratch:
         one = Adaptation(folder, Path(scratch), arguments)
         rows = one.measured(one.retriever, AS_IT_COMES, 0)
-        for name in ("all pairs", "believed pairs", "distilled"):
+        for name in (ALL_PAIRS, BELIEVED, DISTILLED):
             rows += one.trained(name)
             print(table(rows[-2:]), flush=True)
         return rows
@@ -153,6 +147,7 @@ def main() -> None:
     parser.add_argument("--reranker", default=DEFAULT_RERANKER)
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--limit", type=int, default=2000, help="pairs of own text, drawn")
+    parser.add_argument("--depth", type=int, default=10, help="candidates that the reranker scores, to be distilled")
     parser.add_argument("--lists-per-step", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=2e-5)
     parser.add_argument("--max-length", type=int, default=128)

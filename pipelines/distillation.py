@@ -58,12 +58,12 @@ def distilled_lists(
     reranker: Reranker,
     *,
     depth: int,
-    on_progress: Callable[[int], None] = lambda done: None,
+    on_progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[RankingList]:
     """The first ``depth`` candidates of stage one for each query, with the reranker's logits as labels, best first.
 
     Queries for which stage one finds less than two documents are left out, as there is nothing to order. Raises
-    ``ArgumentError`` where that leaves none. ``on_progress`` is told how many queries are done.
+    ``ArgumentError`` where that leaves none. ``on_progress`` is told how many queries are done, of how many.
     """
     if depth < 2:
         raise ArgumentError(f"depth must be at least 2, not {depth}: a list of one has no order to learn")
@@ -72,7 +72,7 @@ def distilled_lists(
     for start in range(0, len(queries), QUERIES_AT_ONCE):
         some = queries[start : start + QUERIES_AT_ONCE]
         lists += _scored(some, retriever, scorer, depth)
-        on_progress(start + len(some))
+        on_progress(start + len(some), len(queries))
     if not lists:
         raise ArgumentError(
             f"stage one found less than two documents for each of the {len(queries)} queries: "

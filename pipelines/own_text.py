@@ -42,32 +42,33 @@ class OwnPair:
     kind: Kind
 
 
-def own_text_pairs(
-    documents: Iterable[Document],
-    *,
-    kinds: Collection[Kind] = KINDS,
-    max_words: int = MAX_WORDS,
-    limit: int | None = None,
-    seed: int = 0,
-) -> list[OwnPair]:
-    """All pairs of these kinds, in the order of the documents, or ``limit`` of them, drawn by ``seed``.
+PairMaker = Callable[[Document], Iterator[OwnPair]]
 
-    A query that comes with more than one passage is left out: it names none of them, as a heading "Parameters" does.
-    Which sentences are taken of a document depends on ``seed`` and that document alone. Raises ``ArgumentError`` for an unknown
-    kind, and ``SourceError`` where the documents give no pair.
-    """
-    makers: dict[Kind, Callable[[Document], Iterator[OwnPair]]] = {
+
+def pair_makers(max_words: int, seed: int) -> dict[Kind, PairMaker]:
+    """What makes the pairs of each kind of a document: passages of at most ``max_words``, sentences by ``seed``."""
+    if max_words < 2 * MIN_PASSAGE_WORDS:
+        raise ArgumentError(f"max_words must be at least {2 * MIN_PASSAGE_WORDS}, not {max_words}")
+    return {
         "title": partial(title_pairs, max_words=max_words),
         "heading": partial(heading_pairs, max_words=max_words),
         "sentence": partial(sentence_pairs, max_words=max_words, seed=seed),
     }
+
+
+def own_text_pairs(
+    documents: Iterable[Document], *, kinds: Collection[Kind] = KINDS, max_words: int = MAX_WORDS, seed: int = 0
+) -> list[OwnPair]:
+    """All pairs of these kinds, in the order of the documents.
+
+    A query that comes with more than one passage is left out: it names none of them, as a heading "Parameters" does.
+    Which sentences are taken of a document depends on ``seed`` and that document alone. Raises ``ArgumentError`` for an
+    unknown kind, and ``SourceError`` where the documents give no pair.
+    """
+    makers = pair_makers(max_words, seed)
     if not kinds or set(kinds) - set(makers):
         raise ArgumentError(f"pairs of a collection's own text are made of {', '.join(KINDS)}, not of {sorted(kinds)}")
-    if max_words < 2 * MIN_PASSAGE_WORDS or (limit is not None and limit < 1):
-        raise ArgumentError(
-            f"max_words must be at least {2 * MIN_PASSAGE_WORDS} and limit at least 1, not {max_words} and {limit}"
-        )
-    chosen = [maker for kind, maker in makers.items() if kind in kinds]
+    chosen = [makers[kind] for kind in KINDS if kind in kinds]
     pairs = [pair for document in documents for maker in chosen for pair in maker(document)]
     passages = Counter(query for query, _ in {(_plain(pair.query), pair.passage) for pair in pairs})
     kept = [pair for pair in pairs if passages[_plain(pair.query)] == 1]
@@ -76,9 +77,7 @@ def own_text_pairs(
             f"the collection has no text to make pairs of ({', '.join(sorted(kinds))}): it takes "
             f"titles that differ, headings, or passages of several sentences and {MIN_PASSAGE_WORDS} words or more"
         )
-    if limit is None or limit >= len(kept):
-        return kept
-    return [kept[place] for place in sorted(random.Random(seed).sample(range(len(kept)), limit))]
+    return kept
 
 
 def title_pairs(document: Document, *, max_words: int = MAX_WORDS) -> Iterator[OwnPair]:
