@@ -19,6 +19,7 @@ from bicross.pipelines import Judged, SearchPipeline, build_index, evaluate, rea
 from bicross.pipelines.distillation import distilled_lists
 from bicross.pipelines.evaluation import RERANKED, STAGE_ONE, Difference, Estimate, System, compare
 from bicross.pipelines.own_lists import OwnText, own_text_lists
+from bicross.pipelines.own_text import own_text_pairs
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
 from bicross.retrieval.training import train_encoder
@@ -55,6 +56,7 @@ class Adaptation:
         self.judged: Judged = read_judged(folder, split=arguments.split)
         self.documents = list(read_documents(folder, on_error="skip", errors_path=scratch / "errors.jsonl"))
         self.reranker = CrossEncoderReranker(arguments.reranker, dtype=arguments.dtype)
+        self.pairs = own_text_pairs(self.documents, seed=arguments.seed)
         self.baselines: dict[str, System] = {}
         self.retriever = self.indexed(arguments.encoder, AS_IT_COMES)
 
@@ -79,7 +81,7 @@ class Adaptation:
         """An encoder trained in one of the ways, and measured."""
         believed = OwnText(limit=self.arguments.limit, reranker=self.reranker, seed=self.arguments.seed)
         options = replace(believed, reranker=None) if name == ALL_PAIRS else believed
-        lists, held_out = own_text_lists(self.documents, self.retriever, options)
+        lists, held_out = own_text_lists(self.pairs, self.retriever, options)
         if name == DISTILLED:
             lists, held_out = (self.scored([one.query for one in some]) for some in (lists, held_out))
         objective = EncoderObjective(loss="kl" if name == DISTILLED else "multiple-negatives")

@@ -27,7 +27,7 @@ from .encoder_card import encoder_card
 from .held_out import HeldOutQuery
 from .mining import Mining, mine_lists
 from .own_lists import MAX_HELD_OUT, Lists, OwnText, own_text_lists
-from .own_text import Kind
+from .own_text import Kind, own_text_pairs
 from .progress import counting, training_progress
 from .training_data import read_training_data, relevant_texts
 from .training_lists import TrainingLists, kept_lists
@@ -143,8 +143,8 @@ def _judged(data: EncoderData, settings: TrainingSettings, place: SearchPlace) -
 
 
 def _own_text(data: EncoderData, settings: TrainingSettings, place: SearchPlace) -> tuple[Lists, Lists]:
+    pairs = own_text_pairs(documents_of(data.source), kinds=data.own_text, seed=settings.seed)
     options = OwnText(
-        kinds=data.own_text,
         limit=data.limit,
         negatives=data.depth,
         reranker=_reranker(data.filter_with, settings),
@@ -155,7 +155,7 @@ def _own_text(data: EncoderData, settings: TrainingSettings, place: SearchPlace)
         collection_search(documents_of(data.source), place, chunking=Chunking()) as retriever,
         counting("Making pairs", shown=place.progress) as count,
     ):
-        return own_text_lists(documents_of(data.source), retriever, options, on_progress=count)
+        return own_text_lists(pairs, retriever, options, on_progress=count)
 
 
 def _distilled(data: EncoderData, settings: TrainingSettings, place: SearchPlace) -> tuple[Lists, Lists]:

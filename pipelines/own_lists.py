@@ -1,18 +1,18 @@
 """Pairs of a collection's own text as ranking lists: with like passages of near documents. Knows no trainer."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
 import numpy as np
 
 from ..errors import ArgumentError, SourceError
-from ..index import Document, Hit
+from ..index import Hit
 from ..inference.training import RankingList
 from ..rerank import Reranker
 from ..retrieval import Encoder, Retriever
-from .own_text import KINDS, MAX_WORDS, Kind, OwnPair, PairMaker, own_text_pairs, pair_makers
+from .own_text import MAX_WORDS, Kind, OwnPair, PairMaker, pair_makers
 
 PAIRS_AT_ONCE = 32
 MAX_HELD_OUT = 200
@@ -24,13 +24,12 @@ Lists = list[RankingList]
 class OwnText:
     """Which pairs to make lists of, and how.
 
-    ``kinds`` and ``max_words`` are those of ``own_text_pairs``; of its pairs ``limit`` are drawn. Each is given
-    ``negatives`` passages of other documents. With ``reranker`` a pair is believed where its passage comes among the
+    Of the pairs ``limit`` are drawn, by ``seed``; ``max_words`` and ``seed`` must be those that they were made with.
+    Each is given ``negatives`` passages of other documents. With ``reranker`` a pair is believed where its passage comes among the
     ``first`` of its list; what comes before it may answer as well, and is left out. The pairs of about a share
     ``held_out`` of the documents, and of 200 pairs or little more at most, are kept out of training.
     """
 
-    kinds: tuple[Kind, ...] = KINDS
     max_words: int = MAX_WORDS
     limit: int | None = None
     negatives: int = 8
@@ -48,7 +47,7 @@ class OwnText:
 
 
 def own_text_lists(
-    documents: Iterable[Document],
+    pairs: Sequence[OwnPair],
     retriever: Retriever,
     options: OwnText,
     *,
@@ -58,10 +57,9 @@ def own_text_lists(
 
     The others are made of the documents that ``retriever`` finds for the query, in its order, in the way in which the
     right one was made: nothing but what it says tells it from them. None has the query word by word. ``retriever``
-    searches ``documents``. Raises ``SourceError`` where there is no pair, or none that is believed. ``on_progress`` is
-    told how many pairs are done, of how many.
+    searches the collection that the pairs were made of. Raises ``SourceError`` where no pair is believed.
+    ``on_progress`` is told how many pairs are done, of how many.
     """
-    pairs = own_text_pairs(documents, kinds=options.kinds, max_words=options.max_words, seed=options.seed)
     if options.limit is not None and options.limit < len(pairs):
         drawn = sorted(Random(options.seed).sample(range(len(pairs)), options.limit))
         pairs = [pairs[place] for place in drawn]

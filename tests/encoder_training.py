@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from bicross.inference.training import RankingList, TrainingSettings
 from bicross.retrieval.training import TrainedEncoder, train_encoder
 from bicross.retrieval.training_rows import EncoderObjective
@@ -67,4 +68,5 @@ if __name__ == "__main__":
         if progress.step == KILLED_AT:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    torch.set_num_threads(1)
     resumable(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], watch=kill_at)

@@ -26,17 +26,19 @@ def retriever(tmp_path):
     return DenseRetriever(build_index(DOCUMENTS, tmp_path / "index", encoder=encoder, reranker=None), encoder)
 
 
+PAIRS = own_text_pairs(DOCUMENTS)
+
+
 def nothing_held_out(**options):
     return OwnText(held_out=0.0, **options)
 
 
 def test_negatives_are_the_like_passages_of_the_nearest_other_documents(retriever):
-    pairs = own_text_pairs(DOCUMENTS)
-    lists, held_out = own_text_lists(DOCUMENTS, retriever, nothing_held_out(negatives=3))
+    lists, held_out = own_text_lists(PAIRS, retriever, nothing_held_out(negatives=3))
     assert held_out == []
-    assert [one.query for one in lists] == [pair.query for pair in pairs]
-    passage_of = {(pair.kind, pair.document_id): pair.passage for pair in pairs}
-    for pair, one in zip(pairs, lists, strict=True):
+    assert [one.query for one in lists] == [pair.query for pair in PAIRS]
+    passage_of = {(pair.kind, pair.document_id): pair.passage for pair in PAIRS}
+    for pair, one in zip(PAIRS, lists, strict=True):
         assert one.passages[0] == pair.passage
         assert one.labels == (1.0, 0.0, 0.0, 0.0)
         found = [hit.document.id for hit in retriever.retrieve([pair.query], len(DOCUMENTS))[0]]
@@ -49,9 +51,9 @@ def test_what_has_the_words_of_the_query_is_no_negative(tmp_path):
     quoting = Document("quoting", f"Somebody wrote this. {DOCUMENTS[0].text.upper()}".replace(" ", "\n"), "A quote")
     documents = [*DOCUMENTS, quoting]
     retriever = DenseRetriever(build_index(documents, tmp_path / "index", encoder=encoder, reranker=None), encoder)
-    lists, _ = own_text_lists(documents, retriever, nothing_held_out(kinds=("title",), negatives=10))
+    lists, _ = own_text_lists(own_text_pairs(documents, kinds=["title"]), retriever, nothing_held_out(negatives=10))
     assert all(any("Somebody" in passage for passage in one.passages) for one in lists)
-    sentences, _ = own_text_lists(documents, retriever, nothing_held_out(kinds=("sentence",), negatives=10))
+    sentences, _ = own_text_lists(own_text_pairs(documents, kinds=["sentence"]), retriever, nothing_held_out(negatives=10))
     quoted = [one for one in sentences if one.query in DOCUMENTS[0].text]
     assert len(quoted) == 1
     assert not any("Somebody" in passage for passage in quoted[0].passages)
@@ -67,7 +69,7 @@ class Contrary(OverlapReranker):
 @pytest.mark.parametrize("first", [1, 2, 4])
 @pytest.mark.parametrize("reranker", [OverlapReranker(), Contrary()])
 def test_pairs_are_kept_where_a_reranker_believes_them(retriever, first, reranker):
-    everything, _ = own_text_lists(DOCUMENTS, retriever, nothing_held_out(negatives=5))
+    everything, _ = own_text_lists(PAIRS, retriever, nothing_held_out(negatives=5))
     expected = {}
     for one in everything:
         answer, *others = reranker.score([(one.query, passage) for passage in one.passages]).tolist()
@@ -77,39 +79,39 @@ def test_pairs_are_kept_where_a_reranker_believes_them(retriever, first, reranke
     options = nothing_held_out(negatives=5, reranker=reranker, first=first)
     if not expected:
         with pytest.raises(SourceError, match=f"none of the 12 passages among the first {first}"):
-            own_text_lists(DOCUMENTS, retriever, options)
+            own_text_lists(PAIRS, retriever, options)
         return
-    believed, _ = own_text_lists(DOCUMENTS, retriever, options)
+    believed, _ = own_text_lists(PAIRS, retriever, options)
     assert {one.query: one.passages for one in believed} == expected
     assert all(one.labels == (1.0, *[0.0] * (len(one.passages) - 1)) for one in believed)
 
 
 def test_a_reranker_that_likes_the_right_ones_keeps_more(retriever):
-    kept = {}
+    kept, sentences = {}, [pair for pair in PAIRS if pair.kind == "sentence"]
     for reranker in (OverlapReranker(), Contrary()):
-        options = nothing_held_out(kinds=("sentence",), negatives=5, reranker=reranker, first=3)
+        options = nothing_held_out(negatives=5, reranker=reranker, first=3)
         try:
-            kept[type(reranker)] = len(own_text_lists(DOCUMENTS, retriever, options)[0])
+            kept[type(reranker)] = len(own_text_lists(sentences, retriever, options)[0])
         except SourceError:
             kept[type(reranker)] = 0
     assert kept[OverlapReranker] > kept[Contrary]
 
 
 def test_documents_are_held_out_whole(retriever):
-    owner = {pair.query: pair.document_id for pair in own_text_pairs(DOCUMENTS)}
-    training, held_out = own_text_lists(DOCUMENTS, retriever, OwnText(held_out=0.3))
+    owner = {pair.query: pair.document_id for pair in PAIRS}
+    training, held_out = own_text_lists(PAIRS, retriever, OwnText(held_out=0.3))
     trained_on, measured_on = ({owner[one.query] for one in lists} for lists in (training, held_out))
     assert (len(trained_on), len(measured_on)) == (4, 2)
     assert not trained_on & measured_on
     assert len(training) + len(held_out) == len(owner)
-    assert own_text_lists(DOCUMENTS, retriever, OwnText(held_out=0.3)) == (training, held_out)
-    assert own_text_lists(DOCUMENTS, retriever, OwnText(held_out=0.3, seed=1)) != (training, held_out)
+    assert own_text_lists(PAIRS, retriever, OwnText(held_out=0.3)) == (training, held_out)
+    assert own_text_lists(PAIRS, retriever, OwnText(held_out=0.3, seed=1)) != (training, held_out)
 
 
 def test_one_document_is_not_held_out(tmp_path):
     encoder = HashEncoder()
     index = build_index(DOCUMENTS[:1], tmp_path / "index", encoder=encoder, reranker=None)
-    training, held_out = own_text_lists(DOCUMENTS[:1], DenseRetriever(index, encoder), OwnText())
+    training, held_out = own_text_lists(own_text_pairs(DOCUMENTS[:1]), DenseRetriever(index, encoder), OwnText())
     assert (len(training), held_out) == (2, [])
     assert all(len(one.passages) == 1 for one in training)
 
@@ -117,15 +119,15 @@ def test_one_document_is_not_held_out(tmp_path):
 def test_a_draw_is_of_so_many_pairs(retriever):
     told = []
     options = nothing_held_out(limit=5)
-    lists, _ = own_text_lists(DOCUMENTS, retriever, options, on_progress=lambda done, of: told.append((done, of)))
-    everything, _ = own_text_lists(DOCUMENTS, retriever, nothing_held_out())
+    lists, _ = own_text_lists(PAIRS, retriever, options, on_progress=lambda done, of: told.append((done, of)))
+    everything, _ = own_text_lists(PAIRS, retriever, nothing_held_out())
     assert len(lists) == 5
     assert [one for one in everything if one in lists] == lists
     assert told == [(5, 5)]
 
 
 def test_priors_are_the_cosines_of_stage_one(retriever):
-    lists, _ = own_text_lists(DOCUMENTS, retriever, nothing_held_out(negatives=3))
+    lists, _ = own_text_lists(PAIRS, retriever, nothing_held_out(negatives=3))
     encoder = HashEncoder()
     for plain, one in zip(lists, with_priors(lists, encoder), strict=True):
         assert (one.query, one.passages, one.labels) == (plain.query, plain.passages, plain.labels)
