@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 from ..inference.training_record import QUALITY
 from .held_out import MEASURE
-from .model_card import losses, rows, table, versions
+from .model_card import loss_rows, settings_rows, table, version_rows
 
 
 def encoder_card(trained: "TrainedEncoder", described: Mapping[str, object], *, command: str) -> str:
@@ -36,13 +36,13 @@ def encoder_card(trained: "TrainedEncoder", described: Mapping[str, object], *, 
         ),
         "## What it was trained on",
         f"{trained.rows:,} queries with passages. {trained.held_out:,} queries were kept out.",
-        table(("data", ""), rows(described["data"])),
+        table(("data", ""), settings_rows(described["data"])),
         "## How",
-        table(("objective", ""), rows(described["objective"])),
-        table(("settings", ""), rows(described["settings"])),
+        table(("objective", ""), settings_rows(described["objective"])),
+        table(("settings", ""), settings_rows(described["settings"])),
         f"{record.steps:,} steps were done; the weights are those of step {record.best_step:,}.",
-        table(("step", "loss"), losses(record.losses)),
-        table(("package", "version"), versions()),
+        table(("step", "loss"), loss_rows(record.losses)),
+        table(("package", "version"), version_rows()),
         f"```sh\n{command}\n```" if command else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -26,8 +26,8 @@ from .distillation import distilled_lists, read_queries, require_reranker
 from .encoder_card import encoder_card
 from .held_out import HeldOutQuery
 from .mining import Mining, mine_lists
-from .own_lists import MAX_HELD_OUT, Lists, OwnText, own_text_lists
-from .own_text import Kind, own_text_pairs
+from .own_lists import MAX_HELD_OUT, Lists, OwnText, own_text_of
+from .own_text import Kind
 from .progress import counting, training_progress
 from .training_data import read_training_data, relevant_texts
 from .training_lists import TrainingLists, kept_lists
@@ -119,7 +119,14 @@ def _lists(data: EncoderData, settings: TrainingSettings, model: str | Path, *, 
     if data.teacher is not None:
         training, held_out = _distilled(data, settings, place)
     elif data.own_text:
-        training, held_out = _own_text(data, settings, place)
+        options = OwnText(
+            limit=data.limit,
+            negatives=data.depth,
+            reranker=_reranker(data.filter_with, settings),
+            held_out=data.held_out,
+            seed=settings.seed,
+        )
+        training, held_out = own_text_of(data.source, data.own_text, place, options)
     else:
         training, held_out = _judged(data, settings, place)
     return TrainingLists(tuple(training), tuple(HeldOutQuery(one, ()) for one in held_out))
@@ -140,22 +147,6 @@ def _judged(data: EncoderData, settings: TrainingSettings, place: SearchPlace) -
         mining = Mining(depth=data.depth, margin=data.margin, filter_with=filter_with)
         training = mine_lists(found.training, texts, retriever, mining)
         return training, mine_lists(found.held_out, texts, retriever, Mining(depth=data.depth))
-
-
-def _own_text(data: EncoderData, settings: TrainingSettings, place: SearchPlace) -> tuple[Lists, Lists]:
-    pairs = own_text_pairs(documents_of(data.source), kinds=data.own_text, seed=settings.seed)
-    options = OwnText(
-        limit=data.limit,
-        negatives=data.depth,
-        reranker=_reranker(data.filter_with, settings),
-        held_out=data.held_out,
-        seed=settings.seed,
-    )
-    with (
-        collection_search(documents_of(data.source), place, chunking=Chunking()) as retriever,
-        counting("Making pairs", shown=place.progress) as count,
-    ):
-        return own_text_lists(pairs, retriever, options, on_progress=count)
 
 
 def _distilled(data: EncoderData, settings: TrainingSettings, place: SearchPlace) -> tuple[Lists, Lists]:

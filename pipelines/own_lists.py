@@ -1,18 +1,21 @@
 """Pairs of a collection's own text as ranking lists: with like passages of near documents. Knows no trainer."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 import numpy as np
 
 from ..errors import ArgumentError, SourceError
-from ..index import Hit
+from ..index import Chunking, Hit
 from ..inference.training import RankingList
 from ..rerank import Reranker
 from ..retrieval import Encoder, Retriever
-from .own_text import MAX_WORDS, Kind, OwnPair, PairMaker, pair_makers
+from .own_text import MAX_WORDS, Kind, OwnPair, PairMaker, own_text_pairs, pair_makers
+from .progress import counting
+from .training_search import SearchPlace, collection_search, documents_of
 
 PAIRS_AT_ONCE = 32
 MAX_HELD_OUT = 200
@@ -44,6 +47,24 @@ class OwnText:
                 raise ArgumentError(f"{name} must be at least 1, not {getattr(self, name)!r}")
         if not 0 <= self.held_out < 1:
             raise ArgumentError(f"held_out is a share of the documents, from 0 to below 1, not {self.held_out!r}")
+
+
+def own_text_of(
+    source: Path, kinds: Collection[Kind], place: SearchPlace, options: OwnText, *, priors: bool = False
+) -> tuple[Lists, Lists]:
+    """As ``own_text_lists``, for a source of documents or an index; with the scores of stage one where ``priors``.
+
+    Raises ``SourceError`` where the documents give no pair.
+    """
+    pairs = own_text_pairs(documents_of(source), kinds=kinds, max_words=options.max_words, seed=options.seed)
+    with (
+        collection_search(documents_of(source), place, chunking=Chunking()) as retriever,
+        counting("Making lists", shown=place.progress) as count,
+    ):
+        training, held_out = own_text_lists(pairs, retriever, options, on_progress=count)
+        if not priors:
+            return training, held_out
+        return with_priors(training, retriever.encoder), with_priors(held_out, retriever.encoder)
 
 
 def own_text_lists(

@@ -15,10 +15,8 @@ from .encoder_card import encoder_record, encoder_summary
 from .options import AsJson, Device
 from .output import plain, print_json
 from .own_text import KINDS
-from .train_command import train_app
 
 
-@train_app.command("encoder")
 def train_encoder_command(
     source: Annotated[
         Path,
