@@ -67,6 +67,8 @@ class EncoderData:
             raise ArgumentError("an encoder learns of its own text or of a reranker: name one of the two")
         if self.teacher is not None and self.filter_with is not None:
             raise ArgumentError("what the reranker says of a query is learned as it is: leave filter_with out")
+        if self.margin is not None and (self.own_text or self.teacher is not None):
+            raise ArgumentError(f"margin={self.margin} is for judged queries: leave it out")
 
 
 def train_encoder_on(
