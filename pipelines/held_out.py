@@ -19,6 +19,10 @@ ALONE, STAGE_ONE, BLEND = "alone", "stage_one", "blend"
 """In what is found beside the quality: the reranker alone, stage one alone, and the weight that was best."""
 
 
+Score = Callable[[Sequence[Pair]], NDArray[np.float32]]
+"""Logits of pairs, shape (pairs,)."""
+
+
 @dataclass(frozen=True, slots=True)
 class HeldOutQuery:
     """The candidates of stage one in its order, their grades as labels, and its scores as prior.
@@ -30,18 +34,22 @@ class HeldOutQuery:
     missing: tuple[int, ...]
 
 
-def measure_held_out(
-    queries: Sequence[HeldOutQuery], score: Callable[[Sequence[Pair]], NDArray[np.float32]]
-) -> dict[str, float]:
+def measure_held_out(queries: Sequence[HeldOutQuery], score: Score) -> dict[str, float]:
     """Mean nDCG@10 with the best of ``BLENDS``, which is the quality, and what else has a name above.
 
-    Blends are calculated as a search calculates them. Of weights that are equally good the lowest is taken.
+    Of weights that are equally good the lowest is taken.
     """
-    pairs = [(query.candidates.query, passage) for query in queries for passage in query.candidates.passages]
-    logits = np.split(score(pairs).astype(np.float64), np.cumsum([len(q.candidates.passages) for q in queries])[:-1])
-    means = [_mean_ndcg(queries, logits, blend) for blend in BLENDS]
+    means = ndcg_by_blend(queries, score)
     best = int(np.argmax(means))
     return {QUALITY: means[best], BLEND: BLENDS[best], ALONE: means[-1], STAGE_ONE: means[0]}
+
+
+def ndcg_by_blend(queries: Sequence[HeldOutQuery], score: Score) -> list[float]:
+    """Mean nDCG@10 for each of ``BLENDS``, calculated as a search calculates them."""
+    pairs = [(query.candidates.query, passage) for query in queries for passage in query.candidates.passages]
+    sizes = [len(query.candidates.passages) for query in queries]
+    logits = np.split(score(pairs).astype(np.float64), np.cumsum(sizes)[:-1])
+    return [_mean_ndcg(queries, logits, blend) for blend in BLENDS]
 
 
 def _mean_ndcg(queries: Sequence[HeldOutQuery], logits: Sequence[NDArray[np.float64]], blend: float) -> float:

@@ -19,8 +19,8 @@ from ..inference.training import (
 )
 from ..rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from ..rerank.method import RerankerMethod
-from ..rerank.training import Score, train_reranker
-from .held_out import HeldOutQuery, measure_held_out
+from ..rerank.training import train_reranker
+from .held_out import HeldOutQuery, Score, measure_held_out
 from .measures import canonical
 from .mining import Mining, held_out_queries, mine_lists
 from .own_lists import OwnText, own_text_of
