@@ -127,9 +127,17 @@ def is_main_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def processes() -> int:
+    """How many take part in the training."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 @contextmanager
 def main_process_first() -> Generator[None]:
     """What is done here is done by the main process, and then by those that torchrun started beside it."""
+    if processes() == 1:
+        yield
+        return
     from accelerate import PartialState
 
     with PartialState().main_process_first():
@@ -171,7 +179,7 @@ def numbered_draws(settings: TrainingSettings, lists: int) -> Any:  # noqa: ANN4
 
     draws = math.ceil(settings.epochs * lists)
     if settings.max_steps is not None:
-        draws = settings.max_steps * settings.lists_per_step * int(os.environ.get("WORLD_SIZE", "1"))
+        draws = settings.max_steps * settings.lists_per_step * processes()
     return Dataset.from_dict({"draw": list(range(draws))})
 
 

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ..errors import ArgumentError
-from ..inference import MODEL_SETTINGS, ModelFiles, load_model, resolve_model
+from ..inference import MODEL_SETTINGS, ModelFiles, load_model, resolve_model, token_limit
 from ..inference.adapter import ADAPTER_SETTINGS, ADAPTER_WEIGHTS, AdapterSettings
 from ..inference.checkpoints import WholeCheckpoints, put_model, require_new, require_same
 from ..inference.checksum import sha256_of
@@ -53,6 +53,7 @@ Evaluate = Callable[[Score], Evaluated]
 
 _PACKAGES = ("torch", "transformers", "sentence-transformers", "accelerate")
 _PAIRS_AT_ONCE = 32
+_LEAST_TOKENS = 8  # of a pair
 
 
 def train_reranker(  # noqa: PLR0913 - what is learned from, how, and how it is seen
@@ -84,6 +85,9 @@ def train_reranker(  # noqa: PLR0913 - what is learned from, how, and how it is 
         require_same(settings.output / CHECKPOINTS / "reranker.json", description)
     with quiet():
         encoder = _load(folder, settings, method)
+        own = encoder[0].processing_kwargs
+        limit = token_limit(encoder, settings.max_length, least=_LEAST_TOKENS)
+        encoder[0].processing_kwargs = {**own, "text": {**own.get("text", {}), "max_length": limit}}
         trainer = _trainer(encoder, usable, settings, method, evaluate)
         record = run_training(trainer, settings, watch=watch)
     encoder.to("cpu")
@@ -94,7 +98,7 @@ def train_reranker(  # noqa: PLR0913 - what is learned from, how, and how it is 
             if _is_bare(folder):
                 _save_adapter(encoder.model, folder, target / ADAPTER_FOLDER, (str(model), method.low_rank.scale, blend))
             merge_adapters(encoder.model)
-        encoder[0].processing_kwargs = {}
+        encoder[0].processing_kwargs = own
         encoder.save_pretrained(str(target), create_model_card=False)
         (target / MODEL_SETTINGS).write_text(json.dumps({BLEND: blend}) + "\n", encoding="utf-8")
 
@@ -167,7 +171,6 @@ def _load(folder: Path, settings: TrainingSettings, method: RerankerMethod) -> A
             module.p = 0.0
     if method.low_rank is not None:
         add_adapters(encoder.model, rank=method.low_rank.rank, scale=method.low_rank.scale)
-    encoder[0].processing_kwargs = {"text": {"max_length": settings.max_length}}
     return encoder
 
 
