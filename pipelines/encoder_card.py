@@ -30,7 +30,10 @@ def encoder_card(trained: "TrainedEncoder", described: Mapping[str, object], *, 
         table(
             ("step", MEASURE),
             [
-                (f"{int(found['step']):,}" + (" (kept)" if found["step"] == record.best_step else ""), f"{found[QUALITY]:.4f}")
+                (
+                    f"{int(found['step']):,}" + (" (kept)" if found["step"] == record.best_step else ""),
+                    f"{found[QUALITY]:.4f}",
+                )
                 for found in record.evaluations
             ],
         ),

@@ -46,7 +46,9 @@ def train_reranker_command(
     index: Annotated[Path | None, typer.Option(help="Take negatives from this index; default: one is made.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Of stage one; default: the index's, or the usual one.")] = None,
     depth: Annotated[int, typer.Option(min=1, help="Candidates of stage one that negatives are drawn from.")] = 50,
-    negatives: Annotated[int, typer.Option(min=1, help="Read of each list each time, three in five of the top 15.")] = 5,
+    negatives: Annotated[
+        int, typer.Option(min=1, help="Read of each list each time, three in five of the top 15.")
+    ] = 5,
     positives: Annotated[int, typer.Option(min=1, help="Read of each list each time, at most.")] = 1,
     margin: Annotated[
         float | None,

@@ -34,7 +34,9 @@ def train_encoder_command(
     distil_from: Annotated[
         str | None, typer.Option(help="Learn this reranker's scores, for --queries that nobody judged.")
     ] = None,
-    queries: Annotated[Path | None, typer.Option(help="One a line, or with ids: JSON Lines, TSV, TREC's <top>.")] = None,
+    queries: Annotated[
+        Path | None, typer.Option(help="One a line, or with ids: JSON Lines, TSV, TREC's <top>.")
+    ] = None,
     split: Annotated[str, typer.Option(help="Which judgments of a BEIR folder to learn from.")] = "train",
     dev_split: Annotated[str | None, typer.Option(help="Judgments to measure on; default: a part of --split.")] = None,
     held_out: Annotated[float, typer.Option(help="Share of the queries that is kept out, to measure on.")] = 0.1,
@@ -48,7 +50,9 @@ def train_encoder_command(
     ] = None,
     filter_with: Annotated[
         str | None,
-        typer.Option(help="No negatives that this reranker scores above the best relevant, and no pairs it disbelieves."),
+        typer.Option(
+            help="No negatives that this reranker scores above the best relevant, and no pairs it disbelieves."
+        ),
     ] = None,
     loss: Annotated[
         EncoderLoss | None, typer.Option(help="Default: multiple-negatives, and kl with --distil-from.")

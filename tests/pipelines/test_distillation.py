@@ -24,7 +24,9 @@ def retriever(tmp_path, documents=DOCUMENTS):
 def test_lists_are_what_the_reranker_says_of_the_candidates(tmp_path):
     queries = ["who hunts at night ?", "the warm sofa", "what runs in the park ?"]
     told = []
-    lists = distilled_lists(queries, retriever(tmp_path), OverlapReranker(), depth=3, on_progress=lambda done, of: told.append((done, of)))
+    lists = distilled_lists(
+        queries, retriever(tmp_path), OverlapReranker(), depth=3, on_progress=lambda done, of: told.append((done, of))
+    )
     assert [one.query for one in lists] == queries
     assert [one.passages[0].split()[0] for one in lists] == ["owls", "cats", "dogs"]
     for one in lists:
@@ -38,7 +40,9 @@ def test_lists_are_what_the_reranker_says_of_the_candidates(tmp_path):
 def test_only_as_deep_as_was_asked_for_and_queries_by_the_batch(tmp_path):
     queries = [f"the dog number {n}" for n in range(70)]
     reranker, told = OverlapReranker(), []
-    lists = distilled_lists(queries, retriever(tmp_path), reranker, depth=2, on_progress=lambda done, of: told.append((done, of)))
+    lists = distilled_lists(
+        queries, retriever(tmp_path), reranker, depth=2, on_progress=lambda done, of: told.append((done, of))
+    )
     assert {len(one.passages) for one in lists} == {2}
     assert [one.query for one in lists] == queries
     assert told == [(32, 70), (64, 70), (70, 70)]

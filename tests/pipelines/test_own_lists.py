@@ -53,7 +53,9 @@ def test_what_has_the_words_of_the_query_is_no_negative(tmp_path):
     retriever = DenseRetriever(build_index(documents, tmp_path / "index", encoder=encoder, reranker=None), encoder)
     lists, _ = own_text_lists(own_text_pairs(documents, kinds=["title"]), retriever, nothing_held_out(negatives=10))
     assert all(any("Somebody" in passage for passage in one.passages) for one in lists)
-    sentences, _ = own_text_lists(own_text_pairs(documents, kinds=["sentence"]), retriever, nothing_held_out(negatives=10))
+    sentences, _ = own_text_lists(
+        own_text_pairs(documents, kinds=["sentence"]), retriever, nothing_held_out(negatives=10)
+    )
     quoted = [one for one in sentences if one.query in DOCUMENTS[0].text]
     assert len(quoted) == 1
     assert not any("Somebody" in passage for passage in quoted[0].passages)

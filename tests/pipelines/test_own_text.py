@@ -85,7 +85,12 @@ def test_a_sentence_that_would_be_left_to_read_is_not_taken():
 
 def test_a_title_is_answered_by_the_text_without_it():
     body = "An experimental study of a wing in a propeller slipstream was made."
-    for text in (body, f"Wing in a slipstream . {body}", f"# Wing in a Slipstream\n\n{body}", f"wing in a slipstream\n====\n{body}"):
+    for text in (
+        body,
+        f"Wing in a slipstream . {body}",
+        f"# Wing in a Slipstream\n\n{body}",
+        f"wing in a slipstream\n====\n{body}",
+    ):
         (pair,) = title_pairs(Document("d", text, "Wing in a slipstream"))
         assert (pair.query, pair.passage, pair.kind) == ("Wing in a slipstream", body, "title")
     assert not list(title_pairs(Document("d", body)))

@@ -7,7 +7,10 @@ from bicross.retrieval.held_out import HeldOut, mean_ndcg
 
 def test_ndcg_is_that_of_ir_measures():
     rng = np.random.default_rng(0)
-    gains = [{int(p): int(g) for p, g in zip(rng.choice(40, 6, replace=False), rng.integers(1, 4, 6), strict=True)} for _ in range(30)]
+    gains = [
+        {int(p): int(g) for p, g in zip(rng.choice(40, 6, replace=False), rng.integers(1, 4, 6), strict=True)}
+        for _ in range(30)
+    ]
     scores = rng.permuted(np.arange(30 * 40, dtype=np.float32).reshape(30, 40), axis=1)
     qrels = {str(q): {str(p): gain for p, gain in worth.items()} for q, worth in enumerate(gains)}
     run = {str(q): {str(p): float(score) for p, score in enumerate(row)} for q, row in enumerate(scores)}

@@ -54,7 +54,9 @@ def overfitted(base, tmp_path_factory):
     """Trained on ten queries and held to the same ones."""
     output = tmp_path_factory.mktemp("trained") / "model"
     lists = ten_queries()
-    return output, train_encoder(base, lists, settings(output), held_out=lists, describe=lambda one: f"{one.rows} rows\n")
+    return output, train_encoder(
+        base, lists, settings(output), held_out=lists, describe=lambda one: f"{one.rows} rows\n"
+    )
 
 
 def test_ten_queries_are_learnt_by_heart(base, overfitted):

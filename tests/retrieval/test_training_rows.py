@@ -13,7 +13,10 @@ def graded_lists(draw):
     lists = []
     for number in range(draw(st.integers(2, 5))):
         passages = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=6, unique=True))
-        labels = [1.0, *draw(st.lists(st.sampled_from([0.0, 1.0]), min_size=len(passages) - 1, max_size=len(passages) - 1))]
+        labels = [
+            1.0,
+            *draw(st.lists(st.sampled_from([0.0, 1.0]), min_size=len(passages) - 1, max_size=len(passages) - 1)),
+        ]
         lists.append(RankingList(f"query {number}", tuple(passages), tuple(labels)))
     return lists
 
