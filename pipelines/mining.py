@@ -68,7 +68,9 @@ def mine_lists(
     return lists
 
 
-def held_out_queries(judged: Judged, retriever: DenseRetriever | HybridRetriever, depth: int) -> list[HeldOutQuery]:
+def held_out_queries(
+    judged: Judged, retriever: DenseRetriever | HybridRetriever, depth: int
+) -> list[HeldOutQuery]:
     """The candidates of each judged query as a search would rerank them."""
     queries: list[HeldOutQuery] = []
     for query_id, hits in _found(judged, retriever, depth):
@@ -84,7 +86,9 @@ def held_out_queries(judged: Judged, retriever: DenseRetriever | HybridRetriever
     return queries
 
 
-def _found(judged: Judged, retriever: DenseRetriever | HybridRetriever, depth: int) -> list[tuple[str, list[Hit]]]:
+def _found(
+    judged: Judged, retriever: DenseRetriever | HybridRetriever, depth: int
+) -> list[tuple[str, list[Hit]]]:
     ids = list(judged.judged_ids)
     hits: list[list[Hit]] = []
     for start in range(0, len(ids), _QUERIES_AT_ONCE):

@@ -50,16 +50,15 @@ def test_the_prior_is_standardised_among_the_candidates_and_lowest_for_others(re
     for item in mined(retriever, depth=10).values():
         hits = retriever.retrieve([item.query], 10)[0]
         scores = np.array([hit.score for hit in hits])
-        expected = dict(
-            zip((hit.document.passage for hit in hits), (scores - scores.mean()) / scores.std(), strict=True)
-        )
+        expected = dict(zip((hit.document.passage for hit in hits), (scores - scores.mean()) / scores.std(), strict=True))
         for passage, prior in zip(item.passages, item.prior, strict=True):
             assert prior == pytest.approx(expected.get(passage, min(expected.values())))
 
 
 def test_margin_and_reranker_leave_out_what_is_likely_to_be_relevant(retriever):
     plain, near, filtered = (
-        mined(retriever, depth=20, **options) for options in ({}, {"margin": 0.9}, {"filter_with": OverlapReranker()})
+        mined(retriever, depth=20, **options)
+        for options in ({}, {"margin": 0.9}, {"filter_with": OverlapReranker()})
     )
     for query, item in plain.items():
         positives = [passage for passage, label in zip(item.passages, item.labels, strict=True) if label]

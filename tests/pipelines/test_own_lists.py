@@ -88,17 +88,6 @@ def test_pairs_are_kept_where_a_reranker_believes_them(retriever, first, reranke
     assert all(one.labels == (1.0, *[0.0] * (len(one.passages) - 1)) for one in believed)
 
 
-def test_a_reranker_that_likes_the_right_ones_keeps_more(retriever):
-    kept, sentences = {}, [pair for pair in PAIRS if pair.kind == "sentence"]
-    for reranker in (OverlapReranker(), Contrary()):
-        options = nothing_held_out(negatives=5, reranker=reranker, first=3)
-        try:
-            kept[type(reranker)] = len(own_text_lists(sentences, retriever, options)[0])
-        except SourceError:
-            kept[type(reranker)] = 0
-    assert kept[OverlapReranker] > kept[Contrary]
-
-
 def test_documents_are_held_out_whole(retriever):
     owner = {pair.query: pair.document_id for pair in PAIRS}
     training, held_out = own_text_lists(PAIRS, retriever, OwnText(held_out=0.3))

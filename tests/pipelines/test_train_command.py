@@ -77,9 +77,7 @@ def test_the_same_command_goes_on_without_mining_again(models, folder, tmp_path,
     real = checkpoints._put_in_place
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(
-            checkpoints,
-            "_put_in_place",
-            lambda new, best: (kill if (new / "checkpoint-4").is_dir() else real)(new, best),
+            checkpoints, "_put_in_place", lambda new, best: (kill if (new / "checkpoint-4").is_dir() else real)(new, best)
         )
         train(capsys, models, folder, tmp_path / "model")
     code, _, err = train(capsys, models, folder, tmp_path / "model", "--depth", "5")
@@ -95,7 +93,8 @@ def test_what_a_terminal_shows(models, folder, tmp_path, capsys):
     code, out, err = train(capsys, models, folder, tmp_path / "model", "--held-out", "0", "--full")
     assert (code, err) == (0, "")
     assert out == (
-        f"Nothing was measured: no queries were kept out of training.\nThe model of step 4 is in {tmp_path / 'model'}\n"
+        "Nothing was measured: no queries were kept out of training.\n"
+        f"The model of step 4 is in {tmp_path / 'model'}\n"
     )
 
 
