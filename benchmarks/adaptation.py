@@ -1,6 +1,6 @@
 """Does a collection's own text adapt a model to it? nDCG@10 with and without, on collections whose queries are unseen.
 
-Usage: python benchmarks/adaptation.py FOLDER... [--steps 100] [--limit 2000] [--output benchmarks/results/adaptation.json]
+Usage: python benchmarks/adaptation.py FOLDER... [--steps 100] [--limit 2000] [--output FILE.json]
 
 Each FOLDER is a BEIR folder, of which training sees the documents alone. A row each: the encoder as it comes; trained
 on pairs made of the documents' own text; on those of the pairs that the reranker believes; and distilled from the

@@ -79,6 +79,6 @@ def _quality(trained: "TrainedEncoder") -> str:
         else "The weights were chosen on these queries: expect a little less on others."
     )
     return (
-        f"On {trained.held_out:,} queries that were kept out of training, searched exactly among all of their passages, "
+        f"On {trained.held_out:,} queries that were kept out of training, searched among all of their passages, "
         f"{MEASURE} was {trained.before:.4f} before, and is {trained.after:.4f}. {advice}"
     )

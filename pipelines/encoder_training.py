@@ -40,8 +40,8 @@ class EncoderData:
 
     ``own_text`` has the kinds of pairs to make of the text of the collection; they are kept where the reranker
     ``filter_with`` believes them. ``teacher`` is the reranker to learn the scores of, for the ``queries`` of a file.
-    Judgments are those of ``read_training_data``, and ``margin`` and ``filter_with`` leave out negatives that are likely
-    to be relevant. Then ``source`` is a BEIR folder or a file of pairs, else any source of documents, or an index.
+    Judgments are those of ``read_training_data``, and ``margin`` and ``filter_with`` leave out negatives that are
+    likely to be relevant. Then ``source`` is a BEIR folder or a file of pairs, else any documents, or an index.
 
     Candidates are the first ``depth`` of stage one, in ``index``, or in an index that is made for that time. ``limit``
     queries or pairs are drawn; a share ``held_out`` of them, or of their documents, is kept out to measure on.

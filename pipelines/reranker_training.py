@@ -38,9 +38,9 @@ class RerankerData:
 
     ``index`` is one that is there already; without it one is made for the time of mining, with ``encoder``. ``margin``
     and ``filter_with``, the name of a reranker, leave out what is likely to be relevant, as ``Mining`` says.
-    ``teacher`` is the name of a reranker whose scores take the place of grades. ``own_text`` names the kinds of pairs to
-    make of the text of ``source``, any collection or an index, in place of judgments: of these ``queries`` are drawn,
-    and those stay that ``filter_with`` believes.
+    ``teacher`` is the name of a reranker whose scores take the place of grades. ``own_text`` names the kinds of pairs
+    to make of the text of ``source``, any collection or an index, in place of judgments: of these ``queries`` are
+    drawn, and those stay that ``filter_with`` believes.
     """
 
     source: Path

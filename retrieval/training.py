@@ -1,4 +1,4 @@
-"""Trains a bi-encoder on ranking lists, with sentence-transformers' trainer and losses. Knows no index and no source."""
+"""Trains a bi-encoder on ranking lists with sentence-transformers' trainer and losses. Knows no index and no source."""
 
 import hashlib
 import json
@@ -52,7 +52,7 @@ Describe = Callable[[TrainedEncoder], str]
 """Writes the model card."""
 
 
-def train_encoder(
+def train_encoder(  # noqa: PLR0913 - what is learned from, how, and how it is seen
     model: str | Path,
     lists: Sequence[RankingList],
     settings: TrainingSettings,
@@ -65,10 +65,10 @@ def train_encoder(
     """Train the bi-encoder ``model`` on ``lists``, and write it to ``settings.output``, where ``BiEncoder`` finds it.
 
     The passages of ``held_out`` together are a collection that its queries are searched in, exactly; the weights that
-    are written are those with the best nDCG@10 there, or the last ones where nothing is held out. A run that was cut off
-    goes on at its newest checkpoint, and ends as it would have; ``ArgumentError`` says where model, lists, settings or
-    objective are not the same, and where the lists have nothing to learn. Raises ``TrainingError`` where a package, or
-    room for a checkpoint, is missing. ``describe`` writes the model card.
+    are written are those with the best nDCG@10 there, or the last ones where nothing is held out. A run that was cut
+    off goes on at its newest checkpoint, and ends as it would have; ``ArgumentError`` says where model, lists, settings
+    or objective are not the same, and where the lists have nothing to learn. Raises ``TrainingError`` where a package,
+    or room for a checkpoint, is missing. ``describe`` writes the model card.
     """
     objective = objective or EncoderObjective()
     require_training_packages()
@@ -89,7 +89,8 @@ def train_encoder(
         trainer.model.max_seq_length = limit
         save = partial(_save, trainer.model, "" if describe is None else describe(trained))
         versions = {package: version(package) for package in _PACKAGES}
-        put_model(settings.output, save, {**description, "versions": versions, **asdict(trained)})
+        with quiet():
+            put_model(settings.output, save, {**description, "versions": versions, **asdict(trained)})
     return trained
 
 

@@ -17,7 +17,7 @@ KILLED_AT = 9
 
 
 def texts(count: int, seed: int) -> list[str]:
-    """Sentences of words that have nothing to do with each other: to know which belong together, learn them by heart."""
+    """Sentences that have nothing to do with each other: which belong together can be learnt by heart alone."""
     chance = random.Random(seed)
     return [" ".join(chance.sample(WORDS[:20], 5)) for _ in range(count)]
 
@@ -44,9 +44,9 @@ def scored_lists() -> list[RankingList]:
 def settings(output: Path, **changes) -> TrainingSettings:
     plain = TrainingSettings(
         output=output,
-        learning_rate=1e-2,
+        learning_rate=3e-3,
         max_steps=60,
-        lists_per_step=4,
+        lists_per_step=10,
         evaluate_every=20,
         device="cpu",
         max_length=MAX_LENGTH,
@@ -57,7 +57,7 @@ def settings(output: Path, **changes) -> TrainingSettings:
 def resumable(base: Path, output: Path, loss: str, **options) -> TrainedEncoder:
     """Twelve steps in several epochs, with a checkpoint after each five."""
     lists = ten_queries() if loss == "multiple-negatives" else scored_lists()
-    plan = settings(output, max_steps=12, evaluate_every=5)
+    plan = settings(output, max_steps=12, evaluate_every=5, lists_per_step=4)
     objective = EncoderObjective(loss=loss, passages=3)
     return train_encoder(base, lists, plan, held_out=lists, objective=objective, **options)
 

@@ -91,5 +91,5 @@ def test_only_a_reranker_can_teach(tmp_path):
     with pytest.raises(ModelError, match="a model of an unknown kind"):
         require_reranker(encoder)
     (encoder / "config.json").write_text("{", encoding="utf-8")
-    with pytest.raises(ModelError, match="config.json is not JSON"):
+    with pytest.raises(ModelError, match=r"config.json is not JSON"):
         require_reranker(encoder)

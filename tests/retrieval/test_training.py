@@ -44,9 +44,20 @@ def mean_tau(model: str | Path, lists: list[RankingList]) -> float:
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory) -> Path:
+def with_dropout(tmp_path_factory) -> Path:
     prompts = {"query": "what ", "document": "the "}
-    return save_bi_encoder(tmp_path_factory.mktemp("models") / "base", prompts=prompts)
+    return save_bi_encoder(tmp_path_factory.mktemp("models") / "dropout", prompts=prompts)
+
+
+@pytest.fixture(scope="module")
+def base(with_dropout) -> Path:
+    """Without, it learns by heart in fewer steps, and the same from parts of a step as from the whole."""
+    copy = with_dropout.with_name("base")
+    shutil.copytree(with_dropout, copy)
+    config = json.loads((copy / "config.json").read_text())
+    none = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (copy / "config.json").write_text(json.dumps(config | none))
+    return copy
 
 
 @pytest.fixture(scope="module")
@@ -102,46 +113,36 @@ def test_what_was_done_stands_beside_the_model(overfitted):
 @pytest.mark.parametrize("loss", ["margin-mse", "kl"])
 def test_distillation_moves_the_order_towards_the_teachers(base, tmp_path, loss):
     lists, output = scored_lists(), tmp_path / "model"
-    objective = EncoderObjective(loss=loss, passages=6)
-    trained = train_encoder(base, lists, settings(output, max_steps=80), held_out=lists, objective=objective)
+    objective = EncoderObjective(loss=loss, passages=10)
+    trained = train_encoder(base, lists, settings(output), held_out=lists, objective=objective)
     before, after = mean_tau(base, lists), mean_tau(output, lists)
-    assert abs(before) < 0.25
-    assert after > before + 0.3
+    assert before < 0.25
+    assert after > 0.6
     assert trained.after > trained.before
 
 
 def test_steps_of_any_size_fit_into_memory(base, tmp_path):
     """Gradients of a step that is done in parts are those of the whole."""
-    plain = without_dropout(base, tmp_path / "plain")
     vectors = []
     for name, mini_batch in (("whole", None), ("parts", 2)):
         objective = EncoderObjective(passages=2, mini_batch=mini_batch)
         one_step = settings(tmp_path / name, max_steps=1, warmup_share=0.0, learning_rate=1e-4)
-        train_encoder(plain, ten_queries(), one_step, objective=objective)
+        train_encoder(base, ten_queries(), one_step, objective=objective)
         vectors.append(BiEncoder(tmp_path / name, device="cpu").encode_documents(texts(5, seed=6)))
     np.testing.assert_allclose(*vectors, atol=2e-4)
     assert np.abs(vectors[0] - BiEncoder(base, device="cpu").encode_documents(texts(5, seed=6))).max() > 1e-3
 
 
-def without_dropout(base: Path, copy: Path) -> Path:
-    """The same model; dropout draws other numbers for parts than for the whole."""
-    shutil.copytree(base, copy)
-    config = json.loads((copy / "config.json").read_text())
-    none = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    (copy / "config.json").write_text(json.dumps(config | none))
-    return copy
-
-
 @pytest.mark.parametrize("loss", ["multiple-negatives", "kl"])
-def test_a_killed_training_goes_on_to_the_same_result(base, tmp_path, loss):
-    straight = resumable(base, tmp_path / "straight", loss)
-    command = [sys.executable, encoder_training.__file__, str(base), str(tmp_path / "killed"), loss]
+def test_a_killed_training_goes_on_to_the_same_result(with_dropout, tmp_path, loss):
+    straight = resumable(with_dropout, tmp_path / "straight", loss)
+    command = [sys.executable, encoder_training.__file__, str(with_dropout), str(tmp_path / "killed"), loss]
     killed = subprocess.run(command, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert (tmp_path / "killed" / "checkpoints" / "checkpoint-5").is_dir()
     assert not (tmp_path / "killed" / "training.json").exists()
     steps = []
-    resumed = resumable(base, tmp_path / "killed", loss, watch=lambda progress: steps.append(progress.step))
+    resumed = resumable(with_dropout, tmp_path / "killed", loss, watch=lambda progress: steps.append(progress.step))
     assert steps == list(range(6, 13))
     assert resumed == straight
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("straight", "killed")]
