@@ -84,7 +84,8 @@ class Adaptation:
         lists, held_out = own_text_lists(self.pairs, self.retriever, options)
         if name == DISTILLED:
             lists, held_out = (self.scored([one.query for one in some]) for some in (lists, held_out))
-        objective = EncoderObjective(loss="kl" if name == DISTILLED else "multiple-negatives")
+        loss = "kl" if name == DISTILLED else "multiple-negatives"
+        objective = EncoderObjective(loss=loss, passages=self.arguments.passages)
         output = self.scratch / f"{name} model"
         train_encoder(self.arguments.encoder, lists, self.settings(output), held_out=held_out, objective=objective)
         return self.measured(self.indexed(output, name), name, len(lists))
@@ -150,6 +151,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--limit", type=int, default=2000, help="pairs of own text, drawn")
     parser.add_argument("--depth", type=int, default=10, help="candidates that the reranker scores, to be distilled")
+    parser.add_argument("--passages", type=int, default=4, help="of each list that a step reads")
     parser.add_argument("--lists-per-step", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=2e-5)
     parser.add_argument("--max-length", type=int, default=128)

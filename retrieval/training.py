@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -129,11 +129,9 @@ def _trainer(
     from datasets import Dataset
     from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
     from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
-    from sentence_transformers.base.training_args import BatchSamplers
+    from sentence_transformers.base.sampler import BatchSamplers
 
-    class EncoderTrainer(WholeCheckpoints, SentenceTransformerTrainer):
-        pass
-
+    made: Any = type("EncoderTrainer", (WholeCheckpoints, SentenceTransformerTrainer), {})
     encoder: Any = load_model(SentenceTransformer, folder, device=settings.device)
     limit = encoder.max_seq_length
     least = int(encoder.tokenizer.num_special_tokens_to_add(pair=False)) + 1
@@ -143,11 +141,11 @@ def _trainer(
     arguments.num_train_epochs, arguments.max_steps = settings.epochs, settings.max_steps or -1
     # Among passages of other lists, which count as wrong, there must be none that is right.
     arguments.batch_sampler = BatchSamplers.NO_DUPLICATES if objective.graded else _shuffled
-    arguments.prompts = _prompts(encoder, columns)
-    trainer = EncoderTrainer(
+    arguments.prompts = _prompts(encoder, list(columns))
+    trainer = made(
         model=encoder,
         args=arguments,
-        train_dataset=Dataset.from_dict(columns),
+        train_dataset=cast(Any, Dataset).from_dict(columns),
         loss=_loss(encoder, objective),
         evaluator=_evaluator(held_out, settings) if held_out.queries else None,
     )
@@ -183,9 +181,10 @@ def _shuffled(dataset: Any, **options: Any) -> Any:  # noqa: ANN401
     class Shuffled(DefaultBatchSampler):
         def __iter__(self) -> Iterator[list[int]]:
             generator = torch.Generator().manual_seed(self.seed + self.epoch)
-            for rows in torch.randperm(len(dataset), generator=generator).split(self.batch_size):
-                if len(rows) == self.batch_size or not self.drop_last:
-                    yield rows.tolist()
+            order = cast("list[int]", cast(Any, torch.randperm(len(dataset), generator=generator)).tolist())
+            for start in range(0, len(order), self.batch_size):
+                if start + self.batch_size <= len(order) or not self.drop_last:
+                    yield order[start : start + self.batch_size]
 
     return Shuffled(dataset, **options)
 
