@@ -1,7 +1,7 @@
 """Checkpoints of a training that are whole or not there, and the model that it ends with. Knows no loss and no data.
 
-A checkpoint is written into a folder of its own and then renamed: one that is called ``checkpoint-N`` is whole. It holds
-the trained parameters alone, in float32, beside what transformers' trainer keeps of the optimizer and of itself.
+A checkpoint is written into a folder of its own and then renamed: one that is called ``checkpoint-N`` is whole. It
+holds the trained parameters alone, in float32, beside what transformers' trainer keeps of the optimizer and of itself.
 """
 
 import json

@@ -184,7 +184,7 @@ def numbered_draws(settings: TrainingSettings, lists: int) -> Any:  # noqa: ANN4
 
 
 def training_arguments(constructor: Callable[..., Any], settings: TrainingSettings, *, evaluated: bool) -> Any:  # noqa: ANN401
-    """The arguments of a trainer of sentence-transformers, made by their class; all that is written goes to checkpoints.
+    """The arguments of a trainer of sentence-transformers, made by their class; all is written to checkpoints.
 
     Raises ``ArgumentError`` for a device or number format that is not to be had here.
     """

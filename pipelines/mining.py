@@ -68,9 +68,7 @@ def mine_lists(
     return lists
 
 
-def held_out_queries(
-    judged: Judged, retriever: DenseRetriever | HybridRetriever, depth: int
-) -> list[HeldOutQuery]:
+def held_out_queries(judged: Judged, retriever: DenseRetriever | HybridRetriever, depth: int) -> list[HeldOutQuery]:
     """The candidates of each judged query as a search would rerank them."""
     queries: list[HeldOutQuery] = []
     for query_id, hits in _found(judged, retriever, depth):
@@ -86,9 +84,7 @@ def held_out_queries(
     return queries
 
 
-def _found(
-    judged: Judged, retriever: DenseRetriever | HybridRetriever, depth: int
-) -> list[tuple[str, list[Hit]]]:
+def _found(judged: Judged, retriever: DenseRetriever | HybridRetriever, depth: int) -> list[tuple[str, list[Hit]]]:
     ids = list(judged.judged_ids)
     hits: list[list[Hit]] = []
     for start in range(0, len(ids), _QUERIES_AT_ONCE):
@@ -107,13 +103,14 @@ def _negatives(
     copies = set(positives.values())
     others = [hit for hit in hits if hit.document.id not in positives and _text(hit) not in copies]
     if mining.margin is not None and others:
-        limit = mining.margin * _best_cosine(query, positives.values(), retriever)
+        best = _best_cosine(query, positives.values(), retriever)
+        limit = best - (1.0 - mining.margin) * abs(best)
         others = [hit for hit in others if (hit.score if hit.dense_score is None else hit.dense_score) <= limit]
     if mining.filter_with is not None and others:
         texts = [*positives.values(), *(_text(hit) for hit in others)]
         scores = mining.filter_with.score([(query, text) for text in texts])
-        best, rest = scores[: len(positives)].max(), scores[len(positives) :]
-        others = [hit for hit, score in zip(others, rest, strict=True) if score <= best]
+        highest, rest = scores[: len(positives)].max(), scores[len(positives) :]
+        others = [hit for hit, score in zip(others, rest, strict=True) if score <= highest]
     return {hit.document.id: _text(hit) for hit in others}
 
 

@@ -28,9 +28,9 @@ class OwnText:
     """Which pairs to make lists of, and how.
 
     Of the pairs ``limit`` are drawn, by ``seed``; ``max_words`` and ``seed`` must be those that they were made with.
-    Each is given ``negatives`` passages of other documents. With ``reranker`` a pair is believed where its passage comes
-    among the ``first`` of its list; what comes before it may answer as well, and is left out. The pairs of about a share
-    ``held_out`` of the documents, and of 200 pairs or little more at most, are kept out of training.
+    Each is given ``negatives`` passages of other documents. With ``reranker`` a pair is believed where its passage
+    comes among the ``first`` of its list; what comes before it may answer as well, and is left out. The pairs of about
+    a share ``held_out`` of the documents, and of 200 pairs or little more at most, are kept out of training.
     """
 
     max_words: int = MAX_WORDS

@@ -1,4 +1,4 @@
-"""Progress bars over documents and over the steps of a training: share, rate, remaining time. Know nothing of either."""
+"""Progress bars: of documents, and of the steps of a training. Know their rates, and nothing of what is done."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from contextlib import contextmanager

@@ -7,6 +7,12 @@ from .held_out import ALONE, BLEND, MEASURE, STAGE_ONE
 from .model_card import loss_rows, settings_rows, table, version_rows
 from .training_lists import TrainingLists
 
+_HEADER = """---
+library_name: sentence-transformers
+pipeline_tag: text-ranking
+tags: [cross-encoder, reranker, bicross]
+---"""
+
 
 def reranker_card(
     record: TrainingRecord, described: Mapping[str, object], *, lists: TrainingLists, command: str
@@ -18,7 +24,7 @@ def reranker_card(
     best = record.best
     passages = sum(len(item.passages) for item in lists.training)
     parts = [
-        "---\nlibrary_name: sentence-transformers\npipeline_tag: text-ranking\ntags: [cross-encoder, reranker, bicross]\n---",
+        _HEADER,
         f"# A reranker trained by bicross from {described['base']}",
         "It scores pairs of a query and a passage, higher is more relevant. "
         "sentence-transformers' `CrossEncoder` loads it, and so does bicross: "

@@ -87,7 +87,7 @@ def _of(judged: Judged, ids: Sequence[str]) -> Judged:
 
 
 def relevant_texts(data: TrainingData) -> dict[str, str]:
-    """The passages of all judged documents by id; raises ``ArgumentError`` for a query whose relevant ones are missing."""
+    """The passages of judged documents by id; raises ``ArgumentError`` for a query whose relevant ones are missing."""
     qrels = [*data.training.qrels.items(), *data.held_out.qrels.items()]
     wanted = {document_id for _, grades in qrels for document_id in grades}
     texts = {document.id: document.passage for document in data.documents if document.id in wanted}

@@ -59,7 +59,6 @@ def add_adapters(model: PreTrainedModel, *, rank: int = 32, scale: float = 2.0) 
     for name, parameter in model.named_parameters():
         parameter.requires_grad = any(part in name.lower() for part in FULLY_TRAINED)
     for name, module in linears:
-        module.requires_grad_(False)
         _replace(model, name, LowRankLinear(module, rank, scale))
 
 

@@ -56,7 +56,7 @@ _PAIRS_AT_ONCE = 32
 _LEAST_TOKENS = 8  # of a pair
 
 
-def train_reranker(  # noqa: PLR0913 - what is learned from, how, and how it is seen
+def train_reranker(
     lists: Sequence[RankingList],
     settings: TrainingSettings,
     *,
@@ -96,7 +96,9 @@ def train_reranker(  # noqa: PLR0913 - what is learned from, how, and how it is 
     def save(target: Path) -> None:
         if method.low_rank is not None:
             if _is_bare(folder):
-                _save_adapter(encoder.model, folder, target / ADAPTER_FOLDER, (str(model), method.low_rank.scale, blend))
+                _save_adapter(
+                    encoder.model, folder, target / ADAPTER_FOLDER, (str(model), method.low_rank.scale, blend)
+                )
             merge_adapters(encoder.model)
         encoder[0].processing_kwargs = own
         encoder.save_pretrained(str(target), create_model_card=False)
@@ -128,7 +130,9 @@ def _usable(lists: Sequence[RankingList], method: RerankerMethod) -> list[Rankin
     if not usable:
         raise ArgumentError("no list has a positive and a negative passage: there is nothing to tell apart")
     if len(usable) < len(lists):
-        logger.info("%d of %d lists have one kind of passage alone, and are left out", len(lists) - len(usable), len(lists))
+        logger.info(
+            "%d of %d lists have one kind of passage alone, and are left out", len(lists) - len(usable), len(lists)
+        )
     return usable
 
 

@@ -66,7 +66,7 @@ def test_a_description_is_written_once_and_compared_then(tmp_path):
 def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
     write_whole(tmp_path / "file", "old")
     monkeypatch.setattr("pathlib.Path.replace", full_disk)
-    with pytest.raises(TrainingError, match="file cannot be written: .*No space left"):
+    with pytest.raises(TrainingError, match=r"file cannot be written: .*No space left"):
         write_whole(tmp_path / "file", "new")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "old"

@@ -54,7 +54,7 @@ def test_the_command_trains_measures_and_writes_a_card(models, folder, tmp_path,
     for name in ("stage_one", "alone", "quality"):
         assert f"{found['held_out'][name]:.4f}" in card
     assert "| 2" in card
-    assert f"| loss | listwise |" in card
+    assert "| loss | listwise |" in card
     assert "7 lists with" in card
     assert "3 queries were kept out" in card
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "topics"]
@@ -77,7 +77,9 @@ def test_the_same_command_goes_on_without_mining_again(models, folder, tmp_path,
     real = checkpoints._put_in_place
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(
-            checkpoints, "_put_in_place", lambda new, best: (kill if (new / "checkpoint-4").is_dir() else real)(new, best)
+            checkpoints,
+            "_put_in_place",
+            lambda new, best: (kill if (new / "checkpoint-4").is_dir() else real)(new, best),
         )
         train(capsys, models, folder, tmp_path / "model")
     code, _, err = train(capsys, models, folder, tmp_path / "model", "--depth", "5")
@@ -93,13 +95,12 @@ def test_what_a_terminal_shows(models, folder, tmp_path, capsys):
     code, out, err = train(capsys, models, folder, tmp_path / "model", "--held-out", "0", "--full")
     assert (code, err) == (0, "")
     assert out == (
-        "Nothing was measured: no queries were kept out of training.\n"
-        f"The model of step 4 is in {tmp_path / 'model'}\n"
+        f"Nothing was measured: no queries were kept out of training.\nThe model of step 4 is in {tmp_path / 'model'}\n"
     )
 
 
 def test_every_option_reaches_the_training(models, folder, tmp_path, capsys):
-    code, out, err = train(
+    code, _, err = train(
         capsys, models, folder, tmp_path / "model", "--loss", "margin-mse", "--teacher", models[1], "--margin", "5",
         "--filter-with", models[1], "--negatives", "3", "--seed", "3", "--dtype", "bfloat16", "--json",
     )  # fmt: skip
@@ -114,7 +115,7 @@ def test_an_index_that_is_there_gives_the_negatives(models, folder, tmp_path, ca
     index = tmp_path / "index"
     code, _, err = run(capsys, "index", folder, "-o", index, "--encoder", models[3], "--no-tokens", "--json")
     assert code == 0, err
-    code, out, err = train(capsys, models, folder, tmp_path / "model", "--index", index, "--json")
+    code, _, err = train(capsys, models, folder, tmp_path / "model", "--index", index, "--json")
     assert (code, err) == (0, "")
     with SearchPipeline.open(index, encoder=models[3], reranker=str(tmp_path / "model"), device="cpu") as pipeline:
         assert pipeline.search("what does the owl do ?")[0].logit is not None

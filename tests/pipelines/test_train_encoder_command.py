@@ -7,6 +7,7 @@ import pytest
 from bicross.index import Document, Index
 from bicross.pipelines import SearchPipeline, build_index
 from bicross.pipelines.cli import main
+from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
 from tiny_models import WORDS, save_bi_encoder, save_cross_encoder
 
@@ -79,6 +80,29 @@ def test_own_text_of_a_collection_without_queries(folder, encoder, reranker, tmp
         capsys, corpus, "-o", tmp_path / "believed", "--own-text", "--model", encoder, "--filter-with", reranker,
     )  # fmt: skip
     assert filtered["rows"] < record["rows"]
+
+
+def test_own_text_trains_a_reranker_too(folder, encoder, reranker, tmp_path, capsys):
+    models = ("--model", reranker, "--encoder", encoder)
+    code = main(
+        [
+            "train",
+            "reranker",
+            str(folder / "corpus.jsonl"),
+            "-o",
+            str(tmp_path / "model"),
+            "--own-text",
+            *models,
+            *QUICK,
+            "--json",
+        ]
+    )
+    output = capsys.readouterr()
+    assert (code, output.err) == (0, "")
+    record = json.loads(output.out)
+    assert record["training_lists"] + record["held_out_queries"] > 20
+    assert 0 <= record["held_out"]["stage_one"] <= 1
+    assert CrossEncoderReranker(tmp_path / "model", device="cpu").score([("the cat", "the dog")]).shape == (1,)
 
 
 def test_own_text_of_an_index(folder, encoder, tmp_path, capsys):

@@ -63,7 +63,11 @@ def test_the_adapter_file_merges_with_its_base_to_the_same_but_for_float16():
     assert adapter["bert.encoder.layer.0.attention.self.query.down"].shape == (4, 24)
     base = BertModel(config())
     base.load_state_dict(
-        {name.removeprefix("bert."): value for name, value in new_model().state_dict().items() if name.startswith("bert.")}
+        {
+            name.removeprefix("bert."): value
+            for name, value in new_model().state_dict().items()
+            if name.startswith("bert.")
+        }
     )
     weights = merge({name: value.numpy() for name, value in base.state_dict().items()}, adapter, 2.0)
     merged = new_model()

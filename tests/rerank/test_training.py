@@ -316,9 +316,7 @@ def test_another_training_in_the_same_folder_is_refused(base, tmp_path, monkeypa
     with pytest.raises(ArgumentError, match=r"begun with learning_rate=0.005, and this is one with learning_rate=0.1"):
         train(base, tmp_path / "model", learning_rate=0.1)
     with pytest.raises(ArgumentError, match=r"begun with lists=10, and this is one with lists=9"):
-        train_reranker(
-            ten_lists()[:9], settings(tmp_path / "model", max_steps=9), model=base, method=METHOD
-        )
+        train_reranker(ten_lists()[:9], settings(tmp_path / "model", max_steps=9), model=base, method=METHOD)
 
 
 @pytest.mark.parametrize(
@@ -349,9 +347,14 @@ def test_lists_that_teach_nothing_are_refused(base, tmp_path, lists, method, mes
 
 
 def test_a_loss_that_is_no_number_ends_the_training(base, tmp_path):
-    with pytest.raises(TrainingError, match=r"the loss is nan at step \d+: train with a lower learning rate than 1e\+3"):
+    with pytest.raises(
+        TrainingError, match=r"the loss is nan at step \d+: train with a lower learning rate than 1e\+3"
+    ):
         train_reranker(
-            ten_lists(), settings(tmp_path / "model", learning_rate=1e30, warmup_share=0.0, max_steps=9), model=base, method=FULL
+            ten_lists(),
+            settings(tmp_path / "model", learning_rate=1e30, warmup_share=0.0, max_steps=9),
+            model=base,
+            method=FULL,
         )
 
 
