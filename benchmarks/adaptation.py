@@ -68,7 +68,7 @@ class Adaptation:
 
     def measured(self, retriever: DenseRetriever, name: str, lists: int) -> list[Row]:
         """Both orders, and how they differ from those of the encoder as it comes."""
-        pipeline = SearchPipeline(retriever, self.reranker)
+        pipeline = SearchPipeline(retriever, self.reranker, rerank_k=self.arguments.rerank_k)
         found = evaluate(pipeline, self.judged.queries, self.judged.qrels, measures=MEASURES)
         rows: list[Row] = []
         for system in (found.system(STAGE_ONE), found.system(RERANKED)):
@@ -150,6 +150,7 @@ def main() -> None:
     parser.add_argument("--reranker", default=DEFAULT_RERANKER)
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--limit", type=int, default=2000, help="pairs of own text, drawn")
+    parser.add_argument("--rerank-k", type=int, default=100)
     parser.add_argument("--depth", type=int, default=10, help="candidates that the reranker scores, to be distilled")
     parser.add_argument("--passages", type=int, default=4, help="of each list that a step reads")
     parser.add_argument("--lists-per-step", type=int, default=16)

@@ -29,7 +29,7 @@ def kept_lists(folder: Path, made_of: Mapping[str, object], make: Callable[[], T
 
     Raises ``ArgumentError`` where those that are there were made of something else.
     """
-    description = {name: value if isinstance(value, int | None) else str(value) for name, value in made_of.items()}
+    description = {name: None if value is None else str(value) for name, value in made_of.items()}
     if (folder / LISTS).is_file():
         require_same(folder / MADE_OF, description)
         return read_lists(folder / LISTS)
