@@ -9,7 +9,7 @@ from ..errors import ArgumentError, EvaluationError, ModelError
 from ..index import passage_text
 from ..inference import resolve_model
 from ..inference.training import RankingList
-from ..rerank import Reranker
+from ..rerank import CrossEncoderReranker, Reranker
 from ..retrieval import Retriever
 from .arguments import check_query
 from .scoring import CandidateScorer
@@ -50,6 +50,12 @@ def require_reranker(name: str | Path) -> None:
     if _field(folder / "config_sentence_transformers.json", "model_type") != "CrossEncoder":
         what = ", ".join(map(str, kinds)) or "a model of an unknown kind"
         raise ModelError(f"{name} is no reranker to learn from: it is {what}, without a head that scores pairs")
+
+
+def open_teacher(name: str | Path, *, device: str | None = None) -> CrossEncoderReranker:
+    """The reranker of that name, once it is known to be one."""
+    require_reranker(name)
+    return CrossEncoderReranker(name, device=device)
 
 
 def distilled_lists(

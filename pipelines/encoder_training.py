@@ -18,11 +18,10 @@ from ..inference.training import (
     main_process_first,
     require_training_packages,
 )
-from ..rerank import CrossEncoderReranker
 from ..retrieval import DEFAULT_ENCODER
 from ..retrieval.training import TrainedEncoder, train_encoder
 from ..retrieval.training_rows import EncoderObjective
-from .distillation import distilled_lists, read_queries, require_reranker
+from .distillation import distilled_lists, open_teacher, read_queries
 from .encoder_card import encoder_card
 from .held_out import HeldOutQuery
 from .mining import Mining, mine_lists
@@ -124,7 +123,7 @@ def _lists(data: EncoderData, settings: TrainingSettings, model: str | Path, *, 
         options = OwnText(
             limit=data.limit,
             negatives=data.depth,
-            reranker=_reranker(data.filter_with, settings),
+            reranker=None if data.filter_with is None else open_teacher(data.filter_with, device=settings.device),
             held_out=data.held_out,
             seed=settings.seed,
         )
@@ -144,7 +143,7 @@ def _judged(data: EncoderData, settings: TrainingSettings, place: SearchPlace) -
         seed=settings.seed,
     )
     texts = relevant_texts(found)
-    filter_with = _reranker(data.filter_with, settings)
+    filter_with = None if data.filter_with is None else open_teacher(data.filter_with, device=settings.device)
     with collection_search(found.documents, place) as retriever:
         mining = Mining(depth=data.depth, margin=data.margin, filter_with=filter_with)
         training = mine_lists(found.training, texts, retriever, mining)
@@ -157,8 +156,7 @@ def _distilled(data: EncoderData, settings: TrainingSettings, place: SearchPlace
     queries = read_queries(data.queries)
     Random(settings.seed).shuffle(queries)
     queries = queries[: data.limit]
-    teacher = _reranker(data.teacher, settings)
-    assert teacher is not None
+    teacher = open_teacher(data.teacher, device=settings.device)
     with (
         collection_search(documents_of(data.source), place, chunking=Chunking()) as retriever,
         counting("Scoring candidates", shown=place.progress) as count,
@@ -166,10 +164,3 @@ def _distilled(data: EncoderData, settings: TrainingSettings, place: SearchPlace
         lists = distilled_lists(queries, retriever, teacher, depth=data.depth, on_progress=count)
     kept_out = min(round(data.held_out * len(lists)), MAX_HELD_OUT, len(lists) - 1)
     return lists[kept_out:], lists[:kept_out]
-
-
-def _reranker(name: str | None, settings: TrainingSettings) -> CrossEncoderReranker | None:
-    if name is None:
-        return None
-    require_reranker(name)
-    return CrossEncoderReranker(name, device=settings.device)

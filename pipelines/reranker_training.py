@@ -92,7 +92,7 @@ def train_reranker_on(
     made_of = asdict(data) | {"seed": settings.seed}
     with main_process_first():
         folder = settings.output / CHECKPOINTS
-        lists = kept_lists(folder, made_of, lambda: _lists(data, settings, progress=progress))
+        lists = kept_lists(folder, made_of, lambda: _mined(data, settings, progress=progress))
 
     def evaluate(score: Score) -> Evaluated:
         return measure_held_out(lists.held_out, score)
@@ -114,7 +114,7 @@ def train_reranker_on(
     return trained
 
 
-def _lists(data: RerankerData, settings: TrainingSettings, *, progress: bool) -> TrainingLists:
+def _mined(data: RerankerData, settings: TrainingSettings, *, progress: bool) -> TrainingLists:
     indexed = data.own_text and is_index(data.source)
     place = SearchPlace(
         index=data.source if indexed else data.index,

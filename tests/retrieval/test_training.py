@@ -133,12 +133,26 @@ def test_steps_of_any_size_fit_into_memory(base, tmp_path):
     assert np.abs(vectors[0] - BiEncoder(base, device="cpu").encode_documents(texts(5, seed=6))).max() > 1e-3
 
 
-@pytest.mark.parametrize("loss", ["multiple-negatives", "kl"])
-def test_a_killed_training_goes_on_to_the_same_result(with_dropout, tmp_path, loss):
-    straight = resumable(with_dropout, tmp_path / "straight", loss)
-    command = [sys.executable, encoder_training.__file__, str(with_dropout), str(tmp_path / "killed"), loss]
+def kill(base: Path, output: Path, loss: str) -> None:
+    """By a signal, in a process of its own."""
+    command = [sys.executable, encoder_training.__file__, str(base), str(output), loss]
     killed = subprocess.run(command, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
+
+
+def interrupt(base: Path, output: Path, loss: str) -> None:
+    def watch(progress) -> None:
+        if progress.step == encoder_training.KILLED_AT:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        resumable(base, output, loss, watch=watch)
+
+
+@pytest.mark.parametrize(("loss", "end"), [("multiple-negatives", kill), ("kl", interrupt)])
+def test_a_training_that_was_cut_off_goes_on_to_the_same_result(with_dropout, tmp_path, loss, end):
+    straight = resumable(with_dropout, tmp_path / "straight", loss)
+    end(with_dropout, tmp_path / "killed", loss)
     assert (tmp_path / "killed" / "checkpoints" / "checkpoint-5").is_dir()
     assert not (tmp_path / "killed" / "training.json").exists()
     steps = []
