@@ -175,12 +175,13 @@ def numbered_draws(settings: TrainingSettings, lists: int) -> Any:  # noqa: ANN4
     What a draw is depends on its number and the seed alone, so that a run that goes on needs to know no more than
     its step. All epochs are one pass.
     """
-    from datasets import Dataset
+    import datasets
 
     draws = math.ceil(settings.epochs * lists)
     if settings.max_steps is not None:
         draws = settings.max_steps * settings.lists_per_step * processes()
-    return Dataset.from_dict({"draw": list(range(draws))})
+    columns: Any = datasets.Dataset
+    return columns.from_dict({"draw": list(range(draws))})
 
 
 def training_arguments(constructor: Callable[..., Any], settings: TrainingSettings, *, evaluated: bool) -> Any:  # noqa: ANN401

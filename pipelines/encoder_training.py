@@ -10,7 +10,6 @@ from random import Random
 
 from ..errors import ArgumentError
 from ..index import Chunking
-from ..inference.checkpoints import require_new
 from ..inference.training import (
     CHECKPOINTS,
     TrainingSettings,
@@ -18,6 +17,7 @@ from ..inference.training import (
     main_process_first,
     require_training_packages,
 )
+from ..inference.training_folder import require_new
 from ..retrieval import DEFAULT_ENCODER
 from ..retrieval.training import TrainedEncoder, train_encoder
 from ..retrieval.training_rows import EncoderObjective

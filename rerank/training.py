@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import nn
 
 from ..errors import ArgumentError
 from ..inference import MODEL_SETTINGS, ModelFiles, load_model, resolve_model, token_limit
 from ..inference.adapter import ADAPTER_SETTINGS, ADAPTER_WEIGHTS, AdapterSettings
-from ..inference.checkpoints import WholeCheckpoints, put_model, require_new, require_same
+from ..inference.checkpoints import WholeCheckpoints
 from ..inference.checksum import sha256_of
 from ..inference.training import (
     CHECKPOINTS,
@@ -35,6 +35,7 @@ from ..inference.training import (
     run_training,
     training_arguments,
 )
+from ..inference.training_folder import put_model, require_new, require_same
 from .low_rank import adapter_state, add_adapters, merge_adapters
 from .method import RerankerMethod
 from .reranker import Pair
@@ -90,25 +91,46 @@ def train_reranker(
         encoder[0].processing_kwargs = {**own, "text": {**own.get("text", {}), "max_length": limit}}
         trainer = _trainer(encoder, usable, settings, method, evaluate)
         record = run_training(trainer, settings, watch=watch)
-    encoder.to("cpu")
-    blend = 1.0 if record.best is None else record.best.get(BLEND, 1.0)
-
-    def save(target: Path) -> None:
-        if method.low_rank is not None:
-            if _is_bare(folder):
-                _save_adapter(
-                    encoder.model, folder, target / ADAPTER_FOLDER, (str(model), method.low_rank.scale, blend)
-                )
-            merge_adapters(encoder.model)
         encoder[0].processing_kwargs = own
-        encoder.save_pretrained(str(target), create_model_card=False)
+        if is_main_process():
+            versions = {package: version(package) for package in _PACKAGES}
+            written = {**description, "versions": versions, "record": asdict(record)}
+            put_model(settings.output, _Saved(encoder, folder, str(model), method, record).write, written)
+    return record
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """A trained model and all that is written beside it."""
+
+    encoder: Any
+    base: Path
+    name: str
+    method: RerankerMethod
+    record: TrainingRecord
+
+    def write(self, target: Path) -> None:
+        """The model with its adapters merged, its blend, and of a bare encoder the adapter."""
+        blend = 1.0 if self.record.best is None else self.record.best.get(BLEND, 1.0)
+        self.encoder.to("cpu")
+        if self.method.low_rank is not None:
+            if _is_bare(self.base):
+                self._write_adapter(target / ADAPTER_FOLDER, self.method.low_rank.scale, blend)
+            merge_adapters(self.encoder.model)
+        self.encoder.save_pretrained(str(target), create_model_card=False)
         (target / MODEL_SETTINGS).write_text(json.dumps({BLEND: blend}) + "\n", encoding="utf-8")
 
-    if is_main_process():
-        versions = {package: version(package) for package in _PACKAGES}
-        with quiet():
-            put_model(settings.output, save, {**description, "versions": versions, "record": asdict(record)})
-    return record
+    def _write_adapter(self, folder: Path, scale: float, blend: float) -> None:
+        folder.mkdir()
+        save_file(adapter_state(self.encoder.model), folder / ADAPTER_WEIGHTS)
+        settings = AdapterSettings(
+            base=self.name,
+            base_sha256=sha256_of(self.base / "model.safetensors"),
+            adapter_sha256=sha256_of(folder / ADAPTER_WEIGHTS),
+            scale=scale,
+            blend=blend,
+        )
+        (folder / ADAPTER_SETTINGS).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
 
 
 def _usable(lists: Sequence[RankingList], method: RerankerMethod) -> list[RankingList]:
@@ -168,7 +190,7 @@ def _load(folder: Path, settings: TrainingSettings, method: RerankerMethod) -> A
     def new(path: str, *, model_kwargs: dict[str, Any], **options: Any) -> CrossEncoder:  # noqa: ANN401
         return CrossEncoder(path, model_kwargs=model_kwargs | attention, **options, **head)
 
-    torch.manual_seed(settings.seed)
+    torch.manual_seed(settings.seed)  # pyright: ignore[reportUnknownMemberType]
     encoder: Any = load_model(new, folder, device="cpu")
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
@@ -252,7 +274,13 @@ def _evaluator(evaluate: Evaluate, settings: TrainingSettings) -> Any:  # noqa: 
     from sentence_transformers.base.evaluation import BaseEvaluator
 
     class HeldOut(BaseEvaluator):
-        def __call__(self, model: Any, **_: object) -> dict[str, float]:  # noqa: ANN401
+        def __call__(
+            self,
+            model: Any,  # noqa: ANN401
+            output_path: str | None = None,
+            epoch: int = -1,
+            steps: int = -1,
+        ) -> dict[str, float]:
             def score(pairs: Sequence[Pair]) -> NDArray[np.float32]:
                 with torch.autocast(model.device.type, torch.bfloat16, enabled=settings.dtype == "bfloat16"):
                     found = model.predict(
@@ -269,17 +297,3 @@ def _evaluator(evaluate: Evaluate, settings: TrainingSettings) -> Any:  # noqa: 
             return found
 
     return HeldOut()
-
-
-def _save_adapter(model: nn.Module, base: Path, folder: Path, made: tuple[str, float, float]) -> None:
-    name, scale, blend = made
-    folder.mkdir()
-    save_file(adapter_state(model), folder / ADAPTER_WEIGHTS)
-    settings = AdapterSettings(
-        base=name,
-        base_sha256=sha256_of(base / "model.safetensors"),
-        adapter_sha256=sha256_of(folder / ADAPTER_WEIGHTS),
-        scale=scale,
-        blend=blend,
-    )
-    (folder / ADAPTER_SETTINGS).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")

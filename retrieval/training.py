@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..inference import ModelFiles, load_model, resolve_model, token_limit
-from ..inference.checkpoints import WholeCheckpoints, put_model, require_new, require_same
+from ..inference.checkpoints import WholeCheckpoints
 from ..inference.training import (
     CHECKPOINTS,
     RankingList,
@@ -25,6 +25,7 @@ from ..inference.training import (
     run_training,
     training_arguments,
 )
+from ..inference.training_folder import put_model, require_new, require_same
 from ..inference.training_record import QUALITY, TrainingRecord
 from .held_out import HeldOut, mean_ndcg
 from .training_rows import EncoderObjective, Row, training_rows
