@@ -15,6 +15,7 @@ from ..inference.training import (
     is_main_process,
     main_process_first,
     require_training_packages,
+    training_device,
 )
 from ..inference.training_folder import require_new, write_whole
 from ..rerank import DEFAULT_RERANKER
@@ -87,6 +88,7 @@ def train_reranker_on(
     if (method.loss == "margin-mse") != (data.teacher is not None):
         raise ArgumentError("a teacher and the loss margin-mse belong together: name both or none")
     require_training_packages()
+    training_device(settings)  # at once, and not after an hour of mining
     require_new(settings.output)
     if data.held_out or data.dev_split:
         canonical(["nDCG@10"])  # at once where the package is not there

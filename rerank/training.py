@@ -34,6 +34,7 @@ from ..inference.training import (
     require_training_packages,
     run_training,
     training_arguments,
+    training_device,
 )
 from ..inference.training_folder import put_model, require_new, require_same
 from .low_rank import adapter_state, add_adapters, merge_adapters
@@ -181,8 +182,7 @@ def _load(folder: Path, settings: TrainingSettings, method: RerankerMethod) -> A
     from sentence_transformers import CrossEncoder
 
     # On a CPU the backward pass of plain attention is a fifth faster than the fused kernel's.
-    on_cpu = settings.device == "cpu" or (settings.device is None and not torch.accelerator.is_available())
-    attention = {"attn_implementation": "eager"} if on_cpu else {}
+    attention = {"attn_implementation": "eager"} if training_device(settings) == "cpu" else {}
     head: dict[str, Any] = {"num_labels": 1}
     if _is_bare(folder):
         head["activation_fn"] = nn.Identity()
