@@ -16,6 +16,7 @@ from ..inference.training import (
     is_main_process,
     main_process_first,
     require_training_packages,
+    training_device,
 )
 from ..inference.training_folder import require_new
 from ..retrieval import DEFAULT_ENCODER
@@ -90,6 +91,7 @@ def train_encoder_on(
         what = "takes a reranker to learn from" if data.teacher is None else "does not learn a reranker's scores"
         raise ArgumentError(f"the loss {objective.loss} {what}")
     require_training_packages()
+    training_device(settings)  # at once where it is not to be had
     require_new(settings.output)
     folder = settings.output / CHECKPOINTS
     shown = progress and is_main_process()

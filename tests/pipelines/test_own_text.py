@@ -6,7 +6,7 @@ import pytest
 from bicross.errors import ArgumentError, SourceError
 from bicross.index import Document, sentence_spans
 from bicross.pipelines.own_text import heading_pairs, own_text_pairs, sentence_pairs, title_pairs
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 WORDS = "wing flow drag lift jet heat shock layer panel plate wave speed".split()  # noqa: SIM905
@@ -40,6 +40,7 @@ def collection(documents: int, seed: int = 0) -> list[Document]:
     ]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(texts, st.integers(0, 3), st.integers(16, 40))
 def test_a_sentence_is_one_of_its_passage_and_all_the_rest_is_there(text, seed, max_words):
     if not text:

@@ -2,7 +2,7 @@ import pytest
 from bicross.errors import ArgumentError
 from bicross.inference.training import RankingList
 from bicross.retrieval.training_rows import EncoderObjective, Row, training_rows
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 NAMES = [f"passage {n}" for n in range(12)]
@@ -21,6 +21,7 @@ def graded_lists(draw):
     return lists
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(graded_lists(), st.integers(1, 5), st.integers(0, 3))
 def test_each_relevant_passage_leads_a_row_of_irrelevant_ones(lists, passages, seed):
     relevant = {one.query: {p for p, label in zip(one.passages, one.labels, strict=True) if label} for one in lists}
