@@ -179,6 +179,14 @@ def test_without_held_out_queries_the_last_weights_are_kept(base, tmp_path):
     assert (tmp_path / "model" / "model.safetensors").is_file()
 
 
+def test_half_precision_on_whatever_there_is(base, tmp_path):
+    plan = settings(tmp_path / "model", max_steps=2, dtype="bfloat16", device=None)
+    trained = train_encoder(base, ten_queries(), plan, held_out=ten_queries())
+    assert trained.record.steps == 2
+    before, after = (BiEncoder(model, device="cpu").encode_queries(["the cat"]) for model in (base, plan.output))
+    assert np.abs(after - before).max() > 1e-3
+
+
 def test_what_cannot_be_trained(base, tmp_path):
     one = [RankingList("query", ("the passage",), (1.0,))]
     with pytest.raises(ArgumentError, match="all 1 passages are relevant to one query"):
