@@ -33,6 +33,7 @@ from .options import (
 from .output import info_table, print_json, results_table, search_record
 from .search import QUERIES_AT_ONCE, SearchPipeline, Timings
 from .train_command import train_app
+from .train_encoder_command import train_encoder_command
 from .tune_command import tune_command
 
 app = typer.Typer(
@@ -56,6 +57,7 @@ for command in (
     app.command()(command)
 app.command("evaluate")(evaluate_command)
 app.command("tune")(tune_command)
+train_app.command("encoder")(train_encoder_command)
 app.add_typer(train_app, name="train")
 
 
