@@ -24,6 +24,7 @@ from .checksum import sha256_of
 from .exits import EXITS, MODEL_SETTINGS, exits_entry
 
 ADAPTER_SETTINGS = "adapter.json"
+ADAPTER_WEIGHTS = "adapter.safetensors"
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
@@ -64,7 +65,7 @@ def merged_model(adapter: Path, *, find_base: Callable[[str], Path]) -> Path:
     it at the same time. What is found there is verified, and built again where it is damaged.
     """
     settings = AdapterSettings.read(adapter)
-    for name, sha256 in (("adapter.safetensors", settings.adapter_sha256), (EXITS, settings.exits_sha256)):
+    for name, sha256 in ((ADAPTER_WEIGHTS, settings.adapter_sha256), (EXITS, settings.exits_sha256)):
         if sha256 is not None and not _is(adapter / name, sha256):
             raise ModelCorrupt(f"{adapter / name} is damaged; install bicross again")
     # The name holds all that the content depends on, so a newer adapter never meets an older merge.
@@ -106,7 +107,7 @@ def _build(folder: Path, base: Path, adapter: Path, settings: AdapterSettings) -
         "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity"},
     }
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
-    weights = merge(load_file(base / "model.safetensors"), load_file(adapter / "adapter.safetensors"), settings.scale)
+    weights = merge(load_file(base / "model.safetensors"), load_file(adapter / ADAPTER_WEIGHTS), settings.scale)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     known: dict[str, object] = {
         "blend": settings.blend,

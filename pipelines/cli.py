@@ -19,6 +19,7 @@ from .evaluating import evaluate_command
 from .options import Adaptive, AsJson, CascadeStages, Device, Passages, Precision, RetrieveK, StageOneName, Where
 from .output import info_table, print_json, results_table, search_record
 from .search import QUERIES_AT_ONCE, SearchPipeline, Timings
+from .train_command import train_app
 from .train_exits_command import train_exits_command
 from .tune_command import tune_command
 
@@ -43,7 +44,6 @@ for command in (
     app.command()(command)
 app.command("evaluate")(evaluate_command)
 app.command("tune")(tune_command)
-train_app = typer.Typer(help="Train models of your own.", no_args_is_help=True, rich_markup_mode=None)
 train_app.command("exits")(train_exits_command)
 app.add_typer(train_app, name="train")
 
