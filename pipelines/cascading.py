@@ -41,7 +41,7 @@ def cascade_settings(cascade: Cascade | None, reranker: Reranker | None, blend: 
     return CascadeSettings(stages, blend)
 
 
-def require_cascade_fits(settings: CascadeSettings, *, passages: PassageScoring, adaptive: bool) -> None:
+def require_cascade_fits(*, passages: PassageScoring, adaptive: bool) -> None:
     """Raise ``ArgumentError`` where a cascade would not do what was asked for beside it."""
     if adaptive:
         raise ArgumentError("adaptive follows the neighbours of what was read to the end: use it without a cascade")

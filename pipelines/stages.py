@@ -52,7 +52,7 @@ class Stages:
         if adaptive and not isinstance(retriever, ExploringRetriever):
             raise ArgumentError(f"adaptive needs a retriever that knows neighbours, not {type(retriever).__name__}")
         if cascade is not None:
-            require_cascade_fits(cascade, passages=passages, adaptive=adaptive)
+            require_cascade_fits(passages=passages, adaptive=adaptive)
         self.retriever = retriever
         self.reranker = reranker
         self.adaptive = adaptive
