@@ -1,6 +1,6 @@
 """Trains the exit heads of a bundled reranker: the recipe behind models/NAME/exits.safetensors.
 
-Usage: python examples/train_exit_heads.py DATA ADAPTER [--layers 2,4] [--queries 300] [--seed 0]
+Usage: python examples/train_exit_heads.py DATA ADAPTER [--layers 3,4] [--queries 300] [--seed 0]
 
 ADAPTER is the folder of a bundled adapter, as models/bicross-rerank-mini, into which the heads are written. DATA holds
 the BEIR folders squad-dev, cosqa and medquad-qa, of which only training parts are read: squad-dev without the last
@@ -68,11 +68,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, metavar="DATA")
     parser.add_argument("adapter", type=Path, metavar="ADAPTER")
-    parser.add_argument("--layers", default="2,4")
+    parser.add_argument("--layers", default="3,4")
     parser.add_argument("--queries", type=int, default=300, help="of each collection")
     parser.add_argument("--documents", type=int, default=1500, help="of each collection")
     parser.add_argument("--passages", type=int, default=16, help="candidates to learn from, of each query")
-    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--dtype", default="bfloat16", help="in which the model reads")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -83,12 +82,12 @@ def main() -> None:
     for name, split in SOURCES:
         lists += lists_of(arguments.data / name, split, arguments)
     reranker = CrossEncoderReranker(merged_model(arguments.adapter, find_base=resolve_model), dtype=arguments.dtype)
-    trained = train_exits(reranker, lists, ExitSettings(layers=layers, steps=arguments.steps, seed=arguments.seed))
+    trained = train_exits(reranker, lists, ExitSettings(layers=layers, seed=arguments.seed))
     save_heads(arguments.adapter / EXITS, {layer: found.head for layer, found in trained.items()})
     settings = replace(settings, exits_sha256=sha256_of(arguments.adapter / EXITS))
     (arguments.adapter / ADAPTER_SETTINGS).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
     for layer, found in trained.items():
-        logger.info("after layer %d: held-out loss %.4f, correlation %.3f", layer, found.loss, found.correlation)
+        logger.info("after layer %d: held-out correlation %.3f", layer, found.correlation)
 
 
 if __name__ == "__main__":

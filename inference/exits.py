@@ -1,7 +1,7 @@
 """Exit heads: what early layers of a cross-encoder say of a pair, and the file that keeps them. Knows no training.
 
-A model's folder holds them in ``exits.safetensors``, in float16, and names them in ``bicross.json``: the layers, the
-sha256 of that file, and that of the weights whose layers the heads learned to read.
+A model's folder holds them in ``exits.safetensors`` and names them in ``bicross.json``: the layers, the sha256 of that
+file, and that of the weights whose layers the heads learned to read.
 """
 
 import json
@@ -25,24 +25,19 @@ MODEL_SETTINGS = "bicross.json"
 EXITS_REMEDY = "train them again: `bicross train exits`"
 Floats = NDArray[np.float32]
 
-_NAME = re.compile(r"([1-9]\d{0,3})\.(inner|inner_bias|outer|outer_bias)")
+_NAME = re.compile(r"([1-9]\d{0,3})\.(weight|bias)")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExitHead:
-    """``outer @ tanh(inner @ x + inner_bias) + outer_bias`` for a first token ``x``, as BERT's own head has it.
+    """``weight @ x + bias`` for a first token ``x``; float32, of shapes (hidden,) and (1,)."""
 
-    float32, of shapes (width, hidden), (width,), (width,) and (1,).
-    """
-
-    inner: Floats
-    inner_bias: Floats
-    outer: Floats
-    outer_bias: Floats
+    weight: Floats
+    bias: Floats
 
     def __call__(self, states: Floats) -> Floats:
         """Logits of shape (n,) for first tokens of shape (n, hidden)."""
-        return np.tanh(states @ self.inner.T + self.inner_bias) @ self.outer + self.outer_bias[0]
+        return states @ self.weight + self.bias
 
 
 def read_exits(folder: Path) -> dict[int, ExitHead]:
@@ -80,9 +75,9 @@ def write_exits(folder: Path, heads: Mapping[int, ExitHead]) -> None:
 def save_heads(path: Path, heads: Mapping[int, ExitHead]) -> None:
     """The file alone, whole or not at all."""
     tensors = {
-        f"{layer}.{name}": np.ascontiguousarray(getattr(head, name), np.float16)
+        f"{layer}.{name}": np.ascontiguousarray(getattr(head, name), np.float32)
         for layer, head in heads.items()
-        for name in ("inner", "inner_bias", "outer", "outer_bias")
+        for name in ("weight", "bias")
     }
     unfinished = path.with_name(f".{path.name}.unfinished")
     save_file(tensors, unfinished)
@@ -130,11 +125,6 @@ def _heads(path: Path) -> dict[int, ExitHead]:
     except TypeError as error:
         raise ModelCorrupt(f"{path} lacks parts of an exit head: {error}; {EXITS_REMEDY}") from error
     for layer, head in heads.items():
-        width = (len(head.inner_bias),)
-        if head.inner.ndim != 2 or (head.inner.shape[:1], head.outer.shape, head.outer_bias.shape) != (
-            width,
-            width,
-            (1,),
-        ):
-            raise ModelCorrupt(f"{path} has a head for layer {layer} whose parts do not fit together; {EXITS_REMEDY}")
+        if head.weight.ndim != 1 or head.bias.shape != (1,):
+            raise ModelCorrupt(f"{path} has a head for layer {layer} whose parts have other shapes; {EXITS_REMEDY}")
     return heads

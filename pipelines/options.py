@@ -38,7 +38,7 @@ CascadeStages = Annotated[
     str | None,
     typer.Option(
         "--cascade",
-        help="Read on with the best candidates only: 2:30,4:10 with 30 after layer 2 of the reranker, with 10 after "
+        help="Read on with the best candidates only: 3:30,4:10 with 30 after layer 3 of the reranker, with 10 after "
         "layer 4. Its model needs exits there (`bicross train exits`).",
         metavar="LAYER:CANDIDATES[,...]",
     ),

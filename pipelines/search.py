@@ -42,7 +42,7 @@ class SearchPipeline:
     ``calibration`` makes the relevance of results from logits, and results of less than ``min_relevance`` are left out.
     ``passages`` says what of a document the reranker reads: the "best" by stage one, the "first", or several, of which
     the highest logit ("max") or the "mean" counts. With ``adaptive``, documents that are near to good candidates are
-    read within ``rerank_k`` too. ``cascade`` [(2, 30), (4, 10)] reads on with the best 30 of a query after layer 2 of
+    read within ``rerank_k`` too. ``cascade`` [(3, 30), (4, 10)] reads on with the best 30 of a query after layer 3 of
     the reranker, and with the best 10 after layer 4: they come first, then what stopped last. ``cache`` remembers
     logits of repeated pairs. ``clock`` gives seconds.
     """

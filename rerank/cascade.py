@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..errors import ArgumentError, ModelError
 
 Cascade = Sequence[tuple[int, int]]
-"""After layer ``a``, counted from 1, the best ``b`` candidates of each query are read on: [(2, 30), (4, 10)]."""
+"""After layer ``a``, counted from 1, the best ``b`` candidates of each query are read on: [(3, 30), (4, 10)]."""
 Rows = NDArray[np.int64]
 Logits = NDArray[np.float32]
 Read = Callable[[int, Rows], Logits]
@@ -54,7 +54,7 @@ def check_cascade(cascade: Cascade) -> tuple[tuple[int, int], ...]:
 
 def _stage(stage: object) -> tuple[int, int]:
     if not isinstance(stage, tuple | list) or len(stage) != 2 or not all(type(n) is int and n >= 1 for n in stage):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        raise ArgumentError(f"a cascade is a list of (layer, candidates), as in [(2, 30), (4, 10)]; not {stage!r:.80}")
+        raise ArgumentError(f"a cascade is a list of (layer, candidates), as in [(3, 30), (4, 10)]; not {stage!r:.80}")
     return stage[0], stage[1]  # pyright: ignore[reportUnknownVariableType]
 
 

@@ -148,7 +148,7 @@ class CrossEncoderReranker:
     def score_cascade(self, pairs: Sequence[Pair], cascade: Cascade, *, rate: Rate | None = None) -> CascadeScores:
         """Read all pairs through the first layers, and the best of each query through the later ones.
 
-        [(2, 30), (4, 10)] reads on with the best 30 pairs of each query after layer 2, and with the best 10 after layer
+        [(3, 30), (4, 10)] reads on with the best 30 pairs of each query after layer 3, and with the best 10 after layer
         4, to the end; pairs of one query are those whose query is the same text. The best are those with the highest
         ``rate`` of the logits that the exits give, None being the logits themselves; equals keep their order. What is
         read to the end has the logit that ``score`` gives it; no layer is computed anew for it but for the keys and

@@ -1,9 +1,9 @@
 """Trains exit heads by self-distillation: early layers learn what the last one says. Knows no index and no judgments.
 
-The model itself stays as it is. Of each pair the first token after the layers in question is collected once; a head
-then learns to give, from it, the logits of the whole model: as an order within each list, by the divergence of the
-distributions that the softmax makes of both (ListNet's loss, Cao et al. 2007, with a teacher as in Hinton et al. 2015),
-and as numbers, by their squared difference, so that exits and the whole model can be blended by one rule.
+The model itself stays as it is. Of each pair the first token after the layers in question is collected once. A head is
+the linear map of it whose differences within each list are nearest to those of the whole model's logits, by ridge
+regression (Hoerl and Kennard 1970): what is common to the candidates of a query orders nothing. A head has as many
+numbers as the model is wide, few enough to be learned from a few hundred queries.
 """
 
 import logging
@@ -11,9 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from ..errors import ArgumentError, ModelError
 from ..inference import ExitHead
@@ -22,46 +20,33 @@ from .cross_encoder import CrossEncoderReranker
 logger = logging.getLogger("bicross")
 
 LEAST_LISTS = 10
-CHECKS = 20
-"""Looks at the held-out lists, from which the best head is taken."""
+RIDGES = np.logspace(-5, 1, 13)
+"""Penalties that are tried, as shares of what the features themselves weigh."""
+_LEAST_DEVIATION = 0.1
+"""A feature that varies less than this share of the others' deviation is not stretched to theirs."""
 _TINY = 1e-6
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class ExitSettings:
-    """``layers``, counted from 1, get a head each; a share of the lists is held out. ``seed`` fixes the result."""
+    """``layers``, counted from 1, get a head each; the penalty is chosen on a share of the lists, drawn by ``seed``."""
 
-    layers: tuple[int, ...] = (2, 4)
-    steps: int = 600
-    lists_per_step: int = 32
-    learning_rate: float = 1e-3
-    held_out_share: float = 0.1
+    layers: tuple[int, ...] = (3, 4)
+    held_out_share: float = 0.2
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.lists_per_step < 1 or not 0.0 < self.held_out_share < 1.0:
-            raise ArgumentError(
-                "steps and lists_per_step must be positive and held_out_share between 0 and 1, not "
-                f"{self.steps}, {self.lists_per_step}, {self.held_out_share}"
-            )
+        if not 0.0 < self.held_out_share < 1.0:
+            raise ArgumentError(f"held_out_share must be between 0 and 1, not {self.held_out_share}")
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedExit:
-    """A head, and on held-out lists the loss and the mean correlation of its logits with the whole model's."""
+    """A head, and how its logits correlate with the whole model's: the mean over lists that were held out."""
 
     head: ExitHead
-    loss: float
     correlation: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Lists:
-    """First tokens and logits of the passages of each query, filled up to the longest list; ``real`` says which are."""
-
-    states: Tensor
-    logits: Tensor
-    real: Tensor
 
 
 def train_exits(
@@ -87,93 +72,51 @@ def train_exits(
     sizes = [len(passages) for _, passages in lists]
     found: dict[int, TrainedExit] = {}
     for place, layer in enumerate(settings.layers):
-        found[layer] = fit_exit(as_lists(states[:, place], logits, sizes), settings)
+        found[layer] = fit_exit(states[:, place], logits, sizes, settings)
         logger.info("exit after layer %d: held-out correlation %.3f", layer, found[layer].correlation)
     return found
 
 
-def as_lists(states: NDArray[np.float32], logits: NDArray[np.float32], sizes: Sequence[int]) -> Lists:
-    """Pairs in a row, of which each query has ``sizes``, as lists."""
-    real = np.arange(max(sizes)) < np.array(sizes)[:, None]
-    wide, known = np.zeros((*real.shape, states.shape[1]), np.float32), np.zeros(real.shape, np.float32)
-    wide[real], known[real] = states, logits
-    return Lists(torch.as_tensor(wide), torch.as_tensor(known), torch.as_tensor(real))
+def fit_exit(
+    states: NDArray[np.float32], logits: NDArray[np.float32], sizes: Sequence[int], settings: ExitSettings
+) -> TrainedExit:
+    """One head, from first tokens (pairs, hidden) and logits (pairs,); each list has ``sizes`` of them, in a row.
+
+    The penalty is the one whose logits correlate most on held-out lists; then all lists are learned from.
+    """
+    owners = np.repeat(np.arange(len(sizes)), sizes)
+    deviation = states.astype(np.float64).std(axis=0)
+    scale = np.maximum(deviation, max(_TINY, _LEAST_DEVIATION * float(deviation.mean())))
+    features, wanted = _centred(states / scale, owners), _centred(logits.astype(np.float64)[:, None], owners)[:, 0]
+    chance = np.random.default_rng(settings.seed)
+    held_out = chance.permutation(len(sizes))[: max(1, round(settings.held_out_share * len(sizes)))]
+    check = np.isin(owners, held_out)
+    tried = [_ridge(features[~check], wanted[~check], penalty) for penalty in RIDGES]
+    known = [_correlation(features[check] @ weight, wanted[check], owners[check]) for weight in tried]
+    best = int(np.argmax(known))
+    weight = (_ridge(features, wanted, RIDGES[best]) / scale).astype(np.float32)
+    bias = np.mean(logits - states @ weight, dtype=np.float64)
+    return TrainedExit(ExitHead(weight, np.array([bias], np.float32)), known[best])
 
 
-def fit_exit(lists: Lists, settings: ExitSettings) -> TrainedExit:
-    """One head; the same lists and settings always give the same."""
-    generator = torch.Generator().manual_seed(settings.seed)
-    order = torch.randperm(len(lists.logits), generator=generator)
-    held_out = max(1, round(settings.held_out_share * len(order)))
-    check, train = _some(lists, order[:held_out]), _some(lists, order[held_out:])
-    model = _Head(train, generator)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
-    best, head, every = float("inf"), model.folded(), max(1, settings.steps // CHECKS)
-    for step in range(1, settings.steps + 1):
-        rows = torch.randint(len(train.logits), (settings.lists_per_step,), generator=generator)
-        loss = model.loss(_some(train, rows))
-        optimizer.zero_grad()
-        loss.backward()  # pyright: ignore[reportUnknownMemberType]
-        optimizer.step()  # pyright: ignore[reportUnknownMemberType]
-        schedule.step()
-        if step % every == 0 or step == settings.steps:
-            with torch.no_grad():
-                now = float(model.loss(check))
-            if now < best:
-                best, head = now, model.folded()
-    return TrainedExit(head, best, _correlation(head, check))
+def _ridge(features: Floats, wanted: Floats, penalty: float) -> Floats:
+    products = features.T @ features
+    penalties = max(_TINY, penalty * float(np.trace(products))) * np.eye(len(products))
+    return np.linalg.solve(products + penalties, features.T @ wanted)
 
 
-class _Head(nn.Module):
-    """As ``ExitHead``, on standardised first tokens, giving standardised logits."""
-
-    def __init__(self, lists: Lists, generator: torch.Generator) -> None:
-        super().__init__()
-        states, logits = lists.states[lists.real], lists.logits[lists.real]
-        width = states.shape[1]
-        self.mean, self.deviation = states.mean(0), states.std(0) + _TINY
-        self.middle, self.spread = logits.mean(), logits.std() + _TINY
-        self.inner = nn.Parameter(torch.randn(width, width, generator=generator) / width**0.5)
-        self.inner_bias = nn.Parameter(torch.zeros(width))
-        self.outer = nn.Parameter(torch.randn(width, generator=generator) / width**0.5)
-        self.outer_bias = nn.Parameter(torch.zeros(1))
-
-    def forward(self, states: Tensor) -> Tensor:
-        inner = ((states - self.mean) / self.deviation) @ self.inner.T + self.inner_bias
-        return torch.tanh(inner) @ self.outer + self.outer_bias
-
-    def loss(self, lists: Lists) -> Tensor:
-        """Divergence of the softmaxes over each list, in logits of the whole model, plus squared differences."""
-        own = self(lists.states)
-        wanted = (lists.logits - self.middle) / self.spread
-        masked = [(self.spread * one).masked_fill(~lists.real, -1e9) for one in (own, wanted)]
-        said, target = (one.log_softmax(1) for one in masked)
-        divergence = (target.exp() * (target - said)).sum(1).mean()
-        return divergence + (own - wanted)[lists.real].square().mean()
-
-    def folded(self) -> ExitHead:
-        """The same function of first tokens and to logits as they are."""
-        with torch.no_grad():
-            inner = self.inner / self.deviation
-            parts = (
-                inner,
-                self.inner_bias - inner @ self.mean,
-                self.outer * self.spread,
-                self.outer_bias * self.spread + self.middle,
-            )
-            return ExitHead(*(part.numpy().astype(np.float32) for part in parts))
+def _centred(values: Floats, owners: NDArray[np.int64]) -> Floats:
+    """Rows without the mean over their list."""
+    sums = np.zeros((int(owners[-1]) + 1, values.shape[1]))
+    np.add.at(sums, owners, values)
+    return values - (sums / np.bincount(owners)[:, None])[owners]
 
 
-def _some(lists: Lists, rows: Tensor) -> Lists:
-    return Lists(lists.states[rows], lists.logits[rows], lists.real[rows])
-
-
-def _correlation(head: ExitHead, lists: Lists) -> float:
-    """Pearson's, of each list with itself, the mean; a list whose logits are all equal says nothing."""
+def _correlation(said: Floats, wanted: Floats, owners: NDArray[np.int64]) -> float:
+    """Pearson's within each list, the mean; a list whose logits are all equal says nothing."""
     found: list[float] = []
-    for states, logits, real in zip(lists.states, lists.logits, lists.real, strict=True):
-        said, wanted = head(states[real].numpy()), logits[real].numpy()
-        if said.std() > _TINY and wanted.std() > _TINY:
-            found.append(float(np.corrcoef(said, wanted)[0, 1]))
+    for owner in np.unique(owners):
+        one, other = said[owners == owner], wanted[owners == owner]
+        if one.std() > _TINY and other.std() > _TINY:
+            found.append(float(np.corrcoef(one, other)[0, 1]))
     return float(np.mean(found)) if found else 0.0

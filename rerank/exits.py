@@ -26,9 +26,9 @@ def logits_of(outputs: NDArray[np.float32]) -> Logits:
 def require_fitting(heads: Mapping[int, ExitHead], packed: "PackedModel") -> None:
     """Raise ``ModelCorrupt`` where a head cannot be one of that model."""
     for layer, head in heads.items():
-        if layer >= packed.layers or head.inner.shape[1] != packed.hidden:
+        if layer >= packed.layers or len(head.weight) != packed.hidden:
             raise ModelCorrupt(
-                f"there is an exit after layer {layer} for a width of {head.inner.shape[1]}, and the model has "
+                f"there is an exit after layer {layer} for a width of {len(head.weight)}, and the model has "
                 f"{packed.layers} layers of width {packed.hidden}; {EXITS_REMEDY}"
             )
 

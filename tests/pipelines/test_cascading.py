@@ -208,10 +208,10 @@ def test_what_does_not_go_with_it(index):
 
 
 def test_as_commands_take_it():
-    assert read_cascade("2:30,4:10") == [(2, 30), (4, 10)]
+    assert read_cascade("3:30,4:10") == [(3, 30), (4, 10)]
     assert read_cascade(None) is None
     for wrong in ("", "2", "2:", "2:30:4", "2:30,", "two:3"):
-        with pytest.raises(ArgumentError, match=r"written as LAYER:CANDIDATES, as in 2:30,4:10, not "):
+        with pytest.raises(ArgumentError, match=r"written as LAYER:CANDIDATES, as in 3:30,4:10, not "):
             read_cascade(wrong)
 
 

@@ -27,13 +27,17 @@ def collection(tmp_path):
 
 def run(folder, model, *options):
     asked = ["train", "exits", str(model), str(folder / "index"), str(folder / "queries.txt"), "--device", "cpu"]
-    return main([*asked, "--encoder", str(folder / "bi"), "--steps", "20", "--passages", "6", *options])
+    return main([*asked, "--encoder", str(folder / "bi"), "--passages", "6", *options])
 
 
 def test_a_model_gets_exits_and_a_search_uses_them(collection, capsys):
     assert run(collection, collection / "model", "--layers", "1,3", "--json") == 0
     record = json.loads(capsys.readouterr().out)
-    assert (record["path"], record["queries"], list(record["exits"])) == (str(collection / "model"), 25, ["1", "3"])
+    assert (record["path"], record["queries"], list(record["correlations"])) == (
+        str(collection / "model"),
+        25,
+        ["1", "3"],
+    )
     assert list(read_exits(collection / "model")) == [1, 3]
     pipeline = SearchPipeline.open(
         collection / "index", encoder=collection / "bi", reranker=collection / "model", cascade=[(1, 6), (3, 2)]
@@ -47,7 +51,7 @@ def test_a_copy_gets_exits_and_the_model_stays_as_it_is(collection, capsys):
     assert run(collection, collection / "model", "-o", str(collection / "copy")) == 0
     assert f"Wrote exits of {collection / 'copy'}, learned from 25 queries" in capsys.readouterr().out.replace("\n", "")
     assert {path.name: path.read_bytes() for path in (collection / "model").iterdir()} == before
-    assert list(read_exits(collection / "copy")) == [2, 4]
+    assert list(read_exits(collection / "copy")) == [3, 4]
     assert run(collection, collection / "model", "-o", str(collection / "copy")) == 2
     assert "exists and is not an empty folder" in capsys.readouterr().err
 
@@ -67,7 +71,7 @@ def test_a_model_that_is_not_ones_own_needs_a_place(collection):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--layers", "2,four"], "layers are numbers joined by commas, as in 2,4, not '2,four'"),
+        (["--layers", "2,four"], "layers are numbers joined by commas, as in 3,4, not '2,four'"),
         (["--layers", "2,5"], "exits need layers from 1 to 4"),
         (["--passages", "101"], "passages must be from 2 to the depth of 100, not 101"),
     ],
