@@ -102,7 +102,7 @@ def fit_exit(
 def _ridge(features: Floats, wanted: Floats, penalty: float) -> Floats:
     products = features.T @ features
     penalties = max(_TINY, penalty * float(np.trace(products))) * np.eye(len(products))
-    return np.linalg.solve(products + penalties, features.T @ wanted)
+    return np.asarray(np.linalg.solve(products + penalties, features.T @ wanted), np.float64)
 
 
 def _centred(values: Floats, owners: NDArray[np.int64]) -> Floats:
