@@ -14,10 +14,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
+from safetensors.numpy import load_file, save  # pyright: ignore[reportUnknownVariableType]
 
 from ..errors import ModelCorrupt
 from .checksum import combined_sha256, sha256_of
+from .whole_files import whole_file
 
 EXITS = "exits.safetensors"
 MODEL_SETTINGS = "bicross.json"
@@ -67,9 +68,8 @@ def write_exits(folder: Path, heads: Mapping[int, ExitHead]) -> None:
     """Put heads that were trained on the weights in ``folder`` there, in place of any others."""
     save_heads(folder / EXITS, heads)
     settings = model_settings(folder) | {"exits": exits_entry(folder)}
-    unfinished = folder / f".{MODEL_SETTINGS}.unfinished"
-    unfinished.write_text(json.dumps(settings), encoding="utf-8")
-    unfinished.replace(folder / MODEL_SETTINGS)
+    with whole_file(folder / MODEL_SETTINGS) as file:
+        file.write(json.dumps(settings).encode())
 
 
 def save_heads(path: Path, heads: Mapping[int, ExitHead]) -> None:
@@ -79,9 +79,8 @@ def save_heads(path: Path, heads: Mapping[int, ExitHead]) -> None:
         for layer, head in heads.items()
         for name in ("weight", "bias")
     }
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    save_file(tensors, unfinished)
-    unfinished.replace(path)
+    with whole_file(path) as file:
+        file.write(save(tensors))
 
 
 def exits_entry(folder: Path) -> dict[str, object]:

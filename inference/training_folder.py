@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 
 from ..errors import ArgumentError, TrainingError
 from .training import CHECKPOINTS
+from .whole_files import whole_file
 
 TRAINING_RECORD = "training.json"
 """In the folder of a model that was trained here: how. It is written last."""
@@ -47,13 +48,11 @@ def require_same(path: Path, description: Mapping[str, object]) -> None:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file that is whole or not there. Raises ``TrainingError`` where the disk does not take it."""
-    beside = path.with_name(f".{path.name}.writing")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
+        with whole_file(path) as file:
+            file.write(text.encode("utf-8"))
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise TrainingError(f"{path} cannot be written: {error}") from error
 
 

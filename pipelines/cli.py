@@ -16,7 +16,21 @@ from . import changes
 from .arguments import RerankK, read_cascade
 from .demo import QUESTIONS, build_demo, demo_path, print_demo, show_demo
 from .evaluating import evaluate_command
-from .options import Adaptive, AsJson, CascadeStages, Device, Passages, Precision, RetrieveK, StageOneName, Where
+from .options import (
+    Adaptive,
+    AsJson,
+    CascadeStages,
+    Device,
+    IndexEncoder,
+    IndexPath,
+    ModelName,
+    Passages,
+    Precision,
+    Rerank,
+    RetrieveK,
+    StageOneName,
+    Where,
+)
 from .output import info_table, print_json, results_table, search_record
 from .search import QUERIES_AT_ONCE, SearchPipeline, Timings
 from .train_command import train_app
@@ -65,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @app.command()
 def search(
-    path: Annotated[Path, typer.Argument(metavar="INDEX", help="The folder of the index.")],
+    path: IndexPath,
     queries: Annotated[list[str] | None, typer.Argument(metavar="[QUERY]...", help="One query or several.")] = None,
     *,
     file: Annotated[str | None, typer.Option(help="Read queries from a file, one a line; - is standard input.")] = None,
@@ -90,9 +104,9 @@ def search(
         float | None,
         typer.Option(help="Milliseconds from the start of a search (of 32 queries at most) to the end of reading."),
     ] = None,
-    rerank: Annotated[bool, typer.Option(help="Without it, stage one alone.")] = True,
-    reranker: Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")] = DEFAULT_RERANKER,
-    encoder: Annotated[str | None, typer.Option(help="Default: the one that built the index.")] = None,
+    rerank: Rerank = True,
+    reranker: ModelName = DEFAULT_RERANKER,
+    encoder: IndexEncoder = None,
     where: Where = None,
     device: Device = None,
     dtype: Precision = "float32",
@@ -134,7 +148,7 @@ def search(
 
 
 @app.command()
-def info(path: Annotated[Path, typer.Argument(metavar="INDEX")], *, as_json: AsJson = False) -> None:
+def info(path: IndexPath, *, as_json: AsJson = False) -> None:
     """Show what an index holds and which model made it. Every file's checksum is verified."""
     known = Index.open(path).info()
     if as_json:

@@ -15,7 +15,7 @@ from ..rerank.exit_training import ExitSettings, train_exits
 from .arguments import check_queries
 from .exit_heads import PASSAGES, exit_lists, model_place
 from .models import open_retriever, require_one_device
-from .options import AsJson, Device, IndexPath, Precision
+from .options import AsJson, Device, IndexEncoder, IndexPath, Precision
 from .output import print_json
 from .text_lines import text_lines
 
@@ -33,7 +33,7 @@ def train_exits_command(
     layers: Annotated[str, typer.Option(help="After which layers reading may stop.", metavar="N[,N...]")] = "3,4",
     passages: Annotated[int, typer.Option(min=2, help="Candidates to learn from, of each query.")] = PASSAGES,
     seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
-    encoder: Annotated[str | None, typer.Option(help="Default: the one that built the index.")] = None,
+    encoder: IndexEncoder = None,
     device: Device = None,
     dtype: Precision = "float32",
     as_json: AsJson = False,

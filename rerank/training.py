@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -34,14 +33,13 @@ from ..inference.training import (
     require_training_packages,
     run_training,
     training_arguments,
+    training_device,
 )
 from ..inference.training_folder import put_model, require_new, require_same
 from .low_rank import adapter_state, add_adapters, merge_adapters
 from .method import RerankerMethod
 from .reranker import Pair
-from .sampling import Draws
-
-logger = logging.getLogger("bicross")
+from .sampling import Draws, usable_lists
 
 BLEND = "blend"
 """In what an evaluation finds: the weight against stage one that the model is best used with."""
@@ -55,6 +53,7 @@ Evaluate = Callable[[Score], Evaluated]
 _PACKAGES = ("torch", "transformers", "sentence-transformers", "accelerate")
 _PAIRS_AT_ONCE = 32
 _LEAST_TOKENS = 8  # of a pair
+_BUNDLED = "BertModel"  # the architecture that ``inference.adapter`` merges
 
 
 def train_reranker(
@@ -79,7 +78,7 @@ def train_reranker(
     method = method or RerankerMethod()
     require_training_packages()
     require_new(settings.output)
-    usable = _usable(lists, method)
+    usable = usable_lists(lists, method)
     folder = resolve_model(model)
     description = _description(usable, settings, method, model)
     if is_main_process():
@@ -114,7 +113,7 @@ class _Saved:
         blend = 1.0 if self.record.best is None else self.record.best.get(BLEND, 1.0)
         self.encoder.to("cpu")
         if self.method.low_rank is not None:
-            if _is_bare(self.base):
+            if _architecture(self.base) == _BUNDLED:
                 self._write_adapter(target / ADAPTER_FOLDER, self.method.low_rank.scale, blend)
             merge_adapters(self.encoder.model)
         self.encoder.save_pretrained(str(target), create_model_card=False)
@@ -131,31 +130,6 @@ class _Saved:
             blend=blend,
         )
         (folder / ADAPTER_SETTINGS).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
-
-
-def _usable(lists: Sequence[RankingList], method: RerankerMethod) -> list[RankingList]:
-    """The lists that have something to tell apart."""
-    if not lists:
-        raise ArgumentError("there are no lists to train on")
-    for item in lists:
-        if not item.query.strip() or not all(passage.strip() for passage in item.passages):
-            raise ArgumentError(f"the list of {item.query[:60]!r} has an empty text")
-    if method.prior_weight and not all(item.prior for item in lists):
-        raise ArgumentError("a prior weight takes lists with prior scores")
-    if method.loss == "margin-mse":
-        usable = [item for item in lists if len(item.passages) > 1]
-    else:
-        for what, wanted in (("positive", True), ("negative", False)):
-            if not any((label > 0) == wanted for item in lists for label in item.labels):
-                raise ArgumentError(f"no list has a {what} passage: there is nothing to tell apart")
-        usable = [item for item in lists if any(y > 0 for y in item.labels) and any(y <= 0 for y in item.labels)]
-    if not usable:
-        raise ArgumentError("no list has a positive and a negative passage: there is nothing to tell apart")
-    if len(usable) < len(lists):
-        logger.info(
-            "%d of %d lists have one kind of passage alone, and are left out", len(lists) - len(usable), len(lists)
-        )
-    return usable
 
 
 def _description(
@@ -181,10 +155,9 @@ def _load(folder: Path, settings: TrainingSettings, method: RerankerMethod) -> A
     from sentence_transformers import CrossEncoder
 
     # On a CPU the backward pass of plain attention is a fifth faster than the fused kernel's.
-    on_cpu = settings.device == "cpu" or (settings.device is None and not torch.accelerator.is_available())
-    attention = {"attn_implementation": "eager"} if on_cpu else {}
+    attention = {"attn_implementation": "eager"} if training_device(settings) == "cpu" else {}
     head: dict[str, Any] = {"num_labels": 1}
-    if _is_bare(folder):
+    if _architecture(folder).endswith("Model"):  # an encoder, whose new head is to give logits
         head["activation_fn"] = nn.Identity()
 
     def new(path: str, *, model_kwargs: dict[str, Any], **options: Any) -> CrossEncoder:  # noqa: ANN401
@@ -200,9 +173,10 @@ def _load(folder: Path, settings: TrainingSettings, method: RerankerMethod) -> A
     return encoder
 
 
-def _is_bare(folder: Path) -> bool:
-    """Whether a folder holds an encoder of the BERT family without a head, which adapters can be merged with later."""
-    return json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures") == ["BertModel"]
+def _architecture(folder: Path) -> str:
+    """What the folder of a model says that it is, as in ``BertModel``."""
+    named = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures")
+    return str(named[0]) if named else ""
 
 
 def _trainer(
