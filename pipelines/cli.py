@@ -13,12 +13,13 @@ from ..errors import ArgumentError, BicrossError
 from ..index import Index
 from ..rerank import DEFAULT_RERANKER
 from . import changes
-from .arguments import RerankK
+from .arguments import RerankK, read_cascade
 from .demo import QUESTIONS, build_demo, demo_path, print_demo, show_demo
 from .evaluating import evaluate_command
 from .options import (
     Adaptive,
     AsJson,
+    CascadeStages,
     Device,
     IndexEncoder,
     IndexPath,
@@ -34,6 +35,7 @@ from .output import info_table, print_json, results_table, search_record
 from .search import QUERIES_AT_ONCE, SearchPipeline, Timings
 from .train_command import train_app
 from .train_encoder_command import train_encoder_command
+from .train_exits_command import train_exits_command
 from .tune_command import tune_command
 
 app = typer.Typer(
@@ -58,6 +60,7 @@ for command in (
 app.command("evaluate")(evaluate_command)
 app.command("tune")(tune_command)
 train_app.command("encoder")(train_encoder_command)
+train_app.command("exits")(train_exits_command)
 app.add_typer(train_app, name="train")
 
 
@@ -95,6 +98,7 @@ def search(
     stage_one: StageOneName = None,
     passages: Passages = "best",
     adaptive: Adaptive = False,
+    cascade: CascadeStages = None,
     min_relevance: Annotated[
         float | None, typer.Option(help="Leave out what has less relevance, from 0 to 1, or was not reranked.")
     ] = None,
@@ -130,6 +134,7 @@ def search(
         stage_one=stage_one,
         passages=passages,
         adaptive=adaptive,
+        cascade=read_cascade(cascade),
         min_relevance=min_relevance,
     )
     console = Console()
