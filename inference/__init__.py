@@ -4,7 +4,7 @@
 """
 
 from .adapter import MODEL_SETTINGS, cache_folder
-from .loading import Dtype, batch_size_for, cast_model, load_model, require_dtype, token_limit
+from .loading import Dtype, batch_size_for, cast_model, load_model, require_dtype, token_limit, without_progress_bars
 from .model_store import ModelFiles, resolve_model
 from .tokenizer import TextTokenizer, TokenIds, load_tokenizer, require_texts
 
@@ -23,4 +23,5 @@ __all__ = [
     "require_texts",
     "resolve_model",
     "token_limit",
+    "without_progress_bars",
 ]
