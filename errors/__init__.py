@@ -13,6 +13,7 @@ BicrossError
 │   ├── IndexLocked
 │   └── IndexModelMismatch
 ├── PipelineClosed: a pipeline that is searched after its end
+├── TrainingError: a model that cannot be trained, for its data, a package or the disk
 └── ModelError: a model that cannot be used
     ├── ModelNotFound
     └── ModelCorrupt
@@ -35,6 +36,7 @@ __all__ = [
     "PipelineClosed",
     "QueryError",
     "SourceError",
+    "TrainingError",
 ]
 
 
@@ -67,6 +69,10 @@ class DocumentError(_PlacedError):
 
 class EvaluationError(_PlacedError):
     """Queries, judgments or a run cannot be measured. ``source`` and ``line`` say where it stands, where known."""
+
+
+class TrainingError(_PlacedError):
+    """A model cannot be trained. ``source`` and ``line`` say where in the data the reason stands, where it does."""
 
 
 class SourceError(BicrossError):

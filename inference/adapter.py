@@ -22,6 +22,7 @@ from ..errors import ModelCorrupt, ModelError
 from .checksum import sha256_of
 
 ADAPTER_SETTINGS = "adapter.json"
+ADAPTER_WEIGHTS = "adapter.safetensors"
 MODEL_SETTINGS = "bicross.json"
 """In a merged model's folder: what bicross knows of it that transformers has no place for."""
 
@@ -62,7 +63,7 @@ def merged_model(adapter: Path, *, find_base: Callable[[str], Path]) -> Path:
     it at the same time. What is found there is verified, and built again where it is damaged.
     """
     settings = AdapterSettings.read(adapter)
-    if sha256_of(adapter / "adapter.safetensors") != settings.adapter_sha256:
+    if sha256_of(adapter / ADAPTER_WEIGHTS) != settings.adapter_sha256:
         raise ModelCorrupt(f"{adapter / 'adapter.safetensors'} is damaged; install bicross again")
     # The name holds all that the content depends on, so a newer adapter never meets an older merge.
     key = hashlib.sha256((adapter / ADAPTER_SETTINGS).read_bytes()).hexdigest()[:12]
@@ -103,7 +104,7 @@ def _build(folder: Path, base: Path, adapter: Path, settings: AdapterSettings) -
         "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity"},
     }
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
-    weights = merge(load_file(base / "model.safetensors"), load_file(adapter / "adapter.safetensors"), settings.scale)
+    weights = merge(load_file(base / "model.safetensors"), load_file(adapter / ADAPTER_WEIGHTS), settings.scale)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     known = {"blend": settings.blend, "weights_sha256": sha256_of(folder / "model.safetensors")}
     (folder / MODEL_SETTINGS).write_text(json.dumps(known), encoding="utf-8")

@@ -19,6 +19,7 @@ from .evaluating import evaluate_command
 from .options import Adaptive, AsJson, Device, Passages, Precision, RetrieveK, StageOneName, Where
 from .output import info_table, print_json, results_table, search_record
 from .search import QUERIES_AT_ONCE, SearchPipeline, Timings
+from .train_command import train_app
 from .tune_command import tune_command
 
 app = typer.Typer(
@@ -42,6 +43,7 @@ for command in (
     app.command()(command)
 app.command("evaluate")(evaluate_command)
 app.command("tune")(tune_command)
+app.add_typer(train_app, name="train")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

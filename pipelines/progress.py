@@ -1,4 +1,4 @@
-"""A progress bar over documents: count, share, rate and remaining time. Knows nothing of what is done with them."""
+"""Progress bars: of documents, and of the steps of a training. Know their rates, and nothing of what is done."""
 
 from collections.abc import Generator, Iterable, Iterator, Sized
 from contextlib import contextmanager
@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.text import Text
 
 from ..index import Document, DocumentReader
+from ..inference.training import TrainingProgress, Watch
 
 
 class DocumentProgress:
@@ -65,6 +66,35 @@ def progress_over(documents: Iterable[Document], label: str, *, shown: bool) -> 
         progress = DocumentProgress(documents, bar, label)
         yield progress
         progress.finish()
+
+
+class _Steps(ProgressColumn):
+    """Steps, how many a second of late, the loss, and the last evaluation."""
+
+    def render(self, task: Task) -> Text:
+        parts = [f"{int(task.completed):,} of {int(task.total or 0):,} steps"]
+        if task.speed:
+            parts.append(f"{task.speed:.2f}/s")
+        parts += [f"{name} {value:.4f}" for name in ("loss", "quality") if (value := task.fields[name]) is not None]
+        return Text(", ".join(parts))
+
+
+@contextmanager
+def training_progress(*, shown: bool) -> Generator[Watch | None]:
+    """What a training can be watched by, drawing on standard error if ``shown``, else None."""
+    if not shown:
+        yield None
+        return
+    columns = (TextColumn("Training"), BarColumn(), _Steps(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("Training", total=None, start=False, loss=None, quality=None)
+
+        def watch(now: TrainingProgress) -> None:
+            if not bar.tasks[0].started:  # of a run that goes on, what was done before says nothing of the rate
+                bar.start_task(task)
+            bar.update(task, total=now.steps, completed=now.step, loss=now.loss, quality=now.quality)
+
+        yield watch
 
 
 def _total(documents: Iterable[Document]) -> float | None:

@@ -1,169 +1,285 @@
-"""Low-rank, listwise fine-tuning of a cross-encoder. Knows no index, no collection and no file.
+"""Trains a cross-encoder on ranking lists with sentence-transformers' trainer. Knows no index and no collection."""
 
-The adapters follow LoRA (Hu et al. 2021, arXiv 2106.09685, section 4.1); the loss is the softmax cross-entropy over one
-positive and its negatives, ListNet's top-one probability (Cao et al. 2007, section 4) with a one-hot target.
-"""
-
+import hashlib
+import json
 import logging
-import math
-import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor, nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import nn
+
+from ..errors import ArgumentError
+from ..inference import MODEL_SETTINGS, ModelFiles, load_model, resolve_model, token_limit
+from ..inference.adapter import ADAPTER_SETTINGS, ADAPTER_WEIGHTS, AdapterSettings
+from ..inference.checkpoints import WholeCheckpoints, put_model, require_new, require_same
+from ..inference.checksum import sha256_of
+from ..inference.training import (
+    CHECKPOINTS,
+    QUALITY,
+    Evaluated,
+    RankingList,
+    TrainingRecord,
+    TrainingSettings,
+    Watch,
+    is_main_process,
+    numbered_draws,
+    quiet,
+    require_training_packages,
+    run_training,
+    training_arguments,
+)
+from .low_rank import adapter_state, add_adapters, merge_adapters
+from .method import RerankerMethod
+from .reranker import Pair
+from .sampling import Draws
 
 logger = logging.getLogger("bicross")
 
-FULLY_TRAINED = ("LayerNorm", "token_type_embeddings", "pooler", "classifier")
-"""Parts that learn all their weights: few in number, and new to a model that never saw a second segment."""
+BLEND = "blend"
+"""In what an evaluation finds: the weight against stage one that the model is best used with."""
+ADAPTER_FOLDER = "adapter"
+
+Score = Callable[[Sequence[Pair]], NDArray[np.float32]]
+"""Logits of pairs, shape (pairs,)."""
+Evaluate = Callable[[Score], Evaluated]
+"""Measures the model as it is, with ``QUALITY`` among the names, and ``BLEND`` where it chose one."""
+
+_PACKAGES = ("torch", "transformers", "sentence-transformers", "accelerate")
+_PAIRS_AT_ONCE = 32
+_LEAST_TOKENS = 8  # of a pair
 
 
-@dataclass(frozen=True, slots=True)
-class RankingList:
-    """A query, the passage that answers it, and passages ranked near it that do not, nearest first."""
-
-    query: str
-    positive: str
-    negatives: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSettings:
-    """How to train; the defaults are the bundled reranker's."""
-
-    steps: int
-    lists_per_step: int = 8
-    hard_negatives: int = 3
-    other_negatives: int = 2
-    hard_depth: int = 15
-    max_length: int = 192
-    learning_rate: float = 8e-4
-    warmup_share: float = 0.05
-    seed: int = 0
-
-
-class LowRankLinear(nn.Module):
-    """A frozen linear layer plus a trained product of two thin matrices: ``y = Wx + b + scale * up(down(x))``."""
-
-    def __init__(self, base: nn.Linear, rank: int, scale: float) -> None:
-        super().__init__()
-        self.base = base
-        self.down = nn.Linear(base.in_features, rank, bias=False)
-        self.up = nn.Linear(rank, base.out_features, bias=False)
-        self.scale = scale
-        nn.init.normal_(self.down.weight, std=1.0 / math.sqrt(base.in_features))
-        nn.init.zeros_(self.up.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Shape (..., in_features) to (..., out_features)."""
-        return self.base(x) + self.scale * self.up(self.down(x))
-
-
-def add_adapters(model: PreTrainedModel, *, rank: int = 32, scale: float = 2.0) -> None:
-    """Freeze ``model``, wrap each linear layer of its encoder, and unfreeze the parts in ``FULLY_TRAINED``."""
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad = any(part in name for part in FULLY_TRAINED)
-    linears: list[tuple[str, nn.Linear]] = [
-        (name, module)
-        for name, module in cast("Iterable[tuple[str, nn.Module]]", model.named_modules())
-        if isinstance(module, nn.Linear) and ".encoder.layer." in f".{name}"
-    ]
-    for name, module in linears:
-        parent, _, leaf = name.rpartition(".")
-        setattr(model.get_submodule(parent), leaf, LowRankLinear(module, rank, scale))
-
-
-def adapter_state(model: nn.Module) -> dict[str, Tensor]:
-    """The trained tensors in float16: ``NAME.down`` (rank, in), ``NAME.up`` (out, rank), and whole parameters."""
-    state: dict[str, Tensor] = {}
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            key = name.removesuffix(".weight") if name.endswith((".down.weight", ".up.weight")) else name
-            state[key] = parameter.detach().to(torch.float16).contiguous()
-    return state
-
-
-def train_listwise(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
+def train_reranker(
     lists: Sequence[RankingList],
     settings: TrainingSettings,
     *,
-    on_step: Callable[[int, float], None] | None = None,
-) -> None:
-    """Train the parameters of ``model`` that require a gradient, in place; ``on_step(step, loss)`` after each step.
+    model: str | Path,
+    method: RerankerMethod | None = None,
+    evaluate: Evaluate | None = None,
+    watch: Watch | None = None,
+) -> TrainingRecord:
+    """Train ``model`` on ``lists``, and write it into the folder ``settings.output``.
 
-    The order of the lists, the choice of negatives and so the result depend on ``settings.seed`` alone.
+    ``model`` is a name as for ``resolve_model``: a cross-encoder with one output, or a bare encoder, which gets a new
+    head. With ``evaluate`` the weights that were best by it are kept, and training ends early where ``settings`` say.
+    A run that was cut off goes on at its newest checkpoint, and ends as it would have: exactly, on a CPU with as many
+    threads; ``ArgumentError`` says where lists, settings or method are not the same. Adapters are merged into the
+    weights; of a bare encoder of the BERT family they are also written as ``adapter/``, which a bundled model is made
+    of. Raises ``ArgumentError`` for lists that nothing can be learned from, and ``TrainingError`` where a package, or
+    room for a checkpoint, is missing.
     """
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate_at(step, settings))
-    device = next(model.parameters()).device
-    model.train()
-    for step, batch in enumerate(_batches(lists, settings), start=1):
-        with torch.autocast(device.type, dtype=torch.bfloat16):
-            scores = _score_lists(model, tokenizer, batch, settings.max_length)
-        target = torch.zeros(len(batch), dtype=torch.long, device=device)
-        loss = nn.functional.cross_entropy(scores.float(), target)
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(trained, 1.0)
-        cast(Any, optimizer).step()
-        schedule.step()
-        if on_step is not None:
-            on_step(step, loss.item())
-    model.eval()
+    method = method or RerankerMethod()
+    require_training_packages()
+    require_new(settings.output)
+    usable = _usable(lists, method)
+    folder = resolve_model(model)
+    description = _description(usable, settings, method, model)
+    if is_main_process():
+        require_same(settings.output / CHECKPOINTS / "reranker.json", description)
+    with quiet():
+        encoder = _load(folder, settings, method)
+        own = encoder[0].processing_kwargs
+        limit = token_limit(encoder, settings.max_length, least=_LEAST_TOKENS)
+        encoder[0].processing_kwargs = {**own, "text": {**own.get("text", {}), "max_length": limit}}
+        trainer = _trainer(encoder, usable, settings, method, evaluate)
+        record = run_training(trainer, settings, watch=watch)
+    encoder.to("cpu")
+    blend = 1.0 if record.best is None else record.best.get(BLEND, 1.0)
+
+    def save(target: Path) -> None:
+        if method.low_rank is not None:
+            if _is_bare(folder):
+                _save_adapter(
+                    encoder.model, folder, target / ADAPTER_FOLDER, (str(model), method.low_rank.scale, blend)
+                )
+            merge_adapters(encoder.model)
+        encoder[0].processing_kwargs = own
+        encoder.save_pretrained(str(target), create_model_card=False)
+        (target / MODEL_SETTINGS).write_text(json.dumps({BLEND: blend}) + "\n", encoding="utf-8")
+
+    if is_main_process():
+        versions = {package: version(package) for package in _PACKAGES}
+        with quiet():
+            put_model(settings.output, save, {**description, "versions": versions, "record": asdict(record)})
+    return record
 
 
-def _rate_at(step: int, settings: TrainingSettings) -> float:
-    """Linear warm-up, then linear decay to zero, as a share of the learning rate."""
-    warmup = max(1, round(settings.warmup_share * settings.steps))
-    if step < warmup:
-        return (step + 1) / warmup
-    return max(0.0, (settings.steps - step) / max(1, settings.steps - warmup))
+def _usable(lists: Sequence[RankingList], method: RerankerMethod) -> list[RankingList]:
+    """The lists that have something to tell apart."""
+    if not lists:
+        raise ArgumentError("there are no lists to train on")
+    for item in lists:
+        if not item.query.strip() or not all(passage.strip() for passage in item.passages):
+            raise ArgumentError(f"the list of {item.query[:60]!r} has an empty text")
+    if method.prior_weight and not all(item.prior for item in lists):
+        raise ArgumentError("a prior weight takes lists with prior scores")
+    if method.loss == "margin-mse":
+        usable = [item for item in lists if len(item.passages) > 1]
+    else:
+        for what, wanted in (("positive", True), ("negative", False)):
+            if not any((label > 0) == wanted for item in lists for label in item.labels):
+                raise ArgumentError(f"no list has a {what} passage: there is nothing to tell apart")
+        usable = [item for item in lists if any(y > 0 for y in item.labels) and any(y <= 0 for y in item.labels)]
+    if not usable:
+        raise ArgumentError("no list has a positive and a negative passage: there is nothing to tell apart")
+    if len(usable) < len(lists):
+        logger.info(
+            "%d of %d lists have one kind of passage alone, and are left out", len(lists) - len(usable), len(lists)
+        )
+    return usable
 
 
-def _batches(lists: Sequence[RankingList], settings: TrainingSettings) -> Iterator[list[tuple[str, list[str]]]]:
-    """``settings.steps`` batches of (query, passages), the positive first; epochs are reshuffled."""
-    rng = random.Random(settings.seed)
-    order: list[int] = []
-    for _ in range(settings.steps):
-        while len(order) < settings.lists_per_step:
-            order.extend(rng.sample(range(len(lists)), len(lists)))
-        chosen, order = order[: settings.lists_per_step], order[settings.lists_per_step :]
-        yield [_sample(lists[i], settings, rng) for i in chosen]
+def _description(
+    lists: Sequence[RankingList], settings: TrainingSettings, method: RerankerMethod, model: str | Path
+) -> dict[str, object]:
+    """All that the result depends on, but for versions and the number of processes."""
+    read = hashlib.sha256()
+    for item in lists:
+        read.update(json.dumps([item.query, item.passages, item.labels, item.prior]).encode("utf-8"))
+    free = ("output", "device")
+    return {
+        "model": str(model),
+        "model_sha256": ModelFiles.of(model, resolve_model(model)).weights_sha256,
+        "lists": len(lists),
+        "lists_sha256": read.hexdigest(),
+        **{name: value for name, value in asdict(settings).items() if name not in free},
+        **asdict(method),
+    }
 
 
-def _sample(item: RankingList, settings: TrainingSettings, rng: random.Random) -> tuple[str, list[str]]:
-    hard = list(item.negatives[: settings.hard_depth])
-    rest = list(item.negatives[settings.hard_depth :])
-    negatives = rng.sample(hard, settings.hard_negatives) + rng.sample(rest, settings.other_negatives)
-    return item.query, [item.positive, *negatives]
+def _load(folder: Path, settings: TrainingSettings, method: RerankerMethod) -> Any:  # noqa: ANN401 - a CrossEncoder
+    """The model, ready to be trained: without dropout, and with adapters where they are asked for."""
+    from sentence_transformers import CrossEncoder
+
+    # On a CPU the backward pass of plain attention is a fifth faster than the fused kernel's.
+    on_cpu = settings.device == "cpu" or (settings.device is None and not torch.accelerator.is_available())
+    attention = {"attn_implementation": "eager"} if on_cpu else {}
+    head: dict[str, Any] = {"num_labels": 1}
+    if _is_bare(folder):
+        head["activation_fn"] = nn.Identity()
+
+    def new(path: str, *, model_kwargs: dict[str, Any], **options: Any) -> CrossEncoder:  # noqa: ANN401
+        return CrossEncoder(path, model_kwargs=model_kwargs | attention, **options, **head)
+
+    torch.manual_seed(settings.seed)
+    encoder: Any = load_model(new, folder, device="cpu")
+    for module in encoder.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    if method.low_rank is not None:
+        add_adapters(encoder.model, rank=method.low_rank.rank, scale=method.low_rank.scale)
+    return encoder
 
 
-def _score_lists(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    batch: Sequence[tuple[str, list[str]]],
-    max_length: int,
-) -> Tensor:
-    """Scores of shape (lists, passages). Pairs run in three groups of like length, which halves the padding."""
-    queries = [query for query, passages in batch for _ in passages]
-    passages = [passage for _, passages in batch for passage in passages]
-    encoded: Any = tokenizer(queries, passages, truncation="only_second", max_length=max_length)
-    lengths = [len(ids) for ids in encoded["input_ids"]]
-    order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    size = math.ceil(len(order) / 3)
-    device = next(model.parameters()).device
-    outputs: list[Tensor] = []
-    for start in range(0, len(order), size):
-        rows = order[start : start + size]
-        group: dict[str, list[Any]] = {key: [values[i] for i in rows] for key, values in encoded.items()}
-        inputs = tokenizer.pad(group, return_tensors="pt").to(device)
-        outputs.append(model(**inputs).logits[:, 0])
-    position = torch.empty(len(order), dtype=torch.long, device=device)
-    position[torch.tensor(order, device=device)] = torch.arange(len(order), device=device)
-    return torch.cat(outputs)[position].view(len(batch), -1)
+def _is_bare(folder: Path) -> bool:
+    """Whether a folder holds an encoder of the BERT family without a head, which adapters can be merged with later."""
+    return json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures") == ["BertModel"]
+
+
+def _trainer(
+    encoder: Any,  # noqa: ANN401
+    lists: Sequence[RankingList],
+    settings: TrainingSettings,
+    method: RerankerMethod,
+    evaluate: Evaluate | None,
+) -> Any:  # noqa: ANN401
+    from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
+
+    trainer: Any = type("RerankerTrainer", (WholeCheckpoints, CrossEncoderTrainer), {})
+    draws = Draws(lists, method.sampling, seed=settings.seed, by_teacher=method.loss == "margin-mse")
+    return trainer(
+        model=encoder,
+        args=training_arguments(CrossEncoderTrainingArguments, settings, evaluated=evaluate is not None),
+        train_dataset=numbered_draws(settings, len(lists)),
+        data_collator=_Columns(draws, method),
+        loss=_loss(encoder, method),
+        evaluator=None if evaluate is None else _evaluator(evaluate, settings),
+    )
+
+
+def _loss(encoder: Any, method: RerankerMethod) -> nn.Module:  # noqa: ANN401
+    from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss, LambdaLoss, MarginMSELoss
+
+    from .losses import ListwiseLoss
+
+    if method.loss == "listwise":
+        return ListwiseLoss(encoder, graded=method.graded, prior_weight=method.prior_weight)
+    if method.loss == "binary":
+        return BinaryCrossEntropyLoss(encoder)
+    if method.loss == "lambda":
+        return LambdaLoss(encoder, mini_batch_size=_PAIRS_AT_ONCE)
+    return MarginMSELoss(encoder)
+
+
+class _Columns:
+    """Numbers of draws to the columns that a loss takes; a trainer calls it for the rows of a step."""
+
+    valid_label_columns = ("label",)
+
+    def __init__(self, draws: Draws, method: RerankerMethod) -> None:
+        self._draws, self._method = draws, method
+
+    def __call__(self, rows: Sequence[dict[str, int]]) -> dict[str, Any]:
+        drawn = [self._draws[row["draw"]] for row in rows]
+        if self._method.loss == "binary":
+            pairs = [(item.query, passage) for item in drawn for passage in item.passages]
+            labels = [float(label > 0) for item in drawn for label in item.labels]
+            return {
+                "query": [query for query, _ in pairs],
+                "passage": [passage for _, passage in pairs],
+                "label": torch.tensor(labels),
+            }
+        columns: dict[str, Any] = {"query": [item.query for item in drawn]}
+        if self._method.loss == "margin-mse":
+            texts = zip(*(item.passages for item in drawn), strict=True)
+            columns |= {f"passage {number}": list(column) for number, column in enumerate(texts)}
+        else:
+            columns["passages"] = [list(item.passages) for item in drawn]
+        if self._method.prior_weight:
+            columns["prior"] = [list(item.prior) for item in drawn]
+        columns["label"] = [torch.tensor(item.labels) for item in drawn]
+        return columns
+
+
+def _evaluator(evaluate: Evaluate, settings: TrainingSettings) -> Any:  # noqa: ANN401 - a BaseEvaluator
+    from sentence_transformers.base.evaluation import BaseEvaluator
+
+    class HeldOut(BaseEvaluator):
+        def __call__(self, model: Any, **_: object) -> dict[str, float]:  # noqa: ANN401
+            def score(pairs: Sequence[Pair]) -> NDArray[np.float32]:
+                with torch.autocast(model.device.type, torch.bfloat16, enabled=settings.dtype == "bfloat16"):
+                    found = model.predict(
+                        [list(pair) for pair in pairs],
+                        batch_size=_PAIRS_AT_ONCE,
+                        show_progress_bar=False,
+                        activation_fn=nn.Identity(),
+                    )
+                return np.asarray(found, np.float32)
+
+            found = dict(evaluate(score))
+            if QUALITY not in found:
+                raise ArgumentError(f"an evaluation must name {QUALITY!r}; this one has {sorted(found)}")
+            return found
+
+    return HeldOut()
+
+
+def _save_adapter(model: nn.Module, base: Path, folder: Path, made: tuple[str, float, float]) -> None:
+    name, scale, blend = made
+    folder.mkdir()
+    save_file(adapter_state(model), folder / ADAPTER_WEIGHTS)
+    settings = AdapterSettings(
+        base=name,
+        base_sha256=sha256_of(base / "model.safetensors"),
+        adapter_sha256=sha256_of(folder / ADAPTER_WEIGHTS),
+        scale=scale,
+        blend=blend,
+    )
+    (folder / ADAPTER_SETTINGS).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")

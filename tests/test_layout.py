@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("errors", "index", "inference", "models", "pipelines", "rerank", "retrieval")
-COMMANDS = ("cli.py", "changes.py", "evaluating.py", "tune_command.py")
+COMMANDS = ("cli.py", "changes.py", "evaluating.py", "train_command.py", "tune_command.py")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 

@@ -1,0 +1,107 @@
+"""The model card of a reranker that was trained here, and what a terminal shows of it. Knows no model."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from typing import cast
+
+from ..inference.training import QUALITY, Evaluated, TrainingRecord
+from .held_out import ALONE, BLEND, MEASURE, STAGE_ONE
+from .training_lists import TrainingLists
+
+_PACKAGES = ("bicross", "torch", "transformers", "sentence-transformers", "accelerate")
+_LOSSES_SHOWN = 20
+_HEADER = """---
+library_name: sentence-transformers
+pipeline_tag: text-ranking
+tags: [cross-encoder, reranker, bicross]
+---"""
+
+
+def reranker_card(
+    record: TrainingRecord, described: Mapping[str, object], *, lists: TrainingLists, command: str
+) -> str:
+    """Markdown for ``README.md``: all that is needed to train the model again, and how good it was.
+
+    ``described`` has the base model, and by name the settings of data, training and method.
+    """
+    best = record.best
+    passages = sum(len(item.passages) for item in lists.training)
+    parts = [
+        _HEADER,
+        f"# A reranker trained by bicross from {described['base']}",
+        "It scores pairs of a query and a passage, higher is more relevant. "
+        "sentence-transformers' `CrossEncoder` loads it, and so does bicross: "
+        '`SearchPipeline.open(index, reranker="this-folder")`'
+        + ("." if best is None else f", with the blend {best.get(BLEND, 1.0):g} of `bicross.json`."),
+        "## How good it is",
+        _quality(best, len(lists.held_out)),
+        _table(("step", MEASURE, "alone", "blend"), _curve(record.evaluations, record.best_step)),
+        "## What it was trained on",
+        f"{len(lists.training):,} lists with {passages:,} passages. {len(lists.held_out):,} queries were kept out.",
+        _table(("data", ""), _rows(described["data"])),
+        "## How",
+        _table(("method", ""), _rows(described["method"])),
+        _table(("settings", ""), _rows(described["settings"])),
+        f"{record.steps:,} steps were done; the weights are those of step {record.best_step:,}.",
+        _table(("step", "loss"), _losses(record.losses)),
+        _table(("package", "version"), [(package, version(package)) for package in _PACKAGES]),
+        f"```sh\n{command}\n```" if command else "",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def reranker_record(output: str, queries: Mapping[str, int], record: TrainingRecord) -> dict[str, object]:
+    """What ``--json`` prints; ``queries`` has the numbers of lists and of queries kept out."""
+    return {
+        "output": output,
+        **queries,
+        "steps": record.steps,
+        "best_step": record.best_step,
+        "held_out": None if record.best is None else dict(record.best),
+        "evaluations": [dict(found) for found in record.evaluations],
+    }
+
+
+def reranker_summary(output: str, queries: int, record: TrainingRecord) -> tuple[str, ...]:
+    """A few lines on how it went."""
+    return _quality(record.best, queries), f"The model of step {record.best_step:,} is in {output}"
+
+
+def _quality(best: Evaluated | None, queries: int) -> str:
+    if best is None:
+        return "Nothing was measured: no queries were kept out of training."
+    return (
+        f"On {queries:,} queries that were kept out of training, {MEASURE} is {best[STAGE_ONE]:.4f} by stage one, "
+        f"{best[ALONE]:.4f} by the reranker alone, and {best[QUALITY]:.4f} with both at the blend {best[BLEND]:g}. "
+        "Blend and weights were chosen on these queries: expect a little less on others."
+    )
+
+
+def _curve(evaluations: Sequence[Evaluated], kept: int) -> list[tuple[str, ...]]:
+    return [
+        (
+            f"{int(found['step']):,}" + (" (kept)" if found["step"] == kept else ""),
+            f"{found[QUALITY]:.4f}",
+            f"{found[ALONE]:.4f}",
+            f"{found[BLEND]:g}",
+        )
+        for found in evaluations
+    ]
+
+
+def _losses(losses: Sequence[tuple[int, float]]) -> list[tuple[str, ...]]:
+    """A few, evenly over the training, with the last."""
+    every = max(1, len(losses) // _LOSSES_SHOWN)
+    return [(f"{step:,}", f"{loss:.4f}") for step, loss in losses[::-1][::every][::-1]]
+
+
+def _rows(values: object) -> list[tuple[str, ...]]:
+    shown = cast("Mapping[str, object]", values)
+    return [(name.replace("_", " "), str(value)) for name, value in shown.items() if value is not None]
+
+
+def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [names, ["---"] * len(names), *rows]
+    if len(lines) == 2:
+        return ""
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,128 @@
+"""The commands that train. Know how to ask and how to show, not how it is done."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ..inference.training import TrainingDtype, TrainingSettings, is_main_process
+from ..rerank import DEFAULT_RERANKER
+from ..rerank.method import LossName, LowRank, RerankerMethod, Sampling
+from .options import AsJson, Device
+from .output import plain, print_json
+from .reranker_card import reranker_record, reranker_summary
+
+LOW_RANK_RATE, FULL_RATE = 8e-4, 5e-5
+"""Learning rates that suit training a few and all of the parameters."""
+_HARD_SHARE = 0.6
+
+train_app = typer.Typer(help="Train models for your own collection.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@train_app.command("reranker")
+def train_reranker_command(
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="A BEIR folder, or a .jsonl or .tsv file of pairs or triples.")
+    ],
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the model; run again to go on.")],
+    split: Annotated[str, typer.Option(help="Which judgments of a BEIR folder to learn from.")] = "train",
+    dev_split: Annotated[str | None, typer.Option(help="Judgments to measure on; default: a part of --split.")] = None,
+    held_out: Annotated[float, typer.Option(help="Share of the queries that is kept out, to measure on.")] = 0.1,
+    queries: Annotated[int | None, typer.Option(min=1, help="Train on so many queries, drawn by --seed.")] = None,
+    model: Annotated[str, typer.Option(help="What to start from: a cross-encoder, or an encoder.")] = DEFAULT_RERANKER,
+    index: Annotated[Path | None, typer.Option(help="Take negatives from this index; default: one is made.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Of stage one; default: the index's, or the usual one.")] = None,
+    depth: Annotated[int, typer.Option(min=1, help="Candidates of stage one that negatives are drawn from.")] = 50,
+    negatives: Annotated[
+        int, typer.Option(min=1, help="Read of each list each time, three in five of the top 15.")
+    ] = 5,
+    positives: Annotated[int, typer.Option(min=1, help="Read of each list each time, at most.")] = 1,
+    margin: Annotated[
+        float | None,
+        typer.Option(help="No negatives with a cosine above so many times that of the best relevant, as in 0.95."),
+    ] = None,
+    filter_with: Annotated[
+        str | None, typer.Option(help="No negatives that this reranker scores above the best relevant.")
+    ] = None,
+    loss: Annotated[LossName, typer.Option(help="What is minimised; margin-mse takes a --teacher.")] = "listwise",
+    teacher: Annotated[str | None, typer.Option(help="A reranker whose scores are learned.")] = None,
+    graded: Annotated[bool, typer.Option("--graded", help="Listwise: higher grades weigh more.")] = False,
+    prior_weight: Annotated[
+        float, typer.Option(help="Listwise: learn what to add to so many times the scores of stage one.")
+    ] = 0.0,
+    full: Annotated[bool, typer.Option("--full", help="Train all parameters, not low-rank adapters.")] = False,
+    rank: Annotated[int, typer.Option(min=1, help="Of the adapters.")] = LowRank().rank,
+    learning_rate: Annotated[
+        float | None, typer.Option(help=f"Default: {LOW_RANK_RATE:g}, and {FULL_RATE:g} with --full.")
+    ] = None,
+    epochs: Annotated[float, typer.Option(help="How often each list is drawn.")] = 1.0,
+    steps: Annotated[int | None, typer.Option(min=1, help="In place of --epochs.")] = None,
+    lists_per_step: Annotated[int, typer.Option(min=1, help="Lists in a step, on each GPU.")] = 8,
+    evaluate_every: Annotated[int, typer.Option(min=1, help="Steps between evaluations and checkpoints.")] = 200,
+    patience: Annotated[int, typer.Option(min=1, help="Evaluations without a gain after which to stop.")] = 5,
+    max_length: Annotated[int, typer.Option(min=8, help="Tokens of a pair that are read while training.")] = 256,
+    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
+    dtype: Annotated[TrainingDtype, typer.Option(help="bfloat16 is faster where the hardware has it.")] = "float32",
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a reranker on judged queries, with hard negatives from stage one.
+
+    Cut off, even by a kill, the same command goes on where it was.
+
+    Example: bicross train reranker scifact --split train -o my-reranker
+    """
+    from .reranker_training import RerankerData, train_reranker_on  # with it comes torch, which takes seconds
+
+    hard = max(1, round(_HARD_SHARE * negatives))
+    trained = train_reranker_on(
+        RerankerData(
+            source=source,
+            split=split,
+            dev_split=dev_split,
+            held_out=held_out,
+            queries=queries,
+            index=index,
+            encoder=encoder,
+            depth=depth,
+            margin=margin,
+            filter_with=filter_with,
+            teacher=teacher,
+        ),
+        TrainingSettings(
+            output=output,
+            learning_rate=learning_rate or (FULL_RATE if full else LOW_RANK_RATE),
+            epochs=epochs,
+            max_steps=steps,
+            lists_per_step=lists_per_step,
+            evaluate_every=evaluate_every,
+            patience=patience,
+            seed=seed,
+            dtype=dtype,
+            device=device,
+            max_length=max_length,
+        ),
+        model=model,
+        method=RerankerMethod(
+            loss=loss,
+            low_rank=None if full else LowRank(rank),
+            graded=graded,
+            prior_weight=prior_weight,
+            sampling=Sampling(positives=positives, hard=hard, other=negatives - hard),
+        ),
+        command=shlex.join(["bicross", *sys.argv[1:]]),
+        progress=not as_json and sys.stderr.isatty(),
+    )
+    if not is_main_process():
+        return
+    if as_json:
+        counted = {"training_lists": trained.training_lists, "held_out_queries": trained.held_out_queries}
+        print_json(reranker_record(str(output), counted, trained.record))
+        return
+    console = Console()
+    for line in reranker_summary(str(output), trained.held_out_queries, trained.record):
+        console.print(plain(line), soft_wrap=True)

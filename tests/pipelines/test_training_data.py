@@ -1,0 +1,133 @@
+import json
+
+import pytest
+from bicross.errors import ArgumentError, BicrossError, EvaluationError, TrainingError
+from bicross.pipelines.training_data import read_training_data, relevant_texts
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A BEIR folder: twenty queries of which each has one relevant document, and a dev split of the last five."""
+    path = tmp_path / "things"
+    (path / "qrels").mkdir(parents=True)
+    rows = [{"_id": f"d{n}", "title": f"title {n}", "text": f"text {n}"} for n in range(25)]
+    (path / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    queries = [{"_id": f"q{n}", "text": f"query {n}"} for n in range(20)]
+    (path / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in queries))
+    write_qrels(path, "train", [(f"q{n}", f"d{n}", 1) for n in range(20)] + [("q3", "d21", 0)])
+    write_qrels(path, "dev", [(f"q{n}", f"d{n}", 2) for n in range(15, 20)])
+    return path
+
+
+def write_qrels(folder, split, rows):
+    lines = ["query-id\tcorpus-id\tscore", *("\t".join(map(str, row)) for row in rows)]
+    (folder / "qrels" / f"{split}.tsv").write_text("\n".join(lines) + "\n")
+
+
+def write(path, lines):
+    path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+    return path
+
+
+def test_a_share_of_the_queries_is_kept_out_by_the_seed(folder):
+    found = read_training_data(folder, held_out=0.25, seed=1)
+    assert (len(found.training.queries), len(found.held_out.queries)) == (15, 5)
+    assert not found.training.queries.keys() & found.held_out.queries.keys()
+    assert found.training.qrels.keys() | found.held_out.qrels.keys() == {f"q{n}" for n in range(20)}
+    again, other = (read_training_data(folder, held_out=0.25, seed=seed).held_out for seed in (1, 2))
+    assert again == found.held_out
+    assert other.queries != found.held_out.queries
+    assert len(read_training_data(folder, held_out=0).held_out.queries) == 0
+    assert len(read_training_data(folder, held_out=0.001).held_out.queries) == 1
+    assert len(read_training_data(folder, queries=7).training.queries) == 7
+
+
+def test_a_dev_split_is_measured_on_and_not_learned_from(folder):
+    found = read_training_data(folder, dev_split="dev")
+    assert set(found.held_out.queries) == {f"q{n}" for n in range(15, 20)}
+    assert found.held_out.qrels["q15"] == {"d15": 2}
+    assert set(found.training.queries) == {f"q{n}" for n in range(15)}
+    with pytest.raises(ArgumentError, match="no query is left to train on: 'train' has all of 'dev'"):
+        read_training_data(folder, split="dev", dev_split="train")
+
+
+def test_texts_are_those_of_all_judged_documents(folder):
+    texts = relevant_texts(read_training_data(folder))
+    assert texts == {f"d{n}": f"title {n} text {n}" for n in [*range(20), 21]}
+
+
+def test_pairs_triples_and_labels_say_the_same(tmp_path):
+    pairs = [{"query": "q", "passage": "p"}, {"query": "r", "passage": "s"}]
+    labelled = [
+        {"query": "q", "passage": "p", "label": 1},
+        {"query": "q", "passage": "n", "label": 0},
+        {"query": "r", "passage": "s", "label": 2},
+    ]
+    triples = [{"query": "q", "positive": "p", "negative": "n"}, {"query": "r", "positive": "s", "negative": "n"}]
+    grades = {
+        "pairs.jsonl": {"q": {"p": 1}, "r": {"s": 1}},
+        "labelled.jsonl": {"q": {"p": 1, "n": 0}, "r": {"s": 2}},
+        "triples.jsonl": {"q": {"p": 1, "n": 0}, "r": {"s": 1, "n": 0}},
+    }
+    write(tmp_path / "pairs.jsonl", pairs)
+    write(tmp_path / "labelled.jsonl", labelled)
+    write(tmp_path / "triples.jsonl", triples)
+    write(tmp_path / "pairs.tsv", ["q\tp", "r\ts"])
+    write(tmp_path / "labelled.tsv", ["query\tpassage\tlabel", "q\tp\t1", "q\tn\t0", "r\ts\t2"])
+    write(tmp_path / "triples.tsv", ["q\tp\tn", "r\ts\tn"])
+    for name, expected in grades.items():
+        for path in (tmp_path / name, tmp_path / name.replace("jsonl", "tsv")):
+            found = read_training_data(path, held_out=0)
+            texts = {document.id: document.text for document in found.documents}
+            assert {
+                found.training.queries[id_]: {texts[doc]: grade for doc, grade in given.items()}
+                for id_, given in found.training.qrels.items()
+            } == expected, path
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "message"),
+    [
+        ("x.jsonl", [{"query": "q", "passage": "p"}, "{"], r"x\.jsonl, line 2: not JSON"),
+        ("x.jsonl", ["[1]"], r"line 1: no object with query and passage"),
+        ("x.jsonl", [{"query": "q"}], r"line 1: has query in place of query and passage, with a label or none, or"),
+        ("x.jsonl", [{"query": "q", "passage": " "}], r"line 1: the passage is empty"),
+        ("x.jsonl", [{"query": 3, "passage": "p"}], r"line 1: the query is no text: 3"),
+        ("x.jsonl", [{"passage": "p"}], r"line 1: the query is missing"),
+        ("x.jsonl", ['{"query": "q", "passage": "\\ud800"}'], r"line 1: the passage has a lone surrogate"),
+        ("x.jsonl", [{"query": "q", "passage": "p", "label": 0.5}], r"line 1: the label 0\.5 is no grade"),
+        ("x.tsv", ["query\tpassage\tlabel", "q\tp\tgood"], r"line 2: the label 'good' is no grade"),
+        ("x.tsv", ["q\tp", "r"], r"line 2: has 1 columns in place of 2, between tabs: query, passage"),
+        ("x.tsv", ["q\tp", "\tp"], r"line 2: the query is empty"),
+        (
+            "x.tsv",
+            ["query\tpassage\tlabel", "q\tp\t1", "q\tp\t0"],
+            r"line 3: judges a passage as 0 for 'q', and line 2 as 1; keep one",
+        ),
+        ("x.jsonl", [], r"x\.jsonl: holds nothing to train on"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path, name, lines, message):
+    with pytest.raises(TrainingError, match=message):
+        read_training_data(write(tmp_path / name, lines))
+
+
+def test_what_cannot_be_learned_from_is_refused(folder, tmp_path):
+    only_zeros = write(tmp_path / "zeros.jsonl", [{"query": "q", "passage": "p", "label": 0}])
+    cases: list[tuple[type[BicrossError], str, dict]] = [
+        (EvaluationError, "has no split 'test'; it has dev, train", {"source": folder, "split": "test"}),
+        (ArgumentError, "judges no document relevant for any query", {"source": only_zeros}),
+        (ArgumentError, "name a BEIR folder, or a file .jsonl or .tsv", {"source": tmp_path / "x.csv"}),
+        (ArgumentError, "has no splits: leave dev_split out", {"source": only_zeros, "dev_split": "dev"}),
+        (ArgumentError, "from 0 to below 1, not 1.5", {"source": folder, "held_out": 1.5}),
+    ]
+    for kind, message, arguments in cases:
+        with pytest.raises(kind, match=message):
+            read_training_data(**arguments)
+
+
+def test_a_query_whose_documents_are_all_missing_is_named(folder):
+    write_qrels(folder, "train", [("q1", "d1", 1), ("q1", "gone", 1), ("q2", "gone", 1), ("q2", "d2", 0)])
+    found = read_training_data(folder, held_out=0)
+    with pytest.raises(ArgumentError, match=r"query 'q2' has no relevant document in things: 'gone' is not there"):
+        relevant_texts(found)
