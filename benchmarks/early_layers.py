@@ -38,7 +38,7 @@ MEASURES = ("nDCG@10", "R@100")
 FOUND = 100
 BATCH = 8
 HOW = (
-    "Whole documents with their titles, exact search, float32. Layer 0 is the embeddings of the tokens. The difference "
+    "Whole documents with their titles, exact search. Layer 0 is the embeddings of the tokens. The difference "
     "is that in nDCG@10 to the last layer of the same model and pooling, with its 95 % bootstrap interval; * marks "
     "p < 0.05 in the paired randomisation test, of which nothing corrects for the number of tests. Encoding is timed "
     "with EarlyLayerEncoder, all numbers of layers in turn."
@@ -54,14 +54,14 @@ class Layers:
     max_length: int
 
     @classmethod
-    def of(cls, name: str, *, device: str, max_length: int) -> "Layers":
+    def of(cls, name: str, arguments: argparse.Namespace) -> "Layers":
         """By the name of a cross-encoder or of a bi-encoder."""
         folder = resolve_model(name)
         architectures = AutoConfig.from_pretrained(folder).architectures or [""]
         classifies = architectures[0].endswith("ForSequenceClassification")
         auto: Any = AutoModelForSequenceClassification if classifies else AutoModel
-        model = auto.from_pretrained(folder, dtype=torch.float32).eval().to(device)
-        return cls(model.base_model, AutoTokenizer.from_pretrained(folder), max_length)
+        model = auto.from_pretrained(folder, dtype=getattr(torch, arguments.dtype)).eval().to(arguments.device)
+        return cls(model.base_model, AutoTokenizer.from_pretrained(folder), arguments.max_length)
 
     def read(self, texts: Sequence[str], *, note: str = "") -> dict[str, Vectors]:
         """By pooling, unit vectors of shape (layers + 1, texts, dimension), the embeddings first."""
@@ -81,8 +81,8 @@ class Layers:
         settings = {"padding": True, "truncation": True, "max_length": self.max_length, "return_tensors": "pt"}
         encoded = self.tokenizer(list(texts), **settings).to(self.base.device)
         with torch.inference_mode():
-            states = torch.stack(self.base(**encoded, output_hidden_states=True).hidden_states)
-            mask = encoded["attention_mask"][None, :, :, None].to(states.dtype)
+            states = torch.stack(self.base(**encoded, output_hidden_states=True).hidden_states).float()
+            mask = encoded["attention_mask"][None, :, :, None].float()
             pooled = {"mean": (states * mask).sum(2) / mask.sum(2), "cls": states[:, :, 0]}
         return {name: torch.nn.functional.normalize(x, dim=-1).cpu().numpy() for name, x in pooled.items()}
 
@@ -195,6 +195,8 @@ def main() -> None:
     parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="the bi-encoder beside it")
     parser.add_argument("--queries", type=int, help="of each collection at most so many")
     parser.add_argument("--max-length", type=int, default=256, help="tokens that are read of a text")
+    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"], help="of the layers")
+    parser.add_argument("--only", choices=["layers", "speed"], help="leave the other out")
     parser.add_argument("--rounds", type=int, default=5, help="of the timing")
     parser.add_argument("--documents", type=int, default=100, help="so many of the first collection are timed")
     parser.add_argument("--single", type=int, default=20, help="and so many of its queries, one by one")
@@ -204,19 +206,22 @@ def main() -> None:
     arguments = parser.parse_args()
     check_folders(parser, [arguments.output])
     set_threads(arguments.threads)
-    first = arguments.folders[0].resolve()
-    texts = spread([one.passage for one in documents_of(first)], arguments.documents)
-    queries = spread(list(measured_part(first.name).read(first.parent).queries.values()), arguments.single)
-    timed = speeds(arguments.reranker, texts, queries, arguments)
-    print(speed_table(timed), flush=True)
-    settings = {"device": arguments.device, "max_length": arguments.max_length}
-    models = {name: Layers.of(name, **settings) for name in (arguments.reranker, arguments.encoder)}
-    report = header(arguments, how=HOW) | {"speed": timed, "layers": []}
-    for collection in arguments.folders:
-        rows = by_layer(collection.resolve(), models, arguments.queries)
-        print(layer_table(rows), flush=True)
-        report["layers"] += [asdict(row) for row in rows]
-        write(arguments.output, report)  # after each: the next one takes minutes
+    report = header(arguments, how=HOW)
+    if arguments.only != "layers":
+        first = arguments.folders[0].resolve()
+        texts = spread([one.passage for one in documents_of(first)], arguments.documents)
+        queries = spread(list(measured_part(first.name).read(first.parent).queries.values()), arguments.single)
+        report["speed"] = speeds(arguments.reranker, texts, queries, arguments)
+        print(speed_table(report["speed"]), flush=True)
+        write(arguments.output, report)
+    if arguments.only != "speed":
+        models = {name: Layers.of(name, arguments) for name in (arguments.reranker, arguments.encoder)}
+        report["layers"] = []
+        for collection in arguments.folders:
+            rows = by_layer(collection.resolve(), models, arguments.queries)
+            print(layer_table(rows), flush=True)
+            report["layers"] += [asdict(row) for row in rows]
+            write(arguments.output, report)  # after each: the next one takes minutes
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from ..rerank import DEFAULT_RERANKER
 from . import changes
 from .arguments import RerankK
 from .demo import QUESTIONS, build_demo, demo_path, print_demo, show_demo
+from .early_layers_command import early_layers_command
 from .evaluating import evaluate_command
 from .options import Adaptive, AsJson, Device, Passages, Precision, RetrieveK, StageOneName, Where
 from .output import info_table, print_json, results_table, search_record
@@ -43,6 +44,7 @@ for command in (
     app.command()(command)
 app.command("evaluate")(evaluate_command)
 app.command("tune")(tune_command)
+train_app.command("early-layers")(early_layers_command)
 app.add_typer(train_app, name="train")
 
 

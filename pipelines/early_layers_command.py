@@ -15,9 +15,9 @@ def early_layers_command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A cross-encoder: hub id, folder or bundled name.")],
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the new model.")],
-    layers: Annotated[int, typer.Option(min=1, help="How many of the first layers to keep.")] = 2,
+    layers: Annotated[int, typer.Option(help="How many of the first layers to keep.")] = 2,
     pooling: Annotated[EarlyPooling, typer.Option(help="What becomes a text's vector.")] = "mean",
-    max_length: Annotated[int | None, typer.Option(min=1, help="Tokens of a text that it reads at most.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Tokens of a text that it reads at most.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a light bi-encoder of the first layers of a cross-encoder, without training.

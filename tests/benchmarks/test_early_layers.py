@@ -1,6 +1,7 @@
 """The benchmark of early layers: its vectors are the encoder's, its search is exact, and it runs to its end."""
 
 import json
+from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ TEXTS = [*SENTENCES, "cat", *(f"{sentence} and {sentence}" for sentence in SENTE
 @pytest.mark.parametrize("name", ["bert", "distilbert", "xlm-roberta"])
 def test_one_pass_gives_the_vectors_of_every_layer(tmp_path, name):
     folder = save_cross_encoder(tmp_path / "cross", name)
-    read = Layers.of(str(folder), device="cpu", max_length=64).read(TEXTS)
+    arguments = Namespace(device="cpu", dtype="float32", max_length=64)
+    read = Layers.of(str(folder), arguments).read(TEXTS)
     total = len(read["mean"]) - 1
     assert total == (3 if name == "distilbert" else 2)
     for pooling in ("mean", "cls"):
