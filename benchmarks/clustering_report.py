@@ -82,7 +82,7 @@ def plot(costs: Sequence[Cost], checked: dict[str, Any], path: Path) -> None:
     for seconds, name in ((1, "a second"), (60, "a minute"), (3600, "an hour"), (86400, "a day")):
         axes.axhline(seconds, color="grey", linewidth=0.5, linestyle=":")
         axes.annotate(name, (counts[0], seconds), fontsize="x-small", color="grey", va="bottom")
-    axes.set(xscale="log", yscale="log", xlabel="sentences", ylabel="seconds to find the most similar pairs")
+    axes.set(xscale="log", yscale="log", xlabel="sentences", ylabel="processor seconds to find the most similar pairs")
     axes.legend(fontsize="small", loc="upper left")
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
