@@ -24,11 +24,10 @@ from bicross.index import passage_text
 from bicross.inference import ModelFiles, resolve_model
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder
 from flops import Cost, Lengths, Peak, peak
-from ir_measures import ScoredDoc
-from judged import measure, read_queries
+from judged import NDCG, mean_ndcg, read_queries
 from machine import set_threads
 from numpy.typing import NDArray
-from rerank_quality import COLLECTIONS, NDCG
+from rerank_quality import COLLECTIONS
 from rerank_variants import DTYPES, REFERENCE, Variant, load
 from rounds import Taken, in_turn, percentiles_ms, ratio, slices
 from speed_report import check_folders, header, markdown, percent, write
@@ -157,8 +156,8 @@ def quality(folder: Path, contest: Contest, *, weights: str, cache: Path) -> lis
         scores = unit(contest.encoding[name].queries(list(queries.values()))) @ vectors.T
         best = np.argsort(-scores, axis=1, kind="stable")[:, :100].tolist()
         found = zip(queries, best, scores, strict=True)
-        run = [ScoredDoc(query, ids[row], float(some[row])) for query, order, some in found for row in order]
-        ndcg = measure(qrels, run)[0][NDCG]
+        run = {query: [(ids[row], float(some[row])) for row in order] for query, order, some in found}
+        ndcg = mean_ndcg(qrels, run)
         base = ndcg if name == REFERENCE else base
         figures.append({"collection": folder.name, "name": name, "ndcg_at_10": ndcg, "difference": ndcg - base})
     return figures

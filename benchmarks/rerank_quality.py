@@ -21,10 +21,10 @@ import numpy as np
 from bicross.index import Document, Hit, Passage, Predicate, passage_text, read_documents
 from bicross.inference import ModelFiles, resolve_model
 from bicross.pipelines import SearchPipeline, build_index
+from bicross.pipelines.judgments import Qrels
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
-from ir_measures import Qrel, ScoredDoc
-from judged import QUERIES_AT_ONCE, measure, read_queries
+from judged import QUERIES_AT_ONCE, mean_ndcg, read_queries
 from machine import set_threads
 from rerank_variants import REFERENCE, Pairs, Score, Scores, load, variants
 from scipy.stats import kendalltau
@@ -32,7 +32,6 @@ from speed_report import check_folders, header, markdown, write
 
 COLLECTIONS = ("scifact", "nfcorpus")
 CANDIDATES = 100
-NDCG = "nDCG@10"
 HOW = (
     "The same candidates for all: stage one of bicross, passages of its default size. Differences are to the reference;"
     " blended is the order that a pipeline gives, alone that of the logits."
@@ -46,7 +45,7 @@ class Candidates:
     collection: str
     key: str
     queries: dict[str, str]
-    qrels: list[Qrel]
+    qrels: Qrels
     hits: dict[str, list[Hit]]
 
     def pairs(self) -> list[tuple[str, str]]:
@@ -61,9 +60,8 @@ class Candidates:
         """Of the order that bicross's pipeline gives with these scores."""
         pipeline = SearchPipeline(self, _Known(dict(zip(self.pairs(), scores.tolist(), strict=True))), blend=blend)
         found = zip(self.hits, pipeline.search_batch(list(self.queries.values())), strict=True)
-        # By rank, since equal scores keep the order of stage one, which a measure would not know.
-        run = [ScoredDoc(query_id, r.document.id, -float(r.rank)) for query_id, results in found for r in results]
-        return measure(self.qrels, run)[0][NDCG]
+        run = {query_id: [(r.document.id, r.score) for r in results] for query_id, results in found}
+        return mean_ndcg(self.qrels, run)
 
     def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
         """As a retriever that is asked for all queries, in their order."""
@@ -107,7 +105,7 @@ def candidates(folder: Path, encoder: str, *, device: str, cache: Path, limit: i
     """Of the test queries of a collection, or the first ``limit``, from an index made now or what the cache holds."""
     queries, qrels = read_queries(folder, "test")
     queries = dict(list(queries.items())[:limit])
-    qrels = [qrel for qrel in qrels if qrel.query_id in queries]
+    qrels = {query_id: qrels[query_id] for query_id in queries}
     stage_one = BiEncoder(encoder, device=device)
     about = [asdict(stage_one.fingerprint), list(queries.items()), CANDIDATES]
     corpus = (folder / "corpus.jsonl").read_bytes()

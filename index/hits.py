@@ -63,7 +63,7 @@ class Found:
     @property
     def id(self) -> str:
         """The document's id."""
-        return self.segment.document(self.document[1]).id
+        return self.segment.id(self.document[1])
 
     @property
     def passage_rows(self) -> tuple[int, int]:

@@ -62,9 +62,14 @@ class Segment:
     def find(self, ids: Sequence[str]) -> list[IdEntry | None]:
         """The last row of each id, with the hash of its content; None where the segment does not have the id."""
         return [
-            next((entry for entry in entries if self._id(entry.row) == id_), None)
+            next((entry for entry in entries if self.id(entry.row) == id_), None)
             for id_, entries in zip(ids, self._ids.candidates(ids), strict=True)
         ]
+
+    def id(self, row: int) -> str:
+        """The id of one row."""
+        columns, offset = self._place(row)
+        return columns[0][offset].as_py()
 
     def ids(self) -> Iterator[str]:
         """The ids of all rows, in order."""
@@ -134,10 +139,6 @@ class Segment:
             return Document(id_, text, title, cast("dict[str, object]", fields))
         except (DocumentError, ValueError, TypeError, RecursionError) as error:
             raise IndexCorrupt(f"{self.folder / DOCUMENTS} has no readable document in row {row}: {error}") from error
-
-    def _id(self, row: int) -> str:
-        columns, offset = self._place(row)
-        return columns[0][offset].as_py()
 
     def _place(self, row: int) -> tuple[list[Any], int]:
         """The columns of the batch that a row is in, and where in them."""

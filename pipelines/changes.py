@@ -13,7 +13,7 @@ from ..rerank import DEFAULT_RERANKER
 from ..retrieval import DEFAULT_ENCODER
 from .indexing import add_documents, build_index, upsert_documents
 from .models import load_encoder, open_encoder
-from .options import AsJson, Devices, IndexPath, Precision, Where
+from .options import AsJson, Devices, IndexPath, ModelName, Precision, Where
 from .output import plain, print_json
 from .terms import keep_terms
 from .tokens import retokenize as retokenize_index
@@ -37,7 +37,7 @@ def index(
     source: Source,
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the index.")],
     *,
-    encoder: Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")] = DEFAULT_ENCODER,
+    encoder: ModelName = DEFAULT_ENCODER,
     reranker: Annotated[
         str, typer.Option(help="The one whose token ids are kept of every passage; its weights are not loaded.")
     ] = DEFAULT_RERANKER,
@@ -178,7 +178,7 @@ def compact(
 def retokenize(
     path: IndexPath,
     *,
-    reranker: Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")] = DEFAULT_RERANKER,
+    reranker: ModelName = DEFAULT_RERANKER,
     as_json: AsJson = False,
 ) -> None:
     """Keep the token ids of all passages for another reranker. Nothing is embedded; it can be searched meanwhile.

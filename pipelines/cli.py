@@ -17,7 +17,20 @@ from .arguments import RerankK
 from .demo import QUESTIONS, build_demo, demo_path, print_demo, show_demo
 from .early_layers_command import early_layers_command
 from .evaluating import evaluate_command
-from .options import Adaptive, AsJson, Device, Passages, Precision, RetrieveK, StageOneName, Where
+from .options import (
+    Adaptive,
+    AsJson,
+    Device,
+    IndexEncoder,
+    IndexPath,
+    ModelName,
+    Passages,
+    Precision,
+    Rerank,
+    RetrieveK,
+    StageOneName,
+    Where,
+)
 from .output import info_table, print_json, results_table, search_record
 from .search import QUERIES_AT_ONCE, SearchPipeline, Timings
 from .train_command import train_app
@@ -65,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @app.command()
 def search(
-    path: Annotated[Path, typer.Argument(metavar="INDEX", help="The folder of the index.")],
+    path: IndexPath,
     queries: Annotated[list[str] | None, typer.Argument(metavar="[QUERY]...", help="One query or several.")] = None,
     *,
     file: Annotated[str | None, typer.Option(help="Read queries from a file, one a line; - is standard input.")] = None,
@@ -89,9 +102,9 @@ def search(
         float | None,
         typer.Option(help="Milliseconds from the start of a search (of 32 queries at most) to the end of reading."),
     ] = None,
-    rerank: Annotated[bool, typer.Option(help="Without it, stage one alone.")] = True,
-    reranker: Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")] = DEFAULT_RERANKER,
-    encoder: Annotated[str | None, typer.Option(help="Default: the one that built the index.")] = None,
+    rerank: Rerank = True,
+    reranker: ModelName = DEFAULT_RERANKER,
+    encoder: IndexEncoder = None,
     where: Where = None,
     device: Device = None,
     dtype: Precision = "float32",
@@ -132,7 +145,7 @@ def search(
 
 
 @app.command()
-def info(path: Annotated[Path, typer.Argument(metavar="INDEX")], *, as_json: AsJson = False) -> None:
+def info(path: IndexPath, *, as_json: AsJson = False) -> None:
     """Show what an index holds and which model made it. Every file's checksum is verified."""
     known = Index.open(path).info()
     if as_json:

@@ -13,7 +13,21 @@ from .evaluation import RERANKED, STAGE_ONE, Evaluation, evaluate, evaluate_runs
 from .evaluation_report import evaluation_record, evaluation_report
 from .judgments import read_judged, read_qrels
 from .measures import DEFAULT_MEASURES, canonical
-from .options import Adaptive, AsJson, Device, Passages, Precision, RetrieveK, StageOneName
+from .options import (
+    Adaptive,
+    AsJson,
+    Device,
+    IndexEncoder,
+    JudgedSource,
+    ModelName,
+    Passages,
+    Precision,
+    QrelsFile,
+    Rerank,
+    RetrieveK,
+    StageOneName,
+    Topics,
+)
 from .output import print_json
 from .runs import Run, read_run, write_run
 from .search import SearchPipeline
@@ -25,13 +39,11 @@ def evaluate_command(
     path: Annotated[
         Path | None, typer.Argument(metavar="INDEX", help="The folder of the index; without it --run is measured.")
     ] = None,
-    source: Annotated[
-        str | None, typer.Argument(metavar="SOURCE", help="A BEIR folder, or ir_datasets:ID; or see --topics.")
-    ] = None,
+    source: JudgedSource = None,
     *,
     split: Annotated[str, typer.Option(help="Which judgments of a BEIR folder.")] = "test",
-    topics: Annotated[Path | None, typer.Option(help="Queries: id, tab, text; JSON Lines; or TREC's <top>.")] = None,
-    qrels: Annotated[Path | None, typer.Option(help="Judgments: TREC's four columns, or BEIR's three.")] = None,
+    topics: Topics = None,
+    qrels: QrelsFile = None,
     measure: Annotated[
         list[str] | None,
         typer.Option(help=f"As ir-measures names it, once or more; default: {', '.join(DEFAULT_MEASURES)}."),
@@ -42,9 +54,9 @@ def evaluate_command(
     ] = None,
     save_run: Annotated[Path | None, typer.Option(help="Write the final order here, as a TREC run.")] = None,
     save_stage_one_run: Annotated[Path | None, typer.Option(help="Write the order of stage one here.")] = None,
-    rerank: Annotated[bool, typer.Option(help="Without it, stage one alone.")] = True,
-    reranker: Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")] = DEFAULT_RERANKER,
-    encoder: Annotated[str | None, typer.Option(help="Default: the one that built the index.")] = None,
+    rerank: Rerank = True,
+    reranker: ModelName = DEFAULT_RERANKER,
+    encoder: IndexEncoder = None,
     retrieve_k: RetrieveK = None,
     rerank_k: Annotated[
         int | None, typer.Option(help="Documents that stage two reads; default: as tuned, else 100.")

@@ -24,6 +24,9 @@ Where = Annotated[
     str | None, typer.Option(help="Only documents whose metadata match, as in \"year >= 2020 and source == 'pubmed'\".")
 ]
 IndexPath = Annotated[Path, typer.Argument(metavar="INDEX", help="The folder of the index.")]
+ModelName = Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")]
+IndexEncoder = Annotated[str | None, typer.Option(help="Default: the one that built the index.")]
+Rerank = Annotated[bool, typer.Option(help="Without it, stage one alone.")]
 StageOneName = Annotated[StageOne | None, typer.Option(help="How candidates are found; default: as tuned, else dense.")]
 RetrieveK = Annotated[int | None, typer.Option(help="Documents that stage one retrieves; default: as tuned, else 100.")]
 Passages = Annotated[
@@ -34,3 +37,8 @@ Passages = Annotated[
     ),
 ]
 Adaptive = Annotated[bool, typer.Option("--adaptive", help="Read documents that are near to good candidates, too.")]
+JudgedSource = Annotated[
+    str | None, typer.Argument(metavar="[SOURCE]", help="A BEIR folder, or ir_datasets:ID; or see --topics.")
+]
+Topics = Annotated[Path | None, typer.Option(help="Queries: id, tab, text; JSON Lines; or TREC's <top>.")]
+QrelsFile = Annotated[Path | None, typer.Option(help="Judgments: TREC's four columns, or BEIR's three.")]

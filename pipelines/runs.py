@@ -1,13 +1,13 @@
 """Runs: what a system returned for each query, as TREC run files. Knows no judgment and no pipeline."""
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import ArgumentError, EvaluationError
+from ..inference.whole_files import whole_file
 from .text_lines import text_lines
 
 Run = Mapping[str, Sequence[tuple[str, float]]]
@@ -58,7 +58,8 @@ def write_run(path: str | Path, run: Run, *, tag: str = "bicross") -> None:
         for rank, ((document_id, _), score) in enumerate(zip(documents, scores, strict=True), start=1):
             _check_id("document id", document_id)
             lines.append(f"{query_id} Q0 {document_id} {rank} {score!s} {tag}\n")
-    _replace(Path(path), "".join(lines))
+    with whole_file(Path(path)) as file:
+        file.write("".join(lines).encode())
 
 
 def _trec_order(found: tuple[str, float]) -> tuple[float, str]:
@@ -91,16 +92,3 @@ def _falling(scores: Sequence[float], query_id: str) -> list[np.float32]:
 def _check_id(what: str, text: str) -> None:
     if text.split() != [text]:
         raise ArgumentError(f"the {what} {text!r} is empty or has white space, which a TREC run file cannot hold")
-
-
-def _replace(path: Path, text: str) -> None:
-    """Under its name only when all of it is there."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..index import Index
+from ..inference.whole_files import whole_file
 from .latency import Latency
 from .tuning_scores import Floats, QueryScores, Scored
 
@@ -58,8 +59,7 @@ def write_scores(path: Path, key: ScoresKey, scored: Scored, latencies: Sequence
         "documents": {query.query_id: query.documents for query in queries},
     }
     lexical = [query.lexical for query in queries if query.lexical is not None]
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
+    with whole_file(path) as file:
         np.savez(
             file,
             known=np.frombuffer(json.dumps(known).encode(), np.uint8),
@@ -67,7 +67,6 @@ def write_scores(path: Path, key: ScoresKey, scored: Scored, latencies: Sequence
             lexical=_joined(lexical if scored.hybrid else []),
             logits=_joined([query.logits for query in queries]),
         )
-    temporary.replace(path)
 
 
 def read_scores(path: Path, key: ScoresKey) -> tuple[Scored, list[Latency]] | None:

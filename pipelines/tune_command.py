@@ -13,7 +13,7 @@ from ..rerank import DEFAULT_RERANKER
 from .judgments import read_judged
 from .latency import milliseconds
 from .models import open_encoder, open_reranker, require_one_device
-from .options import AsJson, Device, IndexPath, Precision
+from .options import AsJson, Device, IndexEncoder, IndexPath, JudgedSource, ModelName, Precision, QrelsFile, Topics
 from .output import plain, print_json
 from .plots import plot_tuning, require_plots
 from .tuning import tune
@@ -25,15 +25,13 @@ Method = Literal["platt", "isotonic"]
 
 def tune_command(
     path: IndexPath,
-    source: Annotated[
-        str | None, typer.Argument(metavar="[SOURCE]", help="A BEIR folder, or ir_datasets:ID; or see --topics.")
-    ] = None,
+    source: JudgedSource = None,
     *,
     split: Annotated[
         str, typer.Option(help="Which judgments of a BEIR folder; not those that you are going to report.")
     ] = "train",
-    topics: Annotated[Path | None, typer.Option(help="Queries: id, tab, text; JSON Lines; or TREC's <top>.")] = None,
-    qrels: Annotated[Path | None, typer.Option(help="Judgments: TREC's four columns, or BEIR's three.")] = None,
+    topics: Topics = None,
+    qrels: QrelsFile = None,
     queries: Annotated[int | None, typer.Option(help="Take so many of the judged queries, drawn by --seed.")] = None,
     latency_budget: Annotated[
         str | None, typer.Option(help="What 95 of 100 searches may take, as in 300ms.", metavar="TIME")
@@ -48,8 +46,8 @@ def tune_command(
         Path | None, typer.Option(help="Keep the scores of candidates here, and take them from here the next time.")
     ] = None,
     store: Annotated[bool, typer.Option(help="Write the result into the index, for every search to use.")] = True,
-    reranker: Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")] = DEFAULT_RERANKER,
-    encoder: Annotated[str | None, typer.Option(help="Default: the one that built the index.")] = None,
+    reranker: ModelName = DEFAULT_RERANKER,
+    encoder: IndexEncoder = None,
     seed: Annotated[int, typer.Option(help="Of the draw of queries and of folds.")] = 0,
     device: Device = None,
     dtype: Precision = "float32",

@@ -162,14 +162,17 @@ def _violations(
                     passed.add(key)
 
 
-def every_power_cut(recording: RecordingFilesystem, check: Check, *, seed: int = 0) -> int:
+def every_power_cut(
+    recording: RecordingFilesystem, check: Check, *, seed: int = 0, passed: set[object] | None = None
+) -> int:
     """Check what a power cut after each recorded call may leave, and return how many different states that were.
 
     ``check(path, acknowledged)`` is to raise where ``path`` holds less than the last state acknowledged before the cut
     (None where there was none), or more than what the operation in flight was to add. All of it is one AssertionError.
+    ``passed`` is filled with the states that are good.
     """
     recording.assert_complete()
-    passed: set[object] = set()
+    passed = set() if passed is None else passed
     violations = list(_violations(recording, check, without="", seed=seed, passed=passed))
     if violations:
         raise AssertionError(report(violations, len(passed) + len(violations))) from violations[0][1]
@@ -177,22 +180,28 @@ def every_power_cut(recording: RecordingFilesystem, check: Check, *, seed: int =
 
 
 def syncs_not_missed(
-    recording: RecordingFilesystem, check: Check, *, checks: Mapping[str, Check] | None = None, seed: int = 0
+    recording: RecordingFilesystem,
+    check: Check,
+    *,
+    checks: Mapping[str, Check] | None = None,
+    seed: int = 0,
+    passed: Mapping[Check, set[object]] | None = None,
 ) -> list[str]:
     """The kinds of fsync calls that can be left out and ``check`` finds nothing; none, if all is good.
 
     ``checks`` has another check for a kind of which ``check`` cannot know, by its name in ``recording.syncs()``.
+    ``passed`` has the states that ``every_power_cut`` found good by a check; without it they are checked here first.
     """
     checks = checks or {}
     unknown = checks.keys() - set(recording.syncs())
     assert not unknown, f"there are no calls {sorted(unknown)}, only {recording.syncs()}"
-    passed: dict[Check, set[object]] = defaultdict(set)
+    good = defaultdict[Check, set[object]](set, passed or {})
     unmissed: list[str] = []
     for kind in recording.syncs():
         used = checks.get(kind, check)
-        if not passed[used]:
-            every_state = list(_violations(recording, used, without="", seed=seed, passed=passed[used]))
+        if not good[used]:
+            every_state = list(_violations(recording, used, without="", seed=seed, passed=good[used]))
             assert not every_state, f"with every fsync: {report(every_state, len(every_state))}"
-        if next(_violations(recording, used, without=kind, seed=seed, passed=passed[used]), None) is None:
+        if next(_violations(recording, used, without=kind, seed=seed, passed=good[used]), None) is None:
             unmissed.append(kind)
     return unmissed

@@ -14,7 +14,6 @@ from bicross.errors import ArgumentError
 from bicross.index import Document, Hit, Passage
 from bicross.inference import TextTokenizer
 from flops import Cost, Lengths, Peak
-from ir_measures import Qrel
 from latency_parts import Documents, batches
 from rerank_quality import Candidates, compare, mean_tau
 from rerank_variants import Variant, _onnx, load
@@ -169,7 +168,7 @@ def candidates(queries, per_query):
         for q in range(queries)
     }
     texts = {query_id: f"query {query_id}" for query_id in hits}
-    return Candidates("toy", "key", texts, [Qrel(query_id, "d1", 1) for query_id in hits], hits)
+    return Candidates("toy", "key", texts, {query_id: {"d1": 1} for query_id in hits}, hits)
 
 
 def test_a_reranker_is_judged_by_the_order_of_its_scores():
