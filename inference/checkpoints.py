@@ -1,4 +1,4 @@
-"""Checkpoints of a training that are whole or not there, and the model that it ends with. Knows no loss and no data.
+"""Checkpoints of a training that are whole or not there. Knows no loss and no data.
 
 A checkpoint is written into a folder of its own and then renamed: one that is called ``checkpoint-N`` is whole. It
 holds the trained parameters alone, in float32, beside what transformers' trainer keeps of the optimizer and of itself.
@@ -8,27 +8,21 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import nn
 
-from ..errors import ArgumentError, TrainingError
-from .training import CHECKPOINTS, is_main_process
-
-TRAINING_RECORD = "training.json"
-"""In the folder of a model that was trained here: how. It is written last."""
+from ..errors import TrainingError
+from .training import is_main_process
+from .training_folder import WRITE_ERRORS, WRITING
 
 _TRAINED = "trained.safetensors"
-_WRITING = "writing"
 _CALLED = re.compile(r"checkpoint-(\d+)")
 _KEPT = 2  # the newest, beside the best
-_WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
-"""torch raises a RuntimeError and safetensors one of its own where a disk is full."""
 
 
 class WholeCheckpoints:
@@ -43,7 +37,7 @@ class WholeCheckpoints:
         """None: cards are written by who knows the data."""
 
     def _get_output_dir(self, trial: object) -> str:
-        return str(Path(self.args.output_dir) / _WRITING)
+        return str(Path(self.args.output_dir) / WRITING)
 
     def _save_checkpoint(self, model: object, trial: object) -> None:
         writing = Path(self._get_output_dir(trial))
@@ -55,7 +49,7 @@ class WholeCheckpoints:
             self.accelerator.wait_for_everyone()
             if is_main_process():
                 _put_in_place(writing, self.state.best_global_step)
-        except _WRITE_ERRORS as error:
+        except WRITE_ERRORS as error:
             shutil.rmtree(writing, ignore_errors=True)
             reason = f"the checkpoint of step {self.state.global_step} cannot be written: {str(error).splitlines()[0]}"
             raise TrainingError(
@@ -130,63 +124,3 @@ def load_trained(model: nn.Module, checkpoint: Path) -> None:
 
 def _trained(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
     return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-
-
-def require_new(output: Path) -> None:
-    """Raise ``ArgumentError`` unless a model can be trained into this folder: it is new, or a run there was cut off."""
-    if (output / TRAINING_RECORD).is_file():
-        raise ArgumentError(f"{output} holds a model whose training is finished; name another folder, or remove it")
-    if output.exists() and not output.is_dir():
-        raise ArgumentError(f"{output} is a file; name a folder for the model")
-    if output.is_dir() and any(output.iterdir()) and not (output / CHECKPOINTS).is_dir():
-        raise ArgumentError(f"{output} is not empty, and no training that was cut off; name another folder")
-
-
-def require_same(path: Path, description: Mapping[str, object]) -> None:
-    """Write down at ``path`` what a run is; where it is written already, raise ``ArgumentError`` if it is another."""
-    now = cast("dict[str, Any]", json.loads(json.dumps(description)))
-    if not path.is_file():
-        write_whole(path, json.dumps(now, indent=2) + "\n")
-        return
-    before = cast("dict[str, Any]", json.loads(path.read_text(encoding="utf-8")))
-    changed = [name for name in sorted(before | now) if before.get(name) != now.get(name)]
-    if changed:
-        name = changed[0]
-        raise ArgumentError(
-            f"the training in {path.parent} was begun with {name}={before.get(name)!r}, and this is one with "
-            f"{name}={now.get(name)!r}: give the same to go on, or remove that folder to begin again"
-        )
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that is whole or not there. Raises ``TrainingError`` where the disk does not take it."""
-    beside = path.with_name(f".{path.name}.writing")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise TrainingError(f"{path} cannot be written: {error}") from error
-
-
-def put_model(output: Path, save: Callable[[Path], None], record: Mapping[str, object]) -> None:
-    """Put what ``save`` writes into a folder into ``output``, then the record of training; remove the checkpoints.
-
-    A run that is killed before the record is there has its checkpoints still, and does this again.
-    """
-    writing = output / CHECKPOINTS / _WRITING
-    shutil.rmtree(writing, ignore_errors=True)
-    try:
-        writing.mkdir(parents=True)
-        save(writing)
-        for path in sorted(writing.iterdir()):
-            if (output / path.name).is_dir():
-                shutil.rmtree(output / path.name)
-            path.replace(output / path.name)
-    except _WRITE_ERRORS as error:
-        shutil.rmtree(writing, ignore_errors=True)
-        reason = f"the trained model cannot be written to {output}: {str(error).splitlines()[0]}"
-        raise TrainingError(f"{reason}. Its checkpoints are whole: make room and run the same again") from error
-    write_whole(output / TRAINING_RECORD, json.dumps(record, indent=2) + "\n")
-    shutil.rmtree(output / CHECKPOINTS, ignore_errors=True)

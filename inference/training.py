@@ -32,6 +32,7 @@ __all__ = [
     "require_training_packages",
     "run_training",
     "training_arguments",
+    "training_device",
 ]
 
 TrainingDtype = Literal["float32", "bfloat16"]
@@ -127,6 +128,17 @@ def is_main_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def training_device(settings: TrainingSettings) -> str:
+    """What a training runs on: "cpu", "cuda", "mps"; ``ArgumentError`` where what was asked for is not there."""
+    import torch
+
+    there: Any = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    fastest = "cpu" if there is None else str(there.type)
+    if settings.device not in (None, "cpu", fastest):
+        raise ArgumentError(f"the device {settings.device!r} cannot be used here; there is {fastest!r}")
+    return settings.device or fastest
+
+
 def processes() -> int:
     """How many take part in the training."""
     return int(os.environ.get("WORLD_SIZE", "1"))
@@ -175,12 +187,13 @@ def numbered_draws(settings: TrainingSettings, lists: int) -> Any:  # noqa: ANN4
     What a draw is depends on its number and the seed alone, so that a run that goes on needs to know no more than
     its step. All epochs are one pass.
     """
-    from datasets import Dataset
+    import datasets
 
     draws = math.ceil(settings.epochs * lists)
     if settings.max_steps is not None:
         draws = settings.max_steps * settings.lists_per_step * processes()
-    return Dataset.from_dict({"draw": list(range(draws))})
+    columns: Any = datasets.Dataset
+    return columns.from_dict({"draw": list(range(draws))})
 
 
 def training_arguments(constructor: Callable[..., Any], settings: TrainingSettings, *, evaluated: bool) -> Any:  # noqa: ANN401
@@ -188,7 +201,7 @@ def training_arguments(constructor: Callable[..., Any], settings: TrainingSettin
 
     Raises ``ArgumentError`` for a device or number format that is not to be had here.
     """
-    every, cpu = settings.evaluate_every, settings.device == "cpu"
+    every = settings.evaluate_every
     try:
         arguments = constructor(
             output_dir=str(settings.output / CHECKPOINTS),
@@ -202,7 +215,7 @@ def training_arguments(constructor: Callable[..., Any], settings: TrainingSettin
             max_grad_norm=1.0,
             seed=settings.seed,
             bf16=settings.dtype == "bfloat16",
-            use_cpu=cpu,
+            use_cpu=training_device(settings) == "cpu",
             dataloader_pin_memory=False,
             logging_strategy="steps",
             logging_steps=max(steps for steps in range(1, _LOGGED_EVERY + 1) if every % steps == 0),
@@ -219,8 +232,6 @@ def training_arguments(constructor: Callable[..., Any], settings: TrainingSettin
         )
     except (RuntimeError, ValueError) as error:
         raise ArgumentError(f"training cannot run so: {str(error).splitlines()[0]}") from error
-    if settings.device is not None and arguments.device.type != settings.device:
-        raise ArgumentError(f"the device {settings.device!r} cannot be used here; there is {arguments.device.type!r}")
     # In one process one GPU: torch.nn.DataParallel, which the trainer would take for several, is slow and not exact.
     arguments._n_gpu = min(1, arguments.n_gpu)
     return arguments

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 from ..index import Document, DocumentReader
@@ -72,7 +73,7 @@ class _Steps(ProgressColumn):
     """Steps, how many a second of late, the loss, and the last evaluation."""
 
     def render(self, task: Task) -> Text:
-        parts = [f"{int(task.completed):,} of {int(task.total or 0):,} steps"]
+        parts = [f"{int(task.completed):,}/{int(task.total or 0):,}"]
         if task.speed:
             parts.append(f"{task.speed:.2f}/s")
         parts += [f"{name} {value:.4f}" for name in ("loss", "quality") if (value := task.fields[name]) is not None]
@@ -85,7 +86,9 @@ def training_progress(*, shown: bool) -> Generator[Watch | None]:
     if not shown:
         yield None
         return
-    columns = (TextColumn("Training"), BarColumn(), _Steps(), TimeRemainingColumn())
+    # On one line of 80 characters, or it would flicker.
+    steps = _Steps(table_column=Column(no_wrap=True))
+    columns = (TextColumn("Training"), BarColumn(bar_width=8), steps, TimeRemainingColumn(compact=True))
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("Training", total=None, start=False, loss=None, quality=None)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import ArgumentError
 from ..index import Index
-from ..inference.checkpoints import require_new, require_same, write_whole
+from ..inference import resolve_model
 from ..inference.training import (
     CHECKPOINTS,
     Evaluated,
@@ -20,7 +20,9 @@ from ..inference.training import (
     is_main_process,
     main_process_first,
     require_training_packages,
+    training_device,
 )
+from ..inference.training_folder import require_new, require_same, write_whole
 from ..rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from ..rerank.method import RerankerMethod
 from ..rerank.training import train_reranker
@@ -87,6 +89,8 @@ def train_reranker_on(
     if (method.loss == "margin-mse") != (data.teacher is not None):
         raise ArgumentError("a teacher and the loss margin-mse belong together: name both or none")
     require_training_packages()
+    training_device(settings)  # at once, and not after an hour of mining
+    resolve_model(model)
     require_new(settings.output)
     if data.held_out or data.dev_split:
         canonical(["nDCG@10"])  # at once where the package is not there

@@ -126,10 +126,11 @@ def _judgments(path: Path) -> Iterator[tuple[int, str, str, int]]:
     rows = _json_rows(path) if path.suffix == ".jsonl" else _tsv_rows(path)
     for number, row in rows:
         query = _text(row, "query", path, number)
-        if row.keys() == {"query", "positive", "negative"}:
+        names = set(row)
+        if names == {"query", "positive", "negative"}:
             yield number, query, _text(row, "positive", path, number), 1
             yield number, query, _text(row, "negative", path, number), 0
-        elif row.keys() in ({"query", "passage"}, {"query", "passage", "label"}):
+        elif names in ({"query", "passage"}, {"query", "passage", "label"}):
             yield number, query, _text(row, "passage", path, number), _label(row, path, number)
         else:
             raise TrainingError(f"has {', '.join(row)} in place of {_KEYS}", source=str(path), line=number)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..inference.checkpoints import write_whole
 from ..inference.training import RankingList
+from ..inference.training_folder import write_whole
 from .held_out import HeldOutQuery
 
 
@@ -47,5 +47,6 @@ def _row(item: RankingList, numbers: dict[str, int]) -> dict[str, Any]:
 
 
 def _list(row: dict[str, Any], passages: Sequence[str]) -> RankingList:
-    chosen = tuple(passages[number] for number in row["passages"])
+    numbers: list[int] = row["passages"]
+    chosen = tuple(passages[number] for number in numbers)
     return RankingList(row["query"], chosen, tuple(row["labels"]), tuple(row["prior"]))

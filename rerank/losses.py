@@ -28,11 +28,12 @@ class ListwiseLoss(nn.Module):
         queries: Sequence[str] = inputs[0]
         passages: Sequence[Sequence[str]] = inputs[1]
         pairs = [(query, passage) for query, some in zip(queries, passages, strict=True) for passage in some]
-        scores = pair_scores(self.model, pairs).float().split([len(some) for some in passages])
+        scores = pair_scores(self.model, pairs).float()
         if self.prior_weight:
-            priors = [torch.tensor(prior, device=scores[0].device) for prior in inputs[2]]
-            scores = [score + self.prior_weight * prior for score, prior in zip(scores, priors, strict=True)]
-        return listwise_cross_entropy(scores, labels, graded=self.graded)
+            priors: Sequence[Sequence[float]] = inputs[2]
+            scores = scores + self.prior_weight * scores.new_tensor([value for prior in priors for value in prior])
+        by_list = torch.split(scores, [len(some) for some in passages])
+        return listwise_cross_entropy(by_list, labels, graded=self.graded)
 
 
 def listwise_cross_entropy(scores: Sequence[Tensor], labels: Sequence[Tensor], *, graded: bool) -> Tensor:

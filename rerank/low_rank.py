@@ -64,7 +64,7 @@ def add_adapters(model: PreTrainedModel, *, rank: int = 32, scale: float = 2.0) 
 
 def merge_adapters(model: nn.Module) -> None:
     """Put plain linear layers in the place of adapted ones; the model gives the same scores, but for rounding."""
-    for name, module in list(model.named_modules()):
+    for name, module in list(cast("Iterable[tuple[str, nn.Module]]", model.named_modules())):
         if isinstance(module, LowRankLinear):
             _replace(model, name, module.merged())
 

@@ -1,14 +1,43 @@
-"""Draws from ranking lists: which list comes when, and which of its passages. Knows no model.
+"""Draws from ranking lists: which can be learned from, which comes when, and which of its passages. Knows no model.
 
 A draw depends on its number and a seed alone, so that training can go on anywhere.
 """
 
 import functools
+import logging
 import random
 from collections.abc import Sequence
 
+from ..errors import ArgumentError
 from ..inference.training import RankingList
-from .method import Sampling
+from .method import RerankerMethod, Sampling
+
+logger = logging.getLogger("bicross")
+
+
+def usable_lists(lists: Sequence[RankingList], method: RerankerMethod) -> list[RankingList]:
+    """The lists that have something to tell apart; raises ``ArgumentError`` where none has, or a text is empty."""
+    if not lists:
+        raise ArgumentError("there are no lists to train on")
+    for item in lists:
+        if not item.query.strip() or not all(passage.strip() for passage in item.passages):
+            raise ArgumentError(f"the list of {item.query[:60]!r} has an empty text")
+    if method.prior_weight and not all(item.prior for item in lists):
+        raise ArgumentError("a prior weight takes lists with prior scores")
+    if method.loss == "margin-mse":
+        usable = [item for item in lists if len(item.passages) > 1]
+    else:
+        for what, wanted in (("positive", True), ("negative", False)):
+            if not any((label > 0) == wanted for item in lists for label in item.labels):
+                raise ArgumentError(f"no list has a {what} passage: there is nothing to tell apart")
+        usable = [item for item in lists if any(y > 0 for y in item.labels) and any(y <= 0 for y in item.labels)]
+    if not usable:
+        raise ArgumentError("no list has a positive and a negative passage: there is nothing to tell apart")
+    if len(usable) < len(lists):
+        logger.info(
+            "%d of %d lists have one kind of passage alone, and are left out", len(lists) - len(usable), len(lists)
+        )
+    return usable
 
 
 class Draws:

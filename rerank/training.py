@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import nn
 
 from ..errors import ArgumentError
 from ..inference import MODEL_SETTINGS, ModelFiles, load_model, resolve_model, token_limit
 from ..inference.adapter import ADAPTER_SETTINGS, ADAPTER_WEIGHTS, AdapterSettings
-from ..inference.checkpoints import WholeCheckpoints, put_model, require_new, require_same
+from ..inference.checkpoints import WholeCheckpoints
 from ..inference.checksum import sha256_of
 from ..inference.training import (
     CHECKPOINTS,
@@ -34,13 +33,13 @@ from ..inference.training import (
     require_training_packages,
     run_training,
     training_arguments,
+    training_device,
 )
+from ..inference.training_folder import put_model, require_new, require_same
 from .low_rank import adapter_state, add_adapters, merge_adapters
 from .method import RerankerMethod
 from .reranker import Pair
-from .sampling import Draws
-
-logger = logging.getLogger("bicross")
+from .sampling import Draws, usable_lists
 
 BLEND = "blend"
 """In what an evaluation finds: the weight against stage one that the model is best used with."""
@@ -54,6 +53,7 @@ Evaluate = Callable[[Score], Evaluated]
 _PACKAGES = ("torch", "transformers", "sentence-transformers", "accelerate")
 _PAIRS_AT_ONCE = 32
 _LEAST_TOKENS = 8  # of a pair
+_BUNDLED = "BertModel"  # the architecture that ``inference.adapter`` merges
 
 
 def train_reranker(
@@ -78,7 +78,7 @@ def train_reranker(
     method = method or RerankerMethod()
     require_training_packages()
     require_new(settings.output)
-    usable = _usable(lists, method)
+    usable = usable_lists(lists, method)
     folder = resolve_model(model)
     description = _description(usable, settings, method, model)
     if is_main_process():
@@ -90,50 +90,46 @@ def train_reranker(
         encoder[0].processing_kwargs = {**own, "text": {**own.get("text", {}), "max_length": limit}}
         trainer = _trainer(encoder, usable, settings, method, evaluate)
         record = run_training(trainer, settings, watch=watch)
-    encoder.to("cpu")
-    blend = 1.0 if record.best is None else record.best.get(BLEND, 1.0)
-
-    def save(target: Path) -> None:
-        if method.low_rank is not None:
-            if _is_bare(folder):
-                _save_adapter(
-                    encoder.model, folder, target / ADAPTER_FOLDER, (str(model), method.low_rank.scale, blend)
-                )
-            merge_adapters(encoder.model)
         encoder[0].processing_kwargs = own
-        encoder.save_pretrained(str(target), create_model_card=False)
-        (target / MODEL_SETTINGS).write_text(json.dumps({BLEND: blend}) + "\n", encoding="utf-8")
-
-    if is_main_process():
-        versions = {package: version(package) for package in _PACKAGES}
-        with quiet():
-            put_model(settings.output, save, {**description, "versions": versions, "record": asdict(record)})
+        if is_main_process():
+            versions = {package: version(package) for package in _PACKAGES}
+            written = {**description, "versions": versions, "record": asdict(record)}
+            put_model(settings.output, _Saved(encoder, folder, str(model), method, record).write, written)
     return record
 
 
-def _usable(lists: Sequence[RankingList], method: RerankerMethod) -> list[RankingList]:
-    """The lists that have something to tell apart."""
-    if not lists:
-        raise ArgumentError("there are no lists to train on")
-    for item in lists:
-        if not item.query.strip() or not all(passage.strip() for passage in item.passages):
-            raise ArgumentError(f"the list of {item.query[:60]!r} has an empty text")
-    if method.prior_weight and not all(item.prior for item in lists):
-        raise ArgumentError("a prior weight takes lists with prior scores")
-    if method.loss == "margin-mse":
-        usable = [item for item in lists if len(item.passages) > 1]
-    else:
-        for what, wanted in (("positive", True), ("negative", False)):
-            if not any((label > 0) == wanted for item in lists for label in item.labels):
-                raise ArgumentError(f"no list has a {what} passage: there is nothing to tell apart")
-        usable = [item for item in lists if any(y > 0 for y in item.labels) and any(y <= 0 for y in item.labels)]
-    if not usable:
-        raise ArgumentError("no list has a positive and a negative passage: there is nothing to tell apart")
-    if len(usable) < len(lists):
-        logger.info(
-            "%d of %d lists have one kind of passage alone, and are left out", len(lists) - len(usable), len(lists)
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """A trained model and all that is written beside it."""
+
+    encoder: Any
+    base: Path
+    name: str
+    method: RerankerMethod
+    record: TrainingRecord
+
+    def write(self, target: Path) -> None:
+        """The model with its adapters merged, its blend, and of a bare encoder the adapter."""
+        blend = 1.0 if self.record.best is None else self.record.best.get(BLEND, 1.0)
+        self.encoder.to("cpu")
+        if self.method.low_rank is not None:
+            if _architecture(self.base) == _BUNDLED:
+                self._write_adapter(target / ADAPTER_FOLDER, self.method.low_rank.scale, blend)
+            merge_adapters(self.encoder.model)
+        self.encoder.save_pretrained(str(target), create_model_card=False)
+        (target / MODEL_SETTINGS).write_text(json.dumps({BLEND: blend}) + "\n", encoding="utf-8")
+
+    def _write_adapter(self, folder: Path, scale: float, blend: float) -> None:
+        folder.mkdir()
+        save_file(adapter_state(self.encoder.model), folder / ADAPTER_WEIGHTS)
+        settings = AdapterSettings(
+            base=self.name,
+            base_sha256=sha256_of(self.base / "model.safetensors"),
+            adapter_sha256=sha256_of(folder / ADAPTER_WEIGHTS),
+            scale=scale,
+            blend=blend,
         )
-    return usable
+        (folder / ADAPTER_SETTINGS).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
 
 
 def _description(
@@ -159,16 +155,15 @@ def _load(folder: Path, settings: TrainingSettings, method: RerankerMethod) -> A
     from sentence_transformers import CrossEncoder
 
     # On a CPU the backward pass of plain attention is a fifth faster than the fused kernel's.
-    on_cpu = settings.device == "cpu" or (settings.device is None and not torch.accelerator.is_available())
-    attention = {"attn_implementation": "eager"} if on_cpu else {}
+    attention = {"attn_implementation": "eager"} if training_device(settings) == "cpu" else {}
     head: dict[str, Any] = {"num_labels": 1}
-    if _is_bare(folder):
+    if _architecture(folder).endswith("Model"):  # an encoder, whose new head is to give logits
         head["activation_fn"] = nn.Identity()
 
     def new(path: str, *, model_kwargs: dict[str, Any], **options: Any) -> CrossEncoder:  # noqa: ANN401
         return CrossEncoder(path, model_kwargs=model_kwargs | attention, **options, **head)
 
-    torch.manual_seed(settings.seed)
+    torch.manual_seed(settings.seed)  # pyright: ignore[reportUnknownMemberType]
     encoder: Any = load_model(new, folder, device="cpu")
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
@@ -178,9 +173,10 @@ def _load(folder: Path, settings: TrainingSettings, method: RerankerMethod) -> A
     return encoder
 
 
-def _is_bare(folder: Path) -> bool:
-    """Whether a folder holds an encoder of the BERT family without a head, which adapters can be merged with later."""
-    return json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures") == ["BertModel"]
+def _architecture(folder: Path) -> str:
+    """What the folder of a model says that it is, as in ``BertModel``."""
+    named = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures")
+    return str(named[0]) if named else ""
 
 
 def _trainer(
@@ -252,7 +248,13 @@ def _evaluator(evaluate: Evaluate, settings: TrainingSettings) -> Any:  # noqa: 
     from sentence_transformers.base.evaluation import BaseEvaluator
 
     class HeldOut(BaseEvaluator):
-        def __call__(self, model: Any, **_: object) -> dict[str, float]:  # noqa: ANN401
+        def __call__(
+            self,
+            model: Any,  # noqa: ANN401
+            output_path: str | None = None,
+            epoch: int = -1,
+            steps: int = -1,
+        ) -> dict[str, float]:
             def score(pairs: Sequence[Pair]) -> NDArray[np.float32]:
                 with torch.autocast(model.device.type, torch.bfloat16, enabled=settings.dtype == "bfloat16"):
                     found = model.predict(
@@ -269,17 +271,3 @@ def _evaluator(evaluate: Evaluate, settings: TrainingSettings) -> Any:  # noqa: 
             return found
 
     return HeldOut()
-
-
-def _save_adapter(model: nn.Module, base: Path, folder: Path, made: tuple[str, float, float]) -> None:
-    name, scale, blend = made
-    folder.mkdir()
-    save_file(adapter_state(model), folder / ADAPTER_WEIGHTS)
-    settings = AdapterSettings(
-        base=name,
-        base_sha256=sha256_of(base / "model.safetensors"),
-        adapter_sha256=sha256_of(folder / ADAPTER_WEIGHTS),
-        scale=scale,
-        blend=blend,
-    )
-    (folder / ADAPTER_SETTINGS).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")

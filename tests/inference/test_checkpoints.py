@@ -2,7 +2,8 @@ import json
 
 import pytest
 from bicross.errors import ArgumentError, TrainingError
-from bicross.inference.checkpoints import newest_checkpoint, put_model, require_new, require_same, write_whole
+from bicross.inference.checkpoints import newest_checkpoint
+from bicross.inference.training_folder import put_model, require_new, require_same, write_whole
 from bicross.inference.training_record import has_ended, patience_is_over, record_of
 
 

@@ -67,9 +67,8 @@ def test_margin_and_reranker_leave_out_what_is_likely_to_be_relevant(retriever):
         vector = ENCODER.encode_queries([query])[0]
         cosines = {passage: float(ENCODER.encode_documents([passage])[0] @ vector) for passage in item.passages}
         best = max(cosines[passage] for passage in positives)
-        kept = [
-            p for p in item.passages if p in positives or p in judged or cosines[p] <= best - 0.1 * abs(best) + 1e-6
-        ]
+        limit = best - 0.1 * abs(best) + 1e-6  # the margin
+        kept = [p for p in item.passages if p in positives or p in judged or cosines[p] <= limit]
         assert sorted(near[query].passages) == sorted(kept)
         top = max(OverlapReranker.logit(query, passage) for passage in positives)
         kept = [p for p in item.passages if p in positives or p in judged or OverlapReranker.logit(query, p) <= top]

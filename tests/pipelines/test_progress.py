@@ -3,8 +3,9 @@ import json
 
 import pytest
 from bicross.index import Document, read_documents
+from bicross.inference.training import TrainingProgress
 from bicross.pipelines import add_documents, build_index, embedding, progress, upsert_documents
-from bicross.pipelines.progress import progress_over
+from bicross.pipelines.progress import progress_over, training_progress
 from fakes import HashEncoder
 from rich.console import Console
 
@@ -71,3 +72,14 @@ def test_rate_and_remaining_time_are_shown(screen):
         assert task.speed > 0
     assert "/s" in screen.getvalue()
     assert "0:00:00" in screen.getvalue()
+
+
+def test_a_training_shows_steps_loss_and_quality(screen):
+    with training_progress(shown=True) as watch:
+        watch(TrainingProgress(1, 1200, None, None))
+        watch(TrainingProgress(300, 1200, 0.51239, 0.7))
+    shown = screen.getvalue()
+    assert "300/1,200" in shown
+    assert "loss 0.5124, quality 0.7000" in shown
+    with training_progress(shown=False) as watch:
+        assert watch is None

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from bicross.inference import checkpoints
 from bicross.pipelines import SearchPipeline, reranker_training
 from bicross.pipelines.cli import main
@@ -9,6 +10,7 @@ from bicross.rerank import CrossEncoderReranker
 from tiny_models import save_bi_encoder
 from tiny_training import TOPICS, save_base
 
+OTHER = "cuda" if torch.backends.mps.is_available() else "mps"
 QUICK = ("--steps", "4", "--evaluate-every", "2", "--lists-per-step", "2", "--device", "cpu", "--max-length", "32",
          "--rank", "4", "--depth", "6")  # fmt: skip
 
@@ -127,6 +129,7 @@ def test_an_index_that_is_there_gives_the_negatives(models, folder, tmp_path, ca
         (("--split", "test"), 1, "has no split 'test'; it has dev"),
         (("--loss", "margin-mse"), 2, "a teacher and the loss margin-mse belong together"),
         (("--device", "cuda:1"), 2, "CUDA_VISIBLE_DEVICES"),
+        (("--device", OTHER), 2, f"the device '{OTHER}' cannot be used here; there is"),
         (("--model", "nowhere/to-be-found"), 1, "nowhere/to-be-found"),
     ],
 )
