@@ -26,10 +26,11 @@ def in_turn(
     *,
     note: str,
     warm_up: bool = True,
+    clock: Callable[[], float] = perf_counter,
 ) -> Taken[Result]:
     """Give each item of each round to all, one after the other; the order is drawn for each item.
 
-    With ``warm_up`` the first item goes to all of them once beforehand, untimed.
+    With ``warm_up`` the first item goes to all of them once beforehand, untimed. ``clock`` gives seconds.
     """
     taken: Taken[Result] = Taken(list(compared))
     chance = np.random.default_rng(0)
@@ -39,9 +40,9 @@ def in_turn(
         for item in items:
             for place in chance.permutation(len(compared)).tolist():
                 name = list(compared)[place]
-                began = perf_counter()
+                began = clock()
                 result = compared[name](item)
-                taken.seconds[name].append(perf_counter() - began)
+                taken.seconds[name].append(clock() - began)
                 taken.results[name].append(result)
         print(f"  {note}: round {number} of {len(rounds)}", file=sys.stderr, flush=True)
     return taken

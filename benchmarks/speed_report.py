@@ -18,7 +18,7 @@ PACKAGES = (
     "onnxruntime",
     "numpy",
 )
-HIDDEN = ("data", "folders", "vectors", "output", "cache", "scratch", "onnx", "plots")
+HIDDEN = ("data", "folders", "vectors", "output", "cache", "scratch", "onnx", "plot", "plots", "scores")
 """Settings that name folders of the machine."""
 
 

@@ -5,7 +5,7 @@
 
 from .adapter import cache_folder
 from .exits import EXITS_REMEDY, MODEL_SETTINGS, ExitHead, model_settings, read_exits, write_exits
-from .loading import Dtype, batch_size_for, cast_model, load_model, require_dtype, token_limit
+from .loading import Dtype, batch_size_for, cast_model, load_model, require_dtype, token_limit, without_progress_bars
 from .model_store import ModelFiles, resolve_model
 from .tokenizer import TextTokenizer, TokenIds, load_tokenizer, require_texts
 
@@ -28,5 +28,6 @@ __all__ = [
     "require_texts",
     "resolve_model",
     "token_limit",
+    "without_progress_bars",
     "write_exits",
 ]

@@ -24,7 +24,7 @@ def load_model(constructor: Callable[..., Model], folder: Path, *, device: str |
     if device is not None:
         _require_device(device)
     model_arguments = {"dtype": torch.float32, "use_safetensors": True}
-    with _without_progress_bars():
+    with without_progress_bars():
         try:
             model = constructor(
                 str(folder), device=device, local_files_only=True, trust_remote_code=False, model_kwargs=model_arguments
@@ -108,8 +108,8 @@ def _require_device(device: str) -> None:
 
 
 @contextmanager
-def _without_progress_bars() -> Generator[None]:
-    """Keep transformers from drawing a bar while weights load: a library prints nothing."""
+def without_progress_bars() -> Generator[None]:
+    """Keep transformers from drawing a bar while weights are read or written: a library prints nothing."""
     from transformers.utils import logging
 
     shown: Any = logging.is_progress_bar_enabled()

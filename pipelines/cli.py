@@ -15,6 +15,7 @@ from ..rerank import DEFAULT_RERANKER
 from . import changes
 from .arguments import RerankK, read_cascade
 from .demo import QUESTIONS, build_demo, demo_path, print_demo, show_demo
+from .early_layers_command import early_layers_command
 from .evaluating import evaluate_command
 from .options import (
     Adaptive,
@@ -61,6 +62,7 @@ app.command("evaluate")(evaluate_command)
 app.command("tune")(tune_command)
 train_app.command("encoder")(train_encoder_command)
 train_app.command("exits")(train_exits_command)
+train_app.command("early-layers")(early_layers_command)
 app.add_typer(train_app, name="train")
 
 

@@ -11,6 +11,8 @@ from ..rerank import CrossEncoderReranker, Reranker
 from ..retrieval import (
     BiEncoder,
     DenseRetriever,
+    EarlyLayerEncoder,
+    EarlyLayers,
     Encoder,
     Fusion,
     HybridRetriever,
@@ -25,10 +27,21 @@ StageOne = Literal["dense", "lexical", "hybrid"]
 """How candidates are found: by vectors, by terms, or by both."""
 
 
-def load_encoder(encoder: str | Path, *, device: Devices = None, dtype: Dtype = "float32") -> Encoder:
-    """The bi-encoder of that name, with a copy of it on each device where there are several."""
-    encoders = [BiEncoder(encoder, device=one, dtype=dtype) for one in _devices(device)]
+def load_encoder(
+    encoder: str | Path, *, device: Devices = None, dtype: Dtype = "float32", early: EarlyLayers | None = None
+) -> Encoder:
+    """The bi-encoder of that name, with a copy of it on each device where there are several.
+
+    With ``early`` it is the name of a cross-encoder, of which those layers embed.
+    """
+    encoders = [_load_encoder(encoder, one, dtype, early) for one in _devices(device)]
     return encoders[0] if len(encoders) == 1 else ParallelEncoder(encoders)
+
+
+def _load_encoder(name: str | Path, device: str | None, dtype: Dtype, early: EarlyLayers | None) -> BiEncoder:
+    if early is None:
+        return BiEncoder(name, device=device, dtype=dtype)
+    return EarlyLayerEncoder(name, layers=early.layers, pooling=early.pooling, device=device, dtype=dtype)
 
 
 def require_one_device(device: Devices) -> None:
@@ -64,8 +77,9 @@ def open_encoder(
                 f"{index.path} was built with {index.model.id!r}: {error} "
                 f"Or name it as the encoder, to fetch it: {name!r}."
             ) from error
-        encoder = name
-    opened = load_encoder(encoder, device=device, dtype=dtype) if isinstance(encoder, str | Path) else encoder
+        opened = load_encoder(name, device=device, dtype=dtype, early=EarlyLayers.named(index.model.pooling))
+    else:
+        opened = load_encoder(encoder, device=device, dtype=dtype) if isinstance(encoder, str | Path) else encoder
     index.model.require_same(opened.fingerprint)
     return opened
 

@@ -1,6 +1,7 @@
 """Stage one: text to vectors or terms to candidates. Knows the index, and nothing of reranking."""
 
 from .bi_encoder import DEFAULT_ENCODER, BiEncoder
+from .early_layers import EarlyLayerEncoder, EarlyLayers, EarlyPooling, write_early_layers
 from .encoder import Encoder
 from .fusion import Fusion, NormalisedSum, ReciprocalRank
 from .hybrid import HybridRetriever, fused
@@ -13,6 +14,9 @@ __all__ = [
     "DEFAULT_ENCODER",
     "BiEncoder",
     "DenseRetriever",
+    "EarlyLayerEncoder",
+    "EarlyLayers",
+    "EarlyPooling",
     "Encoder",
     "Explorer",
     "ExploringRetriever",
@@ -27,4 +31,5 @@ __all__ = [
     "analyse",
     "fused",
     "require_analyzer",
+    "write_early_layers",
 ]

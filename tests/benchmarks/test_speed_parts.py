@@ -75,6 +75,16 @@ def test_all_get_every_item_and_only_their_results():
     assert len(calls) == 6 + 2 + 2  # the first item once more, untimed
 
 
+def test_seconds_are_those_of_the_clock():
+    now = [5.0]
+
+    def work(item):
+        now[0] += item
+
+    taken = in_turn({"a": work, "b": work}, [[1.0, 2.0], [4.0]], note="test", clock=lambda: now[0])
+    assert taken.seconds == {"a": [1.0, 2.0, 4.0], "b": [1.0, 2.0, 4.0]}
+
+
 def test_rounds_have_items_of_their_own():
     assert slices([1, 2, 3, 4, 5], rounds=2, each=2) == [[1, 2], [3, 4]]
     assert slices([1, 2, 3], rounds=2, each=2) == [[1, 2], [3, 1]]

@@ -1,0 +1,238 @@
+"""What does it cost to find the most similar of 10,000 sentences? By a cross-encoder, or by vectors.
+
+Usage: python benchmarks/clustering_cost.py DATA [--output benchmarks/results/clustering-cost.json] [--plot FILE.svg]
+
+DATA holds the sentence pairs stsb, sick and mrpc. A cross-encoder has to read each of the 49,995,000 pairs: that is
+measured on a sample and extrapolated, and checked where all pairs can be read. A bi-encoder reads each sentence once,
+and the index finds the nearest ten of each: that is measured. What the two find is compared on sentences some of which
+people said mean the same. Seconds are of processor time, on one core, whatever else runs on the machine. Takes ten
+minutes.
+"""
+
+import argparse
+import itertools
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+import numpy as np
+from bicross.index import Document, Index
+from bicross.pipelines import build_index
+from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker, Reranker
+from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, Encoder
+from clustering_report import Cost, Seconds, agreement_table, cost_table, plot
+from machine import set_threads
+from numpy.typing import NDArray
+from speed_report import check_folders, header, write
+
+SAME = {"stsb": ("score", 4.0), "sick": ("relatedness", 4.5), "mrpc": ("label", 1.0)}
+"""By file what people said of a pair, and from where on they said that the two mean the same."""
+RESAMPLES = 10_000
+AT_ONCE = 1000
+HOW = (
+    "float32. Seconds are of processor time. Those of the cross-encoder are of a pair, the mean over batches of random "
+    "pairs, times the number of pairs; the interval is the 95 % bootstrap interval over batches. Those of the "
+    "bi-encoder are medians over rounds of building an index and of asking it for the neighbours of every sentence."
+)
+Pairs = list[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgment:
+    """Two sentences, and whether people said that they mean the same."""
+
+    first: str
+    second: str
+    same: bool
+
+
+def read_judgments(data: Path) -> list[Judgment]:
+    """All that the files hold, always in the same order."""
+    found: list[Judgment] = []
+    for name, (field, least) in SAME.items():
+        for file in sorted((data / name).glob("*.jsonl")):
+            with file.open(encoding="utf-8") as lines:
+                rows = [json.loads(line) for line in lines]
+            found += [Judgment(row["sentence1"], row["sentence2"], float(row[field]) >= least) for row in rows]
+    return found
+
+
+def drawn_sentences(judgments: Sequence[Judgment], count: int) -> list[str]:
+    """So many distinct ones, drawn at random."""
+    distinct = list(dict.fromkeys(text for one in judgments for text in (one.first, one.second) if text.strip()))
+    if len(distinct) < count:
+        sys.exit(f"the data hold {len(distinct)} distinct sentences, fewer than {count}")
+    return [distinct[place] for place in np.random.default_rng(0).permutation(len(distinct))[:count]]
+
+
+def drawn_same(judgments: Sequence[Judgment], count: int) -> tuple[list[str], set[tuple[int, int]]]:
+    """The sentences of so many pairs that mean the same, none of them in two pairs, and where these pairs are."""
+    sentences: dict[str, int] = {}
+    pairs: set[tuple[int, int]] = set()
+    same = [one for one in judgments if one.same and one.first.strip() != one.second.strip()]
+    for place in np.random.default_rng(1).permutation(len(same)).tolist():
+        one = same[place]
+        if len(pairs) < count and one.first not in sentences and one.second not in sentences:
+            pairs.add((len(sentences), len(sentences) + 1))
+            sentences |= {one.first: len(sentences), one.second: len(sentences) + 1}
+    return list(sentences), pairs
+
+
+def pairs_of(count: int) -> int:
+    """How many pairs so many sentences have."""
+    return count * (count - 1) // 2
+
+
+def bootstrap(seconds: Sequence[float]) -> Seconds:
+    """The mean with its 95 % interval over what was measured."""
+    values = np.asarray(seconds, np.float64)
+    places = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
+    low, high = np.quantile(values[places].mean(axis=1), (0.025, 0.975))
+    return Seconds(float(values.mean()), float(low), float(high))
+
+
+def seconds_a_pair(reranker: Reranker, sentences: Sequence[str], *, batches: int, size: int) -> list[float]:
+    """Of random pairs: a figure for each batch."""
+    chance = np.random.default_rng(2)
+    figures: list[float] = []
+    for number in range(batches + 1):
+        first = chance.integers(len(sentences), size=size)
+        second = (first + chance.integers(1, len(sentences), size=size)) % len(sentences)  # any other
+        pairs = [(sentences[a], sentences[b]) for a, b in zip(first.tolist(), second.tolist(), strict=True)]
+        began = process_time()
+        reranker.score(pairs)
+        figures.append((process_time() - began) / size)
+        print(f"\r  cross-encoder: batch {number} of {batches}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return figures[1:]  # the first one warms up
+
+
+def score_all(reranker: Reranker, sentences: Sequence[str]) -> tuple[Pairs, NDArray[np.float32]]:
+    """Each pair once, the sentence that comes first in the place of the query."""
+    places = list(itertools.combinations(range(len(sentences)), 2))
+    return places, reranker.score([(sentences[a], sentences[b]) for a, b in places])
+
+
+def indexed(sentences: Sequence[str], encoder: Encoder, folder: Path, k: int) -> tuple[float, float, Pairs]:
+    """Seconds to embed and index, seconds to find the ``k`` nearest of each, and the distinct pairs of these."""
+    documents = [Document(str(place), text) for place, text in enumerate(sentences)]
+    began = process_time()
+    index: Index = build_index(documents, folder, encoder=encoder, reranker=None, chunking=None)
+    embedded = process_time() - began
+    began, found = process_time(), set[tuple[int, int]]()
+    for start in range(0, len(documents), AT_ONCE):
+        ids = [document.id for document in documents[start : start + AT_ONCE]]
+        for id_, hits in zip(ids, index.neighbours(ids, k), strict=True):
+            found.update((min(int(id_), int(hit.document.id)), max(int(id_), int(hit.document.id))) for hit in hits)
+    return embedded, process_time() - began, sorted(found)
+
+
+def cost(sentences: Sequence[str], encoder: Encoder, a_pair: Seconds, *, k: int, rounds: int) -> Cost:
+    """Of all pairs, extrapolated, and of neighbours, measured."""
+    embedded: list[float] = []
+    asked: list[float] = []
+    found: Pairs = []
+    for number in range(rounds):
+        with tempfile.TemporaryDirectory() as scratch:
+            taken, searched, found = indexed(sentences, encoder, Path(scratch) / "index", k)
+        embedded.append(taken)
+        asked.append(searched)
+        print(f"  {len(sentences)} sentences: round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+    vectors, neighbours = float(np.median(embedded)), float(np.median(asked))
+    read = a_pair.times(len(found))
+    both = Seconds(*(part + vectors + neighbours for part in (read.mean, read.low, read.high)))
+    pairs = pairs_of(len(sentences))
+    return Cost(len(sentences), pairs, a_pair.times(pairs), vectors, neighbours, len(found), both)
+
+
+def agreement(
+    judgments: Sequence[Judgment], encoder: Encoder, reranker: Reranker, *, count: int, k: int
+) -> dict[str, Any]:
+    """What each of the two finds among sentences of which ``count`` pairs mean the same: its best ``count`` pairs."""
+    sentences, same = drawn_same(judgments, count)
+    places, logits = score_all(reranker, sentences)
+    vectors = encoder.encode_documents(sentences)
+    cosines = np.array([float(vectors[a] @ vectors[b]) for a, b in places])
+    with tempfile.TemporaryDirectory() as scratch:
+        _, _, found = indexed(sentences, encoder, Path(scratch) / "index", k)
+    near = set(found)
+    inside = np.where([place in near for place in places], logits, -np.inf)
+    best = {
+        "cross-encoder, all pairs": top(places, logits, len(same)),
+        "bi-encoder": top(places, cosines, len(same)),
+        "bi-encoder, then cross-encoder": top(places, inside, len(same)),
+    }
+    exact = best["cross-encoder, all pairs"]
+    return {
+        "sentences": len(sentences),
+        "pairs": len(places),
+        "same": len(same),
+        "same_among_neighbours": len(same & near),
+        "cross_encoders_best_among_neighbours": len(exact & near),
+        "best": {
+            name: {"same": len(some & same), "shared_with_all_pairs": len(some & exact)} for name, some in best.items()
+        },
+    }
+
+
+def top(places: Pairs, scores: Sequence[float] | NDArray[Any], count: int) -> set[tuple[int, int]]:
+    """The pairs with the highest scores."""
+    return {places[row] for row in np.argsort(-np.asarray(scores), kind="stable")[:count].tolist()}
+
+
+def numbers(text: str) -> list[int]:
+    """Of an argument such as 100,1000."""
+    return [int(number) for number in text.split(",")]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, metavar="DATA")
+    parser.add_argument("--sizes", type=numbers, default=[100, 300, 1000, 3000, 10_000])
+    parser.add_argument("--reranker", default=DEFAULT_RERANKER)
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER)
+    parser.add_argument("--batches", type=int, default=20, help="of pairs, for the cross-encoder")
+    parser.add_argument("--batch-pairs", type=int, default=512)
+    parser.add_argument("--neighbours", type=int, default=10, help="that are found of each sentence")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--same", type=int, default=100, help="pairs that mean the same, to see what is found")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.set_defaults(device="cpu")
+    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    parser.add_argument("--plot", type=Path, help="draw them here, as SVG")
+    arguments = parser.parse_args()
+    check_folders(parser, [arguments.output, arguments.plot])
+    set_threads(arguments.threads)
+    judgments, sizes = read_judgments(arguments.data), sorted(arguments.sizes)
+    sentences = drawn_sentences(judgments, sizes[-1])
+    reranker = CrossEncoderReranker(arguments.reranker, device=arguments.device)
+    encoder = BiEncoder(arguments.encoder, device=arguments.device)
+    figures = seconds_a_pair(reranker, sentences, batches=arguments.batches, size=arguments.batch_pairs)
+    a_pair, few = bootstrap(figures), sentences[: sizes[0]]
+    began = process_time()
+    score_all(reranker, few)
+    measured = process_time() - began
+    checked = {"sentences": len(few), "seconds": measured, "extrapolated": asdict(a_pair.times(pairs_of(len(few))))}
+    k, rounds = arguments.neighbours, arguments.rounds
+    costs = [cost(sentences[:count], encoder, a_pair, k=k, rounds=rounds) for count in sizes]
+    known = agreement(judgments, encoder, reranker, count=arguments.same, k=k)
+    print(cost_table(costs), agreement_table(known), sep="\n")
+    report = header(arguments, how=HOW) | {
+        "seconds_a_pair": asdict(a_pair),
+        "batches": figures,
+        "checked": checked,
+        "costs": [asdict(one) for one in costs],
+        "agreement": known,
+    }
+    write(arguments.output, report)
+    if arguments.plot is not None:
+        plot(costs, checked, arguments.plot)
+
+
+if __name__ == "__main__":
+    main()

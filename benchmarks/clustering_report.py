@@ -1,0 +1,88 @@
+"""The tables and the plot of ``clustering_cost.py``. Knows its figures alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from speed_report import markdown
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """An estimate with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    def times(self, count: int) -> "Seconds":
+        """As many times that."""
+        return Seconds(self.mean * count, self.low * count, self.high * count)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one number of sentences. ``found`` distinct pairs are among the neighbours; two stages read just these."""
+
+    sentences: int
+    pairs: int
+    all_pairs: Seconds
+    embed_seconds: float
+    neighbours_seconds: float
+    found: int
+    two_stages: Seconds
+
+
+def duration(seconds: float) -> str:
+    """In the unit that suits it."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def cost_table(costs: Sequence[Cost]) -> str:
+    columns = ["sentences", "pairs", "cross-encoder on all of them", "95 % interval", "bi-encoder and index"]
+    columns += ["of which embed", "times faster", "pairs among neighbours", "bi-encoder, then cross-encoder on those"]
+    lines: list[list[object]] = []
+    for one in costs:
+        vectors = one.embed_seconds + one.neighbours_seconds
+        interval = f"{duration(one.all_pairs.low)} to {duration(one.all_pairs.high)}"
+        spent = [duration(vectors), duration(one.embed_seconds), f"{one.all_pairs.mean / vectors:,.0f}"]
+        all_pairs = duration(one.all_pairs.mean)
+        lines.append([one.sentences, one.pairs, all_pairs, interval, *spent, one.found, duration(one.two_stages.mean)])
+    return f"\n{markdown(columns, lines)}"
+
+
+def agreement_table(known: dict[str, Any]) -> str:
+    columns = [f"the best {known['same']} of {known['pairs']:,} pairs by", "mean the same, people say"]
+    columns += ["shared with the cross-encoder on all pairs"]
+    lines = [[name, one["same"], one["shared_with_all_pairs"]] for name, one in known["best"].items()]
+    return f"\n{markdown(columns, lines)}"
+
+
+def plot(costs: Sequence[Cost], checked: dict[str, Any], path: Path) -> None:
+    """Seconds by the number of sentences, both on logarithmic axes."""
+    import matplotlib as mpl  # in the extra "bench", and only the plot needs it
+
+    mpl.use("svg")
+    mpl.rcParams |= {"svg.hashsalt": "bicross", "svg.fonttype": "none"}
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+    counts = [one.sentences for one in costs]
+    every = [one.all_pairs for one in costs]
+    axes.fill_between(counts, [one.low for one in every], [one.high for one in every], color="C3", alpha=0.2)
+    axes.plot(counts, [one.mean for one in every], "--", color="C3", label="cross-encoder on all pairs, extrapolated")
+    axes.plot([checked["sentences"]], [checked["seconds"]], "o", color="C3", label="the same, measured")
+    axes.plot(counts, [one.two_stages.mean for one in costs], "s-", color="C1", label="bi-encoder, then cross-encoder")
+    vectors = [one.embed_seconds + one.neighbours_seconds for one in costs]
+    axes.plot(counts, vectors, "o-", color="C0", label="bi-encoder and index, measured")
+    for seconds, name in ((1, "a second"), (60, "a minute"), (3600, "an hour"), (86400, "a day")):
+        axes.axhline(seconds, color="grey", linewidth=0.5, linestyle=":")
+        axes.annotate(name, (counts[0], seconds), fontsize="x-small", color="grey", va="bottom")
+    axes.set(xscale="log", yscale="log", xlabel="sentences", ylabel="processor seconds to find the most similar pairs")
+    axes.legend(fontsize="small", loc="upper left")
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)

@@ -1,0 +1,151 @@
+"""Does a reranker pay? Stage one against reranked, by vectors and by vectors and words, with intervals and targets.
+
+Usage: python benchmarks/reranker.py FOLDER... [--reranker NAME] [--scores FOLDER] [--output FILE.json]
+
+Each FOLDER is a BEIR folder, of which the test queries are measured as in quality.py. Nothing is fixed on them: the
+blend is the reranker's own, the depth 100, and "tuned" is what tuning finds best with the reranker on other
+queries, where quality_parts.py knows such. Takes hours on two cores with all queries of the five shared collections;
+with --scores each pair is read once, whatever else changes later.
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bicross.index import Chunking
+from bicross.pipelines import SearchPipeline
+from bicross.pipelines.evaluation import Difference, Estimate, compare
+from bicross.retrieval import DenseRetriever, HybridRetriever
+from quality_bench import MEASURES, Bench, add_options, difference_cell, measured, opened
+from quality_parts import measured_part
+from speed_report import header, markdown, write
+
+SHOWN = MEASURES[:2]
+DEPTH = 100
+HOW = (
+    "Passages of bicross's default size. The difference is that in nDCG@10 to the same stage one without the reranker, "
+    "with its 95 % bootstrap interval; * marks p < 0.05 in the paired randomisation test, of which nothing corrects "
+    "for the number of tests. A target is met or not by the mean."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """nDCG@10 to reach, or to gain over stage one."""
+
+    least: float = 0.0
+    gain: float = 0.0
+
+    def met(self, reached: float, gained: float) -> bool:
+        """By a mean, and by what it is above stage one's."""
+        return reached >= self.least and gained >= self.gain
+
+    def __str__(self) -> str:
+        return f"at least {self.least:g}" if self.least else f"{self.gain:+g}"
+
+
+DENSE = {
+    "scifact": Target(least=0.72),
+    "nfcorpus": Target(least=0.335),
+    "cranfield": Target(gain=0.03),
+    "squad-dev": Target(gain=0.05),
+    "cosqa": Target(gain=0.05),
+}
+"""Of vectors, reranked."""
+HYBRID = Target(gain=0.01)
+"""Of vectors and words, reranked, on each of these collections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way of searching: a stage one, and how the reranker is used after it; ``blend`` None is the reranker's own."""
+
+    name: str
+    retriever: DenseRetriever | HybridRetriever
+    depth: int = DEPTH
+    blend: float | None = None
+    settings: str = ""
+    target: Target | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Stage one, or the reranked order with its difference to that."""
+
+    collection: str
+    system: str
+    queries: int
+    means: Mapping[str, Estimate]
+    difference: Difference | None = None
+    target: str = ""
+    met: bool | None = None
+    settings: str = ""
+
+
+def ways_of(bench: Bench, collection: Path) -> Iterator[Way]:
+    """By vectors and by both, with the reranker's own blend, and as tuned with the reranker on other queries."""
+    index, encoder, name = bench.index(collection, Chunking()), bench.encoder, collection.name
+    hybrid = HYBRID if name in DENSE else None
+    own = f"blend {bench.reranker.blend:g}"
+    yield Way("vectors", DenseRetriever(index, encoder), settings=own, target=DENSE.get(name))
+    yield Way("hybrid", HybridRetriever(index, encoder), settings=own, target=hybrid)
+    tuned = bench.tuned(collection) if bench.options.tuned else None
+    if tuned is None:
+        return
+    best = tuned.tuning.shown  # the best setting with the reranker, also where tuning recommends none
+    dense = best.fusion is None
+    retriever = DenseRetriever(index, encoder) if dense else HybridRetriever(index, encoder, fusion=best.fusion)
+    yield Way("tuned", retriever, best.depth, best.blend, tuned.described(best), None if dense else hybrid)
+
+
+def rows_of(bench: Bench, collection: Path) -> Iterator[Row]:
+    """Two for each way: stage one and reranked."""
+    judged = measured_part(collection.name).read(collection.parent, bench.options.queries)
+    name, queries = collection.name, len(judged.queries)
+    for way in ways_of(bench, collection):
+        pipeline = SearchPipeline(way.retriever, bench.reranker, rerank_k=way.depth, blend=way.blend)
+        before, after = measured(pipeline, judged)
+        [difference, *_] = compare(before, after, judged.queries).differences
+        met = None if way.target is None else way.target.met(after.means[SHOWN[0]].mean, difference.mean)
+        yield Row(name, way.name, queries, before.means)
+        yield Row(
+            name,
+            f"{way.name}, reranked",
+            queries,
+            after.means,
+            difference=difference,
+            target=str(way.target or ""),
+            met=met,
+            settings=way.settings,
+        )
+
+
+def reranker_table(rows: Sequence[Row]) -> str:
+    columns = ["collection", "queries", "", *SHOWN, "difference", "target", "settings"]
+    lines: list[list[object]] = []
+    for row in rows:
+        means = [f"{row.means[name].mean:.4f}" for name in SHOWN]
+        target = "" if row.met is None else f"{row.target}: {'met' if row.met else 'not met'}"
+        lines.append(
+            [row.collection, row.queries, row.system, *means, difference_cell(row.difference), target, row.settings]
+        )
+    return f"\n{markdown(columns, lines)}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_options(parser)
+    parser.add_argument("--tuned", action=argparse.BooleanOptionalAction, default=True, help="tune on other queries")
+    arguments = parser.parse_args()
+    rows: list[Row] = []
+    with opened(parser, arguments) as bench:
+        for collection in arguments.folders:
+            rows += rows_of(bench, collection.resolve())
+            print(reranker_table(rows), flush=True)
+            report = header(arguments, how=HOW) | {"blend": bench.reranker.blend, "results": [asdict(r) for r in rows]}
+            write(arguments.output, report)  # after each: the next one may take an hour
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""The first layers of a cross-encoder as a bi-encoder, in memory or as a folder. Knows no index and no training.
+
+A cross-encoder reads query and passage together, and its last layers are about the pair. Its first ones still are about
+the text: given one text alone, what they make of it can be pooled into a vector.
+"""
+
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from ..errors import ArgumentError, ModelError
+from ..inference import Dtype, ModelFiles, load_model, resolve_model, token_limit, without_progress_bars
+from .bi_encoder import BiEncoder
+
+EarlyPooling = Literal["mean", "cls"]
+"""What becomes of the tokens' vectors: their mean, or that of the first token."""
+
+_STACKS = ("encoder.layer", "transformer.layer", "layers")
+"""Where the base models of transformers keep their layers."""
+_NAMED = re.compile(r"(\w+) of layer ([1-9][0-9]{0,3})")
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyLayers:
+    """How many of the first layers are kept, and how the last of them is pooled; as text, what a fingerprint says."""
+
+    layers: int = 2
+    pooling: EarlyPooling = "mean"
+
+    def __post_init__(self) -> None:
+        if self.pooling not in get_args(EarlyPooling):
+            raise ArgumentError(f"pooling must be one of {', '.join(get_args(EarlyPooling))}, not {self.pooling!r:.80}")
+        if self.layers < 1:
+            raise ArgumentError(f"layers must be at least 1, not {self.layers}")
+
+    def __str__(self) -> str:
+        return f"{self.pooling} of layer {self.layers}"
+
+    @classmethod
+    def named(cls, pooling: str) -> "EarlyLayers | None":
+        """What the ``pooling`` of a fingerprint says; None where it is that of a whole model."""
+        found = _NAMED.fullmatch(pooling)
+        if found is None or found[1] not in get_args(EarlyPooling):
+            return None
+        return cls(int(found[2]), "mean" if found[1] == "mean" else "cls")
+
+
+class EarlyLayerEncoder(BiEncoder):
+    """Embeds texts with the first ``layers`` layers of a cross-encoder, one text at a time.
+
+    ``model`` is a hub id, a local folder or a bundled name, and ``pooling`` "mean" or "cls". The other parameters are
+    those of ``BiEncoder``. The fingerprint is the cross-encoder's, with a pooling such as "mean of layer 2", so that an
+    index which was built with it knows what to open. Raises ``ArgumentError`` where the model has fewer layers.
+    """
+
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        layers: int = 2,
+        pooling: EarlyPooling = "mean",
+        device: str | None = None,
+        dtype: Dtype = "float32",
+        max_length: int | None = None,
+    ) -> None:
+        early = EarlyLayers(layers, pooling)
+        with tempfile.TemporaryDirectory(prefix="bicross-") as scratch:
+            folder = Path(scratch) / "model"
+            _write(model, folder, early, max_length)
+            super().__init__(folder, device=device, dtype=dtype)
+        files = ModelFiles.of(model, resolve_model(model))
+        self._fingerprint = replace(
+            self._fingerprint,
+            id=files.id,
+            revision=files.revision,
+            weights_sha256=files.weights_sha256,
+            tokenizer_sha256=files.tokenizer_sha256,
+            pooling=str(early),
+        )
+
+
+def write_early_layers(
+    model: str | Path,
+    output: str | Path,
+    *,
+    layers: int = 2,
+    pooling: EarlyPooling = "mean",
+    max_length: int | None = None,
+) -> Path:
+    """Write the first layers of a cross-encoder as a model of sentence-transformers, and return its folder.
+
+    It gives the vectors of ``EarlyLayerEncoder``, untrained, and can be used and trained further as any bi-encoder.
+    ``max_length`` lowers the number of tokens that it reads. ``output`` appears when it is whole. Raises
+    ``ArgumentError`` where something is there already, and where the model has fewer layers.
+    """
+    early, output = EarlyLayers(layers, pooling), Path(output).absolute()
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise ArgumentError(f"{output} is there already, and is not an empty folder: name another")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+    except OSError as error:
+        raise ModelError(f"no model can be written to {output}: {error}") from error
+    try:
+        _write(model, scratch / "model", early, max_length)
+        (scratch / "model").replace(output)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return output
+
+
+def _write(model: str | Path, folder: Path, early: EarlyLayers, max_length: int | None) -> None:
+    from sentence_transformers import CrossEncoder, SentenceTransformer  # takes seconds: not at the import
+    from sentence_transformers.base.modules import Normalize
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+
+    source = resolve_model(model)
+    loaded: Any = load_model(CrossEncoder, source, device="cpu")
+    limit = token_limit(loaded, max_length, least=int(loaded.tokenizer.num_special_tokens_to_add(pair=False)) + 1)
+    base = loaded.model.base_model
+    total = _keep_first(base, early.layers, model)
+    with tempfile.TemporaryDirectory(prefix="bicross-") as scratch, without_progress_bars():
+        base.save_pretrained(scratch)
+        loaded.tokenizer.save_pretrained(scratch)
+        transformer: Any = Transformer(scratch, max_seq_length=limit)
+        pooled = Pooling(transformer.get_embedding_dimension(), early.pooling)
+        whole: Any = SentenceTransformer(modules=[transformer, pooled, Normalize()], device="cpu")
+        whole.save_pretrained(str(folder), create_model_card=False)
+    files = ModelFiles.of(model, source)
+    (folder / "README.md").write_text(
+        f"# The first {early.layers} of {total} layers of {files.id}\n\n"
+        f"A bi-encoder for sentence-transformers, not trained further. A vector is the {early}, at length one; a\n"
+        f"text has at most {limit} tokens. Made by bicross of weights with the sha256\n"
+        f"`{files.weights_sha256}`, whose licence holds for these.\n",
+        encoding="utf-8",
+    )
+
+
+def _keep_first(base: Any, layers: int, name: str | Path) -> int:  # noqa: ANN401 - models share no useful base
+    """Take the later layers from a base model of transformers; returns how many it had."""
+    modules, config = dict(base.named_modules()), base.config
+    stack = next((modules[path] for path in _STACKS if path in modules), None)
+    if stack is None or len(stack) != config.num_hidden_layers:
+        raise ModelError(f"{name} is a model of the kind {config.model_type!r}, of which no layers can be taken")
+    total = len(stack)
+    if layers > total:
+        raise ArgumentError(f"layers={layers}: {name} has {total} layers, so take from 1 to {total}")
+    del stack[layers:]
+    config.num_hidden_layers = layers
+    if getattr(config, "layer_types", None):
+        config.layer_types = config.layer_types[:layers]
+    return total
