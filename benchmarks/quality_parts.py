@@ -6,7 +6,6 @@ examples/train_bundled_reranker.py, so that what that keeps out of training can 
 
 import json
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -39,7 +38,7 @@ class Part:
             last = _of_last_titles(folder)
             ids = [i for i in ids if (_first_relevant(judged, i) in last) == (self.articles == "last")]
         random.Random(0).shuffle(ids)
-        return _only(judged, ids[: len(ids) * self.share // 100][:limit])
+        return judged.only(ids[: len(ids) * self.share // 100][:limit])
 
 
 TESTED = {"squad-dev": Part("squad-dev", "test", articles="last")}
@@ -57,11 +56,6 @@ TUNED_ON = {
 def measured_part(collection: str) -> Part:
     """What a collection is measured on."""
     return TESTED.get(collection, Part(collection, "test"))
-
-
-def _only(judged: Judged, ids: Sequence[str]) -> Judged:
-    queries = {query_id: judged.queries[query_id] for query_id in ids}
-    return Judged(judged.name, queries, {query_id: judged.qrels[query_id] for query_id in ids})
 
 
 def _first_relevant(judged: Judged, query_id: str) -> str:

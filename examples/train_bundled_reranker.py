@@ -11,14 +11,12 @@ import argparse
 import logging
 import random
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from bicross.index import read_documents
 from bicross.inference.training import CHECKPOINTS, QUALITY, RankingList, TrainingProgress, TrainingSettings
-from bicross.pipelines import Judged, build_index, read_judged
+from bicross.pipelines import build_index, read_judged
 from bicross.pipelines.held_out import BLEND, BLENDS, Score, ndcg_by_blend
 from bicross.pipelines.mining import Mining, held_out_queries, mine_lists
 from bicross.pipelines.training_lists import TrainingLists, read_lists, write_lists
@@ -49,14 +47,10 @@ def training_queries(data: Path, name: str, split: str, seed: int) -> tuple[list
     return ids[held_out:], ids[:held_out]
 
 
-def of(judged: Judged, ids: Sequence[str]) -> Judged:
-    return replace(judged, queries={q: judged.queries[q] for q in ids}, qrels={q: judged.qrels[q] for q in ids})
-
-
 def mined(data: Path, name: str, split: str, encoder: Encoder, seed: int) -> TrainingLists:
     """Each training query with its positives and what stage one finds near them."""
     judged = read_judged(data / name, split=split)
-    trained, held_out = (of(judged, ids) for ids in training_queries(data, name, split, seed))
+    trained, held_out = (judged.only(ids) for ids in training_queries(data, name, split, seed))
     held_out = held_out.first(HELD_OUT_QUERIES)
     documents = list(read_documents(data / name))
     texts = {document.id: document.passage for document in documents}

@@ -1,7 +1,7 @@
 """Documents, passages, their vectors and token ids on disk. Knows no model and no network."""
 
 from .bm25 import BM25
-from .chunking import Chunking, split_documents, whole
+from .chunking import Chunking, sentence_spans, split_documents, whole
 from .collection import Index
 from .document import Document, Passage, passage_text
 from .filters import Predicate
@@ -36,6 +36,7 @@ __all__ = [
     "Verify",
     "passage_text",
     "read_documents",
+    "sentence_spans",
     "split_documents",
     "whole",
 ]

@@ -80,7 +80,7 @@ class _Piece:
 def _pieces(text: str, count_tokens: TokenCounter, budget: int) -> list[_Piece]:
     """Sentences; one that is longer than the budget is cut between words, and a longer word between characters."""
     pieces: list[_Piece] = []
-    for piece in _counted(text, _sentences(text), count_tokens):
+    for piece in _counted(text, sentence_spans(text), count_tokens):
         if piece.tokens <= budget:
             pieces.append(piece)
             continue
@@ -92,8 +92,8 @@ def _pieces(text: str, count_tokens: TokenCounter, budget: int) -> list[_Piece]:
     return pieces
 
 
-def _sentences(text: str) -> list[tuple[int, int]]:
-    """Spans of the sentences, without the white space around them."""
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """Start and end, in characters, of each sentence, without the white space around it."""
     spans: list[tuple[int, int]] = []
     start = 0
     for after in [match.end() for match in _BORDER.finditer(text)] + [len(text)]:

@@ -3,14 +3,17 @@
 ``inference.packed``, which runs them, is not imported here: with it comes torch, which takes seconds.
 """
 
-from .adapter import MODEL_SETTINGS, cache_folder
+from .adapter import cache_folder
+from .exits import EXITS_REMEDY, MODEL_SETTINGS, ExitHead, model_settings, read_exits, write_exits
 from .loading import Dtype, batch_size_for, cast_model, load_model, require_dtype, token_limit, without_progress_bars
 from .model_store import ModelFiles, resolve_model
 from .tokenizer import TextTokenizer, TokenIds, load_tokenizer, require_texts
 
 __all__ = [
+    "EXITS_REMEDY",
     "MODEL_SETTINGS",
     "Dtype",
+    "ExitHead",
     "ModelFiles",
     "TextTokenizer",
     "TokenIds",
@@ -19,9 +22,12 @@ __all__ = [
     "cast_model",
     "load_model",
     "load_tokenizer",
+    "model_settings",
+    "read_exits",
     "require_dtype",
     "require_texts",
     "resolve_model",
     "token_limit",
     "without_progress_bars",
+    "write_exits",
 ]

@@ -2,7 +2,8 @@
 
 An adapter folder holds ``adapter.json`` (see ``AdapterSettings``) and ``adapter.safetensors`` in float16: for a linear
 layer ``NAME.down`` (rank, in) and ``NAME.up`` (out, rank), whose scaled product is added to ``NAME.weight``; every
-other tensor replaces the parameter of that name.
+other tensor replaces the parameter of that name. Heads for early exits, where there are any, are in
+``exits.safetensors``.
 """
 
 import hashlib
@@ -20,11 +21,10 @@ from safetensors.numpy import load_file, save_file  # pyright: ignore[reportUnkn
 
 from ..errors import ModelCorrupt, ModelError
 from .checksum import sha256_of
+from .exits import EXITS, MODEL_SETTINGS, exits_entry
 
 ADAPTER_SETTINGS = "adapter.json"
 ADAPTER_WEIGHTS = "adapter.safetensors"
-MODEL_SETTINGS = "bicross.json"
-"""In a merged model's folder: what bicross knows of it that transformers has no place for."""
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
@@ -33,7 +33,8 @@ _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_m
 class AdapterSettings:
     """``adapter.json``: the base model's hub id and the sha256 of its weights, those of the adapter, and how to merge.
 
-    ``blend`` is the weight of the reranker against stage one that was chosen on training data.
+    ``blend`` is the weight of the reranker against stage one that was chosen on training data; ``exits_sha256`` that of
+    the heads for early exits, where there are any.
     """
 
     base: str
@@ -41,6 +42,7 @@ class AdapterSettings:
     adapter_sha256: str
     scale: float
     blend: float
+    exits_sha256: str | None = None
 
     @staticmethod
     def read(folder: Path) -> "AdapterSettings":
@@ -63,8 +65,9 @@ def merged_model(adapter: Path, *, find_base: Callable[[str], Path]) -> Path:
     it at the same time. What is found there is verified, and built again where it is damaged.
     """
     settings = AdapterSettings.read(adapter)
-    if sha256_of(adapter / ADAPTER_WEIGHTS) != settings.adapter_sha256:
-        raise ModelCorrupt(f"{adapter / 'adapter.safetensors'} is damaged; install bicross again")
+    for name, sha256 in ((ADAPTER_WEIGHTS, settings.adapter_sha256), (EXITS, settings.exits_sha256)):
+        if sha256 is not None and not _is(adapter / name, sha256):
+            raise ModelCorrupt(f"{adapter / name} is damaged; install bicross again")
     # The name holds all that the content depends on, so a newer adapter never meets an older merge.
     key = hashlib.sha256((adapter / ADAPTER_SETTINGS).read_bytes()).hexdigest()[:12]
     target = cache_folder() / "models" / f"{adapter.name}-{key}"
@@ -106,7 +109,13 @@ def _build(folder: Path, base: Path, adapter: Path, settings: AdapterSettings) -
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
     weights = merge(load_file(base / "model.safetensors"), load_file(adapter / ADAPTER_WEIGHTS), settings.scale)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    known = {"blend": settings.blend, "weights_sha256": sha256_of(folder / "model.safetensors")}
+    known: dict[str, object] = {
+        "blend": settings.blend,
+        "weights_sha256": sha256_of(folder / "model.safetensors"),
+    }
+    if settings.exits_sha256 is not None:
+        shutil.copyfile(adapter / EXITS, folder / EXITS)
+        known["exits"] = exits_entry(folder)
     (folder / MODEL_SETTINGS).write_text(json.dumps(known), encoding="utf-8")
 
 
@@ -145,6 +154,13 @@ def _put(building: Path, target: Path) -> None:
 def _is_whole(folder: Path) -> bool:
     try:
         settings = json.loads((folder / MODEL_SETTINGS).read_text(encoding="utf-8"))
-        return settings["weights_sha256"] == sha256_of(folder / "model.safetensors")
-    except (OSError, ValueError, KeyError, TypeError):
+        exits = settings.get("exits")
+        return _is(folder / "model.safetensors", settings["weights_sha256"]) and (
+            exits is None or _is(folder / EXITS, exits["sha256"])
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
+
+
+def _is(path: Path, sha256: str) -> bool:
+    return path.is_file() and sha256_of(path) == sha256

@@ -35,11 +35,19 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The number format of the layers, and whether the result is read at each sequence's first token alone."""
+    """The number format of the layers, and whether the result is read at each sequence's first token alone.
+
+    ``exits`` are layers, counted from 1, after which the first token may be asked for as well.
+    """
 
     dtype: torch.dtype
     read_first: bool
     int8: Int8Linears | None = None
+    exits: frozenset[int] = frozenset()
+
+    def reads_first(self, layer: int, layers: int) -> bool:
+        """Whether that layer, the last being number ``layers``, may be read at first tokens alone."""
+        return layer in self.exits or (self.read_first and layer == layers)
 
     def linear(self, *parts: nn.Linear, activation: str | None = None) -> Linear:
         """One linear layer that computes all ``parts`` side by side."""
@@ -73,14 +81,14 @@ def _bert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
                 (block.attention.self.query, block.attention.self.key, block.attention.self.value),
                 model.config.num_attention_heads,
                 wanted,
-                last=block is blocks[-1],
+                apart=wanted.reads_first(number, len(blocks)),
             ),
             wanted.linear(block.attention.output.dense),
             _norm(block.attention.output.LayerNorm, wanted),
             *wanted.feed_forward(block.intermediate.dense, block.output.dense, model.config.hidden_act),
             _norm(block.output.LayerNorm, wanted),
         )
-        for block in blocks
+        for number, block in enumerate(blocks, start=1)
     ]
     embeddings, project = model.embeddings, getattr(model, "embeddings_project", None)
 
@@ -108,14 +116,14 @@ def _distilbert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
                 (block.attention.q_lin, block.attention.k_lin, block.attention.v_lin),
                 model.config.n_heads,
                 wanted,
-                last=block is blocks[-1],
+                apart=wanted.reads_first(number, len(blocks)),
             ),
             wanted.linear(block.attention.out_lin),
             _norm(block.sa_layer_norm, wanted),
             *wanted.feed_forward(block.ffn.lin1, block.ffn.lin2, model.config.activation),
             _norm(block.output_layer_norm, wanted),
         )
-        for block in blocks
+        for number, block in enumerate(blocks, start=1)
     ]
     embeddings = model.embeddings
 
@@ -130,12 +138,17 @@ def _modernbert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
     config, blocks, embeddings = model.config, model.layers, model.embeddings
     rotations = {kind: _rotation(model, kind) for kind in set(config.layer_types)}
     layers: list[Layer] = []
-    for block in blocks:
+    for number, block in enumerate(blocks, start=1):
         up, gate = _parts(block.mlp.Wi, 2)
         layers.append(
             PreNormLayer(
                 None if isinstance(block.attn_norm, nn.Identity) else _norm(block.attn_norm, wanted),
-                _projections(_parts(block.attn.Wqkv, 3), config.num_attention_heads, wanted, last=block is blocks[-1]),
+                _projections(
+                    _parts(block.attn.Wqkv, 3),
+                    config.num_attention_heads,
+                    wanted,
+                    apart=wanted.reads_first(number, len(blocks)),
+                ),
                 rotations[block.attention_type],
                 config.sliding_window if block.attention_type == "sliding_attention" else None,
                 wanted.linear(block.attn.Wo),
@@ -163,9 +176,9 @@ _BUILDERS: dict[str, Callable[[Any, Wanted], Architecture]] = {
 }
 
 
-def _projections(parts: Sequence[nn.Linear], heads: int, wanted: Wanted, *, last: bool) -> Projections:
+def _projections(parts: Sequence[nn.Linear], heads: int, wanted: Wanted, *, apart: bool) -> Projections:
     q, k, v = parts
-    if last and wanted.read_first:
+    if apart:
         return Projections(None, wanted.linear(q), wanted.linear(k, v), heads)
     return Projections(wanted.linear(q, k, v), None, None, heads)
 

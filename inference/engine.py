@@ -3,9 +3,10 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from ..errors import ArgumentError, ModelError
 from .architectures import Architecture, Wanted
 from .attention import Sequences, serves_all_lengths
 from .graphs import Recordings, Size, capture_on, staged, turn_on
+from .layers import Layer
 from .packing import Group, Packed, pack, plan
 from .workers import each, workers
 
@@ -25,6 +27,9 @@ Read = Literal["first", "mean"]
 """What is made of a sequence: the vector of its first token, or the mean over all of its tokens."""
 Finish = Callable[[Tensor], Tensor]
 """What is done with those vectors, float32 of shape (sequences, hidden), on the device."""
+Rows = NDArray[np.int64]
+"""Numbers of sequences."""
+Computed = TypeVar("Computed")
 
 CPU_TOKENS = 1024
 """Tokens of a batch on a core: few enough to stay in its cache."""
@@ -32,6 +37,16 @@ CPU_LEAST_TOKENS = 256
 """With fewer, the products do not run at full speed."""
 BATCHES_A_WORKER = 4
 GPU_TOKENS = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A batch on the device: ids and type ids of its tokens, the first token of each sequence, and where they lie."""
+
+    ids: Tensor
+    types: Tensor
+    starts: Tensor
+    sequences: Sequences
 
 
 class PackedEncoder:
@@ -57,35 +72,49 @@ class PackedEncoder:
         if self._all_lengths or device.type == "cuda":
             self._turn = turn_on(device)
 
+    @property
+    def layers(self) -> Sequence[Layer]:
+        """From the first to the last."""
+        return self._architecture.layers
+
+    @property
+    def hidden(self) -> int:
+        """The width of what a layer gives."""
+        return self._architecture.hidden
+
     def run(self, sequences: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
         """What ``finish`` makes of each sequence, one row each, in the order of the input.
 
-        A sequence is (2, tokens): ids and type ids, special tokens included. Where the device runs out of memory,
-        batches become smaller, from then on. Raises ``ModelError`` where a single sequence is too much for it, and
-        ``ArgumentError`` where one has no token, as a tokenizer without special tokens may give.
+        A sequence is (2, tokens): ids and type ids, special tokens included.
+        """
+        return gathered(self.in_batches(sequences, np.arange(len(sequences)), lambda batch, _: self._start(batch)))
+
+    def in_batches(
+        self, sequences: Sequence[NDArray[np.int32]], rows: Rows, compute: Callable[[Packed, Rows], Computed]
+    ) -> list[tuple[Rows, Computed]]:
+        """What ``compute`` makes of batches of the sequences in ``rows``, each with the rows that are in it.
+
+        Where the device runs out of memory, batches become smaller, from then on. Raises ``ModelError`` where a single
+        sequence is too much for it, and ``ArgumentError`` where one has no token, as a tokenizer without special tokens
+        may give.
         """
         lengths = np.array([sequence.shape[1] for sequence in sequences], np.int64)
         if not lengths.all():
             raise ArgumentError(f"text {int(lengths.argmin())} has no token, so there is nothing for the model to read")
-        todo = np.arange(len(sequences))
-        rows: list[NDArray[np.int64]] = []
-        found: list[Tensor] = []
+        todo = rows
+        done: list[tuple[Rows, Computed]] = []
         while len(todo):
             budget = self._budget_for(int(lengths[todo].sum()))
             batches = [todo[some] for some in plan(lengths[todo], budget)]
             missing = [np.empty(0, np.int64)]
-            for some, got in zip(batches, self._each(partial(self._attempt, sequences, budget), batches), strict=True):
+            attempt = partial(self._attempt, sequences, compute, budget)
+            for some, got in zip(batches, self._each(attempt, batches), strict=True):
                 if got is None:
                     missing.append(some)
                 else:
-                    rows.append(some)
-                    found.append(got)
+                    done.append((some, got))
             todo = np.concatenate(missing)
-        # One copy to the host at the end: until here a GPU has not been waited for.
-        values = torch.cat(found).cpu().numpy()
-        out = np.empty_like(values)
-        out[np.concatenate(rows)] = values
-        return out
+        return done
 
     def _budget_for(self, tokens: int) -> int:
         """Tokens of a batch, of so many; on a CPU several for each worker, so that they end at about the same time."""
@@ -93,14 +122,18 @@ class PackedEncoder:
             return self._budget
         return min(self._budget, max(CPU_LEAST_TOKENS, tokens // (BATCHES_A_WORKER * workers())))
 
-    def _each(
-        self, function: Callable[[NDArray[np.int64]], Tensor | None], batches: Sequence[NDArray[np.int64]]
-    ) -> Iterable[Tensor | None]:
+    def _each(self, function: Callable[[Rows], Computed | None], batches: Sequence[Rows]) -> Iterable[Computed | None]:
         """A GPU does one thing after the other; on a CPU every core has a batch of its own."""
         return each(function, batches) if self._device.type == "cpu" and len(batches) > 1 else map(function, batches)
 
-    def _attempt(self, sequences: Sequence[NDArray[np.int32]], budget: int, rows: NDArray[np.int64]) -> Tensor | None:
-        """What ``finish`` makes of the sequences in ``rows``; None where they are too many for the memory."""
+    def _attempt(
+        self,
+        sequences: Sequence[NDArray[np.int32]],
+        compute: Callable[[Packed, Rows], Computed],
+        budget: int,
+        rows: Rows,
+    ) -> Computed | None:
+        """What ``compute`` makes of the sequences in ``rows``; None where they are too many for the memory."""
         if self._budget < budget:
             return None  # of another batch that failed it is known already
         batch = pack(sequences, rows, placeless=self._architecture.placeless)
@@ -112,7 +145,7 @@ class PackedEncoder:
             )
         try:
             with torch.inference_mode():
-                return self._start(batch)
+                return compute(batch, rows)
         except torch.OutOfMemoryError as error:
             self._shrink(budget, batch, error)
             return None
@@ -131,30 +164,60 @@ class PackedEncoder:
 
     def _start(self, batch: Packed) -> Tensor:
         """A row for each sequence of a batch, which a GPU need not have computed yet."""
-        with self._turn or nullcontext():
+        with self.turn():
             found = self._recordings.run(batch) if self._recordings else None
             if found is not None:
                 return found
-            numbers = staged(batch.numbers, self._device).to(self._device, non_blocking=True)
-            return self._compute(numbers, batch.filled, groups=batch.groups, longest=batch.longest)
+            return self._compute(self.lay(batch))
 
     def _replayed(self, numbers: Tensor, size: Size) -> Tensor:
-        return self._compute(numbers, size.tokens, groups=(), longest=size.longest)
+        return self._compute(self._laid(numbers, size.tokens, groups=(), longest=size.longest))
 
-    def _compute(self, numbers: Tensor, filled: int, *, groups: tuple[Group, ...], longest: int) -> Tensor:
+    def _compute(self, laid: Laid) -> Tensor:
         """A row for each sequence, float32. Nothing here may wait for the device, or depend on its numbers."""
+        x = self.embed(laid)
+        for layer in self.layers[:-1]:
+            x = layer(x, laid.sequences, None)
+        return self.end(x, laid)
+
+    def turn(self) -> AbstractContextManager[object]:
+        """To be held while work is given to the device."""
+        return self._turn or nullcontext()
+
+    def lay(self, batch: Packed) -> Laid:
+        """Bring a batch to the device."""
+        numbers = staged(batch.numbers, self._device).to(self._device, non_blocking=True)
+        return self._laid(numbers, batch.filled, groups=batch.groups, longest=batch.longest)
+
+    def _laid(self, numbers: Tensor, filled: int, *, groups: tuple[Group, ...], longest: int) -> Laid:
         ids, types, places = numbers[: 3 * filled].view(3, filled).unbind()
         starts = numbers[3 * filled :]
-        sequences = Sequences(groups, places, longest, starts.int() if self._all_lengths else None)
-        architecture = self._architecture
-        x = architecture.embed(ids, types, places).to(self._wanted.dtype)
-        read = starts[:-1] if self._wanted.read_first else None
-        for layer in architecture.layers[:-1]:
-            x = layer(x, sequences, None)
-        x = architecture.layers[-1](x, sequences, read)
-        if architecture.norm is not None:
-            x = architecture.norm(x)
-        if read is None:
-            # Unsafe, since the check of the lengths would wait for them.
-            x = torch.segment_reduce(x.float(), "mean", lengths=starts.diff(), axis=0, unsafe=True)
-        return self._finish(x.float()).float()
+        borders = starts.int() if self._all_lengths else None
+        return Laid(ids, types, starts, Sequences(groups, places, longest, borders))
+
+    def embed(self, laid: Laid) -> Tensor:
+        """What the first layer takes, (tokens, hidden)."""
+        return self._architecture.embed(laid.ids, laid.types, laid.sequences.places).to(self._wanted.dtype)
+
+    def first_tokens(self, layer: int, x: Tensor, laid: Laid) -> Tensor:
+        """The first token of each sequence after ``layer``, from 1, which takes ``x``; float32, (sequences, hidden)."""
+        return self._normed(self.layers[layer - 1](x, laid.sequences, laid.starts[:-1])).float()
+
+    def end(self, x: Tensor, laid: Laid) -> Tensor:
+        """A row for each sequence, float32, of what the last layer takes."""
+        if self._wanted.read_first:
+            return self._finish(self.first_tokens(len(self.layers), x, laid)).float()
+        x = self._normed(self.layers[-1](x, laid.sequences, None))
+        # Unsafe, since the check of the lengths would wait for them.
+        mean = torch.segment_reduce(x.float(), "mean", lengths=laid.starts.diff(), axis=0, unsafe=True)
+        return self._finish(mean).float()
+
+    def _normed(self, x: Tensor) -> Tensor:
+        norm = self._architecture.norm
+        return x if norm is None else norm(x)
+
+
+def gathered(done: Sequence[tuple[Rows, Tensor]]) -> NDArray[np.float32]:
+    """What was computed in batches, by ascending rows; one copy to the host, for which a GPU is awaited."""
+    values = torch.cat([found for _, found in done]).cpu().numpy()
+    return values[np.argsort(np.concatenate([rows for rows, _ in done]))]

@@ -1,7 +1,6 @@
 """Finds a model by name and verifies it: a name to a local folder. Knows no architecture, no index and no document."""
 
 import functools
-import hashlib
 import importlib.util
 import os
 import re
@@ -15,7 +14,8 @@ from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
 from ..errors import ModelCorrupt, ModelError, ModelNotFound
 from .adapter import ADAPTER_SETTINGS, merged_model
-from .checksum import sha256_of
+from .checksum import combined_sha256, sha256_of
+from .exits import weights_sha256
 
 HUB_TIMEOUT_SECONDS = 10
 _HUB_ID = re.compile(r"\w[\w.-]{0,95}(/\w[\w.-]{0,95})?")
@@ -87,8 +87,8 @@ class ModelFiles:
         return ModelFiles(
             id=hub_id,
             revision=revision,
-            weights_sha256=_combined_sha256(sorted(folder.rglob("*.safetensors"))),
-            tokenizer_sha256=_combined_sha256(
+            weights_sha256=weights_sha256(folder),
+            tokenizer_sha256=combined_sha256(
                 [path for path in (folder / "tokenizer.json", folder / "vocab.txt") if path.is_file()][:1]
             ),
         )
@@ -170,9 +170,3 @@ def _loadable(folder: Path) -> Path:
         if not any(path.parent.glob("*.safetensors")):
             raise ModelError(f"{path} may be a pickle, which bicross does not load; convert it to safetensors")
     return folder
-
-
-def _combined_sha256(paths: list[Path]) -> str:
-    """The hash of one file, or the hash of the hashes of several."""
-    digests = [sha256_of(path) for path in paths]
-    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode("ascii")).hexdigest()

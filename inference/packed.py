@@ -1,7 +1,7 @@
 """Models that run packed, from texts to numbers. Know which models can, and nothing of queries or documents."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from .architectures import Wanted, build
 from .engine import PackedEncoder, Read
 from .heads import Head, head_of
 from .int8 import Int8Linears
+from .layered import LayeredReading
 from .loading import Dtype
 from .tokenizer import TextTokenizer, TokenIds
 from .watched_text import WATCHED
@@ -36,15 +37,42 @@ class PackedModel:
 
     def read_pairs(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> NDArray[np.float32]:
         """A row for each pair, whose second text is cut where the pair is too long."""
-        return self._encoder.run([self.tokenizer.pair(*pair, max_length=self.max_length) for pair in pairs])
+        return self._encoder.run(self._sequences(pairs))
+
+    def reading(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> LayeredReading:
+        """The pairs at the first layer, to be read on by whoever asks."""
+        return LayeredReading(self._encoder, self._sequences(pairs))
+
+    @property
+    def layers(self) -> int:
+        """How many there are."""
+        return len(self._encoder.layers)
+
+    @property
+    def hidden(self) -> int:
+        """The width of what a layer gives."""
+        return self._encoder.hidden
+
+    def _sequences(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> list[NDArray[np.int32]]:
+        return [self.tokenizer.pair(*pair, max_length=self.max_length) for pair in pairs]
 
 
-def packed_classifier(model: Any, tokenizer: Any, *, dtype: Dtype, max_length: int) -> PackedModel | None:  # noqa: ANN401
-    """A sequence classifier of transformers, in float32, packed: a row has its raw outputs. None where it cannot be."""
+def packed_classifier(
+    model: Any,  # noqa: ANN401
+    tokenizer: Any,  # noqa: ANN401
+    *,
+    dtype: Dtype,
+    max_length: int,
+    exits: Collection[int] = (),
+) -> PackedModel | None:
+    """A sequence classifier of transformers, in float32, packed: a row has its raw outputs. None where it cannot be.
+
+    ``exits`` are the layers, counted from 1, whose first tokens are going to be asked for.
+    """
     head = head_of(model)
     if head is None:
         return _cannot(f"{type(model).__name__} is not among the classifiers that run packed")
-    return _packed(head, tokenizer, dtype, max_length, _watch_pairs)
+    return _packed(head, tokenizer, dtype, max_length, _watch_pairs, exits=frozenset(exits))
 
 
 def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel | None:  # noqa: ANN401
@@ -79,12 +107,16 @@ def _packed(
     dtype: Dtype,
     max_length: int,
     watch: Callable[[PackedModel], object],
+    *,
+    exits: frozenset[int] = frozenset(),
 ) -> PackedModel | None:
     device = head.base.device
     if device.type not in ("cpu", "cuda"):
         return _cannot(f"on a device like {device} it has not been tried")
     int8 = Int8Linears(device) if dtype == "int8" else None
-    wanted = Wanted(int8.dtype if int8 else getattr(torch, dtype), read_first=head.read == "first", int8=int8)
+    wanted = Wanted(
+        int8.dtype if int8 else getattr(torch, dtype), read_first=head.read == "first", int8=int8, exits=exits
+    )
     with torch.inference_mode():
         architecture = build(head.base, wanted)
     if architecture is None:

@@ -93,3 +93,13 @@ def check_query(query: object, number: int | str) -> None:
         if character == "\0" or "\ud800" <= character <= "\udfff":
             what = "a NUL character" if character == "\0" else f"a lone surrogate U+{ord(character):04X}"
             raise QueryError(f"query {number} has {what} at character {position}")
+
+
+def read_cascade(text: str | None) -> list[tuple[int, int]] | None:
+    """A cascade as commands take it: 3:30,4:10 is [(3, 30), (4, 10)]; None stays None."""
+    if text is None:
+        return None
+    try:
+        return [(int(layer), int(keep)) for layer, keep in (stage.split(":") for stage in text.split(","))]
+    except ValueError:
+        raise ArgumentError(f"a cascade is written as LAYER:CANDIDATES, as in 3:30,4:10, not {text!r}") from None

@@ -13,13 +13,14 @@ from ..errors import ArgumentError, BicrossError
 from ..index import Index
 from ..rerank import DEFAULT_RERANKER
 from . import changes
-from .arguments import RerankK
+from .arguments import RerankK, read_cascade
 from .demo import QUESTIONS, build_demo, demo_path, print_demo, show_demo
 from .early_layers_command import early_layers_command
 from .evaluating import evaluate_command
 from .options import (
     Adaptive,
     AsJson,
+    CascadeStages,
     Device,
     IndexEncoder,
     IndexPath,
@@ -34,6 +35,8 @@ from .options import (
 from .output import info_table, print_json, results_table, search_record
 from .search import QUERIES_AT_ONCE, SearchPipeline, Timings
 from .train_command import train_app
+from .train_encoder_command import train_encoder_command
+from .train_exits_command import train_exits_command
 from .tune_command import tune_command
 
 app = typer.Typer(
@@ -57,6 +60,8 @@ for command in (
     app.command()(command)
 app.command("evaluate")(evaluate_command)
 app.command("tune")(tune_command)
+train_app.command("encoder")(train_encoder_command)
+train_app.command("exits")(train_exits_command)
 train_app.command("early-layers")(early_layers_command)
 app.add_typer(train_app, name="train")
 
@@ -95,6 +100,7 @@ def search(
     stage_one: StageOneName = None,
     passages: Passages = "best",
     adaptive: Adaptive = False,
+    cascade: CascadeStages = None,
     min_relevance: Annotated[
         float | None, typer.Option(help="Leave out what has less relevance, from 0 to 1, or was not reranked.")
     ] = None,
@@ -130,6 +136,7 @@ def search(
         stage_one=stage_one,
         passages=passages,
         adaptive=adaptive,
+        cascade=read_cascade(cascade),
         min_relevance=min_relevance,
     )
     console = Console()

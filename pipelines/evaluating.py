@@ -9,6 +9,7 @@ from rich.console import Console
 
 from ..errors import ArgumentError
 from ..rerank import DEFAULT_RERANKER
+from .arguments import read_cascade
 from .evaluation import RERANKED, STAGE_ONE, Evaluation, evaluate, evaluate_runs
 from .evaluation_report import evaluation_record, evaluation_report
 from .judgments import read_judged, read_qrels
@@ -16,6 +17,7 @@ from .measures import DEFAULT_MEASURES, canonical
 from .options import (
     Adaptive,
     AsJson,
+    CascadeStages,
     Device,
     IndexEncoder,
     JudgedSource,
@@ -64,6 +66,7 @@ def evaluate_command(
     stage_one: StageOneName = None,
     passages: Passages = "best",
     adaptive: Adaptive = False,
+    cascade: CascadeStages = None,
     device: Device = None,
     dtype: Precision = "float32",
     as_json: AsJson = False,
@@ -95,6 +98,7 @@ def evaluate_command(
         stage_one=stage_one,
         passages=passages,
         adaptive=adaptive,
+        cascade=read_cascade(cascade),
     ) as pipeline:
         final = STAGE_ONE if pipeline.reranker is None else RERANKED
         watched = not as_json and sys.stderr.isatty()

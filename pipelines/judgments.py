@@ -1,7 +1,7 @@
 """Judged queries: texts and grades, from BEIR folders, TREC files and ir_datasets. Knows no index and no measure."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -34,6 +34,12 @@ class Judged:
     def judged_ids(self) -> tuple[str, ...]:
         """The queries for which a document is relevant, in the order of the judgments."""
         return tuple(query_id for query_id, grades in self.qrels.items() if max(grades.values(), default=0) > 0)
+
+    def only(self, ids: Iterable[str]) -> "Judged":
+        """With these queries alone, in this order, and their judgments."""
+        chosen = list(ids)
+        queries = {query_id: self.queries[query_id] for query_id in chosen}
+        return Judged(self.name, queries, {query_id: self.qrels[query_id] for query_id in chosen})
 
     def first(self, number: int) -> "Judged":
         """With the judgments of the first so many queries that have any; the other judged queries are left out."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import ArgumentError
 from ..index import Index
 from ..inference import Dtype
-from ..rerank import Calibration, IdentifiedReranker, Reranker
+from ..rerank import Calibration, Cascade, IdentifiedReranker, Reranker, check_cascade
 from ..retrieval import Encoder, Retriever
 from .arguments import DEFAULT_K, RerankK
 from .long_documents import PassageScoring, passages_needed
@@ -38,8 +38,10 @@ class Wanted:
     stage_one: StageOne | None = None
     stop_rule: StopRule | None = None
     passages: PassageScoring = "best"
+    cascade: Cascade | None = None
 
     def __post_init__(self) -> None:
+        check_cascade(self.cascade or ())
         if self.stage_one is not None and self.stage_one not in STAGES:
             raise ArgumentError(f"stage_one must be one of {', '.join(STAGES)}, not {self.stage_one!r}")
 

@@ -37,6 +37,15 @@ Passages = Annotated[
     ),
 ]
 Adaptive = Annotated[bool, typer.Option("--adaptive", help="Read documents that are near to good candidates, too.")]
+CascadeStages = Annotated[
+    str | None,
+    typer.Option(
+        "--cascade",
+        help="Read on with the best candidates only: 3:30,4:10 with 30 after layer 3 of the reranker, with 10 after "
+        "layer 4. Its model needs exits there (`bicross train exits`).",
+        metavar="LAYER:CANDIDATES[,...]",
+    ),
+]
 JudgedSource = Annotated[
     str | None, typer.Argument(metavar="[SOURCE]", help="A BEIR folder, or ir_datasets:ID; or see --topics.")
 ]

@@ -18,17 +18,21 @@ Scales = tuple[float, float]
 class Read:
     """What is known of the candidates of one query: ``logits`` are of the first of ``hits``.
 
-    ``ranks`` are the places, from 1, that stage one gives all of them.
+    ``ranks`` are the places, from 1, that stage one gives all of them. ``stopped`` has for each logit the layer after
+    which reading stopped, 0 where it went to the end; None where all did.
     """
 
     hits: Sequence[Hit]
     logits: NDArray[np.float32]
     ranks: Sequence[int]
+    stopped: NDArray[np.int64] | None = None
 
     @classmethod
-    def in_order(cls, hits: Sequence[Hit], logits: NDArray[np.float32]) -> "Read":
+    def in_order(
+        cls, hits: Sequence[Hit], logits: NDArray[np.float32], stopped: NDArray[np.int64] | None = None
+    ) -> "Read":
         """Of hits in the order of stage one."""
-        return cls(hits, logits, range(1, len(hits) + 1))
+        return cls(hits, logits, range(1, len(hits) + 1), stopped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,9 @@ class SearchResult:
     ``passage`` is the part of the document that was found, with its span in ``document.text``. ``score`` orders the
     list, higher is better: the reranker's logit, its blend with stage one, or ``retrieval_score`` without a reranker.
     ``logit`` is the cross-encoder's raw output and ``relevance``, in [0, 1], the probability that a calibration gives
-    it, or its sigmoid; both are None for a document that stage two did not read. ``retrieval_score`` is what stage one
+    it, or its sigmoid; both are None for a document that stage two did not read. Where a cascade stopped reading it,
+    ``exit_layer`` is the layer after which it did, ``logit`` what that exit says, and ``relevance`` None, since an exit
+    only estimates what the whole model would say. ``retrieval_score`` is what stage one
     orders by and ``retrieval_rank`` its rank from 1; ``dense_score`` is the document's cosine and ``lexical_score`` its
     BM25 score, None where stage one did not look.
     """
@@ -53,37 +59,57 @@ class SearchResult:
     retrieval_rank: int
     dense_score: float | None = None
     lexical_score: float | None = None
+    exit_layer: int | None = None
 
 
 def order(
     known: Read, blend: float, *, scales: Scales | None = None, calibration: Calibration | None = None
 ) -> list[SearchResult]:
-    """Results of one query; what was not read follows what was, in the order of stage one."""
+    """Results of one query; what was not read follows what was, in the order of stage one.
+
+    Where reading stopped after different layers, what was read to a later one comes first. All of it is blended and
+    standardised together; the scores of those that stopped are lowered, where they must be, to come below the others'.
+    """
     hits, logits, read = known.hits, known.logits, len(known.logits)
     retrieval = np.array([hit.score for hit in hits], dtype=np.float64)
     scores = retrieval.copy()
+    stopped = np.zeros(read, np.int64) if known.stopped is None else known.stopped
+    tiers = np.where(stopped == 0, np.iinfo(np.int64).min, -stopped)  # the end, then the exits, the last one first
     if read:
         scores[:read] = final_scores(logits.astype(np.float64), retrieval[:read], blend, scales=scales)
+        _lower(scores[:read], tiers)
         # What was not read comes after what was: it continues downwards from the lowest score.
         scores[read:] += scores[:read].min() - retrieval[read - 1 :].max()
     # A stable sort on the score alone keeps the order of stage one, whose equals are ordered by id.
     relevance = (calibration or UNCALIBRATED).apply(logits)
-    places = [*np.argsort(-scores[:read], kind="stable"), *range(read, len(hits))]
+    places = [*np.lexsort((-scores[:read], tiers)).tolist(), *range(read, len(hits))]
     return [
         SearchResult(
             rank=rank,
             document=hits[i].document,
             passage=hits[i].passage,
             score=float(scores[i]),
-            relevance=float(relevance[i]) if i < read else None,
+            relevance=float(relevance[i]) if i < read and not stopped[i] else None,
             logit=float(logits[i]) if i < read else None,
             retrieval_score=hits[i].score,
             retrieval_rank=known.ranks[i],
             dense_score=hits[i].dense_score,
             lexical_score=hits[i].lexical_score,
+            exit_layer=int(stopped[i]) or None if i < read else None,
         )
         for rank, i in enumerate(places, start=1)
     ]
+
+
+def _lower(scores: NDArray[np.float64], tiers: NDArray[np.int64]) -> None:
+    """Lower the scores of each tier, in place, so that none is above one of the tier before."""
+    floor = np.inf
+    for tier in np.unique(tiers):
+        rows = tiers == tier
+        top = scores[rows].max()
+        if top > floor:
+            scores[rows] = floor - (top - scores[rows])
+        floor = scores[rows].min()
 
 
 def at_least(results: Sequence[SearchResult], min_relevance: float) -> list[SearchResult]:

@@ -35,6 +35,7 @@ def result_record(result: SearchResult) -> dict[str, object]:
         "retrieval_rank": result.retrieval_rank,
         "dense_score": result.dense_score,
         "lexical_score": result.lexical_score,
+        "exit_layer": result.exit_layer,
         "document": {
             "id": result.document.id,
             "title": result.document.title,

@@ -1,6 +1,6 @@
 """Progress bars: of documents, and of the steps of a training. Know their rates, and nothing of what is done."""
 
-from collections.abc import Generator, Iterable, Iterator, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -98,6 +98,14 @@ def training_progress(*, shown: bool) -> Generator[Watch | None]:
             bar.update(task, total=now.steps, completed=now.step, loss=now.loss, quality=now.quality)
 
         yield watch
+
+
+@contextmanager
+def counting(label: str, *, shown: bool) -> Generator[Callable[[int, int], None]]:
+    """What can be told how many are done, of how many; it draws on standard error if ``shown``."""
+    with Progress(console=Console(stderr=True), disable=not shown) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
 def _total(documents: Iterable[Document]) -> float | None:

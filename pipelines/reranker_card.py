@@ -1,15 +1,12 @@
 """The model card of a reranker that was trained here, and what a terminal shows of it. Knows no model."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import version
-from typing import cast
+from collections.abc import Mapping, Sequence
 
 from ..inference.training import QUALITY, Evaluated, TrainingRecord
 from .held_out import ALONE, BLEND, MEASURE, STAGE_ONE
+from .model_card import loss_rows, settings_rows, table, version_rows
 from .training_lists import TrainingLists
 
-_PACKAGES = ("bicross", "torch", "transformers", "sentence-transformers", "accelerate")
-_LOSSES_SHOWN = 20
 _HEADER = """---
 library_name: sentence-transformers
 pipeline_tag: text-ranking
@@ -35,16 +32,16 @@ def reranker_card(
         + ("." if best is None else f", with the blend {best.get(BLEND, 1.0):g} of `bicross.json`."),
         "## How good it is",
         _quality(best, len(lists.held_out)),
-        _table(("step", MEASURE, "alone", "blend"), _curve(record.evaluations, record.best_step)),
+        table(("step", MEASURE, "alone", "blend"), _curve(record.evaluations, record.best_step)),
         "## What it was trained on",
         f"{len(lists.training):,} lists with {passages:,} passages. {len(lists.held_out):,} queries were kept out.",
-        _table(("data", ""), _rows(described["data"])),
+        table(("data", ""), settings_rows(described["data"])),
         "## How",
-        _table(("method", ""), _rows(described["method"])),
-        _table(("settings", ""), _rows(described["settings"])),
+        table(("method", ""), settings_rows(described["method"])),
+        table(("settings", ""), settings_rows(described["settings"])),
         f"{record.steps:,} steps were done; the weights are those of step {record.best_step:,}.",
-        _table(("step", "loss"), _losses(record.losses)),
-        _table(("package", "version"), [(package, version(package)) for package in _PACKAGES]),
+        table(("step", "loss"), loss_rows(record.losses)),
+        table(("package", "version"), version_rows()),
         f"```sh\n{command}\n```" if command else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -87,21 +84,3 @@ def _curve(evaluations: Sequence[Evaluated], kept: int) -> list[tuple[str, ...]]
         )
         for found in evaluations
     ]
-
-
-def _losses(losses: Sequence[tuple[int, float]]) -> list[tuple[str, ...]]:
-    """A few, evenly over the training, with the last."""
-    every = max(1, len(losses) // _LOSSES_SHOWN)
-    return [(f"{step:,}", f"{loss:.4f}") for step, loss in losses[::-1][::every][::-1]]
-
-
-def _rows(values: object) -> list[tuple[str, ...]]:
-    shown = cast("Mapping[str, object]", values)
-    return [(name.replace("_", " "), str(value)) for name, value in shown.items() if value is not None]
-
-
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [names, ["---"] * len(names), *rows]
-    if len(lines) == 2:
-        return ""
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -3,14 +3,10 @@
 Knows the parts, and nothing of what they do. It is imported by whoever trains: with it comes torch.
 """
 
-import contextlib
-import tempfile
-from collections.abc import Generator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ..errors import ArgumentError
-from ..index import Index
 from ..inference import resolve_model
 from ..inference.training import (
     CHECKPOINTS,
@@ -22,20 +18,21 @@ from ..inference.training import (
     require_training_packages,
     training_device,
 )
-from ..inference.training_folder import require_new, require_same, write_whole
-from ..rerank import DEFAULT_RERANKER, CrossEncoderReranker
+from ..inference.training_folder import require_new, write_whole
+from ..rerank import DEFAULT_RERANKER
 from ..rerank.method import RerankerMethod
 from ..rerank.training import train_reranker
-from ..retrieval import DEFAULT_ENCODER, DenseRetriever, HybridRetriever
-from .held_out import Score, measure_held_out
-from .indexing import build_index
+from .distillation import open_teacher
+from .held_out import HeldOutQuery, Score, measure_held_out
 from .measures import canonical
 from .mining import Mining, held_out_queries, mine_lists
-from .models import load_encoder, open_encoder
+from .own_lists import OwnText, own_text_of
+from .own_text import Kind
 from .progress import training_progress
 from .reranker_card import reranker_card
-from .training_data import TrainingData, read_training_data, relevant_texts
-from .training_lists import TrainingLists, read_lists, write_lists
+from .training_data import read_training_data, relevant_texts
+from .training_lists import TrainingLists, kept_lists
+from .training_search import SearchPlace, collection_search, is_index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +41,13 @@ class RerankerData:
 
     ``index`` is one that is there already; without it one is made for the time of mining, with ``encoder``. ``margin``
     and ``filter_with``, the name of a reranker, leave out what is likely to be relevant, as ``Mining`` says.
-    ``teacher`` is the name of a reranker whose scores take the place of grades.
+    ``teacher`` is the name of a reranker whose scores take the place of grades. ``own_text`` names the kinds of pairs
+    to make of the text of ``source``, any collection or an index, in place of judgments: of these ``queries`` are
+    drawn, and those stay that ``filter_with`` believes.
     """
 
     source: Path
+    own_text: tuple[Kind, ...] = ()
     split: str = "train"
     dev_split: str | None = None
     held_out: float = 0.1
@@ -94,8 +94,10 @@ def train_reranker_on(
     require_new(settings.output)
     if data.held_out or data.dev_split:
         canonical(["nDCG@10"])  # at once where the package is not there
+    made_of = asdict(data) | {"seed": settings.seed}
     with main_process_first():
-        lists = _prepared(data, settings, progress=progress)
+        folder = settings.output / CHECKPOINTS
+        lists = kept_lists(folder, made_of, lambda: _mined(data, settings, progress=progress))
 
     def evaluate(score: Score) -> Evaluated:
         return measure_held_out(lists.held_out, score)
@@ -117,21 +119,27 @@ def train_reranker_on(
     return trained
 
 
-def _prepared(data: RerankerData, settings: TrainingSettings, *, progress: bool) -> TrainingLists:
-    """The lists: as they were written when the run began, else from the collection."""
-    folder = settings.output / CHECKPOINTS
-    description = {name: None if value is None else str(value) for name, value in asdict(data).items()}
-    if (folder / "lists.jsonl").is_file():
-        require_same(folder / "data.json", description | {"seed": settings.seed})
-        return read_lists(folder / "lists.jsonl")
-    lists = _mined(data, settings, progress=progress)
-    (folder / "data.json").unlink(missing_ok=True)
-    require_same(folder / "data.json", description | {"seed": settings.seed})
-    write_lists(folder / "lists.jsonl", lists)
-    return lists
-
-
 def _mined(data: RerankerData, settings: TrainingSettings, *, progress: bool) -> TrainingLists:
+    indexed = data.own_text and is_index(data.source)
+    place = SearchPlace(
+        index=data.source if indexed else data.index,
+        encoder=data.encoder,
+        scratch=settings.output / CHECKPOINTS,
+        device=settings.device,
+        progress=progress,
+    )
+    found = _own_text(data, settings, place) if data.own_text else _judged(data, settings, place)
+    if data.teacher is None:
+        return found
+    teacher = open_teacher(data.teacher, device=settings.device)
+    taught = (
+        replace(item, labels=tuple(teacher.score([(item.query, text) for text in item.passages]).tolist()))
+        for item in found.training
+    )
+    return replace(found, training=tuple(taught))
+
+
+def _judged(data: RerankerData, settings: TrainingSettings, place: SearchPlace) -> TrainingLists:
     found = read_training_data(
         data.source,
         split=data.split,
@@ -141,41 +149,20 @@ def _mined(data: RerankerData, settings: TrainingSettings, *, progress: bool) ->
         seed=settings.seed,
     )
     texts = relevant_texts(found)
-    filter_with = None if data.filter_with is None else CrossEncoderReranker(data.filter_with, device=settings.device)
+    filter_with = None if data.filter_with is None else open_teacher(data.filter_with, device=settings.device)
     mining = Mining(depth=data.depth, margin=data.margin, filter_with=filter_with)
-    with _stage_one(data, found, settings, progress=progress) as retriever:
+    with collection_search(found.documents, place) as retriever:
         lists = mine_lists(found.training, texts, retriever, mining)
-        held_out = held_out_queries(found.held_out, retriever, data.depth)
-    if data.teacher is not None:
-        teacher = CrossEncoderReranker(data.teacher, device=settings.device)
-        lists = [
-            replace(item, labels=tuple(teacher.score([(item.query, text) for text in item.passages]).tolist()))
-            for item in lists
-        ]
-    return TrainingLists(tuple(lists), tuple(held_out))
+        return TrainingLists(tuple(lists), tuple(held_out_queries(found.held_out, retriever, data.depth)))
 
 
-@contextlib.contextmanager
-def _stage_one(
-    data: RerankerData, found: TrainingData, settings: TrainingSettings, *, progress: bool
-) -> Generator[DenseRetriever | HybridRetriever]:
-    """A search of the index that was named, or of one that is there for this time alone."""
-    if data.index is not None:
-        index = Index.open(data.index)
-        encoder = open_encoder(index, data.encoder, device=settings.device)
-        yield HybridRetriever(index, encoder) if index.lexical else DenseRetriever(index, encoder)
-        return
-    encoder = load_encoder(data.encoder or DEFAULT_ENCODER, device=settings.device)
-    folder = settings.output / CHECKPOINTS
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        index = build_index(
-            found.documents,
-            Path(scratch) / "index",
-            encoder=encoder,
-            reranker=None,
-            lexical=True,
-            chunking=None,
-            progress=progress,
-        )
-        yield HybridRetriever(index, encoder)
+def _own_text(data: RerankerData, settings: TrainingSettings, place: SearchPlace) -> TrainingLists:
+    options = OwnText(
+        limit=data.queries,
+        negatives=data.depth,
+        reranker=None if data.filter_with is None else open_teacher(data.filter_with, device=settings.device),
+        held_out=data.held_out,
+        seed=settings.seed,
+    )
+    training, held_out = own_text_of(data.source, data.own_text, place, options, priors=True)
+    return TrainingLists(tuple(training), tuple(HeldOutQuery(item, ()) for item in held_out))

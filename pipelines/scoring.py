@@ -3,13 +3,15 @@
 import logging
 import uuid
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
 from ..index import Hit, passage_text
-from ..rerank import IdentifiedReranker, Reranker, TokenPair, TokenReranker
+from ..rerank import CascadeReranker, IdentifiedReranker, Pair, Reranker, TokenPair, TokenReranker
+from ..rerank.cascade import Cascade, CascadeScores, Rate, by_query, in_stages, rate_of, together
 from .score_cache import ScoreCache, pair_key
 
 logger = logging.getLogger("bicross")
@@ -26,7 +28,8 @@ class CandidateScorer:
         self._cache = cache
         # A reranker that does not say what it is may share its scores with no other: then this scorer stands for it.
         named = reranker.fingerprint if cache and isinstance(reranker, IdentifiedReranker) else ""
-        self._identity = named or uuid.uuid4().hex
+        exits = reranker.exits_fingerprint if cache and isinstance(reranker, CascadeReranker) else ""
+        self._identity, self._exits = named or uuid.uuid4().hex, exits or uuid.uuid4().hex
         self._told = False
 
     def score(self, candidates: Sequence[Candidate], *, tokenizer: str = "") -> tuple[NDArray[np.float32], int]:
@@ -36,7 +39,7 @@ class CandidateScorer:
         """
         if self._cache is None:
             return self._read(candidates, tokenizer), len(candidates)
-        keys = [pair_key(self._identity, query, _text(hit)) for query, hit in candidates]
+        keys = self._keys(candidates)
         known = self._cache.get(keys)
         missing = [i for i, logit in enumerate(known) if logit is None]
         logits = np.array([np.nan if logit is None else logit for logit in known], np.float32)
@@ -45,20 +48,77 @@ class CandidateScorer:
             self._cache.put([keys[i] for i in missing], logits[missing].tolist())
         return logits, len(missing)
 
+    def score_cascade(
+        self, candidates: Sequence[Candidate], cascade: Cascade, rate: Rate, *, tokenizer: str = ""
+    ) -> tuple[CascadeScores, int]:
+        """As ``score`` by a ``CascadeReranker``; the logits of exits are remembered too, each exit's by itself.
+
+        Who is read on depends on all candidates of a query, so that it is read anew unless all that is asked for is
+        remembered; the answer is the same in both cases.
+        """
+        if self._cache is None:
+            return self._read_cascade(candidates, cascade, rate, tokenizer), len(candidates)
+        parts, missing = list[tuple[NDArray[np.int64], CascadeScores]](), list[int]()
+        for rows in by_query([query for query, _ in candidates]):
+            numbers: list[int] = rows.tolist()
+            found = self._recalled(self._cache, [candidates[i] for i in numbers], cascade, rate_of(rate, rows))
+            if found is None:
+                missing += numbers
+            else:
+                parts.append((rows, found))
+        if missing:
+            rows, some = np.array(missing), [candidates[i] for i in missing]
+            parts.append((rows, self._read_cascade(some, cascade, rate_of(rate, rows), tokenizer)))
+            self._remember(self._cache, some, parts[-1][1])
+        return together(parts, len(candidates)), len(missing)
+
+    def _recalled(
+        self, cache: ScoreCache, candidates: Sequence[Candidate], cascade: Cascade, rate: Rate
+    ) -> CascadeScores | None:
+        """The scores of all candidates of one query, None where one is missing."""
+
+        def read(layer: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            numbers: list[int] = rows.tolist()
+            known = cache.get(self._keys([candidates[i] for i in numbers], layer))
+            if None in known:
+                raise LookupError
+            return np.array(known, np.float32)
+
+        try:
+            return in_stages([query for query, _ in candidates], cascade, read, rate=rate)
+        except LookupError:
+            return None
+
+    def _remember(self, cache: ScoreCache, candidates: Sequence[Candidate], found: CascadeScores) -> None:
+        whole = np.where(found.stopped == 0, found.logits, np.nan)
+        for layer, logits in {0: whole, **found.exits}.items():
+            rows: list[int] = np.flatnonzero(~np.isnan(logits)).tolist()
+            cache.put(self._keys([candidates[i] for i in rows], layer), logits[rows].tolist())
+
+    def _keys(self, candidates: Sequence[Candidate], layer: int = 0) -> list[bytes]:
+        """Those of the last layer are the same with and without a cascade."""
+        identity = f"{self._exits} {layer}" if layer else self._identity
+        return [pair_key(identity, query, _text(hit)) for query, hit in candidates]
+
     def _read(self, candidates: Sequence[Candidate], tokenizer: str) -> NDArray[np.float32]:
         """Logits that are finite, or ``ModelError``."""
         ids = self._token_pairs(candidates, tokenizer)
         if ids is not None and isinstance(self._reranker, TokenReranker):
             answer = self._reranker.score_tokens(ids)
         else:
-            answer = self._reranker.score([(query, _text(hit)) for query, hit in candidates])
-        logits = np.asarray(answer, np.float32)
-        if logits.shape != (len(candidates),):
-            raise ModelError(f"the reranker gave scores of shape {logits.shape} for {len(candidates)} pairs")
-        if not np.isfinite(logits).all():
-            query, hit = candidates[int(np.flatnonzero(~np.isfinite(logits))[0])]
-            raise ModelError(f"the reranker gave a score that is not finite for {query[:60]!r} and {_text(hit)[:60]!r}")
-        return logits
+            answer = self._reranker.score(_text_pairs(candidates))
+        return _checked(answer, candidates)
+
+    def _read_cascade(
+        self, candidates: Sequence[Candidate], cascade: Cascade, rate: Rate, tokenizer: str
+    ) -> CascadeScores:
+        ids, reranker = self._token_pairs(candidates, tokenizer), cast(CascadeReranker, self._reranker)
+        if ids is not None:
+            found = reranker.score_cascade_tokens(ids, cascade, rate=rate)
+        else:
+            found = reranker.score_cascade(_text_pairs(candidates), cascade, rate=rate)
+        _checked(found.logits, candidates)
+        return found
 
     def _token_pairs(self, candidates: Sequence[Candidate], tokenizer: str) -> list[TokenPair] | None:
         """The pairs as token ids, None where they are not there for all or not of the reranker's tokenizer."""
@@ -77,6 +137,21 @@ class CandidateScorer:
             return None
         pairs = [(query, hit.tokens) for query, hit in candidates if hit.tokens is not None]
         return pairs if len(pairs) == len(candidates) else None
+
+
+def _checked(answer: NDArray[np.float32], candidates: Sequence[Candidate]) -> NDArray[np.float32]:
+    """The logits, where there is a finite one for each candidate."""
+    logits = np.asarray(answer, np.float32)
+    if logits.shape != (len(candidates),):
+        raise ModelError(f"the reranker gave scores of shape {logits.shape} for {len(candidates)} pairs")
+    if not np.isfinite(logits).all():
+        query, hit = candidates[int(np.flatnonzero(~np.isfinite(logits))[0])]
+        raise ModelError(f"the reranker gave a score that is not finite for {query[:60]!r} and {_text(hit)[:60]!r}")
+    return logits
+
+
+def _text_pairs(candidates: Sequence[Candidate]) -> list[Pair]:
+    return [(query, _text(hit)) for query, hit in candidates]
 
 
 def _text(hit: Hit) -> str:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from ..errors import ArgumentError, PipelineClosed
 from ..index import Predicate
 from ..inference import Dtype
-from ..rerank import DEFAULT_RERANKER, Calibration, Reranker
+from ..rerank import DEFAULT_RERANKER, Calibration, Cascade, Reranker
 from ..retrieval import Encoder, Retriever
 from .arguments import DEFAULT_K, MAX_RETRIEVE_K, Cutoffs, RerankK, check_deadline, check_queries, check_relevance
+from .cascading import cascade_settings
 from .long_documents import PassageScoring
 from .models import StageOne
 from .opening import Models, Wanted, open_stages
@@ -41,7 +42,9 @@ class SearchPipeline:
     ``calibration`` makes the relevance of results from logits, and results of less than ``min_relevance`` are left out.
     ``passages`` says what of a document the reranker reads: the "best" by stage one, the "first", or several, of which
     the highest logit ("max") or the "mean" counts. With ``adaptive``, documents that are near to good candidates are
-    read within ``rerank_k`` too. ``cache`` remembers logits of repeated pairs. ``clock`` gives seconds.
+    read within ``rerank_k`` too. ``cascade`` [(3, 30), (4, 10)] reads on with the best 30 of a query after layer 3 of
+    the reranker, and with the best 10 after layer 4: they come first, then what stopped last. ``cache`` remembers
+    logits of repeated pairs. ``clock`` gives seconds.
     """
 
     def __init__(  # noqa: PLR0913 - each argument has a default
@@ -58,23 +61,24 @@ class SearchPipeline:
         min_relevance: float | None = None,
         passages: PassageScoring = "best",
         adaptive: bool = False,
+        cascade: Cascade | None = None,
         cache: ScoreCache | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        stages = Stages(retriever, reranker, passages=passages, adaptive=adaptive, cache=cache)
-        self._parts: Stages | None = stages
         self.cutoffs = Cutoffs(retrieve_k, rerank_k, top_k)
         if blend is not None and not 0.0 <= blend <= 1.0:
             raise ArgumentError(f"blend must be a number from 0 to 1, not {blend!r}")
         self.blend = blend if blend is not None else 1.0 if reranker is None else reranker.blend
+        known = cascade_settings(cascade, reranker, self.blend)
+        stages = Stages(retriever, reranker, passages=passages, adaptive=adaptive, cascade=known, cache=cache)
+        self._parts: Stages | None = stages
         self.stop_rule = stop_rule
         if reranker is not None and stop_rule is not None and stop_rule.blend != self.blend:
             raise ArgumentError(
                 f"the stop rule was fitted for blend={stop_rule.blend}, and the pipeline has blend={self.blend}: "
                 "fit one with SearchPipeline.fit_stop_rule"
             )
-        if reranker is not None:
-            _require_rule(rerank_k, stop_rule, adaptive=adaptive)
+        stages.require_rule(rerank_k, stop_rule)
         self.calibration = calibration
         self.min_relevance = min_relevance
         _check_relevance(min_relevance, reranker)
@@ -99,23 +103,23 @@ class SearchPipeline:
         min_relevance: float | None = None,
         passages: PassageScoring = "best",
         adaptive: bool = False,
+        cascade: Cascade | None = None,
         cache_mb: float | None = None,
     ) -> "SearchPipeline":
         """Open an index with its models, and with what ``bicross tune`` stored in it for this reranker.
 
         ``encoder=None`` is the one that the index was built with, if it is on this machine: an index alone never causes
-        a download. ``dtype`` is the number format of models that are given by name. ``retrieve_k``, ``rerank_k``,
-        ``blend`` and ``stage_one`` ("dense", "lexical" or "hybrid") are what was tuned unless they are given; where
-        nothing was tuned, 100, 100, the reranker's own, and "dense". Where tuning found the reranker not worth using,
-        there is none unless ``rerank_k`` is given. ``rerank_k="auto"`` takes the stop rule that was stored, or
-        ``stop_rule``. ``cache_mb`` million bytes remember scores of repeated pairs. Raises ``IndexModelMismatch`` where
-        another encoder is given, and ``IndexCorrupt`` for stored settings that cannot be used.
+        a download. ``dtype`` is that of models given by name. ``retrieve_k``, ``rerank_k``, ``blend`` and ``stage_one``
+        ("dense", "lexical" or "hybrid") are as tuned unless they are given; where nothing was tuned, 100, 100, the
+        reranker's own, and "dense". Where tuning found the reranker not worth using, there is none unless ``rerank_k``
+        is given. ``rerank_k="auto"`` takes the stored stop rule, or ``stop_rule``. ``cache_mb`` million bytes remember
+        scores of repeated pairs. Raises ``IndexModelMismatch`` for another encoder, ``IndexCorrupt`` for bad settings.
         """
         # A mistake here should not first cost the loading of two models.
         Cutoffs(MAX_RETRIEVE_K if retrieve_k is None else retrieve_k, 1 if rerank_k is None else rerank_k, top_k)
         check_relevance(min_relevance)
         cache = None if cache_mb is None else ScoreCache.of_megabytes(cache_mb)
-        wanted = Wanted(retrieve_k, rerank_k, blend, stage_one, stop_rule, passages)
+        wanted = Wanted(retrieve_k, rerank_k, blend, stage_one, stop_rule, passages, cascade)
         opened = open_stages(path, Models(encoder, reranker, device, dtype), wanted)
         return cls(
             opened.retriever,
@@ -129,6 +133,7 @@ class SearchPipeline:
             min_relevance=min_relevance,
             passages=passages,
             adaptive=adaptive,
+            cascade=cascade,
             cache=cache,
         )
 
@@ -212,8 +217,7 @@ class SearchPipeline:
         check_queries(queries)
         least = self.min_relevance if min_relevance is None else min_relevance
         _check_relevance(least, parts.reranker)
-        if parts.reranker is not None:
-            _require_rule(cutoffs.rerank_k, self.stop_rule, adaptive=parts.adaptive)
+        parts.require_rule(cutoffs.rerank_k, self.stop_rule)
         deadline = None if deadline_ms is None else Deadline(started + deadline_ms / 1000.0, self._clock)
         candidates, tokenizer = parts.retrieve(queries, cutoffs.retrieve_k, where)
         retrieved = self._clock()
@@ -239,6 +243,8 @@ class SearchPipeline:
         """
         if self.reranker is None:
             raise ArgumentError("a pipeline without a reranker reads nothing: there is no rule to fit")
+        if self._open_parts().cascade is not None:
+            raise ArgumentError("a rule is fitted to logits of the whole reranker: use a pipeline without a cascade")
         depth, retrieval, logits = self.cutoffs.retrieve_k, list[NDArray[np.float64]](), list[NDArray[np.float64]]()
         for start in range(0, len(queries), QUERIES_AT_ONCE):
             some = queries[start : start + QUERIES_AT_ONCE]
@@ -266,16 +272,6 @@ def _scales(rule: StopRule | None, known: Read, depth: int) -> Scales | None:
 def _depth(known: Read, depth: int) -> Depth:
     read = len(known.logits)
     return Depth(read, max(read, min(depth, len(known.hits))))
-
-
-def _require_rule(rerank_k: RerankK, rule: StopRule | None, *, adaptive: bool) -> None:
-    if rerank_k == "auto" and adaptive:
-        raise ArgumentError('rerank_k="auto" foresees the candidates of stage one alone: with adaptive give a number')
-    if rerank_k == "auto" and rule is None:
-        raise ArgumentError(
-            'rerank_k="auto" needs a stop_rule: make one with SearchPipeline.fit_stop_rule(queries), '
-            "store one with `bicross tune`, or give a number"
-        )
 
 
 def _check_relevance(min_relevance: float | None, reranker: Reranker | None) -> None:

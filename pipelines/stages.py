@@ -11,11 +11,14 @@ from ..index import Hit, Predicate
 from ..rerank import Reranker
 from ..retrieval import ExploringRetriever, Retriever, TokenRetriever
 from .adaptive import read_adaptively
+from .arguments import RerankK
+from .cascading import CascadeSettings, read_in_cascade, require_cascade_fits
 from .long_documents import PassageScoring, by_passages, passages_needed
 from .ordering import Read
 from .reranking import Deadline, Enough, read_candidates
 from .score_cache import ScoreCache
 from .scoring import CandidateScorer
+from .stopping import StopRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Stages:
         *,
         passages: PassageScoring = "best",
         adaptive: bool = False,
+        cascade: CascadeSettings | None = None,
         cache: ScoreCache | None = None,
     ) -> None:
         needed, found = passages_needed(passages), getattr(retriever, "passages", 1)
@@ -47,11 +51,30 @@ class Stages:
             )
         if adaptive and not isinstance(retriever, ExploringRetriever):
             raise ArgumentError(f"adaptive needs a retriever that knows neighbours, not {type(retriever).__name__}")
+        if cascade is not None:
+            require_cascade_fits(passages=passages, adaptive=adaptive)
         self.retriever = retriever
         self.reranker = reranker
         self.adaptive = adaptive
+        self.cascade = cascade
         self._passages: PassageScoring = passages
         self._scorer = None if reranker is None else CandidateScorer(reranker, cache=cache)
+
+    def require_rule(self, rerank_k: RerankK, rule: StopRule | None) -> None:
+        """Raise ``ArgumentError`` where "auto" is asked for and cannot be had."""
+        if rerank_k != "auto" or self.reranker is None:
+            return
+        if self.adaptive:
+            raise ArgumentError(
+                'rerank_k="auto" foresees the candidates of stage one alone: with adaptive give a number'
+            )
+        if self.cascade is not None:
+            raise ArgumentError('rerank_k="auto" foresees logits of the whole reranker: with a cascade give a number')
+        if rule is None:
+            raise ArgumentError(
+                'rerank_k="auto" needs a stop_rule: make one with SearchPipeline.fit_stop_rule(queries), '
+                "store one with `bicross tune`, or give a number"
+            )
 
     def retrieve(self, queries: Sequence[str], k: int, where: Predicate | None) -> tuple[list[list[Hit]], str]:
         """Candidates, and the fingerprint of the tokenizer of their token ids; empty where they are not to be used."""
@@ -74,11 +97,16 @@ class Stages:
         """The logits of the first candidates of each query, or, where this is adaptive, of those that were worth it."""
         if self._scorer is None:
             return [Read.in_order(hits, np.empty(0, np.float32)) for hits in candidates]
+        allowed = [hits[: limits.depth] for hits in candidates]
+        if self.cascade is not None:
+            read = read_in_cascade(
+                self._scorer, self.cascade, queries, allowed, tokenizer=tokenizer, deadline=limits.deadline
+            )
+            return [Read.in_order(hits, *known) for hits, known in zip(candidates, read, strict=True)]
         score = by_passages(partial(self._scorer.score, tokenizer=tokenizer), self._passages)
         if self.adaptive and isinstance(self.retriever, ExploringRetriever) and queries:
             explorer = self.retriever.explorer(queries, where=where)
             return read_adaptively(queries, candidates, score, explorer, depth=limits.depth, deadline=limits.deadline)
-        allowed = [hits[: limits.depth] for hits in candidates]
         logits = read_candidates(queries, allowed, score, deadline=limits.deadline, enough=limits.enough)
         return [Read.in_order(hits, known) for hits, known in zip(candidates, logits, strict=True)]
 

@@ -13,6 +13,7 @@ from ..rerank import DEFAULT_RERANKER
 from ..rerank.method import LossName, LowRank, RerankerMethod, Sampling
 from .options import AsJson, Device
 from .output import plain, print_json
+from .own_text import KINDS
 from .reranker_card import reranker_record, reranker_summary
 
 LOW_RANK_RATE, FULL_RATE = 8e-4, 5e-5
@@ -25,10 +26,18 @@ train_app = typer.Typer(help="Train models for your own collection.", no_args_is
 @train_app.command("reranker")
 def train_reranker_command(
     source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="A BEIR folder, or a .jsonl or .tsv file of pairs or triples.")
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A BEIR folder, or a .jsonl or .tsv file of pairs or triples; with --own-text an index, or any "
+            "collection of documents.",
+        ),
     ],
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the model; run again to go on.")],
+    own_text: Annotated[
+        bool, typer.Option("--own-text", help="Learn from titles, headings and sentences: no queries are needed.")
+    ] = False,
     split: Annotated[str, typer.Option(help="Which judgments of a BEIR folder to learn from.")] = "train",
     dev_split: Annotated[str | None, typer.Option(help="Judgments to measure on; default: a part of --split.")] = None,
     held_out: Annotated[float, typer.Option(help="Share of the queries that is kept out, to measure on.")] = 0.1,
@@ -70,7 +79,7 @@ def train_reranker_command(
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a reranker on judged queries, with hard negatives from stage one.
+    """Train a reranker on judged queries, or on a collection's own text, with hard negatives from stage one.
 
     Cut off, even by a kill, the same command goes on where it was.
 
@@ -82,6 +91,7 @@ def train_reranker_command(
     trained = train_reranker_on(
         RerankerData(
             source=source,
+            own_text=KINDS if own_text else (),
             split=split,
             dev_split=dev_split,
             held_out=held_out,

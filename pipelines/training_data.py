@@ -3,10 +3,9 @@
 Knows no index and no model.
 """
 
-import dataclasses
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -67,23 +66,15 @@ def read_training_data(
         raise ArgumentError(f"{path} judges no document relevant for any query: there is nothing to learn from")
     random.Random(seed).shuffle(ids)
     kept_out = min(len(ids) - 1, max(1, round(held_out * len(ids)))) if held_out and dev_split is None else 0
-    dev = _of(judged, ids[:kept_out])
+    dev = judged.only(ids[:kept_out])
     if dev_split is not None:
         measured = read_judged(path, split=dev_split)
-        dev = _of(measured, measured.judged_ids)
+        dev = measured.only(measured.judged_ids)
         ids = [query_id for query_id in ids if query_id not in dev.queries]
-    training = _of(judged, ids[kept_out:][:queries])
+    training = judged.only(ids[kept_out:][:queries])
     if not training.queries:
         raise ArgumentError(f"no query is left to train on: {dev_split!r} has all of {split!r}")
     return TrainingData(judged.name, documents, training, dev)
-
-
-def _of(judged: Judged, ids: Sequence[str]) -> Judged:
-    return dataclasses.replace(
-        judged,
-        queries={query_id: judged.queries[query_id] for query_id in ids},
-        qrels={query_id: judged.qrels[query_id] for query_id in ids},
-    )
 
 
 def relevant_texts(data: TrainingData) -> dict[str, str]:

@@ -4,14 +4,16 @@ Mining is not repeated when a training goes on: candidates may come in another o
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..inference.training import RankingList
-from ..inference.training_folder import write_whole
+from ..inference.training_folder import require_same, write_whole
 from .held_out import HeldOutQuery
+
+LISTS, MADE_OF = "lists.jsonl", "data.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,22 @@ class TrainingLists:
 
     training: tuple[RankingList, ...]
     held_out: tuple[HeldOutQuery, ...]
+
+
+def kept_lists(folder: Path, made_of: Mapping[str, object], make: Callable[[], TrainingLists]) -> TrainingLists:
+    """The lists as they were written into ``folder`` when the run began, else what ``make`` makes, written there.
+
+    Raises ``ArgumentError`` where those that are there were made of something else.
+    """
+    description = {name: None if value is None else str(value) for name, value in made_of.items()}
+    if (folder / LISTS).is_file():
+        require_same(folder / MADE_OF, description)
+        return read_lists(folder / LISTS)
+    lists = make()
+    (folder / MADE_OF).unlink(missing_ok=True)  # of a run that was cut off before its lists were there
+    require_same(folder / MADE_OF, description)
+    write_lists(folder / LISTS, lists)
+    return lists
 
 
 def write_lists(path: Path, lists: TrainingLists) -> None:

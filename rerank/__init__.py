@@ -14,8 +14,9 @@ from .calibration import (
     pool_adjacent_violators,
     reliability,
 )
+from .cascade import Cascade, CascadeScores, check_cascade, in_stages, require_exits
 from .cross_encoder import DEFAULT_RERANKER, CrossEncoderReranker
-from .reranker import IdentifiedReranker, Pair, Reranker, TokenPair, TokenReranker
+from .reranker import CascadeReranker, IdentifiedReranker, Pair, Reranker, TokenPair, TokenReranker
 
 __all__ = [
     "DEFAULT_RERANKER",
@@ -23,6 +24,9 @@ __all__ = [
     "Bin",
     "Calibration",
     "CalibrationMethod",
+    "Cascade",
+    "CascadeReranker",
+    "CascadeScores",
     "CrossEncoderReranker",
     "IdentifiedReranker",
     "Isotonic",
@@ -33,8 +37,11 @@ __all__ = [
     "TokenReranker",
     "brier_score",
     "calibration_from_dict",
+    "check_cascade",
     "expected_calibration_error",
     "fit_calibration",
+    "in_stages",
     "pool_adjacent_violators",
     "reliability",
+    "require_exits",
 ]

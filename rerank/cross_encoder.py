@@ -1,9 +1,8 @@
 """CrossEncoderReranker: a cross-encoder as a Reranker. Knows no index and no document."""
 
 import functools
-import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,13 +16,19 @@ from ..errors import ArgumentError, ModelError, QueryError
 from ..inference import (
     MODEL_SETTINGS,
     Dtype,
+    ExitHead,
     ModelFiles,
+    TokenIds,
     load_model,
+    model_settings,
+    read_exits,
     require_dtype,
     require_texts,
     resolve_model,
     token_limit,
 )
+from .cascade import Cascade, CascadeScores, Rate, check_cascade, require_exits
+from .exits import first_tokens, logits_of, read_in_cascade, require_fitting
 from .reranker import Pair, TokenPair
 from .standard import StandardCrossEncoder
 
@@ -66,7 +71,11 @@ class CrossEncoderReranker:
         self._special_tokens = int(loaded.tokenizer.num_special_tokens_to_add(pair=True))
         # Of the query and of the passage, one token each.
         self._max_length = token_limit(loaded, max_length, least=self._special_tokens + 2)
-        self._packed = _packed(loaded, dtype, self._max_length)
+        exits = read_exits(folder)
+        self._packed = _packed(loaded, dtype, self._max_length, tuple(exits))
+        if self._packed:
+            require_fitting(exits, self._packed)
+        self._exits = exits if self._packed else {}
         self._standard = None if self._packed else StandardCrossEncoder(loaded, dtype, batch_size, self._max_length)
         self._blend = _blend(folder)
         self._made_of = (str(model), folder, dtype)
@@ -98,6 +107,21 @@ class CrossEncoderReranker:
         """The sha256 of the tokenizer; empty where the model takes no token ids."""
         return self._packed.tokenizer.fingerprint if self._packed else ""
 
+    @property
+    def exit_layers(self) -> tuple[int, ...]:
+        """The layers, counted from 1, after which reading can stop; none where the model has no heads for it."""
+        return tuple(self._exits)
+
+    @property
+    def exits(self) -> Mapping[int, ExitHead]:
+        """The heads by layer."""
+        return dict(self._exits)
+
+    @functools.cached_property
+    def exits_fingerprint(self) -> str:
+        """What the logits of exits depend on: ``fingerprint`` and the heads."""
+        return f"{self.fingerprint}-{model_settings(self._made_of[1])['exits']['sha256']}" if self._exits else ""
+
     def score(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """Logits of shape (len(pairs),) in float32.
 
@@ -105,28 +129,79 @@ class CrossEncoderReranker:
         softmax probability of the second. Raises ``QueryError`` for a query that is too long for the model, and
         ``ArgumentError`` for what is no pair of texts.
         """
-        for number, pair in enumerate(pairs):
-            if isinstance(pair, str) or len(pair) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
-                raise ArgumentError(f"pair {number} must be (query, passage), not {pair!r:.80}")
+        _check_pairs(pairs)
         if self._packed:
-            passages = _each(self._packed.tokenizer.encode, [passage for _, passage in pairs])
-            return self.score_tokens([(query, ids) for (query, _), ids in zip(pairs, passages, strict=True)])
+            return self.score_tokens(_passages_encoded(self._packed, pairs))
         assert self._standard is not None
         queries = _each(self._standard.count, [query for query, _ in pairs])
         passages = _each(self._standard.count, [passage for _, passage in pairs])
         self._check_lengths([query for query, _ in pairs], queries, passages)
-        return _logits(self._standard.outputs(pairs)) if pairs else np.empty(0, np.float32)
+        return logits_of(self._standard.outputs(pairs)) if pairs else np.empty(0, np.float32)
 
     def score_tokens(self, pairs: Sequence[TokenPair]) -> NDArray[np.float32]:
         """As ``score``, of passages whose token ids the tokenizer of ``tokenizer_fingerprint`` gave."""
         if not self._packed:
             raise ModelError("this model takes texts alone, no token ids; score them as texts")
+        encoded = self._encoded(self._packed, pairs)
+        return logits_of(self._packed.read_pairs(encoded)) if pairs else np.empty(0, np.float32)
+
+    def score_cascade(self, pairs: Sequence[Pair], cascade: Cascade, *, rate: Rate | None = None) -> CascadeScores:
+        """Read all pairs through the first layers, and the best of each query through the later ones.
+
+        [(3, 30), (4, 10)] reads on with the best 30 pairs of each query after layer 3, and with the best 10 after layer
+        4, to the end; pairs of one query are those whose query is the same text. The best are those with the highest
+        ``rate`` of the logits that the exits give, None being the logits themselves; equals keep their order. What is
+        read to the end has the logit that ``score`` gives it; no layer is computed anew for it but for the keys and
+        values of those that have an exit. [] reads everything to the end. Raises ``ArgumentError`` for what is no
+        cascade, ``ModelError`` where the model has no exit there, and what ``score`` raises.
+        """
+        stages = check_cascade(cascade)
+        if not stages:
+            return CascadeScores(self.score(pairs), np.zeros(len(pairs), np.int64), {})
+        packed = self._with_exits(stages)
+        _check_pairs(pairs)
+        return self.score_cascade_tokens(_passages_encoded(packed, pairs), stages, rate=rate)
+
+    def score_cascade_tokens(
+        self, pairs: Sequence[TokenPair], cascade: Cascade, *, rate: Rate | None = None
+    ) -> CascadeScores:
+        """As ``score_cascade``, of passages whose token ids the tokenizer of ``tokenizer_fingerprint`` gave."""
+        stages = check_cascade(cascade)
+        if not stages:
+            return CascadeScores(self.score_tokens(pairs), np.zeros(len(pairs), np.int64), {})
+        packed = self._with_exits(stages)
+        encoded, queries = self._encoded(packed, pairs), [query for query, _ in pairs]
+        return read_in_cascade(packed, self._exits, queries, encoded, stages, rate)
+
+    def first_tokens(
+        self, pairs: Sequence[Pair], layers: Sequence[int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What heads for exits learn from: (pairs, layers, hidden), the first token after each layer, and the logits.
+
+        ``layers`` ascend, from 1 to the last but one.
+        """
+        packed = self._require_packed("exits")
+        _check_pairs(pairs)
+        return first_tokens(packed, self._encoded(packed, _passages_encoded(packed, pairs)), layers)
+
+    def _encoded(self, packed: "PackedModel", pairs: Sequence[TokenPair]) -> list[tuple[TokenIds, TokenIds]]:
         texts = [query for query, _ in pairs]
-        queries = _each(self._packed.tokenizer.encode, texts)
+        queries = _each(packed.tokenizer.encode, texts)
         self._check_lengths(texts, [len(ids) for ids in queries], [len(ids) for _, ids in pairs])
-        if not pairs:
-            return np.empty(0, np.float32)
-        return _logits(self._packed.read_pairs([(q, ids) for q, (_, ids) in zip(queries, pairs, strict=True)]))
+        return [(query, ids) for query, (_, ids) in zip(queries, pairs, strict=True)]
+
+    def _with_exits(self, stages: Cascade) -> "PackedModel":
+        packed = self._require_packed(f"cascade={list(stages)}")
+        require_exits(stages, self._exits, self._made_of[0])
+        return packed
+
+    def _require_packed(self, what: str) -> "PackedModel":
+        if not self._packed:
+            raise ModelError(
+                f"{what}: this needs a model that runs packed, and {self._made_of[0]} runs through "
+                "sentence-transformers (the log says why)"
+            )
+        return self._packed
 
     def _check_lengths(self, texts: Sequence[str], queries: Sequence[int], passages: Sequence[int]) -> None:
         """Refuse queries that leave no room for a passage; log how many passages are going to be cut."""
@@ -143,13 +218,24 @@ class CrossEncoderReranker:
             logger.info("%d of %d passages were cut to fit into %d tokens", cut, len(texts), self._max_length)
 
 
-def _packed(model: Any, dtype: Dtype, max_length: int) -> "PackedModel | None":  # noqa: ANN401
+def _packed(model: Any, dtype: Dtype, max_length: int, exits: Sequence[int]) -> "PackedModel | None":  # noqa: ANN401
     """The model without sentence-transformers, where it does no more than classify."""
     from ..inference.packed import packed_classifier
 
     if len(model) > 1 or any(model.prompts.values()):
         return None
-    return packed_classifier(model.model, model.tokenizer, dtype=dtype, max_length=max_length)
+    return packed_classifier(model.model, model.tokenizer, dtype=dtype, max_length=max_length, exits=exits)
+
+
+def _passages_encoded(packed: "PackedModel", pairs: Sequence[Pair]) -> list[TokenPair]:
+    passages = _each(packed.tokenizer.encode, [passage for _, passage in pairs])
+    return [(query, ids) for (query, _), ids in zip(pairs, passages, strict=True)]
+
+
+def _check_pairs(pairs: Sequence[Pair]) -> None:
+    for number, pair in enumerate(pairs):
+        if isinstance(pair, str) or len(pair) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
+            raise ArgumentError(f"pair {number} must be (query, passage), not {pair!r:.80}")
 
 
 def _each(compute: Callable[[Sequence[str]], list[Computed]], texts: Sequence[str]) -> list[Computed]:
@@ -160,16 +246,9 @@ def _each(compute: Callable[[Sequence[str]], list[Computed]], texts: Sequence[st
     return [found[text] for text in texts]
 
 
-def _logits(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    return outputs[:, 0] if outputs.shape[1] == 1 else outputs[:, 1] - outputs[:, 0]
-
-
 def _blend(folder: Path) -> float:
     """What the model's own settings say of blending, for models that the project trained."""
-    settings = folder / MODEL_SETTINGS
-    if not settings.is_file():
-        return 1.0
-    blend = json.loads(settings.read_text(encoding="utf-8")).get("blend", 1.0)
+    blend = model_settings(folder).get("blend", 1.0)
     if not isinstance(blend, int | float) or not 0.0 <= blend <= 1.0:
-        raise ModelError(f"{settings} says blend={blend!r}; it must be a number from 0 to 1")
+        raise ModelError(f"{folder / MODEL_SETTINGS} says blend={blend!r}; it must be a number from 0 to 1")
     return float(blend)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..inference import TokenIds
+from .cascade import Cascade, CascadeScores, Rate
 
 Pair = tuple[str, str]
 """A query and the text of a passage."""
@@ -53,4 +54,29 @@ class TokenReranker(Reranker, Protocol):
 
     def score_tokens(self, pairs: Sequence[TokenPair]) -> NDArray[np.float32]:
         """As ``score`` of the texts that the ids were made from."""
+        ...
+
+
+@runtime_checkable
+class CascadeReranker(Reranker, Protocol):
+    """A reranker that can stop reading what its early layers do not find promising."""
+
+    @property
+    def exit_layers(self) -> tuple[int, ...]:
+        """The layers after which it can; empty where it cannot."""
+        ...
+
+    @property
+    def exits_fingerprint(self) -> str:
+        """Stands for all that the logits of its exits depend on. Empty where not known."""
+        ...
+
+    def score_cascade(self, pairs: Sequence[Pair], cascade: Cascade, *, rate: Rate | None = None) -> CascadeScores:
+        """After each stage of the cascade only the pairs of each query with the highest ``rate`` are read on."""
+        ...
+
+    def score_cascade_tokens(
+        self, pairs: Sequence[TokenPair], cascade: Cascade, *, rate: Rate | None = None
+    ) -> CascadeScores:
+        """As ``score_cascade`` of the texts that the ids were made from; asked for of a ``TokenReranker`` alone."""
         ...

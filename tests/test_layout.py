@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("errors", "index", "inference", "models", "pipelines", "rerank", "retrieval")
-COMMANDS = ("cli.py", "changes.py", "evaluating.py", "train_command.py", "tune_command.py")
+COMMANDS = ("cli.py", "changes.py", "evaluating.py", "_command.py")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
@@ -20,7 +20,7 @@ def test_modules_and_functions_stay_small_and_documented(path):
     assert ast.get_docstring(tree)
     for node in ast.walk(tree):
         # The options of a command are its parameters.
-        if isinstance(node, ast.FunctionDef) and path.name not in COMMANDS:
+        if isinstance(node, ast.FunctionDef) and not path.name.endswith(COMMANDS):
             assert node.end_lineno - node.lineno < 50, node.name
 
 

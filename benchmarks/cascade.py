@@ -1,0 +1,252 @@
+"""What does an early exit save, and what does it cost? nDCG@10 and time of cascades, beside reading everything.
+
+Usage: python benchmarks/cascade.py FOLDER... [--reranker MODEL] [--cascade 3:30,4:10]... [--output FILE.json]
+
+Each FOLDER is a BEIR folder; MODEL has exits. All candidates are read once, to the end and at every exit, and what any
+cascade would have returned is made from that; differences are paired by query. The plain way to read less, a smaller
+rerank_k, stands beside them. Time is measured apart, on candidates of the same queries: each query goes to all of the
+compared in turn, in an order that changes, and ratios are of the same query.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from bicross.index import Hit, Index, passage_text, read_documents
+from bicross.pipelines import Judged, SearchPipeline, build_index, evaluate
+from bicross.pipelines.arguments import read_cascade
+from bicross.pipelines.evaluation import Difference, System, compare
+from bicross.pipelines.ordering import final_scores
+from bicross.rerank import (
+    DEFAULT_RERANKER,
+    Cascade,
+    CascadeScores,
+    CrossEncoderReranker,
+    Pair,
+    check_cascade,
+    in_stages,
+)
+from bicross.rerank.cascade import Rate
+from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
+from machine import set_threads
+from numpy.typing import NDArray
+from quality_parts import measured_part
+from rounds import in_turn, percentiles_ms, ratio, slices
+from speed_report import check_folders, header, markdown, write
+
+MEASURES = ("nDCG@10",)
+CANDIDATES = 100
+FULL = "everything read to the end"
+CASCADES = ("3:50", "3:30", "3:30,4:10", "3:40,4:20", "4:20")
+DEPTHS = (60, 40)
+HOW = (
+    "Stage one by vectors, passages of the default size, blend of the reranker. The difference is that in nDCG@10 to "
+    "reading everything, with its 95 % bootstrap interval. Times are of reading one query's candidates, medians; times "
+    "faster is the median over queries of the ratio for the same query."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way of reading: a cascade, or the first ``depth`` candidates alone."""
+
+    name: str
+    cascade: Cascade
+    depth: int = CANDIDATES
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one way gave on one collection."""
+
+    collection: str
+    way: str
+    queries: int
+    ndcg: float
+    difference: Difference | None
+    times_faster: float
+    p50_ms: float
+    seconds: Sequence[float]
+
+
+class Known:
+    """A reranker that has read everything before: by layer, 0 being the end, the logits of each pair."""
+
+    exits_fingerprint = ""
+
+    def __init__(self, said: Mapping[int, Mapping[Pair, float]], blend: float) -> None:
+        self._said, self.blend = said, blend
+        self.exit_layers = tuple(layer for layer in said if layer)
+
+    def score(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
+        """As it was computed before."""
+        return np.array([self._said[0][pair] for pair in pairs], np.float32)
+
+    def score_cascade(self, pairs: Sequence[Pair], cascade: Cascade, *, rate: Rate | None = None) -> CascadeScores:
+        """As a model with these exits would."""
+
+        def read(layer: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            return np.array([self._said[layer][pairs[row]] for row in rows], np.float32)
+
+        return in_stages([query for query, _ in pairs], cascade, read, rate=rate)
+
+    def score_cascade_tokens(self, pairs: object, cascade: Cascade, *, rate: Rate | None = None) -> CascadeScores:
+        """Never asked for."""
+        raise AssertionError("it knows texts alone")
+
+
+class Bench:
+    """The models, and a folder of indexes, each of which is built once."""
+
+    def __init__(self, arguments: argparse.Namespace, folder: Path) -> None:
+        self.folder, self.options = folder, arguments
+        self.encoder = BiEncoder(arguments.encoder, device=arguments.device)
+        self.reranker = CrossEncoderReranker(arguments.reranker, device=arguments.device, dtype=arguments.dtype)
+
+    def rows(self, collection: Path, ways: Sequence[Way]) -> list[Row]:
+        """All ways of reading one collection."""
+        judged = measured_part(collection.name).read(collection.parent, self.options.queries)
+        retriever = DenseRetriever(self._index(collection), self.encoder)
+        queries = list(judged.queries.values())
+        hits = dict(zip(queries, retriever.retrieve(queries, CANDIDATES), strict=True))
+        known = Known(
+            self._said([pair for query in queries for pair in _pairs(query, hits[query])]), self.reranker.blend
+        )
+        systems = {way.name: _measured(retriever, known, way, judged) for way in ways}
+        seconds = self._seconds(hits, ways, note=collection.name)
+        return [
+            Row(
+                collection.name,
+                way.name,
+                len(judged.queries),
+                systems[way.name].means[MEASURES[0]].mean,
+                None if way.name == FULL else compare(systems[FULL], systems[way.name], judged.queries).differences[0],
+                ratio(seconds[FULL], seconds[way.name]),
+                percentiles_ms(seconds[way.name])["p50_ms"],
+                seconds[way.name],
+            )
+            for way in ways
+        ]
+
+    def _index(self, collection: Path) -> Index:
+        path = self.folder / collection.name
+        if not (path / "MANIFEST").exists():  # it may be left of a run before
+            documents = read_documents(collection, on_error="skip", errors_path=self.folder / "errors.jsonl")
+            build_index(documents, path, encoder=self.encoder, reranker=None, resume=True, progress=True)
+        return Index.open(path)
+
+    def _said(self, pairs: Sequence[Pair]) -> dict[int, dict[Pair, float]]:
+        """What every exit and the end say, from one reading."""
+        layers = self.reranker.exit_layers
+        states, logits = self.reranker.first_tokens(pairs, layers)
+        heads = self.reranker.exits
+        values = {layer: heads[layer](states[:, place]) for place, layer in enumerate(layers)} | {0: logits}
+        return {layer: dict(zip(pairs, some.tolist(), strict=True)) for layer, some in values.items()}
+
+    def _seconds(self, hits: Mapping[str, Sequence[Hit]], ways: Sequence[Way], *, note: str) -> dict[str, list[float]]:
+        """Of each way, for the same queries."""
+        asked = list(hits)[: self.options.speed_queries]
+        calls = {way.name: partial(self._read, hits, way) for way in ways}
+        rounds = slices(asked, rounds=self.options.rounds, each=len(asked))
+        return in_turn(calls, rounds, note=note).seconds
+
+    def _read(self, hits: Mapping[str, Sequence[Hit]], way: Way, query: str) -> None:
+        """As a pipeline does it."""
+        candidates = hits[query][: way.depth]
+        retrieval = np.array([hit.score for hit in candidates], np.float64)
+
+        def rate(rows: NDArray[np.int64], logits: NDArray[np.float32]) -> NDArray[np.float64]:
+            return final_scores(logits.astype(np.float64), retrieval[rows], self.reranker.blend)
+
+        self.reranker.score_cascade(_pairs(query, candidates), way.cascade, rate=rate)
+
+
+def _pairs(query: str, hits: Sequence[Hit]) -> list[Pair]:
+    return [(query, passage_text(hit.document.title, hit.passage.text)) for hit in hits]
+
+
+def _measured(retriever: DenseRetriever, known: Known, way: Way, judged: Judged) -> System:
+    pipeline = SearchPipeline(retriever, known, rerank_k=way.depth, cascade=way.cascade)
+    return evaluate(pipeline, judged.queries, judged.qrels, measures=MEASURES).systems[-1]
+
+
+def over_all(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """Of each way the means over collections: the difference in nDCG@10, and times faster."""
+    found: dict[str, dict[str, float]] = {}
+    for name in dict.fromkeys(row.way for row in rows if row.difference is not None):
+        own = [row for row in rows if row.way == name]
+        differences = [row.difference.mean for row in own if row.difference is not None]
+        found[name] = {
+            "difference": float(np.mean(differences)),
+            "worst_difference": float(min(differences)),
+            "times_faster": float(np.exp(np.mean(np.log([row.times_faster for row in own])))),
+        }
+    return found
+
+
+def cascade_table(rows: Sequence[Row]) -> str:
+    columns = ["collection", "", "nDCG@10", "difference", "p50 ms", "times faster"]
+    lines: list[list[object]] = []
+    for row in rows:
+        d = row.difference
+        shown = "" if d is None else f"{d.mean:+.4f} ({d.low:+.4f} to {d.high:+.4f})"
+        name = f"{row.collection} ({row.queries} queries)"
+        lines.append([name, row.way, f"{row.ndcg:.4f}", shown, row.p50_ms, row.times_faster])
+    means = [
+        [
+            "all",
+            name,
+            None,
+            f"{one['difference']:+.4f} (worst {one['worst_difference']:+.4f})",
+            None,
+            one["times_faster"],
+        ]
+        for name, one in over_all(rows).items()
+    ]
+    return f"\n{markdown(columns, [*lines, *means])}"
+
+
+def ways_of(cascades: Sequence[str], depths: Sequence[int]) -> list[Way]:
+    """Reading everything comes first."""
+    stages = [check_cascade(read_cascade(text) or ()) for text in cascades]
+    named = [Way(", ".join(f"{keep} after layer {layer}" for layer, keep in one), one) for one in stages]
+    return [Way(FULL, ()), *named, *[Way(f"the first {depth} alone", (), depth) for depth in depths]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--cascade", action="append", help="LAYER:CANDIDATES,...; several times for several")
+    parser.add_argument("--depth", type=int, action="append", help="a smaller rerank_k to compare with")
+    parser.add_argument("--queries", type=int, help="of each collection at most so many, drawn at random")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--speed-queries", type=int, default=5, help="whose candidates are read in each round")
+    parser.add_argument("--reranker", default=DEFAULT_RERANKER)
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER)
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--scratch", type=Path, help="keep indexes here, for the next run")
+    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    arguments = parser.parse_args()
+    check_folders(parser, [arguments.output, arguments.scratch])
+    set_threads(arguments.threads)
+    ways = ways_of(arguments.cascade or CASCADES, arguments.depth or DEPTHS)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = arguments.scratch or Path(scratch)
+        folder.mkdir(exist_ok=True)
+        bench = Bench(arguments, folder)
+        for collection in arguments.folders:
+            rows += bench.rows(collection.resolve(), ways)
+            print(cascade_table(rows), flush=True)
+    report = header(arguments, how=HOW) | {"results": [asdict(row) for row in rows], "over_all": over_all(rows)}
+    write(arguments.output, report)
+
+
+if __name__ == "__main__":
+    main()

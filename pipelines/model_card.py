@@ -1,0 +1,33 @@
+"""What the cards of all models have: tables in Markdown of settings, losses and versions. Knows no model."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from typing import cast
+
+_PACKAGES = ("bicross", "torch", "transformers", "sentence-transformers", "accelerate")
+_LOSSES_SHOWN = 20
+
+
+def table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """In Markdown; empty where there are no rows."""
+    lines = [names, ["---"] * len(names), *rows]
+    if len(lines) == 2:
+        return ""
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def settings_rows(values: object) -> list[tuple[str, ...]]:
+    """Settings by name, those that are None or empty left out."""
+    shown = cast("Mapping[str, object]", values)
+    return [(name.replace("_", " "), str(value)) for name, value in shown.items() if value not in (None, ())]
+
+
+def loss_rows(losses: Sequence[tuple[int, float]]) -> list[tuple[str, ...]]:
+    """A few, evenly over the training, with the last."""
+    every = max(1, len(losses) // _LOSSES_SHOWN)
+    return [(f"{step:,}", f"{loss:.4f}") for step, loss in losses[::-1][::every][::-1]]
+
+
+def version_rows() -> list[tuple[str, ...]]:
+    """The packages that a model was trained with."""
+    return [(package, version(package)) for package in _PACKAGES]

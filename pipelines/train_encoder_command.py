@@ -1,0 +1,128 @@
+"""The command that trains a bi-encoder. Knows how to ask and how to show, not how it is done."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ..inference.training import TrainingDtype, TrainingSettings, is_main_process
+from ..retrieval import DEFAULT_ENCODER
+from ..retrieval.training_rows import EncoderLoss, EncoderObjective
+from .encoder_card import encoder_record, encoder_summary
+from .options import AsJson, Device
+from .output import plain, print_json
+from .own_text import KINDS
+
+
+def train_encoder_command(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A BEIR folder, or a .jsonl or .tsv file of pairs or triples; with --own-text and --distil-from an "
+            "index, or any collection of documents.",
+        ),
+    ],
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the model; run again to go on.")],
+    own_text: Annotated[
+        bool, typer.Option("--own-text", help="Learn from titles, headings and sentences: no queries are needed.")
+    ] = False,
+    distil_from: Annotated[
+        str | None, typer.Option(help="Learn this reranker's scores, for --queries that nobody judged.")
+    ] = None,
+    queries: Annotated[
+        Path | None, typer.Option(help="One a line, or with ids: JSON Lines, TSV, TREC's <top>.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which judgments of a BEIR folder to learn from.")] = "train",
+    dev_split: Annotated[str | None, typer.Option(help="Judgments to measure on; default: a part of --split.")] = None,
+    held_out: Annotated[float, typer.Option(help="Share of the queries that is kept out, to measure on.")] = 0.1,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take so many queries or pairs, drawn by --seed.")] = None,
+    model: Annotated[str, typer.Option(help="What to start from: a hub id or a folder.")] = DEFAULT_ENCODER,
+    index: Annotated[Path | None, typer.Option(help="Take candidates from this index; default: one is made.")] = None,
+    depth: Annotated[int, typer.Option(min=2, help="Candidates of stage one for each query.")] = 20,
+    margin: Annotated[
+        float | None,
+        typer.Option(help="No negatives with a cosine above so many times that of the best relevant, as in 0.95."),
+    ] = None,
+    filter_with: Annotated[
+        str | None,
+        typer.Option(
+            help="No negatives that this reranker scores above the best relevant, and no pairs it disbelieves."
+        ),
+    ] = None,
+    loss: Annotated[
+        EncoderLoss | None, typer.Option(help="Default: multiple-negatives, and kl with --distil-from.")
+    ] = None,
+    passages: Annotated[int, typer.Option(min=1, help="Read of each list in a step, the best one among them.")] = 4,
+    mini_batch: Annotated[
+        int | None, typer.Option(min=1, help="Texts in memory at a time, for steps of many lists; default: all.")
+    ] = None,
+    learning_rate: Annotated[float, typer.Option()] = 2e-5,
+    epochs: Annotated[float, typer.Option(help="How often each list is read.")] = 1.0,
+    steps: Annotated[int | None, typer.Option(min=1, help="In place of --epochs.")] = None,
+    lists_per_step: Annotated[int, typer.Option(min=1, help="Lists in a step, on each GPU.")] = 32,
+    evaluate_every: Annotated[int, typer.Option(min=1, help="Steps between evaluations and checkpoints.")] = 100,
+    patience: Annotated[int, typer.Option(min=1, help="Evaluations without a gain after which to stop.")] = 5,
+    max_length: Annotated[int, typer.Option(min=8, help="Tokens of a text that are read while training.")] = 256,
+    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
+    dtype: Annotated[TrainingDtype, typer.Option(help="bfloat16 is faster where the hardware has it.")] = "float32",
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a bi-encoder: on judged queries, on a collection's own text, or on what a reranker says of your queries.
+
+    Cut off, even by a kill, the same command goes on where it was.
+
+    Example: bicross train encoder my-index --distil-from bicross-rerank-mini --queries queries.txt -o my-encoder
+    """
+    from .encoder_training import EncoderData, train_encoder_on  # with it comes torch, which takes seconds
+
+    trained = train_encoder_on(
+        EncoderData(
+            source=source,
+            own_text=KINDS if own_text else (),
+            teacher=distil_from,
+            queries=queries,
+            split=split,
+            dev_split=dev_split,
+            held_out=held_out,
+            limit=limit,
+            index=index,
+            depth=depth,
+            margin=margin,
+            filter_with=filter_with,
+        ),
+        TrainingSettings(
+            output=output,
+            learning_rate=learning_rate,
+            epochs=epochs,
+            max_steps=steps,
+            lists_per_step=lists_per_step,
+            evaluate_every=evaluate_every,
+            patience=patience,
+            seed=seed,
+            dtype=dtype,
+            device=device,
+            max_length=max_length,
+        ),
+        model=model,
+        objective=EncoderObjective(
+            loss=loss or ("multiple-negatives" if distil_from is None else "kl"),
+            passages=passages,
+            mini_batch=mini_batch,
+        ),
+        command=shlex.join(["bicross", *sys.argv[1:]]),
+        progress=not as_json and sys.stderr.isatty(),
+    )
+    if not is_main_process():
+        return
+    if as_json:
+        print_json(encoder_record(str(output), trained))
+        return
+    console = Console()
+    for line in encoder_summary(str(output), trained):
+        console.print(plain(line), soft_wrap=True)

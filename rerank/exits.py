@@ -1,0 +1,82 @@
+"""Pairs of token ids to logits by a model that runs packed: at its end, at its exits, in a cascade. Knows no text."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ArgumentError, ModelCorrupt
+from ..inference import EXITS_REMEDY, ExitHead, TokenIds
+from .cascade import Cascade, CascadeScores, Logits, Rate, Read, Rows, in_stages, rate_of, together, whole_queries
+
+if TYPE_CHECKING:
+    from ..inference.packed import PackedModel  # with it comes torch, which takes seconds
+
+Encoded = Sequence[tuple[TokenIds, TokenIds]]
+READ_AT_ONCE = 512
+"""Pairs whose states are in memory while first tokens are collected."""
+
+
+def logits_of(outputs: NDArray[np.float32]) -> Logits:
+    """Of one output that output, of two their difference, whose sigmoid is the softmax probability of the second."""
+    return outputs[:, 0] if outputs.shape[1] == 1 else outputs[:, 1] - outputs[:, 0]
+
+
+def require_fitting(heads: Mapping[int, ExitHead], packed: "PackedModel") -> None:
+    """Raise ``ModelCorrupt`` where a head cannot be one of that model."""
+    for layer, head in heads.items():
+        if layer >= packed.layers or len(head.weight) != packed.hidden:
+            raise ModelCorrupt(
+                f"there is an exit after layer {layer} for a width of {len(head.weight)}, and the model has "
+                f"{packed.layers} layers of width {packed.hidden}; {EXITS_REMEDY}"
+            )
+
+
+def read_in_cascade(
+    packed: "PackedModel",
+    heads: Mapping[int, ExitHead],
+    queries: Sequence[str],
+    encoded: Encoded,
+    stages: Cascade,
+    rate: Rate | None,
+) -> CascadeScores:
+    """``in_stages``, as many queries at once as there is memory for."""
+    tokens = [min(len(query) + len(passage), packed.max_length) for query, passage in encoded]
+    parts: list[tuple[Rows, CascadeScores]] = []
+    for rows in whole_queries(queries, tokens):
+        numbers: list[int] = rows.tolist()
+        read = _reader(packed, heads, [encoded[number] for number in numbers])
+        rated = None if rate is None else rate_of(rate, rows)
+        parts.append((rows, in_stages([queries[number] for number in numbers], stages, read, rate=rated)))
+    return together(parts, len(encoded))
+
+
+def first_tokens(packed: "PackedModel", encoded: Encoded, layers: Sequence[int]) -> tuple[NDArray[np.float32], Logits]:
+    """See ``CrossEncoderReranker.first_tokens``."""
+    last = packed.layers
+    if not layers or list(layers) != sorted(set(layers)) or not 1 <= layers[0] <= layers[-1] < last:
+        raise ArgumentError(
+            f"exits need layers from 1 to {last - 1}, in ascending order, of the model's {last}; not {list(layers)}"
+        )
+    states, logits = (
+        np.empty((len(encoded), len(layers), packed.hidden), np.float32),
+        np.empty(len(encoded), np.float32),
+    )
+    for start in range(0, len(encoded), READ_AT_ONCE):
+        part = encoded[start : start + READ_AT_ONCE]
+        reading, rows, here = packed.reading(part), np.arange(len(part)), slice(start, start + len(part))
+        for place, layer in enumerate(layers):
+            states[here, place] = reading.first_tokens(layer, rows)
+        logits[here] = logits_of(reading.outputs(rows))
+    return states, logits
+
+
+def _reader(packed: "PackedModel", heads: Mapping[int, ExitHead], encoded: Encoded) -> Read:
+    """Takes the pairs from exit to exit, and to the end."""
+    reading = packed.reading(encoded)
+
+    def read(layer: int, rows: Rows) -> Logits:
+        return heads[layer](reading.first_tokens(layer, rows)) if layer else logits_of(reading.outputs(rows))
+
+    return read

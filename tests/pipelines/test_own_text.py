@@ -1,0 +1,191 @@
+import random
+import subprocess
+import sys
+
+import pytest
+from bicross.errors import ArgumentError, SourceError
+from bicross.index import Document, sentence_spans
+from bicross.pipelines.own_text import heading_pairs, own_text_pairs, sentence_pairs, title_pairs
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+WORDS = "wing flow drag lift jet heat shock layer panel plate wave speed".split()  # noqa: SIM905
+sentences = st.lists(st.sampled_from(WORDS), min_size=1, max_size=14).map(lambda words: " ".join(words) + ".")
+texts = st.lists(sentences, max_size=12).map(" ".join)
+
+
+def joined(text: str) -> str:
+    return " ".join(text.split())
+
+
+def sentences_of(text: str) -> list[str]:
+    return [joined(text[start:end]) for start, end in sentence_spans(text)]
+
+
+def without(text: str, sentence: str) -> str:
+    """The text, on one line, less that sentence; the oracle of the cloze."""
+    return joined(text.replace(sentence, " "))
+
+
+def collection(documents: int, seed: int = 0) -> list[Document]:
+    """Documents of eight sentences of eight words, no sentence of which comes twice."""
+    chance = random.Random(seed)
+    return [
+        Document(
+            f"d{n}",
+            " ".join(f"{' '.join(chance.choices(WORDS, k=6))} case {n}x{s}." for s in range(8)),
+            f"title of {n}",
+        )
+        for n in range(documents)
+    ]
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(texts, st.integers(0, 3), st.integers(16, 40))
+def test_a_sentence_is_one_of_its_passage_and_all_the_rest_is_there(text, seed, max_words):
+    if not text:
+        return
+    document = Document("d", text, "A wing")
+    pairs = list(sentence_pairs(document, max_words=max_words, seed=seed))
+    assert pairs == list(sentence_pairs(document, max_words=max_words, seed=seed))
+    for pair in pairs:
+        assert pair.document_id == "d"
+        assert pair.query in sentences_of(text)
+        assert pair.passage.startswith("A wing ")
+        rest = joined(pair.passage.removeprefix("A wing "))
+        assert len(rest.split()) <= max_words
+        if pair.query in pair.passage:  # one that was left where it is
+            assert rest in joined(text)
+            assert rest.count(pair.query) == 1
+            rest = without(rest, pair.query)
+        assert len(rest.split()) >= 8
+        # Put back at one of the places between words, the sentence gives a stretch of the text again.
+        cut = rest.split()
+        whole = [" ".join([*cut[:place], pair.query, *cut[place:]]) for place in range(len(cut) + 1)]
+        assert any(one in joined(text) for one in whole)
+
+
+def test_nine_of_ten_sentences_are_absent_from_their_passage():
+    pairs = [pair for document in collection(1500) for pair in sentence_pairs(document)]
+    assert len(pairs) == 1500
+    kept = sum(pair.query in pair.passage for pair in pairs)
+    assert 105 <= kept <= 195  # four standard deviations of a tenth
+
+
+def test_every_sentence_can_be_taken():
+    (document,) = collection(1)
+    taken = {pair.query for seed in range(200) for pair in sentence_pairs(document, seed=seed)}
+    assert taken == set(sentences_of(document.text))
+
+
+def test_a_sentence_that_would_be_left_to_read_is_not_taken():
+    twice = "The flow is laminar here. Heat is lost along the plate. The flow is laminar here. Shock waves are weak."
+    taken = {pair.query for seed in range(50) for pair in sentence_pairs(Document("d", twice, "Shock waves are weak."))}
+    assert taken == {"Heat is lost along the plate."}
+
+
+def test_a_title_is_answered_by_the_text_without_it():
+    body = "An experimental study of a wing in a propeller slipstream was made."
+    for text in (
+        body,
+        f"Wing in a slipstream . {body}",
+        f"# Wing in a Slipstream\n\n{body}",
+        f"wing in a slipstream\n====\n{body}",
+    ):
+        (pair,) = title_pairs(Document("d", text, "Wing in a slipstream"))
+        assert (pair.query, pair.passage, pair.kind) == ("Wing in a slipstream", body, "title")
+    assert not list(title_pairs(Document("d", body)))
+    assert not list(title_pairs(Document("d", "Too short.", "Title")))
+    assert not list(title_pairs(Document("d", "", "Title")))
+
+
+def test_only_the_beginning_of_a_long_text_answers():
+    (document,) = collection(1)
+    (pair,) = title_pairs(document, max_words=20)
+    assert pair.passage == " ".join(sentences_of(document.text)[:2])
+
+
+MARKDOWN = """# Saws
+
+A saw is a tool with a hard edge that has teeth.
+
+## How to sharpen a saw ##
+File each tooth in turn, and keep the angle that it has.
+
+```sh
+# no heading, but a comment in a block of code
+```
+### Storage
+
+Hang it on a wall.
+"""
+RST = """
+====
+Saws
+====
+A saw is a tool with a hard edge that has teeth.
+
+How to sharpen a saw
+--------------------
+File each tooth in turn, and keep the angle that it has.
+"""
+
+
+@pytest.mark.parametrize("text", [MARKDOWN, RST])
+def test_a_heading_is_answered_by_what_is_below_it(text):
+    (pair,) = heading_pairs(Document("d", text, "Saws"))
+    assert (pair.query, pair.kind) == ("How to sharpen a saw", "heading")
+    assert pair.passage.startswith("File each tooth in turn, and keep the angle that it has.")
+    assert "Hang it" not in pair.passage
+
+
+def test_without_a_title_the_first_heading_is_one_of_them():
+    assert [pair.query for pair in heading_pairs(Document("d", MARKDOWN))] == ["Saws", "How to sharpen a saw"]
+
+
+def test_a_query_with_two_answers_is_left_out():
+    body = "{} is lost along the whole length of the plate."
+    documents = [Document("a", body.format("Heat"), "Losses"), Document("b", body.format("Speed"), "losses:")]
+    documents.append(Document("c", body.format("Lift"), "Gains"))
+    assert [pair.query for pair in own_text_pairs(documents, kinds=["title"])] == ["Gains"]
+    with pytest.raises(SourceError, match="no text to make pairs of"):
+        own_text_pairs(documents[:2], kinds=["title"])
+
+
+def test_pairs_come_in_the_order_of_the_documents():
+    documents = collection(20)
+    pairs = own_text_pairs(iter(documents))
+    expected = [pair for document in documents for make in (title_pairs, sentence_pairs) for pair in make(document)]
+    assert pairs == expected
+
+
+def test_pairs_of_a_document_depend_on_no_other_and_on_no_process():
+    documents = collection(20)
+    pairs = own_text_pairs(documents, kinds=["sentence"])
+    assert own_text_pairs(documents[7:8], kinds=["sentence"]) == [pair for pair in pairs if pair.document_id == "d7"]
+    program = (
+        "from bicross.index import Document; from bicross.pipelines.own_text import sentence_pairs\n"
+        f"(pair,) = sentence_pairs(Document('d7', {documents[7].text!r}, {documents[7].title!r}))\n"
+        "print(pair.query)"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert [printed.strip()] == [pair.query for pair in pairs if pair.document_id == "d7"]
+
+
+@pytest.mark.parametrize("documents", [[], [Document("d", "Short.", "Title")], [Document("d", "", "A title alone")]])
+def test_no_text_to_make_pairs_of(documents):
+    with pytest.raises(SourceError, match=r"no text to make pairs of \(heading, sentence, title\)"):
+        own_text_pairs(documents)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kinds": ["abstract"]}, r"title, heading, sentence, not of \['abstract'\]"),
+        ({"kinds": []}, r"not of \[\]"),
+        ({"max_words": 15}, "max_words must be at least 16, not 15"),
+    ],
+)
+def test_options_that_mean_nothing(options, message):
+    with pytest.raises(ArgumentError, match=message):
+        own_text_pairs(collection(1), **options)
