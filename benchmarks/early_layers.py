@@ -5,7 +5,7 @@ Usage: python benchmarks/early_layers.py FOLDER... [--output benchmarks/results/
 Each FOLDER is a BEIR folder. Every document and every test query is read once by transformers, alone, whole up to
 --max-length tokens; what each layer made of it, as the mean of its tokens or as the first of them, is a vector, and
 search is exact. Beside the cross-encoder stands a bi-encoder with as many layers: by default the one that the bundled
-reranker was made of. Takes a quarter of an hour on two cores with three small collections. What is reproduced is the
+reranker was made of. Takes about twenty minutes on two cores with three small collections. What is reproduced is the
 finding of "Can Cross Encoders Produce Useful Sentence Embeddings?" (arXiv 2502.03552).
 """
 
