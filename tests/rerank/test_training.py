@@ -25,6 +25,15 @@ from tiny_training import METHOD, TOPICS, measured, save_base, settings, ten_lis
 FULL = RerankerMethod(low_rank=None, sampling=Sampling(hard=6, other=3, hard_depth=6))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """As in the processes that are killed: last digits depend on the number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     return save_base(tmp_path_factory.mktemp("base"))
