@@ -1,15 +1,12 @@
 """Lists that a reranker scored, for queries that nobody judged: what an encoder learns from. Knows no training."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import cast
 
-from ..errors import ArgumentError, EvaluationError, ModelError
+from ..errors import ArgumentError, EvaluationError
 from ..index import passage_text
-from ..inference import resolve_model
 from ..inference.training import RankingList
-from ..rerank import CrossEncoderReranker, Reranker
+from ..rerank import Reranker
 from ..retrieval import Retriever
 from .arguments import check_query
 from .scoring import CandidateScorer
@@ -38,24 +35,6 @@ def read_queries(path: str | Path) -> list[str]:
     for number, query in enumerate(queries):
         check_query(query, number)
     return queries
-
-
-def require_reranker(name: str | Path) -> None:
-    """Raise ``ModelError`` where a model has no head that scores: one made of a mere encoder would score at random."""
-    folder = resolve_model(name)
-    architectures = _field(folder / "config.json", "architectures")
-    kinds = cast("list[object]", architectures) if isinstance(architectures, list) else []
-    if any(str(kind).endswith("ForSequenceClassification") for kind in kinds):
-        return
-    if _field(folder / "config_sentence_transformers.json", "model_type") != "CrossEncoder":
-        what = ", ".join(map(str, kinds)) or "a model of an unknown kind"
-        raise ModelError(f"{name} is no reranker to learn from: it is {what}, without a head that scores pairs")
-
-
-def open_teacher(name: str | Path, *, device: str | None = None) -> CrossEncoderReranker:
-    """The reranker of that name, once it is known to be one."""
-    require_reranker(name)
-    return CrossEncoderReranker(name, device=device)
 
 
 def distilled_lists(
@@ -98,14 +77,3 @@ def _scored(queries: Sequence[str], retriever: Retriever, scorer: CandidateScore
         if len(scored) > 1:
             labels, passages = zip(*scored, strict=True)
             yield RankingList(query, passages, labels)
-
-
-def _field(path: Path, name: str) -> object:
-    """A field of a model's settings; None where they have none."""
-    if not path.is_file():
-        return None
-    try:
-        fields: object = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(f"{path} is not JSON: {error}; save the model again") from error
-    return cast("dict[str, object]", fields).get(name) if isinstance(fields, dict) else None

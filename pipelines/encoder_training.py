@@ -19,13 +19,15 @@ from ..inference.training import (
     training_device,
 )
 from ..inference.training_folder import require_new
+from ..rerank import CrossEncoderReranker
 from ..retrieval import DEFAULT_ENCODER
 from ..retrieval.training import TrainedEncoder, train_encoder
 from ..retrieval.training_rows import EncoderObjective
-from .distillation import distilled_lists, open_teacher, read_queries
+from .distillation import distilled_lists, read_queries
 from .encoder_card import encoder_card
 from .held_out import HeldOutQuery
 from .mining import Mining, mine_lists
+from .models import open_reranker
 from .own_lists import MAX_HELD_OUT, Lists, OwnText, own_text_of
 from .own_text import Kind
 from .progress import counting, training_progress
@@ -125,7 +127,7 @@ def _lists(data: EncoderData, settings: TrainingSettings, model: str | Path, *, 
         options = OwnText(
             limit=data.limit,
             negatives=data.depth,
-            reranker=None if data.filter_with is None else open_teacher(data.filter_with, device=settings.device),
+            reranker=open_reranker(data.filter_with, device=settings.device),
             held_out=data.held_out,
             seed=settings.seed,
         )
@@ -145,7 +147,7 @@ def _judged(data: EncoderData, settings: TrainingSettings, place: SearchPlace) -
         seed=settings.seed,
     )
     texts = relevant_texts(found)
-    filter_with = None if data.filter_with is None else open_teacher(data.filter_with, device=settings.device)
+    filter_with = open_reranker(data.filter_with, device=settings.device)
     with collection_search(found.documents, place) as retriever:
         mining = Mining(depth=data.depth, margin=data.margin, filter_with=filter_with)
         training = mine_lists(found.training, texts, retriever, mining)
@@ -158,7 +160,7 @@ def _distilled(data: EncoderData, settings: TrainingSettings, place: SearchPlace
     queries = read_queries(data.queries)
     Random(settings.seed).shuffle(queries)
     queries = queries[: data.limit]
-    teacher = open_teacher(data.teacher, device=settings.device)
+    teacher = CrossEncoderReranker(data.teacher, device=settings.device)
     with (
         collection_search(documents_of(data.source), place, chunking=Chunking()) as retriever,
         counting("Scoring candidates", shown=place.progress) as count,

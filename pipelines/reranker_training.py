@@ -19,13 +19,13 @@ from ..inference.training import (
     training_device,
 )
 from ..inference.training_folder import require_new, write_whole
-from ..rerank import DEFAULT_RERANKER
+from ..rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from ..rerank.method import RerankerMethod
 from ..rerank.training import train_reranker
-from .distillation import open_teacher
 from .held_out import HeldOutQuery, Score, measure_held_out
 from .measures import canonical
 from .mining import Mining, held_out_queries, mine_lists
+from .models import open_reranker
 from .own_lists import OwnText, own_text_of
 from .own_text import Kind
 from .progress import training_progress
@@ -131,7 +131,7 @@ def _mined(data: RerankerData, settings: TrainingSettings, *, progress: bool) ->
     found = _own_text(data, settings, place) if data.own_text else _judged(data, settings, place)
     if data.teacher is None:
         return found
-    teacher = open_teacher(data.teacher, device=settings.device)
+    teacher = CrossEncoderReranker(data.teacher, device=settings.device)
     taught = (
         replace(item, labels=tuple(teacher.score([(item.query, text) for text in item.passages]).tolist()))
         for item in found.training
@@ -149,7 +149,7 @@ def _judged(data: RerankerData, settings: TrainingSettings, place: SearchPlace) 
         seed=settings.seed,
     )
     texts = relevant_texts(found)
-    filter_with = None if data.filter_with is None else open_teacher(data.filter_with, device=settings.device)
+    filter_with = open_reranker(data.filter_with, device=settings.device)
     mining = Mining(depth=data.depth, margin=data.margin, filter_with=filter_with)
     with collection_search(found.documents, place) as retriever:
         lists = mine_lists(found.training, texts, retriever, mining)
@@ -160,7 +160,7 @@ def _own_text(data: RerankerData, settings: TrainingSettings, place: SearchPlace
     options = OwnText(
         limit=data.queries,
         negatives=data.depth,
-        reranker=None if data.filter_with is None else open_teacher(data.filter_with, device=settings.device),
+        reranker=open_reranker(data.filter_with, device=settings.device),
         held_out=data.held_out,
         seed=settings.seed,
     )

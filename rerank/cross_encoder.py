@@ -30,6 +30,7 @@ from ..inference import (
 from .cascade import Cascade, CascadeScores, Rate, check_cascade, require_exits
 from .exits import first_tokens, logits_of, read_in_cascade, require_fitting
 from .reranker import Pair, TokenPair
+from .scoring_head import require_scoring_head
 from .standard import StandardCrossEncoder
 
 Computed = TypeVar("Computed")
@@ -62,6 +63,7 @@ class CrossEncoderReranker:
     ) -> None:
         require_dtype(dtype)
         folder = resolve_model(model)
+        require_scoring_head(folder, model)
         from sentence_transformers import CrossEncoder  # takes seconds: not at the import of this module
 
         loaded: Any = load_model(CrossEncoder, folder, device=device)

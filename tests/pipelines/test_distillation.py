@@ -1,13 +1,10 @@
-import json
-
 import pytest
-from bicross.errors import ArgumentError, EvaluationError, ModelError, QueryError
+from bicross.errors import ArgumentError, EvaluationError, QueryError
 from bicross.index import Document
 from bicross.pipelines import build_index
-from bicross.pipelines.distillation import distilled_lists, read_queries, require_reranker
+from bicross.pipelines.distillation import distilled_lists, read_queries
 from bicross.retrieval import DenseRetriever
 from fakes import HashEncoder, OverlapReranker
-from tiny_models import save_bi_encoder, save_cross_encoder
 
 DOCUMENTS = [
     Document("cat", "the cat sleeps all day on the warm sofa", "cats"),
@@ -80,16 +77,3 @@ def test_queries_that_cannot_be_used(tmp_path):
     path.write_text("fine\nnot \0 fine\n", encoding="utf-8")
     with pytest.raises(QueryError, match="query 1 has a NUL character"):
         read_queries(path)
-
-
-def test_only_a_reranker_can_teach(tmp_path):
-    require_reranker(save_cross_encoder(tmp_path / "cross", outputs=1))
-    encoder = save_bi_encoder(tmp_path / "bi")
-    with pytest.raises(ModelError, match=r"bi is no reranker to learn from: it is BertModel"):
-        require_reranker(encoder)
-    (encoder / "config.json").write_text(json.dumps({}), encoding="utf-8")
-    with pytest.raises(ModelError, match="a model of an unknown kind"):
-        require_reranker(encoder)
-    (encoder / "config.json").write_text("{", encoding="utf-8")
-    with pytest.raises(ModelError, match=r"config.json is not JSON"):
-        require_reranker(encoder)

@@ -153,7 +153,7 @@ def test_mistakes_cost_nothing(folder, encoder, reranker, tmp_path, capsys):
     )
     queries = ("--queries", folder / "queries.txt")
     code, err = refused(capsys, folder, *output, "--distil-from", encoder, *queries)
-    assert (code, "is no reranker to learn from" in err) == (1, True)
+    assert (code, "is no reranker: it is BertModel" in err) == (1, True)
     code, err = refused(capsys, folder, *output, "--distil-from", reranker, *queries, "--own-text")
     assert (code, "name one of the two" in err) == (2, True)
     code, err = refused(capsys, folder, *output, "--loss", "kl")
