@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from bicross.index import Document, Hit, Passage, Predicate, passage_text, read_documents
 from bicross.inference import ModelFiles, resolve_model
+from bicross.inference.whole_files import whole_file
 from bicross.pipelines import SearchPipeline, build_index
 from bicross.pipelines.judgments import Qrels
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
@@ -112,7 +113,8 @@ def candidates(folder: Path, encoder: str, *, device: str, cache: Path, limit: i
     key = hashlib.sha256(json.dumps(about).encode() + corpus).hexdigest()[:12]
     path = cache / f"candidates-{folder.name}-{key}.jsonl"
     if not path.exists():
-        _write(path, [json.dumps(line) for line in _search(folder, queries, stage_one)])
+        with whole_file(path) as file:
+            file.writelines(f"{json.dumps(line)}\n".encode() for line in _search(folder, queries, stage_one))
     hits: dict[str, list[Hit]] = {query_id: [] for query_id in queries}
     for line in path.read_text(encoding="utf-8").splitlines():
         query_id, document_id, title, text, score = json.loads(line)
@@ -130,13 +132,6 @@ def _search(folder: Path, queries: dict[str, str], encoder: BiEncoder) -> list[l
             for query_id, hits in zip(queries, found, strict=True)
             for hit in hits
         ]
-
-
-def _write(path: Path, lines: Sequence[str]) -> None:
-    """Under its name only when all of it is there."""
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    unfinished.replace(path)
 
 
 def score_all(found: Candidates, score: Score, *, note: str) -> Scores:
@@ -157,10 +152,8 @@ def reference_scores(found: Candidates, score: Score, *, model: str, cache: Path
     path = cache / f"scores-{found.collection}-{found.key}-{model}.npy"
     if not path.exists():
         scores = score_all(found, score, note=f"{found.collection}, reference")
-        unfinished = path.with_suffix(".unfinished")
-        with unfinished.open("wb") as file:
+        with whole_file(path) as file:
             np.save(file, scores)
-        unfinished.replace(path)
     return np.load(path)
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from bicross.inference.whole_files import whole_file
 from numpy.typing import NDArray
 
 COLLECTIONS = ("scifact", "nfcorpus", "squad-dev", "medquad-qa", "cosqa", "cranfield")
@@ -111,11 +112,8 @@ def _chunks(folder: Path) -> list[Path]:
 
 
 def _save(path: Path, vectors: NDArray[np.float32]) -> None:
-    """Under its name only when all of it is there."""
-    unfinished = path.with_suffix(".unfinished")
-    with unfinished.open("wb") as file:
+    with whole_file(path) as file:
         np.save(file, vectors)
-    unfinished.replace(path)
 
 
 def _fast_dtype() -> str:

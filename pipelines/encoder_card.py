@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 from ..inference.training_record import QUALITY
 from .held_out import MEASURE
-from .model_card import loss_rows, settings_rows, table, version_rows
+from .model_card import how_it_was_trained, joined, table
 
 
 def encoder_card(trained: "TrainedEncoder", described: Mapping[str, object], *, command: str) -> str:
@@ -37,18 +37,9 @@ def encoder_card(trained: "TrainedEncoder", described: Mapping[str, object], *, 
                 for found in record.evaluations
             ],
         ),
-        "## What it was trained on",
-        f"{trained.rows:,} queries with passages. {trained.held_out:,} queries were kept out.",
-        table(("data", ""), settings_rows(described["data"])),
-        "## How",
-        table(("objective", ""), settings_rows(described["objective"])),
-        table(("settings", ""), settings_rows(described["settings"])),
-        f"{record.steps:,} steps were done; the weights are those of step {record.best_step:,}.",
-        table(("step", "loss"), loss_rows(record.losses)),
-        table(("package", "version"), version_rows()),
-        f"```sh\n{command}\n```" if command else "",
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    learned = f"{trained.rows:,} queries with passages. {trained.held_out:,} queries were kept out."
+    return joined([*parts, *how_it_was_trained(record, described, command, learned=learned, method="objective")])
 
 
 def encoder_record(output: str, trained: "TrainedEncoder") -> dict[str, object]:

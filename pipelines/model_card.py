@@ -4,8 +4,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import cast
 
+from ..inference.training_record import TrainingRecord
+
 _PACKAGES = ("bicross", "torch", "transformers", "sentence-transformers", "accelerate")
 _LOSSES_SHOWN = 20
+
+
+def how_it_was_trained(
+    record: TrainingRecord, described: Mapping[str, object], command: str, *, learned: str, method: str
+) -> list[str]:
+    """The last parts of a card: ``learned`` says what was learned from, ``method`` is a name in ``described``."""
+    return [
+        "## What it was trained on",
+        learned,
+        table(("data", ""), settings_rows(described["data"])),
+        "## How",
+        table((method, ""), settings_rows(described[method])),
+        table(("settings", ""), settings_rows(described["settings"])),
+        f"{record.steps:,} steps were done; the weights are those of step {record.best_step:,}.",
+        table(("step", "loss"), loss_rows(record.losses)),
+        table(("package", "version"), version_rows()),
+        f"```sh\n{command}\n```" if command else "",
+    ]
+
+
+def joined(parts: Iterable[str]) -> str:
+    """A card of those that are not empty."""
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

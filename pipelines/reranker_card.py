@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ..inference.training import QUALITY, Evaluated, TrainingRecord
 from .held_out import ALONE, BLEND, MEASURE, STAGE_ONE
-from .model_card import loss_rows, settings_rows, table, version_rows
+from .model_card import how_it_was_trained, joined, table
 from .training_lists import TrainingLists
 
 _HEADER = """---
@@ -33,18 +33,11 @@ def reranker_card(
         "## How good it is",
         _quality(best, len(lists.held_out)),
         table(("step", MEASURE, "alone", "blend"), _curve(record.evaluations, record.best_step)),
-        "## What it was trained on",
-        f"{len(lists.training):,} lists with {passages:,} passages. {len(lists.held_out):,} queries were kept out.",
-        table(("data", ""), settings_rows(described["data"])),
-        "## How",
-        table(("method", ""), settings_rows(described["method"])),
-        table(("settings", ""), settings_rows(described["settings"])),
-        f"{record.steps:,} steps were done; the weights are those of step {record.best_step:,}.",
-        table(("step", "loss"), loss_rows(record.losses)),
-        table(("package", "version"), version_rows()),
-        f"```sh\n{command}\n```" if command else "",
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    learned = (
+        f"{len(lists.training):,} lists with {passages:,} passages. {len(lists.held_out):,} queries were kept out."
+    )
+    return joined([*parts, *how_it_was_trained(record, described, command, learned=learned, method="method")])
 
 
 def reranker_record(output: str, queries: Mapping[str, int], record: TrainingRecord) -> dict[str, object]:

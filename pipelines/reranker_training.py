@@ -4,6 +4,7 @@ Knows the parts, and nothing of what they do. It is imported by whoever trains: 
 """
 
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ..errors import ArgumentError
@@ -18,7 +19,7 @@ from ..inference.training import (
     require_training_packages,
     training_device,
 )
-from ..inference.training_folder import require_new, write_whole
+from ..inference.training_folder import require_new
 from ..rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from ..rerank.method import RerankerMethod
 from ..rerank.training import train_reranker
@@ -99,6 +100,8 @@ def train_reranker_on(
         folder = settings.output / CHECKPOINTS
         lists = kept_lists(folder, made_of, lambda: _mined(data, settings, progress=progress))
 
+    described = {"base": str(model), "data": asdict(data), "settings": asdict(settings), "method": asdict(method)}
+
     def evaluate(score: Score) -> Evaluated:
         return measure_held_out(lists.held_out, score)
 
@@ -110,13 +113,9 @@ def train_reranker_on(
             method=method,
             evaluate=evaluate if lists.held_out else None,
             watch=watch,
+            describe=partial(reranker_card, described=described, lists=lists, command=command),
         )
-    trained = TrainedReranker(settings.output, len(lists.training), len(lists.held_out), record.best, record)
-    if is_main_process():
-        described = {"base": str(model), "data": asdict(data), "settings": asdict(settings), "method": asdict(method)}
-        card = reranker_card(record, described, lists=lists, command=command)
-        write_whole(settings.output / "README.md", card)
-    return trained
+    return TrainedReranker(settings.output, len(lists.training), len(lists.held_out), record.best, record)
 
 
 def _mined(data: RerankerData, settings: TrainingSettings, *, progress: bool) -> TrainingLists:

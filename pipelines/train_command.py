@@ -8,13 +8,27 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ..inference.training import TrainingDtype, TrainingSettings, is_main_process
+from ..inference.training import TrainingSettings, is_main_process
 from ..rerank import DEFAULT_RERANKER
 from ..rerank.method import LossName, LowRank, RerankerMethod, Sampling
 from .options import AsJson, Device
 from .output import plain, print_json
 from .own_text import KINDS
 from .reranker_card import reranker_record, reranker_summary
+from .training_options import (
+    DevSplit,
+    EvaluateEvery,
+    FromOwnText,
+    HeldOutShare,
+    ListsPerStep,
+    Margin,
+    ModelOutput,
+    Patience,
+    Seed,
+    Split,
+    Steps,
+    TrainingPrecision,
+)
 
 LOW_RANK_RATE, FULL_RATE = 8e-4, 5e-5
 """Learning rates that suit training a few and all of the parameters."""
@@ -34,13 +48,11 @@ def train_reranker_command(
         ),
     ],
     *,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the model; run again to go on.")],
-    own_text: Annotated[
-        bool, typer.Option("--own-text", help="Learn from titles, headings and sentences: no queries are needed.")
-    ] = False,
-    split: Annotated[str, typer.Option(help="Which judgments of a BEIR folder to learn from.")] = "train",
-    dev_split: Annotated[str | None, typer.Option(help="Judgments to measure on; default: a part of --split.")] = None,
-    held_out: Annotated[float, typer.Option(help="Share of the queries that is kept out, to measure on.")] = 0.1,
+    output: ModelOutput,
+    own_text: FromOwnText = False,
+    split: Split = "train",
+    dev_split: DevSplit = None,
+    held_out: HeldOutShare = 0.1,
     queries: Annotated[int | None, typer.Option(min=1, help="Train on so many queries, drawn by --seed.")] = None,
     model: Annotated[str, typer.Option(help="What to start from: a cross-encoder, or an encoder.")] = DEFAULT_RERANKER,
     index: Annotated[Path | None, typer.Option(help="Take negatives from this index; default: one is made.")] = None,
@@ -50,10 +62,7 @@ def train_reranker_command(
         int, typer.Option(min=1, help="Read of each list each time, three in five of the top 15.")
     ] = 5,
     positives: Annotated[int, typer.Option(min=1, help="Read of each list each time, at most.")] = 1,
-    margin: Annotated[
-        float | None,
-        typer.Option(help="No negatives with a cosine above so many times that of the best relevant, as in 0.95."),
-    ] = None,
+    margin: Margin = None,
     filter_with: Annotated[
         str | None, typer.Option(help="No negatives that this reranker scores above the best relevant.")
     ] = None,
@@ -69,13 +78,13 @@ def train_reranker_command(
         float | None, typer.Option(help=f"Default: {LOW_RANK_RATE:g}, and {FULL_RATE:g} with --full.")
     ] = None,
     epochs: Annotated[float, typer.Option(help="How often each list is drawn.")] = 1.0,
-    steps: Annotated[int | None, typer.Option(min=1, help="In place of --epochs.")] = None,
-    lists_per_step: Annotated[int, typer.Option(min=1, help="Lists in a step, on each GPU.")] = 8,
-    evaluate_every: Annotated[int, typer.Option(min=1, help="Steps between evaluations and checkpoints.")] = 200,
-    patience: Annotated[int, typer.Option(min=1, help="Evaluations without a gain after which to stop.")] = 5,
+    steps: Steps = None,
+    lists_per_step: ListsPerStep = 8,
+    evaluate_every: EvaluateEvery = 200,
+    patience: Patience = 5,
     max_length: Annotated[int, typer.Option(min=8, help="Tokens of a pair that are read while training.")] = 256,
-    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
-    dtype: Annotated[TrainingDtype, typer.Option(help="bfloat16 is faster where the hardware has it.")] = "float32",
+    seed: Seed = 0,
+    dtype: TrainingPrecision = "float32",
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:

@@ -8,13 +8,27 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ..inference.training import TrainingDtype, TrainingSettings, is_main_process
+from ..inference.training import TrainingSettings, is_main_process
 from ..retrieval import DEFAULT_ENCODER
 from ..retrieval.training_rows import EncoderLoss, EncoderObjective
 from .encoder_card import encoder_record, encoder_summary
 from .options import AsJson, Device
 from .output import plain, print_json
 from .own_text import KINDS
+from .training_options import (
+    DevSplit,
+    EvaluateEvery,
+    FromOwnText,
+    HeldOutShare,
+    ListsPerStep,
+    Margin,
+    ModelOutput,
+    Patience,
+    Seed,
+    Split,
+    Steps,
+    TrainingPrecision,
+)
 
 
 def train_encoder_command(
@@ -27,27 +41,22 @@ def train_encoder_command(
         ),
     ],
     *,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the model; run again to go on.")],
-    own_text: Annotated[
-        bool, typer.Option("--own-text", help="Learn from titles, headings and sentences: no queries are needed.")
-    ] = False,
+    output: ModelOutput,
+    own_text: FromOwnText = False,
     distil_from: Annotated[
         str | None, typer.Option(help="Learn this reranker's scores, for --queries that nobody judged.")
     ] = None,
     queries: Annotated[
         Path | None, typer.Option(help="One a line, or with ids: JSON Lines, TSV, TREC's <top>.")
     ] = None,
-    split: Annotated[str, typer.Option(help="Which judgments of a BEIR folder to learn from.")] = "train",
-    dev_split: Annotated[str | None, typer.Option(help="Judgments to measure on; default: a part of --split.")] = None,
-    held_out: Annotated[float, typer.Option(help="Share of the queries that is kept out, to measure on.")] = 0.1,
+    split: Split = "train",
+    dev_split: DevSplit = None,
+    held_out: HeldOutShare = 0.1,
     limit: Annotated[int | None, typer.Option(min=1, help="Take so many queries or pairs, drawn by --seed.")] = None,
     model: Annotated[str, typer.Option(help="What to start from: a hub id or a folder.")] = DEFAULT_ENCODER,
     index: Annotated[Path | None, typer.Option(help="Take candidates from this index; default: one is made.")] = None,
     depth: Annotated[int, typer.Option(min=2, help="Candidates of stage one for each query.")] = 20,
-    margin: Annotated[
-        float | None,
-        typer.Option(help="No negatives with a cosine above so many times that of the best relevant, as in 0.95."),
-    ] = None,
+    margin: Margin = None,
     filter_with: Annotated[
         str | None,
         typer.Option(
@@ -63,13 +72,13 @@ def train_encoder_command(
     ] = None,
     learning_rate: Annotated[float, typer.Option()] = 2e-5,
     epochs: Annotated[float, typer.Option(help="How often each list is read.")] = 1.0,
-    steps: Annotated[int | None, typer.Option(min=1, help="In place of --epochs.")] = None,
-    lists_per_step: Annotated[int, typer.Option(min=1, help="Lists in a step, on each GPU.")] = 32,
-    evaluate_every: Annotated[int, typer.Option(min=1, help="Steps between evaluations and checkpoints.")] = 100,
-    patience: Annotated[int, typer.Option(min=1, help="Evaluations without a gain after which to stop.")] = 5,
+    steps: Steps = None,
+    lists_per_step: ListsPerStep = 32,
+    evaluate_every: EvaluateEvery = 100,
+    patience: Patience = 5,
     max_length: Annotated[int, typer.Option(min=8, help="Tokens of a text that are read while training.")] = 256,
-    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
-    dtype: Annotated[TrainingDtype, typer.Option(help="bfloat16 is faster where the hardware has it.")] = "float32",
+    seed: Seed = 0,
+    dtype: TrainingPrecision = "float32",
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:

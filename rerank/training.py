@@ -50,13 +50,16 @@ Score = Callable[[Sequence[Pair]], NDArray[np.float32]]
 Evaluate = Callable[[Score], Evaluated]
 """Measures the model as it is, with ``QUALITY`` among the names, and ``BLEND`` where it chose one."""
 
+Describe = Callable[[TrainingRecord], str]
+"""Writes the model card."""
+
 _PACKAGES = ("torch", "transformers", "sentence-transformers", "accelerate")
 _PAIRS_AT_ONCE = 32
 _LEAST_TOKENS = 8  # of a pair
 _BUNDLED = "BertModel"  # the architecture that ``inference.adapter`` merges
 
 
-def train_reranker(
+def train_reranker(  # noqa: PLR0913 - what is learned from, how, and how it is seen
     lists: Sequence[RankingList],
     settings: TrainingSettings,
     *,
@@ -64,6 +67,7 @@ def train_reranker(
     method: RerankerMethod | None = None,
     evaluate: Evaluate | None = None,
     watch: Watch | None = None,
+    describe: Describe | None = None,
 ) -> TrainingRecord:
     """Train ``model`` on ``lists``, and write it into the folder ``settings.output``.
 
@@ -72,8 +76,8 @@ def train_reranker(
     A run that was cut off goes on at its newest checkpoint, and ends as it would have: exactly, on a CPU with as many
     threads; ``ArgumentError`` says where lists, settings or method are not the same. Adapters are merged into the
     weights; of a bare encoder of the BERT family they are also written as ``adapter/``, which a bundled model is made
-    of. Raises ``ArgumentError`` for lists that nothing can be learned from, and ``TrainingError`` where a package, or
-    room for a checkpoint, is missing.
+    of. ``describe`` writes the model card. Raises ``ArgumentError`` for lists that nothing can be learned from, and
+    ``TrainingError`` where a package, or room for a checkpoint, is missing.
     """
     method = method or RerankerMethod()
     require_training_packages()
@@ -92,9 +96,10 @@ def train_reranker(
         record = run_training(trainer, settings, watch=watch)
         encoder[0].processing_kwargs = own
         if is_main_process():
+            card = "" if describe is None else describe(record)
             versions = {package: version(package) for package in _PACKAGES}
             written = {**description, "versions": versions, "record": asdict(record)}
-            put_model(settings.output, _Saved(encoder, folder, str(model), method, record).write, written)
+            put_model(settings.output, _Saved(encoder, folder, str(model), method, record, card).write, written)
     return record
 
 
@@ -107,6 +112,7 @@ class _Saved:
     name: str
     method: RerankerMethod
     record: TrainingRecord
+    card: str
 
     def write(self, target: Path) -> None:
         """The model with its adapters merged, its blend, and of a bare encoder the adapter."""
@@ -118,6 +124,8 @@ class _Saved:
             merge_adapters(self.encoder.model)
         self.encoder.save_pretrained(str(target), create_model_card=False)
         (target / MODEL_SETTINGS).write_text(json.dumps({BLEND: blend}) + "\n", encoding="utf-8")
+        if self.card:
+            (target / "README.md").write_text(self.card, encoding="utf-8")
 
     def _write_adapter(self, folder: Path, scale: float, blend: float) -> None:
         folder.mkdir()
