@@ -103,3 +103,13 @@ def read_cascade(text: str | None) -> list[tuple[int, int]] | None:
         return [(int(layer), int(keep)) for layer, keep in (stage.split(":") for stage in text.split(","))]
     except ValueError:
         raise ArgumentError(f"a cascade is written as LAYER:CANDIDATES, as in 3:30,4:10, not {text!r}") from None
+
+
+def read_layers(text: str | None) -> tuple[int, ...]:
+    """Layers as commands take them: 3,4 is (3, 4), in ascending order; None is none."""
+    if text is None:
+        return ()
+    try:
+        return tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError:
+        raise ArgumentError(f"layers are numbers joined by commas, as in 3,4, not {text!r}") from None

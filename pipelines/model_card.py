@@ -44,7 +44,11 @@ def table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def settings_rows(values: object) -> list[tuple[str, ...]]:
     """Settings by name, those that are None or empty left out."""
     shown = cast("Mapping[str, object]", values)
-    return [(name.replace("_", " "), str(value)) for name, value in shown.items() if value not in (None, ())]
+    return [(name.replace("_", " "), _shown(value)) for name, value in shown.items() if value not in (None, ())]
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, cast("tuple[object, ...]", value))) if isinstance(value, tuple) else str(value)
 
 
 def loss_rows(losses: Sequence[tuple[int, float]]) -> list[tuple[str, ...]]:

@@ -11,6 +11,7 @@ from rich.console import Console
 from ..inference.training import TrainingSettings, is_main_process
 from ..rerank import DEFAULT_RERANKER
 from ..rerank.method import LossName, LowRank, RerankerMethod, Sampling
+from .arguments import read_layers
 from .options import AsJson, Device
 from .output import plain, print_json
 from .own_text import KINDS
@@ -72,6 +73,10 @@ def train_reranker_command(
     prior_weight: Annotated[
         float, typer.Option(help="Listwise: learn what to add to so many times the scores of stage one.")
     ] = 0.0,
+    exits: Annotated[
+        str | None,
+        typer.Option(help="Listwise: also teach these layers, so that a cascade can stop there.", metavar="N[,N...]"),
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Train all parameters, not low-rank adapters.")] = False,
     rank: Annotated[int, typer.Option(min=1, help="Of the adapters.")] = LowRank().rank,
     learning_rate: Annotated[
@@ -131,6 +136,7 @@ def train_reranker_command(
             low_rank=None if full else LowRank(rank),
             graded=graded,
             prior_weight=prior_weight,
+            exits=read_layers(exits),
             sampling=Sampling(positives=positives, hard=hard, other=negatives - hard),
         ),
         command=shlex.join(["bicross", *sys.argv[1:]]),

@@ -7,12 +7,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ..errors import ArgumentError
 from ..index import Index
 from ..inference import write_exits
 from ..rerank import CrossEncoderReranker
 from ..rerank.exit_training import ExitSettings, train_exits
-from .arguments import check_queries
+from .arguments import check_queries, read_layers
 from .exit_heads import PASSAGES, exit_lists, model_place
 from .models import open_retriever, require_one_device
 from .options import AsJson, Device, IndexEncoder, IndexPath, Precision
@@ -43,7 +42,7 @@ def train_exits_command(
     Example: bicross train exits my-reranker my-index queries.txt --layers 3,4
     """
     require_one_device(device)
-    settings = ExitSettings(layers=_numbers(layers), seed=seed)
+    settings = ExitSettings(layers=read_layers(layers), seed=seed)
     asked = [line.strip() for _, line in text_lines(queries)]
     check_queries(asked)
     retriever = open_retriever(Index.open(path), encoder, device=device)
@@ -59,10 +58,3 @@ def train_exits_command(
     console.print(f"Wrote exits of {place}, learned from {len(asked):,} queries", markup=False)
     for layer, correlation in record.items():
         console.print(f"after layer {layer}: correlation with the whole model {correlation:.3f}", markup=False)
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(sorted({int(part) for part in text.split(",")}))
-    except ValueError:
-        raise ArgumentError(f"layers are numbers joined by commas, as in 3,4, not {text!r}") from None

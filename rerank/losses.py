@@ -11,12 +11,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .joint_exits import exits_of
+
 LENGTH_GROUPS = 3
 """Pairs of a step run in so many groups of like length: padding costs half of the time on a CPU otherwise."""
 
 
 class ListwiseLoss(nn.Module):
-    """For the trainer of sentence-transformers: columns are query, passages, and with a weight the prior scores."""
+    """For the trainer of sentence-transformers: columns are query, passages, and with a weight the prior scores.
+
+    Where exits learn with the model, their own loss is added: the cross-entropy between the softmax over a list of what
+    the last layer says, which is a target and not moved by it, and that of what an exit says; the mean over exits.
+    """
 
     def __init__(self, model: nn.Module, *, graded: bool = False, prior_weight: float = 0.0) -> None:
         super().__init__()
@@ -28,12 +34,21 @@ class ListwiseLoss(nn.Module):
         queries: Sequence[str] = inputs[0]
         passages: Sequence[Sequence[str]] = inputs[1]
         pairs = [(query, passage) for query, some in zip(queries, passages, strict=True) for passage in some]
-        scores = pair_scores(self.model, pairs).float()
+        sizes = [len(some) for some in passages]
+        scores, *said = pair_scores(self.model, pairs).float().unbind(1)
+        taught = [self._distilled(scores.detach(), exit_scores, sizes) for exit_scores in said]
         if self.prior_weight:
             priors: Sequence[Sequence[float]] = inputs[2]
             scores = scores + self.prior_weight * scores.new_tensor([value for prior in priors for value in prior])
-        by_list = torch.split(scores, [len(some) for some in passages])
-        return listwise_cross_entropy(by_list, labels, graded=self.graded)
+        loss = listwise_cross_entropy(torch.split(scores, sizes), labels, graded=self.graded)
+        return loss + torch.stack(taught).mean() if taught else loss
+
+    @staticmethod
+    def _distilled(scores: Tensor, learned: Tensor, sizes: Sequence[int]) -> Tensor:
+        """The mean over lists of the cross-entropy between the softmax of scores and that of what learns them."""
+        lists = zip(torch.split(scores, list(sizes)), torch.split(learned, list(sizes)), strict=True)
+        losses = [-(torch.softmax(a, dim=0) * torch.log_softmax(b, dim=0)).sum() for a, b in lists]
+        return torch.stack(losses).mean()
 
 
 def listwise_cross_entropy(scores: Sequence[Tensor], labels: Sequence[Tensor], *, graded: bool) -> Tensor:
@@ -50,7 +65,8 @@ def listwise_cross_entropy(scores: Sequence[Tensor], labels: Sequence[Tensor], *
 
 
 def pair_scores(model: Any, pairs: Sequence[tuple[str, str]]) -> Tensor:  # noqa: ANN401 - a CrossEncoder, or one wrapped
-    """Logits of shape (pairs,), with a gradient."""
+    """Logits of shape (pairs, 1 + exits), with a gradient: of the last layer, and of each exit that learns with it."""
+    exits = exits_of(model)
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
     size = math.ceil(len(order) / LENGTH_GROUPS)
     device = next(model.parameters()).device
@@ -58,7 +74,8 @@ def pair_scores(model: Any, pairs: Sequence[tuple[str, str]]) -> Tensor:  # noqa
     for start in range(0, len(order), size):
         features = model.preprocess([pairs[i] for i in order[start : start + size]])
         placed = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in features.items()}
-        outputs.append(model(placed)["scores"].view(-1))
+        last = model(placed)["scores"].view(-1)
+        outputs.append(torch.stack([last, *(said.to(last) for said in (exits.said() if exits else ()))], dim=1))
     position = torch.empty(len(order), dtype=torch.long, device=device)
     position[torch.tensor(order, device=device)] = torch.arange(len(order), device=device)
     return torch.cat(outputs)[position]

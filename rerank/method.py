@@ -46,17 +46,21 @@ class RerankerMethod:
     (LambdaLoss), or "margin-mse" (differences of a teacher's scores, which are the labels then). ``low_rank=None``
     trains all parameters. For "listwise", ``graded`` spreads the target over the positives by 2^grade - 1 in place of
     evenly, and ``prior_weight`` adds the prior scores of a list so many times to the model's, so that it learns what
-    stage one does not know.
+    stage one does not know; and after each of the layers ``exits``, counted from 1, a head learns what the last one
+    says, so that a cascade can stop there.
     """
 
     loss: LossName = "listwise"
     low_rank: LowRank | None = LowRank()
     graded: bool = False
     prior_weight: float = 0.0
+    exits: tuple[int, ...] = ()
     sampling: Sampling = Sampling()
 
     def __post_init__(self) -> None:
         if self.loss not in get_args(LossName):
             raise ArgumentError(f"the loss must be one of {', '.join(get_args(LossName))}, not {self.loss!r}")
-        if self.loss != "listwise" and (self.graded or self.prior_weight):
-            raise ArgumentError(f"graded targets and a prior weight are for the listwise loss, not for {self.loss!r}")
+        if self.loss != "listwise" and (self.graded or self.prior_weight or self.exits):
+            raise ArgumentError(
+                f"graded targets, a prior weight and exits are for the listwise loss, not for {self.loss!r}"
+            )

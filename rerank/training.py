@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,10 +15,20 @@ from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariable
 from torch import nn
 
 from ..errors import ArgumentError
-from ..inference import MODEL_SETTINGS, ModelFiles, load_model, resolve_model, token_limit
+from ..inference import (
+    MODEL_SETTINGS,
+    ExitHead,
+    ModelFiles,
+    load_model,
+    read_exits,
+    resolve_model,
+    token_limit,
+    write_exits,
+)
 from ..inference.adapter import ADAPTER_SETTINGS, ADAPTER_WEIGHTS, AdapterSettings
 from ..inference.checkpoints import WholeCheckpoints
 from ..inference.checksum import sha256_of
+from ..inference.exits import EXITS, save_heads
 from ..inference.training import (
     CHECKPOINTS,
     QUALITY,
@@ -36,6 +46,8 @@ from ..inference.training import (
     training_device,
 )
 from ..inference.training_folder import put_model, require_new, require_same
+from .columns import Columns
+from .joint_exits import add_exits, remove_exits
 from .low_rank import adapter_state, add_adapters, merge_adapters
 from .method import RerankerMethod
 from .reranker import Pair
@@ -118,24 +130,30 @@ class _Saved:
         """The model with its adapters merged, its blend, and of a bare encoder the adapter."""
         blend = 1.0 if self.record.best is None else self.record.best.get(BLEND, 1.0)
         self.encoder.to("cpu")
+        heads = remove_exits(self.encoder.model)
         if self.method.low_rank is not None:
             if _architecture(self.base) == _BUNDLED:
-                self._write_adapter(target / ADAPTER_FOLDER, self.method.low_rank.scale, blend)
+                self._write_adapter(target / ADAPTER_FOLDER, self.method.low_rank.scale, blend, heads)
             merge_adapters(self.encoder.model)
         self.encoder.save_pretrained(str(target), create_model_card=False)
         (target / MODEL_SETTINGS).write_text(json.dumps({BLEND: blend}) + "\n", encoding="utf-8")
+        if heads:
+            write_exits(target, heads)
         if self.card:
             (target / "README.md").write_text(self.card, encoding="utf-8")
 
-    def _write_adapter(self, folder: Path, scale: float, blend: float) -> None:
+    def _write_adapter(self, folder: Path, scale: float, blend: float, heads: Mapping[int, ExitHead]) -> None:
         folder.mkdir()
         save_file(adapter_state(self.encoder.model), folder / ADAPTER_WEIGHTS)
+        if heads:
+            save_heads(folder / EXITS, heads)
         settings = AdapterSettings(
             base=self.name,
             base_sha256=sha256_of(self.base / "model.safetensors"),
             adapter_sha256=sha256_of(folder / ADAPTER_WEIGHTS),
             scale=scale,
             blend=blend,
+            exits_sha256=sha256_of(folder / EXITS) if heads else None,
         )
         (folder / ADAPTER_SETTINGS).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
 
@@ -178,6 +196,8 @@ def _load(folder: Path, settings: TrainingSettings, method: RerankerMethod) -> A
             module.p = 0.0
     if method.low_rank is not None:
         add_adapters(encoder.model, rank=method.low_rank.rank, scale=method.low_rank.scale)
+    if method.exits:
+        add_exits(encoder.model, method.exits, read_exits(folder))
     return encoder
 
 
@@ -202,7 +222,7 @@ def _trainer(
         model=encoder,
         args=training_arguments(CrossEncoderTrainingArguments, settings, evaluated=evaluate is not None),
         train_dataset=numbered_draws(settings, len(lists)),
-        data_collator=_Columns(draws, method),
+        data_collator=Columns(draws, method),
         loss=_loss(encoder, method),
         evaluator=None if evaluate is None else _evaluator(evaluate, settings),
     )
@@ -220,36 +240,6 @@ def _loss(encoder: Any, method: RerankerMethod) -> nn.Module:  # noqa: ANN401
     if method.loss == "lambda":
         return LambdaLoss(encoder, mini_batch_size=_PAIRS_AT_ONCE)
     return MarginMSELoss(encoder)
-
-
-class _Columns:
-    """Numbers of draws to the columns that a loss takes; a trainer calls it for the rows of a step."""
-
-    valid_label_columns = ("label",)
-
-    def __init__(self, draws: Draws, method: RerankerMethod) -> None:
-        self._draws, self._method = draws, method
-
-    def __call__(self, rows: Sequence[dict[str, int]]) -> dict[str, Any]:
-        drawn = [self._draws[row["draw"]] for row in rows]
-        if self._method.loss == "binary":
-            pairs = [(item.query, passage) for item in drawn for passage in item.passages]
-            labels = [float(label > 0) for item in drawn for label in item.labels]
-            return {
-                "query": [query for query, _ in pairs],
-                "passage": [passage for _, passage in pairs],
-                "label": torch.tensor(labels),
-            }
-        columns: dict[str, Any] = {"query": [item.query for item in drawn]}
-        if self._method.loss == "margin-mse":
-            texts = zip(*(item.passages for item in drawn), strict=True)
-            columns |= {f"passage {number}": list(column) for number, column in enumerate(texts)}
-        else:
-            columns["passages"] = [list(item.passages) for item in drawn]
-        if self._method.prior_weight:
-            columns["prior"] = [list(item.prior) for item in drawn]
-        columns["label"] = [torch.tensor(item.labels) for item in drawn]
-        return columns
 
 
 def _evaluator(evaluate: Evaluate, settings: TrainingSettings) -> Any:  # noqa: ANN401 - a BaseEvaluator

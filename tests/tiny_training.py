@@ -10,7 +10,7 @@ from bicross.inference.training import RankingList, TrainingSettings
 from bicross.pipelines.held_out import HeldOutQuery, measure_held_out
 from bicross.rerank.method import LowRank, RerankerMethod, Sampling
 from bicross.rerank.training import train_reranker
-from tiny_models import MAX_LENGTH, config, tokenizer
+from tiny_models import MAX_LENGTH, WORDS, config, tokenizer
 from transformers import BertForSequenceClassification, BertModel
 
 TOPICS = [(animal, place) for animal in ("cat", "dog", "owl") for place in ("sofa", "park", "field")] + [("cat", "day")]
@@ -29,6 +29,19 @@ def ten_lists():
         )
         for animal, place in TOPICS
     ]
+
+
+def judged_by_a_word(rng, *, shuffled=False):
+    """A passage is relevant where it has the word "sofa"; shuffled, any other of the six may be called so."""
+    lists = []
+    for _ in range(40):
+        passages = [" ".join(rng.choice([word for word in WORDS if word != "sofa"], 4)) for _ in range(6)]
+        passages[0] = f"{passages[0]} sofa"
+        place = int(rng.integers(6)) if shuffled else 0
+        order = [place, *(other for other in range(6) if other != place)]
+        query = " ".join(rng.choice(WORDS, 3))
+        lists.append(RankingList(query, tuple(passages[i] for i in order), (1.0, *[0.0] * 5), (0.0,) * 6))
+    return lists
 
 
 def measured(lists):

@@ -147,3 +147,12 @@ def test_one_class_is_an_error(models, tmp_path, capsys):
     found, _, err = train(capsys, models, tmp_path / "pairs.jsonl", tmp_path / "model")
     assert found == 2
     assert "no list has a negative passage: there is nothing to tell apart" in err
+
+
+def test_exits_come_with_the_model_where_they_are_asked_for(models, folder, tmp_path, capsys):
+    assert train(capsys, models, folder, tmp_path / "model", "--exits", "1")[0] == 0
+    assert CrossEncoderReranker(tmp_path / "model", device="cpu").exit_layers == (1,)
+    assert "| exits | 1 |" in (tmp_path / "model" / "README.md").read_text()
+    code, _, err = train(capsys, models, folder, tmp_path / "other", "--exits", "one")
+    assert code == 2
+    assert "layers are numbers joined by commas, as in 3,4, not 'one'" in err

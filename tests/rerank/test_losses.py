@@ -41,8 +41,8 @@ def test_pairs_are_scored_in_the_order_in_which_they_come(encoder, logits):
     expected = np.concatenate(logits)
     assert expected.std() > 0.1
     with torch.no_grad():
-        np.testing.assert_allclose(pair_scores(encoder, pairs).numpy(), expected, atol=1e-4)
-        np.testing.assert_allclose(pair_scores(encoder, pairs[:1]).numpy(), expected[:1], atol=1e-4)
+        np.testing.assert_allclose(pair_scores(encoder, pairs).numpy(), expected[:, None], atol=1e-4)
+        np.testing.assert_allclose(pair_scores(encoder, pairs[:1]).numpy(), expected[:1, None], atol=1e-4)
 
 
 @pytest.mark.parametrize("graded", [False, True])

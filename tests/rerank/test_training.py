@@ -19,8 +19,8 @@ from bicross.rerank.training import train_reranker
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from sentence_transformers import CrossEncoder
-from tiny_models import WORDS, save_bi_encoder
-from tiny_training import METHOD, TOPICS, measured, save_base, settings, ten_lists, train
+from tiny_models import save_bi_encoder
+from tiny_training import METHOD, TOPICS, judged_by_a_word, measured, save_base, settings, ten_lists, train
 
 FULL = RerankerMethod(low_rank=None, sampling=Sampling(hard=6, other=3, hard_depth=6))
 
@@ -77,19 +77,6 @@ def test_ten_queries_are_learned_by_heart(base, tmp_path):
     reranker = CrossEncoderReranker(tmp_path / "model", device="cpu")
     for item in lists:
         assert reranker.score([(item.query, passage) for passage in item.passages]).argmax() == 0
-
-
-def judged_by_a_word(rng, *, shuffled):
-    """A passage is relevant where it has the word "sofa"; shuffled, any other of the six may be called so."""
-    lists = []
-    for _ in range(40):
-        passages = [" ".join(rng.choice([word for word in WORDS if word != "sofa"], 4)) for _ in range(6)]
-        passages[0] = f"{passages[0]} sofa"
-        place = int(rng.integers(6)) if shuffled else 0
-        order = [place, *(other for other in range(6) if other != place)]
-        query = " ".join(rng.choice(WORDS, 3))
-        lists.append(RankingList(query, tuple(passages[i] for i in order), (1.0, *[0.0] * 5), (0.0,) * 6))
-    return lists
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
