@@ -1,7 +1,7 @@
 """Which judged queries of a collection measure, and which tune. Knows no pipeline and no measure.
 
 What is measured was seen neither in training the bundled reranker nor in tuning. Queries are drawn as in
-examples/train_bundled_reranker.py, so that what that keeps out of training can be told here.
+examples/bundled_reranker_data.py, so that what that keeps out of training can be told here.
 """
 
 import json

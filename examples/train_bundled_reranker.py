@@ -1,122 +1,139 @@
-"""Trains a reranker as bicross bundles one: an adapter of all-MiniLM-L6-v2, in OUT/adapter.
+"""Trains the bundled reranker, `bicross-rerank-mini`: the recipe behind models/bicross-rerank-mini/README.md.
 
-Usage: python examples/train_bundled_reranker.py DATA -o OUT [--steps N] [--seed N]
+Usage: python examples/train_bundled_reranker.py FOLDER -o OUT --scratch FOLDER --model MODEL [--exits 2,3,4]
 
-DATA holds the BEIR folders squad-dev, cosqa and medquad-qa. Only their training parts are read: squad-dev without the
-last eight article titles, the dev split of cosqa, the train split of medquad-qa. A tenth of the queries of each is kept
-out of training; checkpoint and blend weight are chosen on it. The same command goes on where it was cut off.
+FOLDER is what bundled_reranker_data.py wrote. Negatives come from both halves of stage one, vectors and words, and the
+reranker learns to be added to their fused score: what it is rewarded for is what they do not know. The weights and the
+blend are chosen on the split dev of each collection. Indexes and lists are made once and kept in the scratch folder;
+the same command goes on where it was stopped. bundle_reranker.py makes an adapter of OUT.
 """
 
 import argparse
 import logging
 import random
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from bicross.index import read_documents
-from bicross.inference.training import CHECKPOINTS, QUALITY, RankingList, TrainingProgress, TrainingSettings
-from bicross.pipelines import build_index, read_judged
-from bicross.pipelines.held_out import BLEND, BLENDS, Score, ndcg_by_blend
+from bicross.index import Index
+from bicross.inference.training import QUALITY, Evaluated, RankingList, TrainingProgress, TrainingSettings
+from bicross.pipelines import build_index
+from bicross.pipelines.arguments import read_layers
+from bicross.pipelines.held_out import BLENDS, HeldOutQuery, ndcg_by_blend
 from bicross.pipelines.mining import Mining, held_out_queries, mine_lists
+from bicross.pipelines.training_data import read_training_data, relevant_texts
 from bicross.pipelines.training_lists import TrainingLists, read_lists, write_lists
-from bicross.rerank.training import train_reranker
-from bicross.retrieval import BiEncoder, Encoder, HybridRetriever
+from bicross.rerank import DEFAULT_RERANKER
+from bicross.rerank.method import RerankerMethod, Sampling
+from bicross.rerank.training import BLEND, Score, train_reranker
+from bicross.retrieval import BiEncoder, HybridRetriever
 
-BASE = "sentence-transformers/all-MiniLM-L6-v2"
-SOURCES = (("squad-dev", "test"), ("cosqa", "dev"), ("medquad-qa", "train"))
-MEDQUAD_QUERIES = 4000
-HELD_OUT_QUERIES = 60
-DEPTH = 50
+LISTS = {"squad-dev": 3500, "cosqa": 450, "medquad-qa": 2500, "python-functions": 4000, "manual-pages": 2500}
+"""How many of each collection are drawn: a user's own is like none of them, so none may outweigh the others."""
+REPEATED = {"cosqa": 3}
+MARGINS = {"python-functions": 1.0, "manual-pages": 1.0}
+"""What nobody judged is full of passages that answer as well: none that is nearer than the one known to be right."""
+DEV_QUERIES = 24
+DEV_DEPTH = 30
+EVALUATE_EVERY = 160
+EASY_LOSS, EASY_SHARE = 0.3, 0.3
+"""Where stage one alone has at most this cross-entropy, there is little to learn: so many of those lists are kept."""
+SAMPLING = Sampling(hard=4, other=1, hard_depth=10)
+DATA_SEED = 0
+PRIOR_WEIGHTS = np.arange(0.5, 5.01, 0.25)
 
 logger = logging.getLogger("train")
 
 
-def training_queries(data: Path, name: str, split: str, seed: int) -> tuple[list[str], list[str]]:
-    """(trained on, held out) query ids of one collection; nothing that is kept for testing is in either."""
-    judged = read_judged(data / name, split=split)
-    ids = sorted(judged.judged_ids)
-    if name == "squad-dev":
-        titles = {document.id: document.title for document in read_documents(data / name)}
-        kept = set(sorted(set(titles.values()))[:-8])
-        ids = [q for q in ids if titles[next(d for d, grade in judged.qrels[q].items() if grade > 0)] in kept]
-    random.Random(seed).shuffle(ids)
-    if name == "medquad-qa":
-        ids = ids[: MEDQUAD_QUERIES + MEDQUAD_QUERIES // 9]
-    held_out = len(ids) // 10
-    return ids[held_out:], ids[:held_out]
+def mined(folder: Path, scratch: Path, encoder: BiEncoder) -> TrainingLists:
+    """The lists of one collection, which are kept in ``scratch``."""
+    path = scratch / f"{folder.name}.jsonl"
+    if not path.exists():
+        data = read_training_data(folder, split="train", dev_split="dev", seed=DATA_SEED)
+        place = scratch / folder.name
+        if not (place / "MANIFEST").exists():
+            build_index(data.documents, place, encoder=encoder, lexical=True, resume=True)
+        retriever = HybridRetriever(Index.open(place), encoder)
+        judged_ids = sorted(data.training.judged_ids)
+        ids = random.Random(DATA_SEED).sample(judged_ids, min(LISTS[folder.name], len(judged_ids)))
+        mining = Mining(margin=MARGINS.get(folder.name))
+        lists = mine_lists(data.training.only(ids), relevant_texts(data), retriever, mining)
+        dev = data.held_out.only(sorted(data.held_out.judged_ids)[:DEV_QUERIES])
+        write_lists(path, TrainingLists(tuple(lists), tuple(held_out_queries(dev, retriever, DEV_DEPTH))))
+    return read_lists(path)
 
 
-def mined(data: Path, name: str, split: str, encoder: Encoder, seed: int) -> TrainingLists:
-    """Each training query with its positives and what stage one finds near them."""
-    judged = read_judged(data / name, split=split)
-    trained, held_out = (judged.only(ids) for ids in training_queries(data, name, split, seed))
-    held_out = held_out.first(HELD_OUT_QUERIES)
-    documents = list(read_documents(data / name))
-    texts = {document.id: document.passage for document in documents}
-    with tempfile.TemporaryDirectory() as scratch:
-        index = build_index(
-            documents, Path(scratch) / "index", encoder=encoder, reranker=None, lexical=True, chunking=None
-        )
-        retriever = HybridRetriever(index, encoder)
-        lists = mine_lists(trained, texts, retriever, Mining(depth=DEPTH))
-        return TrainingLists(tuple(lists), tuple(held_out_queries(held_out, retriever, 2 * DEPTH)))
+def fitted_prior_weight(lists: Sequence[RankingList]) -> float:
+    """The weight with which stage one alone predicts best which passage is relevant, by cross-entropy."""
+    return float(min(PRIOR_WEIGHTS, key=lambda weight: np.mean([prior_loss(item, weight) for item in lists])))
 
 
-def training_lists(data: Path, output: Path, seed: int) -> dict[str, TrainingLists]:
-    """By collection; those that were mined before are read."""
-    found: dict[str, TrainingLists] = {}
-    for name, split in SOURCES:
-        file = output / CHECKPOINTS / f"{name}.jsonl"
-        if not file.is_file():
-            write_lists(file, mined(data, name, split, BiEncoder(), seed))
-        found[name] = read_lists(file)
-        logger.info("%s: %d lists", name, len(found[name].training))
-    return found
+def prior_loss(item: RankingList, weight: float) -> float:
+    """The cross-entropy of stage one alone; 0 where nothing is relevant."""
+    scores, relevant = weight * np.array(item.prior), np.array(item.labels) > 0
+    return float(np.log(np.exp(scores).sum()) - np.log(np.exp(scores[relevant]).sum())) if relevant.any() else 0.0
 
 
-def evaluate(lists: dict[str, TrainingLists], score: Score) -> dict[str, float]:
-    """The gain of nDCG@10 over stage one on the collection that gains least, at the blend where that is largest.
+def worth_learning(lists: Sequence[RankingList], weight: float) -> list[RankingList]:
+    """Where stage one is wrong or unsure, and some of where it is not, so that it is not only contradicted."""
+    rng = random.Random(DATA_SEED)
+    return [item for item in lists if prior_loss(item, weight) > EASY_LOSS or rng.random() < EASY_SHARE]
 
-    The mean would choose for SQuAD, of which the training data is made for the most part; a user's own collection is
-    more like the one of which training saw least.
-    """
-    means = np.array([ndcg_by_blend(found.held_out, score) for found in lists.values()])
+
+def measured(held_out: dict[str, Sequence[HeldOutQuery]], score: Score) -> Evaluated:
+    """The mean over collections of the gain in nDCG@10 over stage one, with the blend for which it is largest."""
+    means = np.array([ndcg_by_blend(queries, score) for queries in held_out.values()])
     gains = means - means[:, :1]
-    best = int(gains.min(axis=0).argmax())
-    logger.info("blend %.1f, gains %s", BLENDS[best], dict(zip(lists, gains[:, best].round(4).tolist(), strict=True)))
-    return {QUALITY: float(gains[:, best].min()), BLEND: BLENDS[best]}
-
-
-def log(now: TrainingProgress) -> None:
-    if now.step % 50 == 0 and now.loss is not None:
-        logger.info("step %d of %d  loss %.4f", now.step, now.steps, now.loss)
+    best = int(gains.mean(axis=0).argmax())
+    by_name = {f"gain on {name}": float(gain) for name, gain in zip(held_out, gains[:, best], strict=True)}
+    return {QUALITY: float(gains[:, best].mean()), BLEND: BLENDS[best], **by_name}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1300)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--scratch", type=Path, required=True, help="indexes and lists, which take minutes to make")
+    parser.add_argument("--model", default=DEFAULT_RERANKER, help="to go on from")
+    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--learning-rate", type=float, default=5e-4)
+    parser.add_argument("--exits", default="", help="layers that learn to say what the last one says, as in 2,3,4")
+    parser.add_argument("--seed", type=int, default=0, help="of the order of the lists, and of what is drawn of each")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    lists = training_lists(arguments.data, arguments.output, arguments.seed)
-    training: list[RankingList] = [item for found in lists.values() for item in found.training]
-    train_reranker(
-        training,
+    encoder = BiEncoder(dtype="bfloat16")
+    arguments.scratch.mkdir(parents=True, exist_ok=True)
+    found = {name: mined(arguments.folder / name, arguments.scratch, encoder) for name in LISTS}
+    lists = [item for name, some in found.items() for item in some.training * REPEATED.get(name, 1)]
+    weight = fitted_prior_weight(lists)
+    lists = worth_learning(lists, weight)
+    logger.info("%d lists, prior weight %.2f", len(lists), weight)
+    held_out = {name: some.held_out for name, some in found.items()}
+
+    def watch(progress: TrainingProgress) -> None:
+        if progress.step % 20 == 0:
+            logger.info(
+                "step %d of %d, loss %s, gain %s", progress.step, progress.steps, progress.loss, progress.quality
+            )
+
+    record = train_reranker(
+        lists,
         TrainingSettings(
             output=arguments.output,
-            learning_rate=8e-4,
+            learning_rate=arguments.learning_rate,
             max_steps=arguments.steps,
-            max_length=192,
-            dtype="bfloat16",
+            evaluate_every=EVALUATE_EVERY,
+            patience=100,
             seed=arguments.seed,
+            dtype="bfloat16",
+            device="cpu",
         ),
-        model=BASE,
-        evaluate=lambda score: evaluate(lists, score),
-        watch=log,
+        model=arguments.model,
+        method=RerankerMethod(prior_weight=weight, exits=read_layers(arguments.exits or None), sampling=SAMPLING),
+        evaluate=lambda score: measured(held_out, score),
+        watch=watch,
     )
+    logger.info("%s", record.best)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def squad(folder):
 
 
 def test_what_tunes_is_neither_measured_nor_what_the_reranker_was_trained_on(tmp_path):
-    training_queries = runpy.run_path(str(ROOT / "examples" / "train_bundled_reranker.py"))["training_queries"]
+    training_queries = runpy.run_path(str(ROOT / "examples" / "bundled_reranker_data.py"))["training_queries"]
     squad(tmp_path / "squad-dev")
     measured = measured_part("squad-dev").read(tmp_path)
     tuned_on = TUNED_ON["squad-dev"].read(tmp_path)

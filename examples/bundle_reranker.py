@@ -1,0 +1,83 @@
+"""Makes the adapter of a bundled reranker out of a trained model: what it adds to its base model, as thin matrices.
+
+Usage: python examples/bundle_reranker.py MODEL -o models/NAME [--base NAME] [--rank 64]
+
+MODEL is a folder that training wrote: a BERT cross-encoder that began, over however many trainings, as the base model.
+Of each linear layer of its encoder the difference to the base's becomes the product of two matrices of that rank, the
+nearest there is (Eckart and Young 1936); all other parameters that differ are stored whole. In float16.
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from bicross.inference import model_settings, read_exits, resolve_model
+from bicross.inference.adapter import ADAPTER_SETTINGS, ADAPTER_WEIGHTS, AdapterSettings
+from bicross.inference.checksum import sha256_of
+from bicross.inference.exits import EXITS, save_heads
+from bicross.retrieval import DEFAULT_ENCODER
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+IN_THE_ENCODER = ".encoder.layer."
+Tensors = dict[str, NDArray[np.float32]]
+
+
+def factors(difference: NDArray[np.float32], rank: int) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
+    """``down`` (rank, in) and ``up`` (out, rank), whose product is nearest to ``difference``; both weigh alike."""
+    left, sizes, right = np.linalg.svd(difference.astype(np.float64), full_matrices=False)
+    root = np.sqrt(sizes[:rank])
+    return (root[:, None] * right[:rank]).astype(np.float16), (left[:, :rank] * root).astype(np.float16)
+
+
+def adapter_of(model: Tensors, base: Tensors, rank: int) -> dict[str, NDArray[np.float16]]:
+    """What ``merge`` of inference/adapter.py makes the model of again, but for rounding and what exceeds the rank."""
+    stored: dict[str, NDArray[np.float16]] = {}
+    worst = 0.0
+    for name, value in model.items():
+        known = base.get(name.removeprefix("bert."))
+        if known is not None and np.array_equal(known, value):
+            continue
+        if known is None or value.ndim != 2 or IN_THE_ENCODER not in name:
+            stored[name] = value.astype(np.float16)
+            continue
+        down, up = factors(value - known, rank)
+        layer = name.removesuffix(".weight")
+        stored[f"{layer}.down"], stored[f"{layer}.up"] = down, up
+        product = up.astype(np.float64) @ down.astype(np.float64)
+        worst = max(worst, float(np.linalg.norm(value - known - product) / np.linalg.norm(value - known)))
+    print(f"of the difference of a layer at most {worst:.2%} is left out")
+    return stored
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="its adapter's files are replaced")
+    parser.add_argument("--base", default=DEFAULT_ENCODER)
+    parser.add_argument("--rank", type=int, default=64)
+    arguments = parser.parse_args()
+    base, output = resolve_model(arguments.base), arguments.output
+    output.mkdir(parents=True, exist_ok=True)
+    found = adapter_of(
+        load_file(arguments.model / "model.safetensors"), load_file(base / "model.safetensors"), arguments.rank
+    )
+    save_file(found, output / ADAPTER_WEIGHTS)
+    heads = read_exits(arguments.model)
+    if heads:
+        save_heads(output / EXITS, heads)
+    settings = AdapterSettings(
+        base=arguments.base,
+        base_sha256=sha256_of(base / "model.safetensors"),
+        adapter_sha256=sha256_of(output / ADAPTER_WEIGHTS),
+        scale=1.0,
+        blend=float(model_settings(arguments.model)["blend"]),
+        exits_sha256=sha256_of(output / EXITS) if heads else None,
+    )
+    (output / ADAPTER_SETTINGS).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
