@@ -143,7 +143,7 @@ def _judged(data: EncoderData, settings: TrainingSettings, place: SearchPlace) -
         split=data.split,
         dev_split=data.dev_split,
         held_out=data.held_out,
-        queries=data.limit,
+        limit=data.limit,
         seed=settings.seed,
     )
     texts = relevant_texts(found)

@@ -43,7 +43,7 @@ class RerankerData:
     ``index`` is one that is there already; without it one is made for the time of mining, with ``encoder``. ``margin``
     and ``filter_with``, the name of a reranker, leave out what is likely to be relevant, as ``Mining`` says.
     ``teacher`` is the name of a reranker whose scores take the place of grades. ``own_text`` names the kinds of pairs
-    to make of the text of ``source``, any collection or an index, in place of judgments: of these ``queries`` are
+    to make of the text of ``source``, any collection or an index, in place of judgments: of these ``limit`` are
     drawn, and those stay that ``filter_with`` believes.
     """
 
@@ -52,7 +52,7 @@ class RerankerData:
     split: str = "train"
     dev_split: str | None = None
     held_out: float = 0.1
-    queries: int | None = None
+    limit: int | None = None
     index: Path | None = None
     encoder: str | None = None
     depth: int = 50
@@ -144,7 +144,7 @@ def _judged(data: RerankerData, settings: TrainingSettings, place: SearchPlace) 
         split=data.split,
         dev_split=data.dev_split,
         held_out=data.held_out,
-        queries=data.queries,
+        limit=data.limit,
         seed=settings.seed,
     )
     texts = relevant_texts(found)
@@ -157,7 +157,7 @@ def _judged(data: RerankerData, settings: TrainingSettings, place: SearchPlace) 
 
 def _own_text(data: RerankerData, settings: TrainingSettings, place: SearchPlace) -> TrainingLists:
     options = OwnText(
-        limit=data.queries,
+        limit=data.limit,
         negatives=data.depth,
         reranker=open_reranker(data.filter_with, device=settings.device),
         held_out=data.held_out,

@@ -38,7 +38,7 @@ def read_training_data(
     split: str = "train",
     dev_split: str | None = None,
     held_out: float = 0.1,
-    queries: int | None = None,
+    limit: int | None = None,
     seed: int = 0,
 ) -> TrainingData:
     """Read a BEIR folder's ``split``, or a JSONL or TSV file of pairs, labelled pairs or triples.
@@ -46,7 +46,7 @@ def read_training_data(
     A JSON line has the strings ``query`` and ``passage``, and a whole number ``label`` or none, or ``query``,
     ``positive`` and ``negative``. A TSV may begin with a line of these names; without one it has two columns, query and
     passage, or three, query, positive and negative. ``dev_split`` names judgments of a BEIR folder to measure on;
-    without it a share ``held_out`` of the queries is kept for that, drawn by ``seed``. ``queries`` takes so many to
+    without it a share ``held_out`` of the queries is kept for that, drawn by ``seed``. ``limit`` takes so many to
     train on. Raises ``EvaluationError`` and ``TrainingError`` naming file and line, ``ArgumentError`` for what cannot
     be learned from.
     """
@@ -71,7 +71,7 @@ def read_training_data(
         measured = read_judged(path, split=dev_split)
         dev = measured.only(measured.judged_ids)
         ids = [query_id for query_id in ids if query_id not in dev.queries]
-    training = judged.only(ids[kept_out:][:queries])
+    training = judged.only(ids[kept_out:][:limit])
     if not training.queries:
         raise ArgumentError(f"no query is left to train on: {dev_split!r} has all of {split!r}")
     return TrainingData(judged.name, documents, training, dev)

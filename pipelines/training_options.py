@@ -14,6 +14,7 @@ FromOwnText = Annotated[
 Split = Annotated[str, typer.Option(help="Which judgments of a BEIR folder to learn from.")]
 DevSplit = Annotated[str | None, typer.Option(help="Judgments to measure on; default: a part of --split.")]
 HeldOutShare = Annotated[float, typer.Option(help="Share of the queries that is kept out, to measure on.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Take so many queries or pairs, drawn by --seed.")]
 Margin = Annotated[
     float | None,
     typer.Option(help="No negatives with a cosine above so many times that of the best relevant, as in 0.95."),

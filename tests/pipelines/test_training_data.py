@@ -39,7 +39,7 @@ def test_a_share_of_the_queries_is_kept_out_by_the_seed(folder):
     assert other.queries != found.held_out.queries
     assert len(read_training_data(folder, held_out=0).held_out.queries) == 0
     assert len(read_training_data(folder, held_out=0.001).held_out.queries) == 1
-    assert len(read_training_data(folder, queries=7).training.queries) == 7
+    assert len(read_training_data(folder, limit=7).training.queries) == 7
 
 
 def test_a_dev_split_is_measured_on_and_not_learned_from(folder):
