@@ -16,6 +16,7 @@ from pathlib import Path
 from bicross.index import Chunking
 from bicross.pipelines import SearchPipeline
 from bicross.pipelines.evaluation import Difference, Estimate, compare
+from bicross.pipelines.long_documents import PassageScoring, passages_needed
 from bicross.retrieval import DenseRetriever, HybridRetriever
 from quality_bench import MEASURES, Bench, add_options, difference_cell, measured, opened
 from quality_parts import measured_part
@@ -65,6 +66,7 @@ class Way:
     retriever: DenseRetriever | HybridRetriever
     depth: int = DEPTH
     blend: float | None = None
+    passages: PassageScoring = "best"
     settings: str = ""
     target: Target | None = None
 
@@ -90,13 +92,18 @@ def ways_of(bench: Bench, collection: Path) -> Iterator[Way]:
     own = f"blend {bench.reranker.blend:g}"
     yield Way("vectors", DenseRetriever(index, encoder), settings=own, target=DENSE.get(name))
     yield Way("hybrid", HybridRetriever(index, encoder), settings=own, target=hybrid)
+    if bench.options.long_documents:
+        several = HybridRetriever(index, encoder, passages=passages_needed("max"))
+        yield Way("hybrid, best of three", several, passages="max", settings=own, target=hybrid)
     tuned = bench.tuned(collection) if bench.options.tuned else None
     if tuned is None:
         return
     best = tuned.tuning.shown  # the best setting with the reranker, also where tuning recommends none
     dense = best.fusion is None
     retriever = DenseRetriever(index, encoder) if dense else HybridRetriever(index, encoder, fusion=best.fusion)
-    yield Way("tuned", retriever, best.depth, best.blend, tuned.described(best), None if dense else hybrid)
+    yield Way(
+        "tuned", retriever, best.depth, best.blend, settings=tuned.described(best), target=None if dense else hybrid
+    )
 
 
 def rows_of(bench: Bench, collection: Path) -> Iterator[Row]:
@@ -104,7 +111,9 @@ def rows_of(bench: Bench, collection: Path) -> Iterator[Row]:
     judged = measured_part(collection.name).read(collection.parent, bench.options.queries)
     name, queries = collection.name, len(judged.queries)
     for way in ways_of(bench, collection):
-        pipeline = SearchPipeline(way.retriever, bench.reranker, rerank_k=way.depth, blend=way.blend)
+        pipeline = SearchPipeline(
+            way.retriever, bench.reranker, rerank_k=way.depth, blend=way.blend, passages=way.passages
+        )
         before, after = measured(pipeline, judged)
         [difference, *_] = compare(before, after, judged.queries).differences
         met = None if way.target is None else way.target.met(after.means[SHOWN[0]].mean, difference.mean)
@@ -137,6 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
     parser.add_argument("--tuned", action=argparse.BooleanOptionalAction, default=True, help="tune on other queries")
+    parser.add_argument("--long-documents", action="store_true", help="read three passages of each document too")
     arguments = parser.parse_args()
     rows: list[Row] = []
     with opened(parser, arguments) as bench:

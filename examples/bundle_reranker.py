@@ -1,19 +1,22 @@
 """Makes the adapter of a bundled reranker out of a trained model: what it adds to its base model, as thin matrices.
 
-Usage: python examples/bundle_reranker.py MODEL -o models/NAME [--base NAME] [--rank 64]
+Usage: python examples/bundle_reranker.py MODEL... -o models/NAME --blend 0.4 [--base NAME] [--rank 64]
 
 MODEL is a folder that training wrote: a BERT cross-encoder that began, over however many trainings, as the base model.
+Of several the mean of the weights is taken: a model that was trained further forgets less when it is averaged with the
+one that it began as (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv 2109.01903, section 3).
 Of each linear layer of its encoder the difference to the base's becomes the product of two matrices of that rank, the
 nearest there is (Eckart and Young 1936); all other parameters that differ are stored whole. In float16.
 """
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from bicross.inference import model_settings, read_exits, resolve_model
+from bicross.inference import read_exits, resolve_model
 from bicross.inference.adapter import ADAPTER_SETTINGS, ADAPTER_WEIGHTS, AdapterSettings
 from bicross.inference.checksum import sha256_of
 from bicross.inference.exits import EXITS, save_heads
@@ -52,20 +55,29 @@ def adapter_of(model: Tensors, base: Tensors, rank: int) -> dict[str, NDArray[np
     return stored
 
 
+def mean_of(models: Sequence[Tensors]) -> Tensors:
+    """Of each parameter."""
+    return {
+        name: np.mean([model[name] for model in models], axis=0, dtype=np.float64).astype(np.float32)
+        for name in models[0]
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("models", type=Path, nargs="+", metavar="MODEL")
     parser.add_argument("-o", "--output", type=Path, required=True, help="its adapter's files are replaced")
+    parser.add_argument("--blend", type=float, required=True, help="see reranker_blends.py")
     parser.add_argument("--base", default=DEFAULT_ENCODER)
     parser.add_argument("--rank", type=int, default=64)
     arguments = parser.parse_args()
     base, output = resolve_model(arguments.base), arguments.output
     output.mkdir(parents=True, exist_ok=True)
-    found = adapter_of(
-        load_file(arguments.model / "model.safetensors"), load_file(base / "model.safetensors"), arguments.rank
-    )
+    model = mean_of([load_file(folder / "model.safetensors") for folder in arguments.models])
+    found = adapter_of(model, load_file(base / "model.safetensors"), arguments.rank)
     save_file(found, output / ADAPTER_WEIGHTS)
-    heads = read_exits(arguments.model)
+    heads = read_exits(arguments.models[0]) if len(arguments.models) == 1 else {}  # heads read one model's layers
+    (output / EXITS).unlink(missing_ok=True)
     if heads:
         save_heads(output / EXITS, heads)
     settings = AdapterSettings(
@@ -73,7 +85,7 @@ def main() -> None:
         base_sha256=sha256_of(base / "model.safetensors"),
         adapter_sha256=sha256_of(output / ADAPTER_WEIGHTS),
         scale=1.0,
-        blend=float(model_settings(arguments.model)["blend"]),
+        blend=arguments.blend,
         exits_sha256=sha256_of(output / EXITS) if heads else None,
     )
     (output / ADAPTER_SETTINGS).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
