@@ -88,7 +88,7 @@ def rows_of(bench: Bench, collection: Path) -> Iterator[Row]:
     for name, system in systems.items():
         [difference, *_] = compare(systems[BASELINE], system, judged.queries).differences
         shown = None if name == BASELINE else difference
-        published = PUBLISHED.get((collection.name, name))
+        published = None if options.queries else PUBLISHED.get((collection.name, name))  # they are of all queries
         yield Row(collection.name, name, len(judged.queries), system.means, shown, published, settings.get(name, ""))
 
 
