@@ -88,11 +88,12 @@ def test_the_script_measures_both_stages_and_a_second_run_reads_nothing(small, r
     folders = [small.data / "scifact", small.data / "medquad-qa"]
     models = ["--reranker", small.reranker, "--encoder", small.encoder]
     outputs = ["--scores", tmp_path / "scores", "--output", tmp_path / "out.json"]
-    process = run_script("reranker.py", *folders, *models, *outputs, "--no-tuned")
+    process = run_script("reranker.py", *folders, *models, *outputs, "--no-tuned", "--long-documents")
     assert process.returncode == 0, process.stderr
     report = json.loads((tmp_path / "out.json").read_text())
     rows = {(row["collection"], row["system"]): row for row in report["results"]}
-    systems = ("vectors", "vectors, reranked", "hybrid", "hybrid, reranked")
+    ways = ("vectors", "hybrid", "hybrid, best of three")
+    systems = [system for way in ways for system in (way, f"{way}, reranked")]
     assert list(rows) == [(folder.name, system) for folder in folders for system in systems]
     for (collection, system), row in rows.items():
         assert row["queries"] == 6
@@ -103,8 +104,14 @@ def test_the_script_measures_both_stages_and_a_second_run_reads_nothing(small, r
             assert row["difference"]["mean"] == pytest.approx(row["means"]["nDCG@10"]["mean"] - before)
     [path] = (tmp_path / "scores").iterdir()
     known, results = path.read_bytes(), report["results"]
-    process = run_script("reranker.py", *folders, *models, *outputs, "--no-tuned")
+    process = run_script("reranker.py", *folders, *models, *outputs, "--no-tuned", "--long-documents")
     assert process.returncode == 0, process.stderr
     assert path.read_bytes() == known
     assert json.loads((tmp_path / "out.json").read_text())["results"] == results
     assert "scores" not in report["settings"]
+
+
+def test_the_time_of_looking_scores_up_is_not_measured(small, run_script, tmp_path):
+    process = run_script("quality.py", small.data / "scifact", "--scores", tmp_path, "--latency-queries", "2")
+    assert process.returncode == 2
+    assert "--latency-queries would measure how fast --scores are looked up" in process.stderr
