@@ -121,6 +121,8 @@ def main() -> None:
     parser.add_argument("--plots", type=Path, help="draw what tuning found into this folder")
     arguments = parser.parse_args()
     check_folders(parser, [arguments.plots])
+    if arguments.scores is not None and arguments.latency_queries:
+        parser.error("--latency-queries would measure how fast --scores are looked up: leave one of them out")
     rows: list[Row] = []
     with opened(parser, arguments) as bench:
         for collection in arguments.folders:

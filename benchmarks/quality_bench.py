@@ -107,8 +107,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def opened(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> Generator[Bench]:
     """A bench in the folder that was asked for, or in one that is gone afterwards."""
     check_folders(parser, [arguments.output, arguments.scratch, arguments.scores])
-    if arguments.scores is not None and getattr(arguments, "latency_queries", 0):
-        parser.error("--latency-queries would measure how fast --scores are looked up: leave one of them out")
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.scratch or Path(scratch)
         folder.mkdir(exist_ok=True)

@@ -10,15 +10,12 @@ nearest there is (Eckart and Young 1936); all other parameters that differ are s
 """
 
 import argparse
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from bicross.inference import read_exits, resolve_model
-from bicross.inference.adapter import ADAPTER_SETTINGS, ADAPTER_WEIGHTS, AdapterSettings
-from bicross.inference.checksum import sha256_of
+from bicross.inference.adapter import ADAPTER_WEIGHTS, AdapterSettings
 from bicross.inference.exits import EXITS, save_heads
 from bicross.retrieval import DEFAULT_ENCODER
 from numpy.typing import NDArray
@@ -80,15 +77,8 @@ def main() -> None:
     (output / EXITS).unlink(missing_ok=True)
     if heads:
         save_heads(output / EXITS, heads)
-    settings = AdapterSettings(
-        base=arguments.base,
-        base_sha256=sha256_of(base / "model.safetensors"),
-        adapter_sha256=sha256_of(output / ADAPTER_WEIGHTS),
-        scale=1.0,
-        blend=arguments.blend,
-        exits_sha256=sha256_of(output / EXITS) if heads else None,
-    )
-    (output / ADAPTER_SETTINGS).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
+    settings = AdapterSettings.of(output, base=arguments.base, base_folder=base, scale=1.0, blend=arguments.blend)
+    settings.write(output)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--model", default=DEFAULT_RERANKER, help="to go on from")
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--learning-rate", type=float, default=5e-4)
-    parser.add_argument("--exits", default="", help="layers that learn to say what the last one says, as in 2,3,4")
+    parser.add_argument("--exits", help="layers that learn to say what the last one says, as in 2,3,4")
     parser.add_argument("--seed", type=int, default=0, help="of the order of the lists, and of what is drawn of each")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -129,7 +129,7 @@ def main() -> None:
             device="cpu",
         ),
         model=arguments.model,
-        method=RerankerMethod(prior_weight=weight, exits=read_layers(arguments.exits or None), sampling=SAMPLING),
+        method=RerankerMethod(prior_weight=weight, exits=read_layers(arguments.exits), sampling=SAMPLING),
         evaluate=lambda score: measured(held_out, score),
         watch=watch,
     )

@@ -9,19 +9,19 @@ heads learn what the last layer says of candidates, among documents drawn from e
 """
 
 import argparse
-import json
 import logging
 import random
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from bicross.index import Document, read_documents
 from bicross.inference import resolve_model
-from bicross.inference.adapter import ADAPTER_SETTINGS, AdapterSettings, merged_model
+from bicross.inference.adapter import AdapterSettings, merged_model
 from bicross.inference.checksum import sha256_of
 from bicross.inference.exits import EXITS, save_heads
 from bicross.pipelines import build_index, read_judged
+from bicross.pipelines.arguments import read_layers
 from bicross.pipelines.exit_heads import exit_lists
 from bicross.rerank import CrossEncoderReranker
 from bicross.rerank.exit_training import ExitSettings, train_exits
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    layers = tuple(int(layer) for layer in arguments.layers.split(","))
+    layers = read_layers(arguments.layers)
     settings = AdapterSettings.read(arguments.adapter)
     lists: list[tuple[str, list[str]]] = []
     for name, split in SOURCES:
@@ -84,8 +84,7 @@ def main() -> None:
     reranker = CrossEncoderReranker(merged_model(arguments.adapter, find_base=resolve_model), dtype=arguments.dtype)
     trained = train_exits(reranker, lists, ExitSettings(layers=layers, seed=arguments.seed))
     save_heads(arguments.adapter / EXITS, {layer: found.head for layer, found in trained.items()})
-    settings = replace(settings, exits_sha256=sha256_of(arguments.adapter / EXITS))
-    (arguments.adapter / ADAPTER_SETTINGS).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
+    replace(settings, exits_sha256=sha256_of(arguments.adapter / EXITS)).write(arguments.adapter)
     for layer, found in trained.items():
         logger.info("after layer %d: held-out correlation %.3f", layer, found.correlation)
 

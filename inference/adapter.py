@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +51,23 @@ class AdapterSettings:
             return AdapterSettings(**json.loads((folder / ADAPTER_SETTINGS).read_text(encoding="utf-8")))
         except (TypeError, ValueError) as error:
             raise ModelCorrupt(f"{folder / ADAPTER_SETTINGS} cannot be used: {error}") from error
+
+    @staticmethod
+    def of(folder: Path, *, base: str, base_folder: Path, scale: float, blend: float) -> "AdapterSettings":
+        """For the weights, and the exits where there are any, that lie in an adapter's folder."""
+        exits = folder / EXITS
+        return AdapterSettings(
+            base=base,
+            base_sha256=sha256_of(base_folder / "model.safetensors"),
+            adapter_sha256=sha256_of(folder / ADAPTER_WEIGHTS),
+            scale=scale,
+            blend=blend,
+            exits_sha256=sha256_of(exits) if exits.is_file() else None,
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write them into an adapter's folder."""
+        (folder / ADAPTER_SETTINGS).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
 def cache_folder() -> Path:

@@ -33,6 +33,14 @@ def require_fitting(heads: Mapping[int, ExitHead], packed: "PackedModel") -> Non
             )
 
 
+def require_early(layers: Sequence[int], last: int) -> None:
+    """Raise ``ArgumentError`` unless exits can be after these layers, counted from 1, of a model that has ``last``."""
+    if not layers or list(layers) != sorted(set(layers)) or not 1 <= layers[0] <= layers[-1] < last:
+        raise ArgumentError(
+            f"exits need layers from 1 to {last - 1}, in ascending order, of the model's {last}; not {list(layers)}"
+        )
+
+
 def read_in_cascade(
     packed: "PackedModel",
     heads: Mapping[int, ExitHead],
@@ -54,11 +62,7 @@ def read_in_cascade(
 
 def first_tokens(packed: "PackedModel", encoded: Encoded, layers: Sequence[int]) -> tuple[NDArray[np.float32], Logits]:
     """See ``CrossEncoderReranker.first_tokens``."""
-    last = packed.layers
-    if not layers or list(layers) != sorted(set(layers)) or not 1 <= layers[0] <= layers[-1] < last:
-        raise ArgumentError(
-            f"exits need layers from 1 to {last - 1}, in ascending order, of the model's {last}; not {list(layers)}"
-        )
+    require_early(layers, packed.layers)
     states, logits = (
         np.empty((len(encoded), len(layers), packed.hidden), np.float32),
         np.empty(len(encoded), np.float32),

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from ..errors import ArgumentError, ModelError
+from ..errors import ModelError
 from ..inference import ExitHead
+from .exits import require_early
 
 ATTRIBUTE = "joint_exits"
 """What they are called in the model that they are part of, so that checkpoints hold them."""
@@ -29,13 +30,9 @@ class JointExits(nn.Module):
         super().__init__()
         named = list(cast("Iterable[tuple[str, nn.Module]]", model.named_modules()))
         blocks = [module for name, module in named if _A_LAYER.search(name)]
-        last = len(blocks)
         if not blocks:
             raise ModelError(f"{type(model).__name__} has no layers that exits are known for; train it without them")
-        if list(layers) != sorted(set(layers)) or not all(1 <= layer < last for layer in layers):
-            raise ArgumentError(
-                f"exits need layers from 1 to {last - 1}, in ascending order, of the model's {last}; not {list(layers)}"
-            )
+        require_early(layers, len(blocks))
         width = int(model.config.hidden_size)
         self._by_layer = {layer: _linear(known.get(layer), width) for layer in layers}
         self.heads = nn.ModuleList(self._by_layer.values())

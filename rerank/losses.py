@@ -36,19 +36,13 @@ class ListwiseLoss(nn.Module):
         pairs = [(query, passage) for query, some in zip(queries, passages, strict=True) for passage in some]
         sizes = [len(some) for some in passages]
         scores, *said = pair_scores(self.model, pairs).float().unbind(1)
-        taught = [self._distilled(scores.detach(), exit_scores, sizes) for exit_scores in said]
+        targets = [torch.softmax(score, dim=0) for score in torch.split(scores.detach(), sizes)]
+        taught = [cross_entropy(torch.split(one, sizes), targets) for one in said]
         if self.prior_weight:
             priors: Sequence[Sequence[float]] = inputs[2]
             scores = scores + self.prior_weight * scores.new_tensor([value for prior in priors for value in prior])
         loss = listwise_cross_entropy(torch.split(scores, sizes), labels, graded=self.graded)
         return loss + torch.stack(taught).mean() if taught else loss
-
-    @staticmethod
-    def _distilled(scores: Tensor, learned: Tensor, sizes: Sequence[int]) -> Tensor:
-        """The mean over lists of the cross-entropy between the softmax of scores and that of what learns them."""
-        lists = zip(torch.split(scores, list(sizes)), torch.split(learned, list(sizes)), strict=True)
-        losses = [-(torch.softmax(a, dim=0) * torch.log_softmax(b, dim=0)).sum() for a, b in lists]
-        return torch.stack(losses).mean()
 
 
 def listwise_cross_entropy(scores: Sequence[Tensor], labels: Sequence[Tensor], *, graded: bool) -> Tensor:
@@ -56,11 +50,17 @@ def listwise_cross_entropy(scores: Sequence[Tensor], labels: Sequence[Tensor], *
 
     Targets are even over the passages with a label above 0, or, ``graded``, in proportion to 2^label - 1.
     """
-    losses: list[Tensor] = []
+    targets: list[Tensor] = []
     for score, label in zip(scores, labels, strict=True):
         grades = label.to(score).clamp(min=0)
         gains = torch.exp2(grades) - 1 if graded else (grades > 0).to(score)
-        losses.append(-(gains / gains.sum() * torch.log_softmax(score, dim=0)).sum())
+        targets.append(gains / gains.sum())
+    return cross_entropy(scores, targets)
+
+
+def cross_entropy(scores: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+    """The mean over lists of the cross-entropy between targets, which sum to 1, and the softmax of scores."""
+    losses = [-(target * torch.log_softmax(score, dim=0)).sum() for score, target in zip(scores, targets, strict=True)]
     return torch.stack(losses).mean()
 
 

@@ -25,9 +25,8 @@ from ..inference import (
     token_limit,
     write_exits,
 )
-from ..inference.adapter import ADAPTER_SETTINGS, ADAPTER_WEIGHTS, AdapterSettings
+from ..inference.adapter import ADAPTER_WEIGHTS, AdapterSettings
 from ..inference.checkpoints import WholeCheckpoints
-from ..inference.checksum import sha256_of
 from ..inference.exits import EXITS, save_heads
 from ..inference.training import (
     CHECKPOINTS,
@@ -147,15 +146,8 @@ class _Saved:
         save_file(adapter_state(self.encoder.model), folder / ADAPTER_WEIGHTS)
         if heads:
             save_heads(folder / EXITS, heads)
-        settings = AdapterSettings(
-            base=self.name,
-            base_sha256=sha256_of(self.base / "model.safetensors"),
-            adapter_sha256=sha256_of(folder / ADAPTER_WEIGHTS),
-            scale=scale,
-            blend=blend,
-            exits_sha256=sha256_of(folder / EXITS) if heads else None,
-        )
-        (folder / ADAPTER_SETTINGS).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
+        settings = AdapterSettings.of(folder, base=self.name, base_folder=self.base, scale=scale, blend=blend)
+        settings.write(folder)
 
 
 def _description(

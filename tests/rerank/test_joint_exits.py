@@ -18,17 +18,10 @@ from tiny_models import save_cross_encoder
 from tiny_training import METHOD, judged_by_a_word, save_base, settings, ten_lists
 from torch import nn
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PAIRS = [("who sleeps ?", "the cat sleeps"), ("who sleeps ?", "a dog runs in the park all day"), ("an owl", "the owl")]
 WITH_EXITS = replace(METHOD, exits=(1,))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Last digits depend on the number of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -22,16 +22,9 @@ from sentence_transformers import CrossEncoder
 from tiny_models import save_bi_encoder
 from tiny_training import METHOD, TOPICS, judged_by_a_word, measured, save_base, settings, ten_lists, train
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 FULL = RerankerMethod(low_rank=None, sampling=Sampling(hard=6, other=3, hard_depth=6))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """As in the processes that are killed: last digits depend on the number of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

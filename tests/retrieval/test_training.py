@@ -10,7 +10,6 @@ from pathlib import Path
 import encoder_training
 import numpy as np
 import pytest
-import torch
 from bicross.errors import ArgumentError, ModelError
 from bicross.index import Document
 from bicross.inference.training import RankingList
@@ -24,16 +23,7 @@ from scipy.stats import kendalltau
 from sentence_transformers import SentenceTransformer
 from tiny_models import save_bi_encoder
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """As in the processes that are killed: last digits depend on the number of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
 def cosines(model: str | Path, lists: list[RankingList]) -> list[np.ndarray]:
