@@ -8,6 +8,7 @@ index.
 import dataclasses
 import time
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from ..errors import ArgumentError, IndexCorrupt, IndexExists, IndexNotFound
@@ -111,8 +112,9 @@ def collect_garbage(path: Path, filesystem: Filesystem, *, grace: float, compact
         followers = [*(path / f"{MANIFEST_NAME}.{number}" for number in old[1:]), path / MANIFEST_NAME]
         for number, follower in zip(old if compacted else old[:-KEPT_GENERATIONS], followers, strict=False):
             superseded = _read_if_any(follower)
-            if superseded is None or superseded.committed + grace <= time.time():
-                filesystem.remove_file(path / f"{MANIFEST_NAME}.{number}")
+            if superseded is not None and superseded.committed + grace > time.time():
+                break  # those after it were replaced later still
+            filesystem.remove_file(path / f"{MANIFEST_NAME}.{number}")
         _remove_unlisted(path, filesystem)
 
 
@@ -120,8 +122,8 @@ def _remove_unlisted(path: Path, filesystem: Filesystem) -> None:
     for name in (MANIFEST_NAME, BUILDING):
         filesystem.remove_file(path / f"{name}.tmp")
     files = [path / MANIFEST_NAME, path / BUILDING, *(path / f"{MANIFEST_NAME}.{n}" for n in generations(path))]
-    manifests = [_read_if_any(file) for file in files if file.exists()]
-    listed = {name for manifest in manifests if manifest is not None for name in manifest.named()}
+    manifests = [_named(file, _state(file)) for file in files if file.exists()]
+    listed = {name for names in manifests if names is not None for name in names}
     unlisted = [entry for folder in FOLDERS for entry in (path / folder).iterdir() if entry.name not in listed]
     # Nobody knows what a damaged manifest lists: it may be restored. A compaction writes files that no manifest lists
     # yet; one that begins after this question makes others than were found before it.
@@ -129,6 +131,22 @@ def _remove_unlisted(path: Path, filesystem: Filesystem) -> None:
         return
     for entry in unlisted:
         filesystem.remove_folder(entry)
+
+
+def _state(file: Path) -> tuple[int, int, int]:
+    """What of a file is another once it has been written again."""
+    found = file.stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=2000)
+def _named(manifest: Path, state: tuple[int, int, int]) -> frozenset[str] | None:
+    """What a manifest names, None where it is damaged. An old generation stays as it is, and is read once a process.
+
+    Many small commits within the grace time leave hundreds; to read all of them took most of the time of a commit.
+    """
+    found = _read_if_any(manifest)
+    return None if found is None else frozenset(found.named())
 
 
 def _read_if_any(manifest: Path) -> Manifest | None:

@@ -507,6 +507,40 @@ def test_many_old_generations_go_once_their_grace_time_has_passed(tmp_path, monk
     assert Index.verify(tmp_path / "i").problems == ()
 
 
+def test_a_commit_does_not_read_all_older_generations_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("bicross.index.generations.KEPT_GENERATIONS", 3)
+    monkeypatch.setattr("bicross.index.collection.segments_to_merge", lambda manifest: [])
+    index = create(tmp_path / "i", records(0))
+    for n in range(1, 31):
+        index.add([batch(records(n))])
+    read: list[str] = []
+    from_bytes = Manifest.from_bytes
+
+    def noted(content, *, source):
+        read.append(source)
+        return from_bytes(content, source=source)
+
+    monkeypatch.setattr(Manifest, "from_bytes", staticmethod(noted))
+    index.add([batch(records(31))])
+    assert len(index.info().older_generations) == 31
+    assert 0 < len(read) < 12
+
+
+def test_what_a_damaged_older_generation_lists_is_kept_until_it_is_gone(tmp_path):
+    index = create(tmp_path / "i", records(0, 1))
+    index.add([batch(records(2))])
+    index.compact()
+    old = tmp_path / "i" / "MANIFEST.1"
+    content = old.read_bytes()
+    old.write_bytes(content[:-1] + b"?")
+    before = names_on_disk(tmp_path / "i")
+    index.add([batch(records(3))])
+    assert before <= names_on_disk(tmp_path / "i")
+    old.write_bytes(content)
+    index.rollback(1)
+    assert_same(Index.open(tmp_path / "i"), oracle_of(*records(0, 1)))
+
+
 # Verification
 
 
