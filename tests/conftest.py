@@ -1,4 +1,11 @@
-"""What tests of several packages ask for."""
+"""What tests of several packages ask for, and how many threads each of several test processes may start."""
+
+import os
+
+# Before numpy, torch and faiss are there. Threads that wait for a core spin: with more of them than cores, tests of
+# many small calls take five times as long.
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 import pytest
 import torch
