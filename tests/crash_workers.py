@@ -26,6 +26,9 @@ MOST_DOCUMENTS = 60
 Change = tuple[str, dict[str, str], list[str]]
 """The kind, what is put, what is removed."""
 
+GRACE_SECONDS = 3.0
+"""How long old generations stay: shorter than a loop, so that their removal is interrupted by kills as well."""
+
 PATIENCE = 60.0
 """Seconds of silence after which a process counts as hanging."""
 
@@ -48,9 +51,10 @@ class IndexStore:
     """An index with the encoder of fakes.py, with token ids and terms."""
 
     def __init__(self, path: Path) -> None:
-        from bicross.index import Index
+        from bicross.index import Index, collection
         from fakes import HashEncoder
 
+        collection.GRACE_SECONDS = GRACE_SECONDS
         self.encoder = HashEncoder(dimension=16)
         self.index = Index.open(path)
 
