@@ -4,8 +4,9 @@ Usage: python benchmarks/adaptation.py FOLDER... [--steps 100] [--limit 2000] [-
 
 Each FOLDER is a BEIR folder, of which training sees the documents alone. A row each: the encoder as it comes; trained
 on pairs made of the documents' own text; on those of the pairs that the reranker believes; and distilled from the
-reranker, with the queries of those pairs. Each is searched alone, and reranked. Takes an hour on two cores with a
-collection of a thousand documents: --rerank-k 0 leaves reranking out, --only takes some of the ways.
+reranker, with the queries of those pairs; all with each --average, the share of the trained weights in the mean with
+those before. Each is searched alone, and reranked. Takes hours on two cores with a collection of a thousand documents:
+--rerank-k 0 leaves reranking out, --only takes some of the ways.
 """
 
 import argparse
@@ -16,7 +17,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bicross.index import read_documents
-from bicross.inference.training import RankingList, TrainingSettings
+from bicross.inference import resolve_model
+from bicross.inference.training import RankingList, TrainingSettings, quiet
 from bicross.pipelines import Judged, SearchPipeline, build_index, evaluate, read_judged
 from bicross.pipelines.distillation import distilled_lists
 from bicross.pipelines.evaluation import Difference, Estimate, System, compare
@@ -24,9 +26,10 @@ from bicross.pipelines.own_lists import OwnText, own_text_lists
 from bicross.pipelines.own_text import own_text_pairs
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
-from bicross.retrieval.training import train_encoder
+from bicross.retrieval.training import average_weights, train_encoder
 from bicross.retrieval.training_rows import EncoderObjective
 from machine import set_threads
+from sentence_transformers import SentenceTransformer
 from speed_report import check_folders, header, markdown, write
 
 MEASURES = ("nDCG@10", "RR@10", "R@100")
@@ -40,10 +43,14 @@ HOW = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An encoder on a collection, searched alone or reranked; ``lists`` is what it was trained on."""
+    """An encoder on a collection, searched alone or reranked.
+
+    ``lists`` is how many it was trained on, ``average`` how much the trained weights count.
+    """
 
     collection: str
     encoder: str
+    average: float | None
     system: str
     queries: int
     lists: int
@@ -69,7 +76,7 @@ class Adaptation:
         index = build_index(self.documents, self.scratch / name, encoder=opened, reranker=self.arguments.reranker)
         return DenseRetriever(index, opened)
 
-    def measured(self, retriever: DenseRetriever, name: str, lists: int) -> list[Row]:
+    def measured(self, retriever: DenseRetriever, name: str, average: float | None, lists: int) -> list[Row]:
         """Both orders, and how they differ from those of the encoder as it comes."""
         depth = self.arguments.rerank_k
         pipeline = SearchPipeline(retriever, self.reranker if depth else None, rerank_k=depth or 1)
@@ -78,11 +85,12 @@ class Adaptation:
         for system in found.systems:
             before = self.baselines.setdefault(system.name, system)
             change = compare(before, system, {}).differences[0] if before is not system else None
-            rows.append(Row(self.folder.name, name, system.name, found.counts.judged, lists, system.means, change))
+            queries = found.counts.judged
+            rows.append(Row(self.folder.name, name, average, system.name, queries, lists, system.means, change))
         return rows
 
-    def trained(self, name: str) -> list[Row]:
-        """An encoder trained in one of the ways, and measured."""
+    def trained(self, name: str) -> Iterator[list[Row]]:
+        """An encoder trained in one of the ways, and measured with each share of what it learned."""
         believed = OwnText(limit=self.arguments.limit, reranker=self.reranker, seed=self.arguments.seed)
         options = replace(believed, reranker=None) if name == ALL_PAIRS else believed
         lists, held_out = own_text_lists(self.pairs, self.retriever, options)
@@ -92,7 +100,20 @@ class Adaptation:
         objective = EncoderObjective(loss=loss, passages=self.arguments.passages)
         output = self.scratch / f"{name} model"
         train_encoder(self.arguments.encoder, lists, self.settings(output), held_out=held_out, objective=objective)
-        return self.measured(self.indexed(output, name), name, len(lists))
+        for average in self.arguments.average:
+            mixed = self.mixed(output, average)
+            yield self.measured(self.indexed(mixed, f"{name} {average}"), name, average, len(lists))
+
+    def mixed(self, trained: Path, average: float) -> Path:
+        """The folder of a trained model, with so much of what it learned."""
+        output = trained.with_name(f"{trained.name} {average}")
+        with quiet():
+            start, model = (
+                SentenceTransformer(str(resolve_model(one)), device="cpu") for one in (self.arguments.encoder, trained)
+            )
+            average_weights(model, dict(start.named_parameters()), average)
+            model.save_pretrained(str(output), create_model_card=False)
+        return output
 
     def scored(self, queries: Sequence[str]) -> list[RankingList]:
         """What the reranker says of the candidates of the encoder as it comes."""
@@ -116,9 +137,9 @@ def adapted(folder: Path, arguments: argparse.Namespace) -> Iterator[list[Row]]:
     """The rows of one collection, encoder by encoder."""
     with tempfile.TemporaryDirectory() as scratch:
         one = Adaptation(folder, Path(scratch), arguments)
-        yield one.measured(one.retriever, AS_IT_COMES, 0)
+        yield one.measured(one.retriever, AS_IT_COMES, None, 0)
         for name in arguments.only or WAYS:
-            yield one.trained(name)
+            yield from one.trained(name)
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -127,6 +148,7 @@ def table(rows: Sequence[Row]) -> str:
         [
             f"{row.collection} ({row.queries} queries)",
             row.encoder,
+            row.average,
             row.system,
             row.lists or None,
             *(f"{row.means[measure].mean:.4f}" for measure in MEASURES),
@@ -134,7 +156,7 @@ def table(rows: Sequence[Row]) -> str:
         ]
         for row in rows
     ]
-    return markdown(["collection", "encoder", "", "lists", *MEASURES, "difference"], cells)
+    return markdown(["collection", "encoder", "average", "", "lists", *MEASURES, "difference"], cells)
 
 
 def _difference(found: Difference | None) -> str | None:
@@ -152,6 +174,9 @@ def main() -> None:
     parser.add_argument("--reranker", default=DEFAULT_RERANKER)
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--limit", type=int, default=2000, help="pairs of own text, drawn")
+    parser.add_argument(
+        "--average", type=float, nargs="+", default=[1.0, 0.5], help="share of the trained weights in their mean"
+    )
     parser.add_argument("--rerank-k", type=int, default=100)
     parser.add_argument("--only", choices=WAYS, action="append")
     parser.add_argument("--depth", type=int, default=10, help="candidates that the reranker scores, to be distilled")

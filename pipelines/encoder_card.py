@@ -37,6 +37,7 @@ def encoder_card(trained: "TrainedEncoder", described: Mapping[str, object], *, 
                 for found in record.evaluations
             ],
         ),
+        f"{_written(trained)} is what this folder holds.",
     ]
     learned = f"{trained.rows:,} queries with passages. {trained.held_out:,} queries were kept out."
     return joined([*parts, *how_it_was_trained(record, described, command, learned=learned, method="objective")])
@@ -58,7 +59,14 @@ def encoder_record(output: str, trained: "TrainedEncoder") -> dict[str, object]:
 
 def encoder_summary(output: str, trained: "TrainedEncoder") -> tuple[str, ...]:
     """A few lines on how it went."""
-    return _quality(trained), f"The model of step {trained.record.best_step:,} is in {output}"
+    return _quality(trained), f"{_written(trained)} is in {output}"
+
+
+def _written(trained: "TrainedEncoder") -> str:
+    step = f"step {trained.record.best_step:,}"
+    if trained.average == 1:
+        return f"The model of {step}"
+    return f"The mean of the model of {step}, which counts {trained.average:g}, and of the one before training"
 
 
 def _quality(trained: "TrainedEncoder") -> str:

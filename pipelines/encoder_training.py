@@ -73,6 +73,16 @@ class EncoderData:
             raise ArgumentError(f"margin={self.margin} is for judged queries: leave it out")
 
 
+def default_objective(data: EncoderData) -> EncoderObjective:
+    """What suits the data: without judgments half of what is learned, as what is learned is not what is asked for.
+
+    Texts and queries of the user's own stand in for judged queries; a model that is trained on them wholly was worse on
+    real ones, and better with half of it: see ``benchmarks/adaptation.py``.
+    """
+    loss = "multiple-negatives" if data.teacher is None else "kl"
+    return EncoderObjective(loss=loss, average=0.5 if data.own_text or data.teacher is not None else 1.0)
+
+
 def train_encoder_on(
     data: EncoderData,
     settings: TrainingSettings,
@@ -88,7 +98,7 @@ def train_encoder_on(
     ``EvaluationError``, ``SourceError`` and ``TrainingError`` for data that cannot be learned from, before anything is
     trained, and ``ModelError`` for a teacher that is no reranker.
     """
-    objective = objective or EncoderObjective(loss="multiple-negatives" if data.teacher is None else "kl")
+    objective = objective or default_objective(data)
     if objective.graded != (data.teacher is None):
         what = "takes a reranker to learn from" if data.teacher is None else "does not learn a reranker's scores"
         raise ArgumentError(f"the loss {objective.loss} {what}")

@@ -71,6 +71,13 @@ def train_encoder_command(
     mini_batch: Annotated[
         int | None, typer.Option(min=1, help="Texts in memory at a time, for steps of many lists; default: all.")
     ] = None,
+    average: Annotated[
+        float | None,
+        typer.Option(
+            help="How much of the trained weights counts in the mean with those before, which is written. "
+            "Default: 0.5 with --own-text and --distil-from, else 1."
+        ),
+    ] = None,
     learning_rate: Annotated[float, typer.Option()] = 2e-5,
     epochs: Annotated[float, typer.Option(help="How often each list is read.")] = 1.0,
     steps: Steps = None,
@@ -89,23 +96,25 @@ def train_encoder_command(
 
     Example: bicross train encoder my-index --distil-from bicross-rerank-mini --queries queries.txt -o my-encoder
     """
-    from .encoder_training import EncoderData, train_encoder_on  # with it comes torch, which takes seconds
+    from .encoder_training import EncoderData, default_objective, train_encoder_on  # torch comes with it, in seconds
 
+    data = EncoderData(
+        source=source,
+        own_text=KINDS if own_text else (),
+        teacher=distil_from,
+        queries=queries,
+        split=split,
+        dev_split=dev_split,
+        held_out=held_out,
+        limit=limit,
+        index=index,
+        depth=depth,
+        margin=margin,
+        filter_with=filter_with,
+    )
+    default = default_objective(data)
     trained = train_encoder_on(
-        EncoderData(
-            source=source,
-            own_text=KINDS if own_text else (),
-            teacher=distil_from,
-            queries=queries,
-            split=split,
-            dev_split=dev_split,
-            held_out=held_out,
-            limit=limit,
-            index=index,
-            depth=depth,
-            margin=margin,
-            filter_with=filter_with,
-        ),
+        data,
         TrainingSettings(
             output=output,
             learning_rate=learning_rate,
@@ -121,9 +130,10 @@ def train_encoder_command(
         ),
         model=model,
         objective=EncoderObjective(
-            loss=loss or ("multiple-negatives" if distil_from is None else "kl"),
+            loss=loss or default.loss,
             passages=passages,
             mini_batch=mini_batch,
+            average=default.average if average is None else average,
         ),
         command=shlex.join(["bicross", *sys.argv[1:]]),
         progress=not as_json and sys.stderr.isatty(),

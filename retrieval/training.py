@@ -40,12 +40,14 @@ class TrainedEncoder:
     """How a training went: ``before`` and ``after`` are nDCG@10 of the held-out queries, None where there are none.
 
     ``rows`` is how many there were to train on: a query with a relevant passage, or with a list that is scored.
+    ``average`` is the objective's: evaluations in ``record`` are of what was learned, ``after`` of what is written.
     """
 
     rows: int
     held_out: int
     before: float | None
     after: float | None
+    average: float
     record: TrainingRecord
 
 
@@ -66,7 +68,8 @@ def train_encoder(  # noqa: PLR0913 - what is learned from, how, and how it is s
     """Train the bi-encoder ``model`` on ``lists``, and write it to ``settings.output``, where ``BiEncoder`` finds it.
 
     The passages of ``held_out`` together are a collection that its queries are searched in, exactly; the weights that
-    are written are those with the best nDCG@10 there, or the last ones where nothing is held out. A run that was cut
+    are written are those with the best nDCG@10 there, or the last ones where nothing is held out, averaged with those
+    of ``model`` where ``objective`` says so. A run that was cut
     off goes on at its newest checkpoint, and ends as it would have; ``ArgumentError`` says where model, lists, settings
     or objective are not the same, and where the lists have nothing to learn. Raises ``TrainingError`` where a package,
     or room for a checkpoint, is missing. ``describe`` writes the model card.
@@ -82,10 +85,12 @@ def train_encoder(  # noqa: PLR0913 - what is learned from, how, and how it is s
         trainer, limit = _trainer(folder, rows, kept_out, settings, objective)
         if is_main_process():
             require_same(settings.output / CHECKPOINTS / "encoder.json", description)
-        before = trainer.evaluator(trainer.model)[QUALITY] if trainer.evaluator else None
+        start = {name: weights.detach().cpu().clone() for name, weights in trainer.model.named_parameters()}
+        before = _quality(trainer)
         record = run_training(trainer, settings, watch=watch)
-    after = record.best[QUALITY] if record.best else None
-    trained = TrainedEncoder(len(rows), len(kept_out.queries), before, after, record)
+        average_weights(trainer.model, start, objective.average)
+        after = _quality(trainer)
+    trained = TrainedEncoder(len(rows), len(kept_out.queries), before, after, objective.average, record)
     if is_main_process():
         trainer.model.max_seq_length = limit
         save = partial(_save, trainer.model, "" if describe is None else describe(trained))
@@ -93,6 +98,18 @@ def train_encoder(  # noqa: PLR0913 - what is learned from, how, and how it is s
         with quiet():
             put_model(settings.output, save, {**description, "versions": versions, **asdict(trained)})
     return trained
+
+
+def average_weights(model: torch.nn.Module, start: Mapping[str, Tensor], share: float) -> None:
+    """Let the model have ``share`` of its own weights and the rest of ``start``, which has the same names."""
+    with torch.no_grad():
+        for name, weights in model.named_parameters():
+            weights.copy_(torch.lerp(start[name].to(weights), weights, share))
+
+
+def _quality(trainer: Any) -> float | None:  # noqa: ANN401
+    """Of the held-out queries, None where there are none."""
+    return trainer.evaluator(trainer.model)[QUALITY] if trainer.evaluator else None
 
 
 def _description(

@@ -21,12 +21,16 @@ class EncoderObjective:
     scores: by how much the best passage is ahead of each other, or how likely each is the best. ``scale`` is what a
     cosine is multiplied by to be compared. ``mini_batch`` texts are in memory at a time, with the first loss, so that
     a step can have any number of lists; None takes them all at once.
+
+    What is written is the mean of the weights after training and before, those after counting ``average``: the model
+    forgets less of what it knew (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022, section 3).
     """
 
     loss: EncoderLoss = "multiple-negatives"
     passages: int = 4
     scale: float = 20.0
     mini_batch: int | None = None
+    average: float = 1.0
 
     def __post_init__(self) -> None:
         if self.loss not in ENCODER_LOSSES:
@@ -37,6 +41,9 @@ class EncoderObjective:
             raise ArgumentError(f"scale must be above 0, not {self.scale!r}")
         if self.mini_batch is not None and (self.mini_batch < 1 or not self.graded):
             raise ArgumentError(f"mini_batch={self.mini_batch} is for multiple-negatives alone, and at least 1")
+
+        if not 0 < self.average <= 1:
+            raise ArgumentError(f"average is a share of the trained weights, above 0 to 1, not {self.average!r}")
 
     @property
     def graded(self) -> bool:

@@ -59,6 +59,11 @@ def trained(capsys, *arguments) -> dict:
     return json.loads(out)
 
 
+def average(model) -> float:
+    """How much of what was learned was written."""
+    return json.loads((model / "training.json").read_text())["average"]
+
+
 def test_judged_queries(folder, encoder, tmp_path, capsys):
     output = tmp_path / "model"
     record = trained(capsys, folder, "-o", output, "--model", encoder)
@@ -69,6 +74,7 @@ def test_judged_queries(folder, encoder, tmp_path, capsys):
     card = (output / "README.md").read_text()
     assert "18 queries with passages. 2 queries were kept out." in card
     assert f"trained by bicross from {encoder}" in card
+    assert average(output) == 1
     assert BiEncoder(output, device="cpu").encode_queries(["the cat"]).shape == (1, 24)
 
 
@@ -80,6 +86,7 @@ def test_own_text_of_a_collection_without_queries(folder, encoder, reranker, tmp
         capsys, corpus, "-o", tmp_path / "believed", "--own-text", "--model", encoder, "--filter-with", reranker,
     )  # fmt: skip
     assert filtered["rows"] < record["rows"]
+    assert average(tmp_path / "all") == 0.5
 
 
 def test_own_text_trains_a_reranker_too(folder, encoder, reranker, tmp_path, capsys):
@@ -123,9 +130,10 @@ def test_a_reranker_teaches_with_the_users_own_queries(folder, encoder, reranker
         assert main(["index", str(folder), "-o", str(place), "--encoder", encoder, "--no-tokens", "--json"]) == 0
         capsys.readouterr()
     teacher = ("--distil-from", reranker, "--queries", folder / "queries.txt")
-    record = trained(capsys, place, "-o", tmp_path / "model", *teacher, "--model", encoder)
+    record = trained(capsys, place, "-o", tmp_path / "model", *teacher, "--average", 0.75, "--model", encoder)
     assert (record["rows"], record["held_out"]) == (18, 2)
     assert json.loads((tmp_path / "model" / "training.json").read_text())["loss"] == "kl"
+    assert average(tmp_path / "model") == 0.75
     if source == "index":
         assert len(Index.open(place)) == 20
 

@@ -10,15 +10,17 @@ from pathlib import Path
 import encoder_training
 import numpy as np
 import pytest
+import torch
 from bicross.errors import ArgumentError, ModelError
 from bicross.index import Document
-from bicross.inference.training import RankingList
+from bicross.inference.training import QUALITY, RankingList
 from bicross.pipelines import SearchPipeline, build_index
 from bicross.retrieval import BiEncoder
 from bicross.retrieval.held_out import HeldOut, mean_ndcg
 from bicross.retrieval.training import train_encoder
 from bicross.retrieval.training_rows import EncoderObjective
 from encoder_training import resumable, scored_lists, settings, ten_queries, texts
+from safetensors.torch import load_file
 from scipy.stats import kendalltau
 from sentence_transformers import SentenceTransformer
 from tiny_models import save_bi_encoder
@@ -108,6 +110,17 @@ def test_what_was_done_stands_beside_the_model(overfitted):
     assert not (output / "checkpoints").exists()
     with pytest.raises(ArgumentError, match="training is finished"):
         train_encoder("nothing", ten_queries(), settings(output))
+
+
+def test_half_of_what_was_learned(base, overfitted, tmp_path):
+    (whole, _), output, lists = overfitted, tmp_path / "half", ten_queries()
+    trained = train_encoder(base, lists, settings(output), held_out=lists, objective=EncoderObjective(average=0.5))
+    before, learned, half = (load_file(model / "model.safetensors") for model in (base, whole, output))
+    for name, weights in half.items():
+        torch.testing.assert_close(weights, (before[name] + learned[name]) / 2)
+    assert trained.after == ndcg(output, lists)  # of what is written
+    assert trained.before < trained.after
+    assert trained.record.best[QUALITY] == 1.0  # of what was learned
 
 
 @pytest.mark.parametrize("loss", ["margin-mse", "kl"])
