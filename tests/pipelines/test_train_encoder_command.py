@@ -86,7 +86,7 @@ def test_own_text_of_a_collection_without_queries(folder, encoder, reranker, tmp
         capsys, corpus, "-o", tmp_path / "believed", "--own-text", "--model", encoder, "--filter-with", reranker,
     )  # fmt: skip
     assert filtered["rows"] < record["rows"]
-    assert average(tmp_path / "all") == 0.5
+    assert average(tmp_path / "all") == 0.25
 
 
 def test_own_text_trains_a_reranker_too(folder, encoder, reranker, tmp_path, capsys):
