@@ -175,7 +175,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--limit", type=int, default=2000, help="pairs of own text, drawn")
     parser.add_argument(
-        "--average", type=float, nargs="+", default=[1.0, 0.5], help="share of the trained weights in their mean"
+        "--average", type=float, nargs="+", default=[1.0, 0.25], help="share of the trained weights in their mean"
     )
     parser.add_argument("--rerank-k", type=int, default=100)
     parser.add_argument("--only", choices=WAYS, action="append")

@@ -20,7 +20,7 @@ def early_layers_command(
     max_length: Annotated[int | None, typer.Option(help="Tokens of a text that it reads at most.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a light bi-encoder of the first layers of a cross-encoder, without training.
+    """Make a light bi-encoder of the first layers of a cross-encoder, to be trained: until then it finds little.
 
     Example: bicross train early-layers bicross-rerank-mini -o light --layers 2
     """
@@ -29,6 +29,9 @@ def early_layers_command(
         print_json({"model": model, "folder": str(folder), "layers": layers, "pooling": pooling})
         return
     Console().print(
-        plain(f"{folder} holds the first {layers} layers of {model}: name it as --encoder, or train it further"),
+        plain(
+            f"{folder} holds the first {layers} layers of {model}: train it by `bicross train encoder`, with "
+            f"--model {folder} and --average 1, and name what comes of it as --encoder"
+        ),
         soft_wrap=True,
     )

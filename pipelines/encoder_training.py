@@ -77,7 +77,7 @@ def default_objective(data: EncoderData) -> EncoderObjective:
     """What suits the data. Without judgments a quarter of what is learned is taken over, and three of what was known.
 
     What stands in for judged queries is not what people ask: trained on it, a model was worse on real queries, and with
-    a quarter of that as good or better, where half was worse on one of two collections: ``benchmarks/adaptation.py``.
+    a quarter of that as good or better: ``benchmarks/adaptation.py``. A model that finds nothing yet needs all of it.
     """
     loss = "multiple-negatives" if data.teacher is None else "kl"
     return EncoderObjective(loss=loss, average=0.25 if data.own_text or data.teacher is not None else 1.0)

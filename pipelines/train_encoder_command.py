@@ -75,7 +75,7 @@ def train_encoder_command(
         float | None,
         typer.Option(
             help="How much of the trained weights counts in the mean with those before, which is written. "
-            "Default: 0.25 with --own-text and --distil-from, else 1."
+            "Default: 0.25 with --own-text and --distil-from, else 1. Take 1 for a model that finds nothing yet."
         ),
     ] = None,
     learning_rate: Annotated[float, typer.Option()] = 2e-5,

@@ -69,10 +69,10 @@ def train_encoder(  # noqa: PLR0913 - what is learned from, how, and how it is s
 
     The passages of ``held_out`` together are a collection that its queries are searched in, exactly; the weights that
     are written are those with the best nDCG@10 there, or the last ones where nothing is held out, averaged with those
-    of ``model`` where ``objective`` says so. A run that was cut
-    off goes on at its newest checkpoint, and ends as it would have; ``ArgumentError`` says where model, lists, settings
-    or objective are not the same, and where the lists have nothing to learn. Raises ``TrainingError`` where a package,
-    or room for a checkpoint, is missing. ``describe`` writes the model card.
+    of ``model`` where ``objective`` says so. A run that was cut off goes on at its newest checkpoint, and ends as it
+    would have; ``ArgumentError`` says where model, lists, settings or objective are not the same, and where the lists
+    have nothing to learn. Raises ``TrainingError`` where a package, or room for a checkpoint, is missing. ``describe``
+    writes the model card.
     """
     objective = objective or EncoderObjective()
     require_training_packages()
