@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bicross.index import read_documents
-from bicross.inference import resolve_model
+from bicross.inference import load_model, resolve_model
 from bicross.inference.training import RankingList, TrainingSettings, quiet
 from bicross.pipelines import Judged, SearchPipeline, build_index, evaluate, read_judged
 from bicross.pipelines.distillation import distilled_lists
@@ -107,11 +107,9 @@ class Adaptation:
     def mixed(self, trained: Path, average: float) -> Path:
         """The folder of a trained model, with so much of what it learned."""
         output = trained.with_name(f"{trained.name} {average}")
+        model = load_model(SentenceTransformer, trained, device="cpu")
+        average_weights(model, resolve_model(self.arguments.encoder), average)
         with quiet():
-            start, model = (
-                SentenceTransformer(str(resolve_model(one)), device="cpu") for one in (self.arguments.encoder, trained)
-            )
-            average_weights(model, dict(start.named_parameters()), average)
             model.save_pretrained(str(output), create_model_card=False)
         return output
 

@@ -85,11 +85,12 @@ def train_encoder(  # noqa: PLR0913 - what is learned from, how, and how it is s
         trainer, limit = _trainer(folder, rows, kept_out, settings, objective)
         if is_main_process():
             require_same(settings.output / CHECKPOINTS / "encoder.json", description)
-        start = {name: weights.detach().cpu().clone() for name, weights in trainer.model.named_parameters()}
         before = _quality(trainer)
         record = run_training(trainer, settings, watch=watch)
-        average_weights(trainer.model, start, objective.average)
-        after = _quality(trainer)
+        after = record.best[QUALITY] if record.best else None
+        if objective.average < 1:
+            average_weights(trainer.model, folder, objective.average)
+            after = _quality(trainer)
     trained = TrainedEncoder(len(rows), len(kept_out.queries), before, after, objective.average, record)
     if is_main_process():
         trainer.model.max_seq_length = limit
@@ -100,8 +101,11 @@ def train_encoder(  # noqa: PLR0913 - what is learned from, how, and how it is s
     return trained
 
 
-def average_weights(model: torch.nn.Module, start: Mapping[str, Tensor], share: float) -> None:
-    """Let the model have ``share`` of its own weights and the rest of ``start``, which has the same names."""
+def average_weights(model: torch.nn.Module, folder: Path, share: float) -> None:
+    """Let the model have ``share`` of its own weights, and the rest of those in ``folder``, which it began with."""
+    from sentence_transformers import SentenceTransformer
+
+    start = dict(load_model(SentenceTransformer, folder, device="cpu").named_parameters())
     with torch.no_grad():
         for name, weights in model.named_parameters():
             weights.copy_(torch.lerp(start[name].to(weights), weights, share))

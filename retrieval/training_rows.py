@@ -41,7 +41,6 @@ class EncoderObjective:
             raise ArgumentError(f"scale must be above 0, not {self.scale!r}")
         if self.mini_batch is not None and (self.mini_batch < 1 or not self.graded):
             raise ArgumentError(f"mini_batch={self.mini_batch} is for multiple-negatives alone, and at least 1")
-
         if not 0 < self.average <= 1:
             raise ArgumentError(f"average is a share of the trained weights, above 0 to 1, not {self.average!r}")
 
