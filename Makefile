@@ -21,7 +21,9 @@ test: $(VENV)/.dev ## run the tests, as many at once as there are cores
 lint: $(VENV)/.dev ## check style and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
+	rm -rf build/lib
+	$(BIN)/python -W ignore setup.py -q build_py --build-lib build/lib
+	cd build/lib && ../../$(BIN)/lint-imports --config ../../pyproject.toml --no-cache
 
 types: $(VENV)/.dev ## check the types, strictly
 	$(BIN)/pyright

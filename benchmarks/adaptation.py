@@ -18,16 +18,18 @@ from pathlib import Path
 
 from bicross.index import read_documents
 from bicross.inference import load_model, resolve_model
-from bicross.inference.training import RankingList, TrainingSettings, quiet
 from bicross.pipelines import Judged, SearchPipeline, build_index, evaluate, read_judged
-from bicross.pipelines.distillation import distilled_lists
-from bicross.pipelines.evaluation import Difference, Estimate, System, compare
-from bicross.pipelines.own_lists import OwnText, own_text_lists
-from bicross.pipelines.own_text import own_text_pairs
+from bicross.pipelines.evaluation import Estimate, System
+from bicross.pipelines.evaluation.evaluation import Difference, compare
+from bicross.pipelines.training.distillation import distilled_lists
+from bicross.pipelines.training.pseudo_lists import OwnText, own_text_lists
+from bicross.pipelines.training.pseudo_queries import own_text_pairs
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
-from bicross.retrieval.training import average_weights, train_encoder
-from bicross.retrieval.training_rows import EncoderObjective
+from bicross.training import RankingList, TrainingSettings
+from bicross.training.encoders import EncoderObjective, train_encoder
+from bicross.training.encoders.train import average_weights
+from bicross.training.settings import quiet
 from machine import set_threads
 from sentence_transformers import SentenceTransformer
 from speed_report import check_folders, header, markdown, write

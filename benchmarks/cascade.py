@@ -18,19 +18,19 @@ from pathlib import Path
 import numpy as np
 from bicross.index import Hit, Index, passage_text, read_documents
 from bicross.pipelines import Judged, SearchPipeline, build_index, evaluate
-from bicross.pipelines.arguments import read_cascade
-from bicross.pipelines.evaluation import Difference, System, compare
-from bicross.pipelines.ordering import final_scores
+from bicross.pipelines.evaluation import System
+from bicross.pipelines.evaluation.evaluation import Difference, compare
+from bicross.pipelines.search import final_scores, read_cascade
 from bicross.rerank import (
     DEFAULT_RERANKER,
     Cascade,
     CascadeScores,
     CrossEncoderReranker,
     Pair,
+    Rate,
     check_cascade,
     in_stages,
 )
-from bicross.rerank.cascade import Rate
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
 from machine import set_threads
 from numpy.typing import NDArray

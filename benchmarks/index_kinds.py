@@ -14,13 +14,15 @@ from typing import Any
 
 import faiss
 import numpy as np
-from bicross.index.faiss_index import FLAT, SearchSettings, VectorIndex
-from bicross.index.manifest import VectorLayout
-from bicross.index.vector_choice import (
+from bicross.index import VectorLayout
+from bicross.index.vectors import (
+    FLAT,
     RECALL_AT,
     RECALL_QUERIES,
     TRAINING_ROWS,
     ExactNeighbours,
+    SearchSettings,
+    VectorIndex,
     choose_factory,
     new_index,
     sample_rows,

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from bicross.pipelines import read_judged
-from bicross.pipelines.judgments import Qrels
-from bicross.pipelines.measures import per_query
-from bicross.pipelines.runs import Run
+from bicross.pipelines import Run, read_judged
+from bicross.pipelines.evaluation import per_query
+from bicross.pipelines.evaluation.judgments import Qrels
 
 NDCG = "nDCG@10"
 QUERIES_AT_ONCE = 8

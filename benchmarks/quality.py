@@ -14,9 +14,10 @@ from pathlib import Path
 
 from bicross.index import Chunking
 from bicross.pipelines import ScoreCache, SearchPipeline
-from bicross.pipelines.evaluation import Difference, Estimate, System, compare
-from bicross.pipelines.long_documents import passages_needed
-from bicross.pipelines.settings import store
+from bicross.pipelines.evaluation import Estimate, System
+from bicross.pipelines.evaluation.evaluation import Difference, compare
+from bicross.pipelines.search import store
+from bicross.pipelines.search.scoring import passages_needed
 from bicross.retrieval import DenseRetriever, HybridRetriever, LexicalRetriever, Retriever
 from quality_bench import MEASURES, Bench, add_options, difference_cell, measured, opened
 from quality_parts import measured_part

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from bicross.index import Chunking, Index, read_documents
 from bicross.pipelines import Judged, SearchPipeline, Tuning, TuningOptions, build_index, evaluate, tune
-from bicross.pipelines.evaluation import Difference, System
-from bicross.pipelines.plots import plot_tuning
-from bicross.pipelines.tuning_grid import Configuration
+from bicross.pipelines.commands.reports import plot_tuning
+from bicross.pipelines.evaluation import System
+from bicross.pipelines.evaluation.evaluation import Difference
+from bicross.pipelines.tuning import Configuration
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker, IdentifiedReranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder
 from quality_parts import TUNED_ON, Part

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from bicross.pipelines.score_cache import pair_key
+from bicross.pipelines.search.scoring.score_cache import pair_key
 from bicross.rerank import IdentifiedReranker, Pair
 from numpy.typing import NDArray
 

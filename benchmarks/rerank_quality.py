@@ -19,10 +19,9 @@ from pathlib import Path
 
 import numpy as np
 from bicross.index import Document, Hit, Passage, Predicate, passage_text, read_documents
-from bicross.inference import ModelFiles, resolve_model
-from bicross.inference.whole_files import whole_file
+from bicross.inference import ModelFiles, resolve_model, whole_file
 from bicross.pipelines import SearchPipeline, build_index
-from bicross.pipelines.judgments import Qrels
+from bicross.pipelines.evaluation.judgments import Qrels
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
 from judged import QUERIES_AT_ONCE, mean_ndcg, read_queries

@@ -15,8 +15,10 @@ from pathlib import Path
 
 from bicross.index import Chunking
 from bicross.pipelines import SearchPipeline
-from bicross.pipelines.evaluation import Difference, Estimate, compare
-from bicross.pipelines.long_documents import PassageScoring, passages_needed
+from bicross.pipelines.evaluation import Estimate
+from bicross.pipelines.evaluation.evaluation import Difference, compare
+from bicross.pipelines.search import PassageScoring
+from bicross.pipelines.search.scoring import passages_needed
 from bicross.retrieval import DenseRetriever, HybridRetriever
 from quality_bench import MEASURES, Bench, add_options, difference_cell, measured, opened
 from quality_parts import measured_part

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from bicross.inference.whole_files import whole_file
+from bicross.inference import whole_file
 from numpy.typing import NDArray
 
 COLLECTIONS = ("scifact", "nfcorpus", "squad-dev", "medquad-qa", "cosqa", "cranfield")

@@ -14,9 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from bicross.inference import read_exits, resolve_model
-from bicross.inference.adapter import ADAPTER_WEIGHTS, AdapterSettings
-from bicross.inference.exits import EXITS, save_heads
+from bicross.inference import ADAPTER_WEIGHTS, EXITS, AdapterSettings, read_exits, resolve_model, save_heads
 from bicross.retrieval import DEFAULT_ENCODER
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file

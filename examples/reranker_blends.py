@@ -11,9 +11,9 @@ import argparse
 from pathlib import Path
 
 from bicross.index import Index
-from bicross.pipelines.held_out import BLENDS, ndcg_by_blend
-from bicross.pipelines.mining import held_out_queries
-from bicross.pipelines.training_data import read_training_data
+from bicross.pipelines.training.data import read_training_data
+from bicross.pipelines.training.hard_negatives import held_out_queries
+from bicross.pipelines.training.held_out import BLENDS, ndcg_by_blend
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder, HybridRetriever
 

@@ -16,17 +16,17 @@ from pathlib import Path
 
 import numpy as np
 from bicross.index import Index
-from bicross.inference.training import QUALITY, Evaluated, RankingList, TrainingProgress, TrainingSettings
 from bicross.pipelines import build_index
-from bicross.pipelines.arguments import read_layers
-from bicross.pipelines.held_out import BLENDS, HeldOutQuery, ndcg_by_blend
-from bicross.pipelines.mining import Mining, held_out_queries, mine_lists
-from bicross.pipelines.training_data import read_training_data, relevant_texts
-from bicross.pipelines.training_lists import TrainingLists, read_lists, write_lists
+from bicross.pipelines.search import read_layers
+from bicross.pipelines.training.data import read_training_data, relevant_texts
+from bicross.pipelines.training.hard_negatives import Mining, held_out_queries, mine_lists
+from bicross.pipelines.training.held_out import BLENDS, HeldOutQuery, ndcg_by_blend
+from bicross.pipelines.training.lists import TrainingLists, read_lists, write_lists
 from bicross.rerank import DEFAULT_RERANKER
-from bicross.rerank.method import RerankerMethod, Sampling
-from bicross.rerank.training import BLEND, Score, train_reranker
 from bicross.retrieval import BiEncoder, HybridRetriever
+from bicross.training import QUALITY, Evaluated, RankingList, TrainingProgress, TrainingSettings
+from bicross.training.rerankers import RerankerMethod, Sampling, train_reranker
+from bicross.training.rerankers.train import BLEND, Score
 
 LISTS = {"squad-dev": 3500, "cosqa": 450, "medquad-qa": 2500, "python-functions": 4000, "manual-pages": 2500}
 """How many of each collection are drawn: a user's own is like none of them, so none may outweigh the others."""

@@ -16,16 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from bicross.index import Document, read_documents
-from bicross.inference import resolve_model
-from bicross.inference.adapter import AdapterSettings, merged_model
+from bicross.inference import EXITS, AdapterSettings, resolve_model, save_heads
+from bicross.inference.adapter import merged_model
 from bicross.inference.checksum import sha256_of
-from bicross.inference.exits import EXITS, save_heads
 from bicross.pipelines import build_index, read_judged
-from bicross.pipelines.arguments import read_layers
-from bicross.pipelines.exit_heads import exit_lists
+from bicross.pipelines.search import read_layers
+from bicross.pipelines.training import exit_lists
 from bicross.rerank import CrossEncoderReranker
-from bicross.rerank.exit_training import ExitSettings, train_exits
 from bicross.retrieval import BiEncoder, DenseRetriever
+from bicross.training.rerankers import ExitSettings, train_exits
 
 SOURCES = (("squad-dev", "test"), ("cosqa", "dev"), ("medquad-qa", "train"))
 LAST_TITLES = 8

@@ -9,31 +9,32 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import ArgumentError, BicrossError, IndexCorrupt, IndexModelMismatch
-from .builder import IndexBuilder, building
 from .chunking import Chunking
-from .compaction import compact, segments_to_merge
-from .filesystem import Filesystem
+from .files import Filesystem, writing
 from .filters import Predicate
-from .generations import (
+from .manifest import Manifest, ModelFingerprint, VectorLayout, check_analyzer, check_fingerprint, checked_settings
+from .reader import IndexReader
+from .reading import Snapshot, View
+from .segments import EmbeddedBatch, Verify, template
+from .writing import (
     GRACE_SECONDS,
+    Analyse,
+    IndexBuilder,
+    IndexWriter,
+    Tokenize,
+    Verification,
+    building,
     collect_garbage,
     commit,
+    compact,
+    index_terms,
     make_missing_folders,
     read_generation,
     read_manifest,
+    retokenize,
+    segments_to_merge,
 )
-from .locking import writing
-from .manifest import Manifest, ModelFingerprint, VectorLayout, check_analyzer, check_fingerprint
-from .quantisers import template
-from .reading import IndexReader
-from .retokenizing import Analyse, Tokenize, index_terms, retokenize
-from .segment import Verify
-from .segment_writer import EmbeddedBatch
-from .settings import checked_settings
-from .snapshot import Snapshot, View
-from .verification import Verification
-from .verification import verify as verify_index
-from .writer import IndexWriter
+from .writing import verify as verify_index
 
 logger = logging.getLogger("bicross")
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .chunking import Chunking
-from .generations import generations
-from .manifest import Manifest, ModelFingerprint, VectorLayout
-from .settings import checked_settings
+from .manifest import Manifest, ModelFingerprint, VectorLayout, checked_settings
+from .writing import generations
 
 
 @dataclass(frozen=True, slots=True)

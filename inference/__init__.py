@@ -3,15 +3,36 @@
 ``inference.packed``, which runs them, is not imported here: with it comes torch, which takes seconds.
 """
 
-from .adapter import cache_folder
-from .exits import EXITS_REMEDY, MODEL_SETTINGS, ExitHead, model_settings, read_exits, write_exits
-from .loading import Dtype, batch_size_for, cast_model, load_model, require_dtype, token_limit, without_progress_bars
+from .adapter import ADAPTER_WEIGHTS, AdapterSettings, cache_folder
+from .atomic_files import whole_file
+from .exit_heads import (
+    EXITS,
+    EXITS_REMEDY,
+    MODEL_SETTINGS,
+    ExitHead,
+    model_settings,
+    read_exits,
+    save_heads,
+    write_exits,
+)
+from .loading import (
+    Dtype,
+    batch_size_for,
+    cast_model,
+    load_model,
+    require_dtype,
+    token_limit,
+    without_progress_bars,
+)
 from .model_store import ModelFiles, resolve_model
 from .tokenizer import TextTokenizer, TokenIds, load_tokenizer, require_texts
 
 __all__ = [
+    "ADAPTER_WEIGHTS",
+    "EXITS",
     "EXITS_REMEDY",
     "MODEL_SETTINGS",
+    "AdapterSettings",
     "Dtype",
     "ExitHead",
     "ModelFiles",
@@ -27,7 +48,9 @@ __all__ = [
     "require_dtype",
     "require_texts",
     "resolve_model",
+    "save_heads",
     "token_limit",
+    "whole_file",
     "without_progress_bars",
     "write_exits",
 ]

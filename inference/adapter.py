@@ -21,7 +21,7 @@ from safetensors.numpy import load_file, save_file  # pyright: ignore[reportUnkn
 
 from ..errors import ModelCorrupt, ModelError
 from .checksum import sha256_of
-from .exits import EXITS, MODEL_SETTINGS, exits_entry
+from .exit_heads import EXITS, MODEL_SETTINGS, exits_entry
 
 ADAPTER_SETTINGS = "adapter.json"
 ADAPTER_WEIGHTS = "adapter.safetensors"

@@ -15,7 +15,7 @@ from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from ..errors import ModelCorrupt, ModelError, ModelNotFound
 from .adapter import ADAPTER_SETTINGS, merged_model
 from .checksum import combined_sha256, sha256_of
-from .exits import weights_sha256
+from .exit_heads import weights_sha256
 
 HUB_TIMEOUT_SECONDS = 10
 _HUB_ID = re.compile(r"\w[\w.-]{0,95}(/\w[\w.-]{0,95})?")

@@ -1,19 +1,33 @@
 """Stage one and stage two chained, and everything that a person runs. The only package that knows the others."""
 
-from .evaluation import Evaluation, evaluate, evaluate_runs
-from .indexing import add_documents, build_index, delete_documents, upsert_documents
-from .judgments import Judged, read_judged, read_qrels
-from .ordering import SearchResult
-from .runs import Run, read_run, write_run
-from .score_cache import CacheUse, ScoreCache
-from .search import SearchPipeline
-from .settings import Tuned
-from .stopping import StopRule, fit_stop_rule
-from .terms import keep_terms
-from .timings import Depth, Timings
-from .tokens import retokenize
-from .tuning import tune
-from .tuning_result import Tuning, TuningOptions
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .evaluation import (
+        Evaluation,
+        Judged,
+        Run,
+        evaluate,
+        evaluate_runs,
+        read_judged,
+        read_qrels,
+        read_run,
+        write_run,
+    )
+    from .indexing import add_documents, build_index, delete_documents, keep_terms, retokenize, upsert_documents
+    from .search import (
+        CacheUse,
+        Depth,
+        ScoreCache,
+        SearchPipeline,
+        SearchResult,
+        StopRule,
+        Timings,
+        Tuned,
+        fit_stop_rule,
+    )
+    from .tuning import Tuning, TuningOptions, tune
 
 __all__ = [
     "CacheUse",
@@ -44,3 +58,40 @@ __all__ = [
     "upsert_documents",
     "write_run",
 ]
+
+_MODULES = {
+    "Evaluation": "evaluation",
+    "Judged": "evaluation",
+    "Run": "evaluation",
+    "evaluate": "evaluation",
+    "evaluate_runs": "evaluation",
+    "read_judged": "evaluation",
+    "read_qrels": "evaluation",
+    "read_run": "evaluation",
+    "write_run": "evaluation",
+    "add_documents": "indexing",
+    "build_index": "indexing",
+    "delete_documents": "indexing",
+    "keep_terms": "indexing",
+    "retokenize": "indexing",
+    "upsert_documents": "indexing",
+    "CacheUse": "search",
+    "Depth": "search",
+    "ScoreCache": "search",
+    "SearchPipeline": "search",
+    "SearchResult": "search",
+    "StopRule": "search",
+    "Timings": "search",
+    "Tuned": "search",
+    "fit_stop_rule": "search",
+    "Tuning": "tuning",
+    "TuningOptions": "tuning",
+    "tune": "tuning",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for, when it is: a search need not wait for the rest."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

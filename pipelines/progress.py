@@ -9,7 +9,7 @@ from rich.table import Column
 from rich.text import Text
 
 from ..index import Document, DocumentReader
-from ..inference.training import TrainingProgress, Watch
+from ..training import TrainingProgress, Watch
 
 
 class DocumentProgress:

@@ -14,8 +14,19 @@ from .calibration import (
     pool_adjacent_violators,
     reliability,
 )
-from .cascade import Cascade, CascadeScores, check_cascade, in_stages, require_exits
+from .cascade import (
+    Cascade,
+    CascadeScores,
+    Rate,
+    by_query,
+    check_cascade,
+    in_stages,
+    rate_of,
+    require_exits,
+    together,
+)
 from .cross_encoder import DEFAULT_RERANKER, CrossEncoderReranker
+from .packed_scoring import require_early
 from .reranker import CascadeReranker, IdentifiedReranker, Pair, Reranker, TokenPair, TokenReranker
 
 __all__ = [
@@ -32,16 +43,21 @@ __all__ = [
     "Isotonic",
     "Pair",
     "Platt",
+    "Rate",
     "Reranker",
     "TokenPair",
     "TokenReranker",
     "brier_score",
+    "by_query",
     "calibration_from_dict",
     "check_cascade",
     "expected_calibration_error",
     "fit_calibration",
     "in_stages",
     "pool_adjacent_violators",
+    "rate_of",
     "reliability",
+    "require_early",
     "require_exits",
+    "together",
 ]

@@ -28,10 +28,10 @@ from ..inference import (
     token_limit,
 )
 from .cascade import Cascade, CascadeScores, Rate, check_cascade, require_exits
-from .exits import first_tokens, logits_of, read_in_cascade, require_fitting
+from .packed_scoring import first_tokens, logits_of, read_in_cascade, require_fitting
 from .reranker import Pair, TokenPair
 from .scoring_head import require_scoring_head
-from .standard import StandardCrossEncoder
+from .unpacked import StandardCrossEncoder
 
 Computed = TypeVar("Computed")
 

@@ -8,9 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from bicross.inference.training import RankingList, TrainingSettings
-from bicross.retrieval.training import TrainedEncoder, train_encoder
-from bicross.retrieval.training_rows import EncoderObjective
+from bicross.training import RankingList, TrainingSettings
+from bicross.training.encoders import EncoderObjective, TrainedEncoder, train_encoder
 from tiny_models import MAX_LENGTH, WORDS
 
 KILLED_AT = 9

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bicross.index.filesystem import Filesystem
+from bicross.index.files import Filesystem
 from forks import forked
 
 KILLED = 77

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bicross.index.filesystem import Filesystem
+from bicross.index.files import Filesystem
 from disk_model import Change, Disk, Event, File, Tree, every_change, tree_of, write_tree
 from faults import report, scratch_folder
 

@@ -95,6 +95,6 @@ def pretend(monkeypatch, *, record=True):
         return recorders[-1]
 
     monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", exact_attention)
-    monkeypatch.setattr("bicross.inference.engine.serves_all_lengths", lambda *wanted: True)
-    monkeypatch.setattr("bicross.inference.engine.capture_on", make)
+    monkeypatch.setattr("bicross.inference.packed.engine.serves_all_lengths", lambda *wanted: True)
+    monkeypatch.setattr("bicross.inference.packed.engine.capture_on", make)
     return recorders

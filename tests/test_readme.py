@@ -5,7 +5,7 @@ import json
 import re
 from pathlib import Path
 
-from bicross.pipelines.cli import main
+from bicross.pipelines.commands.app import main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 
 import torch
-from bicross.inference.training import RankingList, TrainingSettings
-from bicross.pipelines.held_out import HeldOutQuery, measure_held_out
-from bicross.rerank.method import LowRank, RerankerMethod, Sampling
-from bicross.rerank.training import train_reranker
+from bicross.pipelines.training.held_out import HeldOutQuery, measure_held_out
+from bicross.training import RankingList, TrainingSettings
+from bicross.training.rerankers import LowRank, RerankerMethod, Sampling, train_reranker
 from tiny_models import MAX_LENGTH, WORDS, config, tokenizer
 from transformers import BertForSequenceClassification, BertModel
 

@@ -4,7 +4,7 @@ import json
 import random
 from pathlib import Path
 
-from bicross.index.filesystem import Filesystem
+from bicross.index.files import Filesystem
 
 
 class ToyStore:

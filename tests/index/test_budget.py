@@ -10,10 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from bicross.errors import ArgumentError, SourceError
-from bicross.index.arrow_messages import decoded_sizes
-from bicross.index.document import Document
-from bicross.index.parquet_pages import measure_row_group
-from bicross.index.readers import read_documents
+from bicross.index import Document, read_documents
+from bicross.index.files import decoded_sizes
+from bicross.index.sources.parquet_pages import measure_row_group
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

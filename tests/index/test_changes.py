@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 import pytest
 from bicross.errors import ArgumentError, DocumentError, IndexCorrupt, IndexExists, IndexModelMismatch, IndexNotFound
 from bicross.index import Chunking, Document, EmbeddedBatch, Index, Passage, VectorLayout
-from bicross.index.builder import IndexBuilder
-from bicross.index.compaction import MAX_SEGMENTS, segments_to_merge
 from bicross.index.manifest import Manifest, SegmentEntry
+from bicross.index.writing import IndexBuilder, segments_to_merge
+from bicross.index.writing.compaction import MAX_SEGMENTS
 from collections_of_words import DIMENSION, FINGERPRINT, Oracle, assert_same, batch, record, unit_vectors
 from fakes import HashEncoder
 
@@ -91,7 +91,7 @@ def test_of_an_id_that_comes_twice_in_one_upsert_the_last_stays(tmp_path, apart)
 
 def test_upsert_reaches_documents_in_every_segment_and_in_segments_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr("bicross.index.collection.segments_to_merge", lambda manifest: [])
-    monkeypatch.setattr("bicross.index.writer.IndexWriter.segment_passages", 2)
+    monkeypatch.setattr("bicross.index.writing.writer.IndexWriter.segment_passages", 2)
     index = create(tmp_path / "i", records(0, 1))
     index.add([batch(records(2, 3))])
     index.add([batch(records(4, 5))])
@@ -358,7 +358,7 @@ def test_old_generations_stay_for_their_grace_time_and_no_longer(tmp_path, monke
     assert index.info().older_generations == (1, 2)
     assert len(names_on_disk(tmp_path / "i")) == 3
     now = Manifest.from_bytes((tmp_path / "i" / "MANIFEST").read_bytes(), source="").committed
-    monkeypatch.setattr("bicross.index.generations.time.time", lambda: now + 101)
+    monkeypatch.setattr("bicross.index.writing.generations.time.time", lambda: now + 101)
     index.compact(grace=100)
     assert index.info().older_generations == ()
     assert len(names_on_disk(tmp_path / "i")) == 1
@@ -499,7 +499,7 @@ def test_rollback_to_a_damaged_generation_is_refused(tmp_path):
 
 def test_many_old_generations_go_once_their_grace_time_has_passed(tmp_path, monkeypatch):
     monkeypatch.setattr("bicross.index.collection.GRACE_SECONDS", 0)
-    monkeypatch.setattr("bicross.index.generations.KEPT_GENERATIONS", 3)
+    monkeypatch.setattr("bicross.index.writing.generations.KEPT_GENERATIONS", 3)
     index = create(tmp_path / "i", records(0))
     for n in range(1, 8):
         index.add([batch(records(n))])
@@ -508,7 +508,7 @@ def test_many_old_generations_go_once_their_grace_time_has_passed(tmp_path, monk
 
 
 def test_a_commit_does_not_read_all_older_generations_again(tmp_path, monkeypatch):
-    monkeypatch.setattr("bicross.index.generations.KEPT_GENERATIONS", 3)
+    monkeypatch.setattr("bicross.index.writing.generations.KEPT_GENERATIONS", 3)
     monkeypatch.setattr("bicross.index.collection.segments_to_merge", lambda manifest: [])
     index = create(tmp_path / "i", records(0))
     for n in range(1, 31):

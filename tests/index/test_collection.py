@@ -16,8 +16,9 @@ from bicross.errors import (
     IndexModelMismatch,
     IndexNotFound,
 )
-from bicross.index import Document, EmbeddedBatch, Index, Passage, whole, writer
-from bicross.index.filesystem import Filesystem
+from bicross.index import Document, EmbeddedBatch, Index, Passage, whole
+from bicross.index.files import Filesystem
+from bicross.index.writing import writer
 from fakes import HashEncoder
 from hypothesis import given, settings
 from hypothesis import strategies as st

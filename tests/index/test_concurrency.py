@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 from bicross.errors import IndexCorrupt, IndexLocked
 from bicross.index import Index, VectorLayout
-from bicross.index.filesystem import Filesystem
-from bicross.index.reading import IndexReader
+from bicross.index.files import Filesystem
+from bicross.index.reader import IndexReader
 from collections_of_words import FINGERPRINT, Oracle, assert_same, batch, record, seen, unit_vectors
 from damage import files_of
 from forks import forked
@@ -410,7 +410,7 @@ def test_a_compaction_of_what_is_no_longer_there_is_given_up(tmp_path, event):
 
 def test_a_writer_that_clears_up_leaves_a_compaction_alone_that_has_just_begun(tmp_path, monkeypatch):
     """It begins after the writer asked whether there is one, and has written files when the writer deletes."""
-    from bicross.index import generations
+    from bicross.index.writing import generations
 
     path = tmp_path / "i"
     index = create(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from bicross.errors import IndexNotFound, IndexStoreError
 from bicross.index import Index, VectorLayout
-from bicross.index.filesystem import Filesystem
+from bicross.index.files import Filesystem
 from collections_of_words import ANALYZER, TOKENIZER
 from crash_workers import batch_of, kill_loop, token_ids
 from fakes import HashEncoder

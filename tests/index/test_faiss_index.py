@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from bicross.errors import ArgumentError, IndexCorrupt
-from bicross.index.faiss_index import SearchSettings, VectorIndex
+from bicross.index.vectors import SearchSettings, VectorIndex
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -303,7 +303,7 @@ def test_running_out_of_memory_is_not_called_damage(tmp_path, monkeypatch):
     def exhausted(*_):
         raise MemoryError
 
-    monkeypatch.setattr("bicross.index.faiss_index.faiss.read_index", exhausted)
+    monkeypatch.setattr("bicross.index.vectors.faiss_index.faiss.read_index", exhausted)
     with pytest.raises(MemoryError):
         VectorIndex.read(path, dimension=DIMENSION, rows=ROWS)
 

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from bicross.errors import ArgumentError
-from bicross.index.filters import matching, parse_predicate, unified_types
-from bicross.index.metadata import MetadataColumns
+from bicross.index.filters import matching, unified_types
+from bicross.index.filters.filters import parse_predicate
+from bicross.index.segments import MetadataColumns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError, IndexNotFound
 from bicross.index import Document, EmbeddedBatch, Index, Passage, VectorLayout
-from bicross.index.vector_scan import SearchSettings
+from bicross.index.vectors import SearchSettings
 from collections_of_words import DIMENSION, FINGERPRINT, Oracle, assert_same, batch, record, unit_vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,8 +110,8 @@ def test_documents_of_several_passages_come_once_and_fill_k(tmp_path, kind):
 @pytest.fixture
 def every_list(monkeypatch):
     """Inverted lists are all visited: such a search is exact."""
-    monkeypatch.setattr("bicross.index.vector_choice._LIST_SHARES", (1.0,))
-    monkeypatch.setattr("bicross.index.vector_choice._GRAPH_EFFORTS", (64,))
+    monkeypatch.setattr("bicross.index.vectors.choice._LIST_SHARES", (1.0,))
+    monkeypatch.setattr("bicross.index.vectors.choice._GRAPH_EFFORTS", (64,))
 
 
 def test_inverted_lists_of_whole_vectors_are_exact_when_all_are_visited(tmp_path, every_list):
@@ -171,7 +171,7 @@ def test_flat_is_exact_and_measures_nothing(tmp_path):
 
 @pytest.fixture
 def hundred_vectors_are_many(monkeypatch):
-    monkeypatch.setattr("bicross.index.vector_choice.EXACT_MULTIPLY_ADDS", 100 * DIMENSION)
+    monkeypatch.setattr("bicross.index.vectors.choice.EXACT_MULTIPLY_ADDS", 100 * DIMENSION)
 
 
 APPROXIMATE = "PQ8x4fs,Refine(SQ8)"
@@ -320,8 +320,8 @@ def exact_batch(numbers, start):
 def test_what_several_segments_find_is_what_one_finds(tmp_path_factory, numbers, cuts, k, kind, where):
     folder = tmp_path_factory.mktemp("i")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bicross.index.vector_choice._LIST_SHARES", (1.0,))
-        patch.setattr("bicross.index.vector_choice._GRAPH_EFFORTS", (64,))
+        patch.setattr("bicross.index.vectors.choice._LIST_SHARES", (1.0,))
+        patch.setattr("bicross.index.vectors.choice._GRAPH_EFFORTS", (64,))
         one = Index.create(folder / "one", FINGERPRINT, batches=[exact_batch(numbers, 0)], layout=VectorLayout(kind))
         borders = sorted({0, len(numbers), *(5 + cut for cut in cuts if 5 + cut < len(numbers))})
         parts = [exact_batch(numbers[a:b], a) for a, b in itertools.pairwise(borders)]

@@ -5,8 +5,8 @@ import re
 
 import pyarrow as pa
 import pytest
-from bicross.index import metadata as module
-from bicross.index.metadata import ROWS, TEXT_LISTS, UNFILTERABLE, MetadataColumns
+from bicross.index.segments import ROWS, TEXT_LISTS, UNFILTERABLE, MetadataColumns
+from bicross.index.segments import metadata as module
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -13,9 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from bicross.errors import ArgumentError, DocumentError, SourceError
-from bicross.index import formats
-from bicross.index.document import Document
-from bicross.index.readers import read_documents
+from bicross.index import Document, read_documents
+from bicross.index.sources import formats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -607,7 +606,7 @@ def test_links_out_of_the_folder_are_not_followed():
 
 
 def test_bad_text_files(monkeypatch):
-    monkeypatch.setattr("bicross.index.text_files.MAX_ROW_BYTES", 100)
+    monkeypatch.setattr("bicross.index.sources.text_files.MAX_ROW_BYTES", 100)
     write("folder/a.txt", "good")
     write("folder/blank.md", " \n")
     write("folder/bytes.txt", b"a\xff")

@@ -5,7 +5,8 @@ import threading
 import numpy as np
 import pytest
 from bicross.errors import ArgumentError, IndexCorrupt, IndexLocked
-from bicross.index import Index, VectorLayout, passage_text, retokenizing
+from bicross.index import Index, VectorLayout, passage_text
+from bicross.index.writing import rewriting as retokenizing
 from collections_of_words import FINGERPRINT, TOKENIZER, Oracle, assert_same, batch, record, seen, unit_vectors
 from damage import files_of, read_body, write_anew
 
@@ -184,7 +185,7 @@ def test_writers_wait_their_turn_and_readers_do_not(tmp_path):
 def test_a_compaction_that_it_overtakes_gives_up(tmp_path, monkeypatch):
     """What was merged has the ids of the other tokenizer."""
     index, other = build(tmp_path / "i"), Index.open(tmp_path / "i")
-    from bicross.index import compaction
+    from bicross.index.writing import compaction
 
     merge = compaction.rewrite
 

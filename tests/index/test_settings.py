@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 from bicross.errors import ArgumentError, IndexCorrupt, IndexLocked, IndexModelMismatch
-from bicross.index import Index, VectorLayout, compaction
-from bicross.index.manifest import Manifest
-from bicross.index.settings import MAX_BYTES, MAX_DEPTH, checked_settings
+from bicross.index import Index, VectorLayout
+from bicross.index.manifest import Manifest, checked_settings
+from bicross.index.manifest.settings import MAX_BYTES, MAX_DEPTH
+from bicross.index.writing import compaction
 from collections_of_words import FINGERPRINT, TOKENIZER, batch, record, seen
 from damage import files_of, read_body, seal, sealed, write_anew
 from hypothesis import given

@@ -7,9 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from bicross.errors import ArgumentError, IndexCorrupt, IndexLocked, IndexModelMismatch
-from bicross.index import BM25, Document, EmbeddedBatch, Index, Passage, VectorLayout, compaction, terms
-from bicross.index.builder import IndexBuilder
-from bicross.index.terms import TermTable, TermWriter, count_terms
+from bicross.index import BM25, Document, EmbeddedBatch, Index, Passage, VectorLayout
+from bicross.index.segments import TermTable, TermWriter
+from bicross.index.segments import postings as terms
+from bicross.index.segments.postings import count_terms
+from bicross.index.writing import IndexBuilder, compaction
 from collections_of_words import (
     ANALYZER,
     DIMENSION,

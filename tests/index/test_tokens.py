@@ -7,10 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from bicross.errors import ArgumentError, IndexCorrupt, IndexModelMismatch
-from bicross.index import Document, EmbeddedBatch, Index, Passage, tokens
-from bicross.index.builder import IndexBuilder
-from bicross.index.filesystem import Filesystem
-from bicross.index.tokens import TokenTable, TokenWriter
+from bicross.index import Document, EmbeddedBatch, Index, Passage
+from bicross.index.files import Filesystem
+from bicross.index.segments import TokenWriter
+from bicross.index.segments import token_ids as tokens
+from bicross.index.segments.token_ids import TokenTable
+from bicross.index.writing import IndexBuilder
 from collections_of_words import DIMENSION, FINGERPRINT, TOKENIZER, Oracle, assert_same, assert_tokens, record
 from collections_of_words import batch as plain_batch
 from damage import put_and_seal, read_body, sealed, write_anew
@@ -197,7 +199,7 @@ def test_an_index_that_was_replaced_by_one_of_another_tokenizer_is_not_written_t
 
 
 def written(path, arrays, kind=np.uint16):
-    from bicross.index.checksums import create_checked
+    from bicross.index.files import create_checked
 
     with create_checked(Filesystem(), path) as file:
         writer = TokenWriter(file, np.dtype(kind))

@@ -6,17 +6,16 @@ import logging
 import numpy as np
 import pytest
 from bicross.errors import ArgumentError
-from bicross.index.faiss_index import SearchSettings, VectorIndex
-from bicross.index.vector_choice import (
+from bicross.index.vectors import (
     ExactNeighbours,
-    MeasuredRecall,
+    SearchSettings,
+    VectorIndex,
     choose_factory,
-    ladder,
     new_index,
     sample_rows,
-    search_parts,
     tune,
 )
+from bicross.index.vectors.choice import MeasuredRecall, ladder, search_parts
 
 DIMENSION = 32
 

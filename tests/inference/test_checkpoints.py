@@ -2,9 +2,10 @@ import json
 
 import pytest
 from bicross.errors import ArgumentError, TrainingError
-from bicross.inference.checkpoints import newest_checkpoint
-from bicross.inference.training_folder import put_model, require_new, require_same, write_whole
-from bicross.inference.training_record import has_ended, patience_is_over, record_of
+from bicross.training import require_new, require_same, write_whole
+from bicross.training.checkpoints import newest_checkpoint
+from bicross.training.output_folder import put_model
+from bicross.training.record import has_ended, patience_is_over, record_of
 
 
 def history(*qualities):

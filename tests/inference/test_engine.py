@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from bicross.errors import ArgumentError, ModelError
-from bicross.inference import engine
-from bicross.inference.engine import PackedEncoder
+from bicross.inference.packed import engine
+from bicross.inference.packed.engine import PackedEncoder
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
 from tiny_architectures import byte_level, save_bi_encoder, save_cross_encoder

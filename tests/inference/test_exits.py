@@ -6,9 +6,8 @@ import json
 import numpy as np
 import pytest
 from bicross.errors import ModelCorrupt
-from bicross.inference import ModelFiles, model_settings, read_exits, write_exits
+from bicross.inference import EXITS, ModelFiles, model_settings, read_exits, save_heads, write_exits
 from bicross.inference.adapter import merged_model
-from bicross.inference.exits import EXITS, save_heads
 from exit_models import head
 from safetensors.numpy import load_file, save_file
 

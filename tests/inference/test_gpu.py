@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from bicross.inference import engine, graphs
+from bicross.inference.packed import engine, graphs
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
 from gpu_cases import PAIRS, TEXTS

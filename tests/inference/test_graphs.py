@@ -8,10 +8,10 @@ from inspect import Parameter, signature
 import numpy as np
 import pytest
 import torch
-from bicross.inference.attention import serves_all_lengths
-from bicross.inference.graphs import SEQUENCES, SHORT, TOKENS, Size, lay_out, size_for
 from bicross.inference.packed import packed_classifier
-from bicross.inference.packing import pack
+from bicross.inference.packed.attention import serves_all_lengths
+from bicross.inference.packed.graphs import SEQUENCES, SHORT, TOKENS, Size, lay_out, size_for
+from bicross.inference.packed.packing import pack
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
 from gpu_cases import PAIRS, TEXTS
@@ -86,7 +86,7 @@ def expected(bert):
 
 def test_rows_of_a_batch_survive_the_next_one_of_the_same_size(bert, expected, monkeypatch):
     recorders = pretend(monkeypatch)
-    monkeypatch.setattr("bicross.inference.engine.CPU_TOKENS", LIMIT)
+    monkeypatch.setattr("bicross.inference.packed.engine.CPU_TOKENS", LIMIT)
     found = CrossEncoderReranker(bert, device="cpu").score(PAIRS * 3)
     np.testing.assert_allclose(found, np.tile(expected, 3), atol=1e-5)
     assert recorders[0].replayed > 2 * recorders[0].recorded
@@ -95,7 +95,7 @@ def test_rows_of_a_batch_survive_the_next_one_of_the_same_size(bert, expected, m
 def test_more_sequences_than_a_recording_has_run_without(bert, expected, monkeypatch):
     recorders = pretend(monkeypatch)
     for name in ("CPU_TOKENS", "CPU_LEAST_TOKENS"):  # all of them in one batch
-        monkeypatch.setattr(f"bicross.inference.engine.{name}", 10**6)
+        monkeypatch.setattr(f"bicross.inference.packed.engine.{name}", 10**6)
     reranker = CrossEncoderReranker(bert, device="cpu")
     found = reranker.score(PAIRS[:1] * (SEQUENCES + 1))
     assert recorders[0].recorded == 0

@@ -5,8 +5,8 @@ import logging
 import numpy as np
 import pytest
 import torch
-from bicross.inference import engine
-from bicross.inference.engine import PackedEncoder
+from bicross.inference.packed import engine
+from bicross.inference.packed.engine import PackedEncoder
 from bicross.rerank import CrossEncoderReranker
 from exit_models import DEPTH, first_tokens, save_deep
 from gpu_cases import PAIRS

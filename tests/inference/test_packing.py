@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
-from bicross.inference.packing import FEW_TOKENS, ROUND_FEW, ROUND_MANY, pack, plan
+from bicross.inference.packed.packing import FEW_TOKENS, ROUND_FEW, ROUND_MANY, pack, plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -7,8 +7,8 @@ import pytest
 from bicross.errors import ArgumentError
 from bicross.index import Document, Hit, Passage
 from bicross.pipelines import SearchPipeline, StopRule, Timings, build_index, evaluate
-from bicross.pipelines.adaptive import BATCH, read_adaptively
-from bicross.pipelines.reranking import Deadline
+from bicross.pipelines.search.scoring import Deadline, read_adaptively
+from bicross.pipelines.search.scoring.adaptive import BATCH
 from bicross.retrieval import DenseRetriever, LexicalRetriever
 from fakes import HashEncoder
 from hypothesis import given

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError, ModelError
 from bicross.pipelines import ScoreCache, SearchPipeline, StopRule, Timings, build_index, evaluate
-from bicross.pipelines.arguments import read_cascade
-from bicross.pipelines.ordering import final_scores
+from bicross.pipelines.search import final_scores, read_cascade
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder, DenseRetriever
 from exit_models import documents, save_deep
@@ -243,7 +242,7 @@ def test_with_a_model_what_is_read_to_the_end_has_its_logit(models, tokens, tmp_
 
 
 def test_the_commands(models, capsys):
-    from bicross.pipelines.cli import main
+    from bicross.pipelines.commands.app import main
 
     root, _, _ = models
     asked = ["search", str(root / "index"), QUERIES[0], "--reranker", str(root / "cross"), "--device", "cpu", "--json"]

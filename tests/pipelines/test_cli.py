@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from bicross.errors import ModelError
 from bicross.index import Index
-from bicross.pipelines import build_index, changes, cli
-from bicross.pipelines.cli import main
+from bicross.pipelines import build_index
+from bicross.pipelines.commands import app as cli
+from bicross.pipelines.commands import index as changes
+from bicross.pipelines.commands.app import main
 from fakes import HashEncoder, OverlapReranker
 
 ENCODER = HashEncoder()
@@ -27,7 +29,8 @@ def no_real_models(monkeypatch):
     monkeypatch.setattr(changes, "open_encoder", lambda index, encoder, device, dtype: ENCODER)
     monkeypatch.setattr("bicross.pipelines.models.open_encoder", lambda index, encoder, device, dtype: ENCODER)
     monkeypatch.setattr(
-        "bicross.pipelines.opening.open_reranker", lambda name, device, dtype: OverlapReranker() if name else None
+        "bicross.pipelines.search.opening.open_reranker",
+        lambda name, device, dtype: OverlapReranker() if name else None,
     )
 
 
@@ -145,7 +148,7 @@ def test_info(index, capsys):
 
 
 def test_demo_shows_both_stages_and_how_to_go_on(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("bicross.pipelines.demo.BiEncoder", lambda device: ENCODER)
+    monkeypatch.setattr("bicross.pipelines.commands.demo.BiEncoder", lambda device: ENCODER)
     path = tmp_path / "demo"
     code, out, err = run(capsys, "demo", "round a number", "-o", str(path), "--limit", "60")
     assert code == 0
@@ -349,8 +352,8 @@ def test_verify(index, more, capsys):
 
 
 def test_index_resume_continues_what_broke_off(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("bicross.index.builder.IndexBuilder.segment_passages", 2)
-    monkeypatch.setattr("bicross.pipelines.embedding.BATCH_DOCUMENTS", 2)
+    monkeypatch.setattr("bicross.index.writing.builder.IndexBuilder.segment_passages", 2)
+    monkeypatch.setattr("bicross.pipelines.indexing.embedding.BATCH_DOCUMENTS", 2)
     source, index = tmp_path / "rows.jsonl", str(tmp_path / "new")
     rows = [json.dumps({"id": f"d{i}", "text": f"text {i}"}) for i in range(6)]
     source.write_text("\n".join([*rows[:4], "nonsense", rows[5]]))
@@ -426,7 +429,7 @@ def test_the_help_of_each_command_names_its_options(capsys, command, mentioned):
 
 def test_help_names_every_command_and_loads_no_model_library():
     code = (
-        "import sys\nfrom bicross.pipelines.cli import main\nassert main(['--help']) == 0\n"
+        "import sys\nfrom bicross.pipelines.commands.app import main\nassert main(['--help']) == 0\n"
         "assert not {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

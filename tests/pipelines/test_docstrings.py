@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from bicross.index import Document
-from bicross.pipelines import docstrings
-from bicross.pipelines.docstrings import docstring_documents
+from bicross.pipelines.commands import docstrings
+from bicross.pipelines.commands.docstrings import docstring_documents
 
 
 @pytest.fixture(scope="module")

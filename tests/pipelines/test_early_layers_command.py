@@ -2,7 +2,7 @@
 
 import json
 
-from bicross.pipelines.cli import main
+from bicross.pipelines.commands.app import main
 from bicross.retrieval import BiEncoder, EarlyLayerEncoder
 from tiny_models import save_cross_encoder
 

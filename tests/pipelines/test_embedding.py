@@ -3,10 +3,10 @@ import threading
 import numpy as np
 import pytest
 from bicross.errors import DocumentError
-from bicross.index import Chunking, Document, EmbeddedBatch, Index, passage_text, split_documents, whole
-from bicross.index.builder import IndexBuilder
-from bicross.index.writer import IndexWriter
-from bicross.pipelines import add_documents, build_index, embedding, upsert_documents
+from bicross.index import Chunking, Document, EmbeddedBatch, Index, IndexWriter, passage_text, split_documents, whole
+from bicross.index.writing import IndexBuilder
+from bicross.pipelines import add_documents, build_index, upsert_documents
+from bicross.pipelines.indexing import embedding
 from bicross.retrieval import ParallelEncoder
 from fakes import HashEncoder
 from hypothesis import HealthCheck, given, settings

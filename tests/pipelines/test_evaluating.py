@@ -4,7 +4,7 @@ import sys
 
 import pytest
 from bicross.pipelines import build_index, read_run
-from bicross.pipelines.cli import main
+from bicross.pipelines.commands.app import main
 from fakes import HashEncoder, OverlapReranker
 from judged_words import DOCUMENTS, QRELS, QUERIES
 
@@ -15,7 +15,8 @@ ENCODER = HashEncoder()
 def no_real_models(monkeypatch):
     monkeypatch.setattr("bicross.pipelines.models.open_encoder", lambda index, encoder, device, dtype: ENCODER)
     monkeypatch.setattr(
-        "bicross.pipelines.opening.open_reranker", lambda name, device, dtype: OverlapReranker() if name else None
+        "bicross.pipelines.search.opening.open_reranker",
+        lambda name, device, dtype: OverlapReranker() if name else None,
     )
 
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError, QueryError
 from bicross.pipelines import Evaluation, SearchPipeline, build_index, evaluate, evaluate_runs, read_run, write_run
-from bicross.pipelines.evaluation import RERANKED, STAGE_ONE
-from bicross.pipelines.evaluation_report import evaluation_record, notes
-from bicross.pipelines.measures import DEFAULT_MEASURES, per_query
-from bicross.pipelines.significance import Outcomes, estimate_means, randomisation_test
+from bicross.pipelines.commands.reports import evaluation_record
+from bicross.pipelines.commands.reports.evaluation import notes
+from bicross.pipelines.evaluation import DEFAULT_MEASURES, RERANKED, STAGE_ONE, estimate_means, per_query
+from bicross.pipelines.evaluation.significance import Outcomes, randomisation_test
 from bicross.retrieval import DenseRetriever
 from fakes import HashEncoder, OverlapReranker
 from judged_words import DOCUMENTS, QRELS, QUERIES

@@ -3,7 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 from bicross.pipelines import SearchPipeline, Tuned, TuningOptions, build_index, tune
-from bicross.pipelines.settings import store, stored
+from bicross.pipelines.search import store
+from bicross.pipelines.search.tuned import stored
 from bicross.retrieval import DenseRetriever, HybridRetriever, LexicalRetriever, NormalisedSum, ReciprocalRank
 from known_words import ENCODER, documents, guesser, judged, oracle
 

@@ -4,15 +4,9 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError, DocumentError, IndexExists, IndexModelMismatch, IndexNotFound
 from bicross.index import Chunking, Document, Index
-from bicross.index.builder import IndexBuilder
-from bicross.pipelines import (
-    SearchPipeline,
-    add_documents,
-    build_index,
-    delete_documents,
-    embedding,
-    upsert_documents,
-)
+from bicross.index.writing import IndexBuilder
+from bicross.pipelines import SearchPipeline, add_documents, build_index, delete_documents, upsert_documents
+from bicross.pipelines.indexing import embedding
 from fakes import HashEncoder
 
 ENCODER = HashEncoder()
@@ -213,7 +207,7 @@ def test_the_kind_of_index_can_be_named_or_chosen(tmp_path, monkeypatch, caplog)
     assert (named.info().vectors.factory, named.info().vectors.target_recall) == ("IVF4,Flat", 0.9)
     assert named.info().vectors.recall_at_100 >= 0.9
     assert build_index(some, tmp_path / "auto", encoder=ENCODER).info().vectors.factory == "Flat"
-    monkeypatch.setattr("bicross.index.vector_choice.EXACT_MULTIPLY_ADDS", 0)
+    monkeypatch.setattr("bicross.index.vectors.choice.EXACT_MULTIPLY_ADDS", 0)
     with caplog.at_level(logging.ERROR, "bicross"):
         large = build_index(some, tmp_path / "large", encoder=ENCODER)
     assert large.info().vectors.factory == "PQ32x4fs,Refine(SQ8)"

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError
 from bicross.index import Document, Hit, Passage
-from bicross.pipelines.latency import WARM_UP, measure_latency, milliseconds
+from bicross.pipelines.tuning import milliseconds
+from bicross.pipelines.tuning.latency import WARM_UP, measure_latency
 
 
 class Clocked:

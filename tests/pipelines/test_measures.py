@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError, EvaluationError
 from bicross.pipelines import write_run
-from bicross.pipelines.measures import DEFAULT_MEASURES, canonical, cutoff, per_query
+from bicross.pipelines.evaluation import DEFAULT_MEASURES, canonical, per_query
+from bicross.pipelines.evaluation.measures import cutoff
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ir_measures import AP, RR, P, R, Rprec, nDCG
@@ -131,4 +132,4 @@ def test_a_measure_that_cannot_be_calculated_here(monkeypatch):
 
 def test_the_pipelines_do_not_need_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "ir_measures", None)
-    assert importlib.reload(sys.modules["bicross.pipelines.measures"]).DEFAULT_MEASURES == DEFAULT_MEASURES
+    assert importlib.reload(sys.modules["bicross.pipelines.evaluation.measures"]).DEFAULT_MEASURES == DEFAULT_MEASURES

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError
 from bicross.index import Document
-from bicross.inference.training import RankingList
 from bicross.pipelines import Judged, SearchPipeline, build_index
-from bicross.pipelines.held_out import BLENDS, HeldOutQuery, measure_held_out
-from bicross.pipelines.measures import per_query
-from bicross.pipelines.mining import Mining, held_out_queries, mine_lists
-from bicross.pipelines.training_lists import TrainingLists, read_lists, write_lists
+from bicross.pipelines.evaluation import per_query
+from bicross.pipelines.training.hard_negatives import Mining, held_out_queries, mine_lists
+from bicross.pipelines.training.held_out import BLENDS, HeldOutQuery, measure_held_out
+from bicross.pipelines.training.lists import TrainingLists, read_lists, write_lists
 from bicross.retrieval import DenseRetriever, HybridRetriever
+from bicross.training import RankingList
 from fakes import HashEncoder, OverlapReranker
 from judged_words import DOCUMENTS, QUERIES
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError, IndexCorrupt
 from bicross.pipelines import SearchPipeline, StopRule, Timings, Tuned, build_index, evaluate
-from bicross.pipelines.settings import SECTION, store
+from bicross.pipelines.search import store
+from bicross.pipelines.search.tuned import SECTION
 from bicross.rerank import Platt
 from known_words import ENCODER, documents, guesser, judged, noise, oracle
 

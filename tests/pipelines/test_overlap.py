@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 import pytest
-from bicross.pipelines.overlap import map_ahead
+from bicross.pipelines.indexing.map_ahead import map_ahead
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -3,8 +3,8 @@ import pytest
 from bicross.errors import ArgumentError, SourceError
 from bicross.index import Document
 from bicross.pipelines import build_index
-from bicross.pipelines.own_lists import OwnText, own_text_lists, with_priors
-from bicross.pipelines.own_text import own_text_pairs
+from bicross.pipelines.training.pseudo_lists import OwnText, own_text_lists, with_priors
+from bicross.pipelines.training.pseudo_queries import own_text_pairs
 from bicross.retrieval import DenseRetriever
 from fakes import HashEncoder, OverlapReranker
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 from bicross.errors import ArgumentError, SourceError
 from bicross.index import Document, sentence_spans
-from bicross.pipelines.own_text import heading_pairs, own_text_pairs, sentence_pairs, title_pairs
+from bicross.pipelines.training.pseudo_queries import heading_pairs, own_text_pairs, sentence_pairs, title_pairs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -164,7 +164,7 @@ def test_pairs_of_a_document_depend_on_no_other_and_on_no_process():
     pairs = own_text_pairs(documents, kinds=["sentence"])
     assert own_text_pairs(documents[7:8], kinds=["sentence"]) == [pair for pair in pairs if pair.document_id == "d7"]
     program = (
-        "from bicross.index import Document; from bicross.pipelines.own_text import sentence_pairs\n"
+        "from bicross.index import Document; from bicross.pipelines.training.pseudo_queries import sentence_pairs\n"
         f"(pair,) = sentence_pairs(Document('d7', {documents[7].text!r}, {documents[7].title!r}))\n"
         "print(pair.query)"
     )

@@ -3,9 +3,10 @@ import json
 
 import pytest
 from bicross.index import Document, read_documents
-from bicross.inference.training import TrainingProgress
-from bicross.pipelines import add_documents, build_index, embedding, progress, upsert_documents
+from bicross.pipelines import add_documents, build_index, progress, upsert_documents
+from bicross.pipelines.indexing import embedding
 from bicross.pipelines.progress import progress_over, training_progress
+from bicross.training import TrainingProgress
 from fakes import HashEncoder
 from rich.console import Console
 

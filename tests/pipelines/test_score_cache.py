@@ -6,7 +6,7 @@ import pytest
 from bicross.errors import ArgumentError
 from bicross.index import Document
 from bicross.pipelines import CacheUse, ScoreCache, SearchPipeline, build_index, upsert_documents
-from bicross.pipelines.score_cache import ENTRY_BYTES, pair_key
+from bicross.pipelines.search.scoring.score_cache import ENTRY_BYTES, pair_key
 from bicross.retrieval import DenseRetriever
 from fakes import HashEncoder, OverlapReranker
 from hypothesis import given, settings

@@ -4,7 +4,8 @@ import pytest
 from bicross.errors import ArgumentError, IndexCorrupt
 from bicross.index import Index
 from bicross.pipelines import StopRule, Tuned, build_index
-from bicross.pipelines.settings import SECTION, store, stored
+from bicross.pipelines.search import store
+from bicross.pipelines.search.tuned import SECTION, stored
 from bicross.rerank import Isotonic, Platt
 from bicross.retrieval import NormalisedSum, ReciprocalRank
 from known_words import ENCODER, documents

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.stats
 from bicross.errors import ArgumentError
-from bicross.pipelines import significance
-from bicross.pipelines.significance import Outcomes, estimate_means, outcomes, randomisation_test
+from bicross.pipelines.evaluation import estimate_means, significance
+from bicross.pipelines.evaluation.significance import Outcomes, outcomes, randomisation_test
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

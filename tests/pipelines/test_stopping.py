@@ -5,7 +5,7 @@ import pytest
 from bicross.errors import ArgumentError
 from bicross.index import Document, Hit, Passage
 from bicross.pipelines import SearchPipeline, StopRule, Timings, fit_stop_rule
-from bicross.pipelines.stopping import CHECK_EVERY
+from bicross.pipelines.search.scoring.stop_rule import CHECK_EVERY
 
 RULE = StopRule(
     intercept=1.0, slope=20.0, query_spread=2.0, spread=1.5, threshold=0.1, risk=0.05, blend=1.0, k=10

@@ -6,7 +6,7 @@ import pytest
 from bicross.errors import ArgumentError, IndexModelMismatch
 from bicross.index import Document, Index, passage_text
 from bicross.pipelines import add_documents, build_index, keep_terms, upsert_documents
-from bicross.pipelines.cli import main
+from bicross.pipelines.commands.app import main
 from bicross.pipelines.models import open_retriever
 from bicross.retrieval import ANALYZER, DenseRetriever, HybridRetriever, LexicalRetriever, ReciprocalRank, analyse
 from fakes import HashEncoder
@@ -78,7 +78,7 @@ def test_retrievers_by_name(tmp_path):
 
 
 def test_the_commands(tmp_path, capsys, monkeypatch):
-    from bicross.pipelines import changes
+    from bicross.pipelines.commands import index as changes
 
     monkeypatch.setattr(changes, "load_encoder", lambda name, device=None, dtype=None: ENCODER)
     rows, path = tmp_path / "rows.jsonl", str(tmp_path / "i")

@@ -8,16 +8,10 @@ import pytest
 from bicross.errors import ArgumentError, IndexModelMismatch, ModelError, ModelNotFound
 from bicross.index import Chunking, Document, Index, passage_text
 from bicross.inference import TextTokenizer
-from bicross.pipelines import (
-    add_documents,
-    build_index,
-    delete_documents,
-    indexing,
-    retokenize,
-    tokens,
-    upsert_documents,
-)
-from bicross.pipelines.cli import main
+from bicross.pipelines import add_documents, build_index, delete_documents, retokenize, upsert_documents
+from bicross.pipelines.commands.app import main
+from bicross.pipelines.indexing import build as indexing
+from bicross.pipelines.indexing import token_ids as tokens
 from bicross.rerank import DEFAULT_RERANKER
 from fakes import HashEncoder
 from tiny_models import save_bi_encoder, save_cross_encoder, tokenizer
@@ -194,7 +188,7 @@ def test_ids_of_a_large_vocabulary_take_four_bytes():
 
 
 def test_the_commands(tmp_path, reranker, other, capsys, monkeypatch):
-    from bicross.pipelines import changes
+    from bicross.pipelines.commands import index as changes
 
     monkeypatch.setattr(changes, "load_encoder", lambda name, device=None, dtype=None: ENCODER)
     monkeypatch.setattr(changes, "open_encoder", lambda index, encoder, device, dtype: ENCODER)

@@ -3,10 +3,11 @@ import json
 import numpy as np
 import pytest
 import torch
-from bicross.inference import checkpoints
-from bicross.pipelines import SearchPipeline, reranker_training
-from bicross.pipelines.cli import main
+from bicross.pipelines import SearchPipeline
+from bicross.pipelines.commands.app import main
+from bicross.pipelines.training import reranker as reranker_training
 from bicross.rerank import CrossEncoderReranker
+from bicross.training import checkpoints
 from tiny_models import save_bi_encoder
 from tiny_training import TOPICS, save_base
 

@@ -5,8 +5,8 @@ import pytest
 from bicross.errors import ArgumentError
 from bicross.inference import read_exits
 from bicross.pipelines import SearchPipeline, build_index
-from bicross.pipelines.cli import main
-from bicross.pipelines.exit_heads import exit_lists, model_place
+from bicross.pipelines.commands.app import main
+from bicross.pipelines.training import exit_lists, model_place
 from bicross.retrieval import BiEncoder, DenseRetriever
 from exit_models import WORDS, documents, save_deep
 from fakes import HashEncoder

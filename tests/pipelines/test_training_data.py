@@ -2,7 +2,7 @@ import json
 
 import pytest
 from bicross.errors import ArgumentError, BicrossError, EvaluationError, TrainingError
-from bicross.pipelines.training_data import read_training_data, relevant_texts
+from bicross.pipelines.training.data import read_training_data, relevant_texts
 
 
 @pytest.fixture

@@ -5,19 +5,12 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError
 from bicross.index import Document, Index
-from bicross.pipelines import (
-    Judged,
-    SearchPipeline,
-    TuningOptions,
-    add_documents,
-    build_index,
-    tune,
-)
-from bicross.pipelines.latency import Latency
-from bicross.pipelines.measures import per_query
-from bicross.pipelines.score_file import ScoresKey, read_scores
-from bicross.pipelines.settings import stored
-from bicross.pipelines.tuning_report import tuning_record
+from bicross.pipelines import Judged, SearchPipeline, TuningOptions, add_documents, build_index, tune
+from bicross.pipelines.commands.reports import tuning_record
+from bicross.pipelines.evaluation import per_query
+from bicross.pipelines.search.tuned import stored
+from bicross.pipelines.tuning.latency import Latency
+from bicross.pipelines.tuning.score_file import ScoresKey, read_scores
 from fakes import OverlapReranker
 from known_words import ENCODER, KnowingReranker, documents, guesser, judged, noise, oracle
 
@@ -203,7 +196,7 @@ def test_a_latency_budget_bounds_the_depth(index, monkeypatch):
     reranker = oracle(JUDGED, strength=2.0)
     assert tuned(index, reranker).recommended.depth > 10
     known = [Latency(depth, 2.0 * depth + 1.0, 3.0 * depth + 1.0, 5) for depth in (0, 5, 10, 20, 30)]
-    monkeypatch.setattr("bicross.pipelines.tuning.measure_latency", lambda *_, **__: list(known))
+    monkeypatch.setattr("bicross.pipelines.tuning.tuning.measure_latency", lambda *_, **__: list(known))
     tight = tuned(index, reranker, latency_queries=5, latency_budget_ms=31.0)
     assert tight.recommended.depth in (5, 10), "95 of 100 searches at depth 10 take 31 ms"
     assert "within 31 ms" in tight.reason

@@ -1,5 +1,5 @@
 import numpy as np
-from bicross.pipelines.tuning_choice import choose, choose_and_hold_out
+from bicross.pipelines.tuning.choice import choose, choose_and_hold_out
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -2,16 +2,10 @@ import ir_measures
 import numpy as np
 import pytest
 from bicross.index import Document, Hit, Passage
-from bicross.pipelines import Judged, SearchPipeline
-from bicross.pipelines.tuning_grid import (
-    FUSIONS,
-    Configuration,
-    depths_up_to,
-    evaluate,
-    evaluate_grid,
-    recall_curve,
-)
-from bicross.pipelines.tuning_scores import QueryScores, Scored
+from bicross.pipelines import Judged, SearchPipeline, evaluate
+from bicross.pipelines.tuning import Configuration
+from bicross.pipelines.tuning.grid import FUSIONS, depths_up_to, evaluate_grid, recall_curve
+from bicross.pipelines.tuning.scores import QueryScores, Scored
 from bicross.retrieval import NormalisedSum, ReciprocalRank
 from hypothesis import given, settings
 from hypothesis import strategies as st

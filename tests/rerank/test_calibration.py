@@ -11,8 +11,10 @@ from bicross.rerank import (
     calibration_from_dict,
     expected_calibration_error,
     fit_calibration,
+    pool_adjacent_violators,
+    reliability,
 )
-from bicross.rerank.calibration import MAX_KNOTS, _isotonic, pool_adjacent_violators, reliability
+from bicross.rerank.calibration import MAX_KNOTS, _isotonic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError, ModelCorrupt, ModelError, QueryError
 from bicross.inference import read_exits, write_exits
-from bicross.rerank import CrossEncoderReranker, cascade, check_cascade, in_stages
-from bicross.rerank.cascade import by_query, rate_of, together, whole_queries
+from bicross.rerank import CrossEncoderReranker, by_query, cascade, check_cascade, in_stages, rate_of, together
+from bicross.rerank.cascade import whole_queries
 from exit_models import first_tokens, head, save_deep
 from gpu_cases import PASSAGES
 from hypothesis import given, settings

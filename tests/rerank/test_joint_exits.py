@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import torch
 from bicross.errors import ArgumentError, ModelError
-from bicross.inference import checkpoints, read_exits
+from bicross.inference import read_exits
 from bicross.inference.adapter import merged_model
 from bicross.rerank import CrossEncoderReranker
-from bicross.rerank.joint_exits import add_exits, exits_of, remove_exits
-from bicross.rerank.losses import ListwiseLoss, pair_scores
-from bicross.rerank.method import RerankerMethod
-from bicross.rerank.training import train_reranker
+from bicross.training import checkpoints
+from bicross.training.rerankers import RerankerMethod, train_reranker
+from bicross.training.rerankers.joint_exits import add_exits, exits_of, remove_exits
+from bicross.training.rerankers.losses import ListwiseLoss, pair_scores
 from exit_models import first_tokens, save_deep
 from sentence_transformers import CrossEncoder
 from tiny_models import save_cross_encoder

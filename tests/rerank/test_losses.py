@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from bicross.rerank.losses import ListwiseLoss, listwise_cross_entropy, pair_scores
+from bicross.training.rerankers.losses import ListwiseLoss, listwise_cross_entropy, pair_scores
 from sentence_transformers import CrossEncoder
 from tiny_models import save_cross_encoder
 

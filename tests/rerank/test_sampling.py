@@ -2,9 +2,9 @@ from collections import Counter
 
 import pytest
 from bicross.errors import ArgumentError
-from bicross.inference.training import RankingList
-from bicross.rerank.method import LowRank, RerankerMethod, Sampling
-from bicross.rerank.sampling import Draws
+from bicross.training import RankingList
+from bicross.training.rerankers import LowRank, RerankerMethod, Sampling
+from bicross.training.rerankers.sampling import Draws
 
 ITEM = RankingList(
     "q", tuple("ABabcdefgh"), (2.0, 1.0, *[0.0] * 8), tuple(float(place) for place in range(10))

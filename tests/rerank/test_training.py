@@ -9,13 +9,11 @@ import pytest
 import torch
 from bicross.errors import ArgumentError, TrainingError
 from bicross.index import Document
-from bicross.inference import checkpoints
 from bicross.inference.adapter import merged_model
-from bicross.inference.training import RankingList
 from bicross.pipelines import SearchPipeline, build_index
 from bicross.rerank import CrossEncoderReranker
-from bicross.rerank.method import LowRank, RerankerMethod, Sampling
-from bicross.rerank.training import train_reranker
+from bicross.training import RankingList, checkpoints
+from bicross.training.rerankers import LowRank, RerankerMethod, Sampling, train_reranker
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from sentence_transformers import CrossEncoder
@@ -390,7 +388,7 @@ def test_settings_that_cannot_be_are_refused(tmp_path, changes, message):
 def test_without_the_extra_the_error_says_what_to_install(base, tmp_path, monkeypatch):
     real = checkpoints.__spec__  # any spec will do for what is there
     monkeypatch.setattr(
-        "bicross.inference.training.importlib.util.find_spec", lambda name: None if name == "accelerate" else real
+        "bicross.training.settings.importlib.util.find_spec", lambda name: None if name == "accelerate" else real
     )
     with pytest.raises(TrainingError, match=r"training needs accelerate: pip install 'bicross\[train\]'"):
         train(base, tmp_path / "model")

@@ -13,12 +13,11 @@ import pytest
 import torch
 from bicross.errors import ArgumentError, ModelError
 from bicross.index import Document
-from bicross.inference.training import QUALITY, RankingList
 from bicross.pipelines import SearchPipeline, build_index
 from bicross.retrieval import BiEncoder
-from bicross.retrieval.held_out import HeldOut, mean_ndcg
-from bicross.retrieval.training import train_encoder
-from bicross.retrieval.training_rows import EncoderObjective
+from bicross.training import QUALITY, RankingList
+from bicross.training.encoders import EncoderObjective, train_encoder
+from bicross.training.encoders.held_out import HeldOut, mean_ndcg
 from encoder_training import resumable, scored_lists, settings, ten_queries, texts
 from safetensors.torch import load_file
 from scipy.stats import kendalltau

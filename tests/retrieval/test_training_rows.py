@@ -1,7 +1,8 @@
 import pytest
 from bicross.errors import ArgumentError
-from bicross.inference.training import RankingList
-from bicross.retrieval.training_rows import EncoderObjective, Row, training_rows
+from bicross.training import RankingList
+from bicross.training.encoders import EncoderObjective
+from bicross.training.encoders.rows import Row, training_rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -1,0 +1,45 @@
+"""The only code that writes an index, and what every file needs: locks, memory maps, Arrow, checksums."""
+
+from .arrow_files import RecordBatch, numbers, one_batch, open_batches, record_batch
+from .arrow_messages import decoded_sizes, is_stream
+from .checksums import (
+    CheckedFile,
+    copy_verified,
+    create_checked,
+    read_verified,
+    verify_content,
+    verify_size,
+    write_named,
+)
+from .entries import Count, FileEntry, Name, NamedFile
+from .filesystem import Filesystem
+from .locking import COMPACTION_LOCK, LOCK, compacting, is_compacting, writing
+from .memory import raise_if_out_of_memory
+
+__all__ = [
+    "COMPACTION_LOCK",
+    "LOCK",
+    "CheckedFile",
+    "Count",
+    "FileEntry",
+    "Filesystem",
+    "Name",
+    "NamedFile",
+    "RecordBatch",
+    "compacting",
+    "copy_verified",
+    "create_checked",
+    "decoded_sizes",
+    "is_compacting",
+    "is_stream",
+    "numbers",
+    "one_batch",
+    "open_batches",
+    "raise_if_out_of_memory",
+    "read_verified",
+    "record_batch",
+    "verify_content",
+    "verify_size",
+    "write_named",
+    "writing",
+]

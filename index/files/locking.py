@@ -1,0 +1,66 @@
+"""One writer at a time: locks that die with their holder, and say who that is. Knows nothing of what is written."""
+
+import json
+import os
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+
+from ...errors import IndexLocked
+from .filesystem import Filesystem
+
+LOCK = "LOCK"
+COMPACTION_LOCK = "COMPACTING"
+_GLANCE_SECONDS = 0.2
+"""Whoever asks ``is_compacting`` holds that lock for a moment, which is no reason to refuse a compaction."""
+
+
+@contextmanager
+def writing(path: Path, filesystem: Filesystem, *, patience: float = 0.0) -> Generator[None]:
+    """Hold the lock of the one writer; ``IndexLocked`` names who holds it after ``patience`` seconds of waiting."""
+    with _held(path / LOCK, filesystem, patience):
+        yield
+
+
+@contextmanager
+def compacting(path: Path, filesystem: Filesystem) -> Generator[None]:
+    """Hold the lock of the one compaction, which others may write beside until it commits."""
+    with _held(path / COMPACTION_LOCK, filesystem, _GLANCE_SECONDS):
+        yield
+
+
+def is_compacting(path: Path) -> bool:
+    """Whether a compaction is under way, whose new files no manifest lists yet."""
+    lock = filelock.FileLock(path / COMPACTION_LOCK, timeout=0)
+    try:
+        with lock:
+            return False
+    except filelock.Timeout:
+        return True
+
+
+@contextmanager
+def _held(path: Path, filesystem: Filesystem, patience: float) -> Generator[None]:
+    # The operating system releases such a lock when its holder dies, however that happens. Not on every network disk.
+    lock = filelock.FileLock(path, timeout=patience)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise IndexLocked(f"{path.parent} is being written to by {_holder(path)}; try again when it is done") from None
+    try:
+        filesystem.note(path, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+        yield
+    finally:
+        filesystem.note(path, "")
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    try:
+        holder = json.loads(path.read_text("ascii"))
+        return f"process {holder['pid']} on {holder['host']}"
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return "another process"  # which has not yet written its name

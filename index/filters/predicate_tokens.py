@@ -1,0 +1,137 @@
+"""The tokens of a predicate's text, checked before any parser sees them. Knows no grammar and no field.
+
+What is let through is a subset of Python's tokens, in which nothing nests deeply and no text joins another.
+"""
+
+import keyword
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ...errors import ArgumentError
+
+MAX_CHARACTERS = 4096
+MAX_NESTING = 50
+EXAMPLE = "year >= 2020 and ('heart' in tags or journal == 'Nature')"
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+)
+      | (?P<text>'(?:[^'\\\n]|\\.)*' | "(?:[^"\\\n]|\\.)*")
+      | (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?!\w))
+      | (?P<word>[^\W\d]\w*)
+      | (?P<sign>[=!<>]= | <(?!>) | > | [()\[\],-])""",
+    re.VERBOSE,
+)
+_ESCAPE = re.compile(r"""\\(?![\\'"nrt]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})""")
+_WORDS = {
+    **{word.upper(): word for word in ("and", "or", "not", "in", "is")},
+    **dict.fromkeys(("TRUE", "true"), "True"),
+    **dict.fromkeys(("FALSE", "false"), "False"),
+    **dict.fromkeys(("NULL", "null", "NONE"), "None"),
+}
+_ALLOWED = frozenset({"and", "or", "not", "in", "is", "True", "False", "None"})
+NAME_HINT = 'a field whose name is not just letters, digits and _ is written field("the name")'
+_HINTS = {
+    "=": "a single = does not compare; write ==",
+    "<>": "write != instead of <>",
+    "&": "write and instead of &",
+    "|": "write or instead of |",
+    "!": "write not instead of !",
+    "~": "write not instead of ~",
+    "'": "this text has no end",
+    '"': "this text has no end",
+    ".": NAME_HINT,
+    ":": NAME_HINT,
+    "/": NAME_HINT,
+    "`": NAME_HINT,
+    "$": NAME_HINT,
+}
+
+
+def python_source(text: str) -> str:
+    """The text as Python has it, with every character in its place: ``AND`` is ``and``, a line break is a space.
+
+    Raises ``ArgumentError`` for a text that is blank or longer than ``MAX_CHARACTERS``, for a token that no predicate
+    has, and for what is nested deeper than ``MAX_NESTING``.
+    """
+    if not text.strip():
+        raise ArgumentError(f"the filter is empty; one looks like this: {EXAMPLE}")
+    if len(text) > MAX_CHARACTERS:
+        raise ArgumentError(f"a filter has at most {MAX_CHARACTERS} characters, not {len(text)}: {text!r:.80}")
+    tokens = list(_tokens(text))
+    _check_tokens(text, tokens)
+    _check_nesting(text, tokens)
+    return "".join(token.python for token in tokens)
+
+
+def refusal(text: str, position: int, reason: str) -> ArgumentError:
+    """The error that shows the text and points at the character in ``position``."""
+    start = max(0, position - 60)
+    part = "".join(c if c.isprintable() else "?" for c in text[start : position + 40])
+    pointer = " " * (position - start) + "^"
+    return ArgumentError(
+        f"cannot read the filter: {reason}\n    {part}\n    {pointer}\na filter looks like this: {EXAMPLE}"
+    )
+
+
+class _Token(NamedTuple):
+    kind: str
+    start: int
+    python: str  # as long as in the text, so that positions hold
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            reason = next((hint for sign, hint in _HINTS.items() if text.startswith(sign, position)), None)
+            raise refusal(text, position, reason or "this has no meaning in a filter")
+        kind, python = str(match.lastgroup), match.group()
+        if kind == "space":
+            python = " " * len(python)
+        elif kind == "word":
+            python = _WORDS.get(python, python)
+        yield _Token(kind, position, python)
+        position = match.end()
+
+
+def _check_tokens(text: str, tokens: list[_Token]) -> None:
+    previous = _Token("sign", 0, "")
+    for token in tokens:
+        if token.kind == "word" and keyword.iskeyword(token.python) and token.python not in _ALLOWED:
+            reason = f'{token.python} is a word of Python\'s; a field of that name is written field("{token.python}")'
+            raise refusal(text, token.start, reason)
+        if token.kind == "text":
+            bad = _ESCAPE.search(token.python.replace("\\\\", "__"))
+            if bad is not None:
+                raise refusal(text, token.start + bad.start(), "a backslash is written as two of them: \\\\")
+            glued = previous.start + len(previous.python) == token.start
+            if previous.kind == "text":
+                # Python would join them, where someone who knows SQL means a quote.
+                raise refusal(text, token.start, "two texts in a row; write a quote in a text as \\' or \\\"")
+            if previous.kind == "word" and glued and previous.python not in _ALLOWED:
+                raise refusal(text, previous.start, "a text has nothing in front of its quote")
+        if token.kind != "space":
+            previous = token
+
+
+def _check_nesting(text: str, tokens: list[_Token]) -> None:
+    """Keep the parser, and the reader below, from a recursion that only the stack would end."""
+    levels: list[int] = []
+    prefixes = 0  # in a row
+    for token in tokens:
+        match token.python.strip():
+            case "":
+                continue
+            case "(" | "[":
+                levels.append(1 + prefixes)
+                prefixes = 0
+            case ")" | "]" if levels:
+                levels.pop()
+            case "not" | "-":
+                prefixes += 1
+            case _:
+                prefixes = 0
+        if sum(levels) + prefixes > MAX_NESTING:
+            raise refusal(text, token.start, f"this is nested more than {MAX_NESTING} deep")

@@ -1,0 +1,29 @@
+"""The manifest: what a generation of an index consists of. Replacing it is the commit."""
+
+from .manifest import (
+    MANIFEST_NAME,
+    TERMS,
+    TOKENS,
+    Canary,
+    Manifest,
+    ModelFingerprint,
+    SegmentEntry,
+    VectorLayout,
+    check_analyzer,
+    check_fingerprint,
+)
+from .settings import checked_settings
+
+__all__ = [
+    "MANIFEST_NAME",
+    "TERMS",
+    "TOKENS",
+    "Canary",
+    "Manifest",
+    "ModelFingerprint",
+    "SegmentEntry",
+    "VectorLayout",
+    "check_analyzer",
+    "check_fingerprint",
+    "checked_settings",
+]

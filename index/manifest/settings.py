@@ -1,0 +1,68 @@
+"""Settings that an index keeps for who searches it: a JSON object of bounded size. Knows nothing of what they mean."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, cast
+
+from ...errors import ArgumentError
+
+MAX_BYTES = 2**16
+"""Of all settings together, as JSON: they are part of every generation's manifest."""
+MAX_DEPTH = 16
+MAX_WHOLE = 2**53
+"""What every reader of JSON takes as it stands."""
+
+
+def checked_settings(settings: Mapping[str, object]) -> dict[str, object]:
+    """A copy as JSON has it, tuples as lists.
+
+    Raises ``ArgumentError``, which says where, for what is no JSON or not finite, and for more than 64 KiB of it or
+    objects and lists more than 16 deep.
+    """
+    if not isinstance(settings, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - it may come from a file
+        raise ArgumentError(f"settings must be a JSON object, not {type(settings).__name__}: {settings!r:.80}")
+    copied = cast("dict[str, object]", _copied(settings, "settings", depth=1))
+    size = len(json.dumps(copied, separators=(",", ":")))
+    if size > MAX_BYTES:
+        raise ArgumentError(f"settings of {size:,} bytes are too many: at most {MAX_BYTES:,} can be kept")
+    return copied
+
+
+def _copied(value: object, place: str, *, depth: int) -> object:
+    if depth > MAX_DEPTH:
+        raise ArgumentError(f"{place:.200} is more than {MAX_DEPTH} deep")
+    match value:
+        case None | bool():
+            return value
+        case str():
+            return _text(value, place)
+        case int() if abs(value) <= MAX_WHOLE:
+            return int(value)
+        case float() if math.isfinite(value):
+            return float(value)
+        case Mapping():
+            items = cast("Mapping[Any, object]", value).items()
+            return {_text(name, place): _copied(one, f"{place}[{name!r}]", depth=depth + 1) for name, one in items}
+        case list() | tuple():
+            some = cast("list[object]", value)
+            return [_copied(one, f"{place}[{number}]", depth=depth + 1) for number, one in enumerate(some)]
+        case int() | float():
+            raise ArgumentError(f"{place:.200} must be finite, and whole numbers within ±2**53, not {_short(value)}")
+        case _:
+            raise ArgumentError(f"{place:.200} is {type(value).__name__}, which JSON has not: {value!r:.80}")
+
+
+def _text(value: object, place: str) -> str:
+    try:
+        if not isinstance(value, str):
+            raise ArgumentError(f"{place:.200} has a name that is no text: {value!r:.80}")
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        code = ord(error.object[error.start])
+        raise ArgumentError(f"{place:.200} has a lone surrogate U+{code:04X} in a text") from None
+    return str(value)
+
+
+def _short(number: float) -> str:
+    return f"one of {number.bit_length()} bits" if isinstance(number, int) else repr(number)

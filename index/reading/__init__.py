@@ -1,0 +1,21 @@
+"""One generation, opened for searching: dense, lexical (BM25) and hybrid."""
+
+from .bm25 import BM25
+from .hits import Hit, PassageHit, best_hits, with_dense_others
+from .hybrid import neighbours, search_both
+from .snapshot import SEGMENTS, Snapshot, View
+from .term_search import search_terms
+
+__all__ = [
+    "BM25",
+    "SEGMENTS",
+    "Hit",
+    "PassageHit",
+    "Snapshot",
+    "View",
+    "best_hits",
+    "neighbours",
+    "search_both",
+    "search_terms",
+    "with_dense_others",
+]

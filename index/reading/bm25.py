@@ -1,0 +1,78 @@
+"""BM25 over the postings of several segments, as Lucene has it, computed when it is asked for. Knows no document.
+
+How many passages have a term, and how long they are on average, is counted among the live passages of all segments, so
+that scores are exact after any change: those of an index that was built from the live passages alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ArgumentError
+from ..segments import TermTable
+
+
+@dataclass(frozen=True, slots=True)
+class BM25:
+    """How soon further occurrences of a term count less (``k1``), and how much length counts (``b``, from 0 to 1)."""
+
+    k1: float = 0.9
+    b: float = 0.4
+
+    def __post_init__(self) -> None:
+        if not (0.0 <= self.k1 <= 100.0 and 0.0 <= self.b <= 1.0):
+            raise ArgumentError(f"k1 must be from 0 to 100 and b from 0 to 1, not k1={self.k1!r}, b={self.b!r}")
+
+
+@dataclass(frozen=True)
+class LiveTerms:
+    """The postings of a segment, and which of its passages live: one bool each, None is all."""
+
+    table: TermTable
+    live: NDArray[np.bool_] | None
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """How many passages live, and how many terms they have together."""
+        lengths = self.table.lengths if self.live is None else self.table.lengths[self.live]
+        return len(lengths), int(lengths.sum(dtype=np.int64))
+
+    def postings(self, term: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The live passages with a term, ascending, and how often they have it."""
+        rows, counts = self.table.postings(term)
+        if self.live is not None:
+            kept = self.live[rows]
+            rows, counts = rows[kept], counts[kept]
+        return rows.astype(np.int64), counts.astype(np.float64)
+
+
+class Scorer:
+    """Scores of all live passages of an index."""
+
+    def __init__(self, parts: Sequence[LiveTerms], weights: BM25) -> None:
+        self._parts = parts
+        self._weights = weights
+        sizes = [part.size for part in parts]
+        self._passages = sum(passages for passages, _ in sizes)
+        self._average = sum(terms for _, terms in sizes) / max(1, self._passages)
+
+    def scores(self, query: Sequence[str]) -> list[NDArray[np.float64]]:
+        """For each part the score of each of its passages; 0.0 where it has no term of the query, else more.
+
+        A term that the query repeats counts as often.
+        """
+        scores = [np.zeros(len(part.table.lengths)) for part in self._parts]
+        for term in sorted(set(query)):
+            found = [part.postings(term) for part in self._parts]
+            passages = sum(len(rows) for rows, _ in found)
+            rarity = query.count(term) * np.log1p((self._passages - passages + 0.5) / (passages + 0.5))
+            for part, total, (rows, counts) in zip(self._parts, scores, found, strict=True):
+                total[rows] += rarity * counts / (counts + self._saturation(part.table.lengths[rows]))
+        return scores
+
+    def _saturation(self, lengths: NDArray[np.uint32]) -> NDArray[np.float64]:
+        k1, b = self._weights.k1, self._weights.b
+        return k1 * (1 - b + b * (lengths / self._average))

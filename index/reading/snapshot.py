@@ -1,0 +1,166 @@
+"""One generation, opened: its live documents, and their nearest neighbours. Never changes. Knows no model."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ArgumentError, IndexCorrupt
+from ..document import Document
+from ..filters import Predicate, matching, unified_types
+from ..manifest import Manifest, SegmentEntry
+from ..segments import TOMBSTONES, VECTORS, IdEntry, Segment, Verify, read_tombstones, template
+from ..vectors import RECALL_AT, SearchSettings
+from .bm25 import LiveTerms
+from .hits import Found, best_found
+
+SEGMENTS = "segments"
+ROWS_AT_ONCE = 1024
+
+
+class View:
+    """A segment and which of its documents live in one generation; ``live=None`` is all of them."""
+
+    def __init__(self, segment: Segment, entry: SegmentEntry, live: NDArray[np.bool_] | None) -> None:
+        """``entry`` is what that generation says of the segment, which may have been opened for another one."""
+        self.segment = segment
+        self.entry = entry
+        self.live = live
+
+    def find(self, ids: Sequence[str]) -> list[IdEntry | None]:
+        """The row of each id, None where no live document has it."""
+        return [
+            entry if entry is not None and (self.live is None or self.live[entry.row]) else None
+            for entry in self.segment.find(ids)
+        ]
+
+    def rows(self) -> Iterator[int]:
+        """The rows of the live documents, in order."""
+        yield from range(len(self.segment)) if self.live is None else np.flatnonzero(self.live).tolist()
+
+    @cached_property
+    def live_passages(self) -> NDArray[np.bool_] | None:
+        """One bool a passage."""
+        return None if self.live is None else self.live[self.segment.document_rows]
+
+    @cached_property
+    def live_terms(self) -> LiveTerms | None:
+        """The postings of the live passages; None where none are kept."""
+        return None if self.segment.terms is None else LiveTerms(self.segment.terms, self.live_passages)
+
+
+class Snapshot:
+    """What an index holds in one generation. Any number of threads may use it."""
+
+    def __init__(self, manifest: Manifest, views: Sequence[View]) -> None:
+        self.manifest = manifest
+        self.views = tuple(views)
+
+    @classmethod
+    def open(cls, path: Path, manifest: Manifest, *, verify: Verify = "full", known: Sequence[View] = ()) -> "Snapshot":
+        """Open the segments that a manifest lists; those of ``known`` that it lists too are not opened again."""
+        opened = {view.entry.name: view.segment for view in known}
+        views: list[View] = []
+        like = template(path, manifest)
+        for entry in manifest.segments:
+            segment = opened.get(entry.name)
+            if segment is None:
+                segment = Segment(path / SEGMENTS / entry.name, entry, like, verify=verify)
+            views.append(View(segment, entry, read_tombstones(path / TOMBSTONES, entry)))
+        return cls(manifest, views)
+
+    def __len__(self) -> int:
+        return self.manifest.documents
+
+    def documents(self) -> Iterator[Document]:
+        """The live documents, in the order of adding."""
+        for view in self.views:
+            rows = view.rows()
+            while some := list(islice(rows, ROWS_AT_ONCE)):
+                yield from view.segment.documents(some)
+
+    def get(self, ids: Sequence[str]) -> list[Document | None]:
+        """The document of each id; None where there is none."""
+        found: list[Document | None] = [None] * len(ids)
+        for view in self.views:
+            for place, entry in enumerate(view.find(ids)):
+                if entry is not None:
+                    found[place] = view.segment.document(entry.row)
+        return found
+
+    def matching(self, where: Predicate) -> list[NDArray[np.bool_]]:
+        """For each view one bool a document: whether it lives and ``where`` holds for its metadata."""
+        types = unified_types([view.segment.metadata.schema for view in self.views])
+        found = [matching(view.segment.metadata, where, types=types) for view in self.views]
+        return [mask if view.live is None else mask & view.live for view, mask in zip(self.views, found, strict=True)]
+
+    def masks(self, where: Predicate | None) -> list[NDArray[np.bool_] | None]:
+        """As ``matching``; None is all documents of a view."""
+        return [view.live for view in self.views] if where is None else [*self.matching(where)]
+
+    def nearest(
+        self, vectors: NDArray[np.float32], k: int, masks: Sequence[NDArray[np.bool_] | None]
+    ) -> list[list[Found]]:
+        """For each vector the best ``k`` documents of those that ``masks`` has, a mask a view; equal scores by age."""
+        check_k(k)
+        dimension = self.manifest.model.dimension
+        if vectors.ndim != 2 or vectors.shape[1] != dimension:
+            raise ArgumentError(
+                f"the vectors have shape {vectors.shape}; the index holds vectors of {dimension} dimensions"
+            )
+        if not np.isfinite(vectors).all():
+            raise ArgumentError("a query vector has values that are not finite")
+        found: list[list[Found]] = [[] for _ in vectors]
+        for view, mask in zip(self.views, masks, strict=True):
+            _search_segment(view, mask, vectors, k, settings=self.manifest.vectors.settings, found=found)
+        return [best_found(some, k) for some in found]
+
+
+def check_k(k: int) -> None:
+    """Raise ``ArgumentError`` unless so many can be asked for."""
+    if k < 1:
+        raise ArgumentError(f"k must be at least 1, not {k}")
+
+
+def _search_segment(
+    view: View,
+    mask: NDArray[np.bool_] | None,
+    vectors: NDArray[np.float32],
+    k: int,
+    *,
+    settings: SearchSettings,
+    found: list[list[Found]],
+) -> None:
+    """Append the best passage of each of the best ``k`` documents of ``mask``, or of all that it has."""
+    segment = view.segment
+    allowed = view.live_passages if mask is view.live else segment_rows(mask, segment.document_rows)
+    documents = len(segment) if mask is None else int(mask.sum())
+    wanted = min(k, documents)
+    # The settings were chosen, and their recall was measured, for so many rows; with them fewer are not found as well.
+    pending, fetch = np.arange(len(vectors)), max(wanted, RECALL_AT)
+    while wanted and len(pending):
+        try:
+            scores, rows = segment.vectors.search(vectors[pending], fetch, settings=settings, allowed=allowed)
+        except IndexCorrupt as error:
+            raise IndexCorrupt(f"{segment.folder / VECTORS}: {error}") from None
+        again: list[int] = []
+        for query, query_scores, query_rows in zip(pending.tolist(), scores, rows, strict=True):
+            # The first time that a document comes up is its best passage.
+            _, first = np.unique(segment.document_rows[query_rows], return_index=True)
+            if len(first) < wanted:
+                again.append(query)  # several passages of one document leave fewer than k: fetch twice as many
+                continue
+            chosen = np.sort(first)[:wanted]
+            for i in chosen:
+                score = float(query_scores[i])
+                found[query].append(Found(segment, int(query_rows[i]), score, dense=score))
+        pending, fetch = np.array(again, np.int64), fetch * 2
+
+
+def segment_rows(mask: Any, document_rows: NDArray[np.int64]) -> NDArray[np.bool_] | None:  # noqa: ANN401
+    """A mask over documents as one over passages."""
+    return None if mask is None else mask[document_rows]

@@ -1,0 +1,86 @@
+"""The best documents by the terms that they share with a query. Knows segments and BM25, and no text and no vector."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ArgumentError
+from ..filters import Predicate
+from ..segments import Segment
+from .bm25 import BM25, Scorer
+from .hits import Found, Hit, best_found, best_hits
+from .snapshot import Snapshot, check_k
+
+
+class LexicalSearch:
+    """The documents of one generation by BM25, for any number of queries."""
+
+    def __init__(self, snapshot: Snapshot, weights: BM25, masks: Sequence[NDArray[np.bool_] | None]) -> None:
+        """``masks`` has the documents that may be found, a mask a view; statistics are of all that live.
+
+        Raises ``ArgumentError`` where the index keeps no terms.
+        """
+        if not snapshot.manifest.lexical:
+            raise ArgumentError(
+                "the index keeps no terms to search for; make them with `bicross lexical INDEX`, "
+                "or build it with lexical=True (bicross index --lexical)"
+            )
+        self._segments = [view.segment for view in snapshot.views]
+        self._masks = masks
+        self._scorer = Scorer([view.live_terms for view in snapshot.views if view.live_terms], weights)
+
+    def scores(self, query: Sequence[str]) -> list[NDArray[np.float64]]:
+        """Of each passage of each view."""
+        return self._scorer.scores(query)
+
+    def best(self, scores: Sequence[NDArray[np.float64]], k: int) -> list[Found]:
+        """The best ``k`` documents by such scores, without those that have none."""
+        parts = zip(self._segments, scores, self._masks, strict=True)
+        return best_found((one for part in parts for one in best_documents(*part, k=k)), k)
+
+
+def search_terms(
+    snapshot: Snapshot, queries: Sequence[Sequence[str]], k: int, *, where: Predicate | None, weights: BM25
+) -> list[list[Hit]]:
+    """See ``Index.search_terms``."""
+    check_k(k)
+    check_queries(queries)
+    search = LexicalSearch(snapshot, weights, snapshot.masks(where))
+    return [best_hits(search.best(search.scores(query), k)) for query in queries]
+
+
+def check_queries(queries: Sequence[Sequence[str]]) -> None:
+    """Raise ``ArgumentError`` unless each query is a list of terms."""
+    for number, query in enumerate(cast("Sequence[object]", queries)):
+        if isinstance(query, str) or not all(isinstance(term, str) for term in cast("Sequence[object]", query)):
+            raise ArgumentError(f"query {number} must be a list of terms, not {query!r:.80}")
+
+
+def best_documents(
+    segment: Segment, scores: NDArray[np.float64], allowed: NDArray[np.bool_] | None, *, k: int
+) -> list[Found]:
+    """The best ``k`` documents of a segment, of those that are ``allowed`` and have a score, in the order of rows.
+
+    Of equals those added first; a document counts with its best passage, of equals the first.
+    """
+    rows = np.flatnonzero(scores)
+    if allowed is not None:
+        rows = rows[allowed[segment.document_rows[rows]]]
+    if not len(rows):
+        return []
+    documents = segment.document_rows[rows]
+    first = np.flatnonzero(np.diff(documents, prepend=-1))
+    best = np.maximum.reduceat(scores[rows], first)
+    places = np.arange(len(best))
+    if len(best) > k:
+        places = np.flatnonzero(best >= np.partition(best, len(best) - k)[len(best) - k])
+        places = np.sort(places[np.argsort(-best[places], kind="stable")[:k]])
+    ends = np.append(first[1:], len(rows))
+    found: list[Found] = []
+    for place in places.tolist():
+        its_rows = rows[first[place] : ends[place]]
+        row, score = int(its_rows[np.argmax(scores[its_rows])]), float(best[place])
+        found.append(Found(segment, row, score, lexical=score))
+    return found

@@ -1,0 +1,109 @@
+"""Which row holds which id, and a hash of each document's content. Knows one segment, and no other file of it.
+
+Ids are looked up by their 64-bit xxh3 in a sorted column; the caller confirms the id itself, so that two ids of one
+hash cannot be taken for each other.
+"""
+
+import json
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+from numpy.typing import NDArray
+
+from ...errors import IndexCorrupt
+from ..document import Document
+from ..files import RecordBatch, numbers, record_batch
+
+_CANONICAL = json.JSONEncoder(sort_keys=True)
+IDS_SCHEMA = pa.schema([("id", pa.uint64()), ("row", pa.int64()), ("high", pa.uint64()), ("low", pa.uint64())])
+
+
+def id_hash(id_: str) -> int:
+    """The hash by which an id is looked up."""
+    return xxhash.xxh3_64_intdigest(id_.encode())
+
+
+def content_hash(document: Document) -> tuple[int, int]:
+    """128 bits over title, text and metadata, in two halves: equal for documents that a reader could not tell apart."""
+    content = _CANONICAL.encode([document.title, document.text, dict(document.metadata)])
+    digest = xxhash.xxh3_128_intdigest(content.encode())
+    return digest >> 64, digest & 0xFFFF_FFFF_FFFF_FFFF
+
+
+class IdTableWriter:
+    """Collects the ids of a segment in the order of its rows."""
+
+    def __init__(self) -> None:
+        self._ids, self._high, self._low = array("Q"), array("Q"), array("Q")
+
+    def append(self, document: Document) -> None:
+        """The next row."""
+        high, low = content_hash(document)
+        self._ids.append(id_hash(document.id))
+        self._high.append(high)
+        self._low.append(low)
+
+    def to_record_batch(self) -> RecordBatch:
+        """The table, sorted by hash, and by row where hashes are equal."""
+        ids = np.frombuffer(self._ids, np.uint64)
+        order = np.argsort(ids, kind="stable")
+        columns: list[Any] = [ids[order], order.astype(np.int64)]
+        columns += [np.frombuffer(half, np.uint64)[order] for half in (self._high, self._low)]
+        return record_batch([pa.array(column) for column in columns], IDS_SCHEMA)
+
+
+class IdTable:
+    """Looks up rows by id, in the memory of the file."""
+
+    def __init__(self, batch: RecordBatch, source: Path) -> None:
+        """``source`` is the file of ``batch``; ``IndexCorrupt`` names it where it is not sorted or lacks a row."""
+        self._ids, self._rows, self._high, self._low = (numbers(batch, name, source) for name in IDS_SCHEMA.names)
+        if not _is_permutation(self._rows) or (self._ids[1:] < self._ids[:-1]).any():
+            raise IndexCorrupt(f"{source} is not sorted, or does not hold every row once")
+
+    def candidates(self, ids: Sequence[str]) -> list[list["IdEntry"]]:
+        """For each id the rows that have its hash, the last one first."""
+        hashes = np.fromiter((id_hash(id_) for id_ in ids), np.uint64, len(ids))
+        first = np.searchsorted(self._ids, hashes, side="left").tolist()
+        last = np.searchsorted(self._ids, hashes, side="right").tolist()
+        return [
+            [self._entry(position) for position in range(stop - 1, start - 1, -1)]
+            for start, stop in zip(first, last, strict=True)
+        ]
+
+    def contents_of_rows(self) -> NDArray[np.uint64]:
+        """The hash of each row's content, shape (rows, 2), in the order of the rows."""
+        by_row = np.empty((len(self._rows), 2), np.uint64)
+        by_row[self._rows, 0], by_row[self._rows, 1] = self._high, self._low
+        return by_row
+
+    def hash_of_rows(self) -> NDArray[np.uint64]:
+        """The hash of each row's id, in the order of the rows."""
+        by_row = np.empty(len(self._rows), np.uint64)
+        by_row[self._rows] = self._ids
+        return by_row
+
+    def _entry(self, position: int) -> "IdEntry":
+        return IdEntry(int(self._rows[position]), (int(self._high[position]), int(self._low[position])))
+
+
+@dataclass(frozen=True, slots=True)
+class IdEntry:
+    """A row, and the hash of its content."""
+
+    row: int
+    content: tuple[int, int]
+
+
+def _is_permutation(rows: NDArray[np.int64]) -> bool:
+    if len(rows) == 0:
+        return True
+    if rows.min() < 0 or rows.max() >= len(rows):
+        return False
+    return bool((np.bincount(rows, minlength=len(rows)) == 1).all())

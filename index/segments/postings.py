@@ -1,0 +1,244 @@
+"""Postings: which terms occur in which passages, and how often. A file of a segment; knows no analyzer and no score.
+
+Raw counts are stored, and no scores: BM25 depends on how often a term occurs in the whole index, which changes with
+every addition and deletion. For that reason the index of bm25s, in which scores are stored as they were when it was
+built, is not what is kept.
+
+Uncompressed Arrow IPC, one row of lists, mapped: ``terms``, sorted; ``starts``, where the postings of each term begin,
+and where the last ones end; ``passages`` and ``counts`` of all postings, a term's together, passages ascending; and
+``lengths``, the number of terms in each passage.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ...errors import ArgumentError, IndexCorrupt
+from ..files import RecordBatch, open_batches, record_batch
+
+_BLOCK_POSTINGS = 1 << 20
+"""Checked at a time."""
+_BLOCK_PASSAGES = 1 << 16
+"""Turned from postings into the terms of each passage at a time."""
+_COUNT_TYPES = (pa.uint8(), pa.uint16(), pa.uint32())
+
+
+@dataclass(frozen=True, slots=True)
+class TermCounts:
+    """How often which terms occur in each of some passages, whatever their order was.
+
+    Passage ``i`` has the terms ``words[number]`` for the ``numbers`` from ``bounds[i]`` to ``bounds[i + 1]``, each of
+    them once, and ``counts`` (uint32) says how often.
+    """
+
+    words: Sequence[str]
+    numbers: NDArray[np.int64]
+    counts: NDArray[np.uint32]
+    bounds: NDArray[np.int64]
+
+
+def count_terms(terms: Sequence[Sequence[str]]) -> TermCounts:
+    """The terms of some passages, counted."""
+    known: dict[str, int] = {}
+    flat = [known.setdefault(term, len(known)) for some in terms for term in some]
+    rows = np.repeat(np.arange(len(terms)), [len(some) for some in terms])
+    keys, counts = np.unique(rows << 32 | np.array(flat, np.int64), return_counts=True)
+    bounds = np.searchsorted(keys, np.arange(len(terms) + 1) << 32)
+    return TermCounts(list(known), keys & 0xFFFF_FFFF, counts.astype(np.uint32), bounds)
+
+
+def check_terms(terms: Sequence[Sequence[str]] | TermCounts | None, *, passages: int, lexical: str) -> None:
+    """Raise ``ArgumentError`` unless there is a list of terms a passage, or none at all where no analyzer is named."""
+    if terms is None:
+        if lexical:
+            raise ArgumentError(f"the index keeps the terms of the analyzer {lexical}; this batch has none")
+        return
+    if not lexical:
+        raise ArgumentError("the index keeps no terms, and this batch has some; name their analyzer at creation")
+    found = len(terms.bounds) - 1 if isinstance(terms, TermCounts) else len(terms)
+    if found != passages:
+        raise ArgumentError(f"{passages} passages need as many lists of terms, not {found}")
+    if not isinstance(terms, TermCounts):
+        _check_words(terms)
+
+
+def _check_words(terms: Sequence[Sequence[str]]) -> None:
+    for row, some in enumerate(terms):
+        if isinstance(some, str):
+            raise ArgumentError(f"the terms of passage {row} must be a list of strings, not one: {some!r:.80}")
+    for word in cast("set[object]", {term for some in terms for term in some}):
+        if not isinstance(word, str) or not word:
+            raise ArgumentError(f"a term must be a string that is not empty, not {word!r:.80}")
+        try:
+            word.encode("utf-8")
+        except UnicodeEncodeError:
+            raise ArgumentError(f"a term has a lone surrogate: {word!r:.80}") from None
+
+
+class TermWriter:
+    """Collects the terms of a segment's passages, in order; they are held until the end."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, int] = {}
+        self._numbers: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+        self._rows: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)]
+        self._counts: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)]
+        self._lengths: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)]
+        self._passages = 0
+
+    def write(self, terms: Sequence[Sequence[str]] | TermCounts) -> None:
+        """Append the terms of some passages."""
+        new = terms if isinstance(terms, TermCounts) else count_terms(terms)
+        passages = len(new.bounds) - 1
+        used, places = np.unique(new.numbers, return_inverse=True)
+        words = [new.words[int(number)] for number in used]
+        mine = [self._known.setdefault(word, len(self._known)) for word in words]
+        rows = np.repeat(np.arange(self._passages, self._passages + passages), np.diff(new.bounds))
+        totals = np.concatenate(([0], np.cumsum(new.counts, dtype=np.int64)))[new.bounds]
+        self._numbers.append(np.array(mine, np.int64)[places])
+        self._rows.append(rows.astype(np.uint32))
+        self._counts.append(new.counts)
+        self._lengths.append(np.diff(totals).astype(np.uint32))
+        self._passages += passages
+
+    def to_record_batch(self) -> RecordBatch:
+        """All of it, as the file has it."""
+        words = sorted(self._known)
+        rank = np.empty(len(words), np.int64)
+        rank[[self._known[word] for word in words]] = np.arange(len(words))
+        ranks = rank[np.concatenate(self._numbers)]
+        order = np.argsort(ranks, kind="stable")
+        counts = np.concatenate(self._counts)[order]
+        narrow = counts.astype(np.min_scalar_type(counts.max(initial=0)))
+        starts = np.concatenate(([0], np.cumsum(np.bincount(ranks, minlength=len(words)), dtype=np.int64)))
+        values: list[Any] = [
+            pa.array(words, pa.large_utf8()),
+            *map(pa.array, (starts, np.concatenate(self._rows)[order], narrow, np.concatenate(self._lengths))),
+        ]
+        lists = [cast(Any, pa.LargeListArray).from_arrays(np.array([0, len(one)]), one) for one in values]
+        return record_batch(lists, _schema(values[3].type))
+
+
+class TermTable:
+    """The postings of a segment, in the memory of the file."""
+
+    def __init__(self, path: Path, *, rows: int, thorough: bool) -> None:
+        """Raises ``IndexCorrupt`` unless the file is that of ``rows`` passages.
+
+        Postings are looked at here with ``thorough``, and otherwise when they are asked for.
+        """
+        batches = open_batches(path, None, thorough=thorough)
+        if len(batches) != 1 or batches[0].num_rows != 1 or batches[0].schema not in map(_schema, _COUNT_TYPES):
+            raise IndexCorrupt(f"{path} does not hold one row of postings")
+        words, *others = (_values(batches[0], name, path) for name in _schema(pa.uint8()).names)
+        self._path, self._words, self._thorough = path, words, thorough
+        self._starts, self._rows, self._counts, self.lengths = (one.to_numpy(zero_copy_only=True) for one in others)
+        self._check(rows)
+        if thorough:
+            self._check_postings()
+        self._held: _Block | None = None
+
+    def postings(self, term: str) -> tuple[NDArray[np.uint32], NDArray[Any]]:
+        """The passages that have a term, ascending, and how often; views into the file."""
+        place = bisect_left(range(len(self._words)), term, key=lambda number: self._words[number].as_py())
+        if place == len(self._words) or self._words[place].as_py() != term:
+            return self._rows[:0], self._counts[:0]
+        start, stop = self._starts[place], self._starts[place + 1]
+        rows, counts = self._rows[start:stop], self._counts[start:stop]
+        # Ascending, so that the last is the largest.
+        if not self._thorough and (rows[-1] >= len(self.lengths) or (rows[1:] <= rows[:-1]).any() or not counts.all()):
+            raise self._error(f"postings of {term!r:.80} that are of no passage, or not in order")
+        return rows, counts
+
+    def counts(self, rows: Sequence[int]) -> TermCounts:
+        """The terms of the passages in ascending rows: for many of them, since they have to be collected."""
+        parts = [self._block(row // _BLOCK_PASSAGES).of(row % _BLOCK_PASSAGES) for row in rows]
+        numbers = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
+        counts = np.concatenate([np.empty(0, np.uint32), *(part[1] for part in parts)])
+        bounds = np.concatenate(([0], np.cumsum([len(part[0]) for part in parts], dtype=np.int64)))
+        used, places = np.unique(numbers, return_inverse=True)
+        return TermCounts([self._words[number].as_py() for number in used.tolist()], places, counts, bounds)
+
+    def _block(self, number: int) -> "_Block":
+        held = self._held
+        if held is None or held.number != number:
+            held = self._held = _collect(number, self._starts, self._rows, self._counts)
+        return held
+
+    def _check(self, rows: int) -> None:
+        """What every use relies on, without a look at the postings."""
+        words: Any = self._words
+        try:
+            words.validate(full=True)
+        except pa.ArrowException as error:
+            raise IndexCorrupt(f"{self._path} is not a valid Arrow file: {error}") from error
+        if len(words) > 1 and not cast(Any, pc).all(cast(Any, pc).less(words[:-1], words[1:])).as_py():
+            raise self._error("terms that are not sorted, or one twice")
+        starts = self._starts
+        if len(starts) != len(words) + 1 or starts[0] != 0 or (starts[1:] <= starts[:-1]).any():
+            raise self._error("terms without postings of their own")
+        if starts[-1] != len(self._rows) or len(self._rows) != len(self._counts):
+            raise self._error(f"{len(self._rows)} postings and {len(self._counts)} counts")
+        if len(self.lengths) != rows:
+            raise self._error(f"postings of {len(self.lengths)} passages; the manifest says {rows}")
+
+    def _check_postings(self) -> None:
+        """All of them: in range, in order, and as many in each passage as is said of it."""
+        found = np.zeros(len(self.lengths), np.float64)  # whole numbers, up to 2**53
+        for start in range(0, len(self._rows), _BLOCK_POSTINGS):
+            rows, counts = (column[start : start + _BLOCK_POSTINGS] for column in (self._rows, self._counts))
+            if rows.max() >= len(found) or not counts.all():
+                raise self._error("postings of no passage, or that say that a term does not occur")
+            found += np.bincount(rows, counts, minlength=len(found))
+            before = self._rows[max(0, start - 1) : start + _BLOCK_POSTINGS]
+            falls = max(1, start) + np.flatnonzero(before[1:] <= before[:-1])
+            if not (self._starts[np.searchsorted(self._starts, falls)] == falls).all():
+                raise self._error("postings that are not in the order of passages")
+        if not np.array_equal(found, self.lengths):
+            raise self._error("passages that are not as long as their terms are many")
+
+    def _error(self, what: str) -> IndexCorrupt:
+        return IndexCorrupt(f"{self._path} has {what}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The postings of some passages, a passage's together."""
+
+    number: int
+    terms: NDArray[np.int64]
+    counts: NDArray[np.uint32]
+    bounds: NDArray[np.int64]
+
+    def of(self, place: int) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+        part = slice(int(self.bounds[place]), int(self.bounds[place + 1]))
+        return self.terms[part], self.counts[part]
+
+
+def _collect(number: int, starts: NDArray[np.int64], rows: NDArray[np.uint32], counts: NDArray[Any]) -> _Block:
+    first = number * _BLOCK_PASSAGES
+    found = np.flatnonzero((rows >= first) & (rows < first + _BLOCK_PASSAGES))
+    order = found[np.argsort(rows[found], kind="stable")]
+    bounds = np.searchsorted(rows[order], np.arange(first, first + _BLOCK_PASSAGES + 1))
+    terms = np.searchsorted(starts, order, side="right") - 1
+    return _Block(number, terms, counts[order].astype(np.uint32), bounds)
+
+
+def _schema(count: Any) -> pa.Schema:  # noqa: ANN401 - a type of Arrow's
+    types = {"terms": pa.large_utf8(), "starts": pa.int64(), "passages": pa.uint32(), "counts": count}
+    return pa.schema([(name, pa.large_list(one)) for name, one in {**types, "lengths": pa.uint32()}.items()])
+
+
+def _values(batch: RecordBatch, name: str, path: Path) -> Any:  # noqa: ANN401
+    """The one list of a column."""
+    lists = batch.column(name)
+    if lists.null_count or lists.values.null_count or lists.offsets.to_pylist() != [0, len(lists.values)]:
+        raise IndexCorrupt(f"{path}: the column {name!r} is not one list without missing values")
+    return lists.values

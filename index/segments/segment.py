@@ -1,0 +1,163 @@
+"""One immutable segment, opened for reading. Knows no other segment, no deletions and no model."""
+
+import json
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import DocumentError, IndexCorrupt
+from ..document import Document, Passage
+from ..files import RecordBatch, numbers, one_batch, open_batches, verify_content, verify_size
+from ..manifest import TERMS, TOKENS, SegmentEntry
+from ..vectors import VectorIndex
+from .ids import IDS_SCHEMA, IdEntry, IdTable
+from .metadata import check_columns
+from .postings import TermTable
+from .segment_writer import DOCUMENT_SCHEMA, DOCUMENTS, IDS, METADATA, PASSAGE_SCHEMA, PASSAGES, VECTORS
+from .token_ids import TokenIds, TokenTable, TokenType
+
+Verify = Literal["full", "size"]
+"""How files are checked before they are read: every byte through its checksum, or the size alone."""
+
+
+class Segment:
+    """The documents, passages and vectors of a segment, memory-mapped."""
+
+    def __init__(self, folder: Path, entry: SegmentEntry, like: VectorIndex, *, verify: Verify = "full") -> None:
+        """``like`` is the layout of the vectors. Raises ``IndexCorrupt`` where a file is not what the manifest says."""
+        thorough = verify == "full"
+        kept = [name for name in (TOKENS, TERMS) if name in entry.files]
+        for name in (DOCUMENTS, METADATA, PASSAGES, IDS, VECTORS, *kept):
+            (verify_content if thorough else verify_size)(folder / name, entry.files.get(name))
+        self.folder, self.entry = folder, entry
+        batches = open_batches(folder / DOCUMENTS, DOCUMENT_SCHEMA, thorough=thorough)
+        self._columns: list[list[Any]] = [batch.columns for batch in batches]
+        self._first_rows = [0, *accumulate(batch.num_rows for batch in batches)]
+        if self._first_rows[-1] != entry.documents:
+            raise IndexCorrupt(
+                f"{folder / DOCUMENTS} holds {self._first_rows[-1]} documents; the manifest says {entry.documents}"
+            )
+        self.metadata: RecordBatch = one_batch(folder / METADATA, None, rows=entry.documents, thorough=thorough)
+        check_columns(self.metadata, folder / METADATA)
+        ids = one_batch(folder / IDS, IDS_SCHEMA, rows=entry.documents, thorough=thorough)
+        self._ids = IdTable(ids, folder / IDS)
+        passages = one_batch(folder / PASSAGES, PASSAGE_SCHEMA, rows=entry.passages, thorough=thorough)
+        self.document_rows, self._starts, self._ends = (
+            numbers(passages, name, folder / PASSAGES) for name in PASSAGE_SCHEMA.names
+        )
+        _check_passages(folder / PASSAGES, self.document_rows, self._starts, self._ends, documents=entry.documents)
+        self._tokens = TokenTable(folder / TOKENS, rows=entry.passages, thorough=thorough) if TOKENS in kept else None
+        self.terms = TermTable(folder / TERMS, rows=entry.passages, thorough=thorough) if TERMS in kept else None
+        self.vectors = VectorIndex.read(folder / VECTORS, dimension=like.dimension, rows=entry.passages, like=like)
+
+    def __len__(self) -> int:
+        return self._first_rows[-1]
+
+    def find(self, ids: Sequence[str]) -> list[IdEntry | None]:
+        """The last row of each id, with the hash of its content; None where the segment does not have the id."""
+        return [
+            next((entry for entry in entries if self.id(entry.row) == id_), None)
+            for id_, entries in zip(ids, self._ids.candidates(ids), strict=True)
+        ]
+
+    def id(self, row: int) -> str:
+        """The id of one row."""
+        columns, offset = self._place(row)
+        return columns[0][offset].as_py()
+
+    def ids(self) -> Iterator[str]:
+        """The ids of all rows, in order."""
+        for columns in self._columns:
+            yield from columns[0].to_pylist()
+
+    @property
+    def id_table(self) -> IdTable:
+        """Hashed ids and contents."""
+        return self._ids
+
+    def document(self, row: int) -> Document:
+        """The document in a row; a fraction of a millisecond, whatever the size of the segment."""
+        columns, offset = self._place(row)
+        return self._document(row, [column[offset].as_py() for column in columns])
+
+    def documents(self, rows: Sequence[int]) -> Iterator[Document]:
+        """The documents in ascending rows: many of them a good deal faster than one by one."""
+        start = 0
+        while start < len(rows):
+            number = bisect_right(self._first_rows, rows[start]) - 1
+            stop = bisect_left(rows, self._first_rows[number + 1], start)
+            offsets = np.asarray(rows[start:stop]) - self._first_rows[number]
+            columns = [column.take(offsets).to_pylist() for column in self._columns[number]]
+            yield from map(self._document, rows[start:stop], zip(*columns, strict=True))
+            start = stop
+
+    def passage(self, row: int, document: Document) -> Passage:
+        """The passage in a row of ``vectors``, which must be one of ``document``."""
+        start, end = int(self._starts[row]), int(self._ends[row])
+        return Passage(document.text[start:end], start, end)
+
+    def passages(self, rows: Sequence[int], documents: Sequence[Document]) -> list[list[Passage]]:
+        """All passages of the documents in ascending rows."""
+        found: list[list[Passage]] = []
+        first = np.searchsorted(self.document_rows, rows, side="left").tolist()
+        last = np.searchsorted(self.document_rows, rows, side="right").tolist()
+        for document, start, stop in zip(documents, first, last, strict=True):
+            spans = zip(self._starts[start:stop].tolist(), self._ends[start:stop].tolist(), strict=True)
+            found.append([Passage(document.text[begin:end], begin, end) for begin, end in spans])
+        return found
+
+    def tokens(self, row: int) -> TokenIds | None:
+        """The token ids of the passage in a row of ``vectors``, a view into the file; None where none are kept."""
+        return None if self._tokens is None else self._tokens.of(row)
+
+    def token_arrays(self, rows: Sequence[int]) -> list[TokenIds] | None:
+        """As ``tokens`` for many passages."""
+        return None if self._tokens is None else [self._tokens.of(row) for row in rows]
+
+    @property
+    def token_type(self) -> TokenType | None:
+        """The type of its token ids."""
+        return None if self._tokens is None else self._tokens.kind
+
+    def passage_rows(self, start: int, stop: int) -> tuple[int, int]:
+        """Where the passages of the documents in rows ``[start, stop)`` begin and end: they stand together."""
+        first, last = np.searchsorted(self.document_rows, (start, stop))
+        return int(first), int(last)
+
+    def _document(self, row: int, values: Sequence[str]) -> Document:
+        id_, title, text, metadata = values
+        try:
+            fields = json.loads(metadata)
+            if not isinstance(fields, dict):
+                raise TypeError(f"its metadata are {metadata:.80}")
+            return Document(id_, text, title, cast("dict[str, object]", fields))
+        except (DocumentError, ValueError, TypeError, RecursionError) as error:
+            raise IndexCorrupt(f"{self.folder / DOCUMENTS} has no readable document in row {row}: {error}") from error
+
+    def _place(self, row: int) -> tuple[list[Any], int]:
+        """The columns of the batch that a row is in, and where in them."""
+        number = bisect_right(self._first_rows, row) - 1
+        return self._columns[number], row - self._first_rows[number]
+
+
+def _check_passages(
+    path: Path,
+    rows: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    *,
+    documents: int,
+) -> None:
+    if len(rows) == 0 and documents == 0:
+        return
+    # In order, none left out, none beyond: then every document has its passages, and they stand together.
+    steps = np.diff(rows, prepend=-1, append=documents)
+    if steps.min() < 0 or steps.max() > 1 or rows[0] != 0 or rows[-1] != documents - 1:
+        raise IndexCorrupt(f"{path} does not hold passages of each of the {documents} documents, in order")
+    if starts.min() < 0 or (ends < starts).any():
+        raise IndexCorrupt(f"{path} has a passage that ends before it begins")

@@ -1,0 +1,129 @@
+"""Token ids of passages: a file of a segment, written batch by batch, read from a memory map. Knows no tokenizer.
+
+Uncompressed Arrow IPC: one list of uint16 or uint32 a passage, in the order of the vectors.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ...errors import ArgumentError, IndexCorrupt
+from ..files import CheckedFile, RecordBatch, open_batches, record_batch
+
+TokenIds = NDArray[np.uint16] | NDArray[np.uint32]
+"""Token ids of one passage, shape (tokens,)."""
+TokenType = np.dtype[np.uint16] | np.dtype[np.uint32]
+
+_NARROW, _WIDE = np.dtype(np.uint16), np.dtype(np.uint32)
+_BATCH_IDS = 1 << 20
+"""A batch of the file has about so many: few enough to hold, and a million passages are a few hundred batches."""
+
+
+def widest(types: Iterable[TokenType | None]) -> TokenType | None:
+    """The type that holds the ids of all of ``types``; None where there are no ids."""
+    some = {one for one in types if one is not None}
+    return (_WIDE if _WIDE in some else _NARROW) if some else None
+
+
+def type_of(tokens: Sequence[NDArray[Any]]) -> TokenType:
+    """The type that holds all these ids."""
+    return _WIDE if any(ids.dtype == _WIDE for ids in tokens) else _NARROW
+
+
+def check_tokens(tokens: Sequence[NDArray[Any]] | None, *, passages: int, tokenizer: str) -> None:
+    """Raise ``ArgumentError`` unless there is an array a passage, or none at all where no ``tokenizer`` is named."""
+    if tokens is None:
+        if tokenizer:
+            raise ArgumentError(f"the index keeps token ids of the tokenizer {tokenizer}; this batch has none")
+        return
+    if not tokenizer:
+        raise ArgumentError("the index keeps no token ids, and this batch has some; name their tokenizer at creation")
+    if len(tokens) != passages:
+        raise ArgumentError(f"{passages} passages need as many arrays of token ids, not {len(tokens)}")
+    for row, ids in enumerate(tokens):
+        if not isinstance(ids, np.ndarray) or ids.ndim != 1 or ids.dtype not in (_NARROW, _WIDE):  # pyright: ignore[reportUnnecessaryIsInstance]
+            given = f"{ids.dtype} of shape {ids.shape}" if isinstance(ids, np.ndarray) else type(ids).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ArgumentError(f"the token ids of passage {row} must be a flat array of uint16 or uint32, not {given}")
+
+
+class TokenWriter:
+    """Writes the arrays of a segment; what is not in the file yet is a batch of it at most."""
+
+    def __init__(self, file: CheckedFile, kind: TokenType) -> None:
+        """``kind`` holds the ids of all that is to be written."""
+        self.kind = kind
+        self._schema = _schema(kind)
+        self._arrow: Any = pa.ipc.new_file(file, self._schema)
+        self._ids: list[NDArray[Any]] = []
+        self._lengths: list[int] = []
+        self._held = 0
+
+    def write(self, tokens: Sequence[NDArray[Any]]) -> None:
+        """Append an array a passage, none wider than ``kind``."""
+        lengths = [len(ids) for ids in tokens]
+        self._lengths += lengths
+        self._ids.append(np.concatenate([np.empty(0, self.kind), *tokens]))
+        self._held += sum(lengths) + len(lengths)
+        if self._held >= _BATCH_IDS:
+            self._flush()
+
+    def close(self) -> None:
+        """Write the rest."""
+        if self._lengths:
+            self._flush()
+        self._arrow.close()
+
+    def _flush(self) -> None:
+        offsets: Any = np.array([0, *accumulate(self._lengths)], np.int64)
+        lists = cast(Any, pa.LargeListArray).from_arrays(offsets, np.concatenate(self._ids))
+        self._arrow.write_batch(record_batch([lists], self._schema))
+        self._ids, self._lengths, self._held = [], [], 0
+
+
+class TokenTable:
+    """The token ids of a segment's passages, in the memory of the file."""
+
+    def __init__(self, path: Path, *, rows: int, thorough: bool) -> None:
+        """Raises ``IndexCorrupt`` unless the file holds ``rows`` arrays, each of which lies inside of it."""
+        batches = [batch for batch in open_batches(path, None, thorough=thorough) if batch.num_rows]
+        self.kind: TokenType = _NARROW
+        if batches:
+            self.kind = _kind(batches[0].schema, path)
+        self._parts = [_offsets_and_ids(batch, path) for batch in batches]
+        self._first_rows = [0, *accumulate(batch.num_rows for batch in batches)]
+        if self._first_rows[-1] != rows:
+            raise IndexCorrupt(f"{path} holds token ids of {self._first_rows[-1]} passages; the manifest says {rows}")
+
+    def of(self, row: int) -> TokenIds:
+        """The ids of the passage in a row: a view into the file, in about a microsecond."""
+        number = bisect_right(self._first_rows, row) - 1
+        offsets, ids = self._parts[number]
+        place = row - self._first_rows[number]
+        return ids[offsets[place] : offsets[place + 1]]
+
+
+def _schema(kind: TokenType) -> pa.Schema:
+    return pa.schema([("tokens", pa.large_list(pa.uint16() if kind == _NARROW else pa.uint32()))])
+
+
+def _kind(schema: pa.Schema, path: Path) -> TokenType:
+    for kind in (_NARROW, _WIDE):
+        if schema.equals(_schema(kind)):
+            return kind
+    raise IndexCorrupt(f"{path} has the columns {schema!s:.200}, and not one of lists of uint16 or uint32")
+
+
+def _offsets_and_ids(batch: RecordBatch, path: Path) -> tuple[NDArray[np.int64], TokenIds]:
+    lists = batch.column(0)
+    if lists.null_count or lists.values.null_count:
+        raise IndexCorrupt(f"{path} has missing values")
+    offsets, ids = (column.to_numpy(zero_copy_only=True) for column in (lists.offsets, lists.values))
+    if offsets[0] < 0 or offsets[-1] > len(ids) or (offsets[1:] < offsets[:-1]).any():
+        raise IndexCorrupt(f"{path} has token ids that lie outside of it, or end before they begin")
+    return offsets, ids

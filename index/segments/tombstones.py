@@ -1,0 +1,34 @@
+"""Which rows of a segment are deleted: one bit a document, in a file of its own for each generation that needs one."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import IndexCorrupt
+from ..files import Filesystem, NamedFile, read_verified, write_named
+from ..manifest import SegmentEntry
+
+TOMBSTONES = "tombstones"
+
+
+def write_tombstones(filesystem: Filesystem, folder: Path, live: NDArray[np.bool_]) -> NamedFile:
+    """A new file that says which rows are not ``live``; on disk on return, but for its name."""
+    content = np.packbits(~live, bitorder="little").tobytes()
+    return write_named(filesystem, folder, lambda file: file.write(content))
+
+
+def read_tombstones(folder: Path, segment: SegmentEntry) -> NDArray[np.bool_] | None:
+    """One bool a document, True where it lives; None where all do. Raises ``IndexCorrupt``."""
+    if segment.tombstones is None:
+        if segment.deleted:
+            raise IndexCorrupt(f"the manifest lists no tombstones for {segment.deleted} deletions in {segment.name}")
+        return None
+    path = folder / segment.tombstones.name
+    bits = np.frombuffer(read_verified(path, segment.tombstones.entry), np.uint8)
+    if len(bits) != (segment.documents + 7) // 8:
+        raise IndexCorrupt(f"{path} has {len(bits)} bytes, which does not fit {segment.documents} documents")
+    dead = np.unpackbits(bits, count=segment.documents, bitorder="little").view(np.bool_)
+    if int(dead.sum()) != segment.deleted:
+        raise IndexCorrupt(f"{path} marks {int(dead.sum())} documents as deleted; the manifest says {segment.deleted}")
+    return ~dead

@@ -1,0 +1,176 @@
+"""Parquet and Arrow files as rows, a few at a time. Knows no Document, no choice of columns and no error policy."""
+
+import mmap
+import struct
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, time, timedelta
+from decimal import Decimal
+from math import isnan
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ...errors import SourceError
+from ..files import decoded_sizes, is_stream
+from .budget import MAX_ROW_BYTES, Budget, MaxBytes, RowMeter
+from .formats import Row, check_names
+from .parquet_pages import list_columns, measure_row_group
+
+BATCH_ROWS = 256
+
+Batches: TypeAlias = Iterator[tuple[pa.RecordBatch, float]]  # each with the share of the source that is read after it
+
+
+def read_parquet(path: Path, max_bytes: MaxBytes) -> Iterator[Row]:
+    """A Parquet file, a few rows at a time."""
+    budget = Budget(path, path.stat().st_size, max_bytes)
+    with (
+        _damage_as_source_error(path),
+        path.open("rb") as raw,
+        mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        with pq.ParquetFile(str(path)) as file:
+            lists = list_columns(file)
+        with pq.ParquetFile(
+            str(path),
+            # A buffer size makes the reader stream pages in place of whole column chunks, which may be gigabytes.
+            buffer_size=2**20,
+            pre_buffer=False,
+            read_dictionary=lists,
+        ) as file:
+            yield from _table_rows(path, _parquet_batches(file, data, budget), budget)
+
+
+def read_arrow(path: Path, max_bytes: MaxBytes) -> Iterator[Row]:
+    """An Arrow IPC file (also known as Feather version 2) or stream, from a memory map."""
+    budget = Budget(path, path.stat().st_size, max_bytes)
+    with _damage_as_source_error(path), pa.memory_map(str(path)) as file:
+        if budget.is_limited:
+            _check_messages(file, budget)
+        yield from _table_rows(path, _stream_batches(file) if is_stream(file) else _file_batches(file), budget)
+
+
+def _parquet_batches(file: pq.ParquetFile, data: mmap.mmap, budget: Budget) -> Batches:
+    rows = 0
+    for number in range(file.num_row_groups):
+        batch_rows = BATCH_ROWS
+        if budget.is_limited:
+            size = measure_row_group(data, file, number)
+            least = size.of(1)
+            budget.check_at_once(least)
+            while batch_rows > 1 and size.of(batch_rows) > least + MAX_ROW_BYTES:
+                batch_rows //= 2
+        for batch in file.iter_batches(batch_rows, row_groups=[number]):  # pyright: ignore[reportUnknownMemberType]
+            rows += batch.num_rows
+            yield batch, rows / file.metadata.num_rows
+
+
+def _check_messages(file: pa.MemoryMappedFile, budget: Budget) -> None:
+    dictionaries = 0  # which stay in memory beside every batch
+    for is_dictionary, size in decoded_sizes(file):
+        budget.check_at_once(dictionaries + size)
+        dictionaries += size if is_dictionary else 0
+
+
+def _file_batches(file: pa.MemoryMappedFile) -> Batches:
+    reader = pa.ipc.open_file(file)
+    for number in range(reader.num_record_batches):
+        batch = reader.get_batch(number)
+        batch.validate(full=True)  # Arrow itself follows damaged offsets to wherever they lead
+        yield batch, (number + 1) / reader.num_record_batches
+
+
+def _stream_batches(file: pa.MemoryMappedFile) -> Batches:
+    for batch in pa.ipc.open_stream(file):
+        batch.validate(full=True)
+        yield batch, file.tell() / file.size()
+
+
+def _table_rows(path: Path, batches: Batches, budget: Budget) -> Iterator[Row]:
+    line, before = 0, 0.0
+    for batch, after in batches:
+        check_names(path, batch.schema.names)
+        arrays = cast("list[pa.Array[Any]]", batch.columns)  # pyright: ignore[reportUnknownMemberType]
+        columns = [_whole_microseconds(array) for array in arrays]
+        for row in range(batch.num_rows):
+            line += 1
+            values: Mapping[str, object] = {}
+            problem = ""
+            meter = RowMeter()
+            try:
+                cells = [_python(column[row], meter) for column in columns]
+                values = dict(zip(batch.schema.names, cells, strict=True))
+            except (ValueError, OverflowError, KeyError) as error:
+                problem = f"row {line} has a value that cannot be read: {error}"
+            budget.spend(meter.bytes)
+            yield Row(str(path), line, before + (after - before) * (row + 1) / batch.num_rows, values, problem)
+        before = after
+
+
+_WRAPPERS = (pa.DictionaryScalar, pa.RunEndEncodedScalar, pa.UnionScalar)
+_NESTED = (*_WRAPPERS, pa.ListScalar, pa.StructScalar)
+
+
+def _python(cell: Any, meter: RowMeter) -> object:  # noqa: ANN401 - a scalar of whatever type the file has
+    """The JSON value of a cell. What is in it is counted before it is made, for it may repeat one value endlessly."""
+    if not cell.is_valid:
+        meter.add(0)
+        return None
+    # Not isinstance, which would narrow Any to types that PyArrow's stubs leave half unknown.
+    kind = cast("type[object]", type(cell))
+    if issubclass(kind, _WRAPPERS) or (issubclass(kind, pa.ExtensionScalar) and issubclass(type(cell.value), _NESTED)):
+        return _python(cell.value, meter)
+    meter.add(cell.as_buffer().size if issubclass(kind, pa.BinaryScalar) else 0)  # strings are binary as well
+    if issubclass(kind, pa.MapScalar):
+        return _mapping((str(_python(item[0], meter)), _python(item[1], meter)) for item in cell.values)
+    if issubclass(kind, pa.ListScalar):  # the parent of all kinds of lists
+        return [_python(item, meter) for item in cell.values]
+    if issubclass(kind, pa.StructScalar):
+        return _mapping((name, _python(item, meter)) for name, item in cell.items())
+    return _json_value(cell.as_py())
+
+
+def _mapping(items: Iterable[tuple[str, object]]) -> Mapping[str, object]:
+    values: dict[str, object] = {}
+    for name, value in items:
+        if name in values:
+            raise ValueError(f"the key {name!r} is there twice")
+        values[name] = value
+    return values
+
+
+def _json_value(value: object) -> object:
+    match value:
+        case float():
+            return None if isnan(value) else value  # pandas writes a missing number as NaN
+        case date() | time():  # a datetime is a date
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case Decimal() | UUID():
+            return str(value)
+        case None | bool() | int() | str():
+            return value
+        case _:
+            raise ValueError(f"{type(value).__name__} is no JSON value: {value!r:.80}")
+
+
+def _whole_microseconds(column: "pa.Array[Any]") -> "pa.Array[Any]":
+    """Timestamps without their nanoseconds, which Python's datetime has no room for."""
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        return column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    return column
+
+
+@contextmanager
+def _damage_as_source_error(path: Path) -> Generator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, IndexError, struct.error) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # from the system, for example no permission
+            raise
+        raise SourceError(f"{path} is damaged, or not what its name says: {error}; write or copy it again") from error

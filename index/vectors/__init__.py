@@ -1,0 +1,35 @@
+"""The only code that imports faiss: vectors are trained, added, searched, and read from untrusted bytes."""
+
+from .choice import (
+    AUTO,
+    RECALL_AT,
+    RECALL_QUERIES,
+    TARGET_RECALL,
+    TRAINING_ROWS,
+    ExactNeighbours,
+    check_target,
+    choose_factory,
+    new_index,
+    sample_rows,
+    tune,
+)
+from .faiss_index import FLAT, VectorIndex, untrained
+from .scan import SearchSettings
+
+__all__ = [
+    "AUTO",
+    "FLAT",
+    "RECALL_AT",
+    "RECALL_QUERIES",
+    "TARGET_RECALL",
+    "TRAINING_ROWS",
+    "ExactNeighbours",
+    "SearchSettings",
+    "VectorIndex",
+    "check_target",
+    "choose_factory",
+    "new_index",
+    "sample_rows",
+    "tune",
+    "untrained",
+]

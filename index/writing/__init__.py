@@ -1,0 +1,37 @@
+"""Changes of an index: building, adding, deleting, compacting, rewriting, verifying."""
+
+from .builder import IndexBuilder, building
+from .compaction import compact, segments_to_merge
+from .generations import (
+    GRACE_SECONDS,
+    collect_garbage,
+    commit,
+    generations,
+    make_missing_folders,
+    read_generation,
+    read_manifest,
+)
+from .rewriting import Analyse, Tokenize, index_terms, retokenize
+from .verification import Verification, verify
+from .writer import IndexWriter
+
+__all__ = [
+    "GRACE_SECONDS",
+    "Analyse",
+    "IndexBuilder",
+    "IndexWriter",
+    "Tokenize",
+    "Verification",
+    "building",
+    "collect_garbage",
+    "commit",
+    "compact",
+    "generations",
+    "index_terms",
+    "make_missing_folders",
+    "read_generation",
+    "read_manifest",
+    "retokenize",
+    "segments_to_merge",
+    "verify",
+]

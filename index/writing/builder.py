@@ -1,0 +1,135 @@
+"""IndexBuilder: writes a new index, segment by segment, so that a build that was interrupted can be continued."""
+
+import dataclasses
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ArgumentError, IndexExists, IndexLocked
+from ..document import Document
+from ..files import Filesystem, writing
+from ..manifest import MANIFEST_NAME, Manifest
+from ..reading import SEGMENTS, Snapshot
+from ..segments import EmbeddedBatch
+from ..vectors import VectorIndex
+from .compaction import rewrite
+from .generations import BUILDING, GRACE_SECONDS, collect_garbage, commit, prepare_folders, require_free
+from .vector_layout import check_asked
+from .writer import IndexWriter
+
+
+class IndexBuilder(IndexWriter):
+    """Writes the first generation of an index. What ``BUILDING`` lists is kept when it is left without ``commit``.
+
+    Until the commit vectors are exact; then they get the layout that was asked for, and the segments become few.
+    Documents of the interrupted build that do not come again, or come changed, are not part of the result.
+    """
+
+    segment_passages = 25_000
+
+    def __init__(self, path: Path, begun: Snapshot, filesystem: Filesystem) -> None:
+        """``begun`` is what an interrupted build left, or an empty generation."""
+        super().__init__(path, begun, filesystem, template=VectorIndex(begun.manifest.model.dimension))
+        self._unseen: list[NDArray[np.bool_]] = [target.live.copy() for target in self._views]
+
+    def holds(self, documents: Sequence[Document]) -> list[bool]:
+        """As ``IndexWriter.holds``; what is held counts as having come again."""
+        held = super().holds(documents)
+        ids = [document.id for document, known in zip(documents, held, strict=True) if known]
+        for target, unseen in zip(self._views, self._unseen, strict=False):
+            unseen[[entry.row for entry in target.find(ids) if entry is not None]] = False
+        return held
+
+    def add(self, batch: EmbeddedBatch) -> int:
+        """As ``IndexWriter.add``; a document that the interrupted build had otherwise takes its place."""
+        ids = [document.id for document in batch.documents]
+        for target, unseen in zip(self._views, self._unseen, strict=False):
+            for entry in target.find(ids):
+                if entry is not None and unseen[entry.row]:
+                    target.kill(entry.row)
+        return super().add(batch)
+
+    def commit(self, *, reason: str) -> Manifest:
+        """Commit all of it, in place of whatever index there was."""
+        for target, unseen in zip(self._views, self._unseen, strict=False):
+            for row in np.flatnonzero(unseen & target.live).tolist():
+                target.kill(row)
+        entries = self._entries()
+        manifest = dataclasses.replace(self._base, segments=entries)
+        views = [target.view for target in self._views]
+        rewritten = rewrite(self._path, self._filesystem, manifest, views, created=self._created)
+        if rewritten is not None:
+            segments = tuple(new.entry for new in rewritten.merged)
+            manifest = dataclasses.replace(manifest, vectors=rewritten.layout, segments=segments)
+        self._created = []
+        committed = commit(self._path, manifest, self._filesystem, reason=reason)
+        self._filesystem.remove_file(self._path / BUILDING)
+        return committed
+
+    def _finish_segment(self) -> None:
+        if self._segment is None:
+            return
+        super()._finish_segment()
+        # What was written so far is on disk, and a later build can continue from here.
+        manifest = dataclasses.replace(self._base, segments=self._entries())
+        self._filesystem.fsync_folder(self._path / SEGMENTS)
+        # As with a commit: after an error nobody can say whether the file lists what was written.
+        self._created = []
+        self._filesystem.replace(self._path / BUILDING, manifest.to_bytes())
+
+
+@contextmanager
+def building(
+    path: Path, new: Manifest, filesystem: Filesystem, *, overwrite: bool, resume: bool
+) -> Generator[IndexBuilder]:
+    """Hold the lock and yield the builder of ``new``, a generation without segments; see ``Index.build``."""
+    # What is in the way, or cannot be had, is said before anything is written.
+    require_free(path, overwrite=overwrite, resume=resume)
+    check_asked(new.vectors, new.model.dimension)
+    new_folder = not path.exists()
+    try:
+        prepare_folders(path, filesystem)
+        with writing(path, filesystem):
+            require_free(path, overwrite=overwrite, resume=resume)
+            begun = _begun(path, new) if resume else Snapshot(new, ())
+            if not resume:
+                filesystem.remove_file(path / BUILDING)
+            with IndexBuilder(path, begun, filesystem) as builder:
+                yield builder
+            collect_garbage(path, filesystem, grace=GRACE_SECONDS, compacted=True)
+    except (IndexExists, IndexLocked):
+        raise  # another writer was faster, and what is there is theirs
+    except BaseException:
+        if new_folder and not (path / BUILDING).exists() and not (path / MANIFEST_NAME).exists():
+            with suppress(OSError):
+                filesystem.remove_folder(path)
+        raise
+
+
+def _begun(path: Path, new: Manifest) -> Snapshot:
+    """What an interrupted build left, if it was to become the same index."""
+    building_file = path / BUILDING
+    try:
+        begun = Manifest.from_bytes(building_file.read_bytes(), source=str(building_file))
+    except FileNotFoundError:
+        return Snapshot(new, ())
+    begun.model.require_same(new.model)
+    if begun.chunking != new.chunking:
+        raise ArgumentError(
+            f"the interrupted build split documents by {begun.chunking}, not by {new.chunking}; "
+            "continue it with the same settings, or start again with overwrite"
+        )
+    if begun.tokenizer != new.tokenizer:
+        raise ArgumentError(
+            f"the interrupted build kept token ids of the tokenizer {begun.tokenizer or 'none'}, not of "
+            f"{new.tokenizer or 'none'}; continue it with the same reranker, or start again with overwrite"
+        )
+    if begun.lexical != new.lexical:
+        raise ArgumentError(
+            f"the interrupted build kept terms of the analyzer {begun.lexical or 'none'}, not of "
+            f"{new.lexical or 'none'}; continue it with the same one, or start again with overwrite"
+        )
+    return Snapshot.open(path, dataclasses.replace(begun, vectors=new.vectors))

@@ -1,0 +1,234 @@
+"""Compaction: segments with deletions, or too many of them, become fewer without. Knows no model and no search.
+
+It runs beside readers and, until it commits, beside a writer: what was deleted meanwhile is deleted in the result too,
+and what was added stays as it is.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import IndexLocked
+from ..files import Filesystem, compacting, writing
+from ..manifest import Manifest, SegmentEntry, VectorLayout
+from ..reading import SEGMENTS, Snapshot, View
+from ..segments import (
+    TOMBSTONES,
+    VECTORS,
+    EmbeddedBatch,
+    Segment,
+    SegmentWriter,
+    read_tombstones,
+    template,
+    widest,
+    write_tombstones,
+)
+from ..vectors import VectorIndex
+from .generations import collect_garbage, commit, make_missing_folders, read_manifest
+from .vector_layout import measured, train, wants_another_layout
+from .writer import new_segment
+
+MAX_SEGMENTS = 16
+MAX_DELETED_SHARE = 0.2
+MERGED_PASSAGES = 1_000_000
+"""A merged segment ends after this many passages: their vectors are in memory while it is written."""
+BATCH_DOCUMENTS = 1024
+PATIENCE_SECONDS = 60.0
+"""How long a compaction that is ready to commit waits for a writer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of documents in one view, ascending."""
+
+    view: int
+    rows: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A new segment, and where its documents came from, in their order."""
+
+    entry: SegmentEntry
+    batches: Sequence[Batch]
+
+
+@dataclass(slots=True)
+class Rewritten:
+    """New segments, and the layout of their vectors; ``empty`` is that layout without rows."""
+
+    layout: VectorLayout
+    empty: VectorIndex
+    merged: list[Merged] = field(default_factory=list[Merged])
+
+
+def compact(
+    path: Path,
+    filesystem: Filesystem,
+    *,
+    grace: float,
+    choose: Callable[[Manifest], Sequence[SegmentEntry]] | None = None,
+) -> None:
+    """Rewrite the segments that ``choose`` says, or all. Raises ``IndexLocked`` where another compaction runs.
+
+    Files of generations that were replaced more than ``grace`` seconds ago are deleted.
+    """
+    with compacting(path, filesystem):
+        manifest = read_manifest(path)
+        chosen = manifest.segments if choose is None else choose(manifest)
+        if choose is None or chosen:
+            make_missing_folders(path, filesystem)
+            _rewrite(path, filesystem, manifest, {entry.name for entry in chosen})
+    with writing(path, filesystem, patience=PATIENCE_SECONDS):
+        collect_garbage(path, filesystem, grace=grace, compacted=True)
+
+
+def _rewrite(path: Path, filesystem: Filesystem, manifest: Manifest, names: set[str]) -> None:
+    snapshot = Snapshot.open(path, manifest)
+    views = [view for view in snapshot.views if view.entry.name in names]
+    created: list[Path] = []
+    try:
+        rewritten = rewrite(path, filesystem, manifest, views, created=created)
+        if rewritten is None:
+            return
+        with writing(path, filesystem, patience=PATIENCE_SECONDS):
+            newest = read_manifest(path)
+            merged = list(rewritten.merged)
+            if rewritten.layout != manifest.vectors:
+                # What was added meanwhile has to follow: all segments share one quantiser.
+                known = Snapshot.open(path, newest, known=snapshot.views)
+                added = [view for view in known.views if view.entry.name not in names]
+                merged += _merge(path, filesystem, added, rewritten, created=created, first_view=len(views))
+                views += added
+            segments = _replaced(path, newest, views, merged, filesystem)
+            created.clear()
+            changed = dataclasses.replace(newest, segments=segments, vectors=rewritten.layout)
+            commit(path, changed, filesystem, reason="compact")
+    finally:
+        with suppress(OSError):
+            for folder in created:
+                filesystem.remove_folder(folder)
+
+
+def _replaced(
+    path: Path, newest: Manifest, views: Sequence[View], merged: Sequence[Merged], filesystem: Filesystem
+) -> tuple[SegmentEntry, ...]:
+    """The segments of ``newest`` with the merged ones in place of what they were made of, deletions kept."""
+    entries = {entry.name: entry for entry in newest.segments}
+    names = [view.entry.name for view in views]
+    if not entries.keys() >= set(names):
+        raise IndexLocked(f"{path} was replaced or rolled back while it was compacted; compact it again")
+    alive = [_alive(path, entries[name]) for name in names]
+    written: list[SegmentEntry] = []
+    for new in merged:
+        live = np.concatenate([alive[batch.view][batch.rows] for batch in new.batches])
+        entry = new.entry
+        if not live.all():
+            tombstones = write_tombstones(filesystem, path / TOMBSTONES, live)
+            entry = dataclasses.replace(entry, deleted=int((~live).sum()), tombstones=tombstones)
+        written.append(entry)
+    place = min((i for i, entry in enumerate(newest.segments) if entry.name in names), default=0)
+    rest = [entry for entry in newest.segments if entry.name not in names]
+    return (*rest[:place], *written, *rest[place:])
+
+
+def _alive(path: Path, entry: SegmentEntry) -> NDArray[np.bool_]:
+    live = read_tombstones(path / TOMBSTONES, entry)
+    return np.ones(entry.documents, np.bool_) if live is None else live
+
+
+def segments_to_merge(manifest: Manifest) -> list[SegmentEntry]:
+    """What an automatic compaction rewrites: nothing, segments full of deletions, the smallest of too many, or all."""
+    if wants_another_layout(manifest):
+        return list(manifest.segments)
+    chosen = [s for s in manifest.segments if s.documents and s.deleted > MAX_DELETED_SHARE * s.documents]
+    if len(manifest.segments) - len(chosen) > MAX_SEGMENTS:
+        rest = sorted((s for s in manifest.segments if s not in chosen), key=lambda s: s.passages)
+        # From the smallest up, while the next is no larger than those before together: a large segment is rewritten
+        # only when the small ones have grown to its size, so that adding costs no more than a few rewrites in all.
+        together = 0
+        for place, segment in enumerate(rest):
+            if place > MAX_SEGMENTS // 2 and segment.passages > together:
+                break
+            chosen.append(segment)
+            together += segment.passages
+    return [segment for segment in manifest.segments if segment in chosen]
+
+
+def rewrite(
+    path: Path, filesystem: Filesystem, manifest: Manifest, views: Sequence[View], *, created: list[Path]
+) -> Rewritten | None:
+    """Write the live documents of ``views``, in order, as few segments; None where they are as they should be already.
+
+    Where ``views`` are all segments of ``manifest``, the layout of the vectors is chosen anew. What is written is added
+    to ``created``, for the caller to remove unless it commits.
+    """
+    if len(views) == len(manifest.segments) and wants_another_layout(manifest):
+        layout, empty = train(path, filesystem, manifest, views, created=created)
+        rewritten = Rewritten(layout, empty)
+        rewritten.merged += _merge(path, filesystem, views, rewritten, created=created)
+        parts = [_vectors(path, new.entry, empty) for new in rewritten.merged]
+        rewritten.layout = measured(layout, views, parts, dimension=manifest.model.dimension)
+        return rewritten
+    if len(views) < 2 and all(view.live is None for view in views):
+        return None
+    rewritten = Rewritten(manifest.vectors, template(path, manifest))
+    rewritten.merged += _merge(path, filesystem, views, rewritten, created=created)
+    return rewritten
+
+
+def _merge(
+    path: Path,
+    filesystem: Filesystem,
+    views: Sequence[View],
+    into: Rewritten,
+    *,
+    created: list[Path],
+    first_view: int = 0,
+) -> list[Merged]:
+    merged: list[Merged] = []
+    ids = widest(view.segment.token_type for view in views)
+    has_terms = any(view.segment.terms is not None for view in views)
+    batches = _batches(views)
+    for first in batches:
+        taken: list[Batch] = []
+        created.append(new_segment(path))
+        vectors = into.empty.empty_copy()
+        with SegmentWriter(filesystem, created[-1], vectors, token_type=ids, has_terms=has_terms) as writer:
+            batch: Batch | None = first
+            while batch is not None:
+                writer.write(_content(views[batch.view].segment, batch.rows))
+                taken.append(Batch(batch.view + first_view, batch.rows))
+                batch = next(batches, None) if writer.passages < MERGED_PASSAGES else None
+            merged.append(Merged(writer.finish(), taken))
+    return merged
+
+
+def _vectors(path: Path, entry: SegmentEntry, like: VectorIndex) -> VectorIndex:
+    file = path / SEGMENTS / entry.name / VECTORS
+    return VectorIndex.read(file, dimension=like.dimension, rows=entry.passages, like=like)
+
+
+def _batches(views: Sequence[View]) -> Iterator[Batch]:
+    for number, view in enumerate(views):
+        rows = view.rows()
+        while some := list(islice(rows, BATCH_DOCUMENTS)):
+            yield Batch(number, np.array(some, np.int64))
+
+
+def _content(segment: Segment, rows: NDArray[np.int64]) -> EmbeddedBatch:
+    """Documents of a segment with their passages, stored vectors, token ids and terms."""
+    documents = list(segment.documents(rows.tolist()))
+    passages = segment.passages(rows.tolist(), documents)
+    first, last = segment.passage_rows(int(rows[0]), int(rows[-1]) + 1)
+    wanted = np.isin(segment.document_rows[first:last], rows)
+    passage_rows = (first + np.flatnonzero(wanted)).tolist()
+    tokens = segment.token_arrays(passage_rows)
+    terms = None if segment.terms is None else segment.terms.counts(passage_rows)
+    return EmbeddedBatch(documents, passages, segment.vectors.vectors(first, last)[wanted], tokens, terms)

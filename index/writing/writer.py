@@ -1,0 +1,237 @@
+"""IndexWriter: collects additions and deletions and commits them in one step. Knows no model and no search."""
+
+import dataclasses
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ArgumentError, DocumentError
+from ..document import Document
+from ..files import Filesystem, NamedFile
+from ..filters import Predicate
+from ..manifest import Manifest, SegmentEntry
+from ..reading import SEGMENTS, Snapshot, View
+from ..segments import (
+    TOMBSTONES,
+    EmbeddedBatch,
+    IdEntry,
+    Segment,
+    SegmentWriter,
+    check_terms,
+    check_tokens,
+    content_hash,
+    type_of,
+    widest,
+    write_tombstones,
+)
+from ..vectors import VectorIndex
+from .generations import commit
+
+
+class IndexWriter:
+    """Writes the next generation of an index. The lock is held by whoever made it.
+
+    Nothing is part of the index before ``commit``; leaving without it removes what was written.
+    """
+
+    segment_passages = 250_000
+    """Another segment begins after this many: it bounds the memory that a writer needs."""
+
+    def __init__(self, path: Path, base: Snapshot, filesystem: Filesystem, *, template: VectorIndex) -> None:
+        """``template`` has the layout of the vectors, trained where it must be, and no rows."""
+        self._path, self._filesystem, self._template = path, filesystem, template
+        self._base = base.manifest
+        self._views = [_Target(view, changed=False) for view in base.views]
+        self._old = len(self._views)
+        self._segment: SegmentWriter | None = None
+        self._rows: dict[str, int] = {}
+        """The live documents of the segment being written."""
+        self._created: list[Path] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._segment is not None:
+            self._segment.__exit__()
+        with suppress(OSError):  # what cannot be removed now is removed by the next writer
+            for path in self._created:
+                self._filesystem.remove_folder(path)
+
+    def holds(self, documents: Sequence[Document]) -> list[bool]:
+        """For each document whether the index has the very same: then nothing needs to be embedded or written."""
+        ids, contents = [document.id for document in documents], [content_hash(document) for document in documents]
+        held = [False] * len(documents)
+        for target in self._views:
+            for place, entry in enumerate(target.find(ids)):
+                held[place] |= entry is not None and entry.content == contents[place]
+        return held
+
+    def add(self, batch: EmbeddedBatch) -> int:
+        """Append documents whose ids are new, and return how many; a known id is a ``DocumentError``."""
+        self._check(batch)
+        ids = [document.id for document in batch.documents]
+        known = {ids[place] for target in self._views for place, entry in enumerate(target.find(ids)) if entry}
+        for id_ in ids:
+            if id_ in known or id_ in self._rows:
+                raise DocumentError(f"the id {id_!r} is there already; ids must be unique in an index")
+            known.add(id_)
+        self._write(batch)
+        return len(ids)
+
+    def upsert(self, batch: EmbeddedBatch) -> int:
+        """Append documents, each in place of the one that has its id, and return how many. The last of equals stays."""
+        self._check(batch)
+        self.delete([document.id for document in batch.documents])
+        self._write(batch)
+        return len(batch.documents)
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Delete documents by id and return how many there were; an id that is not there is fine."""
+        deleted = 0
+        for target in self._views:
+            for entry in target.find(list(dict.fromkeys(ids))):
+                if entry is not None:
+                    target.kill(entry.row)
+                    deleted += 1
+        for id_ in ids:
+            deleted += self._rows.pop(id_, None) is not None
+        return deleted
+
+    def delete_where(self, where: Predicate) -> int:
+        """Delete the documents whose metadata match, and return how many there were."""
+        self._finish_segment()
+        deleted = 0
+        masks = Snapshot(self._base, [target.view for target in self._views]).matching(where)
+        for target, mask in zip(self._views, masks, strict=True):
+            for row in np.flatnonzero(mask).tolist():
+                target.kill(row)
+                deleted += 1
+        return deleted
+
+    @property
+    def tokenizer(self) -> str:
+        """The fingerprint of the tokenizer whose ids every batch must have; empty where none may."""
+        return self._base.tokenizer
+
+    @property
+    def lexical(self) -> str:
+        """The name of the analyzer whose terms every batch must have; empty where none may."""
+        return self._base.lexical
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to commit."""
+        return self._segment is not None or len(self._views) > self._old or any(t.changed for t in self._views)
+
+    def commit(self, *, reason: str) -> Manifest:
+        """Commit what was collected: on return it survives a kill and a power cut."""
+        if not self.changed:
+            return self._base
+        manifest = dataclasses.replace(self._base, segments=self._entries())
+        # From here on the files stay: when the commit fails, nobody can say whether the new manifest is in place.
+        self._created = []
+        return commit(self._path, manifest, self._filesystem, reason=reason)
+
+    def _entries(self) -> tuple[SegmentEntry, ...]:
+        """What the manifest is to say of the segments; their files are on disk then."""
+        self._finish_segment()
+        entries: list[SegmentEntry] = []
+        for target in self._views:
+            if target.changed:
+                live = target.live
+                tombstones = write_tombstones(self._filesystem, self._path / TOMBSTONES, live)
+                self._created.append(self._path / TOMBSTONES / tombstones.name)
+                target.written(int((~live).sum()), tombstones)
+            entries.append(target.view.entry)
+        return tuple(entries)
+
+    def _write(self, batch: EmbeddedBatch) -> None:
+        if not batch.documents:
+            return
+        ids = None if batch.tokens is None else type_of(batch.tokens)
+        if self._segment is not None:
+            is_full = self._segment.passages >= self.segment_passages
+            if is_full or widest([self._segment.token_type, ids]) != self._segment.token_type:
+                self._finish_segment()  # all ids of a segment have one type
+        if self._segment is None:
+            folder = new_segment(self._path)
+            self._created.append(folder)
+            self._segment = SegmentWriter(
+                self._filesystem, folder, self._template.empty_copy(), token_type=ids, has_terms=bool(self.lexical)
+            )
+        first = self._segment.documents
+        self._segment.write(batch)
+        self._rows.update({document.id: row for row, document in enumerate(batch.documents, start=first)})
+
+    def _finish_segment(self) -> None:
+        if self._segment is None:
+            return
+        entry = self._segment.finish()
+        self._segment = None
+        folder = self._path / SEGMENTS / entry.name
+        # Written a moment ago: its checksums were made from the bytes themselves.
+        segment = Segment(folder, entry, self._template, verify="size")
+        live = np.zeros(entry.documents, np.bool_)
+        live[list(self._rows.values())] = True
+        self._views.append(_Target(View(segment, entry, None if live.all() else live), changed=not live.all()))
+        self._rows = {}
+
+    def _check(self, batch: EmbeddedBatch) -> None:
+        """Raise ``ArgumentError`` where a batch does not fit together."""
+        passages = sum(len(p) for p in batch.passages)
+        dimension = self._base.model.dimension
+        if len(batch.passages) != len(batch.documents) or not all(batch.passages):
+            raise ArgumentError(f"{len(batch.documents)} documents need a non-empty list of passages each")
+        if batch.vectors.shape != (passages, dimension):
+            raise ArgumentError(
+                f"{passages} passages need vectors of shape {(passages, dimension)}, not {batch.vectors.shape}"
+            )
+        if not np.isfinite(batch.vectors).all():
+            row = int(np.flatnonzero(~np.isfinite(batch.vectors).all(axis=1))[0])
+            raise ArgumentError(f"the vector of passage {row} in a batch has values that are not finite")
+        check_tokens(batch.tokens, passages=passages, tokenizer=self.tokenizer)
+        check_terms(batch.terms, passages=passages, lexical=self.lexical)
+
+
+def new_segment(path: Path) -> Path:
+    """The folder of a segment that does not exist yet."""
+    return path / SEGMENTS / uuid.uuid4().hex
+
+
+class _Target:
+    """A segment with the deletions of the generation being written."""
+
+    def __init__(self, view: View, *, changed: bool) -> None:
+        self.view = view
+        self.changed = changed
+        self._copied = False
+
+    @property
+    def live(self) -> NDArray[np.bool_]:
+        """One bool a document."""
+        return np.ones(len(self.view.segment), np.bool_) if self.view.live is None else self.view.live
+
+    def find(self, ids: Sequence[str]) -> list[IdEntry | None]:
+        """The row of each id that lives."""
+        return self.view.find(ids)
+
+    def kill(self, row: int) -> None:
+        """Mark a row as deleted, in this generation alone."""
+        if not self._copied:
+            self.view = View(self.view.segment, self.view.entry, self.live.copy())
+            self._copied = True
+        assert self.view.live is not None
+        self.view.live[row] = False
+        self.changed = True
+
+    def written(self, deleted: int, tombstones: NamedFile) -> None:
+        """Note that the deletions so far are on disk."""
+        entry = dataclasses.replace(self.view.entry, deleted=deleted, tombstones=tombstones)
+        self.view = View(self.view.segment, entry, self.view.live)
+        self.changed = False

@@ -1,0 +1,129 @@
+"""Exit heads: what early layers of a cross-encoder say of a pair, and the file that keeps them. Knows no training.
+
+A model's folder holds them in ``exits.safetensors`` and names them in ``bicross.json``: the layers, the sha256 of that
+file, and that of the weights whose layers the heads learned to read.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save  # pyright: ignore[reportUnknownVariableType]
+
+from ..errors import ModelCorrupt
+from .atomic_files import whole_file
+from .checksum import combined_sha256, sha256_of
+
+EXITS = "exits.safetensors"
+MODEL_SETTINGS = "bicross.json"
+"""In a model's folder: what bicross knows of it that transformers has no place for."""
+EXITS_REMEDY = "train them again: `bicross train exits`"
+Floats = NDArray[np.float32]
+
+_NAME = re.compile(r"([1-9]\d{0,3})\.(weight|bias)")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExitHead:
+    """``weight @ x + bias`` for a first token ``x``; float32, of shapes (hidden,) and (1,)."""
+
+    weight: Floats
+    bias: Floats
+
+    def __call__(self, states: Floats) -> Floats:
+        """Logits of shape (n,) for first tokens of shape (n, hidden)."""
+        return states @ self.weight + self.bias
+
+
+def read_exits(folder: Path) -> dict[int, ExitHead]:
+    """The heads in a model's folder by layer, counted from 1, in ascending order; none where it names none.
+
+    Raises ``ModelCorrupt`` where they are not those that it names, or were trained on other weights.
+    """
+    entry: Any = model_settings(folder).get("exits")
+    if entry is None:
+        return {}
+    if not isinstance(entry, dict) or {*entry} != {"layers", "sha256", "weights_sha256"}:
+        raise ModelCorrupt(f"{folder / MODEL_SETTINGS} has exits that cannot be used, {entry!r:.200}; {EXITS_REMEDY}")
+    if entry["weights_sha256"] != weights_sha256(folder):
+        raise ModelCorrupt(f"the exits in {folder} were trained on other weights than it holds; {EXITS_REMEDY}")
+    path = folder / EXITS
+    if not path.is_file() or sha256_of(path) != entry["sha256"]:
+        raise ModelCorrupt(f"{path} is missing or damaged; {EXITS_REMEDY}")
+    heads = _heads(path)
+    if list(heads) != entry["layers"]:
+        raise ModelCorrupt(
+            f"{path} has heads for the layers {list(heads)}, not {entry['layers']!r:.80}; {EXITS_REMEDY}"
+        )
+    return heads
+
+
+def write_exits(folder: Path, heads: Mapping[int, ExitHead]) -> None:
+    """Put heads that were trained on the weights in ``folder`` there, in place of any others."""
+    save_heads(folder / EXITS, heads)
+    settings = model_settings(folder) | {"exits": exits_entry(folder)}
+    with whole_file(folder / MODEL_SETTINGS) as file:
+        file.write(json.dumps(settings).encode())
+
+
+def save_heads(path: Path, heads: Mapping[int, ExitHead]) -> None:
+    """The file alone, whole or not at all."""
+    tensors = {
+        f"{layer}.{name}": np.ascontiguousarray(getattr(head, name), np.float32)
+        for layer, head in heads.items()
+        for name in ("weight", "bias")
+    }
+    with whole_file(path) as file:
+        file.write(save(tensors))
+
+
+def exits_entry(folder: Path) -> dict[str, object]:
+    """What ``bicross.json`` says of the heads in a folder, for the weights in it."""
+    path = folder / EXITS
+    return {"layers": list(_heads(path)), "sha256": sha256_of(path), "weights_sha256": weights_sha256(folder)}
+
+
+def weights_sha256(folder: Path) -> str:
+    """Of all weights in a model's folder but the exits, on which no score of the whole model depends."""
+    return combined_sha256(sorted(path for path in folder.rglob("*.safetensors") if path.name != EXITS))
+
+
+def model_settings(folder: Path) -> dict[str, Any]:
+    """What ``bicross.json`` says; nothing where there is none. Raises ``ModelCorrupt`` where it says nothing clear."""
+    path = folder / MODEL_SETTINGS
+    if not path.is_file():
+        return {}
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelCorrupt(f"{path} cannot be read: {error}") from error
+    if not isinstance(settings, dict):
+        raise ModelCorrupt(f"{path} must hold a JSON object, not {settings!r:.80}")
+    return cast("dict[str, Any]", settings)
+
+
+def _heads(path: Path) -> dict[int, ExitHead]:
+    try:
+        tensors: dict[str, NDArray[Any]] = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelCorrupt(f"{path} cannot be read: {error}; {EXITS_REMEDY}") from error
+    parts: dict[int, dict[str, Floats]] = {}
+    for name, tensor in tensors.items():
+        known = _NAME.fullmatch(name)
+        if known is None or not np.isfinite(tensor).all():
+            raise ModelCorrupt(f"{path} holds {name!r}, which is no part of an exit head or not finite; {EXITS_REMEDY}")
+        parts.setdefault(int(known[1]), {})[known[2]] = tensor.astype(np.float32)
+    try:
+        heads = {layer: ExitHead(**parts[layer]) for layer in sorted(parts)}
+    except TypeError as error:
+        raise ModelCorrupt(f"{path} lacks parts of an exit head: {error}; {EXITS_REMEDY}") from error
+    for layer, head in heads.items():
+        if head.weight.ndim != 1 or head.bias.shape != (1,):
+            raise ModelCorrupt(f"{path} has a head for layer {layer} whose parts have other shapes; {EXITS_REMEDY}")
+    return heads

@@ -1,0 +1,9 @@
+"""Transformers that run packed, without padding. Importing this room imports torch, which takes seconds."""
+
+from .model import PackedModel, packed_classifier, packed_embedder
+
+__all__ = [
+    "PackedModel",
+    "packed_classifier",
+    "packed_embedder",
+]

@@ -1,0 +1,223 @@
+"""Runs an encoder over many sequences at once, packed. Knows token ids and numbers, and nothing of texts."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...errors import ArgumentError, ModelError
+from ..workers import each, workers
+from .architectures import Architecture, Wanted
+from .attention import Sequences, serves_all_lengths
+from .graphs import Recordings, Size, capture_on, staged, turn_on
+from .layers import Layer
+from .packing import Group, Packed, pack, plan
+
+logger = logging.getLogger("bicross")
+
+Read = Literal["first", "mean"]
+"""What is made of a sequence: the vector of its first token, or the mean over all of its tokens."""
+Finish = Callable[[Tensor], Tensor]
+"""What is done with those vectors, float32 of shape (sequences, hidden), on the device."""
+Rows = NDArray[np.int64]
+"""Numbers of sequences."""
+Computed = TypeVar("Computed")
+
+CPU_TOKENS = 1024
+"""Tokens of a batch on a core: few enough to stay in its cache."""
+CPU_LEAST_TOKENS = 256
+"""With fewer, the products do not run at full speed."""
+BATCHES_A_WORKER = 4
+GPU_TOKENS = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A batch on the device: ids and type ids of its tokens, the first token of each sequence, and where they lie."""
+
+    ids: Tensor
+    types: Tensor
+    starts: Tensor
+    sequences: Sequences
+
+
+class PackedEncoder:
+    """Runs one encoder. Any number of threads may share it.
+
+    What comes out for a sequence does not depend on what else is in the call but for the last digits, which change with
+    the sizes of the products.
+    """
+
+    def __init__(
+        self, architecture: Architecture, finish: Finish, *, device: torch.device, wanted: Wanted, longest: int
+    ) -> None:
+        """``longest`` is the most tokens that sequences have."""
+        self._architecture, self._finish = architecture, finish
+        self._device, self._wanted = device, wanted
+        self._budget = CPU_TOKENS if device.type == "cpu" else GPU_TOKENS
+        self._shrinking = threading.Lock()
+        head_size = architecture.hidden // architecture.layers[0].project.heads
+        self._all_lengths = serves_all_lengths(device, wanted.dtype, head_size)
+        self._recordings = self._turn = None
+        if self._all_lengths:
+            self._recordings = Recordings(self._replayed, capture=capture_on(device), device=device, longest=longest)
+        if self._all_lengths or device.type == "cuda":
+            self._turn = turn_on(device)
+
+    @property
+    def layers(self) -> Sequence[Layer]:
+        """From the first to the last."""
+        return self._architecture.layers
+
+    @property
+    def hidden(self) -> int:
+        """The width of what a layer gives."""
+        return self._architecture.hidden
+
+    def run(self, sequences: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
+        """What ``finish`` makes of each sequence, one row each, in the order of the input.
+
+        A sequence is (2, tokens): ids and type ids, special tokens included.
+        """
+        return gathered(self.in_batches(sequences, np.arange(len(sequences)), lambda batch, _: self._start(batch)))
+
+    def in_batches(
+        self, sequences: Sequence[NDArray[np.int32]], rows: Rows, compute: Callable[[Packed, Rows], Computed]
+    ) -> list[tuple[Rows, Computed]]:
+        """What ``compute`` makes of batches of the sequences in ``rows``, each with the rows that are in it.
+
+        Where the device runs out of memory, batches become smaller, from then on. Raises ``ModelError`` where a single
+        sequence is too much for it, and ``ArgumentError`` where one has no token, as a tokenizer without special tokens
+        may give.
+        """
+        lengths = np.array([sequence.shape[1] for sequence in sequences], np.int64)
+        if not lengths.all():
+            raise ArgumentError(f"text {int(lengths.argmin())} has no token, so there is nothing for the model to read")
+        todo = rows
+        done: list[tuple[Rows, Computed]] = []
+        while len(todo):
+            budget = self._budget_for(int(lengths[todo].sum()))
+            batches = [todo[some] for some in plan(lengths[todo], budget)]
+            missing = [np.empty(0, np.int64)]
+            attempt = partial(self._attempt, sequences, compute, budget)
+            for some, got in zip(batches, self._each(attempt, batches), strict=True):
+                if got is None:
+                    missing.append(some)
+                else:
+                    done.append((some, got))
+            todo = np.concatenate(missing)
+        return done
+
+    def _budget_for(self, tokens: int) -> int:
+        """Tokens of a batch, of so many; on a CPU several for each worker, so that they end at about the same time."""
+        if self._device.type != "cpu":
+            return self._budget
+        return min(self._budget, max(CPU_LEAST_TOKENS, tokens // (BATCHES_A_WORKER * workers())))
+
+    def _each(self, function: Callable[[Rows], Computed | None], batches: Sequence[Rows]) -> Iterable[Computed | None]:
+        """A GPU does one thing after the other; on a CPU every core has a batch of its own."""
+        return each(function, batches) if self._device.type == "cpu" and len(batches) > 1 else map(function, batches)
+
+    def _attempt(
+        self,
+        sequences: Sequence[NDArray[np.int32]],
+        compute: Callable[[Packed, Rows], Computed],
+        budget: int,
+        rows: Rows,
+    ) -> Computed | None:
+        """What ``compute`` makes of the sequences in ``rows``; None where they are too many for the memory."""
+        if self._budget < budget:
+            return None  # of another batch that failed it is known already
+        batch = pack(sequences, rows, placeless=self._architecture.placeless)
+        highest, known = int(batch.numbers[: batch.filled].astype(np.uint32).max()), self._architecture.vocabulary
+        if highest >= known:  # on a GPU it would end the process
+            raise ModelError(
+                f"the model has {known} token ids, and {highest} is none of them: its tokenizer is another model's, or "
+                "the index is damaged (`bicross verify`; `bicross retokenize` makes its ids anew)"
+            )
+        try:
+            with torch.inference_mode():
+                return compute(batch, rows)
+        except torch.OutOfMemoryError as error:
+            self._shrink(budget, batch, error)
+            return None
+
+    def _shrink(self, budget: int, batch: Packed, error: Exception) -> None:
+        """Halve the budget, unless the batch was a single sequence, which cannot be made smaller."""
+        if batch.tokens == batch.longest:
+            raise ModelError(
+                f"the device {self._device} has not enough memory for a text of {batch.tokens} tokens: {error}"
+            ) from error
+        with self._shrinking:
+            if self._budget <= budget // 2:
+                return  # another thread was here
+            self._budget = budget // 2
+        logger.warning("the device %s is out of memory; batches now have %d tokens", self._device, self._budget)
+
+    def _start(self, batch: Packed) -> Tensor:
+        """A row for each sequence of a batch, which a GPU need not have computed yet."""
+        with self.turn():
+            found = self._recordings.run(batch) if self._recordings else None
+            if found is not None:
+                return found
+            return self._compute(self.lay(batch))
+
+    def _replayed(self, numbers: Tensor, size: Size) -> Tensor:
+        return self._compute(self._laid(numbers, size.tokens, groups=(), longest=size.longest))
+
+    def _compute(self, laid: Laid) -> Tensor:
+        """A row for each sequence, float32. Nothing here may wait for the device, or depend on its numbers."""
+        x = self.embed(laid)
+        for layer in self.layers[:-1]:
+            x = layer(x, laid.sequences, None)
+        return self.end(x, laid)
+
+    def turn(self) -> AbstractContextManager[object]:
+        """To be held while work is given to the device."""
+        return self._turn or nullcontext()
+
+    def lay(self, batch: Packed) -> Laid:
+        """Bring a batch to the device."""
+        numbers = staged(batch.numbers, self._device).to(self._device, non_blocking=True)
+        return self._laid(numbers, batch.filled, groups=batch.groups, longest=batch.longest)
+
+    def _laid(self, numbers: Tensor, filled: int, *, groups: tuple[Group, ...], longest: int) -> Laid:
+        ids, types, places = numbers[: 3 * filled].view(3, filled).unbind()
+        starts = numbers[3 * filled :]
+        borders = starts.int() if self._all_lengths else None
+        return Laid(ids, types, starts, Sequences(groups, places, longest, borders))
+
+    def embed(self, laid: Laid) -> Tensor:
+        """What the first layer takes, (tokens, hidden)."""
+        return self._architecture.embed(laid.ids, laid.types, laid.sequences.places).to(self._wanted.dtype)
+
+    def first_tokens(self, layer: int, x: Tensor, laid: Laid) -> Tensor:
+        """The first token of each sequence after ``layer``, from 1, which takes ``x``; float32, (sequences, hidden)."""
+        return self._normed(self.layers[layer - 1](x, laid.sequences, laid.starts[:-1])).float()
+
+    def end(self, x: Tensor, laid: Laid) -> Tensor:
+        """A row for each sequence, float32, of what the last layer takes."""
+        if self._wanted.read_first:
+            return self._finish(self.first_tokens(len(self.layers), x, laid)).float()
+        x = self._normed(self.layers[-1](x, laid.sequences, None))
+        # Unsafe, since the check of the lengths would wait for them.
+        mean = torch.segment_reduce(x.float(), "mean", lengths=laid.starts.diff(), axis=0, unsafe=True)
+        return self._finish(mean).float()
+
+    def _normed(self, x: Tensor) -> Tensor:
+        norm = self._architecture.norm
+        return x if norm is None else norm(x)
+
+
+def gathered(done: Sequence[tuple[Rows, Tensor]]) -> NDArray[np.float32]:
+    """What was computed in batches, by ascending rows; one copy to the host, for which a GPU is awaited."""
+    values = torch.cat([found for _, found in done]).cpu().numpy()
+    return values[np.argsort(np.concatenate([rows for rows, _ in done]))]

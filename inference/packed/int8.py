@@ -1,0 +1,184 @@
+"""Linear layers that multiply in eight bits on a CPU, after they have watched some text. Know no architecture.
+
+Activations are unsigned and weights signed, because processors multiply that pair; each scale is fixed once, so that a
+score depends on nothing else in its batch, and each pass over the activations is one of few.
+"""
+
+import threading
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import ArgumentError, ModelError
+from .linear import FUSED, Linear, activation_of, joined, make_linear
+
+_STEPS, _ZERO = 127, 128
+"""Inputs are from -127 to 127 steps, of which 128 makes unsigned bytes."""
+_SPLIT_SHARE = 96
+"""Units that are added for outliers: up to one for so many."""
+_UNSEEN = 1.25
+"""Outliers may be so much larger than those that were watched."""
+_ALIGNED = 16
+_TINY = 1e-5
+_watching = threading.Lock()
+
+
+class _Scale(NamedTuple):
+    """What a byte means: ``step * (byte - zero)``."""
+
+    step: float
+    zero: int
+
+
+class Int8Linears:
+    """Makes layers that compute in float32 and remember the range of their inputs, until ``settle``."""
+
+    def __init__(self, device: torch.device) -> None:
+        """Raises ``ArgumentError`` where the device or the processor does not multiply bytes quickly."""
+        _require_fast(device)
+        self.dtype = torch.bfloat16 if _multiplies_bfloat16() else torch.float32
+        """The number format of what goes in and comes out."""
+        self._layers: list[_Layer] = []
+        self._pairs: list[tuple[_Layer, _Layer]] = []
+
+    def layer(self, *parts: nn.Linear, activation: str | None = None) -> "_Layer":
+        """As ``make_linear``; the activation is one of ``FUSED``."""
+        self._layers.append(_Layer(*joined(parts, torch.float32), activation))
+        return self._layers[-1]
+
+    def feed_forward(self, up: nn.Linear, down: nn.Linear, activation: str) -> tuple[Linear, Linear]:
+        """Two layers, of which the second takes what the first gives, in bytes.
+
+        An activation that cannot be part of the product would need passes of its own: then no bytes.
+        """
+        if activation not in FUSED:
+            return make_linear(up, activation=activation, dtype=self.dtype), make_linear(down, dtype=self.dtype)
+        first, second = self.layer(up, activation=activation), self.layer(down)
+        self._pairs.append((first, second))
+        return first, second
+
+    def settle(self) -> None:
+        """Compute in eight bits from now on, for ranges like those that were watched.
+
+        Raises ``ModelError`` where the model has come to numbers that are not finite.
+        """
+        if not all(layer.low.isfinite().all() and layer.high.isfinite().all() for layer in self._layers):
+            raise ModelError("the model computes NaN or infinity, which have no bytes; its weights are damaged")
+        for first, second in self._pairs:
+            _join(first, second)
+        for layer in self._layers:
+            layer.settle(self.dtype)
+
+
+class _Layer:
+    """Watches until it is settled."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, activation: str | None) -> None:
+        self.weight, self.bias, self.activation = weight, bias, activation
+        self.low, self.high = torch.zeros(weight.shape[1]), torch.zeros(weight.shape[1])
+        self.takes: _Scale | None = None
+        self.gives: _Scale | None = None
+        self._settled: _Settled | None = None
+
+    def __call__(self, x: Tensor, other: Tensor | None = None) -> Tensor:
+        """See ``Linear``."""
+        if self._settled is not None:
+            return self._settled(x, other)
+        wide = x.float()
+        with _watching:  # batches run in several threads
+            self.low, self.high = torch.minimum(self.low, wide.amin(0)), torch.maximum(self.high, wide.amax(0))
+        y = activation_of(self.activation)(nn.functional.linear(wide, self.weight, self.bias)).to(x.dtype)
+        return y if other is None else y + other
+
+    def settle(self, dtype: torch.dtype) -> None:
+        multiply, weight, takes = None, self.weight, self.takes
+        if takes is None:
+            # Input channels share the difficulty with their weights (Xiao et al. 2023, section 4, with alpha 0.5).
+            reach = torch.maximum(self.high, -self.low)
+            reach = reach.clamp_min(reach.mean().item() / 4 + _TINY)  # few texts may not show all of a channel
+            share = (reach / weight.abs().amax(0).clamp_min(_TINY)).sqrt()
+            multiply = (_STEPS / (reach / share).max() / share).to(dtype)
+            weight, takes = weight / multiply.float(), _Scale(1.0, _ZERO)
+        steps = weight.abs().amax(1).clamp_min(_TINY**2) / _STEPS
+        whole = (weight / steps[:, None]).round().to(torch.int8)
+        self._settled = _Settled(
+            multiply,
+            takes,
+            _operations().qlinear_prepack(whole, None),
+            steps,
+            torch.zeros_like(steps, dtype=torch.int32),
+            self.bias,
+            self.activation,
+            (1.0, 0, dtype) if self.gives is None else (self.gives.step, self.gives.zero, torch.uint8),
+        )
+        self.weight = self.low = self.high = torch.empty(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    multiply: Tensor | None
+    takes: _Scale
+    weight: Tensor
+    steps: Tensor
+    zeros: Tensor
+    bias: Tensor | None
+    activation: str | None
+    gives: tuple[float, int, torch.dtype]
+
+    def __call__(self, x: Tensor, other: Tensor | None) -> Tensor:
+        if self.multiply is not None:
+            whole = (x * self.multiply).round_().clamp_(-_STEPS, _STEPS).to(torch.int8)
+            x = whole.view(torch.uint8).bitwise_xor_(_ZERO)  # the bytes of a + 128
+        run, given = _operations().qlinear_pointwise, (x, *self.takes, self.weight, self.steps, self.zeros)
+        if other is not None:
+            wide = (1.0, 0, other.dtype)
+            return run.binary(*given, other, self.bias, *wide, 1.0, 0, "add", 1.0, "none", [], "")
+        name, algorithm = FUSED.get(self.activation or "", ("none", ""))
+        return run.default(*given, self.bias, *self.gives, name, [], algorithm)
+
+
+def _join(first: _Layer, second: _Layer) -> None:
+    """Let ``first`` give bytes to ``second``, and waste few of its steps on the few units that become large.
+
+    A unit beyond the range of a byte gets copies, each of which begins where the one before is full: GELU and ReLU are
+    the identity there. (Zhao et al. 2019 split units in halves instead, for weights.)
+    """
+    low, high = second.low.min().item(), second.high.clamp_min(_TINY)
+    top, copies = high.max().item(), torch.zeros(len(high), dtype=torch.long)
+    while True:
+        lower = top * 0.95
+        wanted = (torch.where(high > lower, high * _UNSEEN, high) / lower).ceil().long() - 1
+        if wanted.sum() > len(high) // _SPLIT_SHARE:
+            break
+        top, copies = lower, wanted
+    scale = _Scale((top - low) / 255, round(-low * 255 / (top - low)))
+    first.gives = second.takes = scale
+    units = torch.repeat_interleave(torch.arange(len(high)), copies)
+    if not len(units):
+        return
+    starts = torch.cat([torch.arange(1, int(count) + 1) for count in copies[copies > 0]]) * top
+    empty = -(len(high) + len(units)) % _ALIGNED
+    bias = torch.zeros(len(high)) if first.bias is None else first.bias
+    first.bias = torch.cat((bias, bias[units] - starts, torch.zeros(empty)))
+    first.weight = torch.cat((first.weight, first.weight[units], torch.zeros(empty, first.weight.shape[1])))
+    second.weight = torch.cat((second.weight, second.weight[:, units], torch.zeros(len(second.weight), empty)), 1)
+
+
+def _require_fast(device: torch.device) -> None:
+    instead = "use dtype='bfloat16' or 'float32'"
+    if device.type != "cpu":
+        raise ArgumentError(f"dtype='int8' is for a CPU, not for the device {str(device)!r}; {instead}")
+    supported: Any = getattr(torch.cpu, "_is_vnni_supported", bool)
+    if not (supported() and torch.backends.mkldnn.is_available() and hasattr(_operations(), "qlinear_pointwise")):
+        raise ArgumentError(f"dtype='int8' needs a processor with AVX-512 VNNI, and a torch with oneDNN; {instead}")
+
+
+def _multiplies_bfloat16() -> bool:
+    supported: Any = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)
+    return bool(supported())
+
+
+def _operations() -> Any:  # noqa: ANN401 - operations of torch have no types
+    return torch.ops.onednn

@@ -1,0 +1,1 @@
+"""The command line. Each command asks and shows; what is done stands in the other rooms."""

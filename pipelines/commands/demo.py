@@ -1,0 +1,84 @@
+"""The demo: the documentation of the installed Python, searched by meaning. Knows how to show both stages at once."""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from ...inference import cache_folder
+from ...retrieval import BiEncoder
+from ..indexing import build_index
+from ..search import SearchPipeline, SearchResult, Timings
+from .docstrings import docstring_documents
+from .output import plain, print_json, result_record
+
+QUESTIONS = (
+    "read rows from a csv file",
+    "run a function in another process",
+    "round a number to two decimals",
+    "parse a date from a string",
+    "compress bytes",
+)
+SHOWN = 5
+
+
+def demo_path() -> Path:
+    """Where the demo keeps its index."""
+    return cache_folder() / "demo"
+
+
+def build_demo(path: Path, *, limit: int | None, device: str | None, console: Console) -> None:
+    """Index the docstrings of the standard library and of installed packages at ``path``, replacing an older demo."""
+    console.print("Collecting the docstrings of the standard library and of installed packages ...")
+    documents = docstring_documents() if limit is None else docstring_documents(limit=limit)
+    index = build_index(documents, path, encoder=BiEncoder(device=device), overwrite=True, progress=True)
+    info = index.info()
+    console.print(f"Indexed {info.documents:,} documents ({info.bytes / 1e6:.1f} MB) in {path}\n", soft_wrap=True)
+
+
+def show_demo(path: Path, questions: Sequence[str], *, device: str | None, console: Console) -> None:
+    """Answer ``questions`` by stage one and by both stages, and say how to go on."""
+    pipeline = SearchPipeline.open(path, device=device, top_k=100)
+    timings = Timings()
+    for question in questions:  # one by one, so that the first answer is there at once
+        [results] = pipeline.search_batch([question], timings=timings)
+        console.print(_side_by_side(question, results))
+    first, second = timings.retrieve_seconds / timings.queries, timings.rerank_seconds / timings.queries
+    candidates = timings.pairs // timings.queries
+    console.print(f"Stage one took {first:.2f} s a question, reranking its {candidates} candidates {second:.2f} s.\n")
+    console.print("Ask your own question:", style="bold")
+    console.print(f'  {_program()} search {path} "sort a list by a key"', soft_wrap=True)
+    console.print("Index your own documents (JSONL, CSV, Parquet, or a folder of texts):", style="bold")
+    console.print(f"  {_program()} index FILE_OR_FOLDER -o my-index", soft_wrap=True)
+
+
+def _program() -> str:
+    """The command as it can be typed: after `make demo` it stands in an environment that is not on the path."""
+    return "bicross" if shutil.which("bicross") else str(Path(sys.executable).parent / "bicross")
+
+
+def print_demo(path: Path, questions: Sequence[str], *, device: str | None) -> None:
+    """The answers as JSON, an object a question."""
+    for question, results in zip(
+        questions, SearchPipeline.open(path, device=device).search_batch(questions), strict=True
+    ):
+        print_json({"query": question, "results": [result_record(result) for result in results]})
+
+
+def _side_by_side(question: str, results: Sequence[SearchResult]) -> Table:
+    table = Table(title=plain(question), title_justify="left", title_style="bold")
+    table.add_column("", justify="right")
+    table.add_column("stage one", min_width=25, overflow="fold")
+    table.add_column("after reranking", min_width=25, overflow="fold")
+    table.add_column("was", justify="right")
+    table.add_column("relevance", justify="right", no_wrap=True)
+    before = sorted(results, key=lambda result: result.retrieval_rank)
+    for first, then in list(zip(before, results, strict=True))[:SHOWN]:
+        after = plain(then.document.title)
+        after.stylize("bold green" if then.retrieval_rank > then.rank else "")
+        relevance = "" if then.relevance is None else f"{then.relevance:.2f}"
+        table.add_row(str(then.rank), plain(first.document.title), after, str(then.retrieval_rank), relevance)
+    return table

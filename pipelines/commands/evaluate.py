@@ -1,0 +1,150 @@
+"""The command that evaluates. Knows how to ask and how to show, not how it is done."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ...errors import ArgumentError
+from ...rerank import DEFAULT_RERANKER
+from ..evaluation import (
+    DEFAULT_MEASURES,
+    RERANKED,
+    STAGE_ONE,
+    Evaluation,
+    Run,
+    canonical,
+    evaluate,
+    evaluate_runs,
+    read_judged,
+    read_qrels,
+    read_run,
+    write_run,
+)
+from ..search import SearchPipeline, read_cascade
+from .options import (
+    Adaptive,
+    AsJson,
+    CascadeStages,
+    Device,
+    IndexEncoder,
+    JudgedSource,
+    ModelName,
+    Passages,
+    Precision,
+    QrelsFile,
+    Rerank,
+    RetrieveK,
+    StageOneName,
+    Topics,
+)
+from .output import print_json
+from .reports import evaluation_record, evaluation_report
+
+Runs = list[Path] | None
+
+
+def evaluate_command(
+    path: Annotated[
+        Path | None, typer.Argument(metavar="INDEX", help="The folder of the index; without it --run is measured.")
+    ] = None,
+    source: JudgedSource = None,
+    *,
+    split: Annotated[str, typer.Option(help="Which judgments of a BEIR folder.")] = "test",
+    topics: Topics = None,
+    qrels: QrelsFile = None,
+    measure: Annotated[
+        list[str] | None,
+        typer.Option(help=f"As ir-measures names it, once or more; default: {', '.join(DEFAULT_MEASURES)}."),
+    ] = None,
+    queries: Annotated[int | None, typer.Option(min=1, help="Measure the first so many judged queries only.")] = None,
+    run: Annotated[
+        Runs, typer.Option(help="A TREC run of another system, to compare with; several times if you like.")
+    ] = None,
+    save_run: Annotated[Path | None, typer.Option(help="Write the final order here, as a TREC run.")] = None,
+    save_stage_one_run: Annotated[Path | None, typer.Option(help="Write the order of stage one here.")] = None,
+    rerank: Rerank = True,
+    reranker: ModelName = DEFAULT_RERANKER,
+    encoder: IndexEncoder = None,
+    retrieve_k: RetrieveK = None,
+    rerank_k: Annotated[
+        int | None, typer.Option(help="Documents that stage two reads; default: as tuned, else 100.")
+    ] = None,
+    stage_one: StageOneName = None,
+    passages: Passages = "best",
+    adaptive: Adaptive = False,
+    cascade: CascadeStages = None,
+    device: Device = None,
+    dtype: Precision = "float32",
+    as_json: AsJson = False,
+) -> None:
+    """Measure how well an index answers judged queries, before and after reranking.
+
+    Example: bicross evaluate my-index scifact --save-run mine.txt
+    """
+    names = canonical(measure or DEFAULT_MEASURES)
+    others = _read_runs(run)
+    if path is None:
+        _require_no_files(save_run, save_stage_one_run)
+        found = _of_runs(others, qrels, names)
+        _show("runs", found, as_json=as_json)
+        return
+    _require_folders(save_run, save_stage_one_run)
+    judged = read_judged(source, split=split, topics=topics, qrels=qrels)
+    if queries is not None:
+        judged = judged.first(queries)
+    with SearchPipeline.open(
+        path,
+        encoder=encoder,
+        reranker=reranker if rerank else None,
+        device=device,
+        dtype=dtype,
+        retrieve_k=retrieve_k,
+        rerank_k=rerank_k,
+        top_k=1,  # as many as are retrieved will be asked for
+        stage_one=stage_one,
+        passages=passages,
+        adaptive=adaptive,
+        cascade=read_cascade(cascade),
+    ) as pipeline:
+        final = STAGE_ONE if pipeline.reranker is None else RERANKED
+        watched = not as_json and sys.stderr.isatty()
+        found = evaluate(pipeline, judged.queries, judged.qrels, measures=names, runs=others, progress=watched)
+    _show(judged.name, found, as_json=as_json)
+    for file, system in ((save_stage_one_run, STAGE_ONE), (save_run, final)):
+        if file is not None:
+            write_run(file, found.system(system).run)
+
+
+def _of_runs(runs: dict[str, Run], qrels: Path | None, measures: tuple[str, ...]) -> Evaluation:
+    if not runs or qrels is None:
+        raise ArgumentError("name an index, or --run and --qrels to measure a run alone")
+    return evaluate_runs(runs, read_qrels(qrels), measures=measures)
+
+
+def _read_runs(files: Runs) -> dict[str, Run]:
+    """Each by the name of its file, or by its path where two files have the same name."""
+    paths = list(dict.fromkeys(files or ()))
+    names = [file.name for file in paths]
+    return {file.name if names.count(file.name) == 1 else str(file): read_run(file) for file in paths}
+
+
+def _require_no_files(*files: Path | None) -> None:
+    if any(file is not None for file in files):
+        raise ArgumentError("without an index there is no run to save: name one, or leave --save-run out")
+
+
+def _require_folders(*files: Path | None) -> None:
+    """A mistake here should not cost the whole of a search."""
+    for file in files:
+        if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
+            raise ArgumentError(f"no run can be saved as {file}: it is a folder, or its folder is not there")
+
+
+def _show(name: str, evaluation: Evaluation, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"name": name, **evaluation_record(evaluation)})
+    else:
+        Console().print(evaluation_report(name, evaluation))

@@ -1,0 +1,243 @@
+"""The commands that make and change an index. Knows how to ask and how to show, not how it is done."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ...errors import ArgumentError, IndexCorrupt
+from ...index import TARGET_RECALL, Chunking, Index, read_documents
+from ...rerank import DEFAULT_RERANKER
+from ...retrieval import DEFAULT_ENCODER
+from ..indexing import add_documents, build_index, keep_terms, upsert_documents
+from ..indexing import retokenize as retokenize_index
+from ..models import load_encoder, open_encoder
+from .options import AsJson, Devices, IndexPath, ModelName, Precision, Where
+from .output import plain, print_json
+
+Source = Annotated[
+    Path, typer.Argument(metavar="SOURCE", help="A JSONL, CSV, TSV, Parquet or Arrow file, a BEIR folder, or texts.")
+]
+IdColumn = Annotated[str | None, typer.Option(help="Where ids stand; default _id or id.")]
+TitleColumn = Annotated[str | None, typer.Option(help="Where titles stand; default title.")]
+TextColumn = Annotated[str | None, typer.Option(help="Where texts stand; default text.")]
+SkipErrors = Annotated[
+    bool, typer.Option("--skip-errors", help="Leave bad rows out, and report them, instead of stopping.")
+]
+MaxBytes = Annotated[
+    int | None, typer.Option(min=1, help="What the source may decode to; default: 200 times its size.")
+]
+Errors = Annotated[Path, typer.Option(help="Where --skip-errors reports them.")]
+
+
+def index(
+    source: Source,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the index.")],
+    *,
+    encoder: ModelName = DEFAULT_ENCODER,
+    reranker: Annotated[
+        str, typer.Option(help="The one whose token ids are kept of every passage; its weights are not loaded.")
+    ] = DEFAULT_RERANKER,
+    tokens: Annotated[bool, typer.Option(help="Keep token ids: without, every search tokenises passages.")] = True,
+    lexical: Annotated[
+        bool, typer.Option("--lexical", help="Keep the terms of every passage too, for searches by BM25.")
+    ] = False,
+    device: Devices = None,
+    dtype: Precision = "float32",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the index that is there, when the new one is whole.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue a build that was interrupted, with what is on disk already.")
+    ] = False,
+    id_column: IdColumn = None,
+    title_column: TitleColumn = None,
+    text_column: TextColumn = None,
+    skip_errors: SkipErrors = False,
+    errors: Errors = Path("errors.jsonl"),
+    max_bytes: MaxBytes = None,
+    passage_tokens: Annotated[int | None, typer.Option(help="Split longer documents; default: what fits.")] = None,
+    overlap: Annotated[int, typer.Option(help="Tokens that neighbouring passages share.")] = 32,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Do not split: of a long document read the beginning.")
+    ] = False,
+    index_type: Annotated[str, typer.Option(help="auto, or a FAISS factory string such as IVF1024,SQ8.")] = "auto",
+    target_recall: Annotated[float, typer.Option(help="Recall@100 that auto has to reach.")] = TARGET_RECALL,
+    memory_bytes: Annotated[int | None, typer.Option(help="What auto may take for vectors; default: any.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Build an index from a document collection.
+
+    Example: bicross index articles.jsonl -o my-index
+    """
+    documents = read_documents(
+        source,
+        id_column=id_column,
+        title_column=title_column,
+        text_column=text_column,
+        on_error="skip" if skip_errors else "raise",
+        errors_path=errors,
+        max_bytes="auto" if max_bytes is None else max_bytes,
+    )
+    built = build_index(
+        documents,
+        output,
+        encoder=load_encoder(encoder, device=device, dtype=dtype),
+        reranker=reranker if tokens else None,
+        lexical=lexical,
+        chunking=None if whole else Chunking(passage_tokens, overlap),
+        index_type=index_type,
+        target_recall=target_recall,
+        memory_bytes=memory_bytes,
+        overwrite=overwrite,
+        resume=resume,
+        progress=_watched(as_json),
+    )
+    info = built.info()
+    record = {"path": str(output), "documents": info.documents, "passages": info.passages, "skipped": documents.skipped}
+    _report(record, f"Indexed {info.documents:,} documents as {info.passages:,} passages in {output}", as_json=as_json)
+    _report_skipped(documents.skipped, errors, as_json=as_json)
+
+
+def add(
+    path: IndexPath,
+    source: Source,
+    *,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="A document takes the place of the one that has its id (upsert).")
+    ] = False,
+    reranker: Annotated[
+        str | None, typer.Option(help="The one whose token ids the index keeps, unless it is the default.")
+    ] = None,
+    device: Devices = None,
+    dtype: Precision = "float32",
+    id_column: IdColumn = None,
+    title_column: TitleColumn = None,
+    text_column: TextColumn = None,
+    skip_errors: SkipErrors = False,
+    errors: Errors = Path("errors.jsonl"),
+    max_bytes: MaxBytes = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add the documents of a collection to an index; with --replace, what did not change is not embedded again.
+
+    Example: bicross add my-index news.jsonl --replace
+    """
+    encoder = open_encoder(Index.open(path, verify="size"), None, device=device, dtype=dtype)
+    documents = read_documents(
+        source,
+        id_column=id_column,
+        title_column=title_column,
+        text_column=text_column,
+        on_error="skip" if skip_errors else "raise",
+        errors_path=errors,
+        max_bytes="auto" if max_bytes is None else max_bytes,
+    )
+    change = upsert_documents if replace else add_documents
+    written = change(path, documents, encoder=encoder, reranker=reranker, progress=_watched(as_json))
+    record = {"path": str(path), "written": written, "skipped": documents.skipped}
+    _report(record, f"Wrote {written:,} documents to {path}", as_json=as_json)
+    _report_skipped(documents.skipped, errors, as_json=as_json)
+
+
+def delete(
+    path: IndexPath,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="The ids of documents.")] = None,
+    *,
+    where: Where = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete documents by id, or by what their metadata say.
+
+    Example: bicross delete my-index --where "year < 2000"
+    """
+    if not ids and where is None:
+        raise ArgumentError("say which documents to delete: their ids, or --where")
+    deleted = Index.open(path).delete(ids or [], where=where)
+    _report({"path": str(path), "deleted": deleted}, f"Deleted {deleted:,} documents from {path}", as_json=as_json)
+
+
+def compact(
+    path: IndexPath,
+    *,
+    grace: Annotated[float, typer.Option(min=0, help="Seconds for which old generations stay, for readers.")] = 3600,
+    as_json: AsJson = False,
+) -> None:
+    """Rewrite an index without what was deleted. It can be searched meanwhile."""
+    opened = Index.open(path)
+    opened.compact(grace=grace)
+    info = opened.info()
+    record = {"path": str(path), "generation": info.generation, "segments": info.segments, "bytes": info.bytes}
+    text = f"{path} has {info.documents:,} documents in {info.segments} segments, {info.bytes:,} bytes"
+    _report(record, text, as_json=as_json)
+
+
+def retokenize(
+    path: IndexPath,
+    *,
+    reranker: ModelName = DEFAULT_RERANKER,
+    as_json: AsJson = False,
+) -> None:
+    """Keep the token ids of all passages for another reranker. Nothing is embedded; it can be searched meanwhile.
+
+    Example: bicross retokenize my-index --reranker cross-encoder/ms-marco-MiniLM-L6-v2
+    """
+    changed = retokenize_index(path, reranker=reranker)
+    text = f"{path} keeps the token ids for {reranker}" + ("" if changed else " already: nothing was done")
+    _report({"path": str(path), "reranker": reranker, "changed": changed}, text, as_json=as_json)
+
+
+def lexical(path: IndexPath, *, as_json: AsJson = False) -> None:
+    """Keep the terms of all passages, for searches by BM25. Nothing is embedded; it can be searched meanwhile.
+
+    Example: bicross lexical my-index
+    """
+    changed = keep_terms(path)
+    text = f"{path} keeps the terms of its passages" + ("" if changed else " already: nothing was done")
+    _report({"path": str(path), "changed": changed}, text, as_json=as_json)
+
+
+def rollback(
+    path: IndexPath,
+    *,
+    to_generation: Annotated[int, typer.Option(help="One of the older generations that `bicross info` lists.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make an older generation the newest again."""
+    opened = Index.open(path)
+    opened.rollback(to_generation)
+    info = opened.info()
+    record = {"path": str(path), "generation": info.generation, "documents": info.documents}
+    text = f"Generation {info.generation} of {path} is what {to_generation} was: {info.documents:,} documents"
+    _report(record, text, as_json=as_json)
+
+
+def verify(path: IndexPath, *, as_json: AsJson = False) -> None:
+    """Check every file of an index, and that its parts agree; exit code 1 where something is wrong."""
+    found = Index.verify(path)
+    text = f"{path}: {found.documents:,} documents, {found.segments} segments, generations {_listed(found.generations)}"
+    _report(found, text, as_json=as_json)
+    if found.problems:
+        raise IndexCorrupt("; ".join(found.problems))
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def _watched(as_json: bool) -> bool:  # noqa: FBT001
+    return not as_json and sys.stderr.isatty()
+
+
+def _report(record: object, text: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(record)
+    else:
+        Console().print(plain(text), soft_wrap=True)
+
+
+def _report_skipped(skipped: int, errors: Path, *, as_json: bool) -> None:
+    if skipped and not as_json:
+        Console().print(plain(f"Left out {skipped:,} bad rows: see {errors}"), soft_wrap=True)

@@ -1,0 +1,53 @@
+"""Options that several commands have. Knows what they are called and what their help says, nothing of what they do."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...inference import Dtype
+from ..models import StageOne
+from ..search import PassageScoring
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; by default the fastest there is.")]
+Devices = Annotated[
+    str | None, typer.Option(help="As for search; several share the work: cuda:0,cuda:1.", metavar="DEVICE[,DEVICE]...")
+]
+Precision = Annotated[
+    Dtype,
+    typer.Option(
+        "--dtype", help="What models calculate in: bfloat16 and int8 are faster; int8 is for reranking, on a CPU."
+    ),
+]
+Where = Annotated[
+    str | None, typer.Option(help="Only documents whose metadata match, as in \"year >= 2020 and source == 'pubmed'\".")
+]
+IndexPath = Annotated[Path, typer.Argument(metavar="INDEX", help="The folder of the index.")]
+ModelName = Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")]
+IndexEncoder = Annotated[str | None, typer.Option(help="Default: the one that built the index.")]
+Rerank = Annotated[bool, typer.Option(help="Without it, stage one alone.")]
+StageOneName = Annotated[StageOne | None, typer.Option(help="How candidates are found; default: as tuned, else dense.")]
+RetrieveK = Annotated[int | None, typer.Option(help="Documents that stage one retrieves; default: as tuned, else 100.")]
+Passages = Annotated[
+    PassageScoring,
+    typer.Option(
+        help="What stage two reads of a document: its best passage by stage one, its first, "
+        "or its best 3, of which the highest score or the mean counts."
+    ),
+]
+Adaptive = Annotated[bool, typer.Option("--adaptive", help="Read documents that are near to good candidates, too.")]
+CascadeStages = Annotated[
+    str | None,
+    typer.Option(
+        "--cascade",
+        help="Read on with the best candidates only: 3:30,4:10 with 30 after layer 3 of the reranker, with 10 after "
+        "layer 4. Its model needs exits there (`bicross train exits`).",
+        metavar="LAYER:CANDIDATES[,...]",
+    ),
+]
+JudgedSource = Annotated[
+    str | None, typer.Argument(metavar="[SOURCE]", help="A BEIR folder, or ir_datasets:ID; or see --topics.")
+]
+Topics = Annotated[Path | None, typer.Option(help="Queries: id, tab, text; JSON Lines; or TREC's <top>.")]
+QrelsFile = Annotated[Path | None, typer.Option(help="Judgments: TREC's four columns, or BEIR's three.")]

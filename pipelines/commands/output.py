@@ -1,0 +1,119 @@
+"""How results look in a terminal and as JSON. Knows no search. Documents are untrusted: nothing in them is markup."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from rich.table import Table
+from rich.text import Text
+
+from ...index import IndexInfo
+from ..search import Depth, SearchResult
+
+SNIPPET_CHARACTERS = 240
+
+
+def print_json(record: object) -> None:
+    """One line of JSON on standard output, in ASCII: it survives every terminal and encoding."""
+    if dataclasses.is_dataclass(record) and not isinstance(record, type):
+        record = dataclasses.asdict(record)
+    sys.stdout.write(json.dumps(record) + "\n")
+    sys.stdout.flush()
+
+
+def result_record(result: SearchResult) -> dict[str, object]:
+    """A result as JSON: the field names are those of ``SearchResult``."""
+    return {
+        "rank": result.rank,
+        "score": result.score,
+        "relevance": result.relevance,
+        "logit": result.logit,
+        "retrieval_score": result.retrieval_score,
+        "retrieval_rank": result.retrieval_rank,
+        "dense_score": result.dense_score,
+        "lexical_score": result.lexical_score,
+        "exit_layer": result.exit_layer,
+        "document": {
+            "id": result.document.id,
+            "title": result.document.title,
+            "text": result.document.text,
+            "metadata": dict(result.document.metadata),
+        },
+        "passage": {"text": result.passage.text, "start": result.passage.start, "end": result.passage.end},
+    }
+
+
+def search_record(query: str, results: Sequence[SearchResult], depth: Depth) -> dict[str, object]:
+    """The answer to a query as JSON; ``read`` of its ``candidates`` were read by the reranker."""
+    records = [result_record(result) for result in results]
+    return {"query": query, "read": depth.read, "candidates": depth.candidates, "results": records}
+
+
+def results_table(query: str, results: Sequence[SearchResult], depth: Depth) -> Table:
+    """Rank, the rank of stage one, relevance, title and the beginning of the passage."""
+    reranked = any(result.logit is not None for result in results)
+    table = Table(title=plain(query), title_justify="left", title_style="bold", show_lines=True)
+    table.add_column("", justify="right")
+    if reranked:
+        table.add_column("was", justify="right")
+    cosine = all(result.lexical_score is None for result in results)
+    table.add_column("relevance" if reranked else "cosine" if cosine else "score", justify="right")
+    table.add_column("document", overflow="fold", ratio=1)
+    for result in results:
+        value = result.relevance if reranked else result.retrieval_score
+        table.add_row(
+            str(result.rank),
+            *([str(result.retrieval_rank)] if reranked else []),
+            "" if value is None else f"{value:.3f}",
+            Text("\n").join([_title(result), plain(snippet(result.passage.text))]),
+        )
+    if depth.read < depth.candidates:
+        table.caption = f"{depth.read} of {depth.candidates} candidates were read by the reranker"
+        table.caption_justify = "left"
+    return table
+
+
+def _title(result: SearchResult) -> Text:
+    title = plain(result.document.title or result.document.id)
+    title.stylize("bold")
+    return title
+
+
+def snippet(text: str) -> str:
+    """The beginning of a text on one line, cut between words."""
+    line = " ".join(text.split())
+    if len(line) <= SNIPPET_CHARACTERS:
+        return line
+    return line[:SNIPPET_CHARACTERS].rsplit(" ", 1)[0] + " ..."
+
+
+def info_table(info: IndexInfo) -> Table:
+    """What ``bicross info`` shows."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(overflow="fold")
+    record = dataclasses.asdict(info)
+    record["tokenizer"] = info.tokenizer or "no token ids are kept"
+    record["lexical"] = info.lexical or "no terms are kept"
+    for name, value in _flat(record):
+        table.add_row(
+            name, plain(str(value) if isinstance(value, bool) or not isinstance(value, int) else f"{value:,}")
+        )
+    return table
+
+
+def _flat(record: dict[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """The entries of a record and of the records in it; what is not known is left out."""
+    for name, value in record.items():
+        label = f"{prefix} {name}".strip().replace("_", " ")
+        if isinstance(value, dict):
+            yield from _flat(cast("dict[str, object]", value), label)
+        elif value is not None and value != ():
+            yield label, ", ".join(map(str, cast("tuple[object, ...]", value))) if isinstance(value, tuple) else value
+
+
+def plain(text: str) -> Text:
+    """Text without control characters, which could move the cursor or change the terminal."""
+    return Text("".join(character if character.isprintable() else " " for character in text))

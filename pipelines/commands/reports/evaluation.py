@@ -1,0 +1,117 @@
+"""How an evaluation looks in a terminal and as JSON. Knows no search and no measure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ...evaluation import CONFIDENCE, Comparison, Estimate, Evaluation, QueryChange, System
+from ..output import plain, snippet
+
+
+def evaluation_record(evaluation: Evaluation) -> dict[str, object]:
+    """An evaluation as JSON: the field names are those of ``Evaluation``; runs are left out."""
+    systems = [
+        {
+            "name": system.name,
+            "means": {name: asdict(mean) for name, mean in system.means.items()},
+            "missing": system.missing,
+            "values": {name: dict(values) for name, values in system.values.items()},
+        }
+        for system in evaluation.systems
+    ]
+    return {
+        "measures": evaluation.measures,
+        "counts": asdict(evaluation.counts),
+        "deeper": evaluation.deeper,
+        "systems": systems,
+        "comparisons": [asdict(comparison) for comparison in evaluation.comparisons],
+    }
+
+
+def evaluation_report(name: str, evaluation: Evaluation) -> RenderableType:
+    """A table for each comparison, or one of the only system; the queries that changed most; and what was counted."""
+    parts: list[RenderableType] = []
+    for comparison in evaluation.comparisons:
+        before, after = evaluation.system(comparison.baseline), evaluation.system(comparison.system)
+        parts.append(_comparison_table(name, comparison, before, after))
+        measure = evaluation.measures[0]
+        parts += _changes(f"Most improved in {measure} by {comparison.system}", comparison.improved)
+        parts += _changes(f"Most hurt in {measure} by {comparison.system}", comparison.hurt)
+    if not evaluation.comparisons:
+        parts += [_system_table(name, system) for system in evaluation.systems]
+    return Group(*parts, *(plain(line) for line in notes(evaluation)))
+
+
+def notes(evaluation: Evaluation) -> Iterator[str]:
+    """What a reader of the figures should know, a sentence each."""
+    counts = evaluation.counts
+    yield f"{counts.judged:,} judged queries are measured; {counts.without_judgments:,} have no judgments."
+    if counts.without_relevant:
+        yield f"{counts.without_relevant:,} judged queries have no relevant document, and count 0."
+    for system in evaluation.systems:
+        if system.missing:
+            yield f"{system.missing:,} judged queries have no result from {system.name}, and count 0."
+    if counts.unknown_documents:
+        yield (
+            f"{counts.unknown_documents:,} judged documents are not in the index; {counts.unknown_relevant:,} "
+            "judgments call them relevant, which no ranking can satisfy."
+        )
+    if counts.cut:
+        yield f"For {counts.cut:,} queries the list ends at retrieve_k={counts.retrieve_k}."
+    if evaluation.deeper:
+        yield f"{', '.join(evaluation.deeper)} would look further down than retrieve_k={counts.retrieve_k}."
+    yield f"In brackets {CONFIDENCE:.0%} intervals over queries; p by paired randomisation, of each measure for itself."
+
+
+def _comparison_table(name: str, comparison: Comparison, before: System, after: System) -> Table:
+    columns = [comparison.baseline, comparison.system, "difference", "p", "won/tied/lost"]
+    table = _table(name, columns)
+    for change in comparison.differences:
+        won = change.outcomes
+        table.add_row(
+            plain(change.measure),
+            _interval(before.means[change.measure]),
+            _interval(after.means[change.measure]),
+            _interval(Estimate(change.mean, change.low, change.high), sign="+"),
+            f"{change.p_value:.4f}",
+            f"{won.wins}/{won.ties}/{won.losses}",
+        )
+    return table
+
+
+def _system_table(name: str, system: System) -> Table:
+    table = _table(name, [system.name])
+    for measure, mean in system.means.items():
+        table.add_row(plain(measure), _interval(mean))
+    return table
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(title=plain(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("")
+    for column in columns:
+        table.add_column(plain(column), justify="right")
+    return table
+
+
+def _interval(known: Estimate, *, sign: str = "") -> Text:
+    """The figures of one cell, with the interval below them: three columns of it fit into 80 characters."""
+    return Text(f"{known.mean:{sign}.4f}\n[{known.low:.3f}, {known.high:.3f}]")
+
+
+def _changes(title: str, changes: Sequence[QueryChange]) -> list[RenderableType]:
+    if not changes:
+        return []
+    table = Table.grid(padding=(0, 2))
+    for justify in ("right", "right", "left"):
+        table.add_column(justify=justify)
+    table.add_column(overflow="fold", ratio=1)
+    for change in changes:
+        moved = f"{change.before:.3f} > {change.after:.3f}"
+        table.add_row(
+            f"{change.after - change.before:+.3f}", moved, plain(change.query_id), plain(snippet(change.query))
+        )
+    return [Text(f"\n{title}", style="bold"), table, Text("")]

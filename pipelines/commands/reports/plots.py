@@ -1,0 +1,109 @@
+"""Plots of a tuning. Knows nothing of how it was made; matplotlib comes with the extra ``evaluate``."""
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ....errors import EvaluationError
+from ....rerank import Bin
+from ...tuning import Calibrated, Tuning
+from .tuning import stage_words
+
+SIZE = (7.0, 4.5)
+
+
+def plot_tuning(tuning: Tuning, folder: Path) -> list[Path]:
+    """Write ``depth.png``, ``recall.png`` and, where there is a calibration, ``reliability.png``; their paths.
+
+    Raises ``EvaluationError`` where matplotlib is not installed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = {"depth": _depth(tuning), "recall": _recall(tuning)}
+    if tuning.calibrated is not None:
+        drawn["reliability"] = _reliability(tuning.calibrated)
+    paths: list[Path] = []
+    for name, figure in drawn.items():
+        path = folder / f"{name}.png"
+        figure.savefig(path, dpi=150)
+        paths.append(path)
+    return paths
+
+
+def require_plots() -> None:
+    """Raise ``EvaluationError`` where matplotlib is missing, before anything else was done."""
+    _figure()
+
+
+def _depth(tuning: Tuning) -> Any:  # noqa: ANN401 - a figure of matplotlib
+    """nDCG@10 by depth with its band, and the latency on the second axis."""
+    figure, axes = _figure()
+    depths = [depth for depth, _ in tuning.depths]
+    estimates = [estimate for _, estimate in tuning.depths]
+    axes.fill_between(depths, [one.low for one in estimates], [one.high for one in estimates], alpha=0.2, linewidth=0)
+    axes.plot(depths, [one.mean for one in estimates], marker="o", label="nDCG@10, with its 95% interval")
+    axes.axhline(estimates[0].mean, color="grey", linestyle=":", label="stage one")
+    axes.axvline(tuning.recommended.depth, color="black", linewidth=0.8, label="recommended")
+    axes.set(xlabel="candidates read", ylabel="nDCG@10")
+    axes.set_title(f"{tuning.collection}: {stage_words(tuning.shown)}, blend {tuning.shown.blend:g}", parse_math=False)
+    lines, names = axes.get_legend_handles_labels()
+    if tuning.latencies:
+        second = axes.twinx()
+        measured = [one.depth for one in tuning.latencies]
+        for share, values in (
+            ("median", [one.median_ms for one in tuning.latencies]),
+            ("95%", [one.p95_ms for one in tuning.latencies]),
+        ):
+            [line] = second.plot(measured, values, color="tab:red", linestyle="--" if share == "95%" else "-")
+            lines, names = [*lines, line], [*names, f"latency, {share}"]
+        second.set(ylabel="ms a search", ylim=(0, None))
+    axes.legend(lines, names, loc="lower right", fontsize="small")
+    return figure
+
+
+def _recall(tuning: Tuning) -> Any:  # noqa: ANN401 - a figure of matplotlib
+    """Recall of stage one by k, and, where latency was measured, what reading so many takes."""
+    figure, axes = _figure()
+    axes.plot([k for k, _ in tuning.recall], [recall for _, recall in tuning.recall], marker="o", label="recall@k")
+    axes.set(xlabel="k: candidates of stage one", ylabel="recall", ylim=(0, 1.02))
+    axes.set_title(f"{tuning.collection}: {stage_words(tuning.shown)}", parse_math=False)
+    lines, names = axes.get_legend_handles_labels()
+    if tuning.latencies:
+        second = axes.twinx()
+        times = [(one.depth, one.median_ms) for one in tuning.latencies if one.depth]
+        [line] = second.plot([k for k, _ in times], [ms for _, ms in times], color="tab:red")
+        second.set(ylabel="ms to read them all, median", ylim=(0, None))
+        lines, names = [*lines, line], [*names, "latency"]
+    axes.legend(lines, names, loc="lower right", fontsize="small")
+    return figure
+
+
+def _reliability(calibrated: Calibrated) -> Any:  # noqa: ANN401 - a figure of matplotlib
+    """What relevance said against what was so, before and after; larger points stand for more pairs."""
+    figure, axes = _figure()
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="perfect")
+    for label, bins, error in (
+        ("sigmoid", calibrated.bins_before, calibrated.ece_before),
+        ("calibrated", calibrated.bins_after, calibrated.ece_after),
+    ):
+        filled: Sequence[Bin] = [one for one in bins if one.pairs]
+        x, y = [one.probability for one in filled], [one.relevant for one in filled]
+        axes.plot(x, y, linewidth=0.8)
+        sizes = [20 + 200 * one.pairs / calibrated.pairs for one in filled]
+        axes.scatter(x, y, s=sizes, label=f"{label}: error {error:.3f}")
+    axes.set(xlabel="relevance", ylabel="share that is relevant", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    axes.set_title("Queries that the calibration was not fitted to")
+    axes.legend(fontsize="small")
+    return figure
+
+
+def _figure() -> tuple[Any, Any]:
+    """A figure that needs no screen, with its axes."""
+    try:
+        figures: Any = importlib.import_module("matplotlib.figure")
+        canvas: Any = importlib.import_module("matplotlib.backends.backend_agg")
+    except ImportError as error:
+        raise EvaluationError("plots are matplotlib's: pip install 'bicross[evaluate]'") from error
+    figure = figures.Figure(figsize=SIZE, layout="constrained")
+    canvas.FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()

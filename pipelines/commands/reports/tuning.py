@@ -1,0 +1,163 @@
+"""How a tuning looks in a terminal and as JSON. Knows nothing of how it was made."""
+
+from dataclasses import asdict
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from ....retrieval import NormalisedSum
+from ...evaluation import Estimate
+from ...tuning import Calibrated, Configuration, Tuning
+from ..output import plain
+
+
+def tuning_record(tuning: Tuning) -> dict[str, object]:
+    """A tuning as JSON; the settings under ``tuned`` are what the index keeps."""
+    means = tuning.grid.ndcg.mean(axis=1).tolist()
+    settings = zip(tuning.grid.configurations, means, strict=True)
+    return {
+        "collection": tuning.collection,
+        "queries": tuning.queries,
+        "stored": tuning.stored,
+        "reason": tuning.reason,
+        "recommended": _setting(tuning.recommended),
+        "held_out": asdict(tuning.held_out),
+        "depths": [{"depth": depth, **asdict(estimate)} for depth, estimate in tuning.depths],
+        "recall": [{"k": k, "recall": recall} for k, recall in tuning.recall],
+        "latencies": [asdict(one) for one in tuning.latencies],
+        "latency_budget_ms": tuning.latency_budget_ms,
+        "calibration": None if tuning.calibrated is None else _calibration(tuning.calibrated),
+        "settings": [{**_setting(one), "ndcg_at_10": mean} for one, mean in settings],
+        "tuned": tuning.tuned.to_dict(),
+    }
+
+
+def tuning_tables(tuning: Tuning, path: str) -> Group:
+    """What ``bicross tune`` shows: every stage one, every depth, what holds on other queries, and what is used now."""
+    tables = [_stage_one_table(tuning), _depth_table(tuning), _blend_table(tuning), _held_out_table(tuning)]
+    parts = [*tables, plain(tuning.reason)]
+    if tuning.calibrated is not None:
+        parts.append(plain(_calibrated_words(tuning.calibrated)))
+    parts.append(plain(_outcome(tuning, path)))
+    lines: list[Table | Text] = []
+    for part in parts:
+        lines += [part, Text("")]
+    return Group(*lines[:-1])
+
+
+def words(configuration: Configuration) -> str:
+    """A setting in words."""
+    read = f"{configuration.depth} read, blend {configuration.blend:g}" if configuration.depth else "nothing read"
+    return f"{stage_words(configuration)}, {read}"
+
+
+def stage_words(configuration: Configuration) -> str:
+    """Its stage one in words."""
+    fusion = configuration.fusion
+    if fusion is None:
+        return "vectors alone"
+    if isinstance(fusion, NormalisedSum):
+        return f"words with weight {fusion.lexical_weight:g}"
+    return "words by reciprocal rank"
+
+
+def _stage_one_table(tuning: Tuning) -> Table:
+    table = _table(f"Stage one of {tuning.collection}, {tuning.queries} queries", "", "nDCG@10")
+    for configuration, values in zip(tuning.grid.configurations, tuning.grid.ndcg, strict=True):
+        if configuration.depth == 0:
+            table.add_row(stage_words(configuration), f"{values.mean():.4f}", style=_mark(configuration, tuning))
+    return table
+
+
+def _depth_table(tuning: Tuning) -> Table:
+    latencies = {one.depth: one for one in tuning.latencies}
+    names = ("read", "nDCG@10", "95% interval", *(("p50 ms", "p95 ms") if latencies else ()))
+    table = _table(f"Reranked: {stage_words(tuning.shown)}, blend {tuning.shown.blend:g}", *names)
+    for depth, estimate in tuning.depths:
+        known = latencies.get(depth)
+        times = ["", ""] if known is None else [f"{known.median_ms:.1f}", f"{known.p95_ms:.1f}"]
+        chosen = depth == tuning.recommended.depth
+        table.add_row(str(depth), *_estimated(estimate), *(times if latencies else []), style="bold" if chosen else "")
+    return table
+
+
+def _blend_table(tuning: Tuning) -> Table:
+    shown = tuning.shown
+    table = _table(f"By the weight of the reranker: {stage_words(shown)}, {shown.depth} read", "blend", "nDCG@10")
+    for configuration, values in zip(tuning.grid.configurations, tuning.grid.ndcg, strict=True):
+        if (configuration.fusion, configuration.depth) == (shown.fusion, shown.depth):
+            table.add_row(f"{configuration.blend:g}", f"{values.mean():.4f}", style=_mark(configuration, tuning))
+    return table
+
+
+def _held_out_table(tuning: Tuning) -> Table:
+    held_out = tuning.held_out
+    table = _table("On queries that the choice did not see", "", "nDCG@10", "95% interval")
+    rows = {
+        "stage one, vectors alone": held_out.plain,
+        "stage one as chosen": held_out.alone,
+        "with the reranker as chosen": held_out.best,
+    }
+    for name, estimate in rows.items():
+        table.add_row(name, *_estimated(estimate))
+    table.add_row("gain of the reranker", *_estimated(held_out.gain, "+.4f"))
+    return table
+
+
+def _outcome(tuning: Tuning, path: str) -> str:
+    chosen = f"{words(tuning.recommended)}, of {tuning.retrieve_k} retrieved"
+    if tuning.stored:
+        lines = [f"Stored in {path}: a search with this reranker, in any number format, takes {chosen}."]
+    else:
+        lines = [f"Not stored. Recommended: {chosen}."]
+    if not tuning.recommended.depth:
+        lines.append(f"Where a search asks for the reranker all the same, the blend is {tuning.shown.blend:g}.")
+    if tuning.tuned.stop_rule is not None:
+        lines.append(
+            f'rerank_k="auto" (--rerank-k auto) ends reading where at most {tuning.tuned.stop_rule.risk:.0%} of the '
+            "first ten are missed."
+        )
+    return " ".join(lines)
+
+
+def _calibrated_words(calibrated: Calibrated) -> str:
+    method = calibrated.calibration.to_dict()["method"]
+    return (
+        f"Calibrated by {method} on {calibrated.pairs:,} pairs. On queries that it was not fitted to, the expected "
+        f"calibration error goes from {calibrated.ece_before:.4f} to {calibrated.ece_after:.4f}, and the Brier score "
+        f"from {calibrated.brier_before:.4f} to {calibrated.brier_after:.4f}."
+    )
+
+
+def _calibration(calibrated: Calibrated) -> dict[str, object]:
+    record = asdict(calibrated)
+    for name in ("bins_before", "bins_after"):
+        record[name] = [asdict(one) for one in getattr(calibrated, name) if one.pairs]
+    return {**record, "calibration": calibrated.calibration.to_dict()}
+
+
+def _setting(configuration: Configuration) -> dict[str, object]:
+    return {
+        "stage_one": "dense" if configuration.fusion is None else "hybrid",
+        "fusion": None if configuration.fusion is None else asdict(configuration.fusion),
+        "rerank_k": configuration.depth,
+        "blend": configuration.blend if configuration.depth else None,
+    }
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=plain(title), title_justify="left", title_style="bold", min_width=len(title))
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left")
+    return table
+
+
+def _estimated(estimate: Estimate, form: str = ".4f") -> list[str]:
+    return [f"{estimate.mean:{form}}", f"{estimate.low:{form}} to {estimate.high:{form}}"]
+
+
+def _mark(configuration: Configuration, tuning: Tuning) -> str:
+    recommended = tuning.recommended
+    same = configuration.fusion == recommended.fusion and (not configuration.depth or configuration == recommended)
+    return "bold" if same else ""

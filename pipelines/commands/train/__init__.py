@@ -1,0 +1,13 @@
+"""The commands ``bicross train ...``."""
+
+from .early_layers import early_layers_command
+from .encoder import train_encoder_command
+from .exits import train_exits_command
+from .reranker import train_app
+
+__all__ = [
+    "early_layers_command",
+    "train_app",
+    "train_encoder_command",
+    "train_exits_command",
+]

@@ -1,0 +1,33 @@
+"""Judged queries, measures and significance: how well a pipeline ranks."""
+
+from .evaluation import RERANKED, STAGE_ONE, Comparison, Evaluation, QueryChange, System, evaluate, evaluate_runs
+from .judgments import MAX_GRADE, Judged, read_judged, read_qrels
+from .measures import DEFAULT_MEASURES, canonical, per_query
+from .runs import Run, read_run, write_run
+from .significance import CONFIDENCE, Estimate, estimate_means
+from .topics import read_topics
+
+__all__ = [
+    "CONFIDENCE",
+    "DEFAULT_MEASURES",
+    "MAX_GRADE",
+    "RERANKED",
+    "STAGE_ONE",
+    "Comparison",
+    "Estimate",
+    "Evaluation",
+    "Judged",
+    "QueryChange",
+    "Run",
+    "System",
+    "canonical",
+    "estimate_means",
+    "evaluate",
+    "evaluate_runs",
+    "per_query",
+    "read_judged",
+    "read_qrels",
+    "read_run",
+    "read_topics",
+    "write_run",
+]

@@ -1,0 +1,158 @@
+"""Judged queries: texts and grades, from BEIR folders, TREC files and ir_datasets. Knows no index and no measure."""
+
+import importlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ...errors import ArgumentError, EvaluationError
+from ..lines import text_lines
+from .topics import read_topics
+
+IR_DATASETS = "ir_datasets:"
+MAX_GRADE = 10_000
+"""trec_eval makes a table as long as the highest grade."""
+
+Qrels = Mapping[str, Mapping[str, int]]
+"""Grades by query id and document id; from 1 a document is relevant, and higher is better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Queries, and what people say about documents for them; made by ``read_judged``.
+
+    ``queries`` are texts by id, also of queries without judgments.
+    """
+
+    name: str
+    queries: Mapping[str, str]
+    qrels: Qrels
+
+    @property
+    def judged_ids(self) -> tuple[str, ...]:
+        """The queries for which a document is relevant, in the order of the judgments."""
+        return tuple(query_id for query_id, grades in self.qrels.items() if max(grades.values(), default=0) > 0)
+
+    def only(self, ids: Iterable[str]) -> "Judged":
+        """With these queries alone, in this order, and their judgments."""
+        chosen = list(ids)
+        queries = {query_id: self.queries[query_id] for query_id in chosen}
+        return Judged(self.name, queries, {query_id: self.qrels[query_id] for query_id in chosen})
+
+    def first(self, number: int) -> "Judged":
+        """With the judgments of the first so many queries that have any; the other judged queries are left out."""
+        qrels = dict(islice(self.qrels.items(), number))
+        kept = {id_: text for id_, text in self.queries.items() if id_ in qrels or id_ not in self.qrels}
+        return Judged(self.name, kept, qrels)
+
+
+def read_judged(
+    source: str | Path | None = None,
+    *,
+    split: str = "test",
+    topics: str | Path | None = None,
+    qrels: str | Path | None = None,
+) -> Judged:
+    """Read queries and judgments.
+
+    ``source`` is a BEIR folder, with ``queries.jsonl`` and ``qrels/SPLIT.tsv``, or ``ir_datasets:ID``. ``topics`` and
+    ``qrels`` are files that take the place of the folder's two: topics as lines of id, tab, text, as JSON Lines or in
+    TREC's ``<top>`` format; qrels as ``read_qrels`` reads them. Raises ``EvaluationError`` naming file and line where
+    something is wrong, among that a judged query without a text.
+    """
+    if isinstance(source, str) and source.startswith(IR_DATASETS):
+        if topics is not None or qrels is not None:
+            raise ArgumentError(f"{source} brings its own topics and qrels: name either it or the files")
+        return _from_ir_datasets(source.removeprefix(IR_DATASETS))
+    if source is None and (topics is None or qrels is None):
+        raise ArgumentError("name a BEIR folder, or topics and qrels")
+    if source is not None and topics is not None and qrels is not None:
+        raise ArgumentError(f"topics and qrels leave nothing to read in {source}: name either it or the files")
+    folder = Path() if source is None else Path(source)
+    if source is not None and not folder.is_dir():
+        raise EvaluationError(f"no such folder: {folder}; name a BEIR folder, ir_datasets:ID, or topics and qrels")
+    grades = _split_file(folder, split) if qrels is None else Path(qrels)
+    texts = read_topics(folder / "queries.jsonl" if topics is None else Path(topics))
+    name = grades.stem if source is None else folder.resolve().name
+    return Judged(name, texts, read_qrels(grades, queries=texts))
+
+
+def read_qrels(path: str | Path, *, queries: Mapping[str, str] | None = None) -> dict[str, dict[str, int]]:
+    """Grades by query and document, in the order of the file.
+
+    Lines are TREC's (query, iteration, document, grade; between white space) or BEIR's (query, document, grade; between
+    tabs, under a header). With ``queries`` each judged query must have a text there. Raises ``EvaluationError``.
+    """
+    path, source = Path(path), str(path)
+    qrels: dict[str, dict[str, int]] = {}
+    seen: dict[tuple[str, str], int] = {}
+    beir: bool | None = None
+    for number, line in text_lines(path):
+        if beir is None:
+            beir = line.count("\t") == 2
+            if beir and line.startswith("query-id\t"):
+                continue
+        query_id, document_id, grade = _columns(line, source, number, beir=beir)
+        if (first := seen.setdefault((query_id, document_id), number)) != number:
+            other = qrels[query_id][document_id]
+            says = f"again, after line {first}" if other == grade else f"as {grade}, and line {first} as {other}"
+            reason = f"judges document {document_id!r} for query {query_id!r} {says}; keep one of the two"
+            raise EvaluationError(reason, source=source, line=number)
+        if queries is not None and not queries.get(query_id, "").strip():
+            what = "whose text is blank" if query_id in queries else "which has no text"
+            raise EvaluationError(f"judges query {query_id!r}, {what}", source=source, line=number)
+        qrels.setdefault(query_id, {})[document_id] = grade
+    if not qrels:
+        raise EvaluationError("holds no judgments", source=source)
+    return qrels
+
+
+def _columns(line: str, source: str, number: int, *, beir: bool) -> tuple[str, str, int]:
+    fields = line.split("\t") if beir else line.split()
+    if len(fields) != (3 if beir else 4) or not all(fields):
+        expected = "3, between tabs: query, document, grade" if beir else "4: query, iteration, document, grade"
+        raise EvaluationError(f"has {len(fields)} columns in place of {expected}", source=source, line=number)
+    try:
+        grade = int(fields[-1])
+    except ValueError:
+        raise EvaluationError(f"the grade {fields[-1]!r} is no whole number", source=source, line=number) from None
+    if abs(grade) > MAX_GRADE:
+        reason = f"the grade {grade} is beyond what can be measured, {-MAX_GRADE} to {MAX_GRADE}"
+        raise EvaluationError(reason, source=source, line=number)
+    return fields[0], fields[-2], grade
+
+
+def _split_file(folder: Path, split: str) -> Path:
+    path = folder / "qrels" / f"{split}.tsv"
+    if path.is_file():
+        return path
+    there = sorted(file.stem for file in (folder / "qrels").glob("*.tsv"))
+    if not there:
+        raise EvaluationError(f"{folder} is no BEIR folder: it has no qrels/*.tsv")
+    raise EvaluationError(f"{folder} has no split {split!r}; it has {', '.join(there)}")
+
+
+def _from_ir_datasets(name: str) -> Judged:
+    try:
+        library: Any = importlib.import_module("ir_datasets")
+    except ImportError as error:
+        raise EvaluationError(f"{IR_DATASETS}{name} needs the package ir_datasets: pip install ir_datasets") from error
+    try:
+        dataset = library.load(name)
+        queries = {str(query.query_id): str(query.default_text()) for query in dataset.queries_iter()}
+        qrels: dict[str, dict[str, int]] = {}
+        for qrel in dataset.qrels_iter():
+            grades = qrels.setdefault(str(qrel.query_id), {})
+            if grades.setdefault(str(qrel.doc_id), int(qrel.relevance)) != int(qrel.relevance):
+                judged = f"document {qrel.doc_id!r} for query {qrel.query_id!r}"
+                raise EvaluationError(f"{IR_DATASETS}{name} judges {judged} twice, and not alike")
+    except (AttributeError, KeyError, OSError, RuntimeError) as error:
+        reason = f"{IR_DATASETS}{name} cannot be read: {type(error).__name__}: {error}"
+        raise EvaluationError(f"{reason}; it takes an id that has queries and qrels, and a network") from error
+    if missing := [query_id for query_id in qrels if not queries.get(query_id, "").strip()]:
+        raise EvaluationError(f"{IR_DATASETS}{name} judges query {missing[0]!r}, which has no text")
+    if not qrels:
+        raise EvaluationError(f"{IR_DATASETS}{name} holds no judgments")
+    return Judged(name, queries, qrels)

@@ -1,0 +1,94 @@
+"""Runs: what a system returned for each query, as TREC run files. Knows no judgment and no pipeline."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import ArgumentError, EvaluationError
+from ...inference import whole_file
+from ..lines import text_lines
+
+Run = Mapping[str, Sequence[tuple[str, float]]]
+"""By query id what was returned, best first: document id and score. The order counts, and not the score."""
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def read_run(path: str | Path) -> dict[str, list[tuple[str, float]]]:
+    """The run in a file of lines ``query Q0 document rank score tag``.
+
+    As trec_eval does it goes by the score, in 32 bits, and where scores are equal by the document id, the last one
+    first; the rank in the file counts for nothing. Raises ``EvaluationError`` naming file and line for a score that is
+    no finite number, a document that comes twice for a query, and a wrong number of columns.
+    """
+    path, source = Path(path), str(path)
+    found: dict[str, dict[str, float]] = {}
+    for number, line in text_lines(path):
+        fields = line.split()
+        if len(fields) != 6:
+            reason = f"has {len(fields)} columns in place of 6: query, Q0, document, rank, score, tag"
+            raise EvaluationError(reason, source=source, line=number)
+        query_id, document_id = fields[0], fields[2]
+        documents = found.setdefault(query_id, {})
+        if document_id in documents:
+            reason = f"has document {document_id!r} for query {query_id!r} again"
+            raise EvaluationError(reason, source=source, line=number)
+        documents[document_id] = _score(fields[4], source, number)
+    if not found:
+        raise EvaluationError("holds no results", source=source)
+    return {query_id: sorted(documents.items(), key=_trec_order, reverse=True) for query_id, documents in found.items()}
+
+
+def write_run(path: str | Path, run: Run, *, tag: str = "bicross") -> None:
+    """Write a run so that whoever sorts it by score gets its order, however they break ties.
+
+    Scores are written in 32 bits, in which trec_eval reads them; one that would not be below the score before it is
+    lowered to the next number that is. The file is whole or not there. Raises ``ArgumentError`` for an id that has
+    white space, which the format cannot hold, and for a score that is no finite number.
+    """
+    lines: list[str] = []
+    _check_id("tag", tag)
+    for query_id, documents in run.items():
+        _check_id("query id", query_id)
+        if len({document_id for document_id, _ in documents}) < len(documents):
+            raise ArgumentError(f"the run has a document twice for query {query_id!r}")
+        scores = _falling([score for _, score in documents], query_id)
+        for rank, ((document_id, _), score) in enumerate(zip(documents, scores, strict=True), start=1):
+            _check_id("document id", document_id)
+            lines.append(f"{query_id} Q0 {document_id} {rank} {score!s} {tag}\n")
+    with whole_file(Path(path)) as file:
+        file.write("".join(lines).encode())
+
+
+def _trec_order(found: tuple[str, float]) -> tuple[float, str]:
+    return float(np.float32(found[1])), found[0]
+
+
+def _score(field: str, source: str, number: int) -> float:
+    try:
+        score = float(field)
+    except ValueError:
+        score = math.nan
+    if not abs(score) <= _LARGEST:
+        raise EvaluationError(f"the score {field!r} is no finite number of 32 bits", source=source, line=number)
+    return score
+
+
+def _falling(scores: Sequence[float], query_id: str) -> list[np.float32]:
+    """In 32 bits, each below the one before."""
+    falling: list[np.float32] = []
+    for score in scores:
+        if not abs(score) <= _LARGEST:
+            raise ArgumentError(f"the run has the score {score!r} for query {query_id!r}; it must be a finite number")
+        lowered = np.float32(score)
+        if falling and lowered >= falling[-1]:
+            lowered = np.nextafter(falling[-1], np.float32(-np.inf))
+        falling.append(lowered)
+    return falling
+
+
+def _check_id(what: str, text: str) -> None:
+    if text.split() != [text]:
+        raise ArgumentError(f"the {what} {text!r} is empty or has white space, which a TREC run file cannot hold")

@@ -1,0 +1,169 @@
+"""build_index and its kin: documents to a committed index. Know what need not be embedded, no format and no scores.
+
+The thread that calls reads the documents and has the writer to itself; what lies between them is done in others.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
+from pathlib import Path
+
+from ...errors import ArgumentError
+from ...index import AUTO, TARGET_RECALL, Chunking, Document, Index, IndexWriter, Predicate, VectorLayout
+from ...rerank import DEFAULT_RERANKER
+from ...retrieval import ANALYZER, DEFAULT_ENCODER, Encoder
+from ..models import Devices, load_encoder, open_encoder
+from ..progress import DocumentProgress, progress_over
+from .embedding import batches_of, embedded
+from .postings import keeps_terms
+from .token_ids import tokenizer_for_new, tokenizer_of
+
+DEFAULT_CHUNKING = Chunking()
+
+
+def build_index(  # noqa: PLR0913 - the one call that most programs make: each argument has a default
+    documents: Iterable[Document],
+    path: str | Path,
+    *,
+    encoder: str | Path | Encoder = DEFAULT_ENCODER,
+    reranker: str | Path | None = DEFAULT_RERANKER,
+    lexical: bool = False,
+    chunking: Chunking | None = DEFAULT_CHUNKING,
+    index_type: str = AUTO,
+    target_recall: float = TARGET_RECALL,
+    memory_bytes: int | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    device: Devices = None,
+    progress: bool = False,
+) -> Index:
+    """Embed ``documents``, which may be a generator, and commit them as a new index at ``path``, in one step.
+
+    ``chunking=None`` keeps every document one passage, of which the encoder reads the beginning. ``index_type`` is
+    "auto", which picks a layout by size, within ``memory_bytes`` for the vectors, and measures that its recall@100
+    against exact search reaches ``target_recall``; or it is any FAISS factory string. After an error in the documents,
+    a kill or a full disk there is no index, or, with ``overwrite``, still the old one; the same call with ``resume``
+    embeds only what was not on disk. ``device`` names where an encoder that is given by name runs, or several devices
+    that share the work: ``["cuda:0", "cuda:1"]``. ``documents`` is read in the thread that calls, a few batches ahead
+    of what is written; ``encoder`` is called in others, and counts tokens in one while it encodes in another.
+
+    The token ids of all passages are kept for ``reranker``, of which the tokenizer alone is loaded, so that a search
+    tokenises nothing but its query; None keeps none. Any other reranker can be searched with all the same. Where the
+    default reranker is not to be had, none are kept, and that is logged. With ``lexical`` the terms of all passages are
+    kept too, so that the index can be searched by BM25.
+    """
+    model = _encoder(encoder, device)
+    layout = VectorLayout(index_type, target_recall=target_recall, memory_bytes=memory_bytes)
+    tokenizer = tokenizer_for_new(reranker)
+    building = Index.build(
+        path,
+        model.fingerprint,
+        chunking=chunking,
+        layout=layout,
+        tokenizer=tokenizer.fingerprint if tokenizer else "",
+        lexical=ANALYZER if lexical else "",
+        overwrite=overwrite,
+        resume=resume,
+    )
+    with progress_over(documents, "Embedding", shown=progress) as counted, building as builder:
+        with embedded(_lacking(builder, counted, model), model, chunking, tokenizer, terms=lexical) as batches:
+            for batch in batches:
+                counted.done(builder.add(batch))
+        builder.commit(reason="build")
+    return Index.open(path, verify="size")  # its checksums were made a moment ago
+
+
+def add_documents(
+    path: str | Path,
+    documents: Iterable[Document],
+    *,
+    encoder: str | Path | Encoder | None = None,
+    device: Devices = None,
+    reranker: str | Path | None = None,
+    progress: bool = False,
+) -> int:
+    """Embed ``documents`` and add them to the index at ``path`` in one commit; returns how many.
+
+    They are split as the index's others are. ``encoder=None`` is the model that the index was built with; ``device``
+    and threads are as for ``build_index``. Where the index keeps token ids, ``reranker`` must have the tokenizer that
+    they are of; None finds it with the encoder or the default reranker. An id that is there already is a
+    ``DocumentError``.
+    """
+    index = Index.open(path)
+    terms = keeps_terms(index)
+    model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)
+    with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
+        added = 0
+        some = batches_of(counted.read(), model)
+        with embedded(some, model, index.chunking, tokenizer, terms=terms) as batches:
+            for batch in batches:
+                added += writer.add(batch)
+                counted.done(len(batch.documents))
+        writer.commit(reason="add")
+    return added
+
+
+def upsert_documents(
+    path: str | Path,
+    documents: Iterable[Document],
+    *,
+    encoder: str | Path | Encoder | None = None,
+    device: Devices = None,
+    reranker: str | Path | None = None,
+    progress: bool = False,
+) -> int:
+    """As ``add_documents``, but a document takes the place of the one that has its id; returns how many were written.
+
+    One that the index has as it is, title, text and metadata, is neither embedded nor written again. Of those that
+    come with the same id the last stays.
+    """
+    index = Index.open(path)
+    terms = keeps_terms(index)
+    model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)
+    written = 0
+    underway: deque[set[str]] = deque()
+    with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
+
+        def changed() -> Iterator[list[Document]]:
+            for some in batches_of(counted.read(), model):
+                last = list({document.id: document for document in some}.values())
+                # What the writer says of a document that is to be replaced by one underway is about to be wrong.
+                replaced = set[str]().union(*underway)
+                held = [holds and one.id not in replaced for one, holds in zip(last, writer.holds(last), strict=True)]
+                new = _without(last, held)
+                underway.append({document.id for document in new})
+                counted.done(len(some) - len(new))
+                yield new
+
+        with embedded(changed(), model, index.chunking, tokenizer, terms=terms) as batches:
+            for batch in batches:
+                written += writer.upsert(batch)
+                underway.popleft()
+                counted.done(len(batch.documents))
+        writer.commit(reason="upsert")
+    return written
+
+
+def delete_documents(path: str | Path, ids: Iterable[str] = (), *, where: Predicate | None = None) -> int:
+    """Delete documents by id, by a predicate on their metadata, or both, in one commit; returns how many there were."""
+    return Index.open(path).delete(ids, where=where)
+
+
+def _encoder(encoder: str | Path | Encoder, device: Devices) -> Encoder:
+    if isinstance(encoder, str | Path):
+        return load_encoder(encoder, device=device)
+    if device is not None:
+        raise ArgumentError(f"device={device!r} is for an encoder that is given by name; this one is loaded already")
+    return encoder
+
+
+def _lacking(builder: IndexWriter, counted: DocumentProgress, model: Encoder) -> Iterator[list[Document]]:
+    """Batches of what an interrupted build has not left on disk."""
+    for some in batches_of(counted.read(), model):
+        held = builder.holds(some)
+        counted.done(sum(held))
+        yield _without(some, held)
+
+
+def _without(documents: Sequence[Document], held: Sequence[bool]) -> list[Document]:
+    return list(compress(documents, (not known for known in held)))

@@ -1,0 +1,115 @@
+"""Documents to passages to vectors, in threads beside the one that reads and writes. Knows no file and no index.
+
+One thread splits and another embeds, so that neither a GPU nor the reading and writing waits for the other.
+"""
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ...index import Chunking, Document, EmbeddedBatch, Passage, passage_text, split_documents, whole
+from ...inference import TextTokenizer, TokenIds
+from ...retrieval import Encoder, ParallelEncoder, analyse
+from .map_ahead import map_ahead
+from .token_ids import token_ids
+
+BATCH_DOCUMENTS = 512
+"""Documents embedded together, for each device: enough to sort by length, few enough to hold in memory."""
+
+BATCH_CHARACTERS = 2**19
+"""A batch ends with the document that brings it to so many characters, for each device."""
+
+BATCH_PASSAGES = 1024
+"""Passages that an encoder gets at once, for each device, however many a document has."""
+
+AHEAD = 2
+"""Batches that each of the two threads has before it or done: with one, it would wait whenever another is late."""
+
+
+def batches_of(documents: Iterable[Document], encoder: Encoder) -> Iterator[list[Document]]:
+    """The documents in batches of a size for ``encoder``."""
+    devices = _devices(encoder)
+    batch: list[Document] = []
+    characters = 0
+    for document in documents:
+        batch.append(document)
+        characters += len(document.title) + len(document.text)
+        if len(batch) >= BATCH_DOCUMENTS * devices or characters >= BATCH_CHARACTERS * devices:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+@contextmanager
+def embedded(
+    batches: Iterable[Sequence[Document]],
+    encoder: Encoder,
+    chunking: Chunking | None,
+    tokenizer: TextTokenizer | None,
+    *,
+    terms: bool = False,
+) -> Generator[Iterator[EmbeddedBatch]]:
+    """One embedded batch for each of ``batches``, in order, with the token ids of ``tokenizer`` where there is one.
+
+    With ``terms``, those of each passage too.
+
+    They are read in the thread that takes the results, and at most ``2 * AHEAD`` of them before their result is taken.
+    An error comes in its place; on leaving, the threads have ended.
+    """
+    split = partial(_split, encoder=encoder, chunking=chunking, tokenizer=tokenizer, terms=terms)
+    embed = partial(_embed, encoder=encoder)
+    with map_ahead(split, batches, depth=AHEAD) as texts, map_ahead(embed, texts, depth=AHEAD) as results:
+        yield results
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """Documents with their passages; of each passage, in order, the text that models read, its token ids and terms."""
+
+    documents: Sequence[Document]
+    passages: Sequence[Sequence[Passage]]
+    texts: Sequence[str]
+    tokens: Sequence[TokenIds] | None
+    terms: Sequence[Sequence[str]] | None
+
+
+def _split(
+    documents: Sequence[Document],
+    *,
+    encoder: Encoder,
+    chunking: Chunking | None,
+    tokenizer: TextTokenizer | None,
+    terms: bool,
+) -> _Split:
+    if chunking is None:
+        passages = [[whole(document)] for document in documents]
+    else:
+        passages = split_documents(
+            documents,
+            count_tokens=encoder.count_tokens,
+            max_tokens=min(chunking.max_tokens or encoder.max_tokens, encoder.max_tokens),
+            overlap=chunking.overlap,
+        )
+    texts = [
+        passage_text(document.title, passage.text)
+        for document, its_passages in zip(documents, passages, strict=True)
+        for passage in its_passages
+    ]
+    tokens = None if tokenizer is None else token_ids(texts, tokenizer)
+    return _Split(documents, passages, texts, tokens, analyse(texts) if terms else None)
+
+
+def _embed(split: _Split, *, encoder: Encoder) -> EmbeddedBatch:
+    size = BATCH_PASSAGES * _devices(encoder)
+    parts = [encoder.encode_documents(split.texts[i : i + size]) for i in range(0, len(split.texts), size)]
+    nothing = np.empty((0, encoder.fingerprint.dimension), np.float32)
+    vectors = np.concatenate([nothing, *parts])
+    return EmbeddedBatch(split.documents, split.passages, vectors, split.tokens, split.terms)
+
+
+def _devices(encoder: Encoder) -> int:
+    return len(encoder.encoders) if isinstance(encoder, ParallelEncoder) else 1

@@ -1,0 +1,96 @@
+"""Token ids that an index keeps for a reranker: whose tokenizer makes them. Knows no weights and no file."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import ArgumentError, IndexModelMismatch, ModelError
+from ...index import Index
+from ...inference import TextTokenizer, TokenIds, load_tokenizer, resolve_model
+from ...rerank import DEFAULT_RERANKER
+from ..models import built_with
+
+logger = logging.getLogger("bicross")
+
+
+def retokenize(path: str | Path, *, reranker: str | Path = DEFAULT_RERANKER) -> bool:
+    """Let the index at ``path`` keep the token ids of its passages for another reranker, in one commit.
+
+    Nothing is embedded and no model is loaded, only the reranker's tokenizer. False where the index has the ids of that
+    tokenizer already. Readers go on meanwhile, and older generations keep what they have. Raises ``ModelError`` where
+    the reranker is not to be had, or has no tokenizer of the fast kind.
+    """
+    tokenizer = load_tokenizer(resolve_model(reranker))
+
+    def tokenize(texts: Sequence[str]) -> Sequence[TokenIds]:
+        return token_ids(texts, tokenizer)
+
+    return Index.open(path, verify="size").retokenize(tokenizer.fingerprint, tokenize)
+
+
+def tokenizer_for_new(reranker: str | Path | None) -> TextTokenizer | None:
+    """The tokenizer whose ids a new index is to keep; None where it is to keep none.
+
+    An index is not refused for want of a reranker that only the default named: it is built without ids, and that is
+    logged. Raises ``ModelError`` for another one that is not to be had.
+    """
+    if reranker is None:
+        return None
+    try:
+        return load_tokenizer(resolve_model(reranker))
+    except ModelError as error:
+        if reranker != DEFAULT_RERANKER:
+            reason = str(error).removesuffix(".")
+            raise type(error)(f"{reason}; or build without token ids (reranker=None, --no-tokens)") from error
+        logger.warning("the index keeps no token ids, so that every search tokenises passages: %s", error)
+        return None
+
+
+def tokenizer_of(index: Index, reranker: str | Path | None) -> TextTokenizer | None:
+    """The tokenizer whose ids ``index`` keeps; None where it keeps none.
+
+    ``reranker=None`` looks at the model that built the index and at the default reranker, if they are on this machine.
+    Raises ``IndexModelMismatch`` where these, or the one that is named, have another tokenizer.
+    """
+    path = index.path
+    if reranker is not None:
+        if not index.tokenizer:
+            raise ArgumentError(
+                f"{path} keeps no token ids; make them with `bicross retokenize {path} --reranker {reranker}`, "
+                "or name no reranker"
+            )
+        named = load_tokenizer(resolve_model(reranker))
+        if named.fingerprint != index.tokenizer:
+            raise IndexModelMismatch(
+                f"{path} keeps token ids of the tokenizer {index.tokenizer}, and that of {str(reranker)!r} is "
+                f"{named.fingerprint}; name the reranker that they are for, or make them anew: "
+                f"`bicross retokenize {path} --reranker {reranker}`"
+            )
+        return named
+    if not index.tokenizer:
+        return None
+    names = (built_with(index), DEFAULT_RERANKER)
+    for name in names:
+        tokenizer = _if_here(name)
+        if tokenizer is not None and tokenizer.fingerprint == index.tokenizer:
+            return tokenizer
+    raise IndexModelMismatch(
+        f"{path} keeps token ids of the tokenizer {index.tokenizer}, which on this machine neither {names[0]!r} nor "
+        f"{names[1]!r} has; name the reranker that they are for (reranker=, --reranker), or make them anew for "
+        f"another: `bicross retokenize {path} --reranker NAME`"
+    )
+
+
+def token_ids(texts: Sequence[str], tokenizer: TextTokenizer) -> list[TokenIds]:
+    """The ids of each text: in two bytes where the vocabulary fits, else in four."""
+    encoded = tokenizer.encode(texts)
+    return [ids.astype(np.uint16) for ids in encoded] if tokenizer.vocabulary_size <= 2**16 else encoded
+
+
+def _if_here(name: str) -> TextTokenizer | None:
+    try:
+        return load_tokenizer(resolve_model(name, download=False))
+    except ModelError:
+        return None

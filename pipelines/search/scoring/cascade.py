@@ -1,0 +1,99 @@
+"""Reading in a cascade: stage two gives up candidates after its early layers. Knows no model and no index."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....errors import ArgumentError
+from ....index import Hit
+from ....rerank import Cascade, CascadeReranker, Reranker, by_query, check_cascade, require_exits
+from .budget import Deadline, read_candidates
+from .ordering import final_scores
+from .passages import PassageScoring
+from .scorer import Candidate, CandidateScorer
+
+
+@dataclass(frozen=True, slots=True)
+class CascadeSettings:
+    """After layer ``a`` the best ``b`` candidates of a query are read on, for each (a, b) of ``stages``.
+
+    ``blend`` is the weight of logits in what makes them the best, as it is in the order of results.
+    """
+
+    stages: tuple[tuple[int, int], ...]
+    blend: float
+
+
+def cascade_settings(cascade: Cascade | None, reranker: Reranker | None, blend: float) -> CascadeSettings | None:
+    """The settings, None where there is no cascade; ``ArgumentError`` or ``ModelError`` where there can be none."""
+    stages = check_cascade(cascade or ())
+    if not stages:
+        return None
+    if reranker is None:
+        raise ArgumentError(f"cascade={list(stages)} needs a reranker, and where tuning switched it off, rerank_k")
+    if not isinstance(reranker, CascadeReranker):
+        raise ArgumentError(f"cascade={list(stages)} needs a reranker with exits, not {type(reranker).__name__}")
+    require_exits(stages, reranker.exit_layers, "the reranker")
+    return CascadeSettings(stages, blend)
+
+
+def require_cascade_fits(*, passages: PassageScoring, adaptive: bool) -> None:
+    """Raise ``ArgumentError`` where a cascade would not do what was asked for beside it."""
+    if adaptive:
+        raise ArgumentError("adaptive follows the neighbours of what was read to the end: use it without a cascade")
+    if passages != "best":
+        raise ArgumentError(
+            f"a cascade reads one passage of a document, its best by stage one: use passages={passages!r} without it"
+        )
+
+
+def read_in_cascade(
+    scorer: CandidateScorer,
+    settings: CascadeSettings,
+    queries: Sequence[str],
+    candidates: Sequence[Sequence[Hit]],
+    *,
+    tokenizer: str = "",
+    deadline: Deadline | None = None,
+) -> list[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    """The logits of the first candidates of each query, and after which layer their reading stopped, 0 at the end.
+
+    With a deadline, of each slice that is read the best go on: more of them than without one, and never fewer.
+    """
+    # Pairs of one text compete with each other, so a query that comes twice is read once.
+    distinct = dict(zip(queries, candidates, strict=True))
+    stopped: dict[tuple[str, str], int] = {}
+
+    def score(some: Sequence[Candidate]) -> tuple[NDArray[np.float32], int]:
+        found, computed = scorer.score_cascade(
+            some, settings.stages, partial(_blended, settings.blend, some), tokenizer=tokenizer
+        )
+        stopped.update(
+            ((q, hit.document.id), layer) for (q, hit), layer in zip(some, found.stopped.tolist(), strict=True)
+        )
+        return found.logits, computed
+
+    logits = read_candidates(list(distinct), list(distinct.values()), score, deadline=deadline)
+    layers = [
+        np.array([stopped[query, hit.document.id] for hit in hits[: len(known)]], np.int64)
+        for (query, hits), known in zip(distinct.items(), logits, strict=True)
+    ]
+    read = dict(zip(distinct, zip(logits, layers, strict=True), strict=True))
+    return [read[query] for query in queries]
+
+
+def _blended(
+    blend: float, candidates: Sequence[Candidate], rows: NDArray[np.int64], logits: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """What would order the candidates in ``rows`` if these were their final logits."""
+    scores = logits.astype(np.float64)
+    if blend == 1.0:
+        return scores
+    numbers: list[int] = rows.tolist()
+    retrieval = np.array([candidates[number][1].score for number in numbers], np.float64)
+    for some in by_query([candidates[number][0] for number in numbers]):
+        scores[some] = final_scores(scores[some], retrieval[some], blend)
+    return scores

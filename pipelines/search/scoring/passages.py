@@ -1,0 +1,61 @@
+"""Which passages of a document stage two reads, and what they say together of the document. Knows no model.
+
+MaxP, FirstP and the mean of the best passages, after Dai and Callan 2019 ("Deeper Text Understanding for IR with
+Contextual Neural Language Modeling", arXiv 1905.09217), who sum where the best few are averaged here.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....errors import ArgumentError
+from ....index import Hit
+from .budget import Score
+from .scorer import Candidate
+
+PassageScoring = Literal["best", "first", "max", "mean"]
+"""A document has the logit of its best passage by stage one, of its first one, or the highest or the mean of some."""
+SCORINGS: tuple[PassageScoring, ...] = get_args(PassageScoring)
+PASSAGES_READ = 3
+"""Of a document, by "max" and "mean"; the best by stage one."""
+_ALL = 2**31
+
+
+def passages_needed(scoring: PassageScoring) -> int:
+    """How many passages of a document stage one has to find. Raises ``ArgumentError`` for what is none of these."""
+    if scoring not in SCORINGS:
+        raise ArgumentError(f"passages must be one of {', '.join(SCORINGS)}, not {scoring!r}")
+    return {"best": 1, "first": _ALL}.get(scoring, PASSAGES_READ)
+
+
+def by_passages(score: Score, scoring: PassageScoring) -> Score:
+    """Scores documents as ``scoring`` says, where ``score`` scores passages."""
+    if scoring == "best":
+        return score
+
+    def documents(candidates: Sequence[Candidate]) -> tuple[NDArray[np.float32], int]:
+        read = [_read(hit, scoring) for _, hit in candidates]
+        pairs = [(query, hit) for (query, _), hits in zip(candidates, read, strict=True) for hit in hits]
+        logits, computed = score(pairs)
+        parts = np.split(logits, np.cumsum([len(hits) for hits in read])[:-1])
+        combined = [part.mean() if scoring == "mean" else part.max() for part in parts]
+        # The pace of a search is counted in documents.
+        return np.array(combined, np.float32), math.ceil(computed * len(candidates) / len(pairs))
+
+    return documents
+
+
+def _read(hit: Hit, scoring: PassageScoring) -> list[Hit]:
+    """The passages to read, each as a hit of its own."""
+    others = [
+        dataclasses.replace(hit, passage=other.passage, tokens=other.tokens, score=other.score) for other in hit.others
+    ]
+    return [min([hit, *others], key=_start)] if scoring == "first" else [hit, *others]
+
+
+def _start(hit: Hit) -> int:
+    return hit.passage.start

@@ -1,0 +1,171 @@
+"""CandidateScorer: candidates to logits, by text or by token ids, through a cache. Knows no order and no budget."""
+
+import logging
+import uuid
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....errors import ModelError
+from ....index import Hit, passage_text
+from ....rerank import (
+    Cascade,
+    CascadeReranker,
+    CascadeScores,
+    IdentifiedReranker,
+    Pair,
+    Rate,
+    Reranker,
+    TokenPair,
+    TokenReranker,
+    by_query,
+    in_stages,
+    rate_of,
+    together,
+)
+from .score_cache import ScoreCache, pair_key
+
+logger = logging.getLogger("bicross")
+
+Candidate = tuple[str, Hit]
+"""A query and what was found for it."""
+
+
+class CandidateScorer:
+    """Asks a reranker, judges what it answers, and remembers it where there is a cache. Threads may share it."""
+
+    def __init__(self, reranker: Reranker, *, cache: ScoreCache | None = None) -> None:
+        self._reranker = reranker
+        self._cache = cache
+        # A reranker that does not say what it is may share its scores with no other: then this scorer stands for it.
+        named = reranker.fingerprint if cache and isinstance(reranker, IdentifiedReranker) else ""
+        exits = reranker.exits_fingerprint if cache and isinstance(reranker, CascadeReranker) else ""
+        self._identity, self._exits = named or uuid.uuid4().hex, exits or uuid.uuid4().hex
+        self._told = False
+
+    def score(self, candidates: Sequence[Candidate], *, tokenizer: str = "") -> tuple[NDArray[np.float32], int]:
+        """Logits of shape (len(candidates),), and how many of them the reranker had to compute.
+
+        ``tokenizer`` is the fingerprint of the one that made the token ids of the hits, if they have any.
+        """
+        if self._cache is None:
+            return self._read(candidates, tokenizer), len(candidates)
+        keys = self._keys(candidates)
+        known = self._cache.get(keys)
+        missing = [i for i, logit in enumerate(known) if logit is None]
+        logits = np.array([np.nan if logit is None else logit for logit in known], np.float32)
+        if missing:
+            logits[missing] = self._read([candidates[i] for i in missing], tokenizer)
+            self._cache.put([keys[i] for i in missing], logits[missing].tolist())
+        return logits, len(missing)
+
+    def score_cascade(
+        self, candidates: Sequence[Candidate], cascade: Cascade, rate: Rate, *, tokenizer: str = ""
+    ) -> tuple[CascadeScores, int]:
+        """As ``score`` by a ``CascadeReranker``; the logits of exits are remembered too, each exit's by itself.
+
+        Who is read on depends on all candidates of a query, so that it is read anew unless all that is asked for is
+        remembered; the answer is the same in both cases.
+        """
+        if self._cache is None:
+            return self._read_cascade(candidates, cascade, rate, tokenizer), len(candidates)
+        parts, missing = list[tuple[NDArray[np.int64], CascadeScores]](), list[int]()
+        for rows in by_query([query for query, _ in candidates]):
+            numbers: list[int] = rows.tolist()
+            found = self._recalled(self._cache, [candidates[i] for i in numbers], cascade, rate_of(rate, rows))
+            if found is None:
+                missing += numbers
+            else:
+                parts.append((rows, found))
+        if missing:
+            rows, some = np.array(missing), [candidates[i] for i in missing]
+            parts.append((rows, self._read_cascade(some, cascade, rate_of(rate, rows), tokenizer)))
+            self._remember(self._cache, some, parts[-1][1])
+        return together(parts, len(candidates)), len(missing)
+
+    def _recalled(
+        self, cache: ScoreCache, candidates: Sequence[Candidate], cascade: Cascade, rate: Rate
+    ) -> CascadeScores | None:
+        """The scores of all candidates of one query, None where one is missing."""
+
+        def read(layer: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            numbers: list[int] = rows.tolist()
+            known = cache.get(self._keys([candidates[i] for i in numbers], layer))
+            if None in known:
+                raise LookupError
+            return np.array(known, np.float32)
+
+        try:
+            return in_stages([query for query, _ in candidates], cascade, read, rate=rate)
+        except LookupError:
+            return None
+
+    def _remember(self, cache: ScoreCache, candidates: Sequence[Candidate], found: CascadeScores) -> None:
+        whole = np.where(found.stopped == 0, found.logits, np.nan)
+        for layer, logits in {0: whole, **found.exits}.items():
+            rows: list[int] = np.flatnonzero(~np.isnan(logits)).tolist()
+            cache.put(self._keys([candidates[i] for i in rows], layer), logits[rows].tolist())
+
+    def _keys(self, candidates: Sequence[Candidate], layer: int = 0) -> list[bytes]:
+        """Those of the last layer are the same with and without a cascade."""
+        identity = f"{self._exits} {layer}" if layer else self._identity
+        return [pair_key(identity, query, _text(hit)) for query, hit in candidates]
+
+    def _read(self, candidates: Sequence[Candidate], tokenizer: str) -> NDArray[np.float32]:
+        """Logits that are finite, or ``ModelError``."""
+        ids = self._token_pairs(candidates, tokenizer)
+        if ids is not None and isinstance(self._reranker, TokenReranker):
+            answer = self._reranker.score_tokens(ids)
+        else:
+            answer = self._reranker.score(_text_pairs(candidates))
+        return _checked(answer, candidates)
+
+    def _read_cascade(
+        self, candidates: Sequence[Candidate], cascade: Cascade, rate: Rate, tokenizer: str
+    ) -> CascadeScores:
+        ids, reranker = self._token_pairs(candidates, tokenizer), cast(CascadeReranker, self._reranker)
+        if ids is not None:
+            found = reranker.score_cascade_tokens(ids, cascade, rate=rate)
+        else:
+            found = reranker.score_cascade(_text_pairs(candidates), cascade, rate=rate)
+        _checked(found.logits, candidates)
+        return found
+
+    def _token_pairs(self, candidates: Sequence[Candidate], tokenizer: str) -> list[TokenPair] | None:
+        """The pairs as token ids, None where they are not there for all or not of the reranker's tokenizer."""
+        wanted = self._reranker.tokenizer_fingerprint if isinstance(self._reranker, TokenReranker) else ""
+        if not wanted or not tokenizer:
+            return None
+        if wanted != tokenizer:
+            if not self._told:
+                self._told = True
+                logger.info(
+                    "the token ids in the index are of another tokenizer than the reranker's (%.12s, not %.12s): "
+                    "passages are tokenised at every search; `bicross retokenize` would rewrite them",
+                    tokenizer,
+                    wanted,
+                )
+            return None
+        pairs = [(query, hit.tokens) for query, hit in candidates if hit.tokens is not None]
+        return pairs if len(pairs) == len(candidates) else None
+
+
+def _checked(answer: NDArray[np.float32], candidates: Sequence[Candidate]) -> NDArray[np.float32]:
+    """The logits, where there is a finite one for each candidate."""
+    logits = np.asarray(answer, np.float32)
+    if logits.shape != (len(candidates),):
+        raise ModelError(f"the reranker gave scores of shape {logits.shape} for {len(candidates)} pairs")
+    if not np.isfinite(logits).all():
+        query, hit = candidates[int(np.flatnonzero(~np.isfinite(logits))[0])]
+        raise ModelError(f"the reranker gave a score that is not finite for {query[:60]!r} and {_text(hit)[:60]!r}")
+    return logits
+
+
+def _text_pairs(candidates: Sequence[Candidate]) -> list[Pair]:
+    return [(query, _text(hit)) for query, hit in candidates]
+
+
+def _text(hit: Hit) -> str:
+    return passage_text(hit.document.title, hit.passage.text)

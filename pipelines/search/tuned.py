@@ -1,0 +1,173 @@
+"""Tuned: what `bicross tune` found best for an index, as the JSON that the index keeps. Knows no search.
+
+An index may come from anyone, so that what it says is looked at like any other input: a value that cannot be is an
+error, and none may make a search read without end.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import cast, get_args
+
+from ...errors import ArgumentError, IndexCorrupt
+from ...index import Index
+from ...rerank import Calibration, calibration_from_dict
+from ...retrieval import NormalisedSum, ReciprocalRank
+from ..models import StageOne
+from .options import MAX_RETRIEVE_K
+from .scoring import StopRule
+
+SECTION = "search"
+"""The key in ``Index.settings``."""
+VERSION = 1
+MAX_CHARACTERS = 1000
+STAGES: tuple[StageOne, ...] = get_args(StageOne)
+KnownFusion = NormalisedSum | ReciprocalRank
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """How an index is searched best with one reranker, and how that is known.
+
+    ``reranker`` is its fingerprint. ``rerank_k`` 0 says that it is not worth using here: stage one alone is as good.
+    ``fusion`` belongs to ``stage_one`` "hybrid". ``collection``, ``queries``, ``date`` and ``measured`` say where it
+    comes from; no search depends on them.
+    """
+
+    reranker: str
+    stage_one: StageOne
+    retrieve_k: int
+    rerank_k: int
+    blend: float
+    fusion: KnownFusion | None = None
+    stop_rule: StopRule | None = None
+    calibration: Calibration | None = None
+    collection: str = ""
+    queries: int = 0
+    date: str = ""
+    measured: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def __post_init__(self) -> None:
+        for name in ("reranker", "collection", "date"):
+            _text(name, getattr(self, name))
+        if not self.reranker:
+            raise ArgumentError("reranker is empty: without its fingerprint nobody can tell what this was tuned for")
+        if self.stage_one not in STAGES:
+            raise ArgumentError(f"stage_one must be one of {', '.join(STAGES)}, not {self.stage_one!r:.80}")
+        if (self.fusion is not None) != (self.stage_one == "hybrid"):
+            raise ArgumentError(f"stage_one {self.stage_one!r} and fusion {self.fusion!r}: hybrid has one, others none")
+        _whole("retrieve_k", self.retrieve_k, 1, MAX_RETRIEVE_K)
+        _whole("rerank_k", self.rerank_k, 0, self.retrieve_k)
+        _whole("queries", self.queries, 0, 2**53)
+        _number("blend", self.blend, 0.0, 1.0)
+        if self.stop_rule is not None and self.stop_rule.blend != self.blend:
+            raise ArgumentError(f"the stop rule is for blend={self.stop_rule.blend!r}, and blend is {self.blend!r}")
+        for name, value in self.measured.items():
+            _text("measured", name)
+            _number(f"measured {name:.40}", value, -1e100, 1e100)
+
+    def to_dict(self) -> dict[str, object]:
+        """As JSON; ``from_dict`` gives an equal one."""
+        return {
+            "version": VERSION,
+            "reranker": self.reranker,
+            "stage_one": self.stage_one,
+            "retrieve_k": self.retrieve_k,
+            "rerank_k": self.rerank_k,
+            "blend": self.blend,
+            "fusion": None if self.fusion is None else _fusion_record(self.fusion),
+            "stop_rule": None if self.stop_rule is None else self.stop_rule.to_dict(),
+            "calibration": None if self.calibration is None else self.calibration.to_dict(),
+            "collection": self.collection,
+            "queries": self.queries,
+            "date": self.date,
+            "measured": dict(self.measured),
+        }
+
+    @classmethod
+    def from_dict(cls, record: object) -> "Tuned":
+        """Raises ``ArgumentError`` for what ``to_dict`` did not make."""
+        values = dict(_mapping("the search settings", record))
+        version = values.pop("version", None)
+        if version != VERSION:
+            raise ArgumentError(f"search settings of version {version!r:.40}; this bicross reads version {VERSION}")
+        names = {one.name for one in fields(cls)}
+        if set(values) != names:
+            raise ArgumentError(f"search settings have the fields {sorted(names)}, not {sorted(values)!s:.400}")
+        measured = cast("Mapping[str, float]", dict(_mapping("measured", values["measured"])))
+        rule, calibration, fusion = values["stop_rule"], values["calibration"], values["fusion"]
+        return cls(
+            # Their types are looked at when it is made.
+            reranker=cast("str", values["reranker"]),
+            stage_one=cast("StageOne", values["stage_one"]),
+            retrieve_k=cast("int", values["retrieve_k"]),
+            rerank_k=cast("int", values["rerank_k"]),
+            blend=cast("float", values["blend"]),
+            fusion=None if fusion is None else _fusion(_mapping("fusion", fusion)),
+            stop_rule=None if rule is None else StopRule.from_dict(_mapping("stop_rule", rule)),
+            calibration=None if calibration is None else calibration_from_dict(calibration),
+            collection=cast("str", values["collection"]),
+            queries=cast("int", values["queries"]),
+            date=cast("str", values["date"]),
+            measured=measured,
+        )
+
+
+def stored(index: Index) -> Tuned | None:
+    """What was tuned and kept in an index; None where nothing was. Raises ``IndexCorrupt`` for what cannot be used."""
+    record = index.settings.get(SECTION)
+    if record is None:
+        return None
+    try:
+        return Tuned.from_dict(record)
+    except ArgumentError as error:
+        raise IndexCorrupt(
+            f"{index.path} keeps search settings that cannot be used: {error}. `bicross tune` writes new ones; "
+            "Index.set_settings({}) removes them"
+        ) from None
+
+
+def store(index: Index, tuned: Tuned) -> None:
+    """Keep it in an index, in the place of what was there, as one commit. Its other settings stay."""
+    index.set_settings({**index.settings, SECTION: tuned.to_dict()})
+
+
+def _fusion_record(fusion: KnownFusion) -> dict[str, object]:
+    if isinstance(fusion, NormalisedSum):
+        return {"method": "normalised_sum", "lexical_weight": fusion.lexical_weight}
+    return {"method": "reciprocal_rank", "k": fusion.k}
+
+
+def _fusion(record: Mapping[str, object]) -> KnownFusion:
+    match dict(record):
+        case {"method": "normalised_sum", "lexical_weight": weight, **rest} if not rest:
+            return NormalisedSum(_number("lexical_weight", weight, 0.0, 1.0))
+        case {"method": "reciprocal_rank", "k": k, **rest} if not rest:
+            return ReciprocalRank(_number("k of the fusion", k, 0.0, 1e6))
+        case _:
+            raise ArgumentError(f"no fusion is {dict(record)!r:.200}")
+
+
+def _mapping(name: str, value: object) -> Mapping[str, object]:
+    if not isinstance(value, Mapping) or not all(
+        isinstance(key, str) for key in cast("Mapping[object, object]", value)
+    ):
+        raise ArgumentError(f"{name} must be a JSON object, not {value!r:.80}")
+    return cast("Mapping[str, object]", value)
+
+
+def _text(name: str, value: object) -> None:
+    if not isinstance(value, str) or len(value) > MAX_CHARACTERS:
+        raise ArgumentError(f"{name} must be a text of at most {MAX_CHARACTERS} characters, not {value!r:.80}")
+
+
+def _whole(name: str, value: object, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ArgumentError(f"{name} must be a whole number from {low} to {high}, not {value!r:.80}")
+    return value
+
+
+def _number(name: str, value: object, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high or math.isnan(value):
+        raise ArgumentError(f"{name} must be a number from {low:g} to {high:g}, not {value!r:.80}")
+    return float(value)

@@ -1,0 +1,44 @@
+"""Trains rerankers and encoders for a collection: candidates, hard negatives, pseudo-queries, model cards."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from .encoder_card import encoder_record, encoder_summary
+from .exit_lists import PASSAGES, exit_lists, model_place
+from .pseudo_queries import KINDS
+from .reranker_card import reranker_record, reranker_summary
+
+if TYPE_CHECKING:
+    from .encoder import EncoderData, default_objective, train_encoder_on
+    from .reranker import RerankerData, train_reranker_on
+
+__all__ = [
+    "KINDS",
+    "PASSAGES",
+    "EncoderData",
+    "RerankerData",
+    "default_objective",
+    "encoder_record",
+    "encoder_summary",
+    "exit_lists",
+    "model_place",
+    "reranker_record",
+    "reranker_summary",
+    "train_encoder_on",
+    "train_reranker_on",
+]
+
+_MODULES = {
+    "EncoderData": "encoder",
+    "default_objective": "encoder",
+    "train_encoder_on": "encoder",
+    "RerankerData": "reranker",
+    "train_reranker_on": "reranker",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for, when it is: torch comes with it, and takes seconds."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

@@ -1,0 +1,15 @@
+"""Finds the settings with which an index is searched best, from judged queries."""
+
+from .grid import Configuration
+from .latency import milliseconds
+from .result import Calibrated, Tuning, TuningOptions
+from .tuning import tune
+
+__all__ = [
+    "Calibrated",
+    "Configuration",
+    "Tuning",
+    "TuningOptions",
+    "milliseconds",
+    "tune",
+]

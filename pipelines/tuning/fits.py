@@ -1,0 +1,69 @@
+"""The stop rule and the calibration that go with a setting, from the scores of a tuning. Knows no model."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ArgumentError
+from ...rerank import (
+    UNCALIBRATED,
+    CalibrationMethod,
+    brier_score,
+    expected_calibration_error,
+    fit_calibration,
+    reliability,
+)
+from ..evaluation import Judged
+from ..search import StopRule, fit_stop_rule
+from .choice import FOLDS
+from .grid import CUTOFF, Configuration, grades_of
+from .result import Calibrated
+from .scores import Scored
+
+STOP_QUERIES = 500
+"""What a stop rule is fitted on at most: more of them only take longer."""
+Floats = NDArray[np.float64]
+
+
+def stop_rule(scored: Scored, shown: Configuration, risk: float) -> StopRule | None:
+    """The rule for a search with that stage one and blend; None where there are too few queries for that risk."""
+    retrieval, logits = list[Floats](), list[Floats]()
+    for query in scored.queries[:STOP_QUERIES]:
+        best, scores = query.ranked(shown.fusion, scored.k)
+        retrieval.append(scores)
+        logits.append(query.logits[best])
+    try:
+        return fit_stop_rule(retrieval, logits, risk=risk, k=CUTOFF, blend=shown.blend)
+    except ArgumentError:
+        return None
+
+
+def calibrate(scored: Scored, judged: Judged, shown: Configuration, method: CalibrationMethod) -> Calibrated:
+    """A calibration from what a search with that setting reads; what nobody judged counts as not relevant.
+
+    Its errors are measured on queries that the curve was not fitted to, in folds of whole queries.
+    """
+    logits, relevant, query = list[Floats](), list[NDArray[np.bool_]](), list[NDArray[np.int64]]()
+    for place, one in enumerate(scored.queries):
+        read = one.ranked(shown.fusion, scored.k)[0][: shown.depth]
+        logits.append(one.logits[read])
+        relevant.append(grades_of(one, judged)[read] > 0)
+        query.append(np.full(len(read), place))
+    x, y, of = np.concatenate(logits), np.concatenate(relevant), np.concatenate(query)
+    calibration = fit_calibration(x, y, method=method)
+    before, after = UNCALIBRATED.apply(x), np.empty(len(x))
+    for fold in range(FOLDS):
+        held = of % FOLDS == fold
+        try:
+            after[held] = fit_calibration(x[~held], y[~held], method=method).apply(x[held])
+        except ArgumentError:  # the other folds have pairs of one kind alone
+            after[held] = calibration.apply(x[held])
+    return Calibrated(
+        calibration,
+        pairs=len(x),
+        ece_before=expected_calibration_error(before, y),
+        ece_after=expected_calibration_error(after, y),
+        brier_before=brier_score(before, y),
+        brier_after=brier_score(after, y),
+        bins_before=tuple(reliability(before, y)),
+        bins_after=tuple(reliability(after, y)),
+    )

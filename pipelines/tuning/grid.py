@@ -1,0 +1,154 @@
+"""Every setting of a search, evaluated on scores that are there already. Knows judgments, no model and no choice.
+
+What a search would return is made by ``final_scores`` and the fusions themselves, in the order that ``ordering`` gives:
+what was read, by its final score, then the rest as stage one had it, equals as stage one had them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...retrieval import NormalisedSum, ReciprocalRank
+from ..evaluation import Judged
+from ..search import KnownFusion, final_scores
+from .scores import QueryScores, Scored
+
+CUTOFF = 10
+BLENDS = tuple(step / 10 for step in range(1, 11))
+"""0 is stage one, whatever is read."""
+FUSIONS: tuple[KnownFusion, ...] = (*(NormalisedSum(step / 10) for step in range(1, 11)), ReciprocalRank())
+"""A lexical weight of 0 is the dense score alone."""
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """``depth`` candidates of stage one are read; 0 is stage one alone, whose ``blend`` says nothing.
+
+    ``fusion`` None is stage one by vectors alone.
+    """
+
+    fusion: KnownFusion | None
+    depth: int
+    blend: float
+
+    @property
+    def cost(self) -> float:
+        """What prefers the cheaper one of two that are as good: pairs to read, and then whether words are looked up."""
+        return self.depth + (0.0 if self.fusion is None else 0.5)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sheet:
+    """Queries with as many candidates each, in the order of one stage one: arrays of shape (queries, candidates)."""
+
+    queries: NDArray[np.int64]
+    retrieval: Floats
+    logits: Floats
+    grades: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """``ndcg`` has the shape (configurations, queries): nDCG@10 of each query."""
+
+    configurations: tuple[Configuration, ...]
+    ndcg: Floats
+
+    @property
+    def costs(self) -> Floats:
+        """Shape (configurations,)."""
+        return np.array([one.cost for one in self.configurations])
+
+    def place(self, configuration: Configuration) -> int:
+        """Its row."""
+        return self.configurations.index(configuration)
+
+
+def depths_up_to(k: int) -> list[int]:
+    """The depths that are tried: 5, then every ten, and ``k`` itself."""
+    return sorted({depth for depth in (5, *range(10, k, 10), k) if depth <= k})
+
+
+def evaluate_grid(scored: Scored, judged: Judged) -> Grid:
+    """nDCG@10 of every query under every depth, blend and fusion."""
+    configurations: list[Configuration] = []
+    rows: list[Floats] = []
+    ideals = ideal_dcg(scored, judged)
+    for fusion in (None, *(FUSIONS if scored.hybrid else ())):
+        sheets = _sheets(scored, judged, fusion)
+        for depth in (0, *depths_up_to(scored.k)):
+            for blend in BLENDS if depth else (1.0,):
+                configurations.append(Configuration(fusion, depth, blend))
+                rows.append(_ndcg(sheets, ideals, depth, blend))
+    return Grid(tuple(configurations), np.array(rows))
+
+
+def evaluate(scored: Scored, judged: Judged, configuration: Configuration) -> Floats:
+    """nDCG@10 of every query, shape (queries,)."""
+    sheets = _sheets(scored, judged, configuration.fusion)
+    return _ndcg(sheets, ideal_dcg(scored, judged), configuration.depth, configuration.blend)
+
+
+def recall_curve(scored: Scored, judged: Judged, fusion: KnownFusion | None) -> tuple[tuple[int, float], ...]:
+    """For several k, the share of the relevant documents among the first k of stage one, on average over queries."""
+    ks = sorted({1, 2, 3, *depths_up_to(scored.k)})
+    totals = np.array([sum(grade > 0 for grade in judged.qrels[query.query_id].values()) for query in scored.queries])
+    found = np.zeros((len(scored.queries), len(ks)))
+    for sheet in _sheets(scored, judged, fusion):
+        found[sheet.queries] = np.stack([(sheet.grades[:, :k] > 0).sum(axis=1) for k in ks], axis=1)
+    return tuple(zip(ks, (found / totals[:, None]).mean(axis=0).tolist(), strict=True))
+
+
+def grades_of(query: QueryScores, judged: Judged) -> Floats:
+    """The grade of each candidate, 0 where nobody judged it."""
+    grades = judged.qrels[query.query_id]
+    return np.array([max(0, grades.get(document, 0)) for document in query.documents], np.float64)
+
+
+def dcg(grades: Floats) -> Floats:
+    """Discounted cumulative gain of the first ten of each row, as trec_eval has it: the grade is the gain."""
+    first = grades[..., :CUTOFF]
+    ranks = np.arange(1.0, first.shape[-1] + 1.0)
+    return np.asarray(first @ (1.0 / np.log2(ranks + 1.0)), np.float64)
+
+
+def ideal_dcg(scored: Scored, judged: Judged) -> Floats:
+    """The most that each query can reach, shape (queries,)."""
+    grades = [sorted(judged.qrels[query.query_id].values(), reverse=True) for query in scored.queries]
+    return np.array([float(dcg(np.clip(np.array(one, np.float64), 0.0, None))) for one in grades])
+
+
+def _sheets(scored: Scored, judged: Judged, fusion: KnownFusion | None) -> list[_Sheet]:
+    rows: list[tuple[int, int, Floats, Floats, Floats]] = []
+    for place, query in enumerate(scored.queries):
+        best, scores = query.ranked(fusion, scored.k)
+        rows.append((len(best), place, scores, query.logits[best], grades_of(query, judged)[best]))
+    rows.sort(key=lambda row: row[:2])
+    sheets: list[_Sheet] = []
+    for _, group in groupby(rows, key=lambda row: row[0]):
+        some = list(group)
+        sheets.append(
+            _Sheet(
+                np.array([row[1] for row in some]),
+                np.array([row[2] for row in some]),
+                np.array([row[3] for row in some]),
+                np.array([row[4] for row in some]),
+            )
+        )
+    return sheets
+
+
+def _ndcg(sheets: Sequence[_Sheet], ideals: Floats, depth: int, blend: float) -> Floats:
+    values = np.zeros(len(ideals))
+    for sheet in sheets:
+        grades = sheet.grades
+        if depth and grades.shape[1]:
+            scores = final_scores(sheet.logits[:, :depth], sheet.retrieval[:, :depth], blend)
+            read = np.take_along_axis(grades[:, :depth], np.argsort(-scores, axis=1, kind="stable"), axis=1)
+            grades = np.concatenate([read, grades[:, depth:]], axis=1)
+        values[sheet.queries] = dcg(grades) / ideals[sheet.queries]
+    return values

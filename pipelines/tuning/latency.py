@@ -1,0 +1,82 @@
+"""How long searches take at each depth, by searching. Knows no judgment and no choice."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import ArgumentError
+from ...rerank import Reranker, pool_adjacent_violators
+from ...retrieval import Retriever
+from ..search import SearchPipeline
+
+WARM_UP = 2
+"""Searches at the greatest depth that are not counted: the first ones pay for memory and compiled code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds of whole searches that read ``depth`` candidates."""
+
+    depth: int
+    median_ms: float
+    p95_ms: float
+    searches: int
+
+
+def measure_latency(
+    retriever: Retriever,
+    reranker: Reranker,
+    queries: Sequence[str],
+    *,
+    retrieve_k: int,
+    depths: Sequence[int],
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[Latency]:
+    """Search every query, one at a time, at every depth, 0 being stage one alone.
+
+    The depths take turns, so that a machine that is busy for a while slows all of them. A deeper search cannot be
+    faster: where it was measured to be, both get their mean.
+    """
+    if not queries:
+        raise ArgumentError("a latency is measured on queries, and there are none")
+    reranked = SearchPipeline(retriever, reranker, retrieve_k=retrieve_k, rerank_k=1, top_k=min(10, retrieve_k))
+    alone = SearchPipeline(retriever, None, retrieve_k=retrieve_k, rerank_k=1, top_k=min(10, retrieve_k))
+    for query in queries[:WARM_UP]:
+        reranked.search(query, rerank_k=max(1, *depths))
+    seconds = np.zeros((len(depths), len(queries)))
+    for number, query in enumerate(queries):
+        for turn in range(len(depths)):
+            place = (turn + number) % len(depths)
+            started = clock()
+            if depths[place]:
+                reranked.search(query, rerank_k=depths[place])
+            else:
+                alone.search(query)
+            seconds[place, number] = clock() - started
+    order = sorted(range(len(depths)), key=lambda place: depths[place])
+    medians, tails = (
+        1000.0 * pool_adjacent_violators(np.quantile(seconds[order], share, axis=1), np.ones(len(order)))
+        for share in (0.5, 0.95)
+    )
+    return [
+        Latency(depths[place], median, tail, len(queries))
+        for place, median, tail in zip(order, medians.tolist(), tails.tolist(), strict=True)
+    ]
+
+
+def milliseconds(text: str) -> float:
+    """What ``300ms``, ``0.3s`` or ``300`` says. Raises ``ArgumentError``."""
+    number, factor = text.strip().lower(), 1.0
+    for unit, value in (("ms", 1.0), ("s", 1000.0)):
+        if number.endswith(unit):
+            number, factor = number.removesuffix(unit), value
+            break
+    try:
+        found = float(number) * factor
+    except ValueError:
+        found = 0.0
+    if not 0.0 < found < float("inf"):
+        raise ArgumentError(f"a latency is a time such as 300ms or 0.3s, not {text!r}")
+    return found

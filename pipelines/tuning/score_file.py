@@ -1,0 +1,114 @@
+"""Scores of a tuning in a file, so that the next one need not read the candidates again. Knows no model and no measure.
+
+Arrays in NumPy's own format, with a JSON text of what the scores depend on: the index and its generation, both models,
+k, and the queries. Scores that depend on anything else are not used.
+"""
+
+import hashlib
+import json
+import logging
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import ArgumentError
+from ...index import Index
+from ...inference import whole_file
+from .latency import Latency
+from .scores import Floats, QueryScores, Scored
+
+logger = logging.getLogger("bicross")
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ScoresKey:
+    """What scores depend on. ``queries`` is a digest of their ids and texts."""
+
+    index: str
+    generation: int
+    encoder: str
+    reranker: str
+    lexical: str
+    k: int
+    queries: str
+    version: int = VERSION
+
+    @classmethod
+    def of(cls, index: Index, reranker: str, k: int, queries: Mapping[str, str]) -> "ScoresKey":
+        """Of a tuning on one index; ``reranker`` is its fingerprint."""
+        digest = hashlib.sha256(json.dumps(list(queries.items())).encode()).hexdigest()
+        model = index.model.weights_sha256
+        return cls(index.info().uuid, index.generation, model, reranker, index.lexical, k, digest)
+
+    def moved(self, generation: int) -> "ScoresKey":
+        """Of another generation with the same documents."""
+        return replace(self, generation=generation)
+
+
+def write_scores(path: Path, key: ScoresKey, scored: Scored, latencies: Sequence[Latency]) -> None:
+    """Replace the file, all at once."""
+    queries = scored.queries
+    known = {
+        "key": asdict(key),
+        "latencies": [asdict(one) for one in latencies],
+        "documents": {query.query_id: query.documents for query in queries},
+    }
+    lexical = [query.lexical for query in queries if query.lexical is not None]
+    with whole_file(path) as file:
+        np.savez(
+            file,
+            known=np.frombuffer(json.dumps(known).encode(), np.uint8),
+            dense=_joined([query.dense for query in queries]),
+            lexical=_joined(lexical if scored.hybrid else []),
+            logits=_joined([query.logits for query in queries]),
+        )
+
+
+def read_scores(path: Path, key: ScoresKey) -> tuple[Scored, list[Latency]] | None:
+    """The scores of a file; None where there is none, or where it has others than ``key`` asks for.
+
+    Raises ``ArgumentError`` for a file that holds no scores: it might be anything, and is not overwritten.
+    """
+    if not path.exists():
+        return None
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            known = json.loads(arrays["known"].tobytes())
+            if known["key"] != asdict(key):
+                logger.info("%s has scores of another index, model or set of queries: they are made anew", path)
+                return None
+            columns = {name: np.asarray(arrays[name], np.float64) for name in ("dense", "lexical", "logits")}
+            if not key.lexical:
+                del columns["lexical"]
+        latencies = [Latency(**one) for one in known["latencies"]]
+        return _scored(key.k, known["documents"], columns), latencies
+    except (EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ArgumentError(f"{path} holds no scores of a tuning ({reason:.200}); name another file") from None
+
+
+def _scored(k: int, documents: Mapping[str, Sequence[str]], columns: Mapping[str, Floats]) -> Scored:
+    ends = np.cumsum([len(some) for some in documents.values()])
+    if not all(column.shape == (ends[-1],) for column in columns.values()):
+        raise ValueError("its columns have other lengths than its lists of documents")
+    parts = {name: np.split(column, ends[:-1]) for name, column in columns.items()}
+    queries = [
+        QueryScores(
+            query_id,
+            tuple(some),
+            parts["dense"][place],
+            parts["lexical"][place] if "lexical" in parts else None,
+            parts["logits"][place],
+        )
+        for place, (query_id, some) in enumerate(documents.items())
+    ]
+    return Scored(k, tuple(queries))
+
+
+def _joined(parts: Sequence[Floats]) -> Floats:
+    return np.concatenate([*parts, np.empty(0)])

@@ -1,0 +1,126 @@
+"""Checkpoints of a training that are whole or not there. Knows no loss and no data.
+
+A checkpoint is written into a folder of its own and then renamed: one that is called ``checkpoint-N`` is whole. It
+holds the trained parameters alone, in float32, beside what transformers' trainer keeps of the optimizer and of itself.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
+from torch import nn
+
+from ..errors import TrainingError
+from .output_folder import WRITE_ERRORS, WRITING
+from .settings import is_main_process
+
+_TRAINED = "trained.safetensors"
+_CALLED = re.compile(r"checkpoint-(\d+)")
+_KEPT = 2  # the newest, beside the best
+
+
+class WholeCheckpoints:
+    """Mixed into a trainer of sentence-transformers, before it: checkpoints as this module says, and no model card."""
+
+    args: Any
+    accelerator: Any
+    model: Any
+    state: Any
+
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        """None: cards are written by who knows the data."""
+
+    def _get_output_dir(self, trial: object) -> str:
+        return str(Path(self.args.output_dir) / WRITING)
+
+    def _save_checkpoint(self, model: object, trial: object) -> None:
+        writing = Path(self._get_output_dir(trial))
+        if is_main_process():
+            shutil.rmtree(writing, ignore_errors=True)  # what a kill left
+        self.accelerator.wait_for_everyone()
+        try:
+            super()._save_checkpoint(model, trial)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+            self.accelerator.wait_for_everyone()
+            if is_main_process():
+                _put_in_place(writing, self.state.best_global_step)
+        except WRITE_ERRORS as error:
+            shutil.rmtree(writing, ignore_errors=True)
+            reason = f"the checkpoint of step {self.state.global_step} cannot be written: {str(error).splitlines()[0]}"
+            raise TrainingError(
+                f"{reason}. Earlier ones in {writing.parent} are whole: make room and run the same again to go on"
+            ) from error
+        self.state.best_model_checkpoint = None  # it is found by its step
+
+    def _save(self, output_dir: str, state_dict: object = None) -> None:
+        folder = Path(output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {name: parameter.detach().cpu().contiguous() for name, parameter in _trained(self.model)}
+        save_file(tensors, folder / _TRAINED)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: object = None) -> None:
+        load_trained(self.model, Path(resume_from_checkpoint))
+
+
+def _put_in_place(writing: Path, best_step: int | None) -> None:
+    (new,) = writing.glob("checkpoint-*")
+    for file in new.iterdir():
+        _sync(file)
+    _sync(new)
+    folder = writing.parent
+    shutil.rmtree(folder / new.name, ignore_errors=True)
+    new.rename(folder / new.name)
+    _sync(folder)
+    steps = sorted(_steps(folder))
+    for step in steps[:-_KEPT]:
+        if step != best_step:
+            shutil.rmtree(checkpoint_at(folder, step), ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _steps(folder: Path) -> Iterator[int]:
+    for path in folder.glob("checkpoint-*"):
+        if called := _CALLED.fullmatch(path.name):
+            yield int(called[1])
+
+
+def checkpoint_at(folder: Path, step: int) -> Path:
+    """The folder of the checkpoint that was written at a step."""
+    return folder / f"checkpoint-{step}"
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint, None where there is none."""
+    step = max(_steps(folder), default=None)
+    return None if step is None else checkpoint_at(folder, step)
+
+
+def state_of(checkpoint: Path) -> dict[str, Any]:
+    """What the trainer wrote of itself: its step, the best one, and all that was logged."""
+    return json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+
+
+def load_trained(model: nn.Module, checkpoint: Path) -> None:
+    """Copy the parameters of a checkpoint into a model in which the same ones are trained."""
+    stored, trained = load_file(checkpoint / _TRAINED), dict(_trained(model))
+    if stored.keys() != trained.keys():
+        raise TrainingError(f"{checkpoint} holds the parameters of another model; remove {checkpoint.parent}")
+    with torch.no_grad():
+        for name, parameter in trained.items():
+            parameter.copy_(stored[name])
+
+
+def _trained(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]

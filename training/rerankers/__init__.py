@@ -1,0 +1,33 @@
+"""Trains cross-encoders, and exit heads of cross-encoders."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from .method import LossName, LowRank, RerankerMethod, Sampling
+
+if TYPE_CHECKING:
+    from .exits import ExitSettings, train_exits
+    from .train import train_reranker
+
+__all__ = [
+    "ExitSettings",
+    "LossName",
+    "LowRank",
+    "RerankerMethod",
+    "Sampling",
+    "train_exits",
+    "train_reranker",
+]
+
+_MODULES = {
+    "ExitSettings": "exits",
+    "train_exits": "exits",
+    "train_reranker": "train",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for, when it is: torch comes with it, and takes seconds."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

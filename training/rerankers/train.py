@@ -1,0 +1,261 @@
+"""Trains a cross-encoder on ranking lists with sentence-transformers' trainer. Knows no index and no collection."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
+from torch import nn
+
+from ...errors import ArgumentError
+from ...inference import (
+    ADAPTER_WEIGHTS,
+    EXITS,
+    MODEL_SETTINGS,
+    AdapterSettings,
+    ExitHead,
+    ModelFiles,
+    load_model,
+    read_exits,
+    resolve_model,
+    save_heads,
+    token_limit,
+    write_exits,
+)
+from ...rerank import Pair
+from ..checkpoints import WholeCheckpoints
+from ..low_rank import adapter_state, add_adapters, merge_adapters
+from ..output_folder import put_model, require_new, require_same
+from ..record import QUALITY, Evaluated, TrainingRecord
+from ..run import numbered_draws, run_training, training_arguments
+from ..settings import (
+    CHECKPOINTS,
+    RankingList,
+    TrainingSettings,
+    Watch,
+    is_main_process,
+    quiet,
+    require_training_packages,
+    training_device,
+)
+from .columns import Columns
+from .joint_exits import add_exits, remove_exits
+from .method import RerankerMethod
+from .sampling import Draws, usable_lists
+
+BLEND = "blend"
+"""In what an evaluation finds: the weight against stage one that the model is best used with."""
+ADAPTER_FOLDER = "adapter"
+
+Score = Callable[[Sequence[Pair]], NDArray[np.float32]]
+"""Logits of pairs, shape (pairs,)."""
+Evaluate = Callable[[Score], Evaluated]
+"""Measures the model as it is, with ``QUALITY`` among the names, and ``BLEND`` where it chose one."""
+
+Describe = Callable[[TrainingRecord], str]
+"""Writes the model card."""
+
+_PACKAGES = ("torch", "transformers", "sentence-transformers", "accelerate")
+_PAIRS_AT_ONCE = 32
+_LEAST_TOKENS = 8  # of a pair
+_BUNDLED = "BertModel"  # the architecture that ``inference.adapter`` merges
+
+
+def train_reranker(  # noqa: PLR0913 - what is learned from, how, and how it is seen
+    lists: Sequence[RankingList],
+    settings: TrainingSettings,
+    *,
+    model: str | Path,
+    method: RerankerMethod | None = None,
+    evaluate: Evaluate | None = None,
+    watch: Watch | None = None,
+    describe: Describe | None = None,
+) -> TrainingRecord:
+    """Train ``model`` on ``lists``, and write it into the folder ``settings.output``.
+
+    ``model`` is a name as for ``resolve_model``: a cross-encoder with one output, or a bare encoder, which gets a new
+    head. With ``evaluate`` the weights that were best by it are kept, and training ends early where ``settings`` say.
+    A run that was cut off goes on at its newest checkpoint, and ends as it would have: exactly, on a CPU with as many
+    threads; ``ArgumentError`` says where lists, settings or method are not the same. Adapters are merged into the
+    weights; of a bare encoder of the BERT family they are also written as ``adapter/``, which a bundled model is made
+    of. ``describe`` writes the model card. Raises ``ArgumentError`` for lists that nothing can be learned from, and
+    ``TrainingError`` where a package, or room for a checkpoint, is missing.
+    """
+    method = method or RerankerMethod()
+    require_training_packages()
+    require_new(settings.output)
+    usable = usable_lists(lists, method)
+    folder = resolve_model(model)
+    description = _description(usable, settings, method, model)
+    if is_main_process():
+        require_same(settings.output / CHECKPOINTS / "reranker.json", description)
+    with quiet():
+        encoder = _load(folder, settings, method)
+        own = encoder[0].processing_kwargs
+        limit = token_limit(encoder, settings.max_length, least=_LEAST_TOKENS)
+        encoder[0].processing_kwargs = {**own, "text": {**own.get("text", {}), "max_length": limit}}
+        trainer = _trainer(encoder, usable, settings, method, evaluate)
+        record = run_training(trainer, settings, watch=watch)
+        encoder[0].processing_kwargs = own
+        if is_main_process():
+            card = "" if describe is None else describe(record)
+            versions = {package: version(package) for package in _PACKAGES}
+            written = {**description, "versions": versions, "record": asdict(record)}
+            put_model(settings.output, _Saved(encoder, folder, str(model), method, record, card).write, written)
+    return record
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """A trained model and all that is written beside it."""
+
+    encoder: Any
+    base: Path
+    name: str
+    method: RerankerMethod
+    record: TrainingRecord
+    card: str
+
+    def write(self, target: Path) -> None:
+        """The model with its adapters merged, its blend, and of a bare encoder the adapter."""
+        blend = 1.0 if self.record.best is None else self.record.best.get(BLEND, 1.0)
+        self.encoder.to("cpu")
+        heads = remove_exits(self.encoder.model)
+        if self.method.low_rank is not None:
+            if _architecture(self.base) == _BUNDLED:
+                self._write_adapter(target / ADAPTER_FOLDER, self.method.low_rank.scale, blend, heads)
+            merge_adapters(self.encoder.model)
+        self.encoder.save_pretrained(str(target), create_model_card=False)
+        (target / MODEL_SETTINGS).write_text(json.dumps({BLEND: blend}) + "\n", encoding="utf-8")
+        if heads:
+            write_exits(target, heads)
+        if self.card:
+            (target / "README.md").write_text(self.card, encoding="utf-8")
+
+    def _write_adapter(self, folder: Path, scale: float, blend: float, heads: Mapping[int, ExitHead]) -> None:
+        folder.mkdir()
+        save_file(adapter_state(self.encoder.model), folder / ADAPTER_WEIGHTS)
+        if heads:
+            save_heads(folder / EXITS, heads)
+        settings = AdapterSettings.of(folder, base=self.name, base_folder=self.base, scale=scale, blend=blend)
+        settings.write(folder)
+
+
+def _description(
+    lists: Sequence[RankingList], settings: TrainingSettings, method: RerankerMethod, model: str | Path
+) -> dict[str, object]:
+    """All that the result depends on, but for versions and the number of processes."""
+    read = hashlib.sha256()
+    for item in lists:
+        read.update(json.dumps([item.query, item.passages, item.labels, item.prior]).encode("utf-8"))
+    free = ("output", "device")
+    return {
+        "model": str(model),
+        "model_sha256": ModelFiles.of(model, resolve_model(model)).weights_sha256,
+        "lists": len(lists),
+        "lists_sha256": read.hexdigest(),
+        **{name: value for name, value in asdict(settings).items() if name not in free},
+        **asdict(method),
+    }
+
+
+def _load(folder: Path, settings: TrainingSettings, method: RerankerMethod) -> Any:  # noqa: ANN401 - a CrossEncoder
+    """The model, ready to be trained: without dropout, and with adapters where they are asked for."""
+    from sentence_transformers import CrossEncoder
+
+    # On a CPU the backward pass of plain attention is a fifth faster than the fused kernel's.
+    attention = {"attn_implementation": "eager"} if training_device(settings) == "cpu" else {}
+    head: dict[str, Any] = {"num_labels": 1}
+    if _architecture(folder).endswith("Model"):  # an encoder, whose new head is to give logits
+        head["activation_fn"] = nn.Identity()
+
+    def new(path: str, *, model_kwargs: dict[str, Any], **options: Any) -> CrossEncoder:  # noqa: ANN401
+        return CrossEncoder(path, model_kwargs=model_kwargs | attention, **options, **head)
+
+    torch.manual_seed(settings.seed)  # pyright: ignore[reportUnknownMemberType]
+    encoder: Any = load_model(new, folder, device="cpu")
+    for module in encoder.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    if method.low_rank is not None:
+        add_adapters(encoder.model, rank=method.low_rank.rank, scale=method.low_rank.scale)
+    if method.exits:
+        add_exits(encoder.model, method.exits, read_exits(folder))
+    return encoder
+
+
+def _architecture(folder: Path) -> str:
+    """What the folder of a model says that it is, as in ``BertModel``."""
+    named = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures")
+    return str(named[0]) if named else ""
+
+
+def _trainer(
+    encoder: Any,  # noqa: ANN401
+    lists: Sequence[RankingList],
+    settings: TrainingSettings,
+    method: RerankerMethod,
+    evaluate: Evaluate | None,
+) -> Any:  # noqa: ANN401
+    from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
+
+    trainer: Any = type("RerankerTrainer", (WholeCheckpoints, CrossEncoderTrainer), {})
+    draws = Draws(lists, method.sampling, seed=settings.seed, by_teacher=method.loss == "margin-mse")
+    return trainer(
+        model=encoder,
+        args=training_arguments(CrossEncoderTrainingArguments, settings, evaluated=evaluate is not None),
+        train_dataset=numbered_draws(settings, len(lists)),
+        data_collator=Columns(draws, method),
+        loss=_loss(encoder, method),
+        evaluator=None if evaluate is None else _evaluator(evaluate, settings),
+    )
+
+
+def _loss(encoder: Any, method: RerankerMethod) -> nn.Module:  # noqa: ANN401
+    from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss, LambdaLoss, MarginMSELoss
+
+    from .losses import ListwiseLoss
+
+    if method.loss == "listwise":
+        return ListwiseLoss(encoder, graded=method.graded, prior_weight=method.prior_weight)
+    if method.loss == "binary":
+        return BinaryCrossEntropyLoss(encoder)
+    if method.loss == "lambda":
+        return LambdaLoss(encoder, mini_batch_size=_PAIRS_AT_ONCE)
+    return MarginMSELoss(encoder)
+
+
+def _evaluator(evaluate: Evaluate, settings: TrainingSettings) -> Any:  # noqa: ANN401 - a BaseEvaluator
+    from sentence_transformers.base.evaluation import BaseEvaluator
+
+    class HeldOut(BaseEvaluator):
+        def __call__(
+            self,
+            model: Any,  # noqa: ANN401
+            output_path: str | None = None,
+            epoch: int = -1,
+            steps: int = -1,
+        ) -> dict[str, float]:
+            def score(pairs: Sequence[Pair]) -> NDArray[np.float32]:
+                with torch.autocast(model.device.type, torch.bfloat16, enabled=settings.dtype == "bfloat16"):
+                    found = model.predict(
+                        [list(pair) for pair in pairs],
+                        batch_size=_PAIRS_AT_ONCE,
+                        show_progress_bar=False,
+                        activation_fn=nn.Identity(),
+                    )
+                return np.asarray(found, np.float32)
+
+            found = dict(evaluate(score))
+            if QUALITY not in found:
+                raise ArgumentError(f"an evaluation must name {QUALITY!r}; this one has {sorted(found)}")
+            return found
+
+    return HeldOut()
