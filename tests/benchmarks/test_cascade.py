@@ -8,7 +8,7 @@ from bicross.pipelines import SearchPipeline, build_index, evaluate
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder, DenseRetriever
 from cascade import FULL, ways_of
-from exit_models import save_deep
+from helpers.tiny_exit_models import save_deep
 from quality_parts import measured_part
 
 pytestmark = pytest.mark.slow

@@ -20,7 +20,7 @@ from clustering_cost import (
     top,
 )
 from clustering_report import Seconds, cost_table, duration
-from fakes import HashEncoder
+from helpers.fakes import HashEncoder
 
 WORDS = [" ".join(some) for some in itertools.permutations(("cat", "dog", "owl", "park", "night"), 3)]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from bicross.retrieval import EarlyLayerEncoder
 from early_layers import Layers, documents_of, nearest
-from tiny_architectures import SENTENCES, save_cross_encoder
+from helpers.tiny_architectures import SENTENCES, save_cross_encoder
 
 TEXTS = [*SENTENCES, "cat", *(f"{sentence} and {sentence}" for sentence in SENTENCES), " ".join(SENTENCES * 30)]
 

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-import tiny_models
 from bicross.rerank import CrossEncoderReranker, IdentifiedReranker
+from helpers import tiny_models
 from remembered import RECORD, RememberedReranker
 from reranker import DENSE, HYBRID, Target
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_models
 import torch
 from bicross.errors import ArgumentError
 from bicross.index import Document, Hit, Passage
 from bicross.inference import TextTokenizer
 from flops import Cost, Lengths, Peak
+from helpers import tiny_models
 from latency_parts import Documents, batches
 from rerank_quality import Candidates, compare, mean_tau
 from rerank_variants import Variant, _onnx, load

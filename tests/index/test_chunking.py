@@ -1,7 +1,7 @@
 import pytest
 from bicross.errors import ArgumentError
 from bicross.index import Chunking, Document, chunking, split_documents
-from fakes import words
+from helpers.fakes import words
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -19,7 +19,7 @@ from bicross.errors import (
 from bicross.index import Document, EmbeddedBatch, Index, Passage, whole
 from bicross.index.files import Filesystem
 from bicross.index.writing import writer
-from fakes import HashEncoder
+from helpers.fakes import HashEncoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

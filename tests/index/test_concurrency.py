@@ -20,9 +20,9 @@ from bicross.errors import IndexCorrupt, IndexLocked
 from bicross.index import Index, VectorLayout
 from bicross.index.files import Filesystem
 from bicross.index.reader import IndexReader
-from collections_of_words import FINGERPRINT, Oracle, assert_same, batch, record, seen, unit_vectors
-from damage import files_of
-from forks import forked
+from helpers.damage import files_of
+from helpers.forks import forked
+from helpers.toy_collections import FINGERPRINT, Oracle, assert_same, batch, record, seen, unit_vectors
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="limits a process as Linux does")

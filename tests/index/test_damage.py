@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from bicross.errors import IndexCorrupt, IndexLocked
 from bicross.index import Index, VectorLayout
-from collections_of_words import ANALYZER, FINGERPRINT, TOKENIZER, record, seen
-from collections_of_words import batch as plain_batch
-from damage import accidents, files_of, read_body, write_anew
+from helpers.damage import accidents, files_of, read_body, write_anew
+from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, record, seen
+from helpers.toy_collections import batch as plain_batch
 
 MUTATIONS = 200
 LAYOUTS = ["auto", "PQ8x4fs,Refine(SQ8)"]

@@ -11,11 +11,11 @@ import pytest
 from bicross.errors import IndexNotFound, IndexStoreError
 from bicross.index import Index, VectorLayout
 from bicross.index.files import Filesystem
-from collections_of_words import ANALYZER, TOKENIZER
-from crash_workers import batch_of, kill_loop, token_ids
-from fakes import HashEncoder
-from faults import every_fault, scratch_folder
-from power_cuts import RecordingFilesystem, every_power_cut, syncs_not_missed
+from helpers.crash_workers import batch_of, kill_loop, token_ids
+from helpers.fakes import HashEncoder
+from helpers.faults import every_fault, scratch_folder
+from helpers.power_cuts import RecordingFilesystem, every_power_cut, syncs_not_missed
+from helpers.toy_collections import ANALYZER, TOKENIZER
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the harness forks")
 
@@ -261,7 +261,7 @@ def test_a_killed_writer_loses_nothing_and_disturbs_no_reader():
     """BICROSS_KILL_ROUNDS sets another number of kills."""
     with scratch_folder() as scratch:
         create(Path(scratch) / "index")
-        report = kill_loop("crash_workers:IndexStore", Path(scratch) / "index", rounds=KILL_ROUNDS)
+        report = kill_loop("helpers.crash_workers:IndexStore", Path(scratch) / "index", rounds=KILL_ROUNDS)
     assert report.kills == KILL_ROUNDS
     assert report.acknowledged > 0
     assert report.in_flight > 0

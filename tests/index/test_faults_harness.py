@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
-from crash_workers import kill_loop
-from faults import Fault, FaultyFilesystem, every_fault, scratch_folder
-from forks import forked
-from power_cuts import RecordingFilesystem, every_power_cut, syncs_not_missed
-from toy_store import ToyStore
+from helpers.crash_workers import kill_loop
+from helpers.faults import Fault, FaultyFilesystem, every_fault, scratch_folder
+from helpers.forks import forked
+from helpers.power_cuts import RecordingFilesystem, every_power_cut, syncs_not_missed
+from helpers.toy_store import ToyStore
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the harness forks")
 
@@ -317,7 +317,7 @@ def path_in_memory():
 
 def test_the_kill_loop_finds_nothing_in_a_store_that_is_right(path_in_memory):
     ToyStore.create(path_in_memory)
-    report = kill_loop("toy_store:ToyStore", path_in_memory, rounds=30)
+    report = kill_loop("helpers.toy_store:ToyStore", path_in_memory, rounds=30)
     assert report.kills == 30
     assert report.acknowledged > 30
     assert report.in_flight > 0
@@ -328,7 +328,7 @@ def test_the_kill_loop_finds_nothing_in_a_store_that_is_right(path_in_memory):
 def test_the_kill_loop_finds_a_store_that_is_not_right(path_in_memory, store, found):
     ToyStore.create(path_in_memory)
     with pytest.raises((AssertionError, FileNotFoundError), match=found):
-        kill_loop(f"toy_store:{store}", path_in_memory, rounds=100)
+        kill_loop(f"helpers.toy_store:{store}", path_in_memory, rounds=100)
 
 
 def test_calls_are_counted(tmp_path):

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pytest
 from bicross.errors import ArgumentError, BicrossError, IndexCorrupt
 from bicross.index import Index, VectorLayout
-from collections_of_words import ANALYZER, FINGERPRINT, TERM_QUERIES, TOKENIZER, batch, record, seen, unit_vectors
-from damage import attacks, files_of, hostile_bodies, put_and_seal, read_body, seal, sealed, write_anew
-from forks import forked
+from helpers.damage import attacks, files_of, hostile_bodies, put_and_seal, read_body, seal, sealed, write_anew
+from helpers.forks import forked
+from helpers.toy_collections import ANALYZER, FINGERPRINT, TERM_QUERIES, TOKENIZER, batch, record, seen, unit_vectors
 
 MUTATIONS = 200
 LAYOUTS = ["auto", "IVF4,SQ8", "PQ8x4fs,Refine(SQ8)"]

@@ -6,8 +6,8 @@ import os
 import pytest
 from bicross.errors import IndexCorrupt, IndexExists, IndexModelMismatch, IndexNotFound
 from bicross.index import Index, ModelFingerprint, VectorLayout
-from collections_of_words import FINGERPRINT, batch, record
-from damage import read_body, sealed, write_anew
+from helpers.damage import read_body, sealed, write_anew
+from helpers.toy_collections import FINGERPRINT, batch, record
 
 OTHER = {
     "id": "another/name",

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from bicross.errors import DocumentError
 from bicross.index import Index
-from collections_of_words import ANALYZER, FINGERPRINT, TOKENIZER, Oracle, assert_same, ids_of, record
-from collections_of_words import batch as plain_batch
+from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, Oracle, assert_same, ids_of, record
+from helpers.toy_collections import batch as plain_batch
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from gpu_cases import LOCAL_LAST, PAIRS, TEXTS
+from helpers.gpu_cases import LOCAL_LAST, PAIRS, TEXTS
+from helpers.tiny_architectures import ARCHITECTURES, SUPPORTED, Head, save_bi_encoder, save_cross_encoder
 from sentence_transformers import CrossEncoder, SentenceTransformer
-from tiny_architectures import ARCHITECTURES, SUPPORTED, Head, save_bi_encoder, save_cross_encoder
 
 
 @pytest.fixture(scope="module", params=[*SUPPORTED, "modernbert-local-last"])

@@ -10,7 +10,7 @@ from bicross.inference.packed import engine
 from bicross.inference.packed.engine import PackedEncoder
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
-from tiny_architectures import byte_level, save_bi_encoder, save_cross_encoder
+from helpers.tiny_architectures import byte_level, save_bi_encoder, save_cross_encoder
 from tokenizers import processors
 
 PAIRS = [(query, "cat " * size) for query in ("who sleeps", "dog") for size in (1, 60, 3, 100, 0, 25, 25, 80, 7, 90)]

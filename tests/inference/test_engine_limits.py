@@ -14,11 +14,11 @@ from bicross.index import Document
 from bicross.pipelines import SearchPipeline, build_index
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
-from fakes import HashEncoder
+from helpers.fakes import HashEncoder
+from helpers.tiny_architectures import ARCHITECTURES, LIMIT, save_bi_encoder, save_cross_encoder
 from safetensors.torch import load_file, save_file
-from tiny_architectures import ARCHITECTURES, LIMIT, save_bi_encoder, save_cross_encoder
 
-TESTS = Path(__file__).parents[1]
+TESTS = next(folder for folder in Path(__file__).parents if folder.name == "tests")
 
 
 @pytest.fixture(scope="module", params=["bert", "roberta", "modernbert", "mpnet"])
@@ -51,7 +51,7 @@ import resource, sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
 from pathlib import Path
-from tiny_architectures import ARCHITECTURES, save_cross_encoder
+from helpers.tiny_architectures import ARCHITECTURES, save_cross_encoder
 from bicross.rerank import CrossEncoderReranker
 
 ARCHITECTURES["bert"].settings.update(num_attention_heads=12, hidden_size=48)

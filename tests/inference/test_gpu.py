@@ -8,8 +8,8 @@ import torch
 from bicross.inference.packed import engine, graphs
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
-from gpu_cases import PAIRS, TEXTS
-from tiny_architectures import SUPPORTED, save_cross_encoder
+from helpers.gpu_cases import PAIRS, TEXTS
+from helpers.tiny_architectures import SUPPORTED, save_cross_encoder
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 

@@ -14,10 +14,10 @@ from bicross.inference.packed.graphs import SEQUENCES, SHORT, TOKENS, Size, lay_
 from bicross.inference.packed.packing import pack
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
-from gpu_cases import PAIRS, TEXTS
+from helpers.fake_gpu import NoWaiting, exact_attention, pretend
+from helpers.gpu_cases import PAIRS, TEXTS
+from helpers.tiny_architectures import LIMIT, save_cross_encoder
 from sentence_transformers import CrossEncoder
-from stand_in_gpu import NoWaiting, exact_attention, pretend
-from tiny_architectures import LIMIT, save_cross_encoder
 from torch.nn.attention.varlen import varlen_attn
 
 

@@ -8,7 +8,7 @@ from bicross.inference.packed import int8
 from bicross.inference.packed.int8 import Int8Linears
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
-from tiny_architectures import OTHERS, SENTENCES, SUPPORTED, save_bi_encoder, save_cross_encoder
+from helpers.tiny_architectures import OTHERS, SENTENCES, SUPPORTED, save_bi_encoder, save_cross_encoder
 from torch import nn
 from transformers.activations import ACT2FN
 

@@ -8,12 +8,12 @@ import torch
 from bicross.inference.packed import engine
 from bicross.inference.packed.engine import PackedEncoder
 from bicross.rerank import CrossEncoderReranker
-from exit_models import DEPTH, first_tokens, save_deep
-from gpu_cases import PAIRS
+from helpers.fake_gpu import NoWaiting, pretend
+from helpers.gpu_cases import PAIRS
+from helpers.tiny_architectures import SUPPORTED
+from helpers.tiny_exit_models import DEPTH, first_tokens, save_deep
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stand_in_gpu import NoWaiting, pretend
-from tiny_architectures import SUPPORTED
 
 SOME = [*PAIRS[:8], PAIRS[-1]]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
-from tiny_architectures import ARCHITECTURES, SENTENCES, save_bi_encoder, save_cross_encoder
+from helpers.tiny_architectures import ARCHITECTURES, SENTENCES, save_bi_encoder, save_cross_encoder
 
 TEXTS = ["", "cat", *SENTENCES, "the dog runs", "owl " * 40, "[SEP] 東京 <s>", "cat dog owl " * 50]
 PAIRS = [(query, text) for query in ("who sleeps at night ?", "dog") for text in TEXTS]

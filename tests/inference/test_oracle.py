@@ -9,10 +9,10 @@ import pytest
 import torch
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
+from helpers.tiny_architectures import ARCHITECTURES, LIMIT, SENTENCES, Head, save_bi_encoder, save_cross_encoder
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sentence_transformers import CrossEncoder, SentenceTransformer
-from tiny_architectures import ARCHITECTURES, LIMIT, SENTENCES, Head, save_bi_encoder, save_cross_encoder
 from transformers import AutoTokenizer
 
 QUERIES = ["who sleeps at night ?", "dog", "où est la façade, 東京 ?"]

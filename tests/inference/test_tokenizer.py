@@ -9,10 +9,7 @@ from bicross.errors import ModelError
 from bicross.inference import TextTokenizer, load_tokenizer
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from sentence_transformers import SentenceTransformer
-from tiny_architectures import (
+from helpers.tiny_architectures import (
     LIMIT,
     SENTENCES,
     byte_level,
@@ -22,6 +19,9 @@ from tiny_architectures import (
     unigram,
     word_piece,
 )
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 

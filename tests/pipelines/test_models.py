@@ -4,8 +4,8 @@ from bicross.index import Document, Index
 from bicross.pipelines import SearchPipeline, add_documents, build_index, models, upsert_documents
 from bicross.pipelines.models import load_encoder, open_encoder
 from bicross.retrieval import BiEncoder, ParallelEncoder
-from fakes import HashEncoder
-from tiny_models import save_bi_encoder
+from helpers.fakes import HashEncoder
+from helpers.tiny_models import save_bi_encoder
 
 
 @pytest.fixture

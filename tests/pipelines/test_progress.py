@@ -7,7 +7,7 @@ from bicross.pipelines import add_documents, build_index, progress, upsert_docum
 from bicross.pipelines.indexing import embedding
 from bicross.pipelines.progress import progress_over, training_progress
 from bicross.training import TrainingProgress
-from fakes import HashEncoder
+from helpers.fakes import HashEncoder
 from rich.console import Console
 
 ENCODER = HashEncoder()

@@ -9,8 +9,8 @@ from bicross.errors import ArgumentError, ModelCorrupt, ModelError, QueryError
 from bicross.inference import read_exits, write_exits
 from bicross.rerank import CrossEncoderReranker, by_query, cascade, check_cascade, in_stages, rate_of, together
 from bicross.rerank.cascade import whole_queries
-from exit_models import first_tokens, head, save_deep
-from gpu_cases import PASSAGES
+from helpers.gpu_cases import PASSAGES
+from helpers.tiny_exit_models import first_tokens, head, save_deep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ import pytest
 from bicross.errors import ModelError
 from bicross.rerank import CrossEncoderReranker
 from bicross.rerank.scoring_head import require_scoring_head
-from tiny_models import save_bi_encoder, save_cross_encoder
+from helpers.tiny_models import save_bi_encoder, save_cross_encoder
 
 
 def test_a_mere_encoder_does_not_score(tmp_path):

@@ -9,7 +9,7 @@ from bicross.index import Document
 from bicross.pipelines import SearchPipeline, build_index
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
-from tiny_architectures import save_bi_encoder, save_cross_encoder
+from helpers.tiny_architectures import save_bi_encoder, save_cross_encoder
 
 THREADS = 4
 ROUNDS = 3

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from bicross.errors import ModelError, ModelNotFound
 from bicross.retrieval import BiEncoder
+from helpers.tiny_models import MAX_LENGTH, save_bi_encoder
 from sentence_transformers import SentenceTransformer
-from tiny_models import MAX_LENGTH, save_bi_encoder
 
 TEXTS = ["the cat sleeps all day", "a dog", "", "an owl hunts at night in the field . " * 10, "cat"]
 PROMPTS = {"query": "what does ", "document": "the "}

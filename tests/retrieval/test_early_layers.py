@@ -9,8 +9,8 @@ from bicross.errors import ArgumentError, IndexModelMismatch, ModelError, ModelN
 from bicross.index import Document, Index
 from bicross.pipelines import SearchPipeline, add_documents, build_index
 from bicross.retrieval import BiEncoder, EarlyLayerEncoder, EarlyLayers, write_early_layers
+from helpers.tiny_architectures import ARCHITECTURES, LIMIT, SENTENCES, save_cross_encoder
 from sentence_transformers import SentenceTransformer
-from tiny_architectures import ARCHITECTURES, LIMIT, SENTENCES, save_cross_encoder
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 TEXTS = [*SENTENCES, "cat", "", " ".join(SENTENCES * 40)]

@@ -19,7 +19,7 @@ from bicross.retrieval import (
     TokenRetriever,
     analyse,
 )
-from fakes import HashEncoder
+from helpers.fakes import HashEncoder
 
 ENCODER = HashEncoder()
 SUBJECTS = ["Volcanoes", "Vaccines", "Glaciers", "The stock market", "Bridges", "Running shoes"]

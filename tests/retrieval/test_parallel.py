@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError
 from bicross.retrieval import BiEncoder, Encoder, ParallelEncoder
-from fakes import HashEncoder
+from helpers.fakes import HashEncoder
+from helpers.tiny_models import save_bi_encoder
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_models import save_bi_encoder
 
 SECONDS = 30  # how long a test waits for what should happen at once
 

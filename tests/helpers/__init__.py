@@ -1,0 +1,1 @@
+"""What tests of several packages share: fakes, tiny models, oracles, and harnesses that fail and kill."""

@@ -1,0 +1,236 @@
+"""Checkpoints of every architecture of the inference engine, tiny and random but always the same.
+
+No parameter keeps the 0 or 1 that transformers starts it with, since a bias that is left out or swapped with another
+would not be seen. Sizes are odd, and the three kinds of tokenizer are those that the architectures come with.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Dense, Normalize
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    AutoModel,
+    AutoModelForSequenceClassification,
+    BertConfig,
+    DistilBertConfig,
+    ElectraConfig,
+    ModernBertConfig,
+    MPNetConfig,
+    PreTrainedConfig,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    XLMRobertaConfig,
+)
+
+from helpers import tiny_models
+
+LIMIT = 512
+"""Tokens that all of them read, special ones included."""
+SENTENCES = [
+    "the cat sleeps all day on a warm sofa",
+    "a dog runs in the park and hunts an owl at night",
+    "who does what in the field, and where?",
+    "Élan, naïve façade, 東京 and ночь",
+]
+ROBERTA_SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+
+
+def _fast(tokens: Tokenizer, special: Sequence[str], *, types: bool) -> PreTrainedTokenizerFast:
+    names = ("cls_token", "sep_token", "pad_token", "unk_token", "mask_token")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokens,
+        model_max_length=LIMIT,
+        model_input_names=["input_ids", *(["token_type_ids"] if types else []), "attention_mask"],
+        **dict(zip(names, special, strict=True)),
+    )
+
+
+def word_piece(*, types: bool = True) -> PreTrainedTokenizerFast:
+    """As BERT has it, in lower case; ``types=False`` is DistilBERT's, which has no token types."""
+    found = tiny_models.tokenizer()
+    found.model_max_length = LIMIT
+    found.model_input_names = ["input_ids", *(["token_type_ids"] if types else []), "attention_mask"]
+    return found
+
+
+def byte_level() -> PreTrainedTokenizerFast:
+    """As RoBERTa has it: byte-level BPE, two separators between the texts."""
+    tokens = Tokenizer(models.BPE())
+    tokens.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=320, special_tokens=ROBERTA_SPECIAL, initial_alphabet=alphabet, show_progress=False
+    )
+    tokens.train_from_iterator(SENTENCES, trainer)
+    tokens.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
+    return _fast(tokens, ("<s>", "</s>", "<pad>", "<unk>", "<mask>"), types=False)
+
+
+def modern() -> PreTrainedTokenizerFast:
+    """As ModernBERT has it: byte-level BPE with BERT's special tokens, and no token types."""
+    tokens = Tokenizer(models.BPE())
+    tokens.normalizer = normalizers.NFC()
+    tokens.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    special = ["[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=310, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
+    tokens.train_from_iterator(SENTENCES, trainer)
+    tokens.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 0), ("[SEP]", 1)]
+    )
+    return _fast(tokens, special, types=False)
+
+
+def unigram() -> PreTrainedTokenizerFast:
+    """As XLM-RoBERTa has it: SentencePiece's Unigram, spaces as part of the words."""
+    tokens = Tokenizer(models.Unigram())
+    tokens.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace("  ", " ")])
+    tokens.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(
+        vocab_size=90, special_tokens=ROBERTA_SPECIAL, unk_token="<unk>", show_progress=False
+    )
+    tokens.train_from_iterator(SENTENCES * 5, trainer)
+    tokens.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    return _fast(tokens, ("<s>", "</s>", "<pad>", "<unk>", "<mask>"), types=False)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How to make a configuration, and the tokenizer that belongs to it."""
+
+    config: type[PreTrainedConfig]
+    settings: dict[str, Any]
+    tokenizer: Callable[[], PreTrainedTokenizerFast]
+
+
+_BERT = {
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 40,
+    "max_position_embeddings": LIMIT,
+    "pad_token_id": 0,
+}
+_ROBERTA = _BERT | {  # positions begin after that of the padding
+    "max_position_embeddings": LIMIT + 2,
+    "pad_token_id": 1,
+    "bos_token_id": 0,
+    "eos_token_id": 2,
+    "layer_norm_eps": 1e-5,
+}
+_MODERN = {
+    "hidden_size": 48,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 3,
+    "intermediate_size": 40,
+    "max_position_embeddings": 1024,
+    "global_attn_every_n_layers": 3,  # layers 0 and 3 see everything, 1 and 2 four tokens to each side
+    "local_attention": 8,
+    "pad_token_id": 2,
+    "bos_token_id": 0,
+    "cls_token_id": 0,
+    "eos_token_id": 1,
+    "sep_token_id": 1,
+}
+_BIASES = {"attention_bias": True, "mlp_bias": True, "norm_bias": True, "classifier_bias": True}
+
+SUPPORTED = {
+    "bert": Architecture(BertConfig, _BERT, word_piece),
+    "bert-relu": Architecture(BertConfig, _BERT | {"hidden_act": "relu", "layer_norm_eps": 1e-3}, word_piece),
+    "roberta": Architecture(RobertaConfig, _ROBERTA | {"type_vocab_size": 1}, byte_level),
+    "xlm-roberta": Architecture(
+        XLMRobertaConfig,
+        _ROBERTA | {"type_vocab_size": 1, "hidden_size": 48, "num_attention_heads": 2, "hidden_act": "gelu_new"},
+        unigram,
+    ),
+    "distilbert": Architecture(
+        DistilBertConfig,
+        {
+            "dim": 24,
+            "n_layers": 3,
+            "n_heads": 2,
+            "hidden_dim": 40,
+            "max_position_embeddings": LIMIT,
+            "activation": "relu",
+        },
+        lambda: word_piece(types=False),
+    ),
+    "electra": Architecture(ElectraConfig, _BERT | {"embedding_size": 16}, word_piece),
+    "modernbert": Architecture(ModernBertConfig, _MODERN, modern),
+    "modernbert-biases": Architecture(ModernBertConfig, _MODERN | _BIASES | {"classifier_pooling": "mean"}, modern),
+}
+"""Those that the engine runs itself."""
+OTHERS = {"mpnet": Architecture(MPNetConfig, _ROBERTA, byte_level)}
+"""Those that sentence-transformers has to run."""
+ARCHITECTURES = SUPPORTED | OTHERS
+
+
+def randomise(model: torch.nn.Module, seed: int) -> None:
+    """Every parameter new: scales around 1, the rest around 0, so wide that texts get scores far apart.
+
+    The wider a matrix, the smaller its numbers, or a float32 would be too coarse to compare with.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in sorted(model.named_parameters()):
+            scale = name.endswith("weight") and parameter.dim() == 1
+            spread = 0.3 if parameter.dim() == 1 else 1.5 / parameter.shape[-1] ** 0.5
+            parameter.normal_(1.0 if scale else 0.0, spread, generator=generator)
+
+
+def _new(name: str, auto: Any, seed: int, **settings: Any) -> tuple[Any, PreTrainedTokenizerFast]:
+    architecture = ARCHITECTURES[name]
+    tokenizer = architecture.tokenizer()
+    config = architecture.config(vocab_size=len(tokenizer), **architecture.settings, **settings)
+    model = auto.from_config(config, attn_implementation="eager")
+    randomise(model, seed)
+    return model, tokenizer
+
+
+def save_cross_encoder(folder: Path, name: str, *, outputs: int = 1, seed: int = 0, cut_left: bool = False) -> Path:
+    """A cross-encoder as transformers saves it."""
+    model, tokenizer = _new(name, AutoModelForSequenceClassification, seed, num_labels=outputs)
+    tokenizer.truncation_side = "left" if cut_left else "right"
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@dataclass(frozen=True)
+class Head:
+    """What comes after the transformer of a bi-encoder, and what before it."""
+
+    pooling: str = "mean"
+    dense: int | None = None
+    normalise: bool = False
+    prompts: dict[str, str] | None = None
+    pool_prompt: bool = True
+
+
+def save_bi_encoder(folder: Path, name: str, head: Head | None = None, *, seed: int = 1) -> Path:
+    """A bi-encoder as sentence-transformers saves it."""
+    head = head or Head()
+    base = folder.with_name(f"{folder.name}-base")
+    model, tokenizer = _new(name, AutoModel, seed)
+    model.save_pretrained(base)
+    tokenizer.save_pretrained(base)
+    transformer = Transformer(str(base), max_seq_length=LIMIT)
+    width = transformer.get_embedding_dimension()
+    modules: list[Any] = [transformer, Pooling(width, head.pooling, include_prompt=head.pool_prompt)]
+    if head.dense is not None:
+        modules.append(Dense(width, head.dense, activation_function=torch.nn.Tanh()))
+        randomise(modules[-1], seed + 1)
+    if head.normalise:
+        modules.append(Normalize())
+    SentenceTransformer(modules=modules, prompts=head.prompts, device="cpu").save_pretrained(str(folder))
+    return folder

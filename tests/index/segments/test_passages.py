@@ -1,0 +1,62 @@
+"""Several passages of each document that is found: the best by their own scores, and nothing else of it changes."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from bicross.errors import ArgumentError
+from bicross.index import Index, VectorLayout
+from helpers.toy_collections import (
+    ANALYZER,
+    FINGERPRINT,
+    TERM_QUERIES,
+    TOKENIZER,
+    batch,
+    record,
+    tokens_of,
+    unit_vectors,
+)
+
+RECORDS = {f"d{n}": record(n, passages=1 + n % 3) for n in range(24)}
+
+
+@pytest.fixture(params=["auto", "IVF4,SQ8", "PQ8x4fs,Refine(SQ8)"])
+def index(request, tmp_path):
+    kept = {"tokenizer": TOKENIZER, "lexical": ANALYZER, "layout": VectorLayout(request.param)}
+    made = batch(RECORDS.values(), tokens=np.uint16, terms=True)
+    opened = Index.create(tmp_path / "i", FINGERPRINT, batches=[made], **kept)
+    opened.delete(["d3"])
+    return opened
+
+
+def without_others(lines):
+    return [[dataclasses.replace(hit, others=()) for hit in hits] for hits in lines]
+
+
+@pytest.mark.parametrize("passages", [1, 2, 9])
+def test_others_are_the_next_best_passages(index, passages):
+    exact = index.info().vectors.factory == "Flat"
+    vectors = unit_vectors(len(TERM_QUERIES), seed=4)
+    lines = index.search(vectors, 8, passages=passages)
+    both = index.search_both(vectors, TERM_QUERIES, 8, passages=passages)
+    assert without_others(lines) == index.search(vectors, 8)
+    assert without_others(both) == index.search_both(vectors, TERM_QUERIES, 8)
+    for query, hits in zip(vectors, [*map(list.__add__, lines, both)], strict=True):
+        for hit in hits:
+            scores = (RECORDS[hit.document.id].vectors @ query).tolist()
+            rest = [place for place in range(len(scores)) if place != hit.passage.start]
+            assert len(hit.others) == min(passages - 1, len(rest))
+            found = [other.passage.start for other in hit.others]
+            assert set(found) <= set(rest)
+            assert [other.score for other in hit.others] == sorted((o.score for o in hit.others), reverse=True)
+            tolerance = 1e-5 if exact else 0.05  # codes keep vectors as well as they can
+            assert [o.score for o in hit.others] == pytest.approx([scores[place] for place in found], abs=tolerance)
+            assert not exact or found == sorted(rest, key=lambda place: -scores[place])[: passages - 1]
+            for other in hit.others:
+                assert other.passage.text == hit.document.text[other.passage.start : other.passage.end]
+                assert other.tokens.tolist() == tokens_of(hit.document, other.passage).tolist()
+
+
+def test_there_is_at_least_one(index):
+    with pytest.raises(ArgumentError, match="passages must be at least 1, not 0"):
+        index.search(unit_vectors(1, 1), 3, passages=0)

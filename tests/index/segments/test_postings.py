@@ -1,0 +1,653 @@
+"""Terms beside passages: BM25 is what bm25s computes from the live passages, through every change of the index."""
+
+import dataclasses
+
+import bm25s
+import numpy as np
+import pyarrow as pa
+import pytest
+from bicross.errors import ArgumentError, IndexCorrupt, IndexLocked, IndexModelMismatch
+from bicross.index import BM25, Document, EmbeddedBatch, Index, Passage, VectorLayout
+from bicross.index.segments import TermTable, TermWriter
+from bicross.index.segments import postings as terms
+from bicross.index.segments.postings import count_terms
+from bicross.index.writing import IndexBuilder, compaction
+from helpers.damage import files_of, put_and_seal, read_body, sealed, write_anew
+from helpers.toy_collections import (
+    ANALYZER,
+    DIMENSION,
+    FINGERPRINT,
+    TERM_QUERIES,
+    TOKENIZER,
+    Oracle,
+    assert_same,
+    assert_terms,
+    assert_tokens,
+    record,
+    seen,
+    terms_of_text,
+    unit_vectors,
+)
+from helpers.toy_collections import batch as plain_batch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+OTHER = "words-2"
+
+
+def batch(records):
+    return plain_batch(records, terms=True)
+
+
+def oracle_of(records) -> Oracle:
+    return Oracle({r.document.id: r for r in records})
+
+
+def create(path, records, **options):
+    return Index.create(path, FINGERPRINT, lexical=ANALYZER, batches=[batch(records)], **options)
+
+
+def of_words(path, *texts, **options):
+    """A document a text, whose terms are its words."""
+    documents = [Document(f"d{n}", text or "-") for n, text in enumerate(texts)]
+    made = EmbeddedBatch(
+        documents,
+        [[Passage(d.text, 0, len(d.text))] for d in documents],
+        unit_vectors(len(texts), seed=1),
+        terms=[text.split() for text in texts],
+    )
+    return Index.create(path, FINGERPRINT, lexical=ANALYZER, batches=[made], **options)
+
+
+def ids(hits):
+    return [hit.document.id for hit in hits]
+
+
+# What is found
+
+
+@pytest.mark.parametrize("k", [1, 3, 20])
+def test_scores_are_those_of_bm25s(tmp_path, k):
+    records = [record(n, passages=1 + n % 3) for n in range(20)]
+    index = create(tmp_path / "i", records)
+    assert index.lexical == index.info().lexical == ANALYZER
+    assert_terms(index, oracle_of(records), k=k)
+    assert_terms(index, oracle_of(records), "even", lambda d: d.metadata["even"], k=k)
+    assert Index.verify(tmp_path / "i").problems == ()
+
+
+def test_by_hand(tmp_path):
+    """Two passages of three terms and of one: N = 2, the average is 2."""
+    index = of_words(tmp_path / "i", "a a b", "c")
+    [hits] = index.search_terms([["a"]], 5)
+    assert ids(hits) == ["d0"]
+    idf = np.log(1 + (2 - 1 + 0.5) / (1 + 0.5))
+    assert hits[0].score == pytest.approx(idf * 2 / (2 + 0.9 * (1 - 0.4 + 0.4 * 3 / 2)), abs=1e-12)
+    [other] = index.search_terms([["a"]], 5, weights=BM25(k1=2.0, b=1.0))
+    assert other[0].score == pytest.approx(idf * 2 / (2 + 2.0 * 3 / 2), abs=1e-12)
+    [flat] = index.search_terms([["a"]], 5, weights=BM25(k1=0.0, b=0.0))
+    assert flat[0].score == pytest.approx(idf, abs=1e-12)
+
+
+def test_a_term_that_the_query_repeats_counts_as_often(tmp_path):
+    index = of_words(tmp_path / "i", "a b", "b c", "")
+    [once], [twice] = index.search_terms([["b"]], 5), index.search_terms([["b", "b"]], 5)
+    assert [hit.score for hit in twice] == [2 * hit.score for hit in once]
+
+
+def test_equal_scores_go_by_id_and_those_added_first_are_in(tmp_path):
+    index = of_words(tmp_path / "i", *["a"] * 12)
+    [hits] = index.search_terms([["a"]], 12)
+    assert ids(hits) == sorted(f"d{n}" for n in range(12))
+    [few] = index.search_terms([["a"]], 3)
+    assert ids(few) == ["d0", "d1", "d2"]
+    index.delete(["d1"])
+    assert ids(index.search_terms([["a"]], 3)[0]) == ["d0", "d2", "d3"]
+
+
+@pytest.mark.parametrize("texts", [(), ("",), ("", "", "")])
+def test_where_there_are_no_terms_nothing_is_found(tmp_path, texts):
+    index = of_words(tmp_path / "i", *texts)
+    assert index.search_terms([["a"], []], 5) == [[], []]
+    assert index.search_terms([], 5) == []
+    assert Index.verify(tmp_path / "i").problems == ()
+
+
+def test_terms_of_all_scripts(tmp_path):
+    words = ["é", "e\u0301", "漢字", "🎉", "a", "z", "\u0000", "\uffff", "ß", " ", "a b"]
+    documents = [Document(f"d{n}", "x") for n in range(len(words))]
+    made = EmbeddedBatch(
+        documents, [[Passage("x", 0, 1)]] * len(words), unit_vectors(len(words), 1), terms=[[word] for word in words]
+    )
+    index = Index.create(tmp_path / "i", FINGERPRINT, lexical=ANALYZER, batches=[made])
+    assert [ids(hits) for hits in index.search_terms([[word] for word in words], 5)] == [[d.id] for d in documents]
+    index.compact()
+    index.delete(["d0"])
+    index.compact()
+    assert [ids(hits) for hits in index.search_terms([[word] for word in words[1:]], 5)] == [
+        [d.id] for d in documents[1:]
+    ]
+
+
+word = st.sampled_from("abcdefg")
+text = st.lists(word, max_size=6).map(" ".join)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    segments=st.lists(st.lists(text, min_size=1, max_size=5), min_size=1, max_size=4),
+    deleted=st.sets(st.integers(0, 19)),
+    compacted=st.booleans(),
+    query=st.lists(word, max_size=4),
+    weights=st.sampled_from([(0.9, 0.4), (1.2, 0.75), (0.5, 1.0)]),
+)
+def test_any_segments_and_deletions_score_as_a_new_index_of_what_is_left(
+    tmp_path_factory, segments, deleted, compacted, query, weights
+):
+    path = tmp_path_factory.mktemp("terms") / "i"
+    index = Index.create(path, FINGERPRINT, lexical=ANALYZER)
+    live: dict[str, list[str]] = {}
+    for number, texts in enumerate(segments):
+        documents = [Document(f"d{number * 5 + place}", "x") for place in range(len(texts))]
+        words = [some.split() for some in texts]
+        vectors = unit_vectors(len(texts), number)
+        index.add([EmbeddedBatch(documents, [[Passage("x", 0, 1)]] * len(texts), vectors, terms=words)])
+        live.update({d.id: some for d, some in zip(documents, words, strict=True)})
+    gone = [f"d{number}" for number in deleted]
+    index.delete(gone)
+    live = {id_: some for id_, some in live.items() if id_ not in gone}
+    if compacted:
+        index.compact()
+    found = {hit.document.id: hit.score for hit in index.search_terms([query], 100, weights=BM25(*weights))[0]}
+    assert set(found) == {id_ for id_, some in live.items() if set(some) & set(query)}
+    if found:
+        oracle = bm25s.BM25(method="lucene", k1=weights[0], b=weights[1])
+        oracle.index(list(live.values()), show_progress=False)
+        scores = oracle.get_scores([one for one in query if one in oracle.vocab_dict])
+        expected = {id_: float(score) for id_, score in zip(live, scores, strict=True) if score > 0}
+        assert found == pytest.approx(expected, abs=1e-5)
+
+
+# Through every change
+
+
+def test_every_change_carries_them_along(tmp_path):
+    records = {n: record(n, passages=1 + n % 2) for n in range(16)}
+    index = create(tmp_path / "i", list(records.values())[:10])
+    index.add([batch([records[n] for n in range(10, 16)])])
+    first = dict(records)
+    for n in (1, 12):
+        records[n] = record(n, version=1, passages=3)
+    index.upsert([batch([records[1], records[12]])])
+    index.delete(["d2", "d15"])
+    del records[2], records[15]
+    assert_same(index, oracle_of(records.values()), k=16)
+    before = [[hit.score for hit in hits] for hits in index.search_terms(TERM_QUERIES, 16)]
+    index.compact()
+    assert_same(index, oracle_of(records.values()), k=16)
+    after = [[hit.score for hit in hits] for hits in index.search_terms(TERM_QUERIES, 16)]
+    assert before == after, "to the last bit"
+    index.rollback(2)
+    assert_same(index, oracle_of(first.values()), k=16)
+    assert Index.verify(index.path).problems == ()
+
+
+def test_a_trained_layout_keeps_them(tmp_path):
+    records = [record(n, passages=1 + n % 2) for n in range(30)]
+    index = create(tmp_path / "i", records, layout=VectorLayout("IVF4,SQ8"))
+    assert index.info().vectors.factory == "IVF4,SQ8"
+    assert_terms(index, oracle_of(records), k=30)
+
+
+def test_an_interrupted_build_keeps_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(IndexBuilder, "segment_passages", 4)
+    records = [record(n, passages=2) for n in range(12)]
+    with pytest.raises(RuntimeError), Index.build(tmp_path / "i", FINGERPRINT, lexical=ANALYZER) as builder:
+        for n in range(0, 8, 2):
+            builder.add(batch(records[n : n + 2]))
+        raise RuntimeError
+    for other in ("", OTHER):
+        with (
+            pytest.raises(ArgumentError, match=f"kept terms of the analyzer {ANALYZER}, not of {other or 'none'}"),
+            Index.build(tmp_path / "i", FINGERPRINT, lexical=other, resume=True),
+        ):
+            pass
+    with Index.build(tmp_path / "i", FINGERPRINT, lexical=ANALYZER, resume=True) as builder:
+        held = builder.holds([r.document for r in records])
+        assert sum(held) == 6
+        builder.add(batch(r for r, known in zip(records, held, strict=True) if not known))
+        builder.commit(reason="build")
+    assert_same(Index.open(tmp_path / "i"), oracle_of(records), k=12)
+
+
+def test_a_compaction_collects_them_in_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(terms, "_BLOCK_PASSAGES", 3)
+    monkeypatch.setattr(terms, "_BLOCK_POSTINGS", 2)
+    monkeypatch.setattr(compaction, "BATCH_DOCUMENTS", 4)
+    records = [record(n, passages=1 + n % 3) for n in range(20)]
+    index = create(tmp_path / "i", records)
+    index.delete(["d0", "d7", "d8"])
+    index.compact()
+    assert_same(index, oracle_of(r for n, r in enumerate(records) if n not in (0, 7, 8)), k=20)
+
+
+# Both scores, and neighbours
+
+
+def both(index, k, **options):
+    vectors = unit_vectors(len(TERM_QUERIES), seed=9)
+    return vectors, index.search_both(vectors, TERM_QUERIES, k, **options)
+
+
+@pytest.mark.parametrize("layout", ["auto", "IVF4,SQ8"])
+@pytest.mark.parametrize("where", [None, "even"])
+def test_candidates_have_both_scores(tmp_path, layout, where):
+    records = [record(n, passages=1 + n % 3) for n in range(30)]
+    index = create(tmp_path / "i", records[:20], layout=VectorLayout(layout))
+    index.add([batch(records[20:])])
+    index.delete(["d3", "d22"])
+    oracle = oracle_of(r for n, r in enumerate(records) if n not in (3, 22))
+    matches = (lambda d: d.metadata["even"]) if where else (lambda d: True)
+    vectors, lines = both(index, 6, where=where)
+    dense, lexical = index.search(vectors, 6, where=where), index.search_terms(TERM_QUERIES, 6, where=where)
+    everything = index.search(vectors, 99, where=where)
+    for query, hits, near, shared, all_of_them in zip(TERM_QUERIES, lines, dense, lexical, everything, strict=True):
+        assert {*ids(hits)} == {*ids(near), *ids(shared)}
+        expected = oracle.search_terms(query, matches)
+        scores = {hit.document.id: hit.score for hit in all_of_them}
+        passages = {hit.document.id: hit.passage for hit in [*shared, *near]}
+        for hit in hits:
+            assert hit.score == hit.dense_score == pytest.approx(scores[hit.document.id], abs=1e-6)
+            assert hit.lexical_score == pytest.approx(expected.get(hit.document.id, 0.0), abs=1e-5)
+            assert hit.passage == passages[hit.document.id]
+        assert ids(hits) == sorted(ids(hits), key=lambda id_: (-{h.document.id: h.score for h in hits}[id_], id_))
+
+
+def test_candidates_bring_the_token_ids_of_their_passage(tmp_path):
+    records = [record(n, passages=3) for n in range(12)]
+    made = plain_batch(records, tokens=np.uint16, terms=True)
+    index = Index.create(tmp_path / "i", FINGERPRINT, tokenizer=TOKENIZER, lexical=ANALYZER, batches=[made])
+    for hits in both(index, 2)[1]:
+        assert hits
+        assert_tokens(index, hits)
+
+
+def test_neighbours_are_the_nearest_of_the_others(tmp_path):
+    records = {f"d{n}": record(n, passages=1 + n % 3) for n in range(14)}
+    index = create(tmp_path / "i", list(records.values())[:8])
+    index.add([batch(list(records.values())[8:])])
+    index.delete(["d2"])
+    del records["d2"]
+    wanted = ["d5", "d9", "d5", "d13"]
+    for where, matches in [(None, lambda d: True), ("even", lambda d: d.metadata["even"])]:
+        for id_, hits in zip(wanted, index.neighbours(wanted, 4, where=where), strict=True):
+            scores = {
+                other: float((r.vectors @ records[id_].vectors.T).max())
+                for other, r in records.items()
+                if other != id_ and matches(r.document)
+            }
+            assert ids(hits) == sorted(scores, key=lambda other: -scores[other])[:4]
+            assert [hit.score for hit in hits] == pytest.approx([scores[other] for other in ids(hits)], abs=1e-5)
+    assert len(index.neighbours(["d1"], 99)[0]) == 12
+    assert index.neighbours([], 3) == []
+    with pytest.raises(ArgumentError, match="no document with the id 'd2'"):
+        index.neighbours(["d1", "d2"], 3)
+    with pytest.raises(ArgumentError, match="k must be at least 1"):
+        index.neighbours(["d1"], 0)
+
+
+# Made afterwards
+
+
+def analyse(texts):
+    return [terms_of_text(text) for text in texts]
+
+
+@pytest.mark.parametrize("layout", ["auto", "PQ8x4fs,Refine(SQ8)"])
+def test_an_index_without_them_gets_them_and_all_else_stays(tmp_path, layout):
+    records = [record(n, passages=1 + n % 3) for n in range(22)]
+    made = [plain_batch(some, tokens=np.uint32) for some in (records[:16], records[16:])]
+    index = Index.create(
+        tmp_path / "i", FINGERPRINT, tokenizer=TOKENIZER, layout=VectorLayout(layout), batches=[made[0]]
+    )
+    index.add([made[1]])
+    index.delete(["d2", "d17"])
+    index.set_settings({"a": 1})
+    before, entries = seen(index)[:3], read_body(tmp_path / "i" / "MANIFEST")["segments"]
+    assert index.keep_terms(ANALYZER, analyse)
+    assert (index.lexical, index.tokenizer, index.settings) == (ANALYZER, TOKENIZER, {"a": 1})
+    assert seen(index)[:3] == before
+    assert_terms(index, oracle_of(r for n, r in enumerate(records) if n not in (2, 17)), k=22)
+    for old, new in zip(entries, read_body(tmp_path / "i" / "MANIFEST")["segments"], strict=True):
+        assert old.pop("name") != new.pop("name")
+        del new["files"]["terms.arrow"]
+        assert old == new, "the same files, canary and deletions"
+    files = files_of(tmp_path / "i")
+    assert not index.keep_terms(ANALYZER, lambda texts: 1 / 0)
+    assert files_of(tmp_path / "i") == files
+    assert Index.verify(tmp_path / "i").problems == ()
+
+
+def test_they_survive_other_token_ids_and_another_analyzer(tmp_path):
+    records = [record(n) for n in range(9)]
+    index = create(tmp_path / "i", records)
+    before = seen(index)[-1]
+    index.retokenize(TOKENIZER, lambda texts: [np.zeros(1, np.uint16) for _ in texts])
+    assert seen(index)[-1] == before
+    index.keep_terms(OTHER, lambda texts: [["same"] for _ in texts])
+    assert index.search_terms([["t1"]], 3) == [[]]
+    [hits] = index.search_terms([["same"]], 20)
+    assert len(hits) == 9
+    assert hits[0].tokens.tolist() == [0]
+    index.rollback(1)
+    assert_terms(index, oracle_of(records))
+
+
+def test_an_empty_index_gets_them(tmp_path):
+    index = Index.create(tmp_path / "i", FINGERPRINT)
+    assert index.keep_terms(ANALYZER, analyse)
+    index.add([batch([record(1)])])
+    assert_same(index, oracle_of([record(1)]))
+
+
+@pytest.mark.parametrize(
+    ("lexical", "analyse", "words"),
+    [
+        ("a b", analyse, "named by at most 60"),
+        ("", analyse, "say whose terms"),
+        (ANALYZER, lambda texts: analyse(texts)[1:], "passages need as many lists of terms"),
+        (ANALYZER, lambda texts: texts, "must be a list of strings, not one"),
+        (ANALYZER, lambda texts: None, "this batch has none"),
+    ],
+)
+def test_what_an_analyzer_may_not_give(tmp_path, lexical, analyse, words):
+    index = Index.create(tmp_path / "i", FINGERPRINT, batches=[plain_batch([record(1), record(2)])])
+    before = files_of(tmp_path / "i")
+    with pytest.raises(ArgumentError, match=words):
+        index.keep_terms(lexical, analyse)
+    assert files_of(tmp_path / "i") == [*before, "LOCK"] or files_of(tmp_path / "i") == before
+    assert Index.open(tmp_path / "i").lexical == ""
+
+
+def test_they_wait_for_no_other_writer(tmp_path):
+    index = Index.create(tmp_path / "i", FINGERPRINT)
+    with index.writer(), pytest.raises(IndexLocked):
+        Index.open(tmp_path / "i").keep_terms(ANALYZER, analyse)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("lexical", ["A", "a b", "x" * 61, "a\n", "é"])
+def test_an_analyzer_has_a_plain_name(tmp_path, lexical):
+    with pytest.raises(ArgumentError, match="named by at most 60"):
+        Index.create(tmp_path / "i", FINGERPRINT, lexical=lexical)
+    assert not (tmp_path / "i").exists()
+
+
+@pytest.mark.parametrize(
+    ("lexical", "given_terms", "words"),
+    [
+        ("", [["a"]] * 2, "the index keeps no terms, and this batch has some"),
+        ("", [], "the index keeps no terms"),
+        (ANALYZER, None, f"keeps the terms of the analyzer {ANALYZER}; this batch has none"),
+        (ANALYZER, [], "2 passages need as many lists of terms, not 0"),
+        (ANALYZER, [["a"]] * 3, "2 passages need as many lists of terms, not 3"),
+        (ANALYZER, [["a"], "b"], "the terms of passage 1 must be a list of strings, not one: 'b'"),
+        (ANALYZER, [["a"], ["b", 7]], "a term must be a string that is not empty, not 7"),
+        (ANALYZER, [["a"], ["b", ""]], "a term must be a string that is not empty, not ''"),
+        (ANALYZER, [["a"], ["\ud800"]], "a term has a lone surrogate"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path, lexical, given_terms, words):
+    good = plain_batch([record(1)], terms=bool(lexical))
+    index = Index.create(tmp_path / "i", FINGERPRINT, lexical=lexical, batches=[good])
+    bad = dataclasses.replace(plain_batch([record(2, passages=2)]), terms=given_terms)
+    before = sorted((tmp_path / "i").glob("segments/*"))
+    with index.writer() as writer:
+        assert writer.lexical == lexical
+        for change in (writer.add, writer.upsert):
+            with pytest.raises(ArgumentError, match=words):
+                change(bad)
+        assert not writer.changed
+    assert sorted((tmp_path / "i").glob("segments/*")) == before
+    assert_same(Index.open(tmp_path / "i"), oracle_of([record(1)]))
+
+
+def test_a_search_says_what_is_missing_or_wrong(tmp_path):
+    index = Index.create(tmp_path / "i", FINGERPRINT, batches=[plain_batch([record(1)])])
+    for search in (lambda: index.search_terms([["a"]], 1), lambda: both(index, 1)):
+        with pytest.raises(ArgumentError, match="keeps no terms to search for; make them with `bicross lexical INDEX`"):
+            search()
+    index = create(tmp_path / "j", [record(1)])
+    with pytest.raises(ArgumentError, match="query 1 must be a list of terms, not 'a'"):
+        index.search_terms([["a"], "a"], 1)
+    with pytest.raises(ArgumentError, match="query 0 must be a list of terms"):
+        index.search_terms([[1]], 1)
+    with pytest.raises(ArgumentError, match="k must be at least 1, not 0"):
+        index.search_terms([["a"]], 0)
+    with pytest.raises(ArgumentError, match="2 vectors need as many queries as lists of terms, not 1"):
+        index.search_both(np.eye(2, DIMENSION, dtype=np.float32), [["a"]], 1)
+    for k1, b in [(-1, 0.4), (0.9, 1.1), (float("nan"), 0.4), (0.9, float("nan"))]:
+        with pytest.raises(ArgumentError, match="k1 must be from 0 to 100"):
+            BM25(k1, b)
+
+
+def test_an_index_whose_analyzer_changed_is_not_written_to(tmp_path):
+    index = create(tmp_path / "i", [record(1)])
+    Index.open(tmp_path / "i").keep_terms(OTHER, analyse)
+    with pytest.raises(IndexModelMismatch, match=f"analyzer {OTHER} now, and of {ANALYZER} when .*; refresh it"):
+        index.add([batch([record(2)])])
+    assert index.refresh()
+    assert index.add([batch([record(2)])]) == 1
+
+
+# The file
+
+
+@pytest.mark.parametrize("most", [1, 300, 70_000])
+def test_counts_are_as_narrow_as_they_can_be_and_exact(tmp_path, most):
+    index = of_words(tmp_path / "i", "a " * most + "b", "b")
+    [file] = (tmp_path / "i").glob("segments/*/terms.arrow")
+    kind = pa.ipc.open_file(file).schema.field("counts").type.value_type
+    assert kind == {1: pa.uint8(), 300: pa.uint16(), 70_000: pa.uint32()}[most]
+    table = TermTable(file, rows=2, thorough=True)
+    assert [column.tolist() for column in table.postings("a")] == [[0], [most]]
+    assert table.lengths.tolist() == [most + 1, 1]
+    index.upsert([EmbeddedBatch([Document("d9", "x")], [[Passage("x", 0, 1)]], unit_vectors(1, 3), terms=[["c"]])])
+    index.compact()
+    [file] = [f for f in (tmp_path / "i").glob("segments/*/terms.arrow") if read_name(index) in str(f)]
+    assert TermTable(file, rows=3, thorough=True).postings("a")[1].tolist() == [most]
+
+
+def read_name(index):
+    [entry] = read_body(index.path / "MANIFEST")["segments"]
+    return entry["name"]
+
+
+@given(st.lists(st.lists(word, max_size=8), max_size=12))
+def test_terms_are_counted(passages):
+    counted = count_terms(passages)
+    for row, some in enumerate(passages):
+        part = slice(counted.bounds[row], counted.bounds[row + 1])
+        found = {counted.words[n]: int(c) for n, c in zip(counted.numbers[part], counted.counts[part], strict=True)}
+        assert found == {one: some.count(one) for one in some}
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Passages "a b", "b", "a a c"."""
+    of_words(tmp_path / "i", "a b", "b", "a a c")
+    return tmp_path / "i"
+
+
+def term_file(path):
+    [file] = path.glob("segments/*/terms.arrow")
+    return file
+
+
+def test_what_is_in_the_file(path):
+    columns = pa.ipc.open_file(term_file(path)).read_all().to_pylist()[0]
+    assert columns == {
+        "terms": ["a", "b", "c"],
+        "starts": [0, 2, 4, 5],
+        "passages": [0, 2, 0, 1, 2],
+        "counts": [1, 2, 1, 1, 1],
+        "lengths": [2, 1, 3],
+    }
+
+
+def test_a_missing_or_shorter_file_is_named(path):
+    file = term_file(path)
+    write_anew(file, file.read_bytes()[:-1])
+    with pytest.raises(IndexCorrupt, match=r"terms\.arrow is damaged: it has"):
+        Index.open(path, verify="size")
+    file.unlink()
+    with pytest.raises(IndexCorrupt, match=r"terms\.arrow is missing"):
+        Index.open(path)
+    assert any("terms.arrow is missing" in problem for problem in Index.verify(path).problems)
+
+
+def test_a_manifest_and_its_segments_agree_on_whether_terms_are_kept(path):
+    body = read_body(path / "MANIFEST")
+    write_anew(path / "MANIFEST", sealed(body | {"lexical": ""}))
+    with pytest.raises(IndexCorrupt, match="terms of no analyzer are kept, and not so of"):
+        Index.open(path)
+    del body["segments"][0]["files"]["terms.arrow"]
+    write_anew(path / "MANIFEST", sealed(body))
+    with pytest.raises(IndexCorrupt, match=f"terms of the analyzer {ANALYZER} are kept, and not so of"):
+        Index.open(path)
+    write_anew(path / "MANIFEST", sealed(body | {"lexical": ""}))
+    assert len(Index.open(path)) == 3
+
+
+WHOLE = {
+    "terms": ["a", "b", "c"],
+    "starts": [0, 2, 4, 5],
+    "passages": [0, 2, 0, 1, 2],
+    "counts": [1, 2, 1, 1, 1],
+    "lengths": [2, 1, 3],
+}
+TYPES = {
+    "terms": pa.large_utf8(),
+    "starts": pa.int64(),
+    "passages": pa.uint32(),
+    "counts": pa.uint8(),
+    "lengths": pa.uint32(),
+}
+
+
+def arrow(*, types=None, rows=1, batches=1, **changes):
+    values, kinds = {**WHOLE, **changes}, {**TYPES, **(types or {})}
+    columns = [pa.array([values[name]] * rows, pa.large_list(kinds[name])) for name in kinds]
+    made = pa.record_batch(columns, names=list(kinds))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, made.schema) as writer:
+        for _ in range(batches):
+            writer.write_batch(made)
+    return sink.getvalue().to_pybytes()
+
+
+def with_bytes(old, new):
+    good = arrow()
+    assert good.count(old) == 1
+    return good.replace(old, new)
+
+
+OFFSETS = np.array([0, 1, 2, 3], np.int64).tobytes()  # of the three terms in their text
+HOSTILE = {
+    "a term twice": (arrow(terms=["a", "a", "c"]), "not sorted, or one twice"),
+    "terms out of order": (arrow(terms=["b", "a", "c"]), "not sorted, or one twice"),
+    "no term": (arrow(terms=["a", None, "c"]), "without missing values"),
+    "a term more": (arrow(terms=["a", "b", "c", "d"]), "terms without postings of their own"),
+    "a term less": (arrow(terms=["a", "b"]), "terms without postings of their own"),
+    "a term that is no text": (with_bytes(b"abc", b"a\xffc"), "not a valid Arrow file"),
+    "a term that ends before it begins": (
+        with_bytes(OFFSETS, np.array([0, 2, 1, 3]).tobytes()),
+        "not a valid Arrow file",
+    ),
+    "a term beyond": (with_bytes(OFFSETS, np.array([0, 1, 2**40, 3]).tobytes()), "not a valid Arrow file"),
+    "a term far beyond": (with_bytes(OFFSETS, np.array([0, 1, 2, 2**40]).tobytes()), "not a valid Arrow file"),
+    "a start before": (arrow(starts=[-1, 2, 4, 5]), "terms without postings of their own"),
+    "a start that is late": (arrow(starts=[1, 2, 4, 5]), "terms without postings of their own"),
+    "starts that go back": (arrow(starts=[0, 4, 2, 5]), "terms without postings of their own"),
+    "a term without postings": (arrow(starts=[0, 2, 2, 5]), "terms without postings of their own"),
+    "an end beyond": (arrow(starts=[0, 2, 4, 6]), "5 postings and 5 counts"),
+    "an end far beyond": (arrow(starts=[0, 2, 4, 2**62]), "5 postings and 5 counts"),
+    "an end too early": (arrow(starts=[0, 2, 3, 4]), "5 postings and 5 counts"),
+    "no starts": (arrow(starts=[]), "terms without postings of their own"),
+    "a count less": (arrow(counts=[1, 2, 1, 1]), "5 postings and 4 counts"),
+    "a passage less": (arrow(lengths=[2, 1]), "postings of 2 passages; the manifest says 3"),
+    "a passage more": (arrow(lengths=[2, 1, 3, 0]), "postings of 4 passages; the manifest says 3"),
+    "two rows": (arrow(rows=2), "one row of postings"),
+    "no row": (arrow(rows=0), "one row of postings"),
+    "two batches": (arrow(batches=2), "one row of postings"),
+    "a column more": (arrow(types={"more": pa.int8()}, more=[]), "one row of postings"),
+    "other counts": (arrow(types={"counts": pa.int32()}), "one row of postings"),
+    "other passages": (arrow(types={"passages": pa.int64()}), "one row of postings"),
+    "missing": (arrow(passages=None), "without missing values"),
+    "a missing number": (arrow(lengths=[2, None, 3]), "without missing values"),
+    "no Arrow": (b"x" * 99, "not a valid Arrow file"),
+}
+POSTINGS = {
+    "a passage beyond": (arrow(passages=[0, 3, 0, 1, 2]), "postings"),
+    "a passage far beyond": (arrow(passages=[0, 2**32 - 1, 0, 1, 2]), "postings"),
+    "passages out of order": (arrow(passages=[2, 0, 0, 1, 2]), "postings"),
+    "a passage twice": (arrow(passages=[2, 2, 0, 1, 2]), "postings"),
+    "a count of nothing": (arrow(counts=[0, 3, 1, 1, 1]), "postings"),
+}
+
+
+@pytest.mark.parametrize("verify", ["full", "size"])
+@pytest.mark.parametrize(("content", "words"), HOSTILE.values(), ids=HOSTILE)
+def test_a_sealed_file_that_makes_no_sense_is_refused(path, content, words, verify):
+    put_and_seal(path, term_file(path).relative_to(path).as_posix(), content)
+    with pytest.raises(IndexCorrupt, match=words) as refused:
+        Index.open(path, verify=verify)
+    assert str(term_file(path)) in str(refused.value)
+    assert any(words in problem for problem in Index.verify(path).problems)
+
+
+@pytest.mark.parametrize(("content", "words"), POSTINGS.values(), ids=POSTINGS)
+def test_postings_that_make_no_sense_are_refused_before_they_are_used(path, content, words):
+    """By an opening that reads everything; by one that looks at sizes, when they are asked for."""
+    put_and_seal(path, term_file(path).relative_to(path).as_posix(), content)
+    with pytest.raises(IndexCorrupt, match=rf"terms\.arrow has {words}"):
+        Index.open(path)
+    opened = Index.open(path, verify="size")
+    assert ids(opened.search_terms([["b"]], 3)[0]) == ["d1", "d0"]
+    with pytest.raises(IndexCorrupt, match=rf"terms\.arrow has {words}"):
+        opened.search_terms([["a"]], 3)
+
+
+def test_lengths_that_are_not_those_of_the_passages_are_found(path):
+    for content in (arrow(lengths=[2, 1, 4]), arrow(lengths=[0, 0, 0]), arrow(counts=[2, 2, 1, 1, 1])):
+        put_and_seal(path, term_file(path).relative_to(path).as_posix(), content)
+        with pytest.raises(IndexCorrupt, match="passages that are not as long as their terms are many"):
+            Index.open(path)
+
+
+def test_a_sealed_file_that_makes_sense_is_believed(path):
+    """There is no telling: whoever seals an index may write other terms, as other texts."""
+    changed = arrow(counts=[1, 200, 1, 1, 55], lengths=[2, 1, 255])
+    put_and_seal(path, term_file(path).relative_to(path).as_posix(), changed)
+    assert ids(Index.open(path).search_terms([["a"]], 3)[0]) == ["d2", "d0"]
+
+
+def test_a_term_that_occurs_four_thousand_million_times_takes_no_memory(path):
+    """Whoever seals an index may say so; a compaction carries the number along."""
+    most = 2**32 - 2
+    changed = arrow(types={"counts": pa.uint32()}, counts=[1, 1, 1, 1, most], lengths=[2, 1, most + 1])
+    put_and_seal(path, term_file(path).relative_to(path).as_posix(), changed)
+    index = Index.open(path)
+    index.delete(["d0"])
+    index.compact()
+    [hits] = index.search_terms([["c"]], 3)
+    assert ids(hits) == ["d2"]
+    assert np.isfinite(hits[0].score)
+
+
+def test_a_writer_of_nothing():
+    assert TermWriter().to_record_batch().to_pylist() == [
+        {"terms": [], "starts": [0], "passages": [], "counts": [], "lengths": []}
+    ]

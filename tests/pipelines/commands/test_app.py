@@ -1,0 +1,447 @@
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bicross.errors import ModelError
+from bicross.index import Index
+from bicross.pipelines import build_index
+from bicross.pipelines.commands import app as cli
+from bicross.pipelines.commands import index as changes
+from bicross.pipelines.commands.app import main
+from helpers.fakes import HashEncoder, OverlapReranker
+
+ENCODER = HashEncoder()
+
+
+@pytest.fixture(autouse=True)
+def no_real_models(monkeypatch):
+    """Commands name their models; here every name is a fake, but for one that does not exist."""
+
+    def fake_encoder(name="hash-encoder", device=None, dtype="float32"):
+        if name == "missing":
+            raise ModelError("the model 'missing' is not on this machine")
+        return ENCODER
+
+    monkeypatch.setattr(changes, "load_encoder", fake_encoder)
+    monkeypatch.setattr(changes, "open_encoder", lambda index, encoder, device, dtype: ENCODER)
+    monkeypatch.setattr("bicross.pipelines.models.open_encoder", lambda index, encoder, device, dtype: ENCODER)
+    monkeypatch.setattr(
+        "bicross.pipelines.search.opening.open_reranker",
+        lambda name, device, dtype: OverlapReranker() if name else None,
+    )
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "animals.jsonl"
+    rows = [
+        {"id": "cat", "title": "Cats", "text": "The cat sleeps all day", "legs": 4},
+        {"id": "dog", "title": "Dogs", "text": "The dog sleeps at night"},
+        {"id": "owl", "title": "", "text": "An owl hunts at night \x1b[31m[bold]in[/bold] the field"},
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def index(source, tmp_path, capsys):
+    assert main(["index", str(source), "-o", str(tmp_path / "index")]) == 0
+    capsys.readouterr()
+    return str(tmp_path / "index")
+
+
+def run(capsys, *arguments):
+    code = main(list(arguments))
+    output = capsys.readouterr()
+    return code, output.out, output.err
+
+
+def test_index_says_what_it_did(source, tmp_path, capsys):
+    code, out, err = run(capsys, "index", str(source), "-o", str(tmp_path / "new"))
+    assert (code, err) == (0, "")
+    assert f"Indexed 3 documents as 3 passages in {tmp_path / 'new'}" in out
+    code, out, _ = run(capsys, "index", str(source), "-o", str(tmp_path / "json"), "--json")
+    assert json.loads(out) == {"path": str(tmp_path / "json"), "documents": 3, "passages": 3, "skipped": 0}
+
+
+def test_search_as_json_gives_documents_scores_and_ranks(index, capsys):
+    code, out, _ = run(capsys, "search", index, "cat at night", "--json", "--top-k", "2")
+    assert code == 0
+    answer = json.loads(out)
+    assert answer["query"] == "cat at night"
+    assert [result["rank"] for result in answer["results"]] == [1, 2]
+    first = answer["results"][0]
+    assert set(first) == {
+        "rank", "score", "relevance", "logit", "retrieval_score", "retrieval_rank", "document", "passage",
+        "dense_score", "lexical_score", "exit_layer"
+    }  # fmt: skip
+    assert set(first["document"]) == {"id", "title", "text", "metadata"}
+    assert first["passage"]["text"] == first["document"]["text"]
+    assert 0 < first["relevance"] < 1
+
+
+def test_search_as_a_table(index, capsys):
+    code, out, _ = run(capsys, "search", index, "owl hunts")
+    assert code == 0
+    assert "relevance" in out
+    assert "[bold]in[/bold] the field" in out, "what looks like markup in a document is text"
+    assert "\x1b" not in out, "control characters never reach the terminal"
+    code, out, _ = run(capsys, "search", index, "owl hunts", "--no-rerank")
+    assert "cosine" in out
+    assert "relevance" not in out
+
+
+def test_no_rerank_gives_the_order_of_stage_one(index, capsys):
+    _, out, _ = run(capsys, "search", index, "sleeps at night", "--no-rerank", "--json")
+    for result in json.loads(out)["results"]:
+        assert result["rank"] == result["retrieval_rank"]
+        assert result["score"] == result["retrieval_score"]
+        assert result["logit"] is None
+
+
+def test_each_k_reaches_the_pipeline(index, capsys):
+    _, out, _ = run(
+        capsys, "search", index, "sleeps at night", "--json", "--retrieve-k", "2", "--rerank-k", "1", "--top-k", "2"
+    )
+    assert [result["logit"] is not None for result in json.loads(out)["results"]] == [True, False]
+
+
+def test_a_deadline_says_how_many_candidates_were_read(index, capsys):
+    _, out, _ = run(capsys, "search", index, "sleeps at night", "owl", "--json")
+    assert [(a["read"], a["candidates"]) for a in map(json.loads, out.splitlines())] == [(3, 3), (3, 3)]
+    _, out, _ = run(capsys, "search", index, "sleeps at night", "--json", "--deadline-ms", "0")
+    answer = json.loads(out)
+    assert (answer["read"], answer["candidates"]) == (0, 3)
+    assert [result["rank"] for result in answer["results"]] == [r["retrieval_rank"] for r in answer["results"]]
+    _, out, _ = run(capsys, "search", index, "owl", "--deadline-ms", "0")
+    assert "0 of 3 candidates were read by the reranker" in out
+    for enough in (["--deadline-ms", "1e7"], ["--no-rerank", "--deadline-ms", "0"]):
+        _, out, _ = run(capsys, "search", index, "owl", *enough)
+        assert "candidates were read" not in out
+
+
+def test_many_queries_from_arguments_a_file_and_standard_input(index, tmp_path, capsys, monkeypatch):
+    def asked(*arguments):
+        code, out, _ = run(capsys, "search", index, "--json", *arguments)
+        assert code == 0
+        return [json.loads(line)["query"] for line in out.splitlines()]
+
+    assert asked("cat", "dog") == ["cat", "dog"]
+    queries = [f"cat {i}" for i in range(cli.QUERIES_AT_ONCE + 3)]
+    (tmp_path / "queries.txt").write_text("\n\n".join(queries), encoding="utf-8-sig")
+    assert asked("--file", str(tmp_path / "queries.txt")) == queries
+    monkeypatch.setattr(sys, "stdin", io.StringIO("owl\n \ndog\n"))
+    assert asked("--file", "-") == ["owl", "dog"]
+
+
+def test_info(index, capsys):
+    code, out, _ = run(capsys, "info", index)
+    assert code == 0
+    assert "hash-encoder" in out
+    _, out, _ = run(capsys, "info", index, "--json")
+    known = json.loads(out)
+    assert (known["documents"], known["generation"], known["vectors"]["factory"]) == (3, 1, "Flat")
+    assert known["model"]["id"] == "hash-encoder"
+
+
+def test_demo_shows_both_stages_and_how_to_go_on(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("bicross.pipelines.commands.demo.BiEncoder", lambda device: ENCODER)
+    path = tmp_path / "demo"
+    code, out, err = run(capsys, "demo", "round a number", "-o", str(path), "--limit", "60")
+    assert code == 0
+    for part in (
+        "Indexed 60 documents",
+        "round a number",
+        "stage one",
+        "after reranking",
+        "was",
+        f"search {path}",
+    ):
+        assert part in out
+    assert "60 documents" in err, "the progress bar is drawn on standard error"
+    code, out, _ = run(capsys, "demo", "round a number", "sort a list", "-o", str(path), "--limit", "60", "--json")
+    assert [json.loads(line)["query"] for line in out.splitlines()] == ["round a number", "sort a list"]
+
+
+def test_skip_errors(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.jsonl").write_text('{"id": "a", "text": "fine"}\nnonsense\n{"id": "a", "text": "again"}\n')
+    code, out, err = run(capsys, "index", "rows.jsonl", "-o", "index")
+    assert (code, out) == (1, "")
+    assert "rows.jsonl, line 2: not JSON" in err
+    assert not (tmp_path / "index").exists()
+    code, out, _ = run(capsys, "index", "rows.jsonl", "-o", "index", "--skip-errors")
+    assert code == 0
+    assert "Left out 2 bad rows: see errors.jsonl" in out
+    assert [json.loads(line)["line"] for line in (tmp_path / "errors.jsonl").read_text().splitlines()] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["index", "nowhere.jsonl", "-o", "out"], 1, "there is no nowhere.jsonl; bicross reads files that end in"),
+        (["index", "empty.jsonl", "-o", "out"], 1, "empty.jsonl is empty"),
+        (["index", "folder", "-o", "out"], 1, "the folder folder holds no documents"),
+        (["index", "animals.jsonl", "-o", "index"], 1, "index already holds an index; choose another path, or replace"),
+        (["index", "animals.jsonl", "-o", "folder"], 1, "folder is a folder with other files in it, and not an index"),
+        (["index", "animals.jsonl", "-o", "animals.jsonl"], 1, "animals.jsonl is a file; an index is a folder"),
+        (["index", "animals.jsonl", "-o", "out", "--encoder", "missing"], 1, "'missing' is not on this machine"),
+        (["index", "animals.jsonl", "-o", "out", "--passage-tokens", "0"], 2, "max_tokens must be at least 1, not 0"),
+        (["index", "animals.jsonl", "-o", "out", "--text-column", "body"], 1, "animals.jsonl, line 3: no text: 'body'"),
+        (["index", "animals.jsonl"], 2, "Missing option '-o'"),
+        (["search", "nowhere", "cat"], 1, "nowhere does not exist; build one with `bicross index"),
+        (["search", "folder", "cat"], 1, "folder is not an index: it has no MANIFEST"),
+        (["search", "index", ""], 2, "query 0 is blank"),
+        (["search", "index", "x" * 100_000], 2, "query 0 has 100000 characters; at most 8192 are allowed"),
+        (["search", "index", "a\0b"], 2, "query 0 has a NUL character at character 1"),
+        (["search", "index", "a\udc80"], 2, "query 0 has a lone surrogate U+DC80 at character 1"),
+        (["search", "index", "cat", "--top-k", "0"], 2, "top_k must be a whole number of at least 1, not 0"),
+        (["search", "index", "cat", "--rerank-k", "-1"], 2, "rerank_k must be a whole number of at least 1, not -1"),
+        (["search", "index", "cat", "--top-k", "101"], 2, "top_k=101 is larger than retrieve_k=100"),
+        (["search", "index", "cat", "--deadline-ms", "-1"], 2, "deadline_ms must be a number of milliseconds from 0"),
+        (["search", "index", "cat", "--top-k", "many"], 2, "Invalid value for '--top-k'"),
+        (["search", "index"], 2, "give a query, as in: bicross search"),
+        (["search", "index", "cat", "--file", "queries.txt"], 2, "give queries as arguments or with --file, not both"),
+        (["search", "index", "--file", "nowhere.txt"], 1, "nowhere.txt"),
+        (["search", "index", "cat", "--where", "legs >"], 2, "legs >"),
+        (["search", "index", "cat", "--where", "wings == 2"], 2, "there is no field 'wings' to filter by; there are"),
+        (["search", "index", "cat", "--where", "legs == 'four'"], 2, "cannot be compared (==) with 'four'"),
+        (["info", "nowhere"], 1, "nowhere does not exist"),
+        (["index", "animals.jsonl", "-o", "out", "--index-type", "LSD4"], 2, "the index type 'LSD4' is not one for"),
+        (["index", "animals.jsonl", "-o", "out", "--target-recall", "1.5"], 2, "the target recall is 1.5"),
+        (["add", "nowhere", "animals.jsonl"], 1, "nowhere does not exist"),
+        (["add", "index", "nowhere.jsonl"], 1, "there is no nowhere.jsonl"),
+        (["add", "index", "animals.jsonl"], 1, "the id 'cat' is there already"),
+        (["add", "index"], 2, "Missing argument 'SOURCE'"),
+        (["delete", "index"], 2, "say which documents to delete: their ids, or --where"),
+        (["delete", "nowhere", "cat"], 1, "nowhere does not exist"),
+        (["delete", "index", "--where", "legs = 4"], 2, "legs = 4"),
+        (["delete", "index", "--where", "wings == 2"], 2, "there is no field 'wings' to filter by; there are: 'legs'"),
+        (["compact", "nowhere"], 1, "nowhere does not exist"),
+        (["compact", "index", "--grace", "-1"], 2, "Invalid value for '--grace'"),
+        (["rollback", "index", "--to-generation", "9"], 2, "has no generation 9; there are 1"),
+        (["rollback", "index"], 2, "Missing option '--to-generation'"),
+        (["verify", "nowhere"], 1, "nowhere does not exist"),
+        (["explode"], 2, "No such command 'explode'"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_one_line(index, source, tmp_path, monkeypatch, capsys, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "picture.png").touch()
+    assert run(capsys, *arguments)[0] == code
+    main(arguments)
+    output = capsys.readouterr()
+    assert message in output.err
+    assert output.out == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_overwrite_replaces_and_nothing_else_does(index, tmp_path, capsys):
+    (tmp_path / "one.jsonl").write_text('{"id": "only", "text": "one"}\n')
+    assert run(capsys, "index", str(tmp_path / "one.jsonl"), "-o", index, "--overwrite")[0] == 0
+    assert json.loads(run(capsys, "info", index, "--json")[1])["documents"] == 1
+
+
+@pytest.fixture
+def more(tmp_path):
+    path = tmp_path / "more.jsonl"
+    path.write_text(
+        '{"id": "cat", "title": "Cats", "text": "The cat is awake", "legs": 4}\n'
+        '{"id": "dog", "title": "Dogs", "text": "The dog sleeps at night"}\n'
+        '{"id": "ant", "text": "Ants carry leaves", "legs": 6}\n'
+    )
+    return str(path)
+
+
+def known(capsys, index):
+    return json.loads(run(capsys, "info", index, "--json")[1])
+
+
+def ids(index):
+    return sorted(document.id for document in Index.open(index).documents())
+
+
+def test_add(index, tmp_path, capsys):
+    (tmp_path / "new.jsonl").write_text('{"id": "ant", "text": "Ants carry leaves"}\n{"id": "fly", "text": "Flies"}\n')
+    code, out, err = run(capsys, "add", index, str(tmp_path / "new.jsonl"))
+    assert (code, err) == (0, "")
+    assert f"Wrote 2 documents to {index}" in out
+    assert ids(index) == ["ant", "cat", "dog", "fly", "owl"]
+    (tmp_path / "newer.jsonl").write_text('{"id": "bat", "text": "Bats"}\n')
+    code, out, _ = run(capsys, "add", index, str(tmp_path / "newer.jsonl"), "--json")
+    assert (code, json.loads(out)) == (0, {"path": index, "written": 1, "skipped": 0})
+
+
+def test_add_with_replace_writes_what_is_new_or_changed(index, more, capsys):
+    code, _, err = run(capsys, "add", index, more)
+    assert (code, "the id 'cat' is there already" in err) == (1, True)
+    assert ids(index) == ["cat", "dog", "owl"]
+    code, out, _ = run(capsys, "add", index, more, "--replace", "--json")
+    assert (code, json.loads(out)) == (0, {"path": index, "written": 2, "skipped": 0})
+    assert Index.open(index).get(["cat"])[0].text == "The cat is awake"
+    assert ids(index) == ["ant", "cat", "dog", "owl"]
+    code, out, _ = run(capsys, "add", index, more, "--replace")
+    assert f"Wrote 0 documents to {index}" in out
+
+
+def test_add_leaves_bad_rows_out_when_asked(index, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.jsonl").write_text('{"id": "ant", "text": "Ants"}\nnonsense\n')
+    assert run(capsys, "add", index, "bad.jsonl")[0] == 1
+    assert ids(index) == ["cat", "dog", "owl"]
+    code, out, _ = run(capsys, "add", index, "bad.jsonl", "--skip-errors")
+    assert (code, "Left out 1 bad rows: see errors.jsonl" in out) == (0, True)
+    assert ids(index) == ["ant", "cat", "dog", "owl"]
+
+
+def test_delete_by_id_and_by_what_metadata_say(index, capsys):
+    code, out, err = run(capsys, "delete", index, "owl", "nobody")
+    assert (code, err) == (0, "")
+    assert f"Deleted 1 documents from {index}" in out
+    code, out, _ = run(capsys, "delete", index, "--where", "legs == 4", "--json")
+    assert (code, json.loads(out)) == (0, {"path": index, "deleted": 1})
+    assert ids(index) == ["dog"]
+
+
+def test_compact(index, more, capsys):
+    run(capsys, "add", index, more, "--replace")
+    code, out, err = run(capsys, "compact", index, "--grace", "0")
+    assert (code, err) == (0, "")
+    assert f"{index} has 4 documents in 1 segments" in out
+    assert known(capsys, index)["older_generations"] == []
+    code, out, _ = run(capsys, "compact", index, "--json")
+    record = json.loads(out)
+    assert record == {
+        "path": index, "generation": record["generation"], "segments": 1, "bytes": known(capsys, index)["bytes"]
+    }  # fmt: skip
+
+
+def test_rollback(index, capsys):
+    run(capsys, "delete", index, "owl")
+    code, out, err = run(capsys, "rollback", index, "--to-generation", "1")
+    assert (code, err) == (0, "")
+    assert f"Generation 4 of {index} is what 1 was: 3 documents" in out  # 3 is a compaction
+    code, out, _ = run(capsys, "rollback", index, "--to-generation", "2", "--json")
+    assert (code, json.loads(out)) == (0, {"path": index, "generation": 5, "documents": 2})
+    assert ids(index) == ["cat", "dog"]
+
+
+def test_verify(index, more, capsys):
+    run(capsys, "add", index, more, "--replace")
+    code, out, err = run(capsys, "verify", index)
+    assert (code, err) == (0, "")
+    assert f"{index}: 4 documents, " in out
+    assert "generations 1, 2" in out
+    code, out, _ = run(capsys, "verify", index, "--json")
+    found = json.loads(out)
+    assert (code, found["documents"], found["problems"]) == (0, 4, [])
+
+    path = next(Path(index).glob("segments/*/passages.arrow"))
+    path.write_bytes(path.read_bytes()[:-1])
+    code, out, err = run(capsys, "verify", index)
+    assert code == 1
+    assert str(path) in err
+    code, out, err = run(capsys, "verify", index, "--json")
+    assert code == 1
+    assert str(path) in json.loads(out)["problems"][0]
+
+
+def test_index_resume_continues_what_broke_off(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("bicross.index.writing.builder.IndexBuilder.segment_passages", 2)
+    monkeypatch.setattr("bicross.pipelines.indexing.embedding.BATCH_DOCUMENTS", 2)
+    source, index = tmp_path / "rows.jsonl", str(tmp_path / "new")
+    rows = [json.dumps({"id": f"d{i}", "text": f"text {i}"}) for i in range(6)]
+    source.write_text("\n".join([*rows[:4], "nonsense", rows[5]]))
+    code, _, err = run(capsys, "index", str(source), "-o", index)
+    assert (code, "line 5: not JSON" in err) == (1, True)
+    for command in (["search", index, "text"], ["info", index], ["add", index, str(source)]):
+        code, _, err = run(capsys, *command)
+        assert (code, "holds a build that was not finished; continue it with" in err) == (1, True)
+    source.write_text("\n".join(rows))
+    code, _, err = run(capsys, "index", str(source), "-o", index)
+    assert (code, "continue it with resume, or replace it with overwrite" in err) == (1, True)
+    ENCODER.encoded.clear()
+    code, out, _ = run(capsys, "index", str(source), "-o", index, "--resume", "--json")
+    assert (code, json.loads(out)["documents"]) == (0, 6)
+    assert 0 < len(ENCODER.encoded) < 6
+    assert ids(index) == [f"d{i}" for i in range(6)]
+
+
+def test_index_type_and_recall_are_shown_by_info(tmp_path, capsys):
+    source, index = tmp_path / "rows.jsonl", str(tmp_path / "new")
+    source.write_text("\n".join(json.dumps({"id": f"d{i}", "text": f"text number {i}"}) for i in range(50)))
+    arguments = ("index", str(source), "-o", index, "--index-type", "IVF4,Flat", "--target-recall", "0.9")
+    code, out, err = run(capsys, *arguments)
+    assert (code, err) == (0, "")
+    run(capsys, "delete", index, "d0")
+    vectors = known(capsys, index)["vectors"]
+    assert (vectors["factory"], vectors["target_recall"]) == ("IVF4,Flat", 0.9)
+    assert vectors["recall_at_100"] >= 0.9
+    _, out, _ = run(capsys, "info", index)
+    shown = {name.strip(): value for name, _, value in (line.partition("  ") for line in out.splitlines())}
+    for name, value in [
+        ("generation", "2"),
+        ("older generations", "1"),
+        ("documents", "49"),
+        ("deleted", "1"),
+        ("vectors factory", "IVF4,Flat"),
+        ("vectors recall at 100", str(vectors["recall_at_100"])),
+        ("model id", "hash-encoder"),
+        ("model normalised", "True"),
+    ]:
+        assert shown[name].strip() == value, name
+
+
+def test_search_where(index, capsys):
+    code, out, _ = run(capsys, "search", index, "sleeps", "night", "--where", "legs >= 4", "--json")
+    assert code == 0
+    for line in out.splitlines():
+        assert [result["document"]["id"] for result in json.loads(line)["results"]] == ["cat"]
+    code, out, _ = run(capsys, "search", index, "sleeps", "--where", "legs is None")
+    assert (code, "Dogs" in out, "Cats" in out) == (0, True, False)
+
+
+@pytest.mark.parametrize(
+    ("command", "mentioned"),
+    [
+        ("index", ["--resume", "--overwrite", "--index-type", "--target-recall", "--memory-bytes", "-o"]),
+        ("add", ["--replace", "--skip-errors", "Example: bicross add"]),
+        ("delete", ["--where", "[ID]...", "Example: bicross delete"]),
+        ("compact", ["--grace"]),
+        ("rollback", ["--to-generation"]),
+        ("verify", ["exit code 1"]),
+        ("search", ["--where", "--top-k", "--deadline-ms", "Example: bicross search"]),
+        ("info", ["INDEX"]),
+        ("demo", ["--limit"]),
+    ],
+)
+def test_the_help_of_each_command_names_its_options(capsys, command, mentioned):
+    code, out, err = run(capsys, command, "--help")
+    assert (code, err) == (0, "")
+    for part in [*mentioned, "--json"]:
+        assert part in out
+
+
+def test_help_names_every_command_and_loads_no_model_library():
+    code = (
+        "import sys\nfrom bicross.pipelines.commands.app import main\nassert main(['--help']) == 0\n"
+        "assert not {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for command in ("index", "add", "delete", "compact", "rollback", "verify", "search", "info", "evaluate", "demo"):
+        assert f"  {command} " in done.stdout
+
+
+def test_an_index_built_in_python_is_searched_by_the_command(tmp_path, capsys):
+    from bicross.index import Document
+
+    build_index([Document("a", "the only text")], tmp_path / "i", encoder=ENCODER)
+    code, out, _ = run(capsys, "search", str(tmp_path / "i"), "text", "--json")
+    assert code == 0
+    assert json.loads(out)["results"][0]["document"]["id"] == "a"

@@ -1,0 +1,145 @@
+import json
+import sys
+
+import pytest
+from bicross.index import Index
+from bicross.pipelines import build_index
+from bicross.pipelines.commands.app import main
+from bicross.pipelines.search.tuned import stored
+from helpers.oracle_rerankers import ENCODER, documents, judged, oracle
+
+JUDGED = judged(40)
+
+
+@pytest.fixture(autouse=True)
+def no_real_models(monkeypatch):
+    for module in ("tune_command", "models"):
+        monkeypatch.setattr(f"bicross.pipelines.{module}.open_encoder", lambda index, encoder, device, dtype: ENCODER)
+    for module in ("tune_command", "opening"):
+        monkeypatch.setattr(f"bicross.pipelines.{module}.open_reranker", open_fake)
+
+
+def open_fake(name, device, dtype):
+    if name is None:
+        return None
+    return oracle(JUDGED, sign=-1.0) if name == "harmful" else oracle(JUDGED)
+
+
+@pytest.fixture
+def index(tmp_path):
+    return str(build_index(documents(), tmp_path / "index", encoder=ENCODER, reranker=None).path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A BEIR folder."""
+    path = tmp_path / "words"
+    (path / "qrels").mkdir(parents=True)
+    rows = [json.dumps({"_id": query_id, "text": text}) for query_id, text in JUDGED.queries.items()]
+    (path / "queries.jsonl").write_text("\n".join(rows) + "\n")
+    lines = [f"{query}\t{doc}\t{grade}" for query, found in JUDGED.qrels.items() for doc, grade in found.items()]
+    (path / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + "\n".join(lines) + "\n")
+    return str(path)
+
+
+def run(capsys, *arguments):
+    code = main(list(arguments))
+    output = capsys.readouterr()
+    return code, output.out, output.err
+
+
+QUICK = ("--retrieve-k", "20", "--latency-queries", "2")
+
+
+def test_tune_recommends_explains_draws_and_stores(index, folder, tmp_path, capsys):
+    code, out, err = run(
+        capsys, "tune", index, folder, *QUICK, "--calibrate", "platt", "--plot", str(tmp_path / "plots"),
+        "--latency-budget", "60s", "--scores", str(tmp_path / "scores"),
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    words = " ".join(out.split())
+    for part in (
+        "Stage one of words, 40 queries",
+        "vectors alone",
+        "p95 ms",
+        "By the weight of the reranker",
+        "On queries that the choice did not see",
+        "gain of the reranker",
+        "Calibrated by platt on",
+        "of 20 retrieved",
+        "--rerank-k auto",
+        "Stored in",
+    ):
+        assert part in words, part
+    tuned = stored(Index.open(index))
+    assert tuned.rerank_k > 0
+    assert tuned.collection == "words"
+    for name in ("depth", "recall", "reliability"):
+        assert (tmp_path / "plots" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert "matplotlib.pyplot" not in sys.modules, "no screen is asked for"
+    code, out, _ = run(capsys, "search", index, JUDGED.queries["q0"], "--json")
+    answer = json.loads(out)
+    assert (code, answer["read"]) == (0, tuned.rerank_k)
+    _, out, _ = run(capsys, "search", index, JUDGED.queries["q0"], "--json", "--rerank-k", "auto")
+    assert json.loads(out)["candidates"] == 20
+    _, out, _ = run(capsys, "search", index, JUDGED.queries["q0"], "--json", "--min-relevance", "0.5")
+    assert 0 < len(json.loads(out)["results"]) < 10
+    assert all(result["relevance"] >= 0.5 for result in json.loads(out)["results"])
+
+
+def test_tune_as_json_without_storing(index, folder, capsys):
+    code, out, err = run(capsys, "tune", index, folder, *QUICK, "--no-store", "--json", "--reranker", "harmful")
+    assert (code, err) == (0, "")
+    record = json.loads(out)
+    assert record["recommended"]["rerank_k"] == record["tuned"]["rerank_k"] == 0
+    assert [one["depth"] for one in record["latencies"]] == [0, 5, 10, 20]
+    assert record["stored"] is False
+    assert stored(Index.open(index)) is None
+    code, out, _ = run(capsys, "tune", index, folder, *QUICK, "--no-store", "--reranker", "harmful")
+    assert "nothing read" in out
+    assert "Not stored." in out
+
+
+def test_evaluate_measures_what_was_tuned(index, folder, capsys):
+    _, out, _ = run(capsys, "tune", index, folder, *QUICK, "--json")
+    tuned = json.loads(out)
+    expected = {
+        "stage one": tuned["depths"][0]["mean"],
+        "reranked": next(one["mean"] for one in tuned["depths"] if one["depth"] == tuned["recommended"]["rerank_k"]),
+    }
+    code, out, _ = run(capsys, "evaluate", index, folder, "--split", "train", "--measure", "nDCG@10", "--json")
+    measured = {system["name"]: system["means"]["nDCG@10"]["mean"] for system in json.loads(out)["systems"]}
+    assert (code, measured) == (0, pytest.approx(expected))
+
+
+def test_a_search_with_another_reranker_ignores_what_was_tuned(index, folder, capsys):
+    run(capsys, "tune", index, folder, *QUICK)
+    _, out, _ = run(capsys, "search", index, "word1 word2", "--json", "--reranker", "harmful")
+    assert json.loads(out)["candidates"] == 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["nowhere"], 1, "nowhere"),
+        (["--split", "test"], 1, "has no split 'test'; it has train"),
+        (["--queries", "3"], 2, "queries=3 are too few"),
+        (["--latency-budget", "soon"], 2, "a latency is a time such as 300ms or 0.3s, not 'soon'"),
+        (["--latency-budget", "1s", "--latency-queries", "0"], 2, "a budget needs searches"),
+        (["--retrieve-k", "5"], 2, "retrieve_k=5 must be from 10 to 10000"),
+        (["--calibrate", "magic"], 2, "Invalid value for '--calibrate'"),
+        (["--scores", "missing/file"], 2, "no scores can be kept as missing/file"),
+        (["--plot", "a-file"], 2, "--plot takes a folder, and a-file is a file"),
+        (["--scores", "a-file"], 2, "a-file holds no scores of a tuning"),
+        (["--device", "cuda:0,cuda:1"], 2, "a search runs on one device"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_one_line(index, folder, tmp_path, monkeypatch, capsys, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a-file").write_text("mine")
+    source = [] if arguments == ["nowhere"] else [folder]
+    found, out, err = run(capsys, "tune", index, *source, *arguments)
+    assert (found, out) == (code, "")
+    assert message in err
+    assert stored(Index.open(index)) is None
+    assert (tmp_path / "a-file").read_text() == "mine"

@@ -1,0 +1,269 @@
+import json
+import logging
+
+import numpy as np
+import pytest
+from bicross.errors import ArgumentError
+from bicross.index import Document, Index
+from bicross.pipelines import Judged, SearchPipeline, TuningOptions, add_documents, build_index, tune
+from bicross.pipelines.commands.reports import tuning_record
+from bicross.pipelines.evaluation import per_query
+from bicross.pipelines.search.tuned import stored
+from bicross.pipelines.tuning.latency import Latency
+from bicross.pipelines.tuning.score_file import ScoresKey, read_scores
+from helpers.fakes import OverlapReranker
+from helpers.oracle_rerankers import ENCODER, KnowingReranker, documents, guesser, judged, noise, oracle
+
+JUDGED = judged(60, grades=2)
+QUICK = TuningOptions(retrieve_k=30, latency_queries=0)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    return build_index(documents(), tmp_path_factory.mktemp("words") / "index", encoder=ENCODER, reranker=None)
+
+
+@pytest.fixture
+def index(built):
+    """The same for all, without settings."""
+    index = Index.open(built.path, verify="size")
+    if index.settings:
+        index.set_settings({})
+    return index
+
+
+def tuned(index, reranker, known=JUDGED, **options):
+    return tune(index, known, encoder=ENCODER, reranker=reranker, options=TuningOptions(**vars_of(QUICK) | options))
+
+
+def vars_of(options):
+    return {name: getattr(options, name) for name in options.__slots__}
+
+
+def ndcg(pipeline, known=JUDGED):
+    ids = list(known.judged_ids)
+    batch = pipeline.search_batch([known.queries[query_id] for query_id in ids])
+    run = {
+        query_id: [(result.document.id, result.score) for result in results]
+        for query_id, results in zip(ids, batch, strict=True)
+    }
+    return per_query(["nDCG@10"], {query_id: known.qrels[query_id] for query_id in ids}, run)["nDCG@10"]
+
+
+def test_an_oracle_is_recommended_and_a_later_search_uses_it(index):
+    reranker = oracle(JUDGED)
+    found = tuned(index, reranker)
+    assert found.recommended.depth > 0
+    assert found.held_out.gain.low > 0
+    assert found.held_out.best.mean > found.held_out.plain.mean + 0.1
+    assert found.stored
+    assert stored(index) == found.tuned
+    pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=oracle(JUDGED))
+    assert pipeline.cutoffs.rerank_k == found.recommended.depth
+    assert pipeline.cutoffs.retrieve_k == 30
+    assert pipeline.blend == found.recommended.blend
+    row = found.grid.ndcg[found.grid.place(found.recommended)]
+    np.testing.assert_allclose(row, list(ndcg(pipeline).values()), atol=1e-9)
+
+
+def test_every_setting_is_worth_what_a_search_with_it_is(index):
+    reranker = oracle(JUDGED, strength=1.0)
+    found = tuned(index, reranker, store=False)
+    assert stored(index) is None
+    random = np.random.default_rng(3)
+    for row in random.choice(len(found.grid.configurations), 12, replace=False):
+        setting = found.grid.configurations[row]
+        pipeline = SearchPipeline.open(
+            index.path,
+            encoder=ENCODER,
+            reranker=reranker if setting.depth else None,
+            retrieve_k=30,
+            rerank_k=setting.depth or 30,
+            blend=setting.blend,
+        )
+        np.testing.assert_allclose(found.grid.ndcg[row], list(ndcg(pipeline).values()), atol=1e-9)
+
+
+def test_a_reranker_that_harms_is_recommended_off(index):
+    found = tuned(index, oracle(JUDGED, sign=-1.0))
+    assert found.recommended.depth == 0
+    assert found.tuned.rerank_k == 0
+    assert found.tuned.stop_rule is None
+    pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=oracle(JUDGED, sign=-1.0))
+    assert pipeline.reranker is None
+    assert ndcg(pipeline) == ndcg(SearchPipeline.open(index.path, encoder=ENCODER, reranker=None))
+
+
+def test_noise_is_no_gain(index):
+    off, gains = 0, []
+    for seed in range(8):
+
+        def judge(query, document, seed=seed):
+            return noise(f"{seed} {query}", document)
+
+        found = tuned(index, KnowingReranker(judge, fingerprint=f"noise {seed}"), seed=seed, store=False)
+        off += found.recommended.depth == 0
+        gains.append(found.held_out.gain.mean)
+        assert found.recommended.depth in (0, 5), "where luck wins, it is a cheap one"
+        assert "on queries that the choice did not see" in found.reason.lower() or "one standard error" in found.reason
+    assert off >= 6, "luck alone passes in about one of twenty"
+    assert np.mean(gains) < 0.002
+
+
+def test_labels_at_random_are_no_gain(index):
+    random = np.random.default_rng(8)
+    qrels = {q: {f"doc{d:02}": 1 for d in random.choice(80, 4, replace=False)} for q in JUDGED.queries}
+    found = tuned(index, oracle(JUDGED), Judged("random", JUDGED.queries, qrels))
+    assert found.recommended.depth == 0 or found.held_out.gain.low <= 0
+
+
+def test_the_figures_of_the_report_are_those_of_searches(index):
+    found = tuned(index, oracle(JUDGED, strength=2.0))
+    alone = ndcg(SearchPipeline.open(index.path, encoder=ENCODER, reranker=None))
+    depth, estimate = found.depths[0]
+    assert depth == 0
+    assert estimate.mean == pytest.approx(np.mean(list(alone.values())))
+    assert found.held_out.plain.mean == pytest.approx(estimate.mean)
+    assert [depth for depth, _ in found.depths] == [0, 5, 10, 20, 30]
+    assert found.recall[-1][0] == 30
+    record = json.loads(json.dumps(tuning_record(found)))
+    assert record["tuned"] == found.tuned.to_dict()
+    assert len(record["settings"]) == len(found.grid.configurations)
+    assert found.tuned.measured["ndcg_at_10"] == found.held_out.best.mean
+
+
+def test_scores_are_kept_and_read_once(index, tmp_path, caplog):
+    file = tmp_path / "scores.npz"
+    reranker = oracle(JUDGED)
+    first = tuned(index, reranker, scores=file)
+    assert reranker.pairs == 60 * 30
+    second = tuned(index, reranker, scores=file)
+    assert reranker.pairs == 60 * 30, "nothing was read again, although tuning made a generation"
+    np.testing.assert_array_equal(first.grid.ndcg, second.grid.ndcg)
+    assert first.tuned == second.tuned
+    for change in (
+        lambda: tuned(index, oracle(JUDGED, strength=3.0), scores=file),
+        lambda: tuned(index, reranker, scores=file, retrieve_k=20),
+        lambda: tuned(index, reranker, scores=file, queries=20),
+    ):
+        caplog.clear()
+        with caplog.at_level(logging.INFO, logger="bicross"):
+            change()
+        assert "has scores of another index, model or set of queries: they are made anew" in caplog.text
+
+
+def test_scores_of_an_index_that_changed_are_made_anew(tmp_path):
+    path = tmp_path / "index"
+    build_index(documents(), path, encoder=ENCODER, reranker=None)
+    reranker, file = oracle(JUDGED), tmp_path / "scores.npz"
+    tuned(Index.open(path), reranker, scores=file)
+    add_documents(path, [Document("new", "doc99 word1 word2")], encoder=ENCODER)
+    tuned(Index.open(path), reranker, scores=file)
+    assert reranker.pairs == 2 * 60 * 30
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 half a file"])
+def test_a_file_that_holds_no_scores_is_left_alone(index, tmp_path, content):
+    file = tmp_path / "other"
+    file.write_bytes(content)
+    with pytest.raises(ArgumentError, match=r"other holds no scores of a tuning .*name another file"):
+        tuned(index, guesser(), scores=file)
+    assert file.read_bytes() == content
+
+
+def test_scores_survive_the_file(index, tmp_path):
+    file = tmp_path / "scores.npz"
+    tuned(index, guesser(), scores=file, store=False, latency_queries=2)
+    queries = {query_id: JUDGED.queries[query_id] for query_id in JUDGED.judged_ids}
+    scored, latencies = read_scores(file, ScoresKey.of(index, "guesser", 30, queries))
+    assert [one.depth for one in latencies] == [0, 5, 10, 20, 30]
+    assert [one.query_id for one in scored.queries] == list(queries)
+    one = scored.queries[7]
+    expected = [noise(queries[one.query_id], document) for document in one.documents]
+    np.testing.assert_array_equal(one.logits, np.array(expected, np.float32).astype(np.float64))
+    assert list(one.documents) == sorted(one.documents)
+
+
+def test_latency_is_measured_by_searching(index):
+    reranker = oracle(JUDGED)
+    found = tuned(index, reranker, latency_queries=5, store=False)
+    assert [(one.depth, one.searches) for one in found.latencies] == [(depth, 5) for depth in (0, 5, 10, 20, 30)]
+    assert reranker.pairs == 60 * 30 + 2 * 30 + 5 * (5 + 10 + 20 + 30)
+    assert all(0 < one.median_ms <= one.p95_ms for one in found.latencies)
+
+
+def test_a_latency_budget_bounds_the_depth(index, monkeypatch):
+    reranker = oracle(JUDGED, strength=2.0)
+    assert tuned(index, reranker).recommended.depth > 10
+    known = [Latency(depth, 2.0 * depth + 1.0, 3.0 * depth + 1.0, 5) for depth in (0, 5, 10, 20, 30)]
+    monkeypatch.setattr("bicross.pipelines.tuning.tuning.measure_latency", lambda *_, **__: list(known))
+    tight = tuned(index, reranker, latency_queries=5, latency_budget_ms=31.0)
+    assert tight.recommended.depth in (5, 10), "95 of 100 searches at depth 10 take 31 ms"
+    assert "within 31 ms" in tight.reason
+    none = tuned(index, reranker, latency_queries=5, latency_budget_ms=15.0)
+    assert none.recommended.depth == 0
+    assert none.shown.depth > 0, "the best with the reranker is shown all the same"
+    assert SearchPipeline.open(index.path, encoder=ENCODER, reranker=reranker).reranker is None
+
+
+@pytest.mark.parametrize("method", ["platt", "isotonic"])
+def test_a_calibration_is_fitted_measured_and_used(index, method):
+    reranker = oracle(JUDGED, strength=3.0)
+    found = tuned(index, reranker, calibrate=method)
+    assert found.calibrated.ece_after < found.calibrated.ece_before / 2
+    assert found.calibrated.brier_after < found.calibrated.brier_before
+    assert found.calibrated.pairs == 60 * found.recommended.depth
+    pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=reranker)
+    results = pipeline.search(JUDGED.queries["q1"])
+    expected = found.calibrated.calibration.apply([result.logit for result in results if result.logit is not None])
+    assert [result.relevance for result in results if result.relevance is not None] == pytest.approx(list(expected))
+
+
+def test_a_stop_rule_comes_with_a_reranker(index):
+    found = tuned(index, oracle(JUDGED))
+    rule = found.tuned.stop_rule
+    assert (rule.blend, rule.k, rule.risk) == (found.recommended.blend, 10, 0.05)
+    pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=oracle(JUDGED), rerank_k="auto")
+    assert pipeline.stop_rule == rule
+    everything = SearchPipeline(pipeline.retriever, oracle(JUDGED), retrieve_k=30, rerank_k=30, blend=rule.blend)
+    assert rule == everything.fit_stop_rule([JUDGED.queries[query_id] for query_id in JUDGED.judged_ids])
+    few = tuned(index, oracle(JUDGED), queries=12)
+    assert few.tuned.stop_rule is None, "twelve queries cannot promise one in twenty"
+
+
+def test_a_draw_of_queries_is_the_same_for_the_same_seed(index):
+    one, other = (tuned(index, guesser(), queries=20, seed=3) for _ in range(2))
+    assert one.queries == 20
+    np.testing.assert_array_equal(one.grid.ndcg, other.grid.ndcg)
+    assert not np.array_equal(one.grid.ndcg, tuned(index, guesser(), queries=20, seed=4).grid.ndcg)
+
+
+def test_what_cannot_be_tuned(index):
+    with pytest.raises(ArgumentError, match="this reranker has no fingerprint"):
+        tuned(index, OverlapReranker())
+    with pytest.raises(ArgumentError, match="few has 3 queries with a relevant document, and tuning needs 10 at least"):
+        few = {query_id: JUDGED.qrels[query_id] for query_id in ("q0", "q1", "q2")}
+        tuned(index, guesser(), Judged("few", JUDGED.queries, few))
+    for options, message in (
+        ({"retrieve_k": 9}, "retrieve_k=9 must be from 10 to 10000"),
+        ({"retrieve_k": 10_001}, "retrieve_k=10001 must be from 10 to 10000"),
+        ({"queries": 9}, "queries=9 are too few"),
+        ({"latency_budget_ms": 100.0}, "latency_queries=0: a budget needs searches"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            tuned(index, guesser(), **options)
+
+
+def test_judgments_of_another_collection_are_an_error(index, tmp_path):
+    qrels = {query_id: {"elsewhere": 1} for query_id in JUDGED.qrels}
+    with pytest.raises(ArgumentError, match="none comes near the top for any query: are these the judgments of the"):
+        tuned(index, guesser(), Judged("strange", JUDGED.queries, qrels))
+    empty = build_index([], tmp_path / "empty", encoder=ENCODER, reranker=None)
+    with pytest.raises(ArgumentError, match="empty holds no documents: there is nothing to tune"):
+        tuned(empty, guesser())
+
+
+def test_queries_without_a_relevant_document_are_left_out(index):
+    qrels = {**JUDGED.qrels, "q0": {"doc01": 0}, "q1": {"doc02": -1}}
+    found = tuned(index, guesser(), Judged("words", {**JUDGED.queries, "unjudged": "nothing"}, qrels))
+    assert found.queries == 58
