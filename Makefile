@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format bench build clean
+.PHONY: help demo test quick lint types docs format bench reports build clean
 
 help: ## show this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ demo: $(VENV)/.offline ## index the documentation of the installed Python and se
 test: $(VENV)/.dev ## run the tests, as many at once as there are cores
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
+quick: $(VENV)/.dev ## run the tests that need no real model, in less than two minutes
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow"
+
 lint: $(VENV)/.dev ## check style and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -28,12 +31,19 @@ lint: $(VENV)/.dev ## check style and who imports whom
 types: $(VENV)/.dev ## check the types, strictly
 	$(BIN)/pyright
 
+docs: $(VENV)/.dev ## build the guides and both references into build/docs; a warning is an error
+	$(BIN)/python docs/make_commands.py
+	$(BIN)/python -m sphinx -W -n -q --keep-going docs build/docs
+
 format: $(VENV)/.dev ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.dev ## measure relevance on the BEIR folders in DATA
 	$(BIN)/python benchmarks/quality.py $(addprefix $(DATA)/,scifact nfcorpus cosqa cranfield squad-dev)
+
+reports: $(VENV)/.dev ## write the reports in benchmarks/reports from the measured results
+	$(BIN)/python benchmarks/make_reports.py
 
 build: $(VENV)/.dev ## build the source archive and the wheel into dist/
 	$(BIN)/python -m build

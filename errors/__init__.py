@@ -1,22 +1,26 @@
-"""Every error that bicross raises on purpose. Knows nothing else of the project, so that everyone may import it.
+"""Every error that bicross raises on purpose.
 
-BicrossError
-├── ArgumentError (also a ValueError): a value from the caller that cannot be used
-│   └── QueryError: a query that cannot be searched
-├── DocumentError: a document or a row of a source that cannot be indexed
-├── EvaluationError: queries, judgments or a run that cannot be measured
-├── SourceError: a document source that is missing, empty or of an unknown kind
-├── IndexStoreError: an index folder that cannot be used
-│   ├── IndexNotFound
-│   ├── IndexExists
-│   ├── IndexCorrupt
-│   ├── IndexLocked
-│   └── IndexModelMismatch
-├── PipelineClosed: a pipeline that is searched after its end
-├── TrainingError: a model that cannot be trained, for its data, a package or the disk
-└── ModelError: a model that cannot be used
-    ├── ModelNotFound
-    └── ModelCorrupt
+The tree of them::
+
+    BicrossError
+    ├── ArgumentError (also a ValueError): a value from the caller that cannot be used
+    │   └── QueryError: a query that cannot be searched
+    ├── DocumentError: a document or a row of a source that cannot be indexed
+    ├── EvaluationError: queries, judgments or a run that cannot be measured
+    ├── SourceError: a document source that is missing, empty or of an unknown kind
+    ├── IndexStoreError: an index folder that cannot be used
+    │   ├── IndexNotFound
+    │   ├── IndexExists
+    │   ├── IndexCorrupt
+    │   ├── IndexLocked
+    │   └── IndexModelMismatch
+    ├── PipelineClosed: a pipeline that is searched after its end
+    ├── TrainingError: a model that cannot be trained, for its data, a package or the disk
+    └── ModelError: a model that cannot be used
+        ├── ModelNotFound
+        └── ModelCorrupt
+
+``except BicrossError`` catches them all.
 """
 
 __all__ = [

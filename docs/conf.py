@@ -1,0 +1,88 @@
+"""How Sphinx builds the guides and both references into one site: ``make docs``."""
+
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from docutils.nodes import Element, TextElement
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import bicross
+
+project = "bicross"
+author = "the bicross developers"
+release = version = bicross.__version__
+html_title = "bicross"
+html_theme = "furo"
+html_show_sphinx = False
+html_show_copyright = False
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["*.py"]
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+
+PUBLIC = (
+    "index",
+    "retrieval",
+    "rerank",
+    "pipelines",
+    "pipelines.training",
+    "training",
+    "training.rerankers",
+    "training.encoders",
+    "inference",
+    "errors",
+)
+
+autodoc_default_options = {"members": True, "undoc-members": True, "show-inheritance": True}
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints_format = "short"
+napoleon_use_ivar = True
+napoleon_use_admonition_for_examples = False
+python_maximum_signature_line_length = 88
+python_use_unqualified_type_names = True
+add_module_names = False
+
+# Types of other projects are shown by name, without a link: the build needs no network. Those of this project that are
+# not public appear in annotations only.
+nitpick_ignore_regex = [
+    (r"py:.*", pattern) for pattern in (r"(?!bicross\.).*", r"bicross\.\w+\.[a-z_]\w*\..*", r".*\._\w+")
+]
+
+
+def public_names() -> dict[str, str]:
+    """Where each public object is documented, by the module that defines it and its name there."""
+    names: dict[str, str] = {}
+    for name in PUBLIC:
+        package = importlib.import_module(f"bicross.{name}")
+        for exported in package.__all__:
+            # Some packages load their names on demand; autodoc sees only what is there.
+            value = vars(package).setdefault(exported, getattr(package, exported))
+            if inspect.isclass(value) or inspect.isroutine(value):
+                names[f"{value.__module__}.{value.__qualname__}"] = f"{package.__name__}.{exported}"
+    return names
+
+
+def link_to_public(app: "Sphinx", env: "BuildEnvironment", node: "Element", content: "TextElement") -> "Element | None":
+    """Link a type that an annotation names by its defining module to the package that exports it."""
+    target = PUBLIC_NAMES.get(str(node.get("reftarget")))
+    if node.get("refdomain") != "py" or target is None:
+        return None
+    domain = env.get_domain("py")
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", target, node, content)
+
+
+PUBLIC_NAMES = public_names()
+
+
+def setup(app: "Sphinx") -> None:
+    """Called by Sphinx."""
+    app.connect("missing-reference", link_to_public)
