@@ -30,9 +30,9 @@ from bicross.training import RankingList, TrainingSettings
 from bicross.training.encoders import EncoderObjective, train_encoder
 from bicross.training.encoders.train import average_weights
 from bicross.training.settings import quiet
-from machine import set_threads
+from parts.machine import set_threads
+from parts.speed_report import check_folders, header, markdown, write
 from sentence_transformers import SentenceTransformer
-from speed_report import check_folders, header, markdown, write
 
 MEASURES = ("nDCG@10", "RR@10", "R@100")
 AS_IT_COMES, ALL_PAIRS, BELIEVED, DISTILLED = "as it comes", "all pairs", "believed pairs", "distilled"

@@ -32,11 +32,11 @@ from bicross.rerank import (
     in_stages,
 )
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
-from machine import set_threads
 from numpy.typing import NDArray
-from quality_parts import measured_part
-from rounds import in_turn, percentiles_ms, ratio, slices
-from speed_report import check_folders, header, markdown, write
+from parts.machine import set_threads
+from parts.quality_parts import measured_part
+from parts.rounds import in_turn, percentiles_ms, ratio, slices
+from parts.speed_report import check_folders, header, markdown, write
 
 MEASURES = ("nDCG@10",)
 CANDIDATES = 100

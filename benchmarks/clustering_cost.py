@@ -25,10 +25,10 @@ from bicross.index import Document, Index
 from bicross.pipelines import build_index
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker, Reranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, Encoder
-from clustering_report import Cost, Seconds, agreement_table, cost_table, plot
-from machine import set_threads
 from numpy.typing import NDArray
-from speed_report import check_folders, header, write
+from parts.machine import set_threads
+from parts.speed_report import check_folders, header, write
+from parts.tables.clustering import Cost, Seconds, agreement_table, cost_table, plot
 
 SAME = {"stsb": ("score", 4.0), "sick": ("relatedness", 4.5), "mrpc": ("label", 1.0)}
 """By file what people said of a pair, and from where on they said that the two mean the same."""

@@ -28,12 +28,12 @@ from bicross.pipelines.evaluation import Estimate, System
 from bicross.pipelines.evaluation.evaluation import Difference, compare, measure_run
 from bicross.rerank import DEFAULT_RERANKER
 from bicross.retrieval import DEFAULT_ENCODER, EarlyLayerEncoder
-from machine import set_threads
 from numpy.typing import NDArray
-from quality_parts import measured_part
-from rounds import in_turn, percentiles_ms, ratio
-from speed_report import check_folders, header, markdown, write
-from speed_texts import spread
+from parts.machine import set_threads
+from parts.quality_parts import measured_part
+from parts.rounds import in_turn, percentiles_ms, ratio
+from parts.speed_report import check_folders, header, markdown, write
+from parts.speed_texts import spread
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
 Vectors = NDArray[np.float32]

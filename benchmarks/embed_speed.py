@@ -23,15 +23,15 @@ import numpy as np
 from bicross.index import passage_text
 from bicross.inference import ModelFiles, resolve_model
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder
-from flops import Cost, Lengths, Peak, peak
-from judged import NDCG, mean_ndcg, read_queries
-from machine import set_threads
 from numpy.typing import NDArray
+from parts.flops import Cost, Lengths, Peak, peak
+from parts.judged import NDCG, mean_ndcg, read_queries
+from parts.machine import set_threads
+from parts.rerank_variants import DTYPES, REFERENCE, Variant, load
+from parts.rounds import Taken, in_turn, percentiles_ms, ratio, slices
+from parts.speed_report import check_folders, header, markdown, percent, write
+from parts.speed_texts import Workload, rows, spread, workloads
 from rerank_quality import COLLECTIONS
-from rerank_variants import DTYPES, REFERENCE, Variant, load
-from rounds import Taken, in_turn, percentiles_ms, ratio, slices
-from speed_report import check_folders, header, markdown, percent, write
-from speed_texts import Workload, rows, spread, workloads
 
 Vectors = NDArray[np.float32]
 HOW = (

@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 from bicross.errors import BicrossError
 from bicross.index import Document, EmbeddedBatch, Index, ModelFingerprint, Passage, VectorLayout
-from index_kinds import COMPRESSED, KINDS, PEERS, Built, Collection, Vectors, build, kinds_for, threads
-from index_measures import Effort, K, Truth, figures, time_all
-from index_report import plot, print_table
-from machine import cores, processor, versions
-from rounds import ratio
+from parts.index_kinds import COMPRESSED, KINDS, PEERS, Built, Collection, Vectors, build, kinds_for, threads
+from parts.index_measures import Effort, K, Truth, figures, time_all
+from parts.machine import cores, processor, versions
+from parts.rounds import ratio
+from parts.tables.index_recall import plot, print_table
 from vectors import about, load, load_queries, rows_of
 
 SMALLEST = 1000

@@ -10,6 +10,7 @@ queries after others in one process (p50, p95, p99); cold is the first query of 
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -22,10 +23,10 @@ import numpy as np
 from bicross.errors import BicrossError
 from bicross.rerank import DEFAULT_RERANKER
 from bicross.retrieval import DEFAULT_ENCODER
-from latency_parts import Answering, Bicross, Documents, Plain, Stages, build, reranker_tokenizer
-from machine import free_memory, set_threads
-from rounds import in_turn, percentiles_ms, ratio, slices
-from speed_report import check_folders, header, markdown, write
+from parts.latency_parts import Answering, Bicross, Documents, Plain, Stages, build, reranker_tokenizer
+from parts.machine import free_memory, set_threads
+from parts.rounds import in_turn, percentiles_ms, ratio, slices
+from parts.speed_report import check_folders, header, markdown, write
 from vectors import about, benchmark_queries, benchmark_texts, load, rows_of
 
 PLAIN = "plain recipe"
@@ -71,12 +72,13 @@ def warm(pipelines: dict[str, Answering], queries: Sequence[str], arguments: arg
 def cold(folder: Path, settings: dict[str, dict[str, Any]], queries: Sequence[str]) -> dict[str, Any]:
     """Medians over fresh processes, one a query and pipeline, in turn."""
     figures: dict[str, Any] = {}
-    script = Path(__file__).with_name("latency_cold.py")
+    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
     def ask(name: str, query: str) -> dict[str, float]:
         kind = "plain" if name == PLAIN else "bicross"
-        command = [sys.executable, str(script), str(folder), kind, json.dumps(settings[name]), query]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", "parts.latency_cold", str(folder), kind, json.dumps(settings[name]), query]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         if done.returncode:
             sys.exit(f"{name} failed in a fresh process:\n{done.stderr}")
         return json.loads(done.stdout)

@@ -4,7 +4,7 @@ Usage: python benchmarks/quality.py FOLDER... [--queries N] [--dtype bfloat16] [
 
 Each FOLDER is a BEIR folder. A row each: stage one on whole documents, where there are published figures for that;
 BM25, vectors and both fused, on passages; each of them reranked by default; and what tuning recommends from other
-queries, where quality_parts.py knows such. Takes hours on two cores with all queries of the five shared collections.
+queries, where parts/quality_parts.py knows such. Hours on two cores with all queries of the five collections.
 """
 
 import argparse
@@ -19,9 +19,9 @@ from bicross.pipelines.evaluation.evaluation import Difference, compare
 from bicross.pipelines.search import store
 from bicross.pipelines.search.scoring import passages_needed
 from bicross.retrieval import DenseRetriever, HybridRetriever, LexicalRetriever, Retriever
-from quality_bench import MEASURES, Bench, add_options, difference_cell, measured, opened
-from quality_parts import measured_part
-from speed_report import check_folders, header, markdown, write
+from parts.quality_bench import MEASURES, Bench, add_options, difference_cell, measured, opened
+from parts.quality_parts import measured_part
+from parts.speed_report import check_folders, header, markdown, write
 
 BASELINE = "vectors"
 WHOLE = "vectors, whole documents"

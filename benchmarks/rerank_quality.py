@@ -24,11 +24,11 @@ from bicross.pipelines import SearchPipeline, build_index
 from bicross.pipelines.evaluation.judgments import Qrels
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
-from judged import QUERIES_AT_ONCE, mean_ndcg, read_queries
-from machine import set_threads
-from rerank_variants import REFERENCE, Pairs, Score, Scores, load, variants
+from parts.judged import QUERIES_AT_ONCE, mean_ndcg, read_queries
+from parts.machine import set_threads
+from parts.rerank_variants import REFERENCE, Pairs, Score, Scores, load, variants
+from parts.speed_report import check_folders, header, markdown, write
 from scipy.stats import kendalltau
-from speed_report import check_folders, header, markdown, write
 
 COLLECTIONS = ("scifact", "nfcorpus")
 CANDIDATES = 100

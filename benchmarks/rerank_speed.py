@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 from bicross.inference import resolve_model
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
-from flops import Cost, Lengths, Peak, peak
-from machine import set_threads
+from parts.flops import Cost, Lengths, Peak, peak
+from parts.machine import set_threads
+from parts.rerank_variants import DTYPES, REFERENCE, Pairs, Score, Scores, Variant, load, variants
+from parts.rounds import Taken, in_turn, percentiles_ms, ratio, slices
+from parts.speed_report import check_folders, header, markdown, percent, write
+from parts.speed_texts import CANDIDATES, Workload, workloads
 from rerank_quality import mean_tau
-from rerank_variants import DTYPES, REFERENCE, Pairs, Score, Scores, Variant, load, variants
-from rounds import Taken, in_turn, percentiles_ms, ratio, slices
-from speed_report import check_folders, header, markdown, percent, write
-from speed_texts import CANDIDATES, Workload, workloads
 
 HOW = (
     "One query: every round has queries of its own, each goes to all rerankers one after the other, in an order drawn"

@@ -4,7 +4,7 @@ Usage: python benchmarks/reranker.py FOLDER... [--reranker NAME] [--scores FOLDE
 
 Each FOLDER is a BEIR folder, of which the test queries are measured as in quality.py. Nothing is fixed on them: the
 blend is the reranker's own, the depth 100, and "tuned" is what tuning finds best with the reranker on other
-queries, where quality_parts.py knows such. Takes hours on two cores with all queries of the five shared collections;
+queries, where parts/quality_parts.py knows such. Hours on two cores with all queries of the five collections;
 with --scores each pair is read once, whatever else changes later.
 """
 
@@ -20,9 +20,9 @@ from bicross.pipelines.evaluation.evaluation import Difference, compare
 from bicross.pipelines.search import PassageScoring
 from bicross.pipelines.search.scoring import passages_needed
 from bicross.retrieval import DenseRetriever, HybridRetriever
-from quality_bench import MEASURES, Bench, add_options, difference_cell, measured, opened
-from quality_parts import measured_part
-from speed_report import header, markdown, write
+from parts.quality_bench import MEASURES, Bench, add_options, difference_cell, measured, opened
+from parts.quality_parts import measured_part
+from parts.speed_report import header, markdown, write
 
 SHOWN = MEASURES[:2]
 DEPTH = 100

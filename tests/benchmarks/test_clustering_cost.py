@@ -19,8 +19,8 @@ from clustering_cost import (
     seconds_a_pair,
     top,
 )
-from clustering_report import Seconds, cost_table, duration
 from helpers.fakes import HashEncoder
+from parts.tables.clustering import Seconds, cost_table, duration
 
 WORDS = [" ".join(some) for some in itertools.permutations(("cat", "dog", "owl", "park", "night"), 3)]
 

@@ -12,14 +12,14 @@ import torch
 from bicross.errors import ArgumentError
 from bicross.index import Document, Hit, Passage
 from bicross.inference import TextTokenizer
-from flops import Cost, Lengths, Peak
 from helpers import tiny_models
-from latency_parts import Documents, batches
+from parts.flops import Cost, Lengths, Peak
+from parts.latency_parts import Documents, batches
+from parts.rerank_variants import Variant, _onnx, load
+from parts.rounds import in_turn, percentiles_ms, ratio, slices
+from parts.speed_report import markdown
+from parts.speed_texts import FEWEST_WORDS, MOST_WORDS, Overlap, passages_of, spread, word_counts
 from rerank_quality import Candidates, compare, mean_tau
-from rerank_variants import Variant, _onnx, load
-from rounds import in_turn, percentiles_ms, ratio, slices
-from speed_report import markdown
-from speed_texts import FEWEST_WORDS, MOST_WORDS, Overlap, passages_of, spread, word_counts
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForSequenceClassification
 from vectors import sentences_of

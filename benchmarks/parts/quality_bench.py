@@ -15,9 +15,10 @@ from bicross.pipelines.evaluation.evaluation import Difference
 from bicross.pipelines.tuning import Configuration
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker, IdentifiedReranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder
-from quality_parts import TUNED_ON, Part
-from remembered import RememberedReranker
-from speed_report import check_folders
+
+from parts.quality_parts import TUNED_ON, Part
+from parts.remembered import RememberedReranker
+from parts.speed_report import check_folders
 
 MEASURES = ("nDCG@10", "RR@10", "R@100")
 SIGNIFICANT = 0.05

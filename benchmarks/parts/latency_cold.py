@@ -1,6 +1,6 @@
 """One pipeline of ``latency.py`` in a fresh process: opened, and asked once. Prints its seconds as JSON.
 
-Usage: python benchmarks/latency_cold.py FOLDER bicross|plain SETTINGS_AS_JSON QUERY
+Usage: PYTHONPATH=benchmarks python -m parts.latency_cold FOLDER bicross|plain SETTINGS_AS_JSON QUERY
 """
 
 import json
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
-from machine import set_threads
+from parts.machine import set_threads
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     settings = json.loads(given)
     began = perf_counter()
     set_threads(settings.pop("threads"))
-    import latency_parts  # with torch, which belongs to opening
+    from parts import latency_parts  # with torch, which belongs to opening
 
     make = latency_parts.Bicross if kind == "bicross" else latency_parts.Plain
     pipeline = make(Path(folder), **settings)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from speed_report import markdown
+from parts.speed_report import markdown
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from bicross.pipelines.indexing.token_ids import token_ids
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder, DenseRetriever
 from numpy.typing import NDArray
-from speed_texts import word_counts
+
+from parts.speed_texts import word_counts
 
 Vectors = NDArray[np.float32]
 Stages = dict[str, float]

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 import numpy as np
-from index_kinds import Built, Rows, Search, Vectors, threads
+
+from parts.index_kinds import Built, Rows, Search, Vectors, threads
 
 K = 100
 AT = (10, 100)

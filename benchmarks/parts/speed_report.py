@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from machine import describe, versions
+from parts.machine import describe, versions
 
 PACKAGES = (
     "bicross",
