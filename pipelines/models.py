@@ -23,7 +23,7 @@ from ..retrieval import (
 Devices = str | Sequence[str] | None
 """Where a model runs: one device, or several as a list or joined by commas; None is the fastest that there is."""
 
-StageOne = Literal["dense", "lexical", "hybrid"]
+FirstStage = Literal["dense", "lexical", "hybrid"]
 """How candidates are found: by vectors, by terms, or by both."""
 
 
@@ -88,7 +88,7 @@ def open_retriever(  # noqa: PLR0913 - each argument has a default
     index: Index,
     encoder: str | Path | Encoder | None = None,
     *,
-    stage_one: StageOne | None = None,
+    first_stage: FirstStage | None = None,
     fusion: Fusion | None = None,
     device: Devices = None,
     dtype: Dtype = "float32",
@@ -98,12 +98,12 @@ def open_retriever(  # noqa: PLR0913 - each argument has a default
 
     ``passages`` is how many of a document a hit may have; it has one with "lexical".
     """
-    if stage_one == "lexical":
+    if first_stage == "lexical":
         return LexicalRetriever(index)
-    if stage_one not in (None, "dense", "hybrid"):
-        raise ArgumentError(f"stage_one must be 'dense', 'lexical', 'hybrid' or None, not {stage_one!r}")
+    if first_stage not in (None, "dense", "hybrid"):
+        raise ArgumentError(f"first_stage must be 'dense', 'lexical', 'hybrid' or None, not {first_stage!r}")
     opened = open_encoder(index, encoder, device=device, dtype=dtype)
-    if stage_one == "hybrid":
+    if first_stage == "hybrid":
         return HybridRetriever(index, opened, fusion=fusion, passages=passages)
     return DenseRetriever(index, opened, passages=passages)
 

@@ -28,7 +28,7 @@ from ..inference import (
     token_limit,
 )
 from .cascade import Cascade, CascadeScores, Rate, check_cascade, require_exits
-from .packed_scoring import first_tokens, logits_of, read_in_cascade, require_fitting
+from .packed_scoring import first_tokens, logits_of, require_fitting, score_packed_cascade
 from .reranker import Pair, TokenPair
 from .scoring_head import require_scoring_head
 from .unpacked import StandardCrossEncoder
@@ -173,7 +173,7 @@ class CrossEncoderReranker:
             return CascadeScores(self.score_tokens(pairs), np.zeros(len(pairs), np.int64), {})
         packed = self._with_exits(stages)
         encoded, queries = self._encoded(packed, pairs), [query for query, _ in pairs]
-        return read_in_cascade(packed, self._exits, queries, encoded, stages, rate)
+        return score_packed_cascade(packed, self._exits, queries, encoded, stages, rate)
 
     def first_tokens(
         self, pairs: Sequence[Pair], layers: Sequence[int]

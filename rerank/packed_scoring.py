@@ -41,7 +41,7 @@ def require_early(layers: Sequence[int], last: int) -> None:
         )
 
 
-def read_in_cascade(
+def score_packed_cascade(
     packed: "PackedModel",
     heads: Mapping[int, ExitHead],
     queries: Sequence[str],

@@ -48,7 +48,7 @@ def show_demo(path: Path, questions: Sequence[str], *, device: str | None, conso
         console.print(_side_by_side(question, results))
     first, second = timings.retrieve_seconds / timings.queries, timings.rerank_seconds / timings.queries
     candidates = timings.pairs // timings.queries
-    console.print(f"Stage one took {first:.2f} s a question, reranking its {candidates} candidates {second:.2f} s.\n")
+    console.print(f"Retrieval took {first:.2f} s a question, reranking its {candidates} candidates {second:.2f} s.\n")
     console.print("Ask your own question:", style="bold")
     console.print(f'  {_program()} search {path} "sort a list by a key"', soft_wrap=True)
     console.print("Index your own documents (JSONL, CSV, Parquet, or a folder of texts):", style="bold")
@@ -71,9 +71,9 @@ def print_demo(path: Path, questions: Sequence[str], *, device: str | None) -> N
 def _side_by_side(question: str, results: Sequence[SearchResult]) -> Table:
     table = Table(title=plain(question), title_justify="left", title_style="bold")
     table.add_column("", justify="right")
-    table.add_column("stage one", min_width=25, overflow="fold")
+    table.add_column("first stage", min_width=25, overflow="fold")
     table.add_column("after reranking", min_width=25, overflow="fold")
-    table.add_column("was", justify="right")
+    table.add_column("1st-stage rank", justify="right", max_width=9)
     table.add_column("relevance", justify="right", no_wrap=True)
     before = sorted(results, key=lambda result: result.retrieval_rank)
     for first, then in list(zip(before, results, strict=True))[:SHOWN]:

@@ -29,15 +29,16 @@ from .options import (
     AsJson,
     CascadeStages,
     Device,
+    FirstStageName,
     IndexEncoder,
     JudgedSource,
     ModelName,
+    OldFirstStageName,
     Passages,
     Precision,
     QrelsFile,
     Rerank,
     RetrieveK,
-    StageOneName,
     Topics,
 )
 from .output import print_json
@@ -72,7 +73,8 @@ def evaluate_command(
     rerank_k: Annotated[
         int | None, typer.Option(help="Documents that stage two reads; default: as tuned, else 100.")
     ] = None,
-    stage_one: StageOneName = None,
+    first_stage: FirstStageName = None,
+    stage_one: OldFirstStageName = None,
     passages: Passages = "best",
     adaptive: Adaptive = False,
     cascade: CascadeStages = None,
@@ -104,7 +106,7 @@ def evaluate_command(
         retrieve_k=retrieve_k,
         rerank_k=rerank_k,
         top_k=1,  # as many as are retrieved will be asked for
-        stage_one=stage_one,
+        first_stage=first_stage or stage_one,
         passages=passages,
         adaptive=adaptive,
         cascade=read_cascade(cascade),

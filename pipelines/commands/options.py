@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ...inference import Dtype
-from ..models import StageOne
+from ..models import FirstStage
 from ..search import PassageScoring
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
@@ -27,7 +27,11 @@ IndexPath = Annotated[Path, typer.Argument(metavar="INDEX", help="The folder of 
 ModelName = Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")]
 IndexEncoder = Annotated[str | None, typer.Option(help="Default: the one that built the index.")]
 Rerank = Annotated[bool, typer.Option(help="Without it, stage one alone.")]
-StageOneName = Annotated[StageOne | None, typer.Option(help="How candidates are found; default: as tuned, else dense.")]
+FirstStageName = Annotated[
+    FirstStage | None, typer.Option(help="How candidates are found; default: as tuned, else dense.")
+]
+OldFirstStageName = Annotated[FirstStage | None, typer.Option("--stage-one", hidden=True)]
+"""The name that ``--first-stage`` had before."""
 RetrieveK = Annotated[int | None, typer.Option(help="Documents that stage one retrieves; default: as tuned, else 100.")]
 Passages = Annotated[
     PassageScoring,

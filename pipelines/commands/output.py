@@ -46,9 +46,9 @@ def result_record(result: SearchResult) -> dict[str, object]:
 
 
 def search_record(query: str, results: Sequence[SearchResult], depth: Depth) -> dict[str, object]:
-    """The answer to a query as JSON; ``read`` of its ``candidates`` were read by the reranker."""
+    """The answer to a query as JSON; ``reranked`` of its ``candidates`` were scored by the reranker."""
     records = [result_record(result) for result in results]
-    return {"query": query, "read": depth.read, "candidates": depth.candidates, "results": records}
+    return {"query": query, "reranked": depth.reranked, "candidates": depth.candidates, "results": records}
 
 
 def results_table(query: str, results: Sequence[SearchResult], depth: Depth) -> Table:
@@ -57,7 +57,7 @@ def results_table(query: str, results: Sequence[SearchResult], depth: Depth) -> 
     table = Table(title=plain(query), title_justify="left", title_style="bold", show_lines=True)
     table.add_column("", justify="right")
     if reranked:
-        table.add_column("was", justify="right")
+        table.add_column("1st-stage rank", justify="right", max_width=9)
     cosine = all(result.lexical_score is None for result in results)
     table.add_column("relevance" if reranked else "cosine" if cosine else "score", justify="right")
     table.add_column("document", overflow="fold", ratio=1)
@@ -69,8 +69,8 @@ def results_table(query: str, results: Sequence[SearchResult], depth: Depth) -> 
             "" if value is None else f"{value:.3f}",
             Text("\n").join([_title(result), plain(snippet(result.passage.text))]),
         )
-    if depth.read < depth.candidates:
-        table.caption = f"{depth.read} of {depth.candidates} candidates were read by the reranker"
+    if depth.reranked < depth.candidates:
+        table.caption = f"{depth.reranked} of {depth.candidates} candidates were reranked"
         table.caption_justify = "left"
     return table
 

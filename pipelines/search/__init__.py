@@ -12,7 +12,7 @@ from .scoring import (
     final_scores,
     fit_stop_rule,
 )
-from .stages import tokenizer_of
+from .stages import tokenizer_fingerprint
 from .timings import Depth
 from .tuned import MAX_CHARACTERS, KnownFusion, Tuned, store
 
@@ -39,5 +39,5 @@ __all__ = [
     "read_cascade",
     "read_layers",
     "store",
-    "tokenizer_of",
+    "tokenizer_fingerprint",
 ]

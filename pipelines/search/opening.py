@@ -9,10 +9,10 @@ from ...index import Index
 from ...inference import Dtype
 from ...rerank import Calibration, Cascade, IdentifiedReranker, Reranker, check_cascade
 from ...retrieval import Encoder, Retriever
-from ..models import StageOne, open_reranker, open_retriever, require_one_device
+from ..models import FirstStage, open_reranker, open_retriever, require_one_device
 from .options import DEFAULT_K, RerankK
 from .scoring import PassageScoring, StopRule, passages_needed
-from .tuned import STAGES, Tuned, stored
+from .tuned import FIRST_STAGES, Tuned, stored
 
 logger = logging.getLogger("bicross")
 
@@ -34,15 +34,15 @@ class Wanted:
     retrieve_k: int | None = None
     rerank_k: RerankK | None = None
     blend: float | None = None
-    stage_one: StageOne | None = None
+    first_stage: FirstStage | None = None
     stop_rule: StopRule | None = None
     passages: PassageScoring = "best"
     cascade: Cascade | None = None
 
     def __post_init__(self) -> None:
         check_cascade(self.cascade or ())
-        if self.stage_one is not None and self.stage_one not in STAGES:
-            raise ArgumentError(f"stage_one must be one of {', '.join(STAGES)}, not {self.stage_one!r}")
+        if self.first_stage is not None and self.first_stage not in FIRST_STAGES:
+            raise ArgumentError(f"first_stage must be one of {', '.join(FIRST_STAGES)}, not {self.first_stage!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,22 +97,22 @@ def tuned_with(tuned: Tuned, reranker: Reranker) -> bool:
     return isinstance(reranker, IdentifiedReranker) and reranker.model_fingerprint == tuned.reranker
 
 
-def require_postings(index: Index, stage_one: StageOne) -> None:
+def require_postings(index: Index, first_stage: FirstStage) -> None:
     """Raise ``ArgumentError`` where a stage one needs the words of an index that keeps none."""
-    if stage_one != "dense" and not index.lexical:
+    if first_stage != "dense" and not index.lexical:
         raise ArgumentError(
-            f"stage_one={stage_one!r} searches for words, and {index.path} keeps none: "
+            f"first_stage={first_stage!r} searches for words, and {index.path} keeps none: "
             f"build it with `bicross index --lexical`, add them by `bicross lexical {index.path}`, or take 'dense'"
         )
 
 
 def _retriever(index: Index, models: Models, wanted: Wanted, tuned: Tuned | None) -> Retriever:
-    chosen = wanted.stage_one or ("dense" if tuned is None else tuned.stage_one)
+    chosen = wanted.first_stage or ("dense" if tuned is None else tuned.first_stage)
     require_postings(index, chosen)
     return open_retriever(
         index,
         models.encoder,
-        stage_one=chosen,
+        first_stage=chosen,
         fusion=None if tuned is None else tuned.fusion,
         device=models.device,
         dtype=models.dtype,
@@ -134,6 +134,6 @@ def _cutoffs(wanted: Wanted, tuned: Tuned | None) -> tuple[int, RerankK]:
 
 def _stop_rule(wanted: Wanted, tuned: Tuned | None) -> StopRule | None:
     """The tuned one, unless it was fitted for another blend or another order of stage one than is asked for."""
-    if tuned is None or tuned.stop_rule is None or wanted.stage_one not in (None, tuned.stage_one):
+    if tuned is None or tuned.stop_rule is None or wanted.first_stage not in (None, tuned.first_stage):
         return None
     return tuned.stop_rule if wanted.blend in (None, tuned.blend) else None

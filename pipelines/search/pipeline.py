@@ -15,15 +15,15 @@ from ...index import Predicate
 from ...inference import Dtype
 from ...rerank import DEFAULT_RERANKER, Calibration, Cascade, Reranker
 from ...retrieval import Encoder, Retriever
-from ..models import StageOne
+from ..models import FirstStage
 from .opening import Models, Wanted, open_stages
 from .options import DEFAULT_K, MAX_RETRIEVE_K, Cutoffs, RerankK, check_deadline, check_queries, check_relevance
 from .scoring import (
     Deadline,
     PassageScoring,
-    Read,
     Scales,
     ScoreCache,
+    ScoredCandidates,
     SearchResult,
     StopRule,
     at_least,
@@ -105,7 +105,7 @@ class SearchPipeline:
         rerank_k: RerankK | None = None,
         top_k: int = 10,
         blend: float | None = None,
-        stage_one: StageOne | None = None,
+        first_stage: FirstStage | None = None,
         stop_rule: StopRule | None = None,
         min_relevance: float | None = None,
         passages: PassageScoring = "best",
@@ -116,17 +116,18 @@ class SearchPipeline:
         """Open an index with its models, and with what ``bicross tune`` stored in it for this reranker.
 
         ``encoder=None`` is the one that the index was built with, if it is on this machine: an index alone never causes
-        a download. ``dtype`` is that of models given by name. ``retrieve_k``, ``rerank_k``, ``blend`` and ``stage_one``
-        ("dense", "lexical" or "hybrid") are as tuned unless they are given; where nothing was tuned, 100, 100, the
-        reranker's own, and "dense". Where tuning found the reranker not worth using, there is none unless ``rerank_k``
-        is given. ``rerank_k="auto"`` takes the stored stop rule, or ``stop_rule``. ``cache_mb`` million bytes remember
-        scores of repeated pairs. Raises ``IndexModelMismatch`` for another encoder, ``IndexCorrupt`` for bad settings.
+        a download. ``dtype`` is that of models given by name. ``retrieve_k``, ``rerank_k``, ``blend`` and
+        ``first_stage`` ("dense", "lexical" or "hybrid") are as tuned unless they are given; where nothing was tuned,
+        100, 100, the reranker's own, and "dense". Where tuning found the reranker not worth using, there is none unless
+        ``rerank_k`` is given. ``rerank_k="auto"`` takes the stored stop rule, or ``stop_rule``. ``cache_mb`` million
+        bytes remember scores of repeated pairs. Raises ``IndexModelMismatch`` for another encoder, ``IndexCorrupt`` for
+        bad settings.
         """
         # A mistake here should not first cost the loading of two models.
         Cutoffs(MAX_RETRIEVE_K if retrieve_k is None else retrieve_k, 1 if rerank_k is None else rerank_k, top_k)
         check_relevance(min_relevance)
         cache = None if cache_mb is None else ScoreCache.of_megabytes(cache_mb)
-        wanted = Wanted(retrieve_k, rerank_k, blend, stage_one, stop_rule, passages, cascade)
+        wanted = Wanted(retrieve_k, rerank_k, blend, first_stage, stop_rule, passages, cascade)
         opened = open_stages(path, Models(encoder, reranker, device, dtype), wanted)
         return cls(
             opened.retriever,
@@ -268,7 +269,7 @@ class SearchPipeline:
         return parts
 
 
-def _scales(rule: StopRule | None, known: Read, depth: int) -> Scales | None:
+def _scales(rule: StopRule | None, known: ScoredCandidates, depth: int) -> Scales | None:
     """What a blend is measured by where a rule can say what all candidates would have given."""
     hits = known.hits[:depth]
     if rule is None or not 0 < len(known.logits) < len(hits):
@@ -276,7 +277,7 @@ def _scales(rule: StopRule | None, known: Read, depth: int) -> Scales | None:
     return rule.scales(np.array([hit.score for hit in hits], np.float64), known.logits.astype(np.float64))
 
 
-def _depth(known: Read, depth: int) -> Depth:
+def _depth(known: ScoredCandidates, depth: int) -> Depth:
     read = len(known.logits)
     return Depth(read, max(read, min(depth, len(known.hits))))
 
@@ -291,6 +292,6 @@ def _check_relevance(min_relevance: float | None, reranker: Reranker | None) -> 
 
 
 def _log_deadline(deadline_ms: float | None, depths: Sequence[Depth]) -> None:
-    read, candidates = sum(depth.read for depth in depths), sum(depth.candidates for depth in depths)
+    read, candidates = sum(depth.reranked for depth in depths), sum(depth.candidates for depth in depths)
     if deadline_ms is not None and read < candidates:
-        logger.info("deadline of %g ms: %d of %d candidates were read", deadline_ms, read, candidates)
+        logger.info("deadline of %g ms: %d of %d candidates were reranked", deadline_ms, read, candidates)

@@ -17,15 +17,15 @@ from .scoring import (
     Deadline,
     Enough,
     PassageScoring,
-    Read,
     ScoreCache,
+    ScoredCandidates,
     StopRule,
     by_passages,
     passages_needed,
-    read_adaptively,
-    read_candidates,
-    read_in_cascade,
     require_cascade_fits,
+    score_adaptively,
+    score_in_cascade,
+    score_within_budget,
 )
 
 
@@ -88,10 +88,10 @@ class Stages:
         """Candidates, and the fingerprint of the tokenizer of their token ids; empty where they are not to be used."""
         if not queries:
             return [], ""
-        tokenizer = tokenizer_of(self.retriever)
+        tokenizer = tokenizer_fingerprint(self.retriever)
         candidates = self.retriever.retrieve(queries, k, where=where)
         # An index that moved to a newer generation meanwhile may have another tokenizer: whose ids these are is open.
-        return candidates, tokenizer if tokenizer == tokenizer_of(self.retriever) else ""
+        return candidates, tokenizer if tokenizer == tokenizer_fingerprint(self.retriever) else ""
 
     def read(
         self,
@@ -101,24 +101,24 @@ class Stages:
         *,
         tokenizer: str,
         where: Predicate | None,
-    ) -> list[Read]:
+    ) -> list[ScoredCandidates]:
         """The logits of the first candidates of each query, or, where this is adaptive, of those that were worth it."""
         if self._scorer is None:
-            return [Read.in_order(hits, np.empty(0, np.float32)) for hits in candidates]
+            return [ScoredCandidates.in_order(hits, np.empty(0, np.float32)) for hits in candidates]
         allowed = [hits[: limits.depth] for hits in candidates]
         if self.cascade is not None:
-            read = read_in_cascade(
+            read = score_in_cascade(
                 self._scorer, self.cascade, queries, allowed, tokenizer=tokenizer, deadline=limits.deadline
             )
-            return [Read.in_order(hits, *known) for hits, known in zip(candidates, read, strict=True)]
+            return [ScoredCandidates.in_order(hits, *known) for hits, known in zip(candidates, read, strict=True)]
         score = by_passages(partial(self._scorer.score, tokenizer=tokenizer), self._passages)
         if self.adaptive and isinstance(self.retriever, ExploringRetriever) and queries:
             explorer = self.retriever.explorer(queries, where=where)
-            return read_adaptively(queries, candidates, score, explorer, depth=limits.depth, deadline=limits.deadline)
-        logits = read_candidates(queries, allowed, score, deadline=limits.deadline, enough=limits.enough)
-        return [Read.in_order(hits, known) for hits, known in zip(candidates, logits, strict=True)]
+            return score_adaptively(queries, candidates, score, explorer, depth=limits.depth, deadline=limits.deadline)
+        logits = score_within_budget(queries, allowed, score, deadline=limits.deadline, enough=limits.enough)
+        return [ScoredCandidates.in_order(hits, known) for hits, known in zip(candidates, logits, strict=True)]
 
 
-def tokenizer_of(retriever: Retriever) -> str:
+def tokenizer_fingerprint(retriever: Retriever) -> str:
     """The fingerprint of the tokenizer of the token ids that its hits carry; empty where they carry none."""
     return retriever.tokenizer if isinstance(retriever, TokenRetriever) else ""

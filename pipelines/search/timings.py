@@ -1,4 +1,4 @@
-"""Timings: where the time of searches went, and how deep they read. Knows no clock and no search."""
+"""Timings: where the time of searches went, and how many candidates were reranked. Knows no clock and no search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How many of the candidates of a query stage two has read, of those that it was allowed to."""
+    """How many candidates of a query were reranked, of ``candidates`` that could have been."""
 
-    read: int
+    reranked: int
     candidates: int
 
 
@@ -25,7 +25,7 @@ class Timings:
     def add(self, depths: Sequence[Depth], *, retrieve_seconds: float, rerank_seconds: float) -> None:
         """One more batch."""
         self.queries += len(depths)
-        self.pairs += sum(depth.read for depth in depths)
+        self.pairs += sum(depth.reranked for depth in depths)
         self.retrieve_seconds += retrieve_seconds
         self.rerank_seconds += rerank_seconds
         self.depths += depths

@@ -13,15 +13,17 @@ from ...errors import ArgumentError, IndexCorrupt
 from ...index import Index
 from ...rerank import Calibration, calibration_from_dict
 from ...retrieval import NormalisedSum, ReciprocalRank
-from ..models import StageOne
+from ..models import FirstStage
 from .options import MAX_RETRIEVE_K
 from .scoring import StopRule
 
 SECTION = "search"
 """The key in ``Index.settings``."""
 VERSION = 1
+FIRST_STAGE_KEY = "stage_one"
+"""Where the JSON has ``first_stage``: the key of version 1, which indexes on disk have."""
 MAX_CHARACTERS = 1000
-STAGES: tuple[StageOne, ...] = get_args(StageOne)
+FIRST_STAGES: tuple[FirstStage, ...] = get_args(FirstStage)
 KnownFusion = NormalisedSum | ReciprocalRank
 
 
@@ -30,12 +32,12 @@ class Tuned:
     """How an index is searched best with one reranker, and how that is known.
 
     ``reranker`` is its fingerprint. ``rerank_k`` 0 says that it is not worth using here: stage one alone is as good.
-    ``fusion`` belongs to ``stage_one`` "hybrid". ``collection``, ``queries``, ``date`` and ``measured`` say where it
+    ``fusion`` belongs to ``first_stage`` "hybrid". ``collection``, ``queries``, ``date`` and ``measured`` say where it
     comes from; no search depends on them.
     """
 
     reranker: str
-    stage_one: StageOne
+    first_stage: FirstStage
     retrieve_k: int
     rerank_k: int
     blend: float
@@ -52,10 +54,12 @@ class Tuned:
             _text(name, getattr(self, name))
         if not self.reranker:
             raise ArgumentError("reranker is empty: without its fingerprint nobody can tell what this was tuned for")
-        if self.stage_one not in STAGES:
-            raise ArgumentError(f"stage_one must be one of {', '.join(STAGES)}, not {self.stage_one!r:.80}")
-        if (self.fusion is not None) != (self.stage_one == "hybrid"):
-            raise ArgumentError(f"stage_one {self.stage_one!r} and fusion {self.fusion!r}: hybrid has one, others none")
+        if self.first_stage not in FIRST_STAGES:
+            raise ArgumentError(f"first_stage must be one of {', '.join(FIRST_STAGES)}, not {self.first_stage!r:.80}")
+        if (self.fusion is not None) != (self.first_stage == "hybrid"):
+            raise ArgumentError(
+                f"first_stage={self.first_stage!r} with fusion={self.fusion!r}: hybrid has one, others none"
+            )
         _whole("retrieve_k", self.retrieve_k, 1, MAX_RETRIEVE_K)
         _whole("rerank_k", self.rerank_k, 0, self.retrieve_k)
         _whole("queries", self.queries, 0, 2**53)
@@ -71,7 +75,7 @@ class Tuned:
         return {
             "version": VERSION,
             "reranker": self.reranker,
-            "stage_one": self.stage_one,
+            FIRST_STAGE_KEY: self.first_stage,
             "retrieve_k": self.retrieve_k,
             "rerank_k": self.rerank_k,
             "blend": self.blend,
@@ -91,7 +95,7 @@ class Tuned:
         version = values.pop("version", None)
         if version != VERSION:
             raise ArgumentError(f"search settings of version {version!r:.40}; this bicross reads version {VERSION}")
-        names = {one.name for one in fields(cls)}
+        names = {FIRST_STAGE_KEY if field.name == "first_stage" else field.name for field in fields(cls)}
         if set(values) != names:
             raise ArgumentError(f"search settings have the fields {sorted(names)}, not {sorted(values)!s:.400}")
         measured = cast("Mapping[str, float]", dict(_mapping("measured", values["measured"])))
@@ -99,7 +103,7 @@ class Tuned:
         return cls(
             # Their types are looked at when it is made.
             reranker=cast("str", values["reranker"]),
-            stage_one=cast("StageOne", values["stage_one"]),
+            first_stage=cast("FirstStage", values[FIRST_STAGE_KEY]),
             retrieve_k=cast("int", values["retrieve_k"]),
             rerank_k=cast("int", values["rerank_k"]),
             blend=cast("float", values["blend"]),

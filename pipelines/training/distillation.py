@@ -10,7 +10,7 @@ from ...retrieval import Retriever
 from ...training import RankingList
 from ..evaluation import read_topics
 from ..lines import text_lines
-from ..search import CandidateScorer, check_query, tokenizer_of
+from ..search import CandidateScorer, check_query, tokenizer_fingerprint
 
 QUERIES_AT_ONCE = 32
 _TOPIC_SUFFIXES = (".jsonl", ".tsv")
@@ -67,7 +67,7 @@ def distilled_lists(
 def _scored(queries: Sequence[str], retriever: Retriever, scorer: CandidateScorer, depth: int) -> Iterator[RankingList]:
     candidates = retriever.retrieve(queries, depth)
     pairs = [(query, hit) for query, hits in zip(queries, candidates, strict=True) for hit in hits]
-    logits, _ = scorer.score(pairs, tokenizer=tokenizer_of(retriever))
+    logits, _ = scorer.score(pairs, tokenizer=tokenizer_fingerprint(retriever))
     scores = iter(logits.tolist())
     for query, hits in zip(queries, candidates, strict=True):
         scored = [(next(scores), passage_text(hit.document.title, hit.passage.text)) for hit in hits]

@@ -108,7 +108,7 @@ class Tuning:
         recommended, held_out = self.recommended, self.held_out
         return Tuned(
             reranker=self.reranker,
-            stage_one="dense" if recommended.fusion is None else "hybrid",
+            first_stage="dense" if recommended.fusion is None else "hybrid",
             retrieve_k=self.retrieve_k,
             rerank_k=recommended.depth,
             blend=self.shown.blend,

@@ -113,7 +113,7 @@ def _scores(
         if options.scores is not None:
             write_scores(options.scores, key, scored, [])  # what took longest is kept, whatever happens to the rest
     if options.latency_queries:
-        retriever = open_retriever(index, encoder, stage_one="hybrid" if scored.hybrid else "dense")
+        retriever = open_retriever(index, encoder, first_stage="hybrid" if scored.hybrid else "dense")
         texts = list(queries.values())
         asked = texts[:: max(1, len(texts) // options.latency_queries)][: options.latency_queries]
         latencies = measure_latency(retriever, reranker, asked, retrieve_k=k, depths=[0, *depths_up_to(k)])

@@ -1,9 +1,9 @@
 """The second stage within a search: which candidates are scored, how far, and in which order they end."""
 
-from .adaptive import read_adaptively
-from .budget import Deadline, Enough, read_candidates
-from .cascade import CascadeSettings, cascade_settings, read_in_cascade, require_cascade_fits
-from .ordering import Read, Scales, SearchResult, at_least, final_scores, order
+from .adaptive import score_adaptively
+from .budget import Deadline, Enough, score_within_budget
+from .cascade import CascadeSettings, cascade_settings, require_cascade_fits, score_in_cascade
+from .ordering import Scales, ScoredCandidates, SearchResult, at_least, final_scores, order
 from .passages import PassageScoring, by_passages, passages_needed
 from .score_cache import CacheUse, ScoreCache
 from .scorer import CandidateScorer
@@ -16,9 +16,9 @@ __all__ = [
     "Deadline",
     "Enough",
     "PassageScoring",
-    "Read",
     "Scales",
     "ScoreCache",
+    "ScoredCandidates",
     "SearchResult",
     "StopRule",
     "at_least",
@@ -28,8 +28,8 @@ __all__ = [
     "fit_stop_rule",
     "order",
     "passages_needed",
-    "read_adaptively",
-    "read_candidates",
-    "read_in_cascade",
     "require_cascade_fits",
+    "score_adaptively",
+    "score_in_cascade",
+    "score_within_budget",
 ]

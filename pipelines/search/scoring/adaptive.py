@@ -13,8 +13,8 @@ import numpy as np
 
 from ....index import Hit
 from ....retrieval import Explorer
-from .budget import Deadline, Score
-from .ordering import Read
+from .budget import Deadline, ScoreFunction
+from .ordering import ScoredCandidates
 
 BATCH = 16
 """Candidates of a query between two looks at their neighbours, as in the paper."""
@@ -58,25 +58,25 @@ class _Reading:
                     # A candidate stays the hit that stage one made of it.
                     self.frontier[id_] = known.get(id_, hit), logit
 
-    def result(self) -> Read:
+    def result(self) -> ScoredCandidates:
         """What was read, best of stage one first, and then the rest."""
         read = sorted(self.read.values(), key=lambda entry: _place(entry[0]))
         hits = [hit for hit, _ in read] + self.waiting
         ranks = {hit.document.id: rank for rank, hit in enumerate(sorted(hits, key=_place), start=1)}
         logits = np.array([logit for _, logit in read], np.float32)
-        return Read(hits, logits, [ranks[hit.document.id] for hit in hits])
+        return ScoredCandidates(hits, logits, [ranks[hit.document.id] for hit in hits])
 
 
-def read_adaptively(
+def score_adaptively(
     queries: Sequence[str],
     candidates: Sequence[Sequence[Hit]],
-    score: Score,
+    score: ScoreFunction,
     explorer: Explorer,
     *,
     depth: int,
     deadline: Deadline | None = None,
-) -> list[Read]:
-    """Read at most ``depth`` documents of each query, candidates and their neighbours in turn.
+) -> list[ScoredCandidates]:
+    """ScoredCandidates at most ``depth`` documents of each query, candidates and their neighbours in turn.
 
     All queries advance together, a batch of each in one call of ``score``; a deadline ends the reading between two.
     """

@@ -13,7 +13,7 @@ from .stop_rule import CHECK_EVERY
 SMALL_SLICE = 8
 """Pairs that are read before the pace of a call is known, and the fewest that are worth a call of the reranker."""
 
-Score = Callable[[Sequence[Candidate]], tuple[NDArray[np.float32], int]]
+ScoreFunction = Callable[[Sequence[Candidate]], tuple[NDArray[np.float32], int]]
 """Logits of candidates, and how many of them had to be computed."""
 Enough = Callable[[NDArray[np.float64], NDArray[np.float64]], bool]
 """Given one query's retrieval scores, all of them, and the logits of the first: need no more be read?"""
@@ -59,10 +59,10 @@ class _Pace:
             self._rate = pairs / seconds
 
 
-def read_candidates(
+def score_within_budget(
     queries: Sequence[str],
     candidates: Sequence[Sequence[Hit]],
-    score: Score,
+    score: ScoreFunction,
     *,
     deadline: Deadline | None = None,
     enough: Enough | None = None,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ....errors import ArgumentError
 from ....index import Hit
 from ....rerank import Cascade, CascadeReranker, Reranker, by_query, check_cascade, require_exits
-from .budget import Deadline, read_candidates
+from .budget import Deadline, score_within_budget
 from .ordering import final_scores
 from .passages import PassageScoring
 from .scorer import Candidate, CandidateScorer
@@ -50,7 +50,7 @@ def require_cascade_fits(*, passages: PassageScoring, adaptive: bool) -> None:
         )
 
 
-def read_in_cascade(
+def score_in_cascade(
     scorer: CandidateScorer,
     settings: CascadeSettings,
     queries: Sequence[str],
@@ -76,7 +76,7 @@ def read_in_cascade(
         )
         return found.logits, computed
 
-    logits = read_candidates(list(distinct), list(distinct.values()), score, deadline=deadline)
+    logits = score_within_budget(list(distinct), list(distinct.values()), score, deadline=deadline)
     layers = [
         np.array([stopped[query, hit.document.id] for hit in hits[: len(known)]], np.int64)
         for (query, hits), known in zip(distinct.items(), logits, strict=True)

@@ -15,7 +15,7 @@ Scales = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ScoredCandidates:
     """What is known of the candidates of one query: ``logits`` are of the first of ``hits``.
 
     ``ranks`` are the places, from 1, that stage one gives all of them. ``stopped`` has for each logit the layer after
@@ -30,7 +30,7 @@ class Read:
     @classmethod
     def in_order(
         cls, hits: Sequence[Hit], logits: NDArray[np.float32], stopped: NDArray[np.int64] | None = None
-    ) -> "Read":
+    ) -> "ScoredCandidates":
         """Of hits in the order of stage one."""
         return cls(hits, logits, range(1, len(hits) + 1), stopped)
 
@@ -63,7 +63,7 @@ class SearchResult:
 
 
 def order(
-    known: Read, blend: float, *, scales: Scales | None = None, calibration: Calibration | None = None
+    known: ScoredCandidates, blend: float, *, scales: Scales | None = None, calibration: Calibration | None = None
 ) -> list[SearchResult]:
     """Results of one query; what was not read follows what was, in the order of stage one.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ....errors import ArgumentError
 from ....index import Hit
-from .budget import Score
+from .budget import ScoreFunction
 from .scorer import Candidate
 
 PassageScoring = Literal["best", "first", "max", "mean"]
@@ -32,7 +32,7 @@ def passages_needed(scoring: PassageScoring) -> int:
     return {"best": 1, "first": _ALL}.get(scoring, PASSAGES_READ)
 
 
-def by_passages(score: Score, scoring: PassageScoring) -> Score:
+def by_passages(score: ScoreFunction, scoring: PassageScoring) -> ScoreFunction:
     """Scores documents as ``scoring`` says, where ``score`` scores passages."""
     if scoring == "best":
         return score

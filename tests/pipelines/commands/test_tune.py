@@ -79,7 +79,7 @@ def test_tune_recommends_explains_draws_and_stores(index, folder, tmp_path, caps
     assert "matplotlib.pyplot" not in sys.modules, "no screen is asked for"
     code, out, _ = run(capsys, "search", index, JUDGED.queries["q0"], "--json")
     answer = json.loads(out)
-    assert (code, answer["read"]) == (0, tuned.rerank_k)
+    assert (code, answer["reranked"]) == (0, tuned.rerank_k)
     _, out, _ = run(capsys, "search", index, JUDGED.queries["q0"], "--json", "--rerank-k", "auto")
     assert json.loads(out)["candidates"] == 20
     _, out, _ = run(capsys, "search", index, JUDGED.queries["q0"], "--json", "--min-relevance", "0.5")

@@ -67,14 +67,14 @@ def test_nothing_is_added_where_nobody_could_make_them(tmp_path):
 def test_retrievers_by_name(tmp_path):
     index = build(tmp_path / "i", lexical=True)
     assert type(open_retriever(index, ENCODER)) is DenseRetriever
-    assert type(open_retriever(index, ENCODER, stage_one="dense")) is DenseRetriever
-    assert type(open_retriever(index, stage_one="lexical")) is LexicalRetriever, "which needs no encoder"
+    assert type(open_retriever(index, ENCODER, first_stage="dense")) is DenseRetriever
+    assert type(open_retriever(index, first_stage="lexical")) is LexicalRetriever, "which needs no encoder"
     fusion = ReciprocalRank()
-    hybrid = open_retriever(index, ENCODER, stage_one="hybrid", fusion=fusion)
+    hybrid = open_retriever(index, ENCODER, first_stage="hybrid", fusion=fusion)
     assert isinstance(hybrid, HybridRetriever)
     assert hybrid.fusion is fusion
-    with pytest.raises(ArgumentError, match="stage_one must be 'dense', 'lexical', 'hybrid' or None, not 'bm25'"):
-        open_retriever(index, ENCODER, stage_one="bm25")
+    with pytest.raises(ArgumentError, match="first_stage must be 'dense', 'lexical', 'hybrid' or None, not 'bm25'"):
+        open_retriever(index, ENCODER, first_stage="bm25")
 
 
 def test_the_commands(tmp_path, capsys, monkeypatch):

@@ -17,7 +17,7 @@ RULE = StopRule(
 )  # fmt: skip
 TUNED = Tuned(
     reranker=guesser().fingerprint,
-    stage_one="dense",
+    first_stage="dense",
     retrieve_k=40,
     rerank_k=12,
     blend=0.4,
@@ -85,7 +85,7 @@ def test_auto_takes_the_stored_rule(tuned):
     assert pipeline.stop_rule == RULE
     pipeline.search_batch(list(JUDGED.queries.values()), timings=timings)
     assert {depth.candidates for depth in timings.depths} == {40}
-    assert any(depth.read < 40 for depth in timings.depths)
+    assert any(depth.reranked < 40 for depth in timings.depths)
     with pytest.raises(ArgumentError, match=r'rerank_k="auto" needs a stop_rule'):
         opened(tuned, guesser(), rerank_k="auto", blend=0.9)
 
@@ -158,15 +158,17 @@ def test_settings_that_cannot_be_used_are_an_error_and_no_crash(index):
         opened(index, guesser())
 
 
-@pytest.mark.parametrize("stage_one", ["lexical", "hybrid"])
-def test_an_index_without_words_says_what_to_do(index, stage_one):
-    with pytest.raises(ArgumentError, match=f"stage_one='{stage_one}' searches for words, .*`bicross index --lexical`"):
-        opened(index, None, stage_one=stage_one)
+@pytest.mark.parametrize("first_stage", ["lexical", "hybrid"])
+def test_an_index_without_words_says_what_to_do(index, first_stage):
+    with pytest.raises(
+        ArgumentError, match=f"first_stage='{first_stage}' searches for words, .*`bicross index --lexical`"
+    ):
+        opened(index, None, first_stage=first_stage)
 
 
 def test_a_stage_one_that_there_is_not(index):
-    with pytest.raises(ArgumentError, match="stage_one must be one of dense, lexical, hybrid, not 'psychic'"):
-        opened(index, None, stage_one="psychic")
+    with pytest.raises(ArgumentError, match="first_stage must be one of dense, lexical, hybrid, not 'psychic'"):
+        opened(index, None, first_stage="psychic")
 
 
 def test_min_relevance_cuts_the_ranked_list(index):

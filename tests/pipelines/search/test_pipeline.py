@@ -89,7 +89,7 @@ def test_every_k_that_is_allowed_gives_an_ordered_permutation(index, retrieve_k,
             own.search("sleeps at night", retrieve_k=retrieve_k, rerank_k=rerank_k, top_k=top_k)
         return
     results = own.search("sleeps at night", retrieve_k=retrieve_k, rerank_k=rerank_k, top_k=top_k)
-    stage_one = pipeline(index).search("sleeps at night")
+    first_stage = pipeline(index).search("sleeps at night")
     assert len(results) == min(top_k, 5)
     assert [r.rank for r in results] == list(range(1, len(results) + 1))
     scores = [r.score for r in results]
@@ -97,7 +97,7 @@ def test_every_k_that_is_allowed_gives_an_ordered_permutation(index, retrieve_k,
     assert len(reranker.calls[-1]) == min(rerank_k, 5)
     # Only what was read carries a logit, and it stands before what was not.
     assert [r.logit is not None for r in results] == [i < min(rerank_k, 5) for i in range(len(results))]
-    retrieved = {r.document.id for r in stage_one[:retrieve_k]}
+    retrieved = {r.document.id for r in first_stage[:retrieve_k]}
     assert {r.document.id for r in results} <= retrieved
     if top_k == retrieve_k:
         assert {r.document.id for r in results} == retrieved

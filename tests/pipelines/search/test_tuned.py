@@ -13,10 +13,10 @@ from helpers.oracle_rerankers import ENCODER, documents
 RULE = StopRule(
     intercept=1.0, slope=20.0, query_spread=2.0, spread=1.5, threshold=0.1, risk=0.05, blend=0.5, k=10
 )  # fmt: skip
-TUNED = Tuned(reranker="abc", stage_one="dense", retrieve_k=100, rerank_k=50, blend=0.5)
+TUNED = Tuned(reranker="abc", first_stage="dense", retrieve_k=100, rerank_k=50, blend=0.5)
 FULL = Tuned(
     reranker="abc",
-    stage_one="hybrid",
+    first_stage="hybrid",
     retrieve_k=200,
     rerank_k=0,
     blend=0.5,
@@ -68,9 +68,9 @@ def test_an_index_keeps_them_beside_other_settings(index):
         ({"reranker": 5}, "reranker must be a text of at most 1000 characters, not 5"),
         ({"collection": "x" * 1001}, "collection must be a text of at most 1000 characters"),
         ({"date": None}, "date must be a text"),
-        ({"stage_one": "psychic"}, "stage_one must be one of dense, lexical, hybrid, not 'psychic'"),
-        ({"stage_one": ["dense"]}, "stage_one must be one of"),
-        ({"stage_one": "dense"}, "stage_one 'dense' and fusion NormalisedSum.*: hybrid has one, others none"),
+        ({"stage_one": "psychic"}, "first_stage must be one of dense, lexical, hybrid, not 'psychic'"),
+        ({"stage_one": ["dense"]}, "first_stage must be one of"),
+        ({"stage_one": "dense"}, "first_stage='dense' with fusion=NormalisedSum.*: hybrid has one, others none"),
         ({"fusion": None}, "hybrid has one, others none"),
         ({"fusion": {"method": "magic"}}, "no fusion is {'method': 'magic'}"),
         ({"fusion": "sum"}, "fusion must be a JSON object, not 'sum'"),

@@ -61,7 +61,7 @@ def test_every_setting_is_worth_what_a_search_with_it_is(index, found):
 
 def test_a_search_uses_the_stage_one_that_was_stored(index, found):
     assert found.recommended.fusion is not None, "words are what these queries were made of"
-    assert found.tuned.stage_one == "hybrid"
+    assert found.tuned.first_stage == "hybrid"
     store(index, found.tuned)
     pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=oracle(JUDGED, strength=1.0))
     assert isinstance(pipeline.retriever, HybridRetriever)
@@ -76,18 +76,18 @@ def test_a_search_uses_the_stage_one_that_was_stored(index, found):
 
 
 @pytest.mark.parametrize(
-    ("stage_one", "kind"), [("dense", DenseRetriever), ("lexical", LexicalRetriever), ("hybrid", HybridRetriever)]
+    ("first_stage", "kind"), [("dense", DenseRetriever), ("lexical", LexicalRetriever), ("hybrid", HybridRetriever)]
 )
-def test_the_stage_one_that_is_given_counts(index, stage_one, kind):
+def test_the_stage_one_that_is_given_counts(index, first_stage, kind):
     tuned = Tuned(guesser().fingerprint, "hybrid", 30, 10, 0.5, fusion=ReciprocalRank(20.0))
     store(index, tuned)
-    pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=guesser(), stage_one=stage_one)
+    pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=guesser(), first_stage=first_stage)
     assert type(pipeline.retriever) is kind
     assert (pipeline.cutoffs.retrieve_k, pipeline.blend) == (30, 0.5)
-    if stage_one == "hybrid":
+    if first_stage == "hybrid":
         assert pipeline.retriever.fusion == ReciprocalRank(20.0)
     result = pipeline.search(TEXTS[0])[0]
-    assert (result.lexical_score is None) == (stage_one == "dense")
+    assert (result.lexical_score is None) == (first_stage == "dense")
 
 
 def test_without_the_reranker_words_are_still_used(index):

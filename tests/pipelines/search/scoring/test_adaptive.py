@@ -7,7 +7,7 @@ import pytest
 from bicross.errors import ArgumentError
 from bicross.index import Document, Hit, Passage
 from bicross.pipelines import SearchPipeline, StopRule, Timings, build_index, evaluate
-from bicross.pipelines.search.scoring import Deadline, read_adaptively
+from bicross.pipelines.search.scoring import Deadline, score_adaptively
 from bicross.pipelines.search.scoring.adaptive import BATCH
 from bicross.retrieval import DenseRetriever, LexicalRetriever
 from helpers.fakes import HashEncoder
@@ -71,7 +71,7 @@ def as_in_the_paper(found, logits, edges, depth):
 )
 def test_what_is_read_is_what_the_paper_reads(found, logits, edges, depth):
     found = sorted(found)
-    [result] = read_adaptively(["q"], [[hit(n) for n in found]], scorer(logits), Graph(edges), depth=depth)
+    [result] = score_adaptively(["q"], [[hit(n) for n in found]], scorer(logits), Graph(edges), depth=depth)
     expected = as_in_the_paper(found, logits, edges, depth)
     read = [int(one.document.id) for one in result.hits[: len(result.logits)]]
     assert read == sorted(expected)
@@ -85,7 +85,7 @@ def test_what_is_read_is_what_the_paper_reads(found, logits, edges, depth):
 def test_queries_advance_together_each_with_its_own_frontier():
     calls, graph = [], Graph({0: [70], 1: [71]})
     candidates = [[hit(n) for n in range(0, 40, 2)], [hit(n) for n in range(1, 40, 2)], []]
-    results = read_adaptively(
+    results = score_adaptively(
         ["even", "odd", "none"], candidates, scorer([0.0] * DOCUMENTS, calls), graph, depth=BATCH + 1
     )
     assert [len(result.logits) for result in results] == [BATCH + 1, BATCH + 1, 0]
@@ -97,7 +97,7 @@ def test_a_neighbour_that_stage_one_found_stays_its_hit():
     own = [hit(0), Hit(Document("001", "text"), Passage("te", 0, 2), 0.99)]
     candidates = [own + [hit(n) for n in range(2, 20)]]
     graph = Graph({0: [19, 18]})
-    [result] = read_adaptively(["q"], candidates, scorer([0.0] * DOCUMENTS), graph, depth=18)
+    [result] = score_adaptively(["q"], candidates, scorer([0.0] * DOCUMENTS), graph, depth=18)
     assert [one for one in result.hits if one.document.id == "019"] == [hit(19)]
     assert len({one.document.id for one in result.hits}) == len(result.hits) == 20
 
@@ -107,7 +107,7 @@ def test_a_deadline_ends_it_between_two_batches(budget, read):
     calls = []
     deadline = Deadline(budget - 0.5, lambda: len(calls) + (0.0 if budget else 1.0))
     candidates = [[hit(n) for n in range(60)]]
-    [result] = read_adaptively(
+    [result] = score_adaptively(
         ["q"], candidates, scorer([0.0] * DOCUMENTS, calls), Graph({}), depth=60, deadline=deadline
     )
     assert len(result.logits) == read

@@ -53,10 +53,10 @@ class SlowReranker:
         return int(passage.split()[1]) / 7 + len(query)
 
 
-def slow_pipeline(*, counts=(100,), stage_one=0.0, seconds=0.01, pace=None, blend=1.0, **settings):
+def slow_pipeline(*, counts=(100,), first_stage=0.0, seconds=0.01, pace=None, blend=1.0, **settings):
     clock = FakeClock()
     reranker = SlowReranker(clock, seconds, pace=pace, blend=blend)
-    retriever = FakeRetriever(clock, counts, stage_one)
+    retriever = FakeRetriever(clock, counts, first_stage)
     return SearchPipeline(retriever, reranker, clock=clock, top_k=100, **settings), reranker, clock
 
 
@@ -68,20 +68,20 @@ def run(pipeline, queries, **settings):
 @settings(deadline=None, max_examples=80)
 @given(
     deadline=st.integers(0, 5000),
-    stage_one=st.sampled_from([0.0, 0.05, 0.4]),
+    first_stage=st.sampled_from([0.0, 0.05, 0.4]),
     seconds=st.sampled_from([0.001, 0.01, 0.1]),
     counts=st.lists(st.integers(0, 60), min_size=1, max_size=5),
 )
-def test_at_a_steady_pace_only_the_first_small_slice_can_end_late(deadline, stage_one, seconds, counts):
-    pipeline, reranker, clock = slow_pipeline(counts=counts, stage_one=stage_one, seconds=seconds)
+def test_at_a_steady_pace_only_the_first_small_slice_can_end_late(deadline, first_stage, seconds, counts):
+    pipeline, reranker, clock = slow_pipeline(counts=counts, first_stage=first_stage, seconds=seconds)
     started = clock.now
     answers, timings = run(pipeline, ["q"] * len(counts), deadline_ms=deadline)
     took = clock.now - started
-    assert took <= max(deadline / 1000, stage_one) + SMALL_SLICE * seconds + 1e-9
-    depths = [depth.read for depth in timings.depths]
+    assert took <= max(deadline / 1000, first_stage) + SMALL_SLICE * seconds + 1e-9
+    depths = [depth.reranked for depth in timings.depths]
     assert [depth.candidates for depth in timings.depths] == counts
     assert sum(depths) == timings.pairs == sum(map(len, reranker.calls))
-    if stage_one >= deadline / 1000:
+    if first_stage >= deadline / 1000:
         assert timings.pairs == 0
     # A query is not read deeper than another one by more than a candidate, unless that has no more.
     for mine, (other, count) in itertools.product(depths, zip(depths, counts, strict=True)):
@@ -117,13 +117,13 @@ def test_without_a_deadline_there_is_one_call_query_by_query():
 
 
 def test_a_deadline_that_stage_one_used_up_gives_the_order_of_stage_one(caplog):
-    pipeline, reranker, _ = slow_pipeline(stage_one=0.3)
+    pipeline, reranker, _ = slow_pipeline(first_stage=0.3)
     with caplog.at_level(logging.INFO, "bicross"):
         [results], timings = run(pipeline, ["q"], deadline_ms=300)
     assert reranker.calls == []
     assert [result.retrieval_rank for result in results] == list(range(1, 101))
     assert timings.depths == [Depth(0, 100)]
-    assert "deadline of 300 ms: 0 of 100 candidates were read" in caplog.text
+    assert "deadline of 300 ms: 0 of 100 candidates were reranked" in caplog.text
 
 
 def test_a_slower_machine_is_noticed_at_the_next_slice():
@@ -144,7 +144,7 @@ def test_pairs_from_the_cache_take_no_time_and_say_nothing_of_the_pace():
     before = clock.now
     _, timings = run(pipeline, ["q"], deadline_ms=200)
     assert clock.now - before <= 0.2 + SMALL_SLICE * 0.01
-    assert timings.depths[0].read > 50, "the fifty that were known are free"
+    assert timings.depths[0].reranked > 50, "the fifty that were known are free"
 
 
 @pytest.mark.parametrize("blend", [0.3, 0.5, 0.9, 1.0])

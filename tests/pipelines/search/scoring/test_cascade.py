@@ -134,8 +134,8 @@ def test_with_a_deadline_more_go_on_and_never_fewer(index, deadline_ms):
     stages = standing(results)
     assert stages == sorted(stages, reverse=True)
     [depth] = timings.depths
-    assert depth.read == sum(stage > 0 for stage in stages)
-    assert (depth.read < 20) == (deadline_ms < 1000)
+    assert depth.reranked == sum(stage > 0 for stage in stages)
+    assert (depth.reranked < 20) == (deadline_ms < 1000)
     if deadline_ms > 1000:
         assert whole <= {r.document.id for r, stage in zip(results, stages, strict=True) if stage == 9}
 
@@ -177,9 +177,9 @@ def test_evaluation_sees_the_same_candidates(index):
     qrels = {f"q{i}": {f"d{i:02}": 1, "d07": 1} for i in range(3)}
     queries = {f"q{i}": query for i, query in enumerate(QUERIES)}
     found = evaluate(pipeline(index), queries, qrels, measures=("R@20", "nDCG@10"))
-    stage_one, reranked = found.systems
-    assert stage_one.means["R@20"].mean == reranked.means["R@20"].mean
-    assert stage_one.means["nDCG@10"].mean != reranked.means["nDCG@10"].mean
+    first_stage, reranked = found.systems
+    assert first_stage.means["R@20"].mean == reranked.means["R@20"].mean
+    assert first_stage.means["nDCG@10"].mean != reranked.means["nDCG@10"].mean
 
 
 RULE = StopRule(intercept=0.0, slope=1.0, query_spread=1.0, spread=1.0, threshold=0.5, risk=0.05, blend=1.0, k=10)

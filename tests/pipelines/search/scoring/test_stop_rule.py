@@ -136,7 +136,7 @@ def test_auto_reads_as_deep_as_the_rule_says_for_each_query():
     answers = pipeline.search_batch(queries[60:], timings=timings)
     for query, results, known in zip(range(60, 120), answers, timings.depths, strict=True):
         expected, _ = depth(rule, found.retrieval[query], found.logits[query].astype(np.float32).astype(float))
-        assert (known.read, known.candidates) == (expected, 100)
+        assert (known.reranked, known.candidates) == (expected, 100)
         best = np.argsort(-found.logits[query][:expected])[:10]
         assert [int(result.document.id) for result in results] == best.tolist()
     assert found.pairs == timings.pairs < 60 * 100
@@ -171,9 +171,9 @@ def test_a_blend_is_measured_by_what_all_candidates_would_give():
     stopped = 0
     for query, results, known in zip(range(60), answers, timings.depths, strict=True):
         retrieval, logits = found.retrieval[query], found.logits[query].astype(np.float32).astype(float)
-        logit_scale, retrieval_scale = rule.scales(retrieval, logits[: known.read])
-        mixed = 0.5 * logits[: known.read] / logit_scale + 0.5 * retrieval[: known.read] / retrieval_scale
-        if known.read < known.candidates:
+        logit_scale, retrieval_scale = rule.scales(retrieval, logits[: known.reranked])
+        mixed = 0.5 * logits[: known.reranked] / logit_scale + 0.5 * retrieval[: known.reranked] / retrieval_scale
+        if known.reranked < known.candidates:
             stopped += 1
             assert [int(r.document.id) for r in results] == np.argsort(-mixed, kind="stable")[:10].tolist()
     assert stopped > 10
