@@ -13,7 +13,7 @@ from pathlib import Path
 from bicross.index import Index
 from bicross.pipelines.training.data import read_training_data
 from bicross.pipelines.training.hard_negatives import held_out_queries
-from bicross.pipelines.training.held_out import BLENDS, ndcg_by_blend
+from bicross.pipelines.training.reranker_evaluation import BLENDS, ndcg_by_blend
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder, HybridRetriever
 

@@ -20,8 +20,8 @@ from bicross.pipelines import build_index
 from bicross.pipelines.search import read_layers
 from bicross.pipelines.training.data import read_training_data, relevant_texts
 from bicross.pipelines.training.hard_negatives import Mining, held_out_queries, mine_lists
-from bicross.pipelines.training.held_out import BLENDS, HeldOutQuery, ndcg_by_blend
 from bicross.pipelines.training.lists import TrainingLists, read_lists, write_lists
+from bicross.pipelines.training.reranker_evaluation import BLENDS, HeldOutQuery, ndcg_by_blend
 from bicross.rerank import DEFAULT_RERANKER
 from bicross.retrieval import BiEncoder, HybridRetriever
 from bicross.training import QUALITY, Evaluated, RankingList, TrainingProgress, TrainingSettings

@@ -24,15 +24,15 @@ from ...training import (
 from ...training.encoders import EncoderObjective, TrainedEncoder, train_encoder
 from ..models import open_reranker
 from ..progress import counting, training_progress
-from .candidates import SearchPlace, collection_search, documents_of, is_index
 from .data import read_training_data, relevant_texts
 from .distillation import distilled_lists, read_queries
 from .encoder_card import encoder_card
+from .first_stage import SearchPlace, collection_search, documents_of, is_index
 from .hard_negatives import Mining, mine_lists
-from .held_out import HeldOutQuery
 from .lists import TrainingLists, kept_lists
 from .pseudo_lists import MAX_HELD_OUT, Lists, OwnText, own_text_of
 from .pseudo_queries import Kind
+from .reranker_evaluation import HeldOutQuery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

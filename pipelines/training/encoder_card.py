@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from ...training.encoders import TrainedEncoder
 
 from ...training import QUALITY
-from .held_out import MEASURE
 from .model_card import how_it_was_trained, joined, table
+from .reranker_evaluation import MEASURE
 
 
 def encoder_card(trained: "TrainedEncoder", described: Mapping[str, object], *, command: str) -> str:

@@ -12,7 +12,7 @@ from ...rerank import Reranker
 from ...retrieval import DenseRetriever, HybridRetriever
 from ...training import RankingList
 from ..evaluation import Judged
-from .held_out import HeldOutQuery
+from .reranker_evaluation import HeldOutQuery
 
 _QUERIES_AT_ONCE = 32
 _TINY = 1e-12

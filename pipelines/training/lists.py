@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...training import RankingList, require_same, write_whole
-from .held_out import HeldOutQuery
+from .reranker_evaluation import HeldOutQuery
 
 LISTS, MADE_OF = "lists.jsonl", "data.json"
 

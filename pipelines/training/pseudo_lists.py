@@ -14,7 +14,7 @@ from ...rerank import Reranker
 from ...retrieval import Encoder, Retriever
 from ...training import RankingList
 from ..progress import counting
-from .candidates import SearchPlace, collection_search, documents_of
+from .first_stage import SearchPlace, collection_search, documents_of
 from .pseudo_queries import MAX_WORDS, Kind, OwnPair, PairMaker, own_text_pairs, pair_makers
 
 PAIRS_AT_ONCE = 32

@@ -25,14 +25,14 @@ from ...training.rerankers import RerankerMethod, train_reranker
 from ..evaluation import canonical
 from ..models import open_reranker
 from ..progress import training_progress
-from .candidates import SearchPlace, collection_search, is_index
 from .data import read_training_data, relevant_texts
+from .first_stage import SearchPlace, collection_search, is_index
 from .hard_negatives import Mining, held_out_queries, mine_lists
-from .held_out import HeldOutQuery, Score, measure_held_out
 from .lists import TrainingLists, kept_lists
 from .pseudo_lists import OwnText, own_text_of
 from .pseudo_queries import Kind
 from .reranker_card import reranker_card
+from .reranker_evaluation import HeldOutQuery, Score, measure_held_out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

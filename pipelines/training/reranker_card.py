@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from ...training import QUALITY, Evaluated, TrainingRecord
-from .held_out import ALONE, BLEND, MEASURE, STAGE_ONE
 from .lists import TrainingLists
 from .model_card import how_it_was_trained, joined, table
+from .reranker_evaluation import ALONE, BLEND, MEASURE, STAGE_ONE
 
 _HEADER = """---
 library_name: sentence-transformers

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import torch
-from bicross.pipelines.training.held_out import HeldOutQuery, measure_held_out
+from bicross.pipelines.training.reranker_evaluation import HeldOutQuery, measure_held_out
 from bicross.training import RankingList, TrainingSettings
 from bicross.training.rerankers import LowRank, RerankerMethod, Sampling, train_reranker
 from transformers import BertForSequenceClassification, BertModel

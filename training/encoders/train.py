@@ -26,7 +26,7 @@ from ..settings import (
     quiet,
     require_training_packages,
 )
-from .held_out import HeldOut, mean_ndcg
+from .retrieval_evaluation import HeldOut, mean_ndcg
 from .rows import EncoderObjective, Row, training_rows
 
 SCORES = "scores"

@@ -3,10 +3,10 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .method import LossName, LowRank, RerankerMethod, Sampling
+from .reranker_method import LossName, LowRank, RerankerMethod, Sampling
 
 if TYPE_CHECKING:
-    from .exits import ExitSettings, train_exits
+    from .exit_fitting import ExitSettings, train_exits
     from .train import train_reranker
 
 __all__ = [
@@ -20,8 +20,8 @@ __all__ = [
 ]
 
 _MODULES = {
-    "ExitSettings": "exits",
-    "train_exits": "exits",
+    "ExitSettings": "exit_fitting",
+    "train_exits": "exit_fitting",
     "train_reranker": "train",
 }
 

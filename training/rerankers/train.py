@@ -31,7 +31,7 @@ from ...inference import (
 )
 from ...rerank import Pair
 from ..checkpoints import WholeCheckpoints
-from ..low_rank import adapter_state, add_adapters, merge_adapters
+from ..lora import adapter_state, add_adapters, merge_adapters
 from ..output_folder import put_model, require_new, require_same
 from ..record import QUALITY, Evaluated, TrainingRecord
 from ..run import numbered_draws, run_training, training_arguments
@@ -45,10 +45,10 @@ from ..settings import (
     require_training_packages,
     training_device,
 )
-from .columns import Columns
+from .collator import Columns
 from .joint_exits import add_exits, remove_exits
-from .method import RerankerMethod
-from .sampling import Draws, usable_lists
+from .list_sampler import Draws, usable_lists
+from .reranker_method import RerankerMethod
 
 BLEND = "blend"
 """In what an evaluation finds: the weight against stage one that the model is best used with."""

@@ -5,8 +5,8 @@ from bicross.index import Document
 from bicross.pipelines import Judged, SearchPipeline, build_index
 from bicross.pipelines.evaluation import per_query
 from bicross.pipelines.training.hard_negatives import Mining, held_out_queries, mine_lists
-from bicross.pipelines.training.held_out import BLENDS, HeldOutQuery, measure_held_out
 from bicross.pipelines.training.lists import TrainingLists, read_lists, write_lists
+from bicross.pipelines.training.reranker_evaluation import BLENDS, HeldOutQuery, measure_held_out
 from bicross.retrieval import DenseRetriever, HybridRetriever
 from bicross.training import RankingList
 from helpers.fakes import HashEncoder, OverlapReranker

@@ -16,7 +16,7 @@ from bicross.pipelines import SearchPipeline, build_index
 from bicross.retrieval import BiEncoder
 from bicross.training import QUALITY, RankingList
 from bicross.training.encoders import EncoderObjective, train_encoder
-from bicross.training.encoders.held_out import HeldOut, mean_ndcg
+from bicross.training.encoders.retrieval_evaluation import HeldOut, mean_ndcg
 from helpers import tiny_encoder_training as encoder_training
 from helpers.tiny_encoder_training import resumable, scored_lists, settings, ten_queries, texts
 from helpers.tiny_models import save_bi_encoder

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from .method import RerankerMethod
-from .sampling import Draws
+from .list_sampler import Draws
+from .reranker_method import RerankerMethod
 
 
 class Columns:

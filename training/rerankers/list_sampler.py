@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ...errors import ArgumentError
 from ..settings import RankingList
-from .method import RerankerMethod, Sampling
+from .reranker_method import RerankerMethod, Sampling
 
 logger = logging.getLogger("bicross")
 

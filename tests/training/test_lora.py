@@ -3,7 +3,7 @@ import pytest
 import torch
 from bicross.errors import ModelError
 from bicross.inference.adapter import merge
-from bicross.training.low_rank import LowRankLinear, adapter_state, add_adapters, merge_adapters
+from bicross.training.lora import LowRankLinear, adapter_state, add_adapters, merge_adapters
 from helpers.tiny_architectures import ARCHITECTURES, save_cross_encoder
 from helpers.tiny_models import config, tokenizer
 from sentence_transformers import CrossEncoder

@@ -4,7 +4,7 @@ import pytest
 from bicross.errors import ArgumentError
 from bicross.training import RankingList
 from bicross.training.rerankers import LowRank, RerankerMethod, Sampling
-from bicross.training.rerankers.sampling import Draws
+from bicross.training.rerankers.list_sampler import Draws
 
 ITEM = RankingList(
     "q", tuple("ABabcdefgh"), (2.0, 1.0, *[0.0] * 8), tuple(float(place) for place in range(10))

@@ -2,7 +2,7 @@ import ir_measures
 import numpy as np
 import pytest
 from bicross.training import RankingList
-from bicross.training.encoders.held_out import HeldOut, mean_ndcg
+from bicross.training.encoders.retrieval_evaluation import HeldOut, mean_ndcg
 
 
 def test_ndcg_is_that_of_ir_measures():

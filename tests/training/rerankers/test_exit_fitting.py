@@ -6,8 +6,8 @@ from bicross.errors import ArgumentError, ModelError
 from bicross.inference import read_exits, write_exits
 from bicross.rerank import CrossEncoderReranker
 from bicross.training.rerankers import ExitSettings, train_exits
-from bicross.training.rerankers import exits as exit_training
-from bicross.training.rerankers.exits import fit_exit
+from bicross.training.rerankers import exit_fitting as exit_training
+from bicross.training.rerankers.exit_fitting import fit_exit
 from helpers.tiny_exit_models import save_deep
 
 WORDS = "the cat dog owl sleeps runs hunts all day night on warm sofa park field".split()  # noqa: SIM905
