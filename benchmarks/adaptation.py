@@ -22,8 +22,8 @@ from bicross.pipelines import Judged, SearchPipeline, build_index, evaluate, rea
 from bicross.pipelines.evaluation import Estimate, System
 from bicross.pipelines.evaluation.evaluation import Difference, compare
 from bicross.pipelines.training.distillation import distilled_lists
-from bicross.pipelines.training.pseudo_lists import OwnText, own_text_lists
-from bicross.pipelines.training.pseudo_queries import own_text_pairs
+from bicross.pipelines.training.pseudo_lists import PseudoQueryOptions, pseudo_query_lists
+from bicross.pipelines.training.pseudo_queries import pseudo_query_pairs
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
 from bicross.training import RankingList, TrainingSettings
@@ -68,7 +68,7 @@ class Adaptation:
         self.judged: Judged = read_judged(folder, split=arguments.split)
         self.documents = list(read_documents(folder, on_error="skip", errors_path=scratch / "errors.jsonl"))
         self.reranker = CrossEncoderReranker(arguments.reranker, dtype=arguments.dtype)
-        self.pairs = own_text_pairs(self.documents, seed=arguments.seed)
+        self.pairs = pseudo_query_pairs(self.documents, seed=arguments.seed)
         self.baselines: dict[str, System] = {}
         self.retriever = self.indexed(arguments.encoder, AS_IT_COMES)
 
@@ -93,9 +93,9 @@ class Adaptation:
 
     def trained(self, name: str) -> Iterator[list[Row]]:
         """An encoder trained in one of the ways, and measured with each share of what it learned."""
-        believed = OwnText(limit=self.arguments.limit, reranker=self.reranker, seed=self.arguments.seed)
+        believed = PseudoQueryOptions(limit=self.arguments.limit, reranker=self.reranker, seed=self.arguments.seed)
         options = replace(believed, reranker=None) if name == ALL_PAIRS else believed
-        lists, held_out = own_text_lists(self.pairs, self.retriever, options)
+        lists, held_out = pseudo_query_lists(self.pairs, self.retriever, options)
         if name == DISTILLED:
             lists, held_out = (self.scored([one.query for one in some]) for some in (lists, held_out))
         loss = "kl" if name == DISTILLED else "multiple-negatives"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bicross.index import Index
 from bicross.pipelines.training.data import read_training_data
-from bicross.pipelines.training.hard_negatives import held_out_queries
+from bicross.pipelines.training.hard_negatives import judged_candidates
 from bicross.pipelines.training.reranker_evaluation import BLENDS, ndcg_by_blend
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder, HybridRetriever
@@ -35,7 +35,7 @@ def main() -> None:
         held_out = read_training_data(arguments.folder / name, split="train", dev_split="dev").held_out
         chosen = held_out.only(sorted(held_out.judged_ids)[-arguments.queries :])
         retriever = HybridRetriever(Index.open(arguments.scratch / name), encoder)
-        queries = held_out_queries(chosen, retriever, DEPTH)
+        queries = judged_candidates(chosen, retriever, DEPTH)
         for model, reranker in rerankers.items():
             values = ndcg_by_blend(queries, reranker.score)
             print(model, name, *(f"{value:.4f}" for value in values), flush=True)

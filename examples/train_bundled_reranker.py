@@ -19,14 +19,14 @@ from bicross.index import Index
 from bicross.pipelines import build_index
 from bicross.pipelines.search import read_layers
 from bicross.pipelines.training.data import read_training_data, relevant_texts
-from bicross.pipelines.training.hard_negatives import Mining, held_out_queries, mine_lists
+from bicross.pipelines.training.hard_negatives import HardNegativeOptions, hard_negative_lists, judged_candidates
 from bicross.pipelines.training.lists import TrainingLists, read_lists, write_lists
 from bicross.pipelines.training.reranker_evaluation import BLENDS, HeldOutQuery, ndcg_by_blend
 from bicross.rerank import DEFAULT_RERANKER
 from bicross.retrieval import BiEncoder, HybridRetriever
 from bicross.training import QUALITY, Evaluated, RankingList, TrainingProgress, TrainingSettings
 from bicross.training.rerankers import RerankerMethod, Sampling, train_reranker
-from bicross.training.rerankers.train import BLEND, Score
+from bicross.training.rerankers.train import BLEND, ScorePairs
 
 LISTS = {"squad-dev": 3500, "cosqa": 450, "medquad-qa": 2500, "python-functions": 4000, "manual-pages": 2500}
 """How many of each collection are drawn: a user's own is like none of them, so none may outweigh the others."""
@@ -56,10 +56,10 @@ def mined(folder: Path, scratch: Path, encoder: BiEncoder) -> TrainingLists:
         retriever = HybridRetriever(Index.open(place), encoder)
         judged_ids = sorted(data.training.judged_ids)
         ids = random.Random(DATA_SEED).sample(judged_ids, min(LISTS[folder.name], len(judged_ids)))
-        mining = Mining(margin=MARGINS.get(folder.name))
-        lists = mine_lists(data.training.only(ids), relevant_texts(data), retriever, mining)
+        mining = HardNegativeOptions(margin=MARGINS.get(folder.name))
+        lists = hard_negative_lists(data.training.only(ids), relevant_texts(data), retriever, mining)
         dev = data.held_out.only(sorted(data.held_out.judged_ids)[:DEV_QUERIES])
-        write_lists(path, TrainingLists(tuple(lists), tuple(held_out_queries(dev, retriever, DEV_DEPTH))))
+        write_lists(path, TrainingLists(tuple(lists), tuple(judged_candidates(dev, retriever, DEV_DEPTH))))
     return read_lists(path)
 
 
@@ -80,7 +80,7 @@ def worth_learning(lists: Sequence[RankingList], weight: float) -> list[RankingL
     return [item for item in lists if prior_loss(item, weight) > EASY_LOSS or rng.random() < EASY_SHARE]
 
 
-def measured(held_out: dict[str, Sequence[HeldOutQuery]], score: Score) -> Evaluated:
+def measured(held_out: dict[str, Sequence[HeldOutQuery]], score: ScorePairs) -> Evaluated:
     """The mean over collections of the gain in nDCG@10 over stage one, with the blend for which it is largest."""
     means = np.array([ndcg_by_blend(queries, score) for queries in held_out.values()])
     gains = means - means[:, :1]

@@ -1,6 +1,6 @@
 """Trainers of rerankers, encoders and exits, on ranking lists. Knows no index and no collection."""
 
-from .output_folder import require_new, require_same, write_whole
+from .output_folder import require_new_output, require_same_run, write_atomically
 from .record import QUALITY, Evaluated, TrainingRecord
 from .settings import (
     CHECKPOINTS,
@@ -27,9 +27,9 @@ __all__ = [
     "Watch",
     "is_main_process",
     "main_process_first",
-    "require_new",
-    "require_same",
+    "require_new_output",
+    "require_same_run",
     "require_training_packages",
     "training_device",
-    "write_whole",
+    "write_atomically",
 ]

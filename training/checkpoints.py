@@ -25,7 +25,7 @@ _CALLED = re.compile(r"checkpoint-(\d+)")
 _KEPT = 2  # the newest, beside the best
 
 
-class WholeCheckpoints:
+class AtomicCheckpoints:
     """Mixed into a trainer of sentence-transformers, before it: checkpoints as this module says, and no model card."""
 
     args: Any

@@ -20,7 +20,7 @@ FULLY_TRAINED = ("norm", "token_type_embeddings", "pooler", "classifier", "head.
 _IN_A_LAYER = re.compile(r"(^|\.)layers?\.\d+\.")
 
 
-class LowRankLinear(nn.Module):
+class LoraLinear(nn.Module):
     """A frozen linear layer plus a trained product of two thin matrices: ``y = Wx + b + scale * up(down(x))``."""
 
     def __init__(self, base: nn.Linear, rank: int, scale: float) -> None:
@@ -59,13 +59,13 @@ def add_adapters(model: PreTrainedModel, *, rank: int = 32, scale: float = 2.0) 
     for name, parameter in model.named_parameters():
         parameter.requires_grad = any(part in name.lower() for part in FULLY_TRAINED)
     for name, module in linears:
-        _replace(model, name, LowRankLinear(module, rank, scale))
+        _replace(model, name, LoraLinear(module, rank, scale))
 
 
 def merge_adapters(model: nn.Module) -> None:
     """Put plain linear layers in the place of adapted ones; the model gives the same scores, but for rounding."""
     for name, module in list(cast("Iterable[tuple[str, nn.Module]]", model.named_modules())):
-        if isinstance(module, LowRankLinear):
+        if isinstance(module, LoraLinear):
             _replace(model, name, module.merged())
 
 

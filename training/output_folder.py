@@ -20,7 +20,7 @@ WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
 """torch raises a RuntimeError and safetensors one of its own where a disk is full."""
 
 
-def require_new(output: Path) -> None:
+def require_new_output(output: Path) -> None:
     """Raise ``ArgumentError`` unless a model can be trained into this folder: it is new, or a run there was cut off."""
     if (output / TRAINING_RECORD).is_file():
         raise ArgumentError(f"{output} holds a model whose training is finished; name another folder, or remove it")
@@ -30,11 +30,11 @@ def require_new(output: Path) -> None:
         raise ArgumentError(f"{output} is not empty, and no training that was cut off; name another folder")
 
 
-def require_same(path: Path, description: Mapping[str, object]) -> None:
+def require_same_run(path: Path, description: Mapping[str, object]) -> None:
     """Write down at ``path`` what a run is; where it is written already, raise ``ArgumentError`` if it is another."""
     now = cast("dict[str, Any]", json.loads(json.dumps(description)))
     if not path.is_file():
-        write_whole(path, json.dumps(now, indent=2) + "\n")
+        write_atomically(path, json.dumps(now, indent=2) + "\n")
         return
     before = cast("dict[str, Any]", json.loads(path.read_text(encoding="utf-8")))
     changed = [name for name in sorted(before | now) if before.get(name) != now.get(name)]
@@ -46,7 +46,7 @@ def require_same(path: Path, description: Mapping[str, object]) -> None:
         )
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     """Write a file that is whole or not there. Raises ``TrainingError`` where the disk does not take it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def write_whole(path: Path, text: str) -> None:
         raise TrainingError(f"{path} cannot be written: {error}") from error
 
 
-def put_model(output: Path, save: Callable[[Path], None], record: Mapping[str, object]) -> None:
+def install_model(output: Path, save: Callable[[Path], None], record: Mapping[str, object]) -> None:
     """Put what ``save`` writes into a folder into ``output``, then the record of training; remove the checkpoints.
 
     A run that is killed before the record is there has its checkpoints still, and does this again.
@@ -74,5 +74,5 @@ def put_model(output: Path, save: Callable[[Path], None], record: Mapping[str, o
         shutil.rmtree(writing, ignore_errors=True)
         reason = f"the trained model cannot be written to {output}: {str(error).splitlines()[0]}"
         raise TrainingError(f"{reason}. Its checkpoints are whole: make room and run the same again") from error
-    write_whole(output / TRAINING_RECORD, json.dumps(record, indent=2) + "\n")
+    write_atomically(output / TRAINING_RECORD, json.dumps(record, indent=2) + "\n")
     shutil.rmtree(output / CHECKPOINTS, ignore_errors=True)

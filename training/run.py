@@ -78,7 +78,7 @@ def _in_order(dataset: Any, *, batch_size: int, drop_last: bool, **_: object) ->
 def run_training(trainer: Any, settings: TrainingSettings, *, watch: Watch | None = None) -> TrainingRecord:  # noqa: ANN401
     """Train, from the newest checkpoint where there is one, and leave the best weights in the trainer's model.
 
-    ``trainer`` is one of sentence-transformers' with ``WholeCheckpoints`` mixed in, and ``training_arguments``.
+    ``trainer`` is one of sentence-transformers' with ``AtomicCheckpoints`` mixed in, and ``training_arguments``.
     Raises ``TrainingError`` where a checkpoint cannot be written, and where the loss is no number any more.
     """
     from transformers import PrinterCallback

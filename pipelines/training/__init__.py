@@ -4,8 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .encoder_card import encoder_record, encoder_summary
-from .exit_lists import PASSAGES, exit_lists, model_place
-from .pseudo_queries import KINDS
+from .exit_lists import EXIT_PASSAGES, exit_lists, prepare_output_folder
+from .pseudo_queries import PSEUDO_QUERY_KINDS
 from .reranker_card import reranker_record, reranker_summary
 
 if TYPE_CHECKING:
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from .reranker import RerankerData, train_reranker_on
 
 __all__ = [
-    "KINDS",
-    "PASSAGES",
+    "EXIT_PASSAGES",
+    "PSEUDO_QUERY_KINDS",
     "EncoderData",
     "RerankerData",
     "default_objective",
     "encoder_record",
     "encoder_summary",
     "exit_lists",
-    "model_place",
+    "prepare_output_folder",
     "reranker_record",
     "reranker_summary",
     "train_encoder_on",

@@ -17,7 +17,7 @@ from ...training import (
     TrainingSettings,
     is_main_process,
     main_process_first,
-    require_new,
+    require_new_output,
     require_training_packages,
     training_device,
 )
@@ -27,11 +27,11 @@ from ..progress import counting, training_progress
 from .data import read_training_data, relevant_texts
 from .distillation import distilled_lists, read_queries
 from .encoder_card import encoder_card
-from .first_stage import SearchPlace, collection_search, documents_of, is_index
-from .hard_negatives import Mining, mine_lists
-from .lists import TrainingLists, kept_lists
-from .pseudo_lists import MAX_HELD_OUT, Lists, OwnText, own_text_of
-from .pseudo_queries import Kind
+from .first_stage import FirstStageSettings, documents_from, is_index, open_first_stage
+from .hard_negatives import HardNegativeOptions, hard_negative_lists
+from .lists import TrainingLists, load_or_make_lists
+from .pseudo_lists import MAX_HELD_OUT, Lists, PseudoQueryOptions, pseudo_query_lists_from
+from .pseudo_queries import PseudoQueryKind
 from .reranker_evaluation import HeldOutQuery
 
 
@@ -39,8 +39,8 @@ from .reranker_evaluation import HeldOutQuery
 class EncoderData:
     """Where lists come from: judged queries, unless one of two others is named.
 
-    ``own_text`` has the kinds of pairs to make of the text of the collection; they are kept where the reranker
-    ``filter_with`` believes them. ``teacher`` is the reranker to learn the scores of, for the ``queries`` of a file.
+    ``pseudo_queries`` has the kinds of pseudo-queries to make from the collection; the reranker ``filter_with`` filters
+    them for consistency. ``teacher`` is the reranker to learn the scores of, for the ``queries`` of a file.
     Judgments are those of ``read_training_data``, and ``margin`` and ``filter_with`` leave out negatives that are
     likely to be relevant. Then ``source`` is a BEIR folder or a file of pairs, else any documents, or an index.
 
@@ -49,7 +49,7 @@ class EncoderData:
     """
 
     source: Path
-    own_text: tuple[Kind, ...] = ()
+    pseudo_queries: tuple[PseudoQueryKind, ...] = ()
     teacher: str | None = None
     queries: Path | None = None
     split: str = "train"
@@ -64,11 +64,11 @@ class EncoderData:
     def __post_init__(self) -> None:
         if (self.teacher is None) != (self.queries is None):
             raise ArgumentError("distillation takes a reranker and a file of queries: name both, or neither")
-        if self.teacher is not None and self.own_text:
-            raise ArgumentError("an encoder learns of its own text or of a reranker: name one of the two")
+        if self.teacher is not None and self.pseudo_queries:
+            raise ArgumentError("pseudo-queries and distillation cannot be combined: name one of the two")
         if self.teacher is not None and self.filter_with is not None:
             raise ArgumentError("what the reranker says of a query is learned as it is: leave filter_with out")
-        if self.margin is not None and (self.own_text or self.teacher is not None):
+        if self.margin is not None and (self.pseudo_queries or self.teacher is not None):
             raise ArgumentError(f"margin={self.margin} is for judged queries: leave it out")
 
 
@@ -79,7 +79,7 @@ def default_objective(data: EncoderData) -> EncoderObjective:
     a quarter of that as good or better: ``benchmarks/adaptation.py``. A model that finds nothing yet needs all of it.
     """
     loss = "multiple-negatives" if data.teacher is None else "kl"
-    return EncoderObjective(loss=loss, average=0.25 if data.own_text or data.teacher is not None else 1.0)
+    return EncoderObjective(loss=loss, average=0.25 if data.pseudo_queries or data.teacher is not None else 1.0)
 
 
 def train_encoder_on(
@@ -103,12 +103,12 @@ def train_encoder_on(
         raise ArgumentError(f"the loss {objective.loss} {what}")
     require_training_packages()
     training_device(settings)  # at once where it is not to be had
-    require_new(settings.output)
+    require_new_output(settings.output)
     folder = settings.output / CHECKPOINTS
     shown = progress and is_main_process()
     made_of = asdict(data) | {"seed": settings.seed, "model": str(model)}
     with main_process_first():
-        lists = kept_lists(folder, made_of, lambda: _lists(data, settings, model, progress=shown))
+        lists = load_or_make_lists(folder, made_of, lambda: _lists(data, settings, model, progress=shown))
     described = {"base": str(model), "data": asdict(data), "settings": asdict(settings), "objective": asdict(objective)}
     with training_progress(shown=shown) as watch:
         return train_encoder(
@@ -123,7 +123,7 @@ def train_encoder_on(
 
 
 def _lists(data: EncoderData, settings: TrainingSettings, model: str | Path, *, progress: bool) -> TrainingLists:
-    place = SearchPlace(
+    place = FirstStageSettings(
         index=data.source if is_index(data.source) else data.index,
         encoder=None if is_index(data.source) or data.index else model,
         scratch=settings.output / CHECKPOINTS,
@@ -132,21 +132,21 @@ def _lists(data: EncoderData, settings: TrainingSettings, model: str | Path, *, 
     )
     if data.teacher is not None:
         training, held_out = _distilled(data, settings, place)
-    elif data.own_text:
-        options = OwnText(
+    elif data.pseudo_queries:
+        options = PseudoQueryOptions(
             limit=data.limit,
             negatives=data.depth,
             reranker=open_reranker(data.filter_with, device=settings.device),
             held_out=data.held_out,
             seed=settings.seed,
         )
-        training, held_out = own_text_of(data.source, data.own_text, place, options)
+        training, held_out = pseudo_query_lists_from(data.source, data.pseudo_queries, place, options)
     else:
         training, held_out = _judged(data, settings, place)
     return TrainingLists(tuple(training), tuple(HeldOutQuery(one, ()) for one in held_out))
 
 
-def _judged(data: EncoderData, settings: TrainingSettings, place: SearchPlace) -> tuple[Lists, Lists]:
+def _judged(data: EncoderData, settings: TrainingSettings, place: FirstStageSettings) -> tuple[Lists, Lists]:
     found = read_training_data(
         data.source,
         split=data.split,
@@ -157,13 +157,13 @@ def _judged(data: EncoderData, settings: TrainingSettings, place: SearchPlace) -
     )
     texts = relevant_texts(found)
     filter_with = open_reranker(data.filter_with, device=settings.device)
-    with collection_search(found.documents, place) as retriever:
-        mining = Mining(depth=data.depth, margin=data.margin, filter_with=filter_with)
-        training = mine_lists(found.training, texts, retriever, mining)
-        return training, mine_lists(found.held_out, texts, retriever, Mining(depth=data.depth))
+    with open_first_stage(found.documents, place) as retriever:
+        mining = HardNegativeOptions(depth=data.depth, margin=data.margin, filter_with=filter_with)
+        training = hard_negative_lists(found.training, texts, retriever, mining)
+        return training, hard_negative_lists(found.held_out, texts, retriever, HardNegativeOptions(depth=data.depth))
 
 
-def _distilled(data: EncoderData, settings: TrainingSettings, place: SearchPlace) -> tuple[Lists, Lists]:
+def _distilled(data: EncoderData, settings: TrainingSettings, place: FirstStageSettings) -> tuple[Lists, Lists]:
     assert data.teacher is not None
     assert data.queries is not None
     queries = read_queries(data.queries)
@@ -171,7 +171,7 @@ def _distilled(data: EncoderData, settings: TrainingSettings, place: SearchPlace
     queries = queries[: data.limit]
     teacher = CrossEncoderReranker(data.teacher, device=settings.device)
     with (
-        collection_search(documents_of(data.source), place, chunking=Chunking()) as retriever,
+        open_first_stage(documents_from(data.source), place, chunking=Chunking()) as retriever,
         counting("Scoring candidates", shown=place.progress) as count,
     ):
         lists = distilled_lists(queries, retriever, teacher, depth=data.depth, on_progress=count)

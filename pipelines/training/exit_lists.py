@@ -13,12 +13,12 @@ from ...retrieval import Retriever
 
 DEPTH = 100
 """Candidates of a query among which those that an exit learns from are drawn: so many are read by default."""
-PASSAGES = 24
+EXIT_PASSAGES = 24
 QUERIES_AT_ONCE = 32
 
 
 def exit_lists(
-    retriever: Retriever, queries: Sequence[str], *, passages: int = PASSAGES, depth: int = DEPTH, seed: int = 0
+    retriever: Retriever, queries: Sequence[str], *, passages: int = EXIT_PASSAGES, depth: int = DEPTH, seed: int = 0
 ) -> list[tuple[str, list[str]]]:
     """Each query with some of its candidates, drawn evenly from the first ``depth``, as their readers are given them.
 
@@ -38,7 +38,7 @@ def exit_lists(
     return lists
 
 
-def model_place(model: str, output: Path | None) -> Path:
+def prepare_output_folder(model: str, output: Path | None) -> Path:
     """The folder of the model that heads are written beside: its own, or ``output``, to which it is copied.
 
     Raises ``ArgumentError`` where there is no such folder, or it is not the caller's.

@@ -16,7 +16,7 @@ from ..models import load_encoder, open_encoder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SearchPlace:
+class FirstStageSettings:
     """``index`` is searched with ``encoder``, or with its own; without it one is made in ``scratch`` and removed."""
 
     index: Path | None
@@ -27,8 +27,8 @@ class SearchPlace:
 
 
 @contextmanager
-def collection_search(
-    documents: Iterable[Document], place: SearchPlace, *, chunking: Chunking | None = None
+def open_first_stage(
+    documents: Iterable[Document], place: FirstStageSettings, *, chunking: Chunking | None = None
 ) -> Generator[DenseRetriever | HybridRetriever]:
     """By vectors and words where the index has both; ``documents`` are what an index is made of."""
     if place.index is not None:
@@ -56,6 +56,6 @@ def is_index(source: Path) -> bool:
     return (source / "MANIFEST").is_file()
 
 
-def documents_of(source: Path) -> Iterable[Document]:
+def documents_from(source: Path) -> Iterable[Document]:
     """What an index holds, or what ``read_documents`` reads."""
     return Index.open(source).documents() if is_index(source) else read_documents(source)

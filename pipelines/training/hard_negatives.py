@@ -19,7 +19,7 @@ _TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Mining:
+class HardNegativeOptions:
     """Which candidates count as negatives.
 
     Those among the first ``depth`` of stage one that are not judged relevant and are no copies of what is. With
@@ -38,8 +38,8 @@ class Mining:
             raise ArgumentError(f"the margin multiplies a cosine, and must be above 0, not {self.margin!r}")
 
 
-def mine_lists(
-    judged: Judged, texts: Mapping[str, str], retriever: DenseRetriever | HybridRetriever, mining: Mining
+def hard_negative_lists(
+    judged: Judged, texts: Mapping[str, str], retriever: DenseRetriever | HybridRetriever, mining: HardNegativeOptions
 ) -> list[RankingList]:
     """A list for each judged query: relevant documents, then negatives in the order of stage one, then judged ones.
 
@@ -68,7 +68,7 @@ def mine_lists(
     return lists
 
 
-def held_out_queries(judged: Judged, retriever: DenseRetriever | HybridRetriever, depth: int) -> list[HeldOutQuery]:
+def judged_candidates(judged: Judged, retriever: DenseRetriever | HybridRetriever, depth: int) -> list[HeldOutQuery]:
     """The candidates of each judged query as a search would rerank them."""
     queries: list[HeldOutQuery] = []
     for query_id, hits in _found(judged, retriever, depth):
@@ -97,7 +97,7 @@ def _negatives(
     positives: Mapping[str, str],
     hits: Sequence[Hit],
     retriever: DenseRetriever | HybridRetriever,
-    mining: Mining,
+    mining: HardNegativeOptions,
 ) -> dict[str, str]:
     """The texts of negatives by id, in the order of stage one."""
     copies = set(positives.values())

@@ -1,6 +1,7 @@
 """Lists to train on and queries to measure on, and the file that keeps them for a run that goes on. Knows no model.
 
-Mining is not repeated when a training goes on: candidates may come in another order on another number of threads.
+Hard negatives are not retrieved again when a training goes on: candidates may come in another order on another number
+of threads.
 """
 
 import json
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...training import RankingList, require_same, write_whole
+from ...training import RankingList, require_same_run, write_atomically
 from .reranker_evaluation import HeldOutQuery
 
 LISTS, MADE_OF = "lists.jsonl", "data.json"
@@ -23,18 +24,18 @@ class TrainingLists:
     held_out: tuple[HeldOutQuery, ...]
 
 
-def kept_lists(folder: Path, made_of: Mapping[str, object], make: Callable[[], TrainingLists]) -> TrainingLists:
+def load_or_make_lists(folder: Path, made_of: Mapping[str, object], make: Callable[[], TrainingLists]) -> TrainingLists:
     """The lists as they were written into ``folder`` when the run began, else what ``make`` makes, written there.
 
     Raises ``ArgumentError`` where those that are there were made of something else.
     """
     description = {name: None if value is None else str(value) for name, value in made_of.items()}
     if (folder / LISTS).is_file():
-        require_same(folder / MADE_OF, description)
+        require_same_run(folder / MADE_OF, description)
         return read_lists(folder / LISTS)
     lists = make()
     (folder / MADE_OF).unlink(missing_ok=True)  # of a run that was cut off before its lists were there
-    require_same(folder / MADE_OF, description)
+    require_same_run(folder / MADE_OF, description)
     write_lists(folder / LISTS, lists)
     return lists
 
@@ -44,7 +45,7 @@ def write_lists(path: Path, lists: TrainingLists) -> None:
     numbers: dict[str, int] = {}
     rows = [_row(item, numbers) for item in lists.training]
     rows += [_row(query.candidates, numbers) | {"missing": query.missing} for query in lists.held_out]
-    write_whole(path, "".join(json.dumps(row) + "\n" for row in [list(numbers), *rows]))
+    write_atomically(path, "".join(json.dumps(row) + "\n" for row in [list(numbers), *rows]))
 
 
 def read_lists(path: Path) -> TrainingLists:

@@ -1,4 +1,4 @@
-"""Pairs of a collection's own text as ranking lists: with like passages of near documents. Knows no trainer."""
+"""Makes ranking lists from pseudo-queries: each with passages of similar documents as negatives."""
 
 import dataclasses
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -14,8 +14,8 @@ from ...rerank import Reranker
 from ...retrieval import Encoder, Retriever
 from ...training import RankingList
 from ..progress import counting
-from .first_stage import SearchPlace, collection_search, documents_of
-from .pseudo_queries import MAX_WORDS, Kind, OwnPair, PairMaker, own_text_pairs, pair_makers
+from .first_stage import FirstStageSettings, documents_from, open_first_stage
+from .pseudo_queries import MAX_WORDS, PairMaker, PseudoQueryKind, PseudoQueryPair, pair_makers, pseudo_query_pairs
 
 PAIRS_AT_ONCE = 32
 MAX_HELD_OUT = 200
@@ -24,53 +24,59 @@ Lists = list[RankingList]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OwnText:
+class PseudoQueryOptions:
     """Which pairs to make lists of, and how.
 
     Of the pairs ``limit`` are drawn, by ``seed``; ``max_words`` and ``seed`` must be those that they were made with.
-    Each is given ``negatives`` passages of other documents. With ``reranker`` a pair is believed where its passage
-    comes among the ``first`` of its list; what comes before it may answer as well, and is left out. The pairs of about
-    a share ``held_out`` of the documents, and of 200 pairs or little more at most, are kept out of training.
+    Each is given ``negatives`` passages of other documents. With ``reranker`` pairs are filtered for consistency: a
+    pair is kept if the reranker ranks its passage in the ``top_k`` of its list, and without the passages ranked above
+    it, which may answer as well. The pairs of about a share ``held_out`` of the documents, and of 200 pairs or little
+    more at most, are kept out of training.
     """
 
     max_words: int = MAX_WORDS
     limit: int | None = None
     negatives: int = 8
     reranker: Reranker | None = None
-    first: int = 3
+    top_k: int = 3
     held_out: float = 0.1
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("negatives", "first", "limit"):
+        for name in ("negatives", "top_k", "limit"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ArgumentError(f"{name} must be at least 1, not {getattr(self, name)!r}")
         if not 0 <= self.held_out < 1:
             raise ArgumentError(f"held_out is a share of the documents, from 0 to below 1, not {self.held_out!r}")
 
 
-def own_text_of(
-    source: Path, kinds: Collection[Kind], place: SearchPlace, options: OwnText, *, priors: bool = False
+def pseudo_query_lists_from(
+    source: Path,
+    kinds: Collection[PseudoQueryKind],
+    place: FirstStageSettings,
+    options: PseudoQueryOptions,
+    *,
+    priors: bool = False,
 ) -> tuple[Lists, Lists]:
-    """As ``own_text_lists``, for a source of documents or an index; with the scores of stage one where ``priors``.
+    """As ``pseudo_query_lists``, for a source of documents or an index; with the scores of stage one where ``priors``.
 
     Raises ``SourceError`` where the documents give no pair.
     """
-    pairs = own_text_pairs(documents_of(source), kinds=kinds, max_words=options.max_words, seed=options.seed)
+    pairs = pseudo_query_pairs(documents_from(source), kinds=kinds, max_words=options.max_words, seed=options.seed)
     with (
-        collection_search(documents_of(source), place, chunking=Chunking()) as retriever,
+        open_first_stage(documents_from(source), place, chunking=Chunking()) as retriever,
         counting("Making lists", shown=place.progress) as count,
     ):
-        training, held_out = own_text_lists(pairs, retriever, options, on_progress=count)
+        training, held_out = pseudo_query_lists(pairs, retriever, options, on_progress=count)
         if not priors:
             return training, held_out
         return with_priors(training, retriever.encoder), with_priors(held_out, retriever.encoder)
 
 
-def own_text_lists(
-    pairs: Sequence[OwnPair],
+def pseudo_query_lists(
+    pairs: Sequence[PseudoQueryPair],
     retriever: Retriever,
-    options: OwnText,
+    options: PseudoQueryOptions,
     *,
     on_progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> tuple[Lists, Lists]:
@@ -78,7 +84,7 @@ def own_text_lists(
 
     The others are made of the documents that ``retriever`` finds for the query, in its order, in the way in which the
     right one was made: nothing but what it says tells it from them. None has the query word by word. ``retriever``
-    searches the collection that the pairs were made of. Raises ``SourceError`` where no pair is believed.
+    searches the collection that the pairs were made of. Raises ``SourceError`` where no pair passes the filter.
     ``on_progress`` is told how many pairs are done, of how many.
     """
     if options.limit is not None and options.limit < len(pairs):
@@ -87,17 +93,17 @@ def own_text_lists(
     kept_out = _held_out(pairs, options)
     training: Lists = []
     held_out: Lists = []
-    others = _Others(pair_makers(options.max_words, options.seed), options.negatives)
+    others = _SimilarPassages(pair_makers(options.max_words, options.seed), options.negatives)
     for start in range(0, len(pairs), PAIRS_AT_ONCE):
         some = pairs[start : start + PAIRS_AT_ONCE]
-        for pair, one in zip(some, _believed(list(others.lists(some, retriever)), options), strict=True):
+        for pair, one in zip(some, _consistent(list(others.lists(some, retriever)), options), strict=True):
             if one is not None:
                 (held_out if pair.document_id in kept_out else training).append(one)
         on_progress(start + len(some), len(pairs))
     if not training:
         raise SourceError(
-            f"the reranker puts none of the {len(pairs)} passages among the first {options.first} for its own query: "
-            "take another one, let it have more places, or train without it"
+            f"consistency filtering keeps none of the {len(pairs)} pairs: the reranker ranks no passage in the "
+            f"top {options.top_k} for its query; take another reranker, a larger top_k, or train without the filter"
         )
     return training, held_out
 
@@ -117,7 +123,7 @@ def with_priors(lists: Sequence[RankingList], encoder: Encoder) -> Lists:
     return found
 
 
-def _held_out(pairs: Sequence[OwnPair], options: OwnText) -> set[str]:
+def _held_out(pairs: Sequence[PseudoQueryPair], options: PseudoQueryOptions) -> set[str]:
     """The ids of documents whose pairs are kept out of training; never of all."""
     documents = list(dict.fromkeys(pair.document_id for pair in pairs))
     share = min(options.held_out, MAX_HELD_OUT / len(pairs))
@@ -125,8 +131,8 @@ def _held_out(pairs: Sequence[OwnPair], options: OwnText) -> set[str]:
     return set(Random(options.seed).sample(documents, number))
 
 
-def _believed(lists: Sequence[RankingList], options: OwnText) -> Iterator[RankingList | None]:
-    """Each list without what the reranker puts above its first passage; None where that is too much."""
+def _consistent(lists: Sequence[RankingList], options: PseudoQueryOptions) -> Iterator[RankingList | None]:
+    """Consistency filtering: each list without the passages that the reranker ranks above the first, or None."""
     if options.reranker is None:
         yield from lists
         return
@@ -136,17 +142,17 @@ def _believed(lists: Sequence[RankingList], options: OwnText) -> Iterator[Rankin
         answer, *others = logits[start : start + len(one.passages)]
         start += len(one.passages)
         below = [passage for passage, logit in zip(one.passages[1:], others, strict=True) if logit < answer]
-        yield _list(one.query, one.passages[0], below) if len(others) - len(below) < options.first else None
+        yield _list(one.query, one.passages[0], below) if len(others) - len(below) < options.top_k else None
 
 
-class _Others:
+class _SimilarPassages:
     """Passages of documents that stage one finds, made as those of the pairs are."""
 
-    def __init__(self, makers: Mapping[Kind, PairMaker], wanted: int) -> None:
+    def __init__(self, makers: Mapping[PseudoQueryKind, PairMaker], wanted: int) -> None:
         self._makers, self._wanted = makers, wanted
-        self._made: dict[tuple[Kind, str], list[str]] = {}
+        self._made: dict[tuple[PseudoQueryKind, str], list[str]] = {}
 
-    def lists(self, pairs: Sequence[OwnPair], retriever: Retriever) -> Iterator[RankingList]:
+    def lists(self, pairs: Sequence[PseudoQueryPair], retriever: Retriever) -> Iterator[RankingList]:
         """Twice as many documents are looked at as are wanted: not each has a title, or headings."""
         found = retriever.retrieve([pair.query for pair in pairs], 2 * self._wanted + 1)
         for pair, hits in zip(pairs, found, strict=True):
@@ -155,7 +161,7 @@ class _Others:
             others = [one for one in dict.fromkeys(made) if one and _words(pair.query) not in _words(one)]
             yield _list(pair.query, pair.passage, others[: self._wanted])
 
-    def _passage(self, kind: Kind, hit: Hit) -> str:
+    def _passage(self, kind: PseudoQueryKind, hit: Hit) -> str:
         """The one that shares most words with what stage one found of the document; empty where there is none."""
         key = (kind, hit.document.id)
         if key not in self._made:

@@ -1,4 +1,4 @@
-"""Pairs made of a collection's own text, for collections without any queries. Knows no model and no index.
+"""Makes pseudo-queries from titles, headings and sentences, for collections without queries.
 
 The inverse cloze task is that of Lee et al. 2019 (arXiv 1906.00300): a sentence stands for a question, and what it was
 taken out of for the answer. A tenth of the sentences stay where they are, so that the same words count for something.
@@ -16,8 +16,8 @@ from typing import Literal, get_args
 from ...errors import ArgumentError, SourceError
 from ...index import Document, passage_text, sentence_spans, split_documents
 
-Kind = Literal["title", "heading", "sentence"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+PseudoQueryKind = Literal["title", "heading", "sentence"]
+PSEUDO_QUERY_KINDS: tuple[PseudoQueryKind, ...] = get_args(PseudoQueryKind)
 
 MAX_WORDS = 150
 """Words of a passage: what encoders and rerankers read of one for the most part."""
@@ -33,19 +33,19 @@ _UNDERLINE = re.compile(r"([=\-~^\"'`#*+.:_])\1{2,}")
 
 
 @dataclass(frozen=True, slots=True)
-class OwnPair:
-    """A text that stands for a query, and the passage that answers it; both are from the document of that id."""
+class PseudoQueryPair:
+    """A pseudo-query, and the passage that answers it; both are from the document with that id."""
 
     query: str
     passage: str
     document_id: str
-    kind: Kind
+    kind: PseudoQueryKind
 
 
-PairMaker = Callable[[Document], Iterator[OwnPair]]
+PairMaker = Callable[[Document], Iterator[PseudoQueryPair]]
 
 
-def pair_makers(max_words: int, seed: int) -> dict[Kind, PairMaker]:
+def pair_makers(max_words: int, seed: int) -> dict[PseudoQueryKind, PairMaker]:
     """What makes the pairs of each kind of a document: passages of at most ``max_words``, sentences by ``seed``."""
     if max_words < 2 * MIN_PASSAGE_WORDS:
         raise ArgumentError(f"max_words must be at least {2 * MIN_PASSAGE_WORDS}, not {max_words}")
@@ -56,9 +56,13 @@ def pair_makers(max_words: int, seed: int) -> dict[Kind, PairMaker]:
     }
 
 
-def own_text_pairs(
-    documents: Iterable[Document], *, kinds: Collection[Kind] = KINDS, max_words: int = MAX_WORDS, seed: int = 0
-) -> list[OwnPair]:
+def pseudo_query_pairs(
+    documents: Iterable[Document],
+    *,
+    kinds: Collection[PseudoQueryKind] = PSEUDO_QUERY_KINDS,
+    max_words: int = MAX_WORDS,
+    seed: int = 0,
+) -> list[PseudoQueryPair]:
     """All pairs of these kinds, in the order of the documents.
 
     A query that comes with more than one passage is left out: it names none of them, as a heading "Parameters" does.
@@ -67,27 +71,27 @@ def own_text_pairs(
     """
     makers = pair_makers(max_words, seed)
     if not kinds or set(kinds) - set(makers):
-        raise ArgumentError(f"pairs of a collection's own text are made of {', '.join(KINDS)}, not of {sorted(kinds)}")
-    chosen = [makers[kind] for kind in KINDS if kind in kinds]
+        raise ArgumentError(f"the kinds of pseudo-queries are {', '.join(PSEUDO_QUERY_KINDS)}, not {sorted(kinds)}")
+    chosen = [makers[kind] for kind in PSEUDO_QUERY_KINDS if kind in kinds]
     pairs = [pair for document in documents for maker in chosen for pair in maker(document)]
     passages = Counter(query for query, _ in {(_plain(pair.query), pair.passage) for pair in pairs})
     kept = [pair for pair in pairs if passages[_plain(pair.query)] == 1]
     if not kept:
         raise SourceError(
-            f"the collection has no text to make pairs of ({', '.join(sorted(kinds))}): it takes "
+            f"the collection has no text to make pseudo-queries of ({', '.join(sorted(kinds))}): it takes "
             f"titles that differ, headings, or passages of several sentences and {MIN_PASSAGE_WORDS} words or more"
         )
     return kept
 
 
-def title_pairs(document: Document, *, max_words: int = MAX_WORDS) -> Iterator[OwnPair]:
+def title_pairs(document: Document, *, max_words: int = MAX_WORDS) -> Iterator[PseudoQueryPair]:
     """The title, and the beginning of the text without it."""
     passages = _passages(_body(document), max_words)
     if document.title.strip() and passages and _long_enough(passages[0]):
-        yield OwnPair(_joined(document.title), passages[0], document.id, "title")
+        yield PseudoQueryPair(_joined(document.title), passages[0], document.id, "title")
 
 
-def heading_pairs(document: Document, *, max_words: int = MAX_WORDS) -> Iterator[OwnPair]:
+def heading_pairs(document: Document, *, max_words: int = MAX_WORDS) -> Iterator[PseudoQueryPair]:
     """Each heading of a Markdown or reStructuredText document, but the title, and the beginning of what is below."""
     lines = document.text.splitlines()
     places = [*_headings(lines), (len(lines), len(lines), "")]
@@ -97,10 +101,10 @@ def heading_pairs(document: Document, *, max_words: int = MAX_WORDS) -> Iterator
         below = [line for line in lines[first:end] if not _UNDERLINE.fullmatch(line.strip())]  # the next one's overline
         passages = _passages("\n".join(below), max_words)
         if passages and _long_enough(passages[0]):
-            yield OwnPair(heading, passages[0], document.id, "heading")
+            yield PseudoQueryPair(heading, passages[0], document.id, "heading")
 
 
-def sentence_pairs(document: Document, *, max_words: int = MAX_WORDS, seed: int = 0) -> Iterator[OwnPair]:
+def sentence_pairs(document: Document, *, max_words: int = MAX_WORDS, seed: int = 0) -> Iterator[PseudoQueryPair]:
     """A sentence of each passage, and the rest of the passage under the document's title, as models read it.
 
     A sentence that comes twice in its passage, or in the title, is not taken. In a tenth of the pairs the passage keeps
@@ -113,7 +117,7 @@ def sentence_pairs(document: Document, *, max_words: int = MAX_WORDS, seed: int 
             rest, sentence = chance.choice(choices)
             kept = chance.random() < KEPT_SHARE
             text = passage_text(document.title, passage if kept else rest)
-            yield OwnPair(_joined(sentence), text, document.id, "sentence")
+            yield PseudoQueryPair(_joined(sentence), text, document.id, "sentence")
 
 
 def _body(document: Document) -> str:

@@ -17,7 +17,7 @@ from ...training import (
     TrainingSettings,
     is_main_process,
     main_process_first,
-    require_new,
+    require_new_output,
     require_training_packages,
     training_device,
 )
@@ -26,13 +26,13 @@ from ..evaluation import canonical
 from ..models import open_reranker
 from ..progress import training_progress
 from .data import read_training_data, relevant_texts
-from .first_stage import SearchPlace, collection_search, is_index
-from .hard_negatives import Mining, held_out_queries, mine_lists
-from .lists import TrainingLists, kept_lists
-from .pseudo_lists import OwnText, own_text_of
-from .pseudo_queries import Kind
+from .first_stage import FirstStageSettings, is_index, open_first_stage
+from .hard_negatives import HardNegativeOptions, hard_negative_lists, judged_candidates
+from .lists import TrainingLists, load_or_make_lists
+from .pseudo_lists import PseudoQueryOptions, pseudo_query_lists_from
+from .pseudo_queries import PseudoQueryKind
 from .reranker_card import reranker_card
-from .reranker_evaluation import HeldOutQuery, Score, measure_held_out
+from .reranker_evaluation import HeldOutQuery, ScorePairs, evaluate_blends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +40,14 @@ class RerankerData:
     """Where lists come from: the arguments of ``read_training_data``, and how negatives are found.
 
     ``index`` is one that is there already; without it one is made for the time of mining, with ``encoder``. ``margin``
-    and ``filter_with``, the name of a reranker, leave out what is likely to be relevant, as ``Mining`` says.
-    ``teacher`` is the name of a reranker whose scores take the place of grades. ``own_text`` names the kinds of pairs
-    to make of the text of ``source``, any collection or an index, in place of judgments: of these ``limit`` are
-    drawn, and those stay that ``filter_with`` believes.
+    and ``filter_with``, the name of a reranker, leave out what is likely to be relevant, as ``HardNegativeOptions``
+    says. ``teacher`` is the name of a reranker whose scores take the place of grades. ``pseudo_queries`` names
+    the kinds of pseudo-queries to make from ``source``, any collection or an index, in place of judgments: ``limit``
+    of them are drawn, and filtered for consistency by ``filter_with``.
     """
 
     source: Path
-    own_text: tuple[Kind, ...] = ()
+    pseudo_queries: tuple[PseudoQueryKind, ...] = ()
     split: str = "train"
     dev_split: str | None = None
     held_out: float = 0.1
@@ -91,18 +91,18 @@ def train_reranker_on(
     require_training_packages()
     training_device(settings)  # at once, and not after an hour of mining
     resolve_model(model)
-    require_new(settings.output)
+    require_new_output(settings.output)
     if data.held_out or data.dev_split:
         canonical(["nDCG@10"])  # at once where the package is not there
     made_of = asdict(data) | {"seed": settings.seed}
     with main_process_first():
         folder = settings.output / CHECKPOINTS
-        lists = kept_lists(folder, made_of, lambda: _mined(data, settings, progress=progress))
+        lists = load_or_make_lists(folder, made_of, lambda: _mined(data, settings, progress=progress))
 
     described = {"base": str(model), "data": asdict(data), "settings": asdict(settings), "method": asdict(method)}
 
-    def evaluate(score: Score) -> Evaluated:
-        return measure_held_out(lists.held_out, score)
+    def evaluate(score: ScorePairs) -> Evaluated:
+        return evaluate_blends(lists.held_out, score)
 
     with training_progress(shown=progress and is_main_process()) as watch:
         record = train_reranker(
@@ -118,15 +118,15 @@ def train_reranker_on(
 
 
 def _mined(data: RerankerData, settings: TrainingSettings, *, progress: bool) -> TrainingLists:
-    indexed = data.own_text and is_index(data.source)
-    place = SearchPlace(
+    indexed = data.pseudo_queries and is_index(data.source)
+    place = FirstStageSettings(
         index=data.source if indexed else data.index,
         encoder=data.encoder,
         scratch=settings.output / CHECKPOINTS,
         device=settings.device,
         progress=progress,
     )
-    found = _own_text(data, settings, place) if data.own_text else _judged(data, settings, place)
+    found = _pseudo_query_lists(data, settings, place) if data.pseudo_queries else _judged(data, settings, place)
     if data.teacher is None:
         return found
     teacher = CrossEncoderReranker(data.teacher, device=settings.device)
@@ -137,7 +137,7 @@ def _mined(data: RerankerData, settings: TrainingSettings, *, progress: bool) ->
     return replace(found, training=tuple(taught))
 
 
-def _judged(data: RerankerData, settings: TrainingSettings, place: SearchPlace) -> TrainingLists:
+def _judged(data: RerankerData, settings: TrainingSettings, place: FirstStageSettings) -> TrainingLists:
     found = read_training_data(
         data.source,
         split=data.split,
@@ -148,19 +148,19 @@ def _judged(data: RerankerData, settings: TrainingSettings, place: SearchPlace) 
     )
     texts = relevant_texts(found)
     filter_with = open_reranker(data.filter_with, device=settings.device)
-    mining = Mining(depth=data.depth, margin=data.margin, filter_with=filter_with)
-    with collection_search(found.documents, place) as retriever:
-        lists = mine_lists(found.training, texts, retriever, mining)
-        return TrainingLists(tuple(lists), tuple(held_out_queries(found.held_out, retriever, data.depth)))
+    mining = HardNegativeOptions(depth=data.depth, margin=data.margin, filter_with=filter_with)
+    with open_first_stage(found.documents, place) as retriever:
+        lists = hard_negative_lists(found.training, texts, retriever, mining)
+        return TrainingLists(tuple(lists), tuple(judged_candidates(found.held_out, retriever, data.depth)))
 
 
-def _own_text(data: RerankerData, settings: TrainingSettings, place: SearchPlace) -> TrainingLists:
-    options = OwnText(
+def _pseudo_query_lists(data: RerankerData, settings: TrainingSettings, place: FirstStageSettings) -> TrainingLists:
+    options = PseudoQueryOptions(
         limit=data.limit,
         negatives=data.depth,
         reranker=open_reranker(data.filter_with, device=settings.device),
         held_out=data.held_out,
         seed=settings.seed,
     )
-    training, held_out = own_text_of(data.source, data.own_text, place, options, priors=True)
+    training, held_out = pseudo_query_lists_from(data.source, data.pseudo_queries, place, options, priors=True)
     return TrainingLists(tuple(training), tuple(HeldOutQuery(item, ()) for item in held_out))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from ...training import QUALITY, Evaluated, TrainingRecord
 from .lists import TrainingLists
 from .model_card import how_it_was_trained, joined, table
-from .reranker_evaluation import ALONE, BLEND, MEASURE, STAGE_ONE
+from .reranker_evaluation import ALONE, BLEND, FIRST_STAGE, MEASURE
 
 _HEADER = """---
 library_name: sentence-transformers
@@ -61,7 +61,7 @@ def _quality(best: Evaluated | None, queries: int) -> str:
     if best is None:
         return "Nothing was measured: no queries were kept out of training."
     return (
-        f"On {queries:,} queries that were kept out of training, {MEASURE} is {best[STAGE_ONE]:.4f} by stage one, "
+        f"On {queries:,} queries that were kept out of training, {MEASURE} is {best[FIRST_STAGE]:.4f} by stage one, "
         f"{best[ALONE]:.4f} by the reranker alone, and {best[QUALITY]:.4f} with both at the blend {best[BLEND]:g}. "
         "Blend and weights were chosen on these queries: expect a little less on others."
     )

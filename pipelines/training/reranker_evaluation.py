@@ -14,11 +14,11 @@ from ..search import final_scores
 MEASURE = "nDCG@10"
 BLENDS = tuple(round(0.1 * step, 1) for step in range(11))
 """Weights of the reranker against stage one that are tried."""
-ALONE, STAGE_ONE, BLEND = "alone", "stage_one", "blend"
+ALONE, FIRST_STAGE, BLEND = "alone", "stage_one", "blend"
 """In what is found beside the quality: the reranker alone, stage one alone, and the weight that was best."""
 
 
-Score = Callable[[Sequence[Pair]], NDArray[np.float32]]
+ScorePairs = Callable[[Sequence[Pair]], NDArray[np.float32]]
 """Logits of pairs, shape (pairs,)."""
 
 
@@ -33,17 +33,17 @@ class HeldOutQuery:
     missing: tuple[int, ...]
 
 
-def measure_held_out(queries: Sequence[HeldOutQuery], score: Score) -> dict[str, float]:
+def evaluate_blends(queries: Sequence[HeldOutQuery], score: ScorePairs) -> dict[str, float]:
     """Mean nDCG@10 with the best of ``BLENDS``, which is the quality, and what else has a name above.
 
     Of weights that are equally good the lowest is taken.
     """
     means = ndcg_by_blend(queries, score)
     best = int(np.argmax(means))
-    return {QUALITY: means[best], BLEND: BLENDS[best], ALONE: means[-1], STAGE_ONE: means[0]}
+    return {QUALITY: means[best], BLEND: BLENDS[best], ALONE: means[-1], FIRST_STAGE: means[0]}
 
 
-def ndcg_by_blend(queries: Sequence[HeldOutQuery], score: Score) -> list[float]:
+def ndcg_by_blend(queries: Sequence[HeldOutQuery], score: ScorePairs) -> list[float]:
     """Mean nDCG@10 for each of ``BLENDS``, calculated as a search calculates them."""
     pairs = [(query.candidates.query, passage) for query in queries for passage in query.candidates.passages]
     sizes = [len(query.candidates.passages) for query in queries]

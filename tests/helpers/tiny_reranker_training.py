@@ -6,15 +6,15 @@ import sys
 from pathlib import Path
 
 import torch
-from bicross.pipelines.training.reranker_evaluation import HeldOutQuery, measure_held_out
+from bicross.pipelines.training.reranker_evaluation import HeldOutQuery, evaluate_blends
 from bicross.training import RankingList, TrainingSettings
-from bicross.training.rerankers import LowRank, RerankerMethod, Sampling, train_reranker
+from bicross.training.rerankers import LoraSettings, RerankerMethod, Sampling, train_reranker
 from transformers import BertForSequenceClassification, BertModel
 
 from helpers.tiny_models import MAX_LENGTH, WORDS, config, tokenizer
 
 TOPICS = [(animal, place) for animal in ("cat", "dog", "owl") for place in ("sofa", "park", "field")] + [("cat", "day")]
-METHOD = RerankerMethod(low_rank=LowRank(4), sampling=Sampling(hard=3, other=2, hard_depth=4))
+METHOD = RerankerMethod(lora=LoraSettings(4), sampling=Sampling(hard=3, other=2, hard_depth=4))
 
 
 def ten_lists():
@@ -47,7 +47,7 @@ def judged_by_a_word(rng, *, shuffled=False):
 def measured(lists):
     """An evaluation on lists as they are."""
     queries = [HeldOutQuery(item, ()) for item in lists]
-    return lambda score: measure_held_out(queries, score)
+    return lambda score: evaluate_blends(queries, score)
 
 
 def settings(output, **changes):

@@ -2,9 +2,9 @@ import json
 
 import pytest
 from bicross.errors import ArgumentError, TrainingError
-from bicross.training import require_new, require_same, write_whole
+from bicross.training import require_new_output, require_same_run, write_atomically
 from bicross.training.checkpoints import newest_checkpoint
-from bicross.training.output_folder import put_model
+from bicross.training.output_folder import install_model
 from bicross.training.record import has_ended, patience_is_over, record_of
 
 
@@ -57,19 +57,19 @@ def test_the_newest_checkpoint_is_the_one_with_the_highest_step(tmp_path):
 
 def test_a_description_is_written_once_and_compared_then(tmp_path):
     path = tmp_path / "run" / "what.json"
-    require_same(path, {"seed": 1, "names": ("a", "b")})
-    require_same(path, {"seed": 1, "names": ["a", "b"]})
+    require_same_run(path, {"seed": 1, "names": ("a", "b")})
+    require_same_run(path, {"seed": 1, "names": ["a", "b"]})
     with pytest.raises(ArgumentError, match=r"begun with seed=1, and this is one with seed=2: give the same"):
-        require_same(path, {"seed": 2, "names": ["a", "b"]})
+        require_same_run(path, {"seed": 2, "names": ["a", "b"]})
     with pytest.raises(ArgumentError, match=r"begun with extra=None, and this is one with extra=3"):
-        require_same(path, {"seed": 1, "names": ["a", "b"], "extra": 3})
+        require_same_run(path, {"seed": 1, "names": ["a", "b"], "extra": 3})
 
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
-    write_whole(tmp_path / "file", "old")
+    write_atomically(tmp_path / "file", "old")
     monkeypatch.setattr("pathlib.Path.replace", full_disk)
     with pytest.raises(TrainingError, match=r"file cannot be written: .*No space left"):
-        write_whole(tmp_path / "file", "new")
+        write_atomically(tmp_path / "file", "new")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "old"
 
@@ -83,7 +83,7 @@ def test_a_model_is_put_in_place_with_its_record_last(tmp_path):
     (output / "checkpoints" / "checkpoint-1").mkdir(parents=True)
     (output / "adapter").mkdir()  # of an earlier attempt that was killed
     (output / "adapter" / "old").write_text("old")
-    require_new(output)
+    require_new_output(output)
 
     def save(folder):
         assert not (output / "training.json").exists()
@@ -91,9 +91,9 @@ def test_a_model_is_put_in_place_with_its_record_last(tmp_path):
         (folder / "adapter").mkdir()
         (folder / "adapter" / "more").write_text("new")
 
-    put_model(output, save, {"steps": 3})
+    install_model(output, save, {"steps": 3})
     found = sorted(str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
     assert found == ["adapter/more", "training.json", "weights"]
     assert json.loads((output / "training.json").read_text()) == {"steps": 3}
     with pytest.raises(ArgumentError, match="whose training is finished"):
-        require_new(output)
+        require_new_output(output)

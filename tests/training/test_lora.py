@@ -3,7 +3,7 @@ import pytest
 import torch
 from bicross.errors import ModelError
 from bicross.inference.adapter import merge
-from bicross.training.lora import LowRankLinear, adapter_state, add_adapters, merge_adapters
+from bicross.training.lora import LoraLinear, adapter_state, add_adapters, merge_adapters
 from helpers.tiny_architectures import ARCHITECTURES, save_cross_encoder
 from helpers.tiny_models import config, tokenizer
 from sentence_transformers import CrossEncoder
@@ -23,7 +23,7 @@ def trained_model():
     add_adapters(model, rank=4, scale=2.0)
     torch.manual_seed(1)
     for module in model.modules():
-        if isinstance(module, LowRankLinear):
+        if isinstance(module, LoraLinear):
             torch.nn.init.normal_(module.up.weight, std=0.1)
     return model
 
@@ -83,7 +83,7 @@ def test_every_architecture_has_a_place_for_adapters(name, tmp_path):
     add_adapters(encoder.model, rank=4, scale=2.0)
     torch.manual_seed(1)
     for module in encoder.modules():
-        if isinstance(module, LowRankLinear):
+        if isinstance(module, LoraLinear):
             torch.nn.init.normal_(module.up.weight, std=0.1)
     adapted = encoder.predict(PAIRS, activation_fn=torch.nn.Identity())
     assert np.abs(adapted - plain).max() > 0.01

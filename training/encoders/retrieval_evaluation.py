@@ -13,7 +13,7 @@ DEPTH = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HeldOut:
+class JudgedPassages:
     """Queries, the passages of all of them together, and what each passage is worth to each query.
 
     ``gains`` has, for each query, numbers above 0 by the place of a passage; the others are worth nothing.
@@ -24,7 +24,7 @@ class HeldOut:
     gains: tuple[Mapping[int, float], ...]
 
     @staticmethod
-    def of(lists: Sequence[RankingList], *, scored: bool = False) -> "HeldOut":
+    def of(lists: Sequence[RankingList], *, scored: bool = False) -> "JudgedPassages":
         """From lists whose labels are grades; with ``scored``, a teacher's logits, which are worth their sigmoid."""
         places: dict[str, int] = {}
         gains: dict[str, dict[int, float]] = {}
@@ -34,7 +34,7 @@ class HeldOut:
                 place, gain = places.setdefault(passage, len(places)), _sigmoid(label) if scored else label
                 if gain > 0:
                     worth[place] = max(gain, worth.get(place, 0.0))
-        return HeldOut(tuple(gains), tuple(places), tuple(gains.values()))
+        return JudgedPassages(tuple(gains), tuple(places), tuple(gains.values()))
 
 
 def mean_ndcg(scores: NDArray[np.float32], gains: Sequence[Mapping[int, float]], *, depth: int = DEPTH) -> float:

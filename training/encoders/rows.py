@@ -51,7 +51,7 @@ class EncoderObjective:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TrainingRow:
     """A query and its passages, the best first; ``scores`` are a teacher's, empty where there is none."""
 
     query: str
@@ -59,7 +59,7 @@ class Row:
     scores: tuple[float, ...] = ()
 
 
-def training_rows(lists: Sequence[RankingList], objective: EncoderObjective, *, seed: int) -> list[Row]:
+def training_rows(lists: Sequence[RankingList], objective: EncoderObjective, *, seed: int) -> list[TrainingRow]:
     """All rows of the lists, each with the same number of passages. Raises ``ArgumentError`` where there is none."""
     rows = list(_ranked(lists, objective.passages, seed) if objective.graded else _scored(lists, objective.passages))
     if not rows:
@@ -68,7 +68,7 @@ def training_rows(lists: Sequence[RankingList], objective: EncoderObjective, *, 
     return rows
 
 
-def _ranked(lists: Sequence[RankingList], passages: int, seed: int) -> Iterator[Row]:
+def _ranked(lists: Sequence[RankingList], passages: int, seed: int) -> Iterator[TrainingRow]:
     """A row for each relevant passage, with the first irrelevant ones; where they are few, with some of other lists."""
     chance = random.Random(seed)
     pool = list(dict.fromkeys(passage for one in lists for passage in one.passages))
@@ -85,14 +85,14 @@ def _ranked(lists: Sequence[RankingList], passages: int, seed: int) -> Iterator[
             if (other := chance.choice(pool)) not in right and other not in wrong:
                 wrong.append(other)
         for passage in sorted(right, key=one.passages.index):
-            yield Row(one.query, (passage, *wrong[:wanted]))
+            yield TrainingRow(one.query, (passage, *wrong[:wanted]))
 
 
-def _scored(lists: Sequence[RankingList], passages: int) -> Iterator[Row]:
+def _scored(lists: Sequence[RankingList], passages: int) -> Iterator[TrainingRow]:
     """A row for each list: its best passage by the teacher, and others from all over the rest of the order."""
     ordered = [one for one in lists if len(one.passages) > 1]
     size = min([passages, *(len(one.passages) for one in ordered)])
     for one in ordered:
         order = sorted(range(len(one.passages)), key=lambda place: -one.labels[place])
         chosen = [order[round(step * (len(order) - 1) / (size - 1))] for step in range(size)]
-        yield Row(one.query, tuple(one.passages[i] for i in chosen), tuple(one.labels[i] for i in chosen))
+        yield TrainingRow(one.query, tuple(one.passages[i] for i in chosen), tuple(one.labels[i] for i in chosen))

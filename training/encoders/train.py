@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ...inference import ModelFiles, load_model, resolve_model, token_limit
-from ..checkpoints import WholeCheckpoints
-from ..output_folder import put_model, require_new, require_same
+from ..checkpoints import AtomicCheckpoints
+from ..output_folder import install_model, require_new_output, require_same_run
 from ..record import QUALITY, TrainingRecord
 from ..run import run_training, training_arguments
 from ..settings import (
@@ -26,8 +26,8 @@ from ..settings import (
     quiet,
     require_training_packages,
 )
-from .retrieval_evaluation import HeldOut, mean_ndcg
-from .rows import EncoderObjective, Row, training_rows
+from .retrieval_evaluation import JudgedPassages, mean_ndcg
+from .rows import EncoderObjective, TrainingRow, training_rows
 
 SCORES = "scores"
 """The column of a teacher's scores, under a name that the trainer takes for labels."""
@@ -75,15 +75,15 @@ def train_encoder(  # noqa: PLR0913 - what is learned from, how, and how it is s
     """
     objective = objective or EncoderObjective()
     require_training_packages()
-    require_new(settings.output)
+    require_new_output(settings.output)
     rows = training_rows(lists, objective, seed=settings.seed)
-    kept_out = HeldOut.of(held_out, scored=not objective.graded)
+    kept_out = JudgedPassages.of(held_out, scored=not objective.graded)
     folder = resolve_model(model)
     description = _description(ModelFiles.of(model, folder), lists, held_out, settings, objective)
     with quiet():
         trainer, limit = _trainer(folder, rows, kept_out, settings, objective)
         if is_main_process():
-            require_same(settings.output / CHECKPOINTS / "encoder.json", description)
+            require_same_run(settings.output / CHECKPOINTS / "encoder.json", description)
         before = _quality(trainer)
         record = run_training(trainer, settings, watch=watch)
         after = record.best[QUALITY] if record.best else None
@@ -96,7 +96,7 @@ def train_encoder(  # noqa: PLR0913 - what is learned from, how, and how it is s
         save = partial(_save, trainer.model, "" if describe is None else describe(trained))
         versions = {package: version(package) for package in _PACKAGES}
         with quiet():
-            put_model(settings.output, save, {**description, "versions": versions, **asdict(trained)})
+            install_model(settings.output, save, {**description, "versions": versions, **asdict(trained)})
     return trained
 
 
@@ -144,7 +144,11 @@ def _save(encoder: Any, card: str, folder: Path) -> None:  # noqa: ANN401 - sent
 
 
 def _trainer(
-    folder: Path, rows: Sequence[Row], held_out: HeldOut, settings: TrainingSettings, objective: EncoderObjective
+    folder: Path,
+    rows: Sequence[TrainingRow],
+    held_out: JudgedPassages,
+    settings: TrainingSettings,
+    objective: EncoderObjective,
 ) -> tuple[Any, int]:
     """The trainer of a model, and the tokens that the model read before it was given the settings' limit."""
     from datasets import Dataset
@@ -152,7 +156,7 @@ def _trainer(
     from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
     from sentence_transformers.base.sampler import BatchSamplers
 
-    made: Any = type("EncoderTrainer", (WholeCheckpoints, SentenceTransformerTrainer), {})
+    made: Any = type("EncoderTrainer", (AtomicCheckpoints, SentenceTransformerTrainer), {})
     encoder: Any = load_model(SentenceTransformer, folder, device=settings.device)
     limit = encoder.max_seq_length
     least = int(encoder.tokenizer.num_special_tokens_to_add(pair=False)) + 1
@@ -173,7 +177,7 @@ def _trainer(
     return trainer, limit
 
 
-def _columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
+def _columns(rows: Sequence[TrainingRow]) -> dict[str, list[Any]]:
     """As the trainer wants them: the query, a column for each passage, and the teacher's scores."""
     columns: dict[str, list[Any]] = {"query": [row.query for row in rows]}
     for place in range(len(rows[0].passages)):
@@ -230,15 +234,15 @@ def _scaled_cosine(queries: Tensor, passages: Tensor, *, scale: float) -> Tensor
     return scale * torch.nn.functional.cosine_similarity(queries, passages)
 
 
-def _evaluator(held_out: HeldOut, settings: TrainingSettings) -> Any:  # noqa: ANN401
+def _evaluator(held_out: JudgedPassages, settings: TrainingSettings) -> Any:  # noqa: ANN401
     """nDCG@10 by exact search, for the trainer to call."""
     from sentence_transformers.base.evaluation import BaseEvaluator
 
-    class ExactSearch(BaseEvaluator):
+    class ExactSearchEvaluator(BaseEvaluator):
         def __call__(self, model: Any, *_: object, **__: object) -> dict[str, float]:  # noqa: ANN401
             with torch.autocast(model.device.type, torch.bfloat16, enabled=settings.dtype == "bfloat16"):
                 queries = model.encode_query(list(held_out.queries), normalize_embeddings=True)
                 passages = model.encode_document(list(held_out.passages), normalize_embeddings=True)
             return {QUALITY: mean_ndcg(queries @ passages.T, held_out.gains)}
 
-    return ExactSearch()
+    return ExactSearchEvaluator()

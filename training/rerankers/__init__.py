@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .reranker_method import LossName, LowRank, RerankerMethod, Sampling
+from .reranker_method import LoraSettings, LossName, RerankerMethod, Sampling
 
 if TYPE_CHECKING:
     from .exit_fitting import ExitSettings, train_exits
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ExitSettings",
+    "LoraSettings",
     "LossName",
-    "LowRank",
     "RerankerMethod",
     "Sampling",
     "train_exits",

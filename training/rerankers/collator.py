@@ -1,25 +1,25 @@
-"""Draws from ranking lists to the columns that each loss takes. Knows no model and no file."""
+"""Turns sampled ranking lists into the columns that each loss expects."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from .list_sampler import Draws
+from .list_sampler import ListSampler
 from .reranker_method import RerankerMethod
 
 
-class Columns:
-    """Numbers of draws to the columns that a loss takes; a trainer calls it for the rows of a step."""
+class RankingListCollator:
+    """The data collator of the trainer: from the numbers of draws to the columns of one step."""
 
     valid_label_columns = ("label",)
 
-    def __init__(self, draws: Draws, method: RerankerMethod) -> None:
-        self._draws, self._method = draws, method
+    def __init__(self, sampler: ListSampler, method: RerankerMethod) -> None:
+        self._sampler, self._method = sampler, method
 
     def __call__(self, rows: Sequence[dict[str, int]]) -> dict[str, Any]:
-        """The columns of those draws."""
-        drawn = [self._draws[row["draw"]] for row in rows]
+        """Return the columns that the loss takes: query, passage texts, prior scores if used, labels."""
+        drawn = [self._sampler[row["draw"]] for row in rows]
         if self._method.loss == "binary":
             pairs = [(item.query, passage) for item in drawn for passage in item.passages]
             labels = [float(label > 0) for item in drawn for label in item.labels]

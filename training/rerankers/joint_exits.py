@@ -1,7 +1,7 @@
 """Exits that learn while their model does: early layers are drawn to what its last one says. Knows no loss and no data.
 
 The last layer is the teacher of the earlier ones within one model: self-distillation (Zhang et al. 2019, "Be Your Own
-Teacher", arXiv 1905.08094, section 3). Heads alone, for a model that stays as it is, are what ``exit_training`` makes.
+Teacher", arXiv 1905.08094, section 3). Heads alone, for a model that stays as it is, are what ``exit_fitting`` makes.
 """
 
 import re

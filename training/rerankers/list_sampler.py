@@ -1,4 +1,4 @@
-"""Draws from ranking lists: which can be learned from, which comes when, and which of its passages. Knows no model.
+"""Samples ranking lists and their passages for training.
 
 A draw depends on its number and a seed alone, so that training can go on anywhere.
 """
@@ -40,7 +40,7 @@ def usable_lists(lists: Sequence[RankingList], method: RerankerMethod) -> list[R
     return usable
 
 
-class Draws:
+class ListSampler:
     """Lists in a new order each epoch, of each a few passages; draw ``n`` is the same whenever it is asked for."""
 
     def __init__(self, lists: Sequence[RankingList], sampling: Sampling, *, seed: int, by_teacher: bool) -> None:

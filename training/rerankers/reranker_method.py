@@ -9,7 +9,7 @@ LossName = Literal["listwise", "binary", "lambda", "margin-mse"]
 
 
 @dataclass(frozen=True, slots=True)
-class LowRank:
+class LoraSettings:
     """Adapters of this rank on each linear layer of the encoder; ``scale`` multiplies what they add."""
 
     rank: int = 32
@@ -43,7 +43,7 @@ class RerankerMethod:
     """How to train a reranker.
 
     ``loss`` is "listwise" (cross-entropy over the passages of a list), "binary" (each pair for itself), "lambda"
-    (LambdaLoss), or "margin-mse" (differences of a teacher's scores, which are the labels then). ``low_rank=None``
+    (LambdaLoss), or "margin-mse" (differences of a teacher's scores, which are the labels then). ``lora=None``
     trains all parameters. For "listwise", ``graded`` spreads the target over the positives by 2^grade - 1 in place of
     evenly, and ``prior_weight`` adds the prior scores of a list so many times to the model's, so that it learns what
     stage one does not know; and after each of the layers ``exits``, counted from 1, a head learns what the last one
@@ -51,7 +51,7 @@ class RerankerMethod:
     """
 
     loss: LossName = "listwise"
-    low_rank: LowRank | None = LowRank()
+    lora: LoraSettings | None = LoraSettings()
     graded: bool = False
     prior_weight: float = 0.0
     exits: tuple[int, ...] = ()

@@ -30,9 +30,9 @@ from ...inference import (
     write_exits,
 )
 from ...rerank import Pair
-from ..checkpoints import WholeCheckpoints
+from ..checkpoints import AtomicCheckpoints
 from ..lora import adapter_state, add_adapters, merge_adapters
-from ..output_folder import put_model, require_new, require_same
+from ..output_folder import install_model, require_new_output, require_same_run
 from ..record import QUALITY, Evaluated, TrainingRecord
 from ..run import numbered_draws, run_training, training_arguments
 from ..settings import (
@@ -45,18 +45,18 @@ from ..settings import (
     require_training_packages,
     training_device,
 )
-from .collator import Columns
+from .collator import RankingListCollator
 from .joint_exits import add_exits, remove_exits
-from .list_sampler import Draws, usable_lists
+from .list_sampler import ListSampler, usable_lists
 from .reranker_method import RerankerMethod
 
 BLEND = "blend"
 """In what an evaluation finds: the weight against stage one that the model is best used with."""
 ADAPTER_FOLDER = "adapter"
 
-Score = Callable[[Sequence[Pair]], NDArray[np.float32]]
+ScorePairs = Callable[[Sequence[Pair]], NDArray[np.float32]]
 """Logits of pairs, shape (pairs,)."""
-Evaluate = Callable[[Score], Evaluated]
+Evaluate = Callable[[ScorePairs], Evaluated]
 """Measures the model as it is, with ``QUALITY`` among the names, and ``BLEND`` where it chose one."""
 
 Describe = Callable[[TrainingRecord], str]
@@ -90,12 +90,12 @@ def train_reranker(  # noqa: PLR0913 - what is learned from, how, and how it is 
     """
     method = method or RerankerMethod()
     require_training_packages()
-    require_new(settings.output)
+    require_new_output(settings.output)
     usable = usable_lists(lists, method)
     folder = resolve_model(model)
     description = _description(usable, settings, method, model)
     if is_main_process():
-        require_same(settings.output / CHECKPOINTS / "reranker.json", description)
+        require_same_run(settings.output / CHECKPOINTS / "reranker.json", description)
     with quiet():
         encoder = _load(folder, settings, method)
         own = encoder[0].processing_kwargs
@@ -108,7 +108,7 @@ def train_reranker(  # noqa: PLR0913 - what is learned from, how, and how it is 
             card = "" if describe is None else describe(record)
             versions = {package: version(package) for package in _PACKAGES}
             written = {**description, "versions": versions, "record": asdict(record)}
-            put_model(settings.output, _Saved(encoder, folder, str(model), method, record, card).write, written)
+            install_model(settings.output, _Saved(encoder, folder, str(model), method, record, card).write, written)
     return record
 
 
@@ -128,9 +128,9 @@ class _Saved:
         blend = 1.0 if self.record.best is None else self.record.best.get(BLEND, 1.0)
         self.encoder.to("cpu")
         heads = remove_exits(self.encoder.model)
-        if self.method.low_rank is not None:
+        if self.method.lora is not None:
             if _architecture(self.base) == _BUNDLED:
-                self._write_adapter(target / ADAPTER_FOLDER, self.method.low_rank.scale, blend, heads)
+                self._write_adapter(target / ADAPTER_FOLDER, self.method.lora.scale, blend, heads)
             merge_adapters(self.encoder.model)
         self.encoder.save_pretrained(str(target), create_model_card=False)
         (target / MODEL_SETTINGS).write_text(json.dumps({BLEND: blend}) + "\n", encoding="utf-8")
@@ -184,8 +184,8 @@ def _load(folder: Path, settings: TrainingSettings, method: RerankerMethod) -> A
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-    if method.low_rank is not None:
-        add_adapters(encoder.model, rank=method.low_rank.rank, scale=method.low_rank.scale)
+    if method.lora is not None:
+        add_adapters(encoder.model, rank=method.lora.rank, scale=method.lora.scale)
     if method.exits:
         add_exits(encoder.model, method.exits, read_exits(folder))
     return encoder
@@ -206,13 +206,13 @@ def _trainer(
 ) -> Any:  # noqa: ANN401
     from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
 
-    trainer: Any = type("RerankerTrainer", (WholeCheckpoints, CrossEncoderTrainer), {})
-    draws = Draws(lists, method.sampling, seed=settings.seed, by_teacher=method.loss == "margin-mse")
+    trainer: Any = type("RerankerTrainer", (AtomicCheckpoints, CrossEncoderTrainer), {})
+    sampler = ListSampler(lists, method.sampling, seed=settings.seed, by_teacher=method.loss == "margin-mse")
     return trainer(
         model=encoder,
         args=training_arguments(CrossEncoderTrainingArguments, settings, evaluated=evaluate is not None),
         train_dataset=numbered_draws(settings, len(lists)),
-        data_collator=Columns(draws, method),
+        data_collator=RankingListCollator(sampler, method),
         loss=_loss(encoder, method),
         evaluator=None if evaluate is None else _evaluator(evaluate, settings),
     )
@@ -235,7 +235,7 @@ def _loss(encoder: Any, method: RerankerMethod) -> nn.Module:  # noqa: ANN401
 def _evaluator(evaluate: Evaluate, settings: TrainingSettings) -> Any:  # noqa: ANN401 - a BaseEvaluator
     from sentence_transformers.base.evaluation import BaseEvaluator
 
-    class HeldOut(BaseEvaluator):
+    class RerankingEvaluator(BaseEvaluator):
         def __call__(
             self,
             model: Any,  # noqa: ANN401
@@ -258,4 +258,4 @@ def _evaluator(evaluate: Evaluate, settings: TrainingSettings) -> Any:  # noqa: 
                 raise ArgumentError(f"an evaluation must name {QUALITY!r}; this one has {sorted(found)}")
             return found
 
-    return HeldOut()
+    return RerankingEvaluator()

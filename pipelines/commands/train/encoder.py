@@ -11,19 +11,20 @@ from rich.console import Console
 from ....retrieval import DEFAULT_ENCODER
 from ....training import TrainingSettings, is_main_process
 from ....training.encoders import EncoderLoss, EncoderObjective
-from ...training import KINDS, encoder_record, encoder_summary
+from ...training import PSEUDO_QUERY_KINDS, encoder_record, encoder_summary
 from ..options import AsJson, Device
 from ..output import plain, print_json
 from .options import (
     DevSplit,
     EvaluateEvery,
-    FromOwnText,
     HeldOutShare,
     Limit,
     ListsPerStep,
     Margin,
     ModelOutput,
+    OwnText,
     Patience,
+    PseudoQueries,
     Seed,
     Split,
     Steps,
@@ -36,13 +37,14 @@ def train_encoder_command(
         Path,
         typer.Argument(
             metavar="SOURCE",
-            help="A BEIR folder, or a .jsonl or .tsv file of pairs or triples; with --own-text and --distil-from an "
-            "index, or any collection of documents.",
+            help="A BEIR folder, or a .jsonl or .tsv file of pairs or triples; with --pseudo-queries and --distil-from "
+            "an index, or any collection of documents.",
         ),
     ],
     *,
     output: ModelOutput,
-    own_text: FromOwnText = False,
+    pseudo_queries: PseudoQueries = False,
+    own_text: OwnText = False,
     distil_from: Annotated[
         str | None, typer.Option(help="Learn this reranker's scores, for --queries that nobody judged.")
     ] = None,
@@ -60,7 +62,8 @@ def train_encoder_command(
     filter_with: Annotated[
         str | None,
         typer.Option(
-            help="No negatives that this reranker scores above the best relevant, and no pairs it disbelieves."
+            help="Consistency filtering: keep a pseudo-query if this reranker ranks its passage in the top 3; drop "
+            "negatives that it scores above the best relevant passage."
         ),
     ] = None,
     loss: Annotated[
@@ -73,8 +76,8 @@ def train_encoder_command(
     average: Annotated[
         float | None,
         typer.Option(
-            help="How much of the trained weights counts in the mean with those before, which is written. "
-            "Default: 0.25 with --own-text and --distil-from, else 1. Take 1 for a model that finds nothing yet."
+            help="Weight averaging (WiSE-FT): the saved model is this share of the trained weights plus the rest of "
+            "the original ones. Default: 0.25 with --pseudo-queries or --distil-from, else 1. Use 1 for a new model."
         ),
     ] = None,
     learning_rate: Annotated[float, typer.Option()] = 2e-5,
@@ -89,7 +92,7 @@ def train_encoder_command(
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a bi-encoder: on judged queries, on a collection's own text, or on what a reranker says of your queries.
+    """Train a bi-encoder on judged queries, on pseudo-queries from the documents, or on a reranker's scores.
 
     Cut off, even by a kill, the same command goes on where it was.
 
@@ -99,7 +102,7 @@ def train_encoder_command(
 
     data = EncoderData(
         source=source,
-        own_text=KINDS if own_text else (),
+        pseudo_queries=PSEUDO_QUERY_KINDS if pseudo_queries or own_text else (),
         teacher=distil_from,
         queries=queries,
         split=split,

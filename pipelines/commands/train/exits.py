@@ -14,7 +14,7 @@ from ....training.rerankers import ExitSettings, train_exits
 from ...lines import text_lines
 from ...models import open_retriever, require_one_device
 from ...search import check_queries, read_layers
-from ...training import PASSAGES, exit_lists, model_place
+from ...training import EXIT_PASSAGES, exit_lists, prepare_output_folder
 from ..options import AsJson, Device, IndexEncoder, IndexPath, Precision
 from ..output import print_json
 
@@ -30,7 +30,7 @@ def train_exits_command(
         Path | None, typer.Option("-o", "--output", help="Write a copy of the model with exits here; else into MODEL.")
     ] = None,
     layers: Annotated[str, typer.Option(help="After which layers reading may stop.", metavar="N[,N...]")] = "3,4",
-    passages: Annotated[int, typer.Option(min=2, help="Candidates to learn from, of each query.")] = PASSAGES,
+    passages: Annotated[int, typer.Option(min=2, help="Candidates to learn from, of each query.")] = EXIT_PASSAGES,
     seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
     encoder: IndexEncoder = None,
     device: Device = None,
@@ -46,7 +46,7 @@ def train_exits_command(
     asked = [line.strip() for _, line in text_lines(queries)]
     check_queries(asked)
     retriever = open_retriever(Index.open(path), encoder, device=device)
-    place = model_place(model, output)
+    place = prepare_output_folder(model, output)
     reranker = CrossEncoderReranker(place, device=device, dtype=dtype)
     found = train_exits(reranker, exit_lists(retriever, asked, passages=passages, seed=seed), settings)
     write_exits(place, {layer: exit_.head for layer, exit_ in found.items()})
@@ -55,6 +55,6 @@ def train_exits_command(
         print_json({"path": str(place), "queries": len(asked), "correlations": record})
         return
     console = Console(file=sys.stdout)
-    console.print(f"Wrote exits of {place}, learned from {len(asked):,} queries", markup=False)
+    console.print(f"Wrote exits of {place}, learned from {len(asked):,} queries", markup=False, soft_wrap=True)
     for layer, correlation in record.items():
         console.print(f"after layer {layer}: correlation with the whole model {correlation:.3f}", markup=False)

@@ -8,9 +8,13 @@ import typer
 from ....training import TrainingDtype
 
 ModelOutput = Annotated[Path, typer.Option("-o", "--output", help="The folder of the model; run again to go on.")]
-FromOwnText = Annotated[
-    bool, typer.Option("--own-text", help="Learn from titles, headings and sentences: no queries are needed.")
+PseudoQueries = Annotated[
+    bool,
+    typer.Option(
+        "--pseudo-queries", help="Learn from pseudo-queries: titles, headings and sentences of the documents."
+    ),
 ]
+OwnText = Annotated[bool, typer.Option("--own-text", hidden=True, help="The former name of --pseudo-queries.")]
 Split = Annotated[str, typer.Option(help="Which judgments of a BEIR folder to learn from.")]
 DevSplit = Annotated[str | None, typer.Option(help="Judgments to measure on; default: a part of --split.")]
 HeldOutShare = Annotated[float, typer.Option(help="Share of the queries that is kept out, to measure on.")]

@@ -10,21 +10,22 @@ from rich.console import Console
 
 from ....rerank import DEFAULT_RERANKER
 from ....training import TrainingSettings, is_main_process
-from ....training.rerankers import LossName, LowRank, RerankerMethod, Sampling
+from ....training.rerankers import LoraSettings, LossName, RerankerMethod, Sampling
 from ...search import read_layers
-from ...training import KINDS, reranker_record, reranker_summary
+from ...training import PSEUDO_QUERY_KINDS, reranker_record, reranker_summary
 from ..options import AsJson, Device
 from ..output import plain, print_json
 from .options import (
     DevSplit,
     EvaluateEvery,
-    FromOwnText,
     HeldOutShare,
     Limit,
     ListsPerStep,
     Margin,
     ModelOutput,
+    OwnText,
     Patience,
+    PseudoQueries,
     Seed,
     Split,
     Steps,
@@ -44,13 +45,14 @@ def train_reranker_command(
         Path,
         typer.Argument(
             metavar="SOURCE",
-            help="A BEIR folder, or a .jsonl or .tsv file of pairs or triples; with --own-text an index, or any "
+            help="A BEIR folder, or a .jsonl or .tsv file of pairs or triples; with --pseudo-queries an index, or any "
             "collection of documents.",
         ),
     ],
     *,
     output: ModelOutput,
-    own_text: FromOwnText = False,
+    pseudo_queries: PseudoQueries = False,
+    own_text: OwnText = False,
     split: Split = "train",
     dev_split: DevSplit = None,
     held_out: HeldOutShare = 0.1,
@@ -65,7 +67,11 @@ def train_reranker_command(
     positives: Annotated[int, typer.Option(min=1, help="Read of each list each time, at most.")] = 1,
     margin: Margin = None,
     filter_with: Annotated[
-        str | None, typer.Option(help="No negatives that this reranker scores above the best relevant.")
+        str | None,
+        typer.Option(
+            help="Consistency filtering: keep a pseudo-query if this reranker ranks its passage in the top 3; drop "
+            "negatives that it scores above the best relevant passage."
+        ),
     ] = None,
     loss: Annotated[LossName, typer.Option(help="What is minimised; margin-mse takes a --teacher.")] = "listwise",
     teacher: Annotated[str | None, typer.Option(help="A reranker whose scores are learned.")] = None,
@@ -78,7 +84,7 @@ def train_reranker_command(
         typer.Option(help="Listwise: also teach these layers, so that a cascade can stop there.", metavar="N[,N...]"),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Train all parameters, not low-rank adapters.")] = False,
-    rank: Annotated[int, typer.Option(min=1, help="Of the adapters.")] = LowRank().rank,
+    rank: Annotated[int, typer.Option(min=1, help="Of the adapters.")] = LoraSettings().rank,
     learning_rate: Annotated[
         float | None, typer.Option(help=f"Default: {LOW_RANK_RATE:g}, and {FULL_RATE:g} with --full.")
     ] = None,
@@ -93,7 +99,7 @@ def train_reranker_command(
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a reranker on judged queries, or on a collection's own text, with hard negatives from stage one.
+    """Train a reranker on judged queries or on pseudo-queries from the documents, with hard negatives.
 
     Cut off, even by a kill, the same command goes on where it was.
 
@@ -105,7 +111,7 @@ def train_reranker_command(
     trained = train_reranker_on(
         RerankerData(
             source=source,
-            own_text=KINDS if own_text else (),
+            pseudo_queries=PSEUDO_QUERY_KINDS if pseudo_queries or own_text else (),
             split=split,
             dev_split=dev_split,
             held_out=held_out,
@@ -133,7 +139,7 @@ def train_reranker_command(
         model=model,
         method=RerankerMethod(
             loss=loss,
-            low_rank=None if full else LowRank(rank),
+            lora=None if full else LoraSettings(rank),
             graded=graded,
             prior_weight=prior_weight,
             exits=read_layers(exits),

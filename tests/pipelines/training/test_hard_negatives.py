@@ -4,9 +4,9 @@ from bicross.errors import ArgumentError
 from bicross.index import Document
 from bicross.pipelines import Judged, SearchPipeline, build_index
 from bicross.pipelines.evaluation import per_query
-from bicross.pipelines.training.hard_negatives import Mining, held_out_queries, mine_lists
+from bicross.pipelines.training.hard_negatives import HardNegativeOptions, hard_negative_lists, judged_candidates
 from bicross.pipelines.training.lists import TrainingLists, read_lists, write_lists
-from bicross.pipelines.training.reranker_evaluation import BLENDS, HeldOutQuery, measure_held_out
+from bicross.pipelines.training.reranker_evaluation import BLENDS, HeldOutQuery, evaluate_blends
 from bicross.retrieval import DenseRetriever, HybridRetriever
 from bicross.training import RankingList
 from helpers.fakes import HashEncoder, OverlapReranker
@@ -28,7 +28,7 @@ def retriever(tmp_path_factory):
 
 
 def mined(retriever, **options):
-    return {item.query: item for item in mine_lists(JUDGED, TEXTS, retriever, Mining(**options))}
+    return {item.query: item for item in hard_negative_lists(JUDGED, TEXTS, retriever, HardNegativeOptions(**options))}
 
 
 def test_a_list_has_the_relevant_then_candidates_in_their_order_without_copies(retriever):
@@ -80,7 +80,10 @@ def test_margin_and_reranker_leave_out_what_is_likely_to_be_relevant(retriever):
 def test_an_index_without_terms_serves_too(tmp_path):
     index = build_index(DOCUMENTS, tmp_path / "index", encoder=ENCODER, reranker=None)
     retriever = DenseRetriever(index, ENCODER)
-    found, near = (mine_lists(JUDGED, TEXTS, retriever, Mining(depth=8, margin=margin)) for margin in (None, 1.0))
+    found, near = (
+        hard_negative_lists(JUDGED, TEXTS, retriever, HardNegativeOptions(depth=8, margin=margin))
+        for margin in (None, 1.0)
+    )
     assert all(len(item.passages) > 4 for item in found)
     assert sum(len(item.passages) for item in near) < sum(len(item.passages) for item in found)
 
@@ -88,14 +91,14 @@ def test_an_index_without_terms_serves_too(tmp_path):
 @pytest.mark.parametrize(("options", "message"), [({"depth": 0}, "depth must be"), ({"margin": 0.0}, "margin mult")])
 def test_mining_that_cannot_be_is_refused(options, message):
     with pytest.raises(ArgumentError, match=message):
-        Mining(**options)
+        HardNegativeOptions(**options)
 
 
 def test_held_out_quality_is_that_of_a_search_measured_by_ir_measures(retriever):
     """Against the pipeline itself, for every blend."""
     reranker = OverlapReranker()
-    queries = held_out_queries(JUDGED, retriever, 15)
-    found = measure_held_out(queries, reranker.score)
+    queries = judged_candidates(JUDGED, retriever, 15)
+    found = evaluate_blends(queries, reranker.score)
     ids = list(JUDGED.judged_ids)
     means = []
     for blend in BLENDS:

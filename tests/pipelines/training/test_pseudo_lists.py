@@ -3,8 +3,8 @@ import pytest
 from bicross.errors import ArgumentError, SourceError
 from bicross.index import Document
 from bicross.pipelines import build_index
-from bicross.pipelines.training.pseudo_lists import OwnText, own_text_lists, with_priors
-from bicross.pipelines.training.pseudo_queries import own_text_pairs
+from bicross.pipelines.training.pseudo_lists import PseudoQueryOptions, pseudo_query_lists, with_priors
+from bicross.pipelines.training.pseudo_queries import pseudo_query_pairs
 from bicross.retrieval import DenseRetriever
 from helpers.fakes import HashEncoder, OverlapReranker
 
@@ -26,15 +26,15 @@ def retriever(tmp_path):
     return DenseRetriever(build_index(DOCUMENTS, tmp_path / "index", encoder=encoder, reranker=None), encoder)
 
 
-PAIRS = own_text_pairs(DOCUMENTS)
+PAIRS = pseudo_query_pairs(DOCUMENTS)
 
 
 def nothing_held_out(**options):
-    return OwnText(held_out=0.0, **options)
+    return PseudoQueryOptions(held_out=0.0, **options)
 
 
 def test_negatives_are_the_like_passages_of_the_nearest_other_documents(retriever):
-    lists, held_out = own_text_lists(PAIRS, retriever, nothing_held_out(negatives=3))
+    lists, held_out = pseudo_query_lists(PAIRS, retriever, nothing_held_out(negatives=3))
     assert held_out == []
     assert [one.query for one in lists] == [pair.query for pair in PAIRS]
     passage_of = {(pair.kind, pair.document_id): pair.passage for pair in PAIRS}
@@ -51,10 +51,12 @@ def test_what_has_the_words_of_the_query_is_no_negative(tmp_path):
     quoting = Document("quoting", f"Somebody wrote this. {DOCUMENTS[0].text.upper()}".replace(" ", "\n"), "A quote")
     documents = [*DOCUMENTS, quoting]
     retriever = DenseRetriever(build_index(documents, tmp_path / "index", encoder=encoder, reranker=None), encoder)
-    lists, _ = own_text_lists(own_text_pairs(documents, kinds=["title"]), retriever, nothing_held_out(negatives=10))
+    lists, _ = pseudo_query_lists(
+        pseudo_query_pairs(documents, kinds=["title"]), retriever, nothing_held_out(negatives=10)
+    )
     assert all(any("Somebody" in passage for passage in one.passages) for one in lists)
-    sentences, _ = own_text_lists(
-        own_text_pairs(documents, kinds=["sentence"]), retriever, nothing_held_out(negatives=10)
+    sentences, _ = pseudo_query_lists(
+        pseudo_query_pairs(documents, kinds=["sentence"]), retriever, nothing_held_out(negatives=10)
     )
     quoted = [one for one in sentences if one.query in DOCUMENTS[0].text]
     assert len(quoted) == 1
@@ -68,41 +70,45 @@ class Contrary(OverlapReranker):
         return -super().score(pairs)
 
 
-@pytest.mark.parametrize("first", [1, 2, 4])
+@pytest.mark.parametrize("top_k", [1, 2, 4])
 @pytest.mark.parametrize("reranker", [OverlapReranker(), Contrary()])
-def test_pairs_are_kept_where_a_reranker_believes_them(retriever, first, reranker):
-    everything, _ = own_text_lists(PAIRS, retriever, nothing_held_out(negatives=5))
+def test_pairs_are_kept_where_a_reranker_ranks_their_passage_high(retriever, top_k, reranker):
+    everything, _ = pseudo_query_lists(PAIRS, retriever, nothing_held_out(negatives=5))
     expected = {}
     for one in everything:
         answer, *others = reranker.score([(one.query, passage) for passage in one.passages]).tolist()
         below = [passage for passage, score in zip(one.passages[1:], others, strict=True) if score < answer]
-        if 5 - len(below) < first:
+        if 5 - len(below) < top_k:
             expected[one.query] = (one.passages[0], *below)
-    options = nothing_held_out(negatives=5, reranker=reranker, first=first)
+    options = nothing_held_out(negatives=5, reranker=reranker, top_k=top_k)
     if not expected:
-        with pytest.raises(SourceError, match=f"none of the 12 passages among the first {first}"):
-            own_text_lists(PAIRS, retriever, options)
+        with pytest.raises(
+            SourceError, match=f"keeps none of the 12 pairs: the reranker ranks no passage in the top {top_k}"
+        ):
+            pseudo_query_lists(PAIRS, retriever, options)
         return
-    believed, _ = own_text_lists(PAIRS, retriever, options)
-    assert {one.query: one.passages for one in believed} == expected
-    assert all(one.labels == (1.0, *[0.0] * (len(one.passages) - 1)) for one in believed)
+    kept, _ = pseudo_query_lists(PAIRS, retriever, options)
+    assert {one.query: one.passages for one in kept} == expected
+    assert all(one.labels == (1.0, *[0.0] * (len(one.passages) - 1)) for one in kept)
 
 
 def test_documents_are_held_out_whole(retriever):
     owner = {pair.query: pair.document_id for pair in PAIRS}
-    training, held_out = own_text_lists(PAIRS, retriever, OwnText(held_out=0.3))
+    training, held_out = pseudo_query_lists(PAIRS, retriever, PseudoQueryOptions(held_out=0.3))
     trained_on, measured_on = ({owner[one.query] for one in lists} for lists in (training, held_out))
     assert (len(trained_on), len(measured_on)) == (4, 2)
     assert not trained_on & measured_on
     assert len(training) + len(held_out) == len(owner)
-    assert own_text_lists(PAIRS, retriever, OwnText(held_out=0.3)) == (training, held_out)
-    assert own_text_lists(PAIRS, retriever, OwnText(held_out=0.3, seed=1)) != (training, held_out)
+    assert pseudo_query_lists(PAIRS, retriever, PseudoQueryOptions(held_out=0.3)) == (training, held_out)
+    assert pseudo_query_lists(PAIRS, retriever, PseudoQueryOptions(held_out=0.3, seed=1)) != (training, held_out)
 
 
 def test_one_document_is_not_held_out(tmp_path):
     encoder = HashEncoder()
     index = build_index(DOCUMENTS[:1], tmp_path / "index", encoder=encoder, reranker=None)
-    training, held_out = own_text_lists(own_text_pairs(DOCUMENTS[:1]), DenseRetriever(index, encoder), OwnText())
+    training, held_out = pseudo_query_lists(
+        pseudo_query_pairs(DOCUMENTS[:1]), DenseRetriever(index, encoder), PseudoQueryOptions()
+    )
     assert (len(training), held_out) == (2, [])
     assert all(len(one.passages) == 1 for one in training)
 
@@ -110,15 +116,15 @@ def test_one_document_is_not_held_out(tmp_path):
 def test_a_draw_is_of_so_many_pairs(retriever):
     told = []
     options = nothing_held_out(limit=5)
-    lists, _ = own_text_lists(PAIRS, retriever, options, on_progress=lambda done, of: told.append((done, of)))
-    everything, _ = own_text_lists(PAIRS, retriever, nothing_held_out())
+    lists, _ = pseudo_query_lists(PAIRS, retriever, options, on_progress=lambda done, of: told.append((done, of)))
+    everything, _ = pseudo_query_lists(PAIRS, retriever, nothing_held_out())
     assert len(lists) == 5
     assert [one for one in everything if one in lists] == lists
     assert told == [(5, 5)]
 
 
 def test_priors_are_the_cosines_of_stage_one(retriever):
-    lists, _ = own_text_lists(PAIRS, retriever, nothing_held_out(negatives=3))
+    lists, _ = pseudo_query_lists(PAIRS, retriever, nothing_held_out(negatives=3))
     encoder = HashEncoder()
     for plain, one in zip(lists, with_priors(lists, encoder), strict=True):
         assert (one.query, one.passages, one.labels) == (plain.query, plain.passages, plain.labels)
@@ -131,11 +137,11 @@ def test_priors_are_the_cosines_of_stage_one(retriever):
     ("options", "message"),
     [
         ({"negatives": 0}, "negatives must be at least 1, not 0"),
-        ({"first": 0}, "first must be at least 1, not 0"),
+        ({"top_k": 0}, "top_k must be at least 1, not 0"),
         ({"limit": 0}, "limit must be at least 1, not 0"),
         ({"held_out": 1.0}, "held_out is a share of the documents, from 0 to below 1, not 1.0"),
     ],
 )
 def test_options_that_mean_nothing(options, message):
     with pytest.raises(ArgumentError, match=message):
-        OwnText(**options)
+        PseudoQueryOptions(**options)

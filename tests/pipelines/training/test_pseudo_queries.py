@@ -5,7 +5,7 @@ import sys
 import pytest
 from bicross.errors import ArgumentError, SourceError
 from bicross.index import Document, sentence_spans
-from bicross.pipelines.training.pseudo_queries import heading_pairs, own_text_pairs, sentence_pairs, title_pairs
+from bicross.pipelines.training.pseudo_queries import heading_pairs, pseudo_query_pairs, sentence_pairs, title_pairs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -147,22 +147,24 @@ def test_a_query_with_two_answers_is_left_out():
     body = "{} is lost along the whole length of the plate."
     documents = [Document("a", body.format("Heat"), "Losses"), Document("b", body.format("Speed"), "losses:")]
     documents.append(Document("c", body.format("Lift"), "Gains"))
-    assert [pair.query for pair in own_text_pairs(documents, kinds=["title"])] == ["Gains"]
-    with pytest.raises(SourceError, match="no text to make pairs of"):
-        own_text_pairs(documents[:2], kinds=["title"])
+    assert [pair.query for pair in pseudo_query_pairs(documents, kinds=["title"])] == ["Gains"]
+    with pytest.raises(SourceError, match="no text to make pseudo-queries of"):
+        pseudo_query_pairs(documents[:2], kinds=["title"])
 
 
 def test_pairs_come_in_the_order_of_the_documents():
     documents = collection(20)
-    pairs = own_text_pairs(iter(documents))
+    pairs = pseudo_query_pairs(iter(documents))
     expected = [pair for document in documents for make in (title_pairs, sentence_pairs) for pair in make(document)]
     assert pairs == expected
 
 
 def test_pairs_of_a_document_depend_on_no_other_and_on_no_process():
     documents = collection(20)
-    pairs = own_text_pairs(documents, kinds=["sentence"])
-    assert own_text_pairs(documents[7:8], kinds=["sentence"]) == [pair for pair in pairs if pair.document_id == "d7"]
+    pairs = pseudo_query_pairs(documents, kinds=["sentence"])
+    assert pseudo_query_pairs(documents[7:8], kinds=["sentence"]) == [
+        pair for pair in pairs if pair.document_id == "d7"
+    ]
     program = (
         "from bicross.index import Document; from bicross.pipelines.training.pseudo_queries import sentence_pairs\n"
         f"(pair,) = sentence_pairs(Document('d7', {documents[7].text!r}, {documents[7].title!r}))\n"
@@ -174,18 +176,18 @@ def test_pairs_of_a_document_depend_on_no_other_and_on_no_process():
 
 @pytest.mark.parametrize("documents", [[], [Document("d", "Short.", "Title")], [Document("d", "", "A title alone")]])
 def test_no_text_to_make_pairs_of(documents):
-    with pytest.raises(SourceError, match=r"no text to make pairs of \(heading, sentence, title\)"):
-        own_text_pairs(documents)
+    with pytest.raises(SourceError, match=r"no text to make pseudo-queries of \(heading, sentence, title\)"):
+        pseudo_query_pairs(documents)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kinds": ["abstract"]}, r"title, heading, sentence, not of \['abstract'\]"),
-        ({"kinds": []}, r"not of \[\]"),
+        ({"kinds": ["abstract"]}, r"title, heading, sentence, not \['abstract'\]"),
+        ({"kinds": []}, r"sentence, not \[\]"),
         ({"max_words": 15}, "max_words must be at least 16, not 15"),
     ],
 )
 def test_options_that_mean_nothing(options, message):
     with pytest.raises(ArgumentError, match=message):
-        own_text_pairs(collection(1), **options)
+        pseudo_query_pairs(collection(1), **options)

@@ -2,7 +2,7 @@ import ir_measures
 import numpy as np
 import pytest
 from bicross.training import RankingList
-from bicross.training.encoders.retrieval_evaluation import HeldOut, mean_ndcg
+from bicross.training.encoders.retrieval_evaluation import JudgedPassages, mean_ndcg
 
 
 def test_ndcg_is_that_of_ir_measures():
@@ -32,11 +32,11 @@ def test_lists_are_searched_together():
         RankingList("b", ("two", "three"), (1.0, 0.0)),
         RankingList("a", ("three", "one"), (1.0, 1.0)),
     ]
-    held_out = HeldOut.of(lists)
+    held_out = JudgedPassages.of(lists)
     assert (held_out.queries, held_out.passages) == (("a", "b"), ("one", "two", "three"))
     assert held_out.gains == ({0: 2.0, 2: 1.0}, {1: 1.0})
 
 
 def test_a_teachers_logits_are_worth_their_sigmoid():
-    held_out = HeldOut.of([RankingList("a", ("one", "two", "three"), (0.0, 1000.0, -1000.0))], scored=True)
+    held_out = JudgedPassages.of([RankingList("a", ("one", "two", "three"), (0.0, 1000.0, -1000.0))], scored=True)
     assert held_out.gains == ({0: 0.5, 1: 1.0},)

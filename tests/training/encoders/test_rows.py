@@ -2,7 +2,7 @@ import pytest
 from bicross.errors import ArgumentError
 from bicross.training import RankingList
 from bicross.training.encoders import EncoderObjective
-from bicross.training.encoders.rows import Row, training_rows
+from bicross.training.encoders.rows import TrainingRow, training_rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -51,7 +51,7 @@ def test_a_teachers_list_is_read_from_top_to_bottom():
     one = RankingList("query", tuple(map(str, scores)), scores)
     for loss in ("margin-mse", "kl"):
         (row,) = training_rows([one], EncoderObjective(loss=loss, passages=4), seed=0)
-        assert row == Row("query", ("9.0", "2.0", "0.5", "-7.0"), (9.0, 2.0, 0.5, -7.0))
+        assert row == TrainingRow("query", ("9.0", "2.0", "0.5", "-7.0"), (9.0, 2.0, 0.5, -7.0))
     (all_of_it,) = training_rows([one], EncoderObjective(loss="kl", passages=20), seed=0)
     assert all_of_it.scores == tuple(sorted(scores, reverse=True))
 

@@ -5,8 +5,7 @@ import pytest
 from bicross.errors import ArgumentError, ModelError
 from bicross.inference import read_exits, write_exits
 from bicross.rerank import CrossEncoderReranker
-from bicross.training.rerankers import ExitSettings, train_exits
-from bicross.training.rerankers import exit_fitting as exit_training
+from bicross.training.rerankers import ExitSettings, exit_fitting, train_exits
 from bicross.training.rerankers.exit_fitting import fit_exit
 from helpers.tiny_exit_models import save_deep
 
@@ -59,7 +58,7 @@ def test_noise_is_not_learned_by_heart(monkeypatch):
     weight[:3] = 1.0
     logits, sizes = (states @ weight + random.normal(size=200)).astype(np.float32), [5] * 40
     found = fit_exit(states, logits, sizes, SETTINGS)
-    monkeypatch.setattr(exit_training, "RIDGES", np.array([1e-12]))
+    monkeypatch.setattr(exit_fitting, "RIDGES", np.array([1e-12]))
     plain = fit_exit(states, logits, sizes, SETTINGS)
     new = random.normal(size=(1000, 150)).astype(np.float32)
     ours, theirs = (np.corrcoef(one.head(new), new @ weight)[0, 1] for one in (found, plain))

@@ -96,7 +96,7 @@ def test_the_last_layer_is_not_moved_by_what_exits_say(tmp_path):
 def test_a_model_comes_with_exits_that_order_as_it_does(base, tmp_path):
     rng = np.random.default_rng(0)
     lists, held_out = judged_by_a_word(rng), judged_by_a_word(rng)
-    method = RerankerMethod(low_rank=None, exits=(1,))
+    method = RerankerMethod(lora=None, exits=(1,))
     train_reranker(lists, settings(tmp_path / "model", max_steps=60, lists_per_step=8), model=base, method=method)
     reranker = CrossEncoderReranker(tmp_path / "model", device="cpu")
     assert reranker.exit_layers == (1,)

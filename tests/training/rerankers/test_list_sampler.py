@@ -3,8 +3,8 @@ from collections import Counter
 import pytest
 from bicross.errors import ArgumentError
 from bicross.training import RankingList
-from bicross.training.rerankers import LowRank, RerankerMethod, Sampling
-from bicross.training.rerankers.list_sampler import Draws
+from bicross.training.rerankers import LoraSettings, RerankerMethod, Sampling
+from bicross.training.rerankers.list_sampler import ListSampler
 
 ITEM = RankingList(
     "q", tuple("ABabcdefgh"), (2.0, 1.0, *[0.0] * 8), tuple(float(place) for place in range(10))
@@ -13,7 +13,7 @@ SAMPLING = Sampling(positives=1, hard=2, other=1, hard_depth=4)
 
 
 def draws(lists, sampling=SAMPLING, seed=0, *, by_teacher=False):
-    return Draws(lists, sampling, seed=seed, by_teacher=by_teacher)
+    return ListSampler(lists, sampling, seed=seed, by_teacher=by_teacher)
 
 
 def test_a_draw_has_a_positive_hard_negatives_and_others_with_their_labels_and_priors():
@@ -68,7 +68,7 @@ def test_by_a_teacher_the_highest_score_comes_first_and_all_draws_are_as_long():
     [
         (lambda: Sampling(hard=0, other=0), "a positive and a negative passage at least"),
         (lambda: Sampling(positives=0), "a positive and a negative passage at least"),
-        (lambda: LowRank(0), "rank of adapters must be at least 1, not 0"),
+        (lambda: LoraSettings(0), "rank of adapters must be at least 1, not 0"),
         (lambda: RerankerMethod(loss="hinge"), "must be one of listwise, binary, lambda, margin-mse, not 'hinge'"),
         (lambda: RerankerMethod(loss="binary", graded=True), "for the listwise loss, not for 'binary'"),
         (lambda: RankingList("q", ("a",), (1.0, 0.0)), "has 1 passages, 2 labels and 0 prior scores"),

@@ -13,7 +13,7 @@ from bicross.inference.adapter import merged_model
 from bicross.pipelines import SearchPipeline, build_index
 from bicross.rerank import CrossEncoderReranker
 from bicross.training import RankingList, checkpoints
-from bicross.training.rerankers import LowRank, RerankerMethod, Sampling, train_reranker
+from bicross.training.rerankers import LoraSettings, RerankerMethod, Sampling, train_reranker
 from helpers.tiny_models import save_bi_encoder
 from helpers.tiny_reranker_training import (
     METHOD,
@@ -33,7 +33,7 @@ TESTS = next(folder for folder in Path(__file__).parents if folder.name == "test
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-FULL = RerankerMethod(low_rank=None, sampling=Sampling(hard=6, other=3, hard_depth=6))
+FULL = RerankerMethod(lora=None, sampling=Sampling(hard=6, other=3, hard_depth=6))
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_the_other_losses_learn_too(base, tmp_path, loss):
     lists = ten_lists()
     if loss == "margin-mse":
         lists = [RankingList(x.query, x.passages, tuple(3.0 * y - 1 for y in x.labels)) for x in lists]
-    method = RerankerMethod(loss=loss, low_rank=None, sampling=Sampling(hard=6, other=3, hard_depth=6))
+    method = RerankerMethod(loss=loss, lora=None, sampling=Sampling(hard=6, other=3, hard_depth=6))
     record = train_reranker(
         lists, settings(tmp_path / "model", max_steps=30, lists_per_step=5), model=base, method=method
     )
@@ -114,7 +114,7 @@ def test_the_other_losses_learn_too(base, tmp_path, loss):
 def test_a_prior_is_learned_around(base, tmp_path):
     """Where stage one is right already, and weighs much, there is nothing to learn."""
     known = [RankingList(x.query, x.passages, x.labels, tuple(20.0 * y for y in x.labels)) for x in ten_lists()]
-    method = RerankerMethod(low_rank=LowRank(4), prior_weight=5.0)
+    method = RerankerMethod(lora=LoraSettings(4), prior_weight=5.0)
     record = train_reranker(known, settings(tmp_path / "model", max_steps=4), model=base, method=method)
     assert max(loss for _, loss in record.losses) < 1e-6
 
@@ -146,7 +146,7 @@ def test_the_output_has_the_blend_the_record_and_no_checkpoints(undisturbed):
     written = json.loads((output / "training.json").read_text())
     assert written["record"]["best_step"] == record.best_step
     assert [found["step"] for found in record.evaluations] == [2, 4, 6, 8, 9]
-    assert written["low_rank"] == {"rank": 4, "scale": 2.0}
+    assert written["lora"] == {"rank": 4, "scale": 2.0}
     assert not (output / "checkpoints").exists()
     assert not any(path.suffix in (".pt", ".pth", ".bin") for path in output.rglob("*"))
     assert record.best["quality"] == max(found["quality"] for found in record.evaluations)

@@ -78,18 +78,18 @@ def test_judged_queries(folder, encoder, tmp_path, capsys):
     assert BiEncoder(output, device="cpu").encode_queries(["the cat"]).shape == (1, 24)
 
 
-def test_own_text_of_a_collection_without_queries(folder, encoder, reranker, tmp_path, capsys):
+def test_pseudo_queries_of_a_collection_without_queries(folder, encoder, reranker, tmp_path, capsys):
     corpus = folder / "corpus.jsonl"
-    record = trained(capsys, corpus, "-o", tmp_path / "all", "--own-text", "--model", encoder)
+    record = trained(capsys, corpus, "-o", tmp_path / "all", "--pseudo-queries", "--model", encoder)
     assert record["rows"] + record["held_out"] > 20
     filtered = trained(
-        capsys, corpus, "-o", tmp_path / "believed", "--own-text", "--model", encoder, "--filter-with", reranker,
+        capsys, corpus, "-o", tmp_path / "kept", "--own-text", "--model", encoder, "--filter-with", reranker,
     )  # fmt: skip
     assert filtered["rows"] < record["rows"]
     assert average(tmp_path / "all") == 0.25
 
 
-def test_own_text_trains_a_reranker_too(folder, encoder, reranker, tmp_path, capsys):
+def test_pseudo_queries_trains_a_reranker_too(folder, encoder, reranker, tmp_path, capsys):
     models = ("--model", reranker, "--encoder", encoder)
     code = main(
         [
@@ -98,7 +98,7 @@ def test_own_text_trains_a_reranker_too(folder, encoder, reranker, tmp_path, cap
             str(folder / "corpus.jsonl"),
             "-o",
             str(tmp_path / "model"),
-            "--own-text",
+            "--pseudo-queries",
             *models,
             *QUICK,
             "--json",
@@ -112,11 +112,11 @@ def test_own_text_trains_a_reranker_too(folder, encoder, reranker, tmp_path, cap
     assert CrossEncoderReranker(tmp_path / "model", device="cpu").score([("the cat", "the dog")]).shape == (1,)
 
 
-def test_own_text_of_an_index(folder, encoder, tmp_path, capsys):
+def test_pseudo_queries_of_an_index(folder, encoder, tmp_path, capsys):
     chance = random.Random(1)
     documents = [Document(f"d{n}", ". ".join(sentence(chance, 6) for _ in range(3)) + ".") for n in range(12)]
     build_index(documents, tmp_path / "index", encoder=encoder, reranker=None)
-    record = trained(capsys, tmp_path / "index", "-o", tmp_path / "model", "--own-text", "--model", encoder)
+    record = trained(capsys, tmp_path / "index", "-o", tmp_path / "model", "--pseudo-queries", "--model", encoder)
     assert record["rows"] + record["held_out"] == 12
     build_index(documents, tmp_path / "better", encoder=tmp_path / "model", reranker=None)
     assert len(SearchPipeline.open(tmp_path / "better", reranker=None, device="cpu").search("the cat")) == 10
@@ -162,7 +162,7 @@ def test_mistakes_cost_nothing(folder, encoder, reranker, tmp_path, capsys):
     queries = ("--queries", folder / "queries.txt")
     code, err = refused(capsys, folder, *output, "--distil-from", encoder, *queries)
     assert (code, "is no reranker: it is BertModel" in err) == (1, True)
-    code, err = refused(capsys, folder, *output, "--distil-from", reranker, *queries, "--own-text")
+    code, err = refused(capsys, folder, *output, "--distil-from", reranker, *queries, "--pseudo-queries")
     assert (code, "name one of the two" in err) == (2, True)
     code, err = refused(capsys, folder, *output, "--loss", "kl")
     assert (code, "the loss kl takes a reranker to learn from" in err) == (2, True)
@@ -174,7 +174,7 @@ def test_mistakes_cost_nothing(folder, encoder, reranker, tmp_path, capsys):
     assert (code, "has no split 'test'; it has train" in err) == (1, True)
     one = tmp_path / "one.jsonl"
     one.write_text(json.dumps({"_id": "d", "text": "The cat sleeps."}) + "\n")
-    code, err = refused(capsys, one, *output, "--own-text")
-    assert (code, "no text to make pairs of" in err) == (1, True)
+    code, err = refused(capsys, one, *output, "--pseudo-queries")
+    assert (code, "no text to make pseudo-queries of" in err) == (1, True)
     code, err = refused(capsys, one, *output, "--distil-from", reranker, *queries)
     assert (code, "stage one found less than two documents" in err) == (2, True)

@@ -6,7 +6,7 @@ from bicross.errors import ArgumentError
 from bicross.inference import read_exits
 from bicross.pipelines import SearchPipeline, build_index
 from bicross.pipelines.commands.app import main
-from bicross.pipelines.training import exit_lists, model_place
+from bicross.pipelines.training import exit_lists, prepare_output_folder
 from bicross.retrieval import BiEncoder, DenseRetriever
 from helpers.fakes import HashEncoder
 from helpers.tiny_exit_models import WORDS, documents, save_deep
@@ -65,7 +65,7 @@ def test_the_same_seed_gives_the_same_bytes(collection):
 
 def test_a_model_that_is_not_ones_own_needs_a_place(collection):
     with pytest.raises(ArgumentError, match="'bicross-rerank-mini' is shared by all programs here: give a folder"):
-        model_place("bicross-rerank-mini", None)
+        prepare_output_folder("bicross-rerank-mini", None)
 
 
 @pytest.mark.parametrize(
