@@ -27,11 +27,11 @@ from .writing import (
     collect_garbage,
     commit,
     compact,
-    index_terms,
     make_missing_folders,
     read_generation,
     read_manifest,
-    retokenize,
+    replace_postings,
+    replace_token_ids,
     segments_to_merge,
 )
 from .writing import verify as verify_index
@@ -62,8 +62,8 @@ class Index(IndexReader):
         batches: Iterable[EmbeddedBatch] = (),
         chunking: Chunking | None = None,
         layout: VectorLayout | None = None,
-        tokenizer: str = "",
-        lexical: str = "",
+        tokenizer_fingerprint: str = "",
+        analyzer: str = "",
         overwrite: bool = False,
         filesystem: Filesystem | None = None,
     ) -> "Index":
@@ -73,8 +73,8 @@ class Index(IndexReader):
             model,
             chunking=chunking,
             layout=layout,
-            tokenizer=tokenizer,
-            lexical=lexical,
+            tokenizer_fingerprint=tokenizer_fingerprint,
+            analyzer=analyzer,
             overwrite=overwrite,
             filesystem=filesystem,
         ) as builder:
@@ -92,8 +92,8 @@ class Index(IndexReader):
         *,
         chunking: Chunking | None = None,
         layout: VectorLayout | None = None,
-        tokenizer: str = "",
-        lexical: str = "",
+        tokenizer_fingerprint: str = "",
+        analyzer: str = "",
         overwrite: bool = False,
         resume: bool = False,
         filesystem: Filesystem | None = None,
@@ -102,21 +102,23 @@ class Index(IndexReader):
 
         An index that stands at ``path`` is an ``IndexExists`` error, or, with ``overwrite``, replaced in that commit;
         until then it stays as it was. A build that was interrupted is continued with ``resume``: ask ``holds`` what
-        need not be added again. A folder that is not an index is never touched. With ``tokenizer``, the sha256 of a
-        tokenizer in hex, every batch has to bring the token ids of its passages, and every ``Hit`` brings them back;
-        with ``lexical``, the name of an analyzer, it has to bring their terms, by which ``search_terms`` finds them.
+        need not be added again. A folder that is not an index is never touched.
+
+        With ``tokenizer_fingerprint``, the sha256 of a tokenizer in hex, every batch has to bring the token ids of its
+        passages, and every ``Hit`` brings them back; with ``analyzer``, the name of an analyzer, it has to bring their
+        terms, by which ``search_terms`` finds them.
         """
         path = Path(path)
-        check_fingerprint(tokenizer)
-        check_analyzer(lexical)
+        check_fingerprint(tokenizer_fingerprint)
+        check_analyzer(analyzer)
         new = Manifest(
             str(uuid.uuid4()),
             0,
             model,
             chunking,
             layout or VectorLayout(),
-            tokenizer=tokenizer,
-            lexical=lexical,
+            tokenizer_fingerprint=tokenizer_fingerprint,
+            analyzer=analyzer,
         )
         with building(path, new, filesystem or Filesystem(), overwrite=overwrite, resume=resume) as builder:
             yield builder
@@ -163,15 +165,15 @@ class Index(IndexReader):
             make_missing_folders(self.path, self._filesystem)
             collect_garbage(self.path, self._filesystem, grace=GRACE_SECONDS, compacted=False)
             newest.model.require_same(self.model)  # it may have been replaced since it was opened
-            if newest.tokenizer != self.tokenizer:
+            if newest.tokenizer_fingerprint != self.tokenizer_fingerprint:
                 raise IndexModelMismatch(
-                    f"{self.path} keeps token ids of the tokenizer {newest.tokenizer or 'none'} now, and of "
-                    f"{self.tokenizer or 'none'} when it was opened; refresh it, or open it again"
+                    f"{self.path} keeps token ids of the tokenizer {newest.tokenizer_fingerprint or 'none'} now, "
+                    f"and of {self.tokenizer_fingerprint or 'none'} when it was opened; refresh it, or open it again"
                 )
-            if newest.lexical != self.lexical:
+            if newest.analyzer != self.analyzer:
                 raise IndexModelMismatch(
-                    f"{self.path} keeps terms of the analyzer {newest.lexical or 'none'} now, and of "
-                    f"{self.lexical or 'none'} when it was opened; refresh it, or open it again"
+                    f"{self.path} keeps terms of the analyzer {newest.analyzer or 'none'} now, and of "
+                    f"{self.analyzer or 'none'} when it was opened; refresh it, or open it again"
                 )
             base = Snapshot.open(self.path, newest, known=self._snapshot.views)
             empty = template(self.path, newest)
@@ -216,22 +218,22 @@ class Index(IndexReader):
         compact(self.path, self._filesystem, grace=grace)
         self.refresh()
 
-    def retokenize(self, tokenizer: str, tokenize: Tokenize) -> bool:
+    def retokenize(self, tokenizer_fingerprint: str, tokenize: Tokenize) -> bool:
         """Keep the token ids of every passage for another tokenizer, in one commit; False where it has them already.
 
-        ``tokenizer`` is its sha256 in hex; ``tokenize`` gives a flat array of uint16 or of uint32 for each of some
-        texts. Segments are copied but for that, vectors and all; readers go on meanwhile.
+        ``tokenizer_fingerprint`` is its sha256 in hex; ``tokenize`` gives a flat array of uint16 or of uint32 for each
+        of some texts. Segments are copied but for that, vectors and all; readers go on meanwhile.
         """
-        changed = retokenize(self.path, self._filesystem, tokenizer=tokenizer, tokenize=tokenize)
+        changed = replace_token_ids(self.path, self._filesystem, fingerprint=tokenizer_fingerprint, tokenize=tokenize)
         self.refresh()
         return changed
 
-    def keep_terms(self, lexical: str, analyse: Analyse) -> bool:
+    def index_terms(self, analyzer: str, analyse: Analyse) -> bool:
         """Keep the terms of every passage, in one commit; False where those of this analyzer are there already.
 
-        ``lexical`` is its name; ``analyse`` gives a list of terms for each of some texts. Otherwise as ``retokenize``.
+        ``analyzer`` is its name; ``analyse`` gives a list of terms for each of some texts. Otherwise as ``retokenize``.
         """
-        changed = index_terms(self.path, self._filesystem, lexical=lexical, analyse=analyse)
+        changed = replace_postings(self.path, self._filesystem, analyzer=analyzer, analyse=analyse)
         self.refresh()
         return changed
 

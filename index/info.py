@@ -13,8 +13,8 @@ from .writing import generations
 class IndexInfo:
     """Counts, size on disk in bytes, how vectors are stored, and the models.
 
-    ``tokenizer`` is the sha256 of the one whose ids are kept of every passage, and ``lexical`` the name of the analyzer
-    whose terms are; empty where none are.
+    ``tokenizer_fingerprint`` is the sha256 of the tokenizer whose ids are kept of every passage, and ``analyzer`` the
+    name of the analyzer whose terms are; empty where none are.
     """
 
     path: str
@@ -28,8 +28,8 @@ class IndexInfo:
     bytes: int
     vectors: VectorLayout
     model: ModelFingerprint
-    tokenizer: str
-    lexical: str
+    tokenizer_fingerprint: str
+    analyzer: str
     chunking: Chunking | None
     settings: Mapping[str, object]
 
@@ -48,8 +48,8 @@ def info_of(path: Path, manifest: Manifest) -> IndexInfo:
         bytes=sum(file.bytes for s in manifest.segments for file in s.files.values()),
         vectors=manifest.vectors,
         model=manifest.model,
-        tokenizer=manifest.tokenizer,
-        lexical=manifest.lexical,
+        tokenizer_fingerprint=manifest.tokenizer_fingerprint,
+        analyzer=manifest.analyzer,
         chunking=manifest.chunking,
         settings=checked_settings(manifest.settings),
     )

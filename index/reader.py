@@ -11,7 +11,7 @@ from .document import Document
 from .filters import Predicate
 from .info import IndexInfo, info_of
 from .manifest import Manifest, ModelFingerprint, checked_settings
-from .reading import BM25, Hit, Snapshot, best_hits, neighbours, search_both, search_terms, with_dense_others
+from .reading import BM25, Hit, Snapshot, best_hits, neighbours, search_both, search_terms, with_other_passages
 
 DEFAULT_WEIGHTS = BM25()
 
@@ -34,7 +34,7 @@ class IndexReader:
         """
         snapshot = self._snapshot
         found = snapshot.nearest(vectors, k, snapshot.masks(where))
-        return [best_hits(line) for line in with_dense_others(found, vectors, passages)]
+        return [best_hits(line) for line in with_other_passages(found, vectors, passages)]
 
     def search_terms(
         self,
@@ -44,7 +44,7 @@ class IndexReader:
         where: Predicate | None = None,
         weights: BM25 = DEFAULT_WEIGHTS,
     ) -> list[list[Hit]]:
-        """The best ``k`` documents for each query, a list of terms of the analyzer ``lexical``, by BM25, best first.
+        """The best ``k`` documents for each query, a list of terms of ``analyzer``, by BM25, best first.
 
         Only documents that have one of the terms; a document counts with its best passage, and equal scores go by id.
         Statistics are those of all live passages, whatever ``where`` says. Raises ``ArgumentError`` where the index
@@ -69,7 +69,7 @@ class IndexReader:
         ``search``.
         """
         found = search_both(self._snapshot, vectors, queries, k, where=where, weights=weights)
-        return [best_hits(line) for line in with_dense_others(found, vectors, passages)]
+        return [best_hits(line) for line in with_other_passages(found, vectors, passages)]
 
     def neighbours(
         self,
@@ -114,14 +114,14 @@ class IndexReader:
         return self._manifest.chunking
 
     @property
-    def tokenizer(self) -> str:
+    def tokenizer_fingerprint(self) -> str:
         """The sha256 of the tokenizer whose ids the index keeps of every passage; empty where it keeps none."""
-        return self._manifest.tokenizer
+        return self._manifest.tokenizer_fingerprint
 
     @property
-    def lexical(self) -> str:
+    def analyzer(self) -> str:
         """The name of the analyzer whose terms the index keeps of every passage; empty where it keeps none."""
-        return self._manifest.lexical
+        return self._manifest.analyzer
 
     @property
     def settings(self) -> Mapping[str, object]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         read_run,
         write_run,
     )
-    from .indexing import add_documents, build_index, delete_documents, keep_terms, retokenize, upsert_documents
+    from .indexing import add_documents, build_index, delete_documents, index_terms, retokenize, upsert_documents
     from .search import (
         CacheUse,
         Depth,
@@ -49,7 +49,7 @@ __all__ = [
     "evaluate",
     "evaluate_runs",
     "fit_stop_rule",
-    "keep_terms",
+    "index_terms",
     "read_judged",
     "read_qrels",
     "read_run",
@@ -72,7 +72,7 @@ _MODULES = {
     "add_documents": "indexing",
     "build_index": "indexing",
     "delete_documents": "indexing",
-    "keep_terms": "indexing",
+    "index_terms": "indexing",
     "retokenize": "indexing",
     "upsert_documents": "indexing",
     "CacheUse": "search",

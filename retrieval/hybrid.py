@@ -37,7 +37,7 @@ class HybridRetriever:
     @property
     def tokenizer(self) -> str:
         """The fingerprint of the tokenizer that made the token ids in the index; empty where it holds none."""
-        return self.index.tokenizer
+        return self.index.tokenizer_fingerprint
 
     def candidates(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
         """The best ``k`` by vectors and the best ``k`` by terms together, both scores complete, in the dense order.

@@ -30,10 +30,10 @@ def analyse(texts: Sequence[str]) -> list[list[str]]:
 
 def require_analyzer(index: Index) -> None:
     """Raise ``IndexModelMismatch`` where an index keeps terms that ``analyse`` does not make."""
-    if index.lexical not in ("", ANALYZER):
+    if index.analyzer not in ("", ANALYZER):
         raise IndexModelMismatch(
-            f"{index.path} keeps terms of the analyzer {index.lexical!r}, and this bicross has {ANALYZER!r}: "
-            f"make them anew with `bicross lexical {index.path}`, or use the bicross that made them"
+            f"{index.path} keeps terms of the analyzer {index.analyzer!r}, and this bicross has {ANALYZER!r}: "
+            f"make them anew with `bicross index-terms {index.path}`, or use the bicross that made them"
         )
 
 
@@ -47,7 +47,7 @@ class LexicalRetriever:
     @property
     def tokenizer(self) -> str:
         """The fingerprint of the tokenizer that made the token ids in the index; empty where it holds none."""
-        return self.index.tokenizer
+        return self.index.tokenizer_fingerprint
 
     def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
         """At most ``k`` documents for each query, best first, equal scores by id; ``where`` as for ``Index.search``.

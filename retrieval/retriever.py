@@ -62,7 +62,7 @@ class DenseRetriever:
     @property
     def tokenizer(self) -> str:
         """The fingerprint of the tokenizer that made the token ids in the index; empty where it holds none."""
-        return self.index.tokenizer
+        return self.index.tokenizer_fingerprint
 
     def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
         """At most ``k`` documents for each query, best first, equal scores by id; ``where`` as for ``Index.search``."""

@@ -79,7 +79,7 @@ def build(folder: Path, documents: Documents, vectors: Vectors, *, index_type: s
         BiEncoder(encoder, device="cpu").fingerprint,
         batches=batches(documents, vectors, tokenizer),
         layout=VectorLayout(index_type),
-        tokenizer=tokenizer.fingerprint,
+        tokenizer_fingerprint=tokenizer.fingerprint,
     )
     plain = faiss.IndexFlatIP(vectors.shape[1])
     for start in range(0, len(vectors), BATCH):

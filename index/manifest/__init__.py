@@ -2,8 +2,8 @@
 
 from .manifest import (
     MANIFEST_NAME,
-    TERMS,
-    TOKENS,
+    POSTINGS_FILE,
+    TOKEN_IDS_FILE,
     Canary,
     Manifest,
     ModelFingerprint,
@@ -16,8 +16,8 @@ from .settings import checked_settings
 
 __all__ = [
     "MANIFEST_NAME",
-    "TERMS",
-    "TOKENS",
+    "POSTINGS_FILE",
+    "TOKEN_IDS_FILE",
     "Canary",
     "Manifest",
     "ModelFingerprint",

@@ -24,14 +24,14 @@ READABLE_VERSIONS = (2, 3, FORMAT_VERSION)
 """Version 2 knew no token ids, and neither 2 nor 3 settings and postings; they lack nothing else."""
 MANIFEST_NAME = "MANIFEST"
 METRIC = "inner_product"
-TOKENS = "tokens.arrow"
+TOKEN_IDS_FILE = "tokens.arrow"
 """The file of a segment that is there where the index keeps token ids, and only there."""
-TERMS = "terms.arrow"
+POSTINGS_FILE = "terms.arrow"
 """The file of a segment that is there where the index keeps postings, and only there."""
 
 FileName = Annotated[str, Field(pattern=r"^[a-z]{1,20}\.[a-z]{1,10}$")]
-Fingerprint = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
-Analyzer = Annotated[str, Field(pattern=r"^[a-z0-9_.-]{0,60}$")]
+Fingerprint = Annotated[str, Field(validation_alias="tokenizer", pattern=r"^([0-9a-f]{64})?$")]
+Analyzer = Annotated[str, Field(validation_alias="lexical", pattern=r"^[a-z0-9_.-]{0,60}$")]
 Settings = Annotated[Mapping[str, object], AfterValidator(checked_settings)]
 
 
@@ -115,8 +115,9 @@ class VectorLayout:
 class Manifest:
     """One generation of an index. ``committed`` is its time in seconds since 1970; ``reason`` is what made it.
 
-    ``tokenizer`` is the sha256 of the tokenizer whose ids are kept of every passage, and ``lexical`` the name of the
-    analyzer whose terms are; each is empty where none are. ``settings`` are for the programs that search the index.
+    ``tokenizer_fingerprint`` is the sha256 of the tokenizer whose ids are kept of every passage, and ``analyzer`` the
+    name of the analyzer whose terms are; each is empty where none are. ``settings`` are for the programs that
+    search the index.
     """
 
     uuid: Name
@@ -125,8 +126,8 @@ class Manifest:
     chunking: Chunking | None = None
     vectors: VectorLayout = field(default_factory=VectorLayout)
     segments: tuple[SegmentEntry, ...] = ()
-    tokenizer: Fingerprint = ""
-    lexical: Analyzer = ""
+    tokenizer_fingerprint: Fingerprint = ""
+    analyzer: Analyzer = ""
     settings: Annotated[Mapping[str, object], AfterValidator(checked_settings)] = field(
         default_factory=dict[str, object]
     )
@@ -154,7 +155,11 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """Canonical JSON and its checksum."""
-        body = dataclasses.asdict(self) | {"format_version": FORMAT_VERSION, "metric": METRIC}
+        fields = dataclasses.asdict(self)
+        body = {_KEYS.get(name, name): value for name, value in fields.items()} | {
+            "format_version": FORMAT_VERSION,
+            "metric": METRIC,
+        }
         text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
         line = text.encode("ascii")
         return line + b"\n" + xxhash.xxh3_128_hexdigest(line).encode("ascii") + b"\n"
@@ -178,25 +183,31 @@ class Manifest:
             shown = error.errors()[0] if isinstance(error, ValidationError) else error
             raise IndexCorrupt(f"{source} is not a manifest of this format: {shown!r}") from error
         for segment in stored.segments:
-            if (TOKENS in segment.files) != bool(stored.tokenizer):
-                kept = f"of the tokenizer {stored.tokenizer}" if stored.tokenizer else "of no tokenizer"
+            if (TOKEN_IDS_FILE in segment.files) != bool(stored.tokenizer_fingerprint):
+                kept = (
+                    f"of the tokenizer {stored.tokenizer_fingerprint}"
+                    if stored.tokenizer_fingerprint
+                    else "of no tokenizer"
+                )
                 raise IndexCorrupt(f"{source} says that token ids {kept} are kept, and not so of {segment.name}")
-            if (TERMS in segment.files) != bool(stored.lexical):
-                kept = f"of the analyzer {stored.lexical}" if stored.lexical else "of no analyzer"
+            if (POSTINGS_FILE in segment.files) != bool(stored.analyzer):
+                kept = f"of the analyzer {stored.analyzer}" if stored.analyzer else "of no analyzer"
                 raise IndexCorrupt(f"{source} says that terms {kept} are kept, and not so of {segment.name}")
         return Manifest(**{name: getattr(stored, name) for name in _FIELDS})
 
 
-def check_fingerprint(tokenizer: str) -> None:
+def check_fingerprint(fingerprint: str) -> None:
     """Raise ``ArgumentError`` unless this is what a manifest takes for a tokenizer."""
-    if not re.fullmatch(r"([0-9a-f]{64})?", tokenizer):
-        raise ArgumentError(f"a tokenizer is named by its sha256, 64 digits from 0 to f, or not at all: {tokenizer!r}")
+    if not re.fullmatch(r"([0-9a-f]{64})?", fingerprint):
+        raise ArgumentError(
+            f"a tokenizer is named by its sha256, 64 digits from 0 to f, or not at all: {fingerprint!r}"
+        )
 
 
-def check_analyzer(lexical: str) -> None:
+def check_analyzer(analyzer: str) -> None:
     """Raise ``ArgumentError`` unless this is what a manifest takes for the name of an analyzer."""
-    if not re.fullmatch(r"[a-z0-9_.-]{0,60}", lexical):
-        raise ArgumentError(f"an analyzer is named by at most 60 of a-z, 0-9, '_', '.' and '-', not {lexical!r:.100}")
+    if not re.fullmatch(r"[a-z0-9_.-]{0,60}", analyzer):
+        raise ArgumentError(f"an analyzer is named by at most 60 of a-z, 0-9, '_', '.' and '-', not {analyzer!r:.100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,4 +221,6 @@ class _Stored(Manifest):
 
 
 _STORED = TypeAdapter(_Stored)
+_KEYS = {"tokenizer_fingerprint": "tokenizer", "analyzer": "lexical"}
+"""Fields of which the key in the file is another one."""
 _FIELDS = [entry.name for entry in dataclasses.fields(Manifest)]

@@ -1,7 +1,7 @@
 """One generation, opened for searching: dense, lexical (BM25) and hybrid."""
 
 from .bm25 import BM25
-from .hits import Hit, PassageHit, best_hits, with_dense_others
+from .hits import Hit, PassageHit, best_hits, with_other_passages
 from .hybrid import neighbours, search_both
 from .snapshot import SEGMENTS, Snapshot, View
 from .term_search import search_terms
@@ -17,5 +17,5 @@ __all__ = [
     "neighbours",
     "search_both",
     "search_terms",
-    "with_dense_others",
+    "with_other_passages",
 ]

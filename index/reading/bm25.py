@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError
-from ..segments import TermTable
+from ..segments import PostingsTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class BM25:
 
 
 @dataclass(frozen=True)
-class LiveTerms:
+class LivePostings:
     """The postings of a segment, and which of its passages live: one bool each, None is all."""
 
-    table: TermTable
+    table: PostingsTable
     live: NDArray[np.bool_] | None
 
     @cached_property
@@ -52,7 +52,7 @@ class LiveTerms:
 class Scorer:
     """Scores of all live passages of an index."""
 
-    def __init__(self, parts: Sequence[LiveTerms], weights: BM25) -> None:
+    def __init__(self, parts: Sequence[LivePostings], weights: BM25) -> None:
         self._parts = parts
         self._weights = weights
         sizes = [part.size for part in parts]

@@ -27,8 +27,8 @@ class Hit:
 
     ``dense_score`` is the inner product of that document's best vector with the query's, ``lexical_score`` the BM25 of
     its best passage; None where the search did not look at it. ``tokens`` are the ids of the passage for the tokenizer
-    ``Index.tokenizer``, a view into the index; None where it keeps none. ``others`` are further passages, best first,
-    where the search was asked for them.
+    ``Index.tokenizer_fingerprint``, a view into the index; None where it keeps none. ``others`` are further passages,
+    best first, where the search was asked for them.
     """
 
     document: Document
@@ -41,7 +41,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Candidate:
     """One document for one query, and a passage of it: the row of that passage. The scores are those of ``Hit``.
 
     ``others`` has rows and scores of further passages.
@@ -69,36 +69,36 @@ class Found:
         """Where the passages of the document begin and end."""
         return self.segment.passage_rows(self.document[1], self.document[1] + 1)
 
-    def with_others(self, scores: NDArray[np.floating[Any]], count: int) -> "Found":
+    def with_others(self, scores: NDArray[np.floating[Any]], count: int) -> "Candidate":
         """The same with the best ``count`` other passages, of equals the first; ``scores`` has one for each of all."""
         first, _ = self.passage_rows
         order = [int(place) for place in np.argsort(-scores, kind="stable") if first + int(place) != self.row]
         return replace(self, others=tuple((first + place, float(scores[place])) for place in order[:count]))
 
 
-def best_found(found: Iterable[Found], k: int) -> list[Found]:
+def best_candidates(found: Iterable[Candidate], k: int) -> list[Candidate]:
     """The best ``k``, best first; of equals those that come first."""
     return sorted(found, key=lambda one: -one.score)[:k]
 
 
-def ranked(found: Iterable[Found]) -> list[Found]:
+def ranked(found: Iterable[Candidate]) -> list[Candidate]:
     """Best first, equal scores by id."""
     return sorted(found, key=lambda one: (-one.score, one.id))
 
 
-def hits(found: Iterable[Found]) -> list[Hit]:
+def hits(found: Iterable[Candidate]) -> list[Hit]:
     """The documents, in this order."""
     return [_hit(one) for one in found]
 
 
-def best_hits(found: Iterable[Found]) -> list[Hit]:
+def best_hits(found: Iterable[Candidate]) -> list[Hit]:
     """The documents, best first, equal scores by id."""
     return sorted(hits(found), key=lambda hit: (-hit.score, hit.document.id))
 
 
-def with_dense_others(
-    lines: Sequence[Sequence[Found]], vectors: NDArray[np.float32], passages: int
-) -> list[list[Found]]:
+def with_other_passages(
+    lines: Sequence[Sequence[Candidate]], vectors: NDArray[np.float32], passages: int
+) -> list[list[Candidate]]:
     """What was found for each vector, with up to ``passages`` passages of each document by their inner products."""
     if passages < 1:
         raise ArgumentError(f"passages must be at least 1, not {passages}")
@@ -110,7 +110,7 @@ def with_dense_others(
     ]
 
 
-def _hit(found: Found) -> Hit:
+def _hit(found: Candidate) -> Hit:
     segment = found.segment
     document = segment.document(int(segment.document_rows[found.row]))
     passage, tokens = segment.passage(found.row, document), segment.tokens(found.row)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ...errors import ArgumentError
 from ..filters import Predicate
 from .bm25 import BM25
-from .hits import Found, Hit, hits, ranked
+from .hits import Candidate, Hit, hits, ranked
 from .snapshot import Snapshot, check_k
 from .term_search import LexicalSearch, check_queries
 
@@ -22,14 +22,14 @@ def search_both(
     *,
     where: Predicate | None,
     weights: BM25,
-) -> list[list[Found]]:
+) -> list[list[Candidate]]:
     """See ``Index.search_both``."""
     check_queries(queries)
     if len(queries) != len(vectors):
         raise ArgumentError(f"{len(vectors)} vectors need as many queries as lists of terms, not {len(queries)}")
     masks = snapshot.masks(where)
     lexical = LexicalSearch(snapshot, weights, masks)
-    lines: list[list[Found]] = []
+    lines: list[list[Candidate]] = []
     for vector, query, nearest in zip(vectors, queries, snapshot.nearest(vectors, k, masks), strict=True):
         scores = lexical.scores(query)
         of_passages = {view.segment.folder.name: some for view, some in zip(snapshot.views, scores, strict=True)}
@@ -40,13 +40,13 @@ def search_both(
     return lines
 
 
-def _best_of(found: Found, of_passages: Mapping[str, NDArray[np.float64]]) -> float:
+def _best_of(found: Candidate, of_passages: Mapping[str, NDArray[np.float64]]) -> float:
     """The best BM25 of the passages of a document."""
     first, last = found.passage_rows
     return float(of_passages[found.document[0]][first:last].max())
 
 
-def _with_dense(snapshot: Snapshot, vector: NDArray[np.float32], found: Sequence[Found]) -> list[Found]:
+def _with_dense(snapshot: Snapshot, vector: NDArray[np.float32], found: Sequence[Candidate]) -> list[Candidate]:
     """Documents that were found by their terms, with the best inner product of each, which is their score then."""
     if not found:
         return []
@@ -78,7 +78,7 @@ def neighbours(
     lines = iter(snapshot.nearest(flat, k + 1, snapshot.masks(where)))
     found: list[list[Hit]] = []
     for place, some in zip(own, vectors, strict=True):
-        best: dict[tuple[str, int], Found] = {}
+        best: dict[tuple[str, int], Candidate] = {}
         for one in (one for _ in some for one in next(lines)):
             held = best.get(one.document)
             if one.document != place and (held is None or one.score > held.score):
@@ -88,12 +88,12 @@ def neighbours(
     return found
 
 
-def _for_query(found: Found, query: NDArray[np.float32]) -> Found:
+def _for_query(found: Candidate, query: NDArray[np.float32]) -> Candidate:
     """The document with the passage that a query would find it by, and that score."""
     first, last = found.passage_rows
     scores = found.segment.vectors.vectors(first, last) @ query
     best = int(np.argmax(scores))
-    return Found(found.segment, first + best, float(scores[best]), dense=float(scores[best]))
+    return Candidate(found.segment, first + best, float(scores[best]), dense=float(scores[best]))
 
 
 def _place(snapshot: Snapshot, id_: str) -> tuple[str, int]:

@@ -15,8 +15,8 @@ from ..filters import Predicate, matching, unified_types
 from ..manifest import Manifest, SegmentEntry
 from ..segments import TOMBSTONES, VECTORS, IdEntry, Segment, Verify, read_tombstones, template
 from ..vectors import RECALL_AT, SearchSettings
-from .bm25 import LiveTerms
-from .hits import Found, best_found
+from .bm25 import LivePostings
+from .hits import Candidate, best_candidates
 
 SEGMENTS = "segments"
 ROWS_AT_ONCE = 1024
@@ -48,9 +48,9 @@ class View:
         return None if self.live is None else self.live[self.segment.document_rows]
 
     @cached_property
-    def live_terms(self) -> LiveTerms | None:
+    def live_postings(self) -> LivePostings | None:
         """The postings of the live passages; None where none are kept."""
-        return None if self.segment.terms is None else LiveTerms(self.segment.terms, self.live_passages)
+        return None if self.segment.postings is None else LivePostings(self.segment.postings, self.live_passages)
 
 
 class Snapshot:
@@ -104,7 +104,7 @@ class Snapshot:
 
     def nearest(
         self, vectors: NDArray[np.float32], k: int, masks: Sequence[NDArray[np.bool_] | None]
-    ) -> list[list[Found]]:
+    ) -> list[list[Candidate]]:
         """For each vector the best ``k`` documents of those that ``masks`` has, a mask a view; equal scores by age."""
         check_k(k)
         dimension = self.manifest.model.dimension
@@ -114,10 +114,10 @@ class Snapshot:
             )
         if not np.isfinite(vectors).all():
             raise ArgumentError("a query vector has values that are not finite")
-        found: list[list[Found]] = [[] for _ in vectors]
+        found: list[list[Candidate]] = [[] for _ in vectors]
         for view, mask in zip(self.views, masks, strict=True):
             _search_segment(view, mask, vectors, k, settings=self.manifest.vectors.settings, found=found)
-        return [best_found(some, k) for some in found]
+        return [best_candidates(some, k) for some in found]
 
 
 def check_k(k: int) -> None:
@@ -133,7 +133,7 @@ def _search_segment(
     k: int,
     *,
     settings: SearchSettings,
-    found: list[list[Found]],
+    found: list[list[Candidate]],
 ) -> None:
     """Append the best passage of each of the best ``k`` documents of ``mask``, or of all that it has."""
     segment = view.segment
@@ -157,7 +157,7 @@ def _search_segment(
             chosen = np.sort(first)[:wanted]
             for i in chosen:
                 score = float(query_scores[i])
-                found[query].append(Found(segment, int(query_rows[i]), score, dense=score))
+                found[query].append(Candidate(segment, int(query_rows[i]), score, dense=score))
         pending, fetch = np.array(again, np.int64), fetch * 2
 
 

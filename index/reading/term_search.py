@@ -10,7 +10,7 @@ from ...errors import ArgumentError
 from ..filters import Predicate
 from ..segments import Segment
 from .bm25 import BM25, Scorer
-from .hits import Found, Hit, best_found, best_hits
+from .hits import Candidate, Hit, best_candidates, best_hits
 from .snapshot import Snapshot, check_k
 
 
@@ -22,23 +22,23 @@ class LexicalSearch:
 
         Raises ``ArgumentError`` where the index keeps no terms.
         """
-        if not snapshot.manifest.lexical:
+        if not snapshot.manifest.analyzer:
             raise ArgumentError(
-                "the index keeps no terms to search for; make them with `bicross lexical INDEX`, "
+                "the index keeps no terms to search for; make them with `bicross index-terms INDEX`, "
                 "or build it with lexical=True (bicross index --lexical)"
             )
         self._segments = [view.segment for view in snapshot.views]
         self._masks = masks
-        self._scorer = Scorer([view.live_terms for view in snapshot.views if view.live_terms], weights)
+        self._scorer = Scorer([view.live_postings for view in snapshot.views if view.live_postings], weights)
 
     def scores(self, query: Sequence[str]) -> list[NDArray[np.float64]]:
         """Of each passage of each view."""
         return self._scorer.scores(query)
 
-    def best(self, scores: Sequence[NDArray[np.float64]], k: int) -> list[Found]:
+    def best(self, scores: Sequence[NDArray[np.float64]], k: int) -> list[Candidate]:
         """The best ``k`` documents by such scores, without those that have none."""
         parts = zip(self._segments, scores, self._masks, strict=True)
-        return best_found((one for part in parts for one in best_documents(*part, k=k)), k)
+        return best_candidates((one for part in parts for one in best_documents(*part, k=k)), k)
 
 
 def search_terms(
@@ -60,7 +60,7 @@ def check_queries(queries: Sequence[Sequence[str]]) -> None:
 
 def best_documents(
     segment: Segment, scores: NDArray[np.float64], allowed: NDArray[np.bool_] | None, *, k: int
-) -> list[Found]:
+) -> list[Candidate]:
     """The best ``k`` documents of a segment, of those that are ``allowed`` and have a score, in the order of rows.
 
     Of equals those added first; a document counts with its best passage, of equals the first.
@@ -78,9 +78,9 @@ def best_documents(
         places = np.flatnonzero(best >= np.partition(best, len(best) - k)[len(best) - k])
         places = np.sort(places[np.argsort(-best[places], kind="stable")[:k]])
     ends = np.append(first[1:], len(rows))
-    found: list[Found] = []
+    found: list[Candidate] = []
     for place in places.tolist():
         its_rows = rows[first[place] : ends[place]]
         row, score = int(its_rows[np.argmax(scores[its_rows])]), float(best[place])
-        found.append(Found(segment, row, score, lexical=score))
+        found.append(Candidate(segment, row, score, lexical=score))
     return found

@@ -12,7 +12,7 @@ from .metadata import (
     common_type,
     several_types,
 )
-from .postings import TermTable, TermWriter, check_terms
+from .postings import PostingsTable, PostingsWriter, check_terms
 from .quantisers import QUANTISERS, template, write_quantiser
 from .segment import Segment, Verify
 from .segment_writer import VECTORS, EmbeddedBatch, SegmentWriter, write_batch
@@ -32,10 +32,10 @@ __all__ = [
     "EmbeddedBatch",
     "IdEntry",
     "MetadataColumns",
+    "PostingsTable",
+    "PostingsWriter",
     "Segment",
     "SegmentWriter",
-    "TermTable",
-    "TermWriter",
     "TokenIds",
     "TokenWriter",
     "Verify",

@@ -54,13 +54,13 @@ def count_terms(terms: Sequence[Sequence[str]]) -> TermCounts:
     return TermCounts(list(known), keys & 0xFFFF_FFFF, counts.astype(np.uint32), bounds)
 
 
-def check_terms(terms: Sequence[Sequence[str]] | TermCounts | None, *, passages: int, lexical: str) -> None:
+def check_terms(terms: Sequence[Sequence[str]] | TermCounts | None, *, passages: int, analyzer: str) -> None:
     """Raise ``ArgumentError`` unless there is a list of terms a passage, or none at all where no analyzer is named."""
     if terms is None:
-        if lexical:
-            raise ArgumentError(f"the index keeps the terms of the analyzer {lexical}; this batch has none")
+        if analyzer:
+            raise ArgumentError(f"the index keeps the terms of the analyzer {analyzer}; this batch has none")
         return
-    if not lexical:
+    if not analyzer:
         raise ArgumentError("the index keeps no terms, and this batch has some; name their analyzer at creation")
     found = len(terms.bounds) - 1 if isinstance(terms, TermCounts) else len(terms)
     if found != passages:
@@ -82,7 +82,7 @@ def _check_words(terms: Sequence[Sequence[str]]) -> None:
             raise ArgumentError(f"a term has a lone surrogate: {word!r:.80}") from None
 
 
-class TermWriter:
+class PostingsWriter:
     """Collects the terms of a segment's passages, in order; they are held until the end."""
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class TermWriter:
         return record_batch(lists, _schema(values[3].type))
 
 
-class TermTable:
+class PostingsTable:
     """The postings of a segment, in the memory of the file."""
 
     def __init__(self, path: Path, *, rows: int, thorough: bool) -> None:

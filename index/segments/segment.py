@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from ...errors import DocumentError, IndexCorrupt
 from ..document import Document, Passage
 from ..files import RecordBatch, numbers, one_batch, open_batches, verify_content, verify_size
-from ..manifest import TERMS, TOKENS, SegmentEntry
+from ..manifest import POSTINGS_FILE, TOKEN_IDS_FILE, SegmentEntry
 from ..vectors import VectorIndex
 from .ids import IDS_SCHEMA, IdEntry, IdTable
 from .metadata import check_columns
-from .postings import TermTable
+from .postings import PostingsTable
 from .segment_writer import DOCUMENT_SCHEMA, DOCUMENTS, IDS, METADATA, PASSAGE_SCHEMA, PASSAGES, VECTORS
 from .token_ids import TokenIds, TokenTable, TokenType
 
@@ -31,7 +31,7 @@ class Segment:
     def __init__(self, folder: Path, entry: SegmentEntry, like: VectorIndex, *, verify: Verify = "full") -> None:
         """``like`` is the layout of the vectors. Raises ``IndexCorrupt`` where a file is not what the manifest says."""
         thorough = verify == "full"
-        kept = [name for name in (TOKENS, TERMS) if name in entry.files]
+        kept = [name for name in (TOKEN_IDS_FILE, POSTINGS_FILE) if name in entry.files]
         for name in (DOCUMENTS, METADATA, PASSAGES, IDS, VECTORS, *kept):
             (verify_content if thorough else verify_size)(folder / name, entry.files.get(name))
         self.folder, self.entry = folder, entry
@@ -51,8 +51,16 @@ class Segment:
             numbers(passages, name, folder / PASSAGES) for name in PASSAGE_SCHEMA.names
         )
         _check_passages(folder / PASSAGES, self.document_rows, self._starts, self._ends, documents=entry.documents)
-        self._tokens = TokenTable(folder / TOKENS, rows=entry.passages, thorough=thorough) if TOKENS in kept else None
-        self.terms = TermTable(folder / TERMS, rows=entry.passages, thorough=thorough) if TERMS in kept else None
+        self._tokens = (
+            TokenTable(folder / TOKEN_IDS_FILE, rows=entry.passages, thorough=thorough)
+            if TOKEN_IDS_FILE in kept
+            else None
+        )
+        self.postings = (
+            PostingsTable(folder / POSTINGS_FILE, rows=entry.passages, thorough=thorough)
+            if POSTINGS_FILE in kept
+            else None
+        )
         self.vectors = VectorIndex.read(folder / VECTORS, dimension=like.dimension, rows=entry.passages, like=like)
 
     def __len__(self) -> int:

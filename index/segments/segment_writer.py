@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 
 from ..document import Document, Passage
 from ..files import CheckedFile, FileEntry, Filesystem, RecordBatch, create_checked, record_batch
-from ..manifest import TERMS, TOKENS, Canary, SegmentEntry
+from ..manifest import POSTINGS_FILE, TOKEN_IDS_FILE, Canary, SegmentEntry
 from ..vectors import VectorIndex
 from .ids import IdTableWriter
 from .metadata import MetadataColumns
-from .postings import TermCounts, TermWriter
+from .postings import PostingsWriter, TermCounts
 from .token_ids import TokenType, TokenWriter
 
 DOCUMENTS = "documents.arrow"
@@ -71,7 +71,7 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         vectors: VectorIndex,
         *,
         token_type: TokenType | None = None,
-        has_terms: bool = False,
+        has_postings: bool = False,
     ) -> None:
         """``vectors`` is empty, and trained where it must be. ``token_type`` holds the token ids of all batches."""
         self._filesystem = filesystem
@@ -88,9 +88,9 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         self.token_type = token_type
         self._tokens: TokenWriter | None = None
         if token_type is not None:
-            self._token_file = self._stack.enter_context(create_checked(filesystem, folder / TOKENS))
+            self._token_file = self._stack.enter_context(create_checked(filesystem, folder / TOKEN_IDS_FILE))
             self._tokens = TokenWriter(self._token_file, token_type)
-        self._terms = TermWriter() if has_terms else None
+        self._postings = PostingsWriter() if has_postings else None
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
@@ -123,8 +123,8 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         self._vectors.add(batch.vectors)
         if self._tokens is not None and batch.tokens is not None:
             self._tokens.write(batch.tokens)
-        if self._terms is not None and batch.terms is not None:
-            self._terms.write(batch.terms)
+        if self._postings is not None and batch.terms is not None:
+            self._postings.write(batch.terms)
 
     def finish(self) -> SegmentEntry:
         """Bring everything to disk and return what the manifest is to say of it."""
@@ -132,14 +132,14 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         files = {DOCUMENTS: self._file.entry()}
         if self._tokens is not None:
             self._tokens.close()
-            files[TOKENS] = self._token_file.entry()
+            files[TOKEN_IDS_FILE] = self._token_file.entry()
         self._stack.close()
         passages = [pa.array(np.frombuffer(column, np.int64)) for column in self._passages.values()]
         files[METADATA] = self._write_batch(METADATA, self._metadata.to_record_batch())
         files[PASSAGES] = self._write_batch(PASSAGES, record_batch(passages, PASSAGE_SCHEMA))
         files[IDS] = self._write_batch(IDS, self._ids.to_record_batch())
-        if self._terms is not None:
-            files[TERMS] = self._write_batch(TERMS, self._terms.to_record_batch())
+        if self._postings is not None:
+            files[POSTINGS_FILE] = self._write_batch(POSTINGS_FILE, self._postings.to_record_batch())
         with create_checked(self._filesystem, self._folder / VECTORS) as file:
             self._vectors.write(file.write)
             files[VECTORS] = file.entry()

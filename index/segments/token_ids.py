@@ -36,13 +36,13 @@ def type_of(tokens: Sequence[NDArray[Any]]) -> TokenType:
     return _WIDE if any(ids.dtype == _WIDE for ids in tokens) else _NARROW
 
 
-def check_tokens(tokens: Sequence[NDArray[Any]] | None, *, passages: int, tokenizer: str) -> None:
-    """Raise ``ArgumentError`` unless there is an array a passage, or none at all where no ``tokenizer`` is named."""
+def check_tokens(tokens: Sequence[NDArray[Any]] | None, *, passages: int, fingerprint: str) -> None:
+    """Raise ``ArgumentError`` unless there is an array a passage, or none at all where no tokenizer is named."""
     if tokens is None:
-        if tokenizer:
-            raise ArgumentError(f"the index keeps token ids of the tokenizer {tokenizer}; this batch has none")
+        if fingerprint:
+            raise ArgumentError(f"the index keeps token ids of the tokenizer {fingerprint}; this batch has none")
         return
-    if not tokenizer:
+    if not fingerprint:
         raise ArgumentError("the index keeps no token ids, and this batch has some; name their tokenizer at creation")
     if len(tokens) != passages:
         raise ArgumentError(f"{passages} passages need as many arrays of token ids, not {len(tokens)}")

@@ -30,7 +30,7 @@ _UNDECODABLE = "\udcff"  # stands where bytes could not be decoded; no decoder y
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SourceRow:
     """One row of a source: its named values, or the ``problem`` for which it has none.
 
     ``line`` counts from 1, in lines or in rows; ``fraction`` is the share of the source that is read after this row.
@@ -43,13 +43,13 @@ class Row:
     problem: str = ""
 
 
-def read_json_lines(path: Path, max_bytes: MaxBytes) -> Iterator[Row]:
+def read_json_lines(path: Path, max_bytes: MaxBytes) -> Iterator[SourceRow]:
     """One JSON object a line; blank lines are passed over."""
     with _open_lines(path, max_bytes, newline="\n") as lines:
         yield from _rows(lines, map(_json_object, filter(lines.end_record, lines)))
 
 
-def read_csv(path: Path, max_bytes: MaxBytes) -> Iterator[Row]:
+def read_csv(path: Path, max_bytes: MaxBytes) -> Iterator[SourceRow]:
     """Comma-separated values, or tab-separated ones in a ``.tsv`` file, with the names of the columns in a header."""
     # The limit belongs to the whole process; without one, a quote that is never closed would load the rest of the file.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_BYTES))
@@ -154,7 +154,7 @@ def _open_lines(path: Path, max_bytes: MaxBytes, *, newline: str) -> Generator[_
             yield _Lines(text, decoded, str(path))
 
 
-def _rows(lines: _Lines, records: Iterator[Mapping[str, object]]) -> Iterator[Row]:
+def _rows(lines: _Lines, records: Iterator[Mapping[str, object]]) -> Iterator[SourceRow]:
     """A row for each of the records made from ``lines``. Neither map, filter nor csv.reader ends at an error."""
     while True:
         lines.end_record("")  # for the one before may have ended in an error
@@ -168,7 +168,7 @@ def _rows(lines: _Lines, records: Iterator[Mapping[str, object]]) -> Iterator[Ro
             problem = f"not CSV: {error}"
         except ValueError as error:
             problem = str(error)
-        yield Row(lines.source, lines.number, lines.fraction, values, problem)
+        yield SourceRow(lines.source, lines.number, lines.fraction, values, problem)
 
 
 def _json_object(line: str) -> Mapping[str, object]:

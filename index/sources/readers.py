@@ -15,12 +15,12 @@ from xxhash import xxh3_128_digest
 from ...errors import ArgumentError, DocumentError, SourceError
 from ..document import Document, check_text
 from .budget import MaxBytes, check_max_bytes
-from .formats import Row, read_csv, read_json_lines
+from .formats import SourceRow, read_csv, read_json_lines
 from .tables import read_arrow, read_parquet
 from .text_files import TEXT_SUFFIXES, read_text, read_text_folder, text_files
 
 OnError = Literal["raise", "skip"]
-ReadRows = Callable[[Path, MaxBytes], Iterator[Row]]
+ReadRows = Callable[[Path, MaxBytes], Iterator[SourceRow]]
 
 _FORMATS: dict[str, ReadRows] = {
     **dict.fromkeys((".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"), read_json_lines),
@@ -103,7 +103,7 @@ class DocumentReader(Iterable[Document]):
                 yield document
         self.fraction = 1.0
 
-    def _rows(self) -> Iterator[Row]:
+    def _rows(self) -> Iterator[SourceRow]:
         row = None
         is_checked = self._read is read_json_lines  # where every row names its own columns
         for row in self._read(self._source, self._max_bytes):
@@ -150,7 +150,7 @@ class _Columns:
                 " name those to read with id_column, title_column and text_column"
             )
 
-    def document(self, row: Row) -> Document:
+    def document(self, row: SourceRow) -> Document:
         """The document in a row. Raises ``DocumentError`` where there is none."""
         if row.problem:
             raise DocumentError(row.problem)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from ...errors import SourceError
 from ..files import decoded_sizes, is_stream
 from .budget import MAX_ROW_BYTES, Budget, MaxBytes, RowMeter
-from .formats import Row, check_names
+from .formats import SourceRow, check_names
 from .parquet_pages import list_columns, measure_row_group
 
 BATCH_ROWS = 256
@@ -25,7 +25,7 @@ BATCH_ROWS = 256
 Batches: TypeAlias = Iterator[tuple[pa.RecordBatch, float]]  # each with the share of the source that is read after it
 
 
-def read_parquet(path: Path, max_bytes: MaxBytes) -> Iterator[Row]:
+def read_parquet(path: Path, max_bytes: MaxBytes) -> Iterator[SourceRow]:
     """A Parquet file, a few rows at a time."""
     budget = Budget(path, path.stat().st_size, max_bytes)
     with (
@@ -45,7 +45,7 @@ def read_parquet(path: Path, max_bytes: MaxBytes) -> Iterator[Row]:
             yield from _table_rows(path, _parquet_batches(file, data, budget), budget)
 
 
-def read_arrow(path: Path, max_bytes: MaxBytes) -> Iterator[Row]:
+def read_arrow(path: Path, max_bytes: MaxBytes) -> Iterator[SourceRow]:
     """An Arrow IPC file (also known as Feather version 2) or stream, from a memory map."""
     budget = Budget(path, path.stat().st_size, max_bytes)
     with _damage_as_source_error(path), pa.memory_map(str(path)) as file:
@@ -90,7 +90,7 @@ def _stream_batches(file: pa.MemoryMappedFile) -> Batches:
         yield batch, file.tell() / file.size()
 
 
-def _table_rows(path: Path, batches: Batches, budget: Budget) -> Iterator[Row]:
+def _table_rows(path: Path, batches: Batches, budget: Budget) -> Iterator[SourceRow]:
     line, before = 0, 0.0
     for batch, after in batches:
         check_names(path, batch.schema.names)
@@ -107,7 +107,7 @@ def _table_rows(path: Path, batches: Batches, budget: Budget) -> Iterator[Row]:
             except (ValueError, OverflowError, KeyError) as error:
                 problem = f"row {line} has a value that cannot be read: {error}"
             budget.spend(meter.bytes)
-            yield Row(str(path), line, before + (after - before) * (row + 1) / batch.num_rows, values, problem)
+            yield SourceRow(str(path), line, before + (after - before) * (row + 1) / batch.num_rows, values, problem)
         before = after
 
 

@@ -8,15 +8,15 @@ from itertools import pairwise
 from pathlib import Path
 
 from .budget import MAX_ROW_BYTES, Budget, MaxBytes
-from .formats import Row, open_text
+from .formats import SourceRow, open_text
 
 
-def read_text(path: Path, max_bytes: MaxBytes) -> Iterator[Row]:
+def read_text(path: Path, max_bytes: MaxBytes) -> Iterator[SourceRow]:
     """A text file as one row, whose id is the file's name."""
     return _rows(path.parent, [path], max_bytes)
 
 
-def read_text_folder(folder: Path, max_bytes: MaxBytes) -> Iterator[Row]:
+def read_text_folder(folder: Path, max_bytes: MaxBytes) -> Iterator[SourceRow]:
     """Every text file under ``folder`` as a row, whose id is the file's path relative to the folder, with slashes."""
     paths = sorted(text_files(folder), key=lambda path: path.relative_to(folder).as_posix())
     return _rows(folder, paths, max_bytes)
@@ -39,7 +39,7 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _rows(root: Path, paths: Sequence[Path], max_bytes: MaxBytes) -> Iterator[Row]:
+def _rows(root: Path, paths: Sequence[Path], max_bytes: MaxBytes) -> Iterator[SourceRow]:
     sizes = [path.stat().st_size for path in paths]
     total, done = max(1, sum(sizes)), 0
     budget = Budget(root, total, max_bytes)
@@ -52,7 +52,7 @@ def _rows(root: Path, paths: Sequence[Path], max_bytes: MaxBytes) -> Iterator[Ro
             values = _values(path, path.relative_to(root).as_posix(), size)
         except (OSError, ValueError) as error:
             problem = str(error)
-        yield Row(str(path), None, done / total, values, problem)
+        yield SourceRow(str(path), None, done / total, values, problem)
 
 
 def _values(path: Path, name: str, size: int) -> Mapping[str, object]:

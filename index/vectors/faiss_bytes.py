@@ -14,14 +14,14 @@ _MAX_NEIGHBOURS = 1 << 12
 _MAX_EFFORT = 1 << 16
 
 
-class LayoutError(ValueError):
+class FormatError(ValueError):
     """The bytes are not an index that bicross reads; the message is the reason, without the name of the file."""
 
 
 def require(condition: object, reason: str) -> None:
-    """``LayoutError`` unless the condition holds."""
+    """``FormatError`` unless the condition holds."""
     if not condition:
-        raise LayoutError(reason)
+        raise FormatError(reason)
 
 
 class Cursor:
@@ -115,7 +115,7 @@ def read_graph(cursor: Cursor, rows: int) -> int:
 
 
 def expect_length(values: NDArray[Any], length: int) -> None:
-    """``LayoutError`` unless there are so many."""
+    """``FormatError`` unless there are so many."""
     require(len(values) == length, f"it holds {len(values)} values where {length} belong")
 
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from ...errors import IndexCorrupt
 from ..files import raise_if_out_of_memory
-from .faiss_bytes import Cursor, LayoutError, expect_length, read_blocks, read_graph, read_lists, require
+from .faiss_bytes import Cursor, FormatError, expect_length, read_blocks, read_graph, read_lists, require
 
-__all__ = ["Layout", "LayoutError", "check_file", "check_layout"]
+__all__ = ["FormatError", "StoredIndex", "check_content", "check_file"]
 
 _INNER_PRODUCT = 0
 _MAX_DIMENSION = 1 << 16
@@ -27,7 +27,7 @@ _MAX_PQ_BITS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class StoredIndex:
     """What an index is: ``kind`` in the words of a FAISS factory string, its shape, and what can be tuned in a search.
 
     ``family`` is the outermost class; ``lists`` counts the inverted lists (0: none), ``refined`` and ``graph`` say
@@ -43,42 +43,42 @@ class Layout:
     graph: bool = False
 
 
-def check_layout(content: NDArray[np.uint8]) -> Layout:
-    """Walk a whole serialised index; ``LayoutError`` where it is not exactly one index of a known, consistent kind."""
+def check_content(content: NDArray[np.uint8]) -> StoredIndex:
+    """Walk a whole serialised index; ``FormatError`` where it is not exactly one index of a known, consistent kind."""
     cursor = Cursor(content)
-    layout = read_index(cursor, ("Flat", "SQ", "PQ", "PQfs", "IVF", "HNSW", "PreTransform", "Refine"))
+    declared = read_index(cursor, ("Flat", "SQ", "PQ", "PQfs", "IVF", "HNSW", "PreTransform", "Refine"))
     require(cursor.left == 0, f"{cursor.left} bytes follow the index")
     # Reconstructing from such lists after reading them crashes FAISS 1.15.1; a refinement keeps codes of its own.
-    bare = layout.lists and "fs" in layout.kind and not layout.refined
+    bare = declared.lists and "fs" in declared.kind and not declared.refined
     require(
-        not bare, f"it is of kind {layout.kind}, which is supported only with a refinement, as by adding ,Refine(SQ8)"
+        not bare, f"it is of kind {declared.kind}, which is supported only with a refinement, as by adding ,Refine(SQ8)"
     )
-    return layout
+    return declared
 
 
-def check_file(path: Path, *, dimension: int, rows: int, kind: str | None) -> Layout:
-    """``check_layout`` of a file; ``IndexCorrupt``, which names it, where it is damaged or not as the manifest says."""
+def check_file(path: Path, *, dimension: int, rows: int, kind: str | None) -> StoredIndex:
+    """``check_content`` of a file; ``IndexCorrupt`` where it is damaged or not what the manifest says."""
     try:
         content = np.memmap(path, np.uint8, mode="r") if path.stat().st_size else np.empty(0, np.uint8)
-        layout = check_layout(content)
+        declared = check_content(content)
     except FileNotFoundError:
         raise IndexCorrupt(f"{path} is missing") from None
     except OSError as error:
         raise_if_out_of_memory(error)
         raise
-    except LayoutError as error:
+    except FormatError as error:
         raise IndexCorrupt(f"{path} is damaged: {error}") from None
-    if (layout.dimension, layout.rows) != (dimension, rows):
+    if (declared.dimension, declared.rows) != (dimension, rows):
         raise IndexCorrupt(
-            f"{path} holds {layout.rows} vectors of {layout.dimension} dimensions; "
+            f"{path} holds {declared.rows} vectors of {declared.dimension} dimensions; "
             f"the manifest says {rows} of {dimension}"
         )
-    if kind not in (None, layout.kind):
-        raise IndexCorrupt(f"{path} holds an index of kind {layout.kind}; the manifest says {kind}")
-    return layout
+    if kind not in (None, declared.kind):
+        raise IndexCorrupt(f"{path} holds an index of kind {declared.kind}; the manifest says {kind}")
+    return declared
 
 
-def read_index(cursor: Cursor, allowed: tuple[str, ...]) -> Layout:
+def read_index(cursor: Cursor, allowed: tuple[str, ...]) -> StoredIndex:
     """One index with all that is nested in it, whose family must be one of ``allowed``."""
     tag = cursor.tag()
     require(tag in _READERS, f"it holds an index of kind {tag!r}, which bicross does not read")
@@ -89,139 +89,139 @@ def read_index(cursor: Cursor, allowed: tuple[str, ...]) -> Layout:
     require(0 <= rows <= cursor.left, f"it declares {rows} rows where {cursor.left} bytes are left")
     require(trained == 1, "it is not trained")
     require(metric == _INNER_PRODUCT, f"its metric is number {metric}, not the inner product")
-    return reader(cursor, Layout(family, family, dimension, rows))
+    return reader(cursor, StoredIndex(family, family, dimension, rows))
 
 
-def _flat(cursor: Cursor, layout: Layout) -> Layout:
-    expect_length(cursor.array("f4"), layout.rows * layout.dimension)
-    return layout
+def _flat(cursor: Cursor, declared: StoredIndex) -> StoredIndex:
+    expect_length(cursor.array("f4"), declared.rows * declared.dimension)
+    return declared
 
 
-def _scalar_quantiser(cursor: Cursor, layout: Layout) -> tuple[str, int]:
+def _scalar_quantiser(cursor: Cursor, declared: StoredIndex) -> tuple[str, int]:
     """Its name and the bytes of a code."""
     # Number of the type: name, bits of a dimension, trained values (of each dimension, or of all together).
     kinds = {
-        0: ("SQ8", 8, 2 * layout.dimension),
-        1: ("SQ4", 4, 2 * layout.dimension),
+        0: ("SQ8", 8, 2 * declared.dimension),
+        1: ("SQ4", 4, 2 * declared.dimension),
         2: ("SQ8u", 8, 2),
         3: ("SQ4u", 4, 2),
         4: ("SQfp16", 16, 0),
-        6: ("SQ6", 6, 2 * layout.dimension),
+        6: ("SQ6", 6, 2 * declared.dimension),
         7: ("SQbf16", 16, 0),
     }
     kind, _, _, dimension, code = cursor.fields("iifQQ")
     require(kind in kinds, f"it quantises scalars in a way (number {kind}) that bicross does not read")
     name, bits, trained = kinds[kind]
-    size = (layout.dimension * bits + 7) // 8
-    require((dimension, code) == (layout.dimension, size), f"its scalar quantiser is of {dimension} dimensions")
+    size = (declared.dimension * bits + 7) // 8
+    require((dimension, code) == (declared.dimension, size), f"its scalar quantiser is of {dimension} dimensions")
     expect_length(cursor.array("f4"), trained)
     return name, size
 
 
-def _scalar(cursor: Cursor, layout: Layout) -> Layout:
-    name, size = _scalar_quantiser(cursor, layout)
-    expect_length(cursor.array("u1"), layout.rows * size)
-    return replace(layout, kind=name)
+def _scalar(cursor: Cursor, declared: StoredIndex) -> StoredIndex:
+    name, size = _scalar_quantiser(cursor, declared)
+    expect_length(cursor.array("u1"), declared.rows * size)
+    return replace(declared, kind=name)
 
 
-def _product_quantiser(cursor: Cursor, layout: Layout) -> tuple[int, int]:
+def _product_quantiser(cursor: Cursor, declared: StoredIndex) -> tuple[int, int]:
     """Sub-quantisers and bits of each."""
     dimension, parts, bits = cursor.fields("QQQ")
-    require(dimension == layout.dimension, f"its product quantiser is of {dimension} dimensions")
+    require(dimension == declared.dimension, f"its product quantiser is of {dimension} dimensions")
     require(0 < parts <= dimension and dimension % parts == 0, f"its product quantiser has {parts} parts")
     require(0 < bits <= _MAX_PQ_BITS, f"its product quantiser has {bits} bits; bicross reads at most {_MAX_PQ_BITS}")
     expect_length(cursor.array("f4"), dimension << bits)
     return parts, bits
 
 
-def _product(cursor: Cursor, layout: Layout) -> Layout:
-    parts, bits = _product_quantiser(cursor, layout)
-    expect_length(cursor.array("u1"), layout.rows * ((parts * bits + 7) // 8))
+def _product(cursor: Cursor, declared: StoredIndex) -> StoredIndex:
+    parts, bits = _product_quantiser(cursor, declared)
+    expect_length(cursor.array("u1"), declared.rows * ((parts * bits + 7) // 8))
     search, signs, _ = cursor.fields("iBi")
     require((search, signs) == (0, 0), "it is searched in a way that bicross does not use")
-    return replace(layout, kind=f"PQ{parts}x{bits}")
+    return replace(declared, kind=f"PQ{parts}x{bits}")
 
 
-def _product_fast(cursor: Cursor, layout: Layout) -> Layout:
-    parts, bits = _product_quantiser(cursor, layout)
+def _product_fast(cursor: Cursor, declared: StoredIndex) -> StoredIndex:
+    parts, bits = _product_quantiser(cursor, declared)
     implementation, block, queries, padded, even = cursor.fields("iiiQQ")
     require((bits, implementation, queries) == (4, 0, 0), "it is searched in a way that bicross does not use")
-    require(block in _BLOCKS and padded == -(-layout.rows // block) * block, f"its blocks are of {block} rows")
+    require(block in _BLOCKS and padded == -(-declared.rows // block) * block, f"its blocks are of {block} rows")
     require(even == parts + parts % 2, f"it stores {even} parts of {parts}")
     expect_length(cursor.array("u1"), padded * even // 2)
-    return replace(layout, kind=f"PQ{parts}x4fs")
+    return replace(declared, kind=f"PQ{parts}x4fs")
 
 
 def _inverted(
-    codec: Callable[[Cursor, Layout], tuple[str, int, int]],
-) -> Callable[[Cursor, Layout], Layout]:
+    codec: Callable[[Cursor, StoredIndex], tuple[str, int, int]],
+) -> Callable[[Cursor, StoredIndex], StoredIndex]:
     """A reader of inverted files; ``codec`` returns its name, the bytes of a code, and the rows of a block or 0."""
 
-    def read(cursor: Cursor, layout: Layout) -> Layout:
+    def read(cursor: Cursor, declared: StoredIndex) -> StoredIndex:
         lists, _ = cursor.fields("QQ")
         require(0 < lists <= 1 << 24, f"it declares {lists} inverted lists")
         quantiser = read_index(cursor, ("Flat",))
         require(
-            (quantiser.rows, quantiser.dimension) == (lists, layout.dimension),
+            (quantiser.rows, quantiser.dimension) == (lists, declared.dimension),
             f"its coarse index holds {quantiser.rows} vectors of {quantiser.dimension} dimensions for {lists} lists",
         )
         require(cursor.fields("BQ") == (0, 0), "it has a direct map")
-        name, size, block = codec(cursor, layout)
+        name, size, block = codec(cursor, declared)
         if block:
-            read_blocks(cursor, lists=lists, rows=layout.rows, block=block, size=size)
+            read_blocks(cursor, lists=lists, rows=declared.rows, block=block, size=size)
         else:
-            read_lists(cursor, lists=lists, rows=layout.rows, size=size)
-        return replace(layout, kind=f"IVF{lists},{name}", lists=lists)
+            read_lists(cursor, lists=lists, rows=declared.rows, size=size)
+        return replace(declared, kind=f"IVF{lists},{name}", lists=lists)
 
     return read
 
 
-def _flat_codec(_: Cursor, layout: Layout) -> tuple[str, int, int]:
-    return "Flat", 4 * layout.dimension, 0
+def _flat_codec(_: Cursor, declared: StoredIndex) -> tuple[str, int, int]:
+    return "Flat", 4 * declared.dimension, 0
 
 
-def _scalar_codec(cursor: Cursor, layout: Layout) -> tuple[str, int, int]:
-    name, size = _scalar_quantiser(cursor, layout)
+def _scalar_codec(cursor: Cursor, declared: StoredIndex) -> tuple[str, int, int]:
+    name, size = _scalar_quantiser(cursor, declared)
     require(cursor.fields("QB") in ((size, 0), (size, 1)), "the size of its codes is not that of its quantiser")
     return name, size, 0
 
 
-def _product_codec(cursor: Cursor, layout: Layout) -> tuple[str, int, int]:
+def _product_codec(cursor: Cursor, declared: StoredIndex) -> tuple[str, int, int]:
     residual, size = cursor.fields("BQ")
-    parts, bits = _product_quantiser(cursor, layout)
+    parts, bits = _product_quantiser(cursor, declared)
     require((residual in (0, 1), size) == (True, (parts * bits + 7) // 8), "its codes do not fit its quantiser")
     return f"PQ{parts}x{bits}", size, 0
 
 
-def _product_fast_codec(cursor: Cursor, layout: Layout) -> tuple[str, int, int]:
+def _product_fast_codec(cursor: Cursor, declared: StoredIndex) -> tuple[str, int, int]:
     residual, size, block, even, implementation, queries = cursor.fields("BQiQiQ")
-    parts, bits = _product_quantiser(cursor, layout)
+    parts, bits = _product_quantiser(cursor, declared)
     require((bits, implementation, queries) == (4, 0, 0), "it is searched in a way that bicross does not use")
     require((residual in (0, 1), size) == (True, (parts + 1) // 2), "its codes do not fit its quantiser")
     require(block in _BLOCKS and even == parts + parts % 2, f"its blocks are of {block} rows and {even} parts")
     return f"PQ{parts}x4fs" + "r" * residual, even * block // 2, block
 
 
-def _graph(storage: str) -> Callable[[Cursor, Layout], Layout]:
+def _graph(storage: str) -> Callable[[Cursor, StoredIndex], StoredIndex]:
     """A reader of HNSW over vectors stored in an index of the family ``storage``."""
 
-    def read(cursor: Cursor, layout: Layout) -> Layout:
-        neighbours = read_graph(cursor, layout.rows)
-        stored = read_index(cursor, (storage,))
-        _same_shape(layout, stored)
-        return replace(layout, kind=f"HNSW{neighbours},{stored.kind}", graph=True)
+    def read(cursor: Cursor, declared: StoredIndex) -> StoredIndex:
+        neighbours = read_graph(cursor, declared.rows)
+        store = read_index(cursor, (storage,))
+        _same_shape(declared, store)
+        return replace(declared, kind=f"HNSW{neighbours},{store.kind}", graph=True)
 
     return read
 
 
-def _refine(cursor: Cursor, layout: Layout) -> Layout:
+def _refine(cursor: Cursor, declared: StoredIndex) -> StoredIndex:
     base = read_index(cursor, ("Flat", "SQ", "PQ", "PQfs", "IVF", "HNSW", "PreTransform"))
     store = read_index(cursor, ("Flat", "SQ"))
-    _same_shape(layout, base)
-    _same_shape(layout, store)
+    _same_shape(declared, base)
+    _same_shape(declared, store)
     (factor,) = cursor.fields("f")
     require(math.isfinite(factor) and 1 <= factor <= 1 << 16, f"it refines {factor} times as many rows")
-    return replace(layout, kind=f"{base.kind},Refine({store.kind})", lists=base.lists, refined=True, graph=base.graph)
+    return replace(declared, kind=f"{base.kind},Refine({store.kind})", lists=base.lists, refined=True, graph=base.graph)
 
 
 def _transform(cursor: Cursor, dimension: int) -> tuple[str, int]:
@@ -244,20 +244,20 @@ def _transform(cursor: Cursor, dimension: int) -> tuple[str, int]:
     return f"{names[tag]}{d_out}", d_out
 
 
-def _pre_transform(cursor: Cursor, layout: Layout) -> Layout:
+def _pre_transform(cursor: Cursor, declared: StoredIndex) -> StoredIndex:
     (count,) = cursor.fields("i")
     require(0 < count <= 4, f"it transforms vectors {count} times")
     names: list[str] = []
-    dimension = layout.dimension
+    dimension = declared.dimension
     for _ in range(count):
         name, dimension = _transform(cursor, dimension)
         names.append(name)
     inner = read_index(cursor, ("Flat", "SQ", "PQ", "PQfs", "IVF", "HNSW"))
-    _same_shape(replace(layout, dimension=dimension), inner)
-    return replace(layout, kind=",".join([*names, inner.kind]), lists=inner.lists, graph=inner.graph)
+    _same_shape(replace(declared, dimension=dimension), inner)
+    return replace(declared, kind=",".join([*names, inner.kind]), lists=inner.lists, graph=inner.graph)
 
 
-def _same_shape(outer: Layout, inner: Layout) -> None:
+def _same_shape(outer: StoredIndex, inner: StoredIndex) -> None:
     require(
         (outer.rows, outer.dimension) == (inner.rows, inner.dimension),
         f"an index of {outer.rows} rows of {outer.dimension} dimensions is stored as one of {inner.rows} rows "
@@ -265,7 +265,7 @@ def _same_shape(outer: Layout, inner: Layout) -> None:
     )
 
 
-_READERS: dict[str, tuple[str, Callable[[Cursor, Layout], Layout]]] = {
+_READERS: dict[str, tuple[str, Callable[[Cursor, StoredIndex], StoredIndex]]] = {
     "IxFI": ("Flat", _flat),
     "IxSQ": ("SQ", _scalar),
     "IxPq": ("PQ", _product),

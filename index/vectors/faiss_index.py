@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...errors import ArgumentError, IndexCorrupt
 from ..files import raise_if_out_of_memory
-from .faiss_checks import Layout, LayoutError, check_file, check_layout
+from .faiss_checks import FormatError, StoredIndex, check_content, check_file
 from .faiss_words import is_plausible, reason
 from .scan import DEFAULT_SETTINGS, SearchSettings, checked, count_allowed, ordered, require_full, scan
 
@@ -40,19 +40,19 @@ class VectorIndex:
     """Vectors under row numbers that count from 0 in the order of adding; a new one is exact."""
 
     def __init__(self, dimension: int) -> None:
-        self._set(faiss.IndexFlatIP(dimension), Layout(FLAT, FLAT, dimension, 0), FLAT)
+        self._set(faiss.IndexFlatIP(dimension), StoredIndex(FLAT, FLAT, dimension, 0), FLAT)
 
-    def _set(self, index: Any, layout: Layout, factory: str) -> None:  # noqa: ANN401 - untyped by faiss
+    def _set(self, index: Any, declared: StoredIndex, factory: str) -> None:  # noqa: ANN401 - untyped by faiss
         self._index = index
         self._store = _store(index)
-        self._layout = layout
-        self._growing = layout.rows == 0
+        self._declared = declared
+        self._growing = declared.rows == 0
         self.factory = factory
 
     @classmethod
-    def _of(cls, index: Any, layout: Layout, factory: str) -> "VectorIndex":  # noqa: ANN401
+    def _of(cls, index: Any, declared: StoredIndex, factory: str) -> "VectorIndex":  # noqa: ANN401
         made = cls.__new__(cls)
-        made._set(index, layout, factory)
+        made._set(index, declared, factory)
         return made
 
     @classmethod
@@ -67,15 +67,15 @@ class VectorIndex:
         try:
             _quiet(index)
             index.train(sample)
-            layout = check_layout(_faiss.serialize_index(index))
-        except LayoutError as error:
+            declared = check_content(_faiss.serialize_index(index))
+        except FormatError as error:
             raise ArgumentError(f"the index type {factory!r} is not supported: {error}; {_REMEDY}") from None
         except (RuntimeError, MemoryError, AssertionError) as error:
             raise ArgumentError(
                 f"the index type {factory!r} cannot be trained on {sample.shape[0]} vectors of {sample.shape[1]} "
                 f"dimensions: {reason(error)}; give more vectors, or {_REMEDY}"
             ) from error
-        return cls._of(index, layout, factory)
+        return cls._of(index, declared, factory)
 
     def empty_copy(self) -> "VectorIndex":
         """An index without rows that shares what this one has learnt in training, and no memory."""
@@ -86,7 +86,7 @@ class VectorIndex:
             if hasattr(part, "ntotal2"):
                 part.ntotal2 = 0  # which reset() leaves as it was
             part = _inner(part)
-        return VectorIndex._of(index, check_layout(_faiss.serialize_index(index)), self.factory)
+        return VectorIndex._of(index, check_content(_faiss.serialize_index(index)), self.factory)
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -94,22 +94,22 @@ class VectorIndex:
     @property
     def dimension(self) -> int:
         """Of the vectors."""
-        return self._layout.dimension
+        return self._declared.dimension
 
     @property
     def kind(self) -> str:
         """What the index is, read from its own bytes, in the words of a factory string."""
-        return self._layout.kind
+        return self._declared.kind
 
     @property
     def lists(self) -> int:
         """Inverted lists, the most that ``nprobe`` can be."""
-        return self._layout.lists
+        return self._declared.lists
 
     @property
     def tunable(self) -> tuple[str, ...]:
         """The names of the ``SearchSettings`` that this kind of index heeds."""
-        has = (("nprobe", self.lists), ("ef_search", self._layout.graph), ("k_factor", self._layout.refined))
+        has = (("nprobe", self.lists), ("ef_search", self._declared.graph), ("k_factor", self._declared.refined))
         return tuple(name for name, present in has if present)
 
     def add(self, vectors: NDArray[np.float32]) -> None:
@@ -142,7 +142,7 @@ class VectorIndex:
         if k == 0 or not len(vectors):
             return np.empty((len(vectors), k), np.float32), np.empty((len(vectors), k), np.int64)
         allowed = None if count == len(self) else allowed
-        if self._layout.family in ("Flat", "SQ") or count * _EXACT_SHARE < len(self):
+        if self._declared.family in ("Flat", "SQ") or count * _EXACT_SHARE < len(self):
             return require_full(*self._exhaustive(vectors, k, allowed))
         scores, rows = self._approximate(vectors, k, settings, allowed)
         short = (rows < 0).any(axis=1)
@@ -169,7 +169,7 @@ class VectorIndex:
         self, vectors: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Every allowed row compared, as precisely as its stored code permits."""
-        if _selects(self._store) and not (self._layout.graph and self._store is self._index):
+        if _selects(self._store) and not (self._declared.graph and self._store is self._index):
             settings = SearchSettings(nprobe=self.lists or None)
             parameters = _parameters(self._store, settings, allowed)
             found, places = self._store.search(vectors, k + _TIES, params=parameters)
@@ -209,10 +209,10 @@ class VectorIndex:
         machine's: they do not say that the file is damaged.
         """
         kind = like.kind if like is not None else FLAT if factory == FLAT else None
-        layout = check_file(path, dimension=dimension, rows=rows, kind=kind)
+        declared = check_file(path, dimension=dimension, rows=rows, kind=kind)
         # FAISS counts tables of IVFPQ too, which it needs for another metric only; a row of them is 1 KiB at most.
         try:
-            with _deserialisation_limit(path.stat().st_size + (layout.lists * dimension << 10)):
+            with _deserialisation_limit(path.stat().st_size + (declared.lists * dimension << 10)):
                 # An index without rows is there to be copied and added to, which a mapped one cannot be.
                 index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if rows else 0)
         except (RuntimeError, FileNotFoundError) as error:
@@ -220,7 +220,7 @@ class VectorIndex:
             raise IndexCorrupt(f"{path} cannot be read by faiss: {reason(error)}") from error
         if (index.d, index.ntotal, index.metric_type) != (dimension, rows, faiss.METRIC_INNER_PRODUCT):
             raise IndexCorrupt(f"{path} is not what its first bytes say")
-        return cls._of(index, layout, factory)
+        return cls._of(index, declared, factory)
 
 
 def untrained(factory: str, dimension: int) -> Any:  # noqa: ANN401 - untyped by faiss

@@ -11,7 +11,7 @@ from .generations import (
     read_generation,
     read_manifest,
 )
-from .rewriting import Analyse, Tokenize, index_terms, retokenize
+from .rewriting import Analyse, Tokenize, replace_postings, replace_token_ids
 from .verification import Verification, verify
 from .writer import IndexWriter
 
@@ -27,11 +27,11 @@ __all__ = [
     "commit",
     "compact",
     "generations",
-    "index_terms",
     "make_missing_folders",
     "read_generation",
     "read_manifest",
-    "retokenize",
+    "replace_postings",
+    "replace_token_ids",
     "segments_to_merge",
     "verify",
 ]

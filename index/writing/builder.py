@@ -17,7 +17,7 @@ from ..segments import EmbeddedBatch
 from ..vectors import VectorIndex
 from .compaction import rewrite
 from .generations import BUILDING, GRACE_SECONDS, collect_garbage, commit, prepare_folders, require_free
-from .vector_layout import check_asked
+from .quantiser_training import check_asked
 from .writer import IndexWriter
 
 
@@ -122,14 +122,14 @@ def _begun(path: Path, new: Manifest) -> Snapshot:
             f"the interrupted build split documents by {begun.chunking}, not by {new.chunking}; "
             "continue it with the same settings, or start again with overwrite"
         )
-    if begun.tokenizer != new.tokenizer:
+    if begun.tokenizer_fingerprint != new.tokenizer_fingerprint:
         raise ArgumentError(
-            f"the interrupted build kept token ids of the tokenizer {begun.tokenizer or 'none'}, not of "
-            f"{new.tokenizer or 'none'}; continue it with the same reranker, or start again with overwrite"
+            f"the interrupted build kept token ids of the tokenizer {begun.tokenizer_fingerprint or 'none'}, not of "
+            f"{new.tokenizer_fingerprint or 'none'}; continue it with the same reranker, or start again with overwrite"
         )
-    if begun.lexical != new.lexical:
+    if begun.analyzer != new.analyzer:
         raise ArgumentError(
-            f"the interrupted build kept terms of the analyzer {begun.lexical or 'none'}, not of "
-            f"{new.lexical or 'none'}; continue it with the same one, or start again with overwrite"
+            f"the interrupted build kept terms of the analyzer {begun.analyzer or 'none'}, not of "
+            f"{new.analyzer or 'none'}; continue it with the same one, or start again with overwrite"
         )
     return Snapshot.open(path, dataclasses.replace(begun, vectors=new.vectors))

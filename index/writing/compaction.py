@@ -31,7 +31,7 @@ from ..segments import (
 )
 from ..vectors import VectorIndex
 from .generations import collect_garbage, commit, make_missing_folders, read_manifest
-from .vector_layout import measured, train, wants_another_layout
+from .quantiser_training import measured, train, wants_another_layout
 from .writer import new_segment
 
 MAX_SEGMENTS = 16
@@ -194,13 +194,13 @@ def _merge(
 ) -> list[Merged]:
     merged: list[Merged] = []
     ids = widest(view.segment.token_type for view in views)
-    has_terms = any(view.segment.terms is not None for view in views)
+    has_postings = any(view.segment.postings is not None for view in views)
     batches = _batches(views)
     for first in batches:
         taken: list[Batch] = []
         created.append(new_segment(path))
         vectors = into.empty.empty_copy()
-        with SegmentWriter(filesystem, created[-1], vectors, token_type=ids, has_terms=has_terms) as writer:
+        with SegmentWriter(filesystem, created[-1], vectors, token_type=ids, has_postings=has_postings) as writer:
             batch: Batch | None = first
             while batch is not None:
                 writer.write(_content(views[batch.view].segment, batch.rows))
@@ -230,5 +230,5 @@ def _content(segment: Segment, rows: NDArray[np.int64]) -> EmbeddedBatch:
     wanted = np.isin(segment.document_rows[first:last], rows)
     passage_rows = (first + np.flatnonzero(wanted)).tolist()
     tokens = segment.token_arrays(passage_rows)
-    terms = None if segment.terms is None else segment.terms.counts(passage_rows)
+    terms = None if segment.postings is None else segment.postings.counts(passage_rows)
     return EmbeddedBatch(documents, passages, segment.vectors.vectors(first, last)[wanted], tokens, terms)

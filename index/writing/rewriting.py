@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from ...errors import ArgumentError
 from ..document import passage_text
 from ..files import CheckedFile, FileEntry, Filesystem, copy_verified, create_checked, writing
-from ..manifest import TERMS, TOKENS, SegmentEntry, check_analyzer, check_fingerprint
+from ..manifest import POSTINGS_FILE, TOKEN_IDS_FILE, SegmentEntry, check_analyzer, check_fingerprint
 from ..reading import Snapshot
-from ..segments import Segment, TermWriter, TokenWriter, check_terms, check_tokens, type_of, write_batch
+from ..segments import PostingsWriter, Segment, TokenWriter, check_terms, check_tokens, type_of, write_batch
 from .generations import GRACE_SECONDS, collect_garbage, commit, make_missing_folders, read_manifest
 from .writer import new_segment
 
@@ -32,28 +32,30 @@ Analyse: TypeAlias = Callable[[Sequence[str]], Sequence[Sequence[str]]]
 _Write: TypeAlias = Callable[[CheckedFile, Segment], None]
 
 
-def retokenize(path: Path, filesystem: Filesystem, *, tokenizer: str, tokenize: Tokenize) -> bool:
-    """Keep the ids that ``tokenize`` gives in the index at ``path``; False where those of ``tokenizer`` are there.
+def replace_token_ids(path: Path, filesystem: Filesystem, *, fingerprint: str, tokenize: Tokenize) -> bool:
+    """Keep the ids that ``tokenize`` gives in the index at ``path``; False where those of that tokenizer are there.
 
     Raises ``IndexLocked`` while another one writes.
     """
-    check_fingerprint(tokenizer)
-    if not tokenizer:
+    check_fingerprint(fingerprint)
+    if not fingerprint:
         raise ArgumentError("say whose token ids these are: the sha256 of their tokenizer")
-    write = partial(_write_tokens, tokenizer=tokenizer, tokenize=tokenize)
-    return _replace(path, filesystem, name=TOKENS, write=write, field="tokenizer", value=tokenizer)
+    write = partial(_write_tokens, fingerprint=fingerprint, tokenize=tokenize)
+    return _replace(
+        path, filesystem, name=TOKEN_IDS_FILE, write=write, field="tokenizer_fingerprint", value=fingerprint
+    )
 
 
-def index_terms(path: Path, filesystem: Filesystem, *, lexical: str, analyse: Analyse) -> bool:
-    """Keep the terms that ``analyse`` gives in the index at ``path``; False where those of ``lexical`` are there.
+def replace_postings(path: Path, filesystem: Filesystem, *, analyzer: str, analyse: Analyse) -> bool:
+    """Keep the terms that ``analyse`` gives in the index at ``path``; False where those of ``analyzer`` are there.
 
     Raises ``IndexLocked`` while another one writes.
     """
-    check_analyzer(lexical)
-    if not lexical:
+    check_analyzer(analyzer)
+    if not analyzer:
         raise ArgumentError("say whose terms these are: the name of their analyzer")
-    write = partial(_write_terms, lexical=lexical, analyse=analyse)
-    return _replace(path, filesystem, name=TERMS, write=write, field="lexical", value=lexical)
+    write = partial(_write_postings, analyzer=analyzer, analyse=analyse)
+    return _replace(path, filesystem, name=POSTINGS_FILE, write=write, field="analyzer", value=analyzer)
 
 
 def _replace(path: Path, filesystem: Filesystem, *, name: str, write: _Write, field: str, value: str) -> bool:
@@ -97,11 +99,11 @@ def _write_copy(
     return files
 
 
-def _write_tokens(file: CheckedFile, segment: Segment, *, tokenizer: str, tokenize: Tokenize) -> None:
+def _write_tokens(file: CheckedFile, segment: Segment, *, fingerprint: str, tokenize: Tokenize) -> None:
     writer: TokenWriter | None = None
     for texts in _texts(segment):
         tokens = tokenize(texts)
-        check_tokens(tokens, passages=len(texts), tokenizer=tokenizer)
+        check_tokens(tokens, passages=len(texts), fingerprint=fingerprint)
         kind = type_of(tokens)
         writer = writer or TokenWriter(file, kind)
         if kind != writer.kind:
@@ -110,11 +112,11 @@ def _write_tokens(file: CheckedFile, segment: Segment, *, tokenizer: str, tokeni
     (writer or TokenWriter(file, np.dtype(np.uint16))).close()
 
 
-def _write_terms(file: CheckedFile, segment: Segment, *, lexical: str, analyse: Analyse) -> None:
-    writer = TermWriter()
+def _write_postings(file: CheckedFile, segment: Segment, *, analyzer: str, analyse: Analyse) -> None:
+    writer = PostingsWriter()
     for texts in _texts(segment):
         terms = analyse(texts)
-        check_terms(terms, passages=len(texts), lexical=lexical)
+        check_terms(terms, passages=len(texts), analyzer=analyzer)
         writer.write(terms)
     write_batch(file, writer.to_record_batch())
 

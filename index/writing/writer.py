@@ -115,14 +115,14 @@ class IndexWriter:
         return deleted
 
     @property
-    def tokenizer(self) -> str:
+    def tokenizer_fingerprint(self) -> str:
         """The fingerprint of the tokenizer whose ids every batch must have; empty where none may."""
-        return self._base.tokenizer
+        return self._base.tokenizer_fingerprint
 
     @property
-    def lexical(self) -> str:
+    def analyzer(self) -> str:
         """The name of the analyzer whose terms every batch must have; empty where none may."""
-        return self._base.lexical
+        return self._base.analyzer
 
     @property
     def changed(self) -> bool:
@@ -163,7 +163,7 @@ class IndexWriter:
             folder = new_segment(self._path)
             self._created.append(folder)
             self._segment = SegmentWriter(
-                self._filesystem, folder, self._template.empty_copy(), token_type=ids, has_terms=bool(self.lexical)
+                self._filesystem, folder, self._template.empty_copy(), token_type=ids, has_postings=bool(self.analyzer)
             )
         first = self._segment.documents
         self._segment.write(batch)
@@ -195,8 +195,8 @@ class IndexWriter:
         if not np.isfinite(batch.vectors).all():
             row = int(np.flatnonzero(~np.isfinite(batch.vectors).all(axis=1))[0])
             raise ArgumentError(f"the vector of passage {row} in a batch has values that are not finite")
-        check_tokens(batch.tokens, passages=passages, tokenizer=self.tokenizer)
-        check_terms(batch.terms, passages=passages, lexical=self.lexical)
+        check_tokens(batch.tokens, passages=passages, fingerprint=self.tokenizer_fingerprint)
+        check_terms(batch.terms, passages=passages, analyzer=self.analyzer)
 
 
 def new_segment(path: Path) -> Path:

@@ -32,7 +32,7 @@ from .options import (
     RetrieveK,
     Where,
 )
-from .output import info_table, print_json, results_table, search_record
+from .output import info_record, info_table, print_json, results_table, search_record
 from .train import early_layers_command, train_app, train_encoder_command, train_exits_command
 from .tune import tune_command
 
@@ -49,12 +49,13 @@ for command in (
     changes.add,
     changes.delete,
     changes.compact,
-    changes.retokenize,
-    changes.lexical,
     changes.rollback,
     changes.verify,
 ):
     app.command()(command)
+app.command("retokenize")(changes.retokenize_command)
+app.command("index-terms")(changes.index_terms_command)
+app.command("lexical", hidden=True)(changes.index_terms_command)  # the name of before
 app.command("evaluate")(evaluate_command)
 app.command("tune")(tune_command)
 train_app.command("encoder")(train_encoder_command)
@@ -154,7 +155,7 @@ def info(path: IndexPath, *, as_json: AsJson = False) -> None:
     """Show what an index holds and which model made it. Every file's checksum is verified."""
     known = Index.open(path).info()
     if as_json:
-        print_json(known)
+        print_json(info_record(known))
     else:
         Console().print(info_table(known))
 

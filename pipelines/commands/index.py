@@ -11,8 +11,7 @@ from ...errors import ArgumentError, IndexCorrupt
 from ...index import TARGET_RECALL, Chunking, Index, read_documents
 from ...rerank import DEFAULT_RERANKER
 from ...retrieval import DEFAULT_ENCODER
-from ..indexing import add_documents, build_index, keep_terms, upsert_documents
-from ..indexing import retokenize as retokenize_index
+from ..indexing import add_documents, build_index, index_terms, retokenize, upsert_documents
 from ..models import load_encoder, open_encoder
 from .options import AsJson, Devices, IndexPath, ModelName, Precision, Where
 from .output import plain, print_json
@@ -174,7 +173,7 @@ def compact(
     _report(record, text, as_json=as_json)
 
 
-def retokenize(
+def retokenize_command(
     path: IndexPath,
     *,
     reranker: ModelName = DEFAULT_RERANKER,
@@ -184,17 +183,17 @@ def retokenize(
 
     Example: bicross retokenize my-index --reranker cross-encoder/ms-marco-MiniLM-L6-v2
     """
-    changed = retokenize_index(path, reranker=reranker)
+    changed = retokenize(path, reranker=reranker)
     text = f"{path} keeps the token ids for {reranker}" + ("" if changed else " already: nothing was done")
     _report({"path": str(path), "reranker": reranker, "changed": changed}, text, as_json=as_json)
 
 
-def lexical(path: IndexPath, *, as_json: AsJson = False) -> None:
+def index_terms_command(path: IndexPath, *, as_json: AsJson = False) -> None:
     """Keep the terms of all passages, for searches by BM25. Nothing is embedded; it can be searched meanwhile.
 
-    Example: bicross lexical my-index
+    Example: bicross index-terms my-index
     """
-    changed = keep_terms(path)
+    changed = index_terms(path)
     text = f"{path} keeps the terms of its passages" + ("" if changed else " already: nothing was done")
     _report({"path": str(path), "changed": changed}, text, as_json=as_json)
 

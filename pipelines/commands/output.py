@@ -89,14 +89,20 @@ def snippet(text: str) -> str:
     return line[:SNIPPET_CHARACTERS].rsplit(" ", 1)[0] + " ..."
 
 
+def info_record(info: IndexInfo) -> dict[str, object]:
+    """What ``bicross info --json`` writes; two of its keys are older than the names of the fields."""
+    keys = {"tokenizer_fingerprint": "tokenizer", "analyzer": "lexical"}
+    return {keys.get(name, name): value for name, value in dataclasses.asdict(info).items()}
+
+
 def info_table(info: IndexInfo) -> Table:
     """What ``bicross info`` shows."""
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(overflow="fold")
-    record = dataclasses.asdict(info)
-    record["tokenizer"] = info.tokenizer or "no token ids are kept"
-    record["lexical"] = info.lexical or "no terms are kept"
+    record = info_record(info)
+    record["tokenizer"] = info.tokenizer_fingerprint or "no token ids are kept"
+    record["lexical"] = info.analyzer or "no terms are kept"
     for name, value in _flat(record):
         table.add_row(
             name, plain(str(value) if isinstance(value, bool) or not isinstance(value, int) else f"{value:,}")

@@ -60,8 +60,8 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
         model.fingerprint,
         chunking=chunking,
         layout=layout,
-        tokenizer=tokenizer.fingerprint if tokenizer else "",
-        lexical=ANALYZER if lexical else "",
+        tokenizer_fingerprint=tokenizer.fingerprint if tokenizer else "",
+        analyzer=ANALYZER if lexical else "",
         overwrite=overwrite,
         resume=resume,
     )

@@ -56,30 +56,30 @@ def tokenizer_of(index: Index, reranker: str | Path | None) -> TextTokenizer | N
     """
     path = index.path
     if reranker is not None:
-        if not index.tokenizer:
+        if not index.tokenizer_fingerprint:
             raise ArgumentError(
                 f"{path} keeps no token ids; make them with `bicross retokenize {path} --reranker {reranker}`, "
                 "or name no reranker"
             )
         named = load_tokenizer(resolve_model(reranker))
-        if named.fingerprint != index.tokenizer:
+        if named.fingerprint != index.tokenizer_fingerprint:
             raise IndexModelMismatch(
-                f"{path} keeps token ids of the tokenizer {index.tokenizer}, and that of {str(reranker)!r} is "
-                f"{named.fingerprint}; name the reranker that they are for, or make them anew: "
+                f"{path} keeps token ids of the tokenizer {index.tokenizer_fingerprint}, and that of {str(reranker)!r} "
+                f"is {named.fingerprint}; name the reranker that they are for, or make them anew: "
                 f"`bicross retokenize {path} --reranker {reranker}`"
             )
         return named
-    if not index.tokenizer:
+    if not index.tokenizer_fingerprint:
         return None
     names = (built_with(index), DEFAULT_RERANKER)
     for name in names:
         tokenizer = _if_here(name)
-        if tokenizer is not None and tokenizer.fingerprint == index.tokenizer:
+        if tokenizer is not None and tokenizer.fingerprint == index.tokenizer_fingerprint:
             return tokenizer
     raise IndexModelMismatch(
-        f"{path} keeps token ids of the tokenizer {index.tokenizer}, which on this machine neither {names[0]!r} nor "
-        f"{names[1]!r} has; name the reranker that they are for (reranker=, --reranker), or make them anew for "
-        f"another: `bicross retokenize {path} --reranker NAME`"
+        f"{path} keeps token ids of the tokenizer {index.tokenizer_fingerprint}, which on this machine neither "
+        f"{names[0]!r} nor {names[1]!r} has; name the reranker that they are for (reranker=, --reranker), or "
+        f"make them anew for another: `bicross retokenize {path} --reranker NAME`"
     )
 
 

@@ -99,10 +99,10 @@ def tuned_with(tuned: Tuned, reranker: Reranker) -> bool:
 
 def require_postings(index: Index, first_stage: FirstStage) -> None:
     """Raise ``ArgumentError`` where a stage one needs the words of an index that keeps none."""
-    if first_stage != "dense" and not index.lexical:
+    if first_stage != "dense" and not index.analyzer:
         raise ArgumentError(
             f"first_stage={first_stage!r} searches for words, and {index.path} keeps none: "
-            f"build it with `bicross index --lexical`, add them by `bicross lexical {index.path}`, or take 'dense'"
+            f"build it with `bicross index --lexical`, add them by `bicross index-terms {index.path}`, or take 'dense'"
         )
 
 

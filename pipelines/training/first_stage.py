@@ -34,7 +34,7 @@ def open_first_stage(
     if place.index is not None:
         index = Index.open(place.index)
         encoder = open_encoder(index, place.encoder, device=place.device)
-        yield HybridRetriever(index, encoder) if index.lexical else DenseRetriever(index, encoder)
+        yield HybridRetriever(index, encoder) if index.analyzer else DenseRetriever(index, encoder)
         return
     encoder = load_encoder(place.encoder or DEFAULT_ENCODER, device=place.device)
     place.scratch.mkdir(parents=True, exist_ok=True)

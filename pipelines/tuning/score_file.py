@@ -43,7 +43,7 @@ class ScoresKey:
         """Of a tuning on one index; ``reranker`` is its fingerprint."""
         digest = hashlib.sha256(json.dumps(list(queries.items())).encode()).hexdigest()
         model = index.model.weights_sha256
-        return cls(index.info().uuid, index.generation, model, reranker, index.lexical, k, digest)
+        return cls(index.info().uuid, index.generation, model, reranker, index.analyzer, k, digest)
 
     def moved(self, generation: int) -> "ScoresKey":
         """Of another generation with the same documents."""

@@ -83,7 +83,11 @@ def score_candidates(
             found = retrieve([queries[query_id] for query_id in some], k)
             found = [sorted(hits, key=_document_id) for hits in found]
             pairs = [(queries[query_id], hit) for query_id, hits in zip(some, found, strict=True) for hit in hits]
-            logits = scorer.score(pairs, tokenizer=index.tokenizer)[0].astype(np.float64) if pairs else np.empty(0)
+            logits = (
+                scorer.score(pairs, tokenizer=index.tokenizer_fingerprint)[0].astype(np.float64)
+                if pairs
+                else np.empty(0)
+            )
             ends = np.cumsum([len(hits) for hits in found])
             parts = np.split(logits, ends[:-1])
             scored += [_scores(*one) for one in zip(some, found, parts, strict=True)]
@@ -92,7 +96,7 @@ def score_candidates(
 
 
 def _candidates(index: Index, encoder: Encoder) -> Any:  # noqa: ANN401 - of both retrievers a method
-    return HybridRetriever(index, encoder).candidates if index.lexical else DenseRetriever(index, encoder).retrieve
+    return HybridRetriever(index, encoder).candidates if index.analyzer else DenseRetriever(index, encoder).retrieve
 
 
 def _document_id(hit: Hit) -> str:

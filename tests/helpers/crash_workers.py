@@ -70,11 +70,11 @@ class IndexStore:
         if kind == "compact":
             self.index.compact()
         elif kind == "retokenize":  # to another name for the same ids
-            new = "a" * 64 if self.index.tokenizer != "a" * 64 else "b" * 64
+            new = "a" * 64 if self.index.tokenizer_fingerprint != "a" * 64 else "b" * 64
             assert self.index.retokenize(new, lambda texts: [token_ids(text) for text in texts])
-        elif kind == "keep terms":  # of another name for the same terms
-            new = "a" if self.index.lexical != "a" else "b"
-            assert self.index.keep_terms(new, lambda texts: [text.split() for text in texts])
+        elif kind == "index terms":  # of another name for the same terms
+            new = "a" if self.index.analyzer != "a" else "b"
+            assert self.index.index_terms(new, lambda texts: [text.split() for text in texts])
         elif kind == "delete":
             self.index.delete(removed)
         else:
@@ -118,12 +118,12 @@ def token_ids(text: str) -> Any:
 
 def random_change(chance: random.Random, contents: dict[str, str], number: str) -> Change:
     """What to do next."""
-    kind = chance.choices(("add", "upsert", "delete", "compact", "retokenize", "keep terms"), (8, 6, 4, 2, 1, 1))[0]
+    kind = chance.choices(("add", "upsert", "delete", "compact", "retokenize", "index terms"), (8, 6, 4, 2, 1, 1))[0]
     ids = sorted(contents)
     some = chance.sample(ids, min(len(ids), chance.randint(1, 3)))
     if len(ids) > MOST_DOCUMENTS:
         return "delete", {}, chance.sample(ids, len(ids) // 2)
-    if kind in ("compact", "retokenize", "keep terms"):
+    if kind in ("compact", "retokenize", "index terms"):
         return kind, {}, []
     if kind == "delete" and some:
         return kind, {}, some

@@ -122,7 +122,7 @@ def assert_same(index, oracle: Oracle, *, k: int = 5, seed: int = 0) -> None:
             assert [hit.document.id for hit in hits] == [id_ for id_, _ in expected]
             np.testing.assert_allclose([hit.score for hit in hits], [score for _, score in expected], atol=1e-5)
             assert_tokens(index, hits)
-        if index.lexical:
+        if index.analyzer:
             assert_terms(index, oracle, where, matches, k=k)
 
 
@@ -143,7 +143,7 @@ def assert_terms(index, oracle: Oracle, where=None, matches=lambda document: Tru
 def assert_tokens(index, hits) -> None:
     """Each hit has the token ids of its passage, or none has any."""
     for hit in hits:
-        if index.tokenizer:
+        if index.tokenizer_fingerprint:
             assert hit.tokens.tolist() == tokens_of(hit.document, hit.passage).tolist()
         else:
             assert hit.tokens is None
@@ -157,7 +157,7 @@ def seen(index) -> object:
         [(hit.document.id, hit.passage, hit.score, None if hit.tokens is None else hit.tokens.tolist()) for hit in line]
         for line in hits
     ]
-    terms = index.search_terms(TERM_QUERIES, 6) if index.lexical else []
+    terms = index.search_terms(TERM_QUERIES, 6) if index.analyzer else []
     lexical = [[(hit.document.id, hit.passage, hit.score) for hit in line] for line in terms]
     return list(index.documents()), found, len(index), lexical
 

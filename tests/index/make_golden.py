@@ -104,7 +104,7 @@ def trained(path: Path) -> None:
 
 def tokens(path: Path) -> None:
     """As ``exact``, with token ids, in segments of both types."""
-    index = Index.create(path, MODEL, tokenizer=TOKENIZER, batches=[batch(range(1, 3), tokens=True)])
+    index = Index.create(path, MODEL, tokenizer_fingerprint=TOKENIZER, batches=[batch(range(1, 3), tokens=True)])
     index.add([batch(range(3, 30), tokens=True)])
     index.upsert([batch(range(4, 6), version=1, tokens=True)])
     index.delete(["doc-007"])
@@ -112,7 +112,7 @@ def tokens(path: Path) -> None:
 
 def terms(path: Path) -> None:
     """As ``exact``, with terms and with settings."""
-    index = Index.create(path, MODEL, lexical=ANALYZER, batches=[batch(range(30), terms=True)])
+    index = Index.create(path, MODEL, analyzer=ANALYZER, batches=[batch(range(30), terms=True)])
     index.add([batch(range(30, 50), terms=True)])
     index.upsert([batch(range(4, 6), version=1, terms=True)])
     index.set_settings(SETTINGS)
@@ -130,10 +130,10 @@ def observed(index: Index) -> dict[str, object]:
     ]
     documents = [(d.id, d.title, d.text, dict(d.metadata)) for d in index.documents()]
     seen = {"documents": documents, "generation": index.generation, "found": found}
-    if index.tokenizer:
+    if index.tokenizer_fingerprint:
         hits = [hit for line in index.search(vectors(4, seed=77), 10) for hit in line]
         seen["tokens"] = [hit.tokens.tolist() for hit in hits if hit.tokens is not None]
-    if index.lexical:
+    if index.analyzer:
         queries = [[word] for word in WORDS]
         lines = index.search_terms(queries, 10)
         seen["terms"] = [[(h.document.id, h.passage.start, h.passage.end, h.score) for h in line] for line in lines]

@@ -22,7 +22,7 @@ def batch(records):
 def build(path: Path, layout: str, seed: int = 0) -> Path:
     """Two segments with deletions in both; five generations, of which the first two have files of their own."""
     first = [record(n, seed, passages=1 + n % 2) for n in range(16)]
-    kept = {"tokenizer": TOKENIZER, "lexical": ANALYZER}
+    kept = {"tokenizer_fingerprint": TOKENIZER, "analyzer": ANALYZER}
     index = Index.create(path, FINGERPRINT, layout=VectorLayout(layout), batches=[batch(first)], **kept)
     index.delete(["d1"])
     index.compact()

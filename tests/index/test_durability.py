@@ -62,7 +62,7 @@ STEPS = [
     ("delete again", lambda index: index.delete(["e"]), FIRST | {"d": "fourth"}),
     ("compact", lambda index: index.compact(), FIRST | {"d": "fourth"}),
     ("retokenize", lambda index: index.retokenize(OTHER_TOKENIZER, tokenize), FIRST | {"d": "fourth"}),
-    ("keep terms", lambda index: index.keep_terms("other-1", words), FIRST | {"d": "fourth"}),
+    ("index terms", lambda index: index.index_terms("other-1", words), FIRST | {"d": "fourth"}),
     ("add again", lambda index: index.add(texts(g="seventh")), FIRST | {"d": "fourth", "g": "seventh"}),
 ]
 STATES = [FIRST, *(contents for _, _, contents in STEPS)]
@@ -79,8 +79,8 @@ def create(path: Path, filesystem: Filesystem | None = None) -> Index:
         path,
         ENCODER.fingerprint,
         layout=LAYOUT,
-        tokenizer=TOKENIZER,
-        lexical=ANALYZER,
+        tokenizer_fingerprint=TOKENIZER,
+        analyzer=ANALYZER,
         resume=True,
         filesystem=filesystem,
     ) as builder:

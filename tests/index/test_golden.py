@@ -38,8 +38,8 @@ def assert_as_expected(index: Index, expected: dict) -> None:
     assert observed["documents"] == expected["documents"]
     assert len(index) == len(expected["documents"])
     assert observed.get("tokens") == expected.get("tokens")
-    assert bool(index.tokenizer) == ("tokens" in expected)
-    assert bool(index.lexical) == ("terms" in expected)
+    assert bool(index.tokenizer_fingerprint) == ("tokens" in expected)
+    assert bool(index.analyzer) == ("terms" in expected)
     assert observed.get("settings") == expected.get("settings")
     searches = [*expected["found"], expected.get("terms", [])]
     for lines, expected_lines in zip([*observed["found"], observed.get("terms", [])], searches, strict=True):
@@ -73,7 +73,7 @@ def test_a_golden_index_can_be_changed(golden):
     expected = expected_of(golden)
     index = Index.open(golden)
     before = len(index)
-    kept = {"tokens": bool(index.tokenizer), "terms": bool(index.lexical)}
+    kept = {"tokens": bool(index.tokenizer_fingerprint), "terms": bool(index.analyzer)}
     assert index.add([make_golden.batch(range(200, 210), **kept)]) == 10
     assert index.upsert([make_golden.batch(range(1, 3), version=2, **kept)]) == 2
     assert index.delete(["doc-200"]) == 1
@@ -81,7 +81,9 @@ def test_a_golden_index_can_be_changed(golden):
     vector = make_golden.vectors(len([p for some in make_golden.batch(range(200, 210)).passages for p in some]), 200)
     [hits] = index.search(vector[-1:], 1)
     assert hits[0].document == make_golden.document(209)
-    assert not index.tokenizer or hits[0].tokens.tolist() == [ord(character) for character in hits[0].passage.text]
+    assert not index.tokenizer_fingerprint or hits[0].tokens.tolist() == [
+        ord(character) for character in hits[0].passage.text
+    ]
     index.compact(grace=0)
     assert index.info().deleted == 0
     assert len(index) == before + 9

@@ -94,7 +94,7 @@ def target(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("hostile") / "index"
     records = [record(n, passages=2) for n in range(10)]
     layout, batches = VectorLayout(request.param), [batch(records, tokens=np.uint16, terms=True)]
-    kept = {"tokenizer": TOKENIZER, "lexical": ANALYZER}
+    kept = {"tokenizer_fingerprint": TOKENIZER, "analyzer": ANALYZER}
     index = Index.create(path, FINGERPRINT, layout=layout, batches=batches, **kept)
     index.delete(["d1", "d5"])
     (path / "MANIFEST.1").unlink()

@@ -28,7 +28,7 @@ class IndexMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.path = Path(tempfile.mkdtemp()) / "index"
-        self.index = Index.create(self.path, FINGERPRINT, tokenizer=TOKENIZER, lexical=ANALYZER)
+        self.index = Index.create(self.path, FINGERPRINT, tokenizer_fingerprint=TOKENIZER, analyzer=ANALYZER)
         self.reader = Index.open(self.path)
         self.oracle, self.seen = Oracle(), Oracle()
         self.history = {1: Oracle()}
@@ -92,7 +92,7 @@ class IndexMachine(RuleBasedStateMachine):
     @rule(tokenizer=st.sampled_from(["a" * 64, "b" * 64]), kind=st.sampled_from([np.uint16, np.uint32]))
     def retokenize(self, tokenizer, kind):
         """The ids stay the same: the oracle knows no others."""
-        expected = self.index.tokenizer != tokenizer
+        expected = self.index.tokenizer_fingerprint != tokenizer
         assert self.index.retokenize(tokenizer, lambda texts: [ids_of(text).astype(kind) for text in texts]) == expected
         self.changed()
 

@@ -165,7 +165,7 @@ def test_all_are_retrievers_with_token_ids(index):
     for retriever in (LexicalRetriever(index), HybridRetriever(index, ENCODER), DenseRetriever(index, ENCODER)):
         typed: Retriever = retriever
         assert isinstance(typed, TokenRetriever)
-        assert typed.tokenizer == index.tokenizer
+        assert typed.tokenizer == index.tokenizer_fingerprint
         assert typed.retrieve([], 3) == []
 
 
@@ -186,20 +186,20 @@ def test_an_empty_index(tmp_path):
 def test_an_index_without_terms_is_an_error_that_says_what_to_do(tmp_path):
     plain = build_index(DOCUMENTS[:3], tmp_path / "i", encoder=ENCODER, reranker=None)
     for retriever in (LexicalRetriever(plain), HybridRetriever(plain, ENCODER)):
-        with pytest.raises(ArgumentError, match="keeps no terms to search for; make them with `bicross lexical"):
+        with pytest.raises(ArgumentError, match="keeps no terms to search for; make them with `bicross index-terms"):
             retriever.retrieve(["sea"], 3)
 
 
 def test_an_analyzer_that_is_unknown_is_an_error_when_it_is_needed(tmp_path):
     path = tmp_path / "i"
     build_index(DOCUMENTS[:3], path, encoder=ENCODER, reranker=None)
-    Index.open(path).keep_terms("bm25s-klingon-1", analyse)
+    Index.open(path).index_terms("bm25s-klingon-1", analyse)
     opened = Index.open(path)
     assert len(DenseRetriever(opened, ENCODER).retrieve(["sea"], 3)[0]) == 3
     for retriever in (LexicalRetriever(opened), HybridRetriever(opened, ENCODER)):
         with pytest.raises(IndexModelMismatch, match=r"analyzer 'bm25s-klingon-1', and .* has 'bm25s-english-1'"):
             retriever.retrieve(["sea"], 3)
-    opened.keep_terms(ANALYZER, analyse)
+    opened.index_terms(ANALYZER, analyse)
     assert LexicalRetriever(opened).retrieve(["Iceland"], 3)[0]
 
 

@@ -22,7 +22,7 @@ RECORDS = {f"d{n}": record(n, passages=1 + n % 3) for n in range(24)}
 
 @pytest.fixture(params=["auto", "IVF4,SQ8", "PQ8x4fs,Refine(SQ8)"])
 def index(request, tmp_path):
-    kept = {"tokenizer": TOKENIZER, "lexical": ANALYZER, "layout": VectorLayout(request.param)}
+    kept = {"tokenizer_fingerprint": TOKENIZER, "analyzer": ANALYZER, "layout": VectorLayout(request.param)}
     made = batch(RECORDS.values(), tokens=np.uint16, terms=True)
     opened = Index.create(tmp_path / "i", FINGERPRINT, batches=[made], **kept)
     opened.delete(["d3"])

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from bicross.errors import ArgumentError, IndexCorrupt, IndexLocked, IndexModelMismatch
 from bicross.index import BM25, Document, EmbeddedBatch, Index, Passage, VectorLayout
-from bicross.index.segments import TermTable, TermWriter
+from bicross.index.segments import PostingsTable, PostingsWriter
 from bicross.index.segments import postings as terms
 from bicross.index.segments.postings import count_terms
 from bicross.index.writing import IndexBuilder, compaction
@@ -44,7 +44,7 @@ def oracle_of(records) -> Oracle:
 
 
 def create(path, records, **options):
-    return Index.create(path, FINGERPRINT, lexical=ANALYZER, batches=[batch(records)], **options)
+    return Index.create(path, FINGERPRINT, analyzer=ANALYZER, batches=[batch(records)], **options)
 
 
 def of_words(path, *texts, **options):
@@ -56,7 +56,7 @@ def of_words(path, *texts, **options):
         unit_vectors(len(texts), seed=1),
         terms=[text.split() for text in texts],
     )
-    return Index.create(path, FINGERPRINT, lexical=ANALYZER, batches=[made], **options)
+    return Index.create(path, FINGERPRINT, analyzer=ANALYZER, batches=[made], **options)
 
 
 def ids(hits):
@@ -70,7 +70,7 @@ def ids(hits):
 def test_scores_are_those_of_bm25s(tmp_path, k):
     records = [record(n, passages=1 + n % 3) for n in range(20)]
     index = create(tmp_path / "i", records)
-    assert index.lexical == index.info().lexical == ANALYZER
+    assert index.analyzer == index.info().analyzer == ANALYZER
     assert_terms(index, oracle_of(records), k=k)
     assert_terms(index, oracle_of(records), "even", lambda d: d.metadata["even"], k=k)
     assert Index.verify(tmp_path / "i").problems == ()
@@ -119,7 +119,7 @@ def test_terms_of_all_scripts(tmp_path):
     made = EmbeddedBatch(
         documents, [[Passage("x", 0, 1)]] * len(words), unit_vectors(len(words), 1), terms=[[word] for word in words]
     )
-    index = Index.create(tmp_path / "i", FINGERPRINT, lexical=ANALYZER, batches=[made])
+    index = Index.create(tmp_path / "i", FINGERPRINT, analyzer=ANALYZER, batches=[made])
     assert [ids(hits) for hits in index.search_terms([[word] for word in words], 5)] == [[d.id] for d in documents]
     index.compact()
     index.delete(["d0"])
@@ -145,7 +145,7 @@ def test_any_segments_and_deletions_score_as_a_new_index_of_what_is_left(
     tmp_path_factory, segments, deleted, compacted, query, weights
 ):
     path = tmp_path_factory.mktemp("terms") / "i"
-    index = Index.create(path, FINGERPRINT, lexical=ANALYZER)
+    index = Index.create(path, FINGERPRINT, analyzer=ANALYZER)
     live: dict[str, list[str]] = {}
     for number, texts in enumerate(segments):
         documents = [Document(f"d{number * 5 + place}", "x") for place in range(len(texts))]
@@ -202,17 +202,17 @@ def test_a_trained_layout_keeps_them(tmp_path):
 def test_an_interrupted_build_keeps_them(tmp_path, monkeypatch):
     monkeypatch.setattr(IndexBuilder, "segment_passages", 4)
     records = [record(n, passages=2) for n in range(12)]
-    with pytest.raises(RuntimeError), Index.build(tmp_path / "i", FINGERPRINT, lexical=ANALYZER) as builder:
+    with pytest.raises(RuntimeError), Index.build(tmp_path / "i", FINGERPRINT, analyzer=ANALYZER) as builder:
         for n in range(0, 8, 2):
             builder.add(batch(records[n : n + 2]))
         raise RuntimeError
     for other in ("", OTHER):
         with (
             pytest.raises(ArgumentError, match=f"kept terms of the analyzer {ANALYZER}, not of {other or 'none'}"),
-            Index.build(tmp_path / "i", FINGERPRINT, lexical=other, resume=True),
+            Index.build(tmp_path / "i", FINGERPRINT, analyzer=other, resume=True),
         ):
             pass
-    with Index.build(tmp_path / "i", FINGERPRINT, lexical=ANALYZER, resume=True) as builder:
+    with Index.build(tmp_path / "i", FINGERPRINT, analyzer=ANALYZER, resume=True) as builder:
         held = builder.holds([r.document for r in records])
         assert sum(held) == 6
         builder.add(batch(r for r, known in zip(records, held, strict=True) if not known))
@@ -266,7 +266,9 @@ def test_candidates_have_both_scores(tmp_path, layout, where):
 def test_candidates_bring_the_token_ids_of_their_passage(tmp_path):
     records = [record(n, passages=3) for n in range(12)]
     made = plain_batch(records, tokens=np.uint16, terms=True)
-    index = Index.create(tmp_path / "i", FINGERPRINT, tokenizer=TOKENIZER, lexical=ANALYZER, batches=[made])
+    index = Index.create(
+        tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=TOKENIZER, analyzer=ANALYZER, batches=[made]
+    )
     for hits in both(index, 2)[1]:
         assert hits
         assert_tokens(index, hits)
@@ -308,14 +310,14 @@ def test_an_index_without_them_gets_them_and_all_else_stays(tmp_path, layout):
     records = [record(n, passages=1 + n % 3) for n in range(22)]
     made = [plain_batch(some, tokens=np.uint32) for some in (records[:16], records[16:])]
     index = Index.create(
-        tmp_path / "i", FINGERPRINT, tokenizer=TOKENIZER, layout=VectorLayout(layout), batches=[made[0]]
+        tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=TOKENIZER, layout=VectorLayout(layout), batches=[made[0]]
     )
     index.add([made[1]])
     index.delete(["d2", "d17"])
     index.set_settings({"a": 1})
     before, entries = seen(index)[:3], read_body(tmp_path / "i" / "MANIFEST")["segments"]
-    assert index.keep_terms(ANALYZER, analyse)
-    assert (index.lexical, index.tokenizer, index.settings) == (ANALYZER, TOKENIZER, {"a": 1})
+    assert index.index_terms(ANALYZER, analyse)
+    assert (index.analyzer, index.tokenizer_fingerprint, index.settings) == (ANALYZER, TOKENIZER, {"a": 1})
     assert seen(index)[:3] == before
     assert_terms(index, oracle_of(r for n, r in enumerate(records) if n not in (2, 17)), k=22)
     for old, new in zip(entries, read_body(tmp_path / "i" / "MANIFEST")["segments"], strict=True):
@@ -323,7 +325,7 @@ def test_an_index_without_them_gets_them_and_all_else_stays(tmp_path, layout):
         del new["files"]["terms.arrow"]
         assert old == new, "the same files, canary and deletions"
     files = files_of(tmp_path / "i")
-    assert not index.keep_terms(ANALYZER, lambda texts: 1 / 0)
+    assert not index.index_terms(ANALYZER, lambda texts: 1 / 0)
     assert files_of(tmp_path / "i") == files
     assert Index.verify(tmp_path / "i").problems == ()
 
@@ -334,7 +336,7 @@ def test_they_survive_other_token_ids_and_another_analyzer(tmp_path):
     before = seen(index)[-1]
     index.retokenize(TOKENIZER, lambda texts: [np.zeros(1, np.uint16) for _ in texts])
     assert seen(index)[-1] == before
-    index.keep_terms(OTHER, lambda texts: [["same"] for _ in texts])
+    index.index_terms(OTHER, lambda texts: [["same"] for _ in texts])
     assert index.search_terms([["t1"]], 3) == [[]]
     [hits] = index.search_terms([["same"]], 20)
     assert len(hits) == 9
@@ -345,13 +347,13 @@ def test_they_survive_other_token_ids_and_another_analyzer(tmp_path):
 
 def test_an_empty_index_gets_them(tmp_path):
     index = Index.create(tmp_path / "i", FINGERPRINT)
-    assert index.keep_terms(ANALYZER, analyse)
+    assert index.index_terms(ANALYZER, analyse)
     index.add([batch([record(1)])])
     assert_same(index, oracle_of([record(1)]))
 
 
 @pytest.mark.parametrize(
-    ("lexical", "analyse", "words"),
+    ("analyzer", "analyse", "words"),
     [
         ("a b", analyse, "named by at most 60"),
         ("", analyse, "say whose terms"),
@@ -360,33 +362,33 @@ def test_an_empty_index_gets_them(tmp_path):
         (ANALYZER, lambda texts: None, "this batch has none"),
     ],
 )
-def test_what_an_analyzer_may_not_give(tmp_path, lexical, analyse, words):
+def test_what_an_analyzer_may_not_give(tmp_path, analyzer, analyse, words):
     index = Index.create(tmp_path / "i", FINGERPRINT, batches=[plain_batch([record(1), record(2)])])
     before = files_of(tmp_path / "i")
     with pytest.raises(ArgumentError, match=words):
-        index.keep_terms(lexical, analyse)
+        index.index_terms(analyzer, analyse)
     assert files_of(tmp_path / "i") == [*before, "LOCK"] or files_of(tmp_path / "i") == before
-    assert Index.open(tmp_path / "i").lexical == ""
+    assert Index.open(tmp_path / "i").analyzer == ""
 
 
 def test_they_wait_for_no_other_writer(tmp_path):
     index = Index.create(tmp_path / "i", FINGERPRINT)
     with index.writer(), pytest.raises(IndexLocked):
-        Index.open(tmp_path / "i").keep_terms(ANALYZER, analyse)
+        Index.open(tmp_path / "i").index_terms(ANALYZER, analyse)
 
 
 # What is refused
 
 
-@pytest.mark.parametrize("lexical", ["A", "a b", "x" * 61, "a\n", "é"])
-def test_an_analyzer_has_a_plain_name(tmp_path, lexical):
+@pytest.mark.parametrize("analyzer", ["A", "a b", "x" * 61, "a\n", "é"])
+def test_an_analyzer_has_a_plain_name(tmp_path, analyzer):
     with pytest.raises(ArgumentError, match="named by at most 60"):
-        Index.create(tmp_path / "i", FINGERPRINT, lexical=lexical)
+        Index.create(tmp_path / "i", FINGERPRINT, analyzer=analyzer)
     assert not (tmp_path / "i").exists()
 
 
 @pytest.mark.parametrize(
-    ("lexical", "given_terms", "words"),
+    ("analyzer", "given_terms", "words"),
     [
         ("", [["a"]] * 2, "the index keeps no terms, and this batch has some"),
         ("", [], "the index keeps no terms"),
@@ -399,13 +401,13 @@ def test_an_analyzer_has_a_plain_name(tmp_path, lexical):
         (ANALYZER, [["a"], ["\ud800"]], "a term has a lone surrogate"),
     ],
 )
-def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path, lexical, given_terms, words):
-    good = plain_batch([record(1)], terms=bool(lexical))
-    index = Index.create(tmp_path / "i", FINGERPRINT, lexical=lexical, batches=[good])
+def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path, analyzer, given_terms, words):
+    good = plain_batch([record(1)], terms=bool(analyzer))
+    index = Index.create(tmp_path / "i", FINGERPRINT, analyzer=analyzer, batches=[good])
     bad = dataclasses.replace(plain_batch([record(2, passages=2)]), terms=given_terms)
     before = sorted((tmp_path / "i").glob("segments/*"))
     with index.writer() as writer:
-        assert writer.lexical == lexical
+        assert writer.analyzer == analyzer
         for change in (writer.add, writer.upsert):
             with pytest.raises(ArgumentError, match=words):
                 change(bad)
@@ -417,7 +419,9 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path, lexic
 def test_a_search_says_what_is_missing_or_wrong(tmp_path):
     index = Index.create(tmp_path / "i", FINGERPRINT, batches=[plain_batch([record(1)])])
     for search in (lambda: index.search_terms([["a"]], 1), lambda: both(index, 1)):
-        with pytest.raises(ArgumentError, match="keeps no terms to search for; make them with `bicross lexical INDEX`"):
+        with pytest.raises(
+            ArgumentError, match="keeps no terms to search for; make them with `bicross index-terms INDEX`"
+        ):
             search()
     index = create(tmp_path / "j", [record(1)])
     with pytest.raises(ArgumentError, match="query 1 must be a list of terms, not 'a'"):
@@ -435,7 +439,7 @@ def test_a_search_says_what_is_missing_or_wrong(tmp_path):
 
 def test_an_index_whose_analyzer_changed_is_not_written_to(tmp_path):
     index = create(tmp_path / "i", [record(1)])
-    Index.open(tmp_path / "i").keep_terms(OTHER, analyse)
+    Index.open(tmp_path / "i").index_terms(OTHER, analyse)
     with pytest.raises(IndexModelMismatch, match=f"analyzer {OTHER} now, and of {ANALYZER} when .*; refresh it"):
         index.add([batch([record(2)])])
     assert index.refresh()
@@ -451,13 +455,13 @@ def test_counts_are_as_narrow_as_they_can_be_and_exact(tmp_path, most):
     [file] = (tmp_path / "i").glob("segments/*/terms.arrow")
     kind = pa.ipc.open_file(file).schema.field("counts").type.value_type
     assert kind == {1: pa.uint8(), 300: pa.uint16(), 70_000: pa.uint32()}[most]
-    table = TermTable(file, rows=2, thorough=True)
+    table = PostingsTable(file, rows=2, thorough=True)
     assert [column.tolist() for column in table.postings("a")] == [[0], [most]]
     assert table.lengths.tolist() == [most + 1, 1]
     index.upsert([EmbeddedBatch([Document("d9", "x")], [[Passage("x", 0, 1)]], unit_vectors(1, 3), terms=[["c"]])])
     index.compact()
     [file] = [f for f in (tmp_path / "i").glob("segments/*/terms.arrow") if read_name(index) in str(f)]
-    assert TermTable(file, rows=3, thorough=True).postings("a")[1].tolist() == [most]
+    assert PostingsTable(file, rows=3, thorough=True).postings("a")[1].tolist() == [most]
 
 
 def read_name(index):
@@ -648,6 +652,6 @@ def test_a_term_that_occurs_four_thousand_million_times_takes_no_memory(path):
 
 
 def test_a_writer_of_nothing():
-    assert TermWriter().to_record_batch().to_pylist() == [
+    assert PostingsWriter().to_record_batch().to_pylist() == [
         {"terms": [], "starts": [0], "passages": [], "counts": [], "lengths": []}
     ]

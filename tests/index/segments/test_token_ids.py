@@ -37,9 +37,9 @@ def token_files(path):
 def test_hits_bring_back_the_ids_of_their_passages(tmp_path, kind):
     records = [record(n, passages=1 + n % 3) for n in range(20)]
     batches = (batch(records[start : start + 6], kind) for start in range(0, 20, 6))
-    index = Index.create(tmp_path / "i", FINGERPRINT, tokenizer=TOKENIZER, batches=batches)
+    index = Index.create(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=TOKENIZER, batches=batches)
     assert_same(index, oracle_of(records), k=20)
-    assert index.tokenizer == index.info().tokenizer == TOKENIZER
+    assert index.tokenizer_fingerprint == index.info().tokenizer_fingerprint == TOKENIZER
     [hits] = index.search(records[0].vectors, 20)
     assert {hit.tokens.dtype for hit in hits} == {np.dtype(kind)}
     assert len({len(hit.tokens) for hit in hits}) > 3
@@ -48,7 +48,7 @@ def test_hits_bring_back_the_ids_of_their_passages(tmp_path, kind):
 
 def test_an_index_without_a_tokenizer_keeps_none(tmp_path):
     index = Index.create(tmp_path / "i", FINGERPRINT, batches=[plain_batch([record(1)])])
-    assert index.tokenizer == index.info().tokenizer == ""
+    assert index.tokenizer_fingerprint == index.info().tokenizer_fingerprint == ""
     [[hit]] = index.search(record(1).vectors, 1)
     assert hit.tokens is None
     assert token_files(tmp_path / "i") == []
@@ -56,7 +56,7 @@ def test_an_index_without_a_tokenizer_keeps_none(tmp_path):
 
 def test_ids_are_a_view_into_the_file_that_cannot_be_written_to(tmp_path):
     records = [record(n) for n in range(9)]
-    index = Index.create(tmp_path / "i", FINGERPRINT, tokenizer=TOKENIZER, batches=[batch(records)])
+    index = Index.create(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=TOKENIZER, batches=[batch(records)])
     [hits] = index.search(records[0].vectors, 9)
     filled = [hit.tokens for hit in hits if len(hit.tokens)]
     [file] = token_files(tmp_path / "i")
@@ -72,7 +72,7 @@ def test_the_largest_ids_and_passages_without_any(tmp_path):
     documents = [Document(f"d{n}", "x") for n in range(4)]
     ids = [np.array(some, np.uint32) for some in ([2**32 - 1, 0], [], [2**16], [])]
     made = EmbeddedBatch(documents, [[Passage("x", 0, 1)]] * 4, np.eye(4, DIMENSION, dtype=np.float32), ids)
-    index = Index.create(tmp_path / "i", FINGERPRINT, tokenizer=TOKENIZER, batches=[made])
+    index = Index.create(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=TOKENIZER, batches=[made])
     for row, expected in enumerate(ids):
         [[hit]] = index.search(made.vectors[row : row + 1], 1)
         assert hit.tokens.tolist() == expected.tolist()
@@ -82,7 +82,7 @@ def test_types_may_be_mixed_and_a_segment_has_one(tmp_path):
     """In a batch, between batches, between commits; a compaction takes the wider."""
     kinds = [np.uint16, np.uint32, np.uint16, np.uint16, np.uint32]
     records = [record(n, passages=2) for n in range(12)]
-    with Index.build(tmp_path / "i", FINGERPRINT, tokenizer=TOKENIZER) as builder:
+    with Index.build(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=TOKENIZER) as builder:
         for n, kind in enumerate(kinds):
             builder.add(batch(records[2 * n : 2 * n + 2], kind))
         builder.commit(reason="build")
@@ -106,7 +106,9 @@ def token_files_of(index):
 
 def test_every_change_carries_them_along(tmp_path):
     records = {n: record(n, passages=1 + n % 2) for n in range(16)}
-    index = Index.create(tmp_path / "i", FINGERPRINT, tokenizer=TOKENIZER, batches=[batch(list(records.values())[:10])])
+    index = Index.create(
+        tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=TOKENIZER, batches=[batch(list(records.values())[:10])]
+    )
     index.add([batch([records[n] for n in range(10, 16)])])
     first = dict(records)
     for n in (1, 12):
@@ -125,7 +127,10 @@ def test_every_change_carries_them_along(tmp_path):
 def test_an_interrupted_build_keeps_them(tmp_path, monkeypatch):
     monkeypatch.setattr(IndexBuilder, "segment_passages", 4)
     records = [record(n, passages=2) for n in range(12)]
-    with pytest.raises(RuntimeError), Index.build(tmp_path / "i", FINGERPRINT, tokenizer=TOKENIZER) as builder:
+    with (
+        pytest.raises(RuntimeError),
+        Index.build(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=TOKENIZER) as builder,
+    ):
         for n in range(0, 8, 2):
             builder.add(batch(records[n : n + 2]))
         raise RuntimeError
@@ -133,10 +138,10 @@ def test_an_interrupted_build_keeps_them(tmp_path, monkeypatch):
         words = f"kept token ids of the tokenizer {TOKENIZER}, not of {other or 'none'}"
         with (
             pytest.raises(ArgumentError, match=words),
-            Index.build(tmp_path / "i", FINGERPRINT, tokenizer=other, resume=True),
+            Index.build(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=other, resume=True),
         ):
             pass
-    with Index.build(tmp_path / "i", FINGERPRINT, tokenizer=TOKENIZER, resume=True) as builder:
+    with Index.build(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=TOKENIZER, resume=True) as builder:
         held = builder.holds([r.document for r in records])
         assert sum(held) == 6
         builder.add(batch(r for r, known in zip(records, held, strict=True) if not known))
@@ -150,7 +155,7 @@ def test_an_interrupted_build_keeps_them(tmp_path, monkeypatch):
 @pytest.mark.parametrize("tokenizer", ["a", "A" * 64, "g" * 64, "f" * 64 + "\n", "f" * 63])
 def test_a_tokenizer_is_a_sha256(tmp_path, tokenizer):
     with pytest.raises(ArgumentError, match="64 digits"):
-        Index.create(tmp_path / "i", FINGERPRINT, tokenizer=tokenizer)
+        Index.create(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=tokenizer)
     assert not (tmp_path / "i").exists()
 
 
@@ -172,11 +177,11 @@ def test_a_tokenizer_is_a_sha256(tmp_path, tokenizer):
 )
 def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path, tokenizer, ids, words):
     good = plain_batch([record(1)], tokens=np.uint16 if tokenizer else None)
-    index = Index.create(tmp_path / "i", FINGERPRINT, tokenizer=tokenizer, batches=[good])
+    index = Index.create(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=tokenizer, batches=[good])
     bad = dataclasses.replace(plain_batch([record(2, passages=2)]), tokens=ids)
     before = sorted((tmp_path / "i").glob("segments/*"))
     with index.writer() as writer:
-        assert writer.tokenizer == tokenizer
+        assert writer.tokenizer_fingerprint == tokenizer
         for change in (writer.add, writer.upsert):
             with pytest.raises(ArgumentError, match=words):
                 change(bad)
@@ -186,12 +191,12 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path, token
 
 
 def test_an_index_that_was_replaced_by_one_of_another_tokenizer_is_not_written_to(tmp_path):
-    index = Index.create(tmp_path / "i", FINGERPRINT, tokenizer=TOKENIZER, batches=[batch([record(1)])])
-    Index.create(tmp_path / "i", FINGERPRINT, tokenizer=OTHER, overwrite=True)
+    index = Index.create(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=TOKENIZER, batches=[batch([record(1)])])
+    Index.create(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=OTHER, overwrite=True)
     with pytest.raises(IndexModelMismatch, match=f"tokenizer {OTHER} now, and of {TOKENIZER} when .*; refresh it"):
         index.add([batch([record(2)])])
     assert index.refresh()
-    assert index.tokenizer == OTHER
+    assert index.tokenizer_fingerprint == OTHER
     assert index.add([batch([record(2)])]) == 1
 
 
@@ -231,7 +236,7 @@ def test_a_file_of_no_passages(tmp_path):
 def test_what_the_caller_does_with_its_arrays_afterwards_changes_nothing(tmp_path):
     ids = np.array([1, 2, 3], np.uint16)
     made = dataclasses.replace(plain_batch([record(1)]), tokens=[ids])
-    with Index.build(tmp_path / "i", FINGERPRINT, tokenizer=TOKENIZER) as builder:
+    with Index.build(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=TOKENIZER) as builder:
         builder.add(made)
         ids[:] = 9
         builder.commit(reason="build")
@@ -242,7 +247,7 @@ def test_what_the_caller_does_with_its_arrays_afterwards_changes_nothing(tmp_pat
 @pytest.fixture
 def path(tmp_path):
     records = [record(n, passages=2) for n in range(6)]
-    Index.create(tmp_path / "i", FINGERPRINT, tokenizer=TOKENIZER, batches=[batch(records)])
+    Index.create(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=TOKENIZER, batches=[batch(records)])
     return tmp_path / "i"
 
 
@@ -336,7 +341,7 @@ def test_the_ids_of_a_sealed_file_that_makes_sense_are_believed(path):
 
 def test_readers_of_one_generation_keep_their_ids(tmp_path):
     records = [record(n) for n in range(8)]
-    index = Index.create(tmp_path / "i", FINGERPRINT, tokenizer=TOKENIZER, batches=[batch(records[:4])])
+    index = Index.create(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=TOKENIZER, batches=[batch(records[:4])])
     reader = Index.open(tmp_path / "i")
     [hits] = reader.search(records[0].vectors, 4)
     index.upsert([batch(records)])

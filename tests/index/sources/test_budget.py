@@ -90,7 +90,7 @@ def make_bombs():
 READ = r"""
 import json, re, sys
 from pathlib import Path
-from bicross.index.readers import read_documents
+from bicross.index import read_documents
 
 def peak():
     return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) // 1024

@@ -314,7 +314,7 @@ import resource, signal, sys
 import numpy as np
 from pathlib import Path
 from bicross.errors import IndexCorrupt
-from bicross.index.faiss_index import VectorIndex
+from bicross.index.vectors import VectorIndex
 folder, dimension, rows = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + (256 << 20),) * 2)

@@ -22,7 +22,9 @@ def build(path, layout="auto", *, tokenizer=TOKENIZER):
     """Two segments with deletions in both, and older generations."""
     kind = np.uint32 if tokenizer else None
     first = batch((record(n, passages=1 + n % 3) for n in range(16)), tokens=kind)
-    index = Index.create(path, FINGERPRINT, layout=VectorLayout(layout), tokenizer=tokenizer, batches=[first])
+    index = Index.create(
+        path, FINGERPRINT, layout=VectorLayout(layout), tokenizer_fingerprint=tokenizer, batches=[first]
+    )
     index.add([batch((record(n, passages=2) for n in range(16, 22)), tokens=kind)])
     index.delete(["d2", "d17"])
     return index
@@ -40,7 +42,7 @@ def test_every_passage_has_the_new_ids_and_all_else_is_as_it_was(tmp_path, monke
     index = build(tmp_path / "i", layout, tokenizer=tokenizer)
     before, generation, entries = seen(index), index.generation, read_body(tmp_path / "i" / "MANIFEST")["segments"]
     assert index.retokenize(OTHER, code_points)
-    assert (index.tokenizer, index.generation) == (OTHER, generation + 1)
+    assert (index.tokenizer_fingerprint, index.generation) == (OTHER, generation + 1)
     assert without_ids(seen(index)) == without_ids(before)
     for hits in index.search(unit_vectors(5, seed=3), 30):
         assert len(hits) == 20
@@ -70,7 +72,7 @@ def test_ids_that_are_there_already_are_not_made_again(tmp_path):
 def test_an_index_without_documents(tmp_path):
     index = Index.create(tmp_path / "i", FINGERPRINT)
     assert index.retokenize(OTHER, code_points)
-    assert index.tokenizer == Index.open(tmp_path / "i").tokenizer == OTHER
+    assert index.tokenizer_fingerprint == Index.open(tmp_path / "i").tokenizer_fingerprint == OTHER
     index.add([batch([record(1)], tokens=np.uint16)])
     assert_same(index, Oracle({"d1": record(1)}))
 
@@ -81,13 +83,13 @@ def test_it_can_be_rolled_back_changed_and_compacted(tmp_path):
     index.retokenize(OTHER, code_points)
     after = seen(index)
     index.rollback(generation)
-    assert (index.tokenizer, seen(index)) == (TOKENIZER, before)
+    assert (index.tokenizer_fingerprint, seen(index)) == (TOKENIZER, before)
     index.rollback(generation + 1)
-    assert (index.tokenizer, seen(index)) == (OTHER, after)
+    assert (index.tokenizer_fingerprint, seen(index)) == (OTHER, after)
     index.delete(["d3"])
     index.add([batch([record(40)], tokens=np.uint16)])
     index.compact(grace=0)
-    assert index.tokenizer == OTHER
+    assert index.tokenizer_fingerprint == OTHER
     assert len(index) == 20
     assert Index.verify(tmp_path / "i").problems == ()
 
@@ -96,9 +98,9 @@ def test_readers_keep_their_generation_and_its_ids(tmp_path):
     index, reader = build(tmp_path / "i"), Index.open(tmp_path / "i")
     before = seen(reader)
     index.retokenize(OTHER, code_points)
-    assert (reader.tokenizer, seen(reader)) == (TOKENIZER, before)
+    assert (reader.tokenizer_fingerprint, seen(reader)) == (TOKENIZER, before)
     assert reader.refresh()
-    assert (reader.tokenizer, seen(reader)) == (OTHER, seen(index))
+    assert (reader.tokenizer_fingerprint, seen(reader)) == (OTHER, seen(index))
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_what_goes_wrong_leaves_the_index_as_it_was(tmp_path, tokenizer, tokeniz
     before, files = seen(index), files_of(tmp_path / "i")
     with pytest.raises(error, match=words):
         index.retokenize(tokenizer, tokenize)
-    assert (index.tokenizer, seen(Index.open(tmp_path / "i"))) == (TOKENIZER, before)
+    assert (index.tokenizer_fingerprint, seen(Index.open(tmp_path / "i"))) == (TOKENIZER, before)
     assert files_of(tmp_path / "i") == files
 
 
@@ -179,7 +181,7 @@ def test_writers_wait_their_turn_and_readers_do_not(tmp_path):
     finally:
         go.set()
         thread.join()
-    assert Index.open(tmp_path / "i").tokenizer == OTHER
+    assert Index.open(tmp_path / "i").tokenizer_fingerprint == OTHER
 
 
 def test_a_compaction_that_it_overtakes_gives_up(tmp_path, monkeypatch):
@@ -200,5 +202,5 @@ def test_a_compaction_that_it_overtakes_gives_up(tmp_path, monkeypatch):
     monkeypatch.undo()
     index = Index.open(tmp_path / "i")
     index.compact(grace=0)
-    assert index.tokenizer == OTHER
+    assert index.tokenizer_fingerprint == OTHER
     assert Index.verify(tmp_path / "i").problems == ()

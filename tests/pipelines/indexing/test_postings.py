@@ -5,7 +5,7 @@ import json
 import pytest
 from bicross.errors import ArgumentError, IndexModelMismatch
 from bicross.index import Document, Index, passage_text
-from bicross.pipelines import add_documents, build_index, keep_terms, upsert_documents
+from bicross.pipelines import add_documents, build_index, index_terms, upsert_documents
 from bicross.pipelines.commands.app import main
 from bicross.pipelines.models import open_retriever
 from bicross.retrieval import ANALYZER, DenseRetriever, HybridRetriever, LexicalRetriever, ReciprocalRank, analyse
@@ -27,8 +27,8 @@ def found(index, query, k=10):
 
 
 def test_an_index_keeps_none_unless_asked(tmp_path):
-    assert build(tmp_path / "i").lexical == ""
-    assert build(tmp_path / "j", lexical=True).lexical == ANALYZER
+    assert build(tmp_path / "i").analyzer == ""
+    assert build(tmp_path / "j", lexical=True).analyzer == ANALYZER
 
 
 def test_what_is_added_brings_them_and_every_passage_has_those_of_its_text(tmp_path):
@@ -47,8 +47,8 @@ def test_what_is_added_brings_them_and_every_passage_has_those_of_its_text(tmp_p
 
 def test_they_can_be_made_afterwards_and_are_the_same(tmp_path):
     first, then = build(tmp_path / "i", lexical=True), build(tmp_path / "j")
-    assert keep_terms(tmp_path / "j")
-    assert not keep_terms(tmp_path / "j")
+    assert index_terms(tmp_path / "j")
+    assert not index_terms(tmp_path / "j")
     then.refresh()
     queries = ["running number", "title 3"]
     one, other = (LexicalRetriever(index).retrieve(queries, 10) for index in (first, then))
@@ -58,9 +58,9 @@ def test_they_can_be_made_afterwards_and_are_the_same(tmp_path):
 
 def test_nothing_is_added_where_nobody_could_make_them(tmp_path):
     index = build(tmp_path / "i")
-    index.keep_terms("another-1", analyse)
+    index.index_terms("another-1", analyse)
     for change in (add_documents, upsert_documents):
-        with pytest.raises(IndexModelMismatch, match=r"analyzer 'another-1', and .*bicross lexical"):
+        with pytest.raises(IndexModelMismatch, match=r"analyzer 'another-1', and .*bicross index-terms"):
             change(tmp_path / "i", documents(9), encoder=ENCODER)
 
 
@@ -90,10 +90,10 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
 
     run("index", str(rows), "-o", path, "--no-tokens")
     assert "no terms are kept" in run("info", path)
-    assert run("lexical", path) == f"{path} keeps the terms of its passages\n"
+    assert run("index-terms", path) == f"{path} keeps the terms of its passages\n"
     assert json.loads(run("lexical", path, "--json")) == {"path": path, "changed": False}
-    assert "already: nothing was done" in run("lexical", path)
+    assert "already: nothing was done" in run("index-terms", path)
     assert ANALYZER in run("info", path)
     run("index", str(rows), "-o", path, "--no-tokens", "--overwrite", "--lexical")
-    assert Index.open(path).lexical == json.loads(run("info", path, "--json"))["lexical"] == ANALYZER
+    assert Index.open(path).analyzer == json.loads(run("info", path, "--json"))["lexical"] == ANALYZER
     assert found(Index.open(path), "runs") == {"d1", "d2"}

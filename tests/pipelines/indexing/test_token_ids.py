@@ -71,20 +71,20 @@ def assert_ids(index, folder=None):
 def test_an_index_keeps_what_the_rerankers_tokenizer_gives(tmp_path, reranker, chunking):
     """All of it, beyond what any model reads, and without special tokens."""
     index = build_index(documents(*range(7)), tmp_path / "i", encoder=ENCODER, reranker=reranker, chunking=chunking)
-    assert index.tokenizer == TextTokenizer.of(tokenizer()).fingerprint
+    assert index.tokenizer_fingerprint == TextTokenizer.of(tokenizer()).fingerprint
     assert_ids(index)
 
 
 def test_no_reranker_no_ids(tmp_path):
     index = build_index(documents(1), tmp_path / "i", encoder=ENCODER, reranker=None)
-    assert index.tokenizer == ""
+    assert index.tokenizer_fingerprint == ""
     assert add_documents(tmp_path / "i", documents(2), encoder=ENCODER) == 1
 
 
 def test_a_default_reranker_that_is_not_there_is_logged_and_hinders_nothing(tmp_path, no_default, caplog):
     with caplog.at_level(logging.WARNING, logger="bicross"):
         index = build_index(documents(1), tmp_path / "i", encoder=ENCODER)
-    assert index.tokenizer == ""
+    assert index.tokenizer_fingerprint == ""
     assert f"keeps no token ids, so that every search tokenises passages: the model {DEFAULT_RERANKER!r}" in caplog.text
 
 
@@ -110,7 +110,9 @@ def test_adding_finds_the_tokenizer_or_says_how(tmp_path, reranker, other, no_de
         IndexModelMismatch, match=rf"neither 'hash-encoder' nor '{DEFAULT_RERANKER}' has; .*retokenize {path}"
     ):
         add_documents(path, documents(3), encoder=ENCODER)
-    with pytest.raises(IndexModelMismatch, match=f"of the tokenizer {index.tokenizer}, and that of '{other}' is"):
+    with pytest.raises(
+        IndexModelMismatch, match=f"of the tokenizer {index.tokenizer_fingerprint}, and that of '{other}' is"
+    ):
         upsert_documents(path, documents(3), encoder=ENCODER, reranker=other)
     assert add_documents(path, documents(3, 4), encoder=ENCODER, reranker=reranker) == 2
     assert upsert_documents(path, documents(4, 5), encoder=ENCODER, reranker=reranker) == 1
@@ -138,10 +140,10 @@ def test_adding_looks_at_the_encoder_that_built_the_index(tmp_path, reranker, no
 @pytest.mark.slow
 def test_the_default_models_have_one_tokenizer(tmp_path):
     index = build_index(documents(1), tmp_path / "i", encoder=ENCODER)
-    assert len(index.tokenizer) == 64
+    assert len(index.tokenizer_fingerprint) == 64
     assert add_documents(tmp_path / "i", documents(2), encoder=ENCODER) == 1
     base = tokens.load_tokenizer(tokens.resolve_model("sentence-transformers/all-MiniLM-L6-v2"))
-    assert base.fingerprint == index.tokenizer
+    assert base.fingerprint == index.tokenizer_fingerprint
     assert not retokenize(tmp_path / "i")
 
 
@@ -217,6 +219,6 @@ def test_the_commands(tmp_path, reranker, other, capsys, monkeypatch):
     assert "make them anew: `bicross retokenize" in err
     assert run("add", path, str(rows), "--reranker", str(reranker))[0] == 0
     assert_ids(Index.open(path))
-    assert json.loads(run("info", path, "--json")[1])["tokenizer"] == Index.open(path).tokenizer
+    assert json.loads(run("info", path, "--json")[1])["tokenizer"] == Index.open(path).tokenizer_fingerprint
     assert run("index", str(rows), "-o", path, "--overwrite", "--reranker", str(other))[0] == 0
     assert_ids(Index.open(path), other)

@@ -91,8 +91,8 @@ def test_a_dense_retriever_names_the_tokenizer_of_its_index(tmp_path):
         index = build_index([Document("a", "text")], tmp_path / name, encoder=ENCODER, reranker=reranker)
         retriever = DenseRetriever(index, ENCODER)
         assert isinstance(retriever, TokenRetriever)
-        assert retriever.tokenizer == index.tokenizer
-        assert bool(index.tokenizer) == (reranker is not None)
+        assert retriever.tokenizer == index.tokenizer_fingerprint
+        assert bool(index.tokenizer_fingerprint) == (reranker is not None)
 
 
 def test_a_closed_pipeline_says_so():
