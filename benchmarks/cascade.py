@@ -27,9 +27,9 @@ from bicross.rerank import (
     CascadeScores,
     CrossEncoderReranker,
     Pair,
-    Rate,
+    RankingKey,
     check_cascade,
-    in_stages,
+    run_cascade,
 )
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
 from numpy.typing import NDArray
@@ -86,15 +86,19 @@ class Known:
         """As it was computed before."""
         return np.array([self._said[0][pair] for pair in pairs], np.float32)
 
-    def score_cascade(self, pairs: Sequence[Pair], cascade: Cascade, *, rate: Rate | None = None) -> CascadeScores:
+    def score_cascade(
+        self, pairs: Sequence[Pair], cascade: Cascade, *, ranking_key: RankingKey | None = None
+    ) -> CascadeScores:
         """As a model with these exits would."""
 
         def read(layer: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
             return np.array([self._said[layer][pairs[row]] for row in rows], np.float32)
 
-        return in_stages([query for query, _ in pairs], cascade, read, rate=rate)
+        return run_cascade([query for query, _ in pairs], cascade, read, ranking_key=ranking_key)
 
-    def score_cascade_tokens(self, pairs: object, cascade: Cascade, *, rate: Rate | None = None) -> CascadeScores:
+    def score_cascade_tokens(
+        self, pairs: object, cascade: Cascade, *, ranking_key: RankingKey | None = None
+    ) -> CascadeScores:
         """Never asked for."""
         raise AssertionError("it knows texts alone")
 
@@ -159,10 +163,10 @@ class Bench:
         candidates = hits[query][: way.depth]
         retrieval = np.array([hit.score for hit in candidates], np.float64)
 
-        def rate(rows: NDArray[np.int64], logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        def ranking_key(rows: NDArray[np.int64], logits: NDArray[np.float32]) -> NDArray[np.float64]:
             return final_scores(logits.astype(np.float64), retrieval[rows], self.reranker.blend)
 
-        self.reranker.score_cascade(_pairs(query, candidates), way.cascade, rate=rate)
+        self.reranker.score_cascade(_pairs(query, candidates), way.cascade, ranking_key=ranking_key)
 
 
 def _pairs(query: str, hits: Sequence[Hit]) -> list[Pair]:

@@ -17,16 +17,16 @@ from .calibration import (
 from .cascade import (
     Cascade,
     CascadeScores,
-    Rate,
-    by_query,
+    RankingKey,
     check_cascade,
-    in_stages,
-    rate_of,
+    group_by_query,
+    merge_scores,
     require_exits,
-    together,
+    restrict_key,
+    run_cascade,
 )
 from .cross_encoder import DEFAULT_RERANKER, CrossEncoderReranker
-from .packed_scoring import require_early
+from .packed_scoring import require_exit_layers
 from .reranker import CascadeReranker, IdentifiedReranker, Pair, Reranker, TokenPair, TokenReranker
 
 __all__ = [
@@ -43,21 +43,21 @@ __all__ = [
     "Isotonic",
     "Pair",
     "Platt",
-    "Rate",
+    "RankingKey",
     "Reranker",
     "TokenPair",
     "TokenReranker",
     "brier_score",
-    "by_query",
     "calibration_from_dict",
     "check_cascade",
     "expected_calibration_error",
     "fit_calibration",
-    "in_stages",
+    "group_by_query",
+    "merge_scores",
     "pool_adjacent_violators",
-    "rate_of",
     "reliability",
-    "require_early",
+    "require_exit_layers",
     "require_exits",
-    "together",
+    "restrict_key",
+    "run_cascade",
 ]

@@ -1,8 +1,8 @@
-"""Early exit: after some layers only the best candidates of each query are read on. Knows no model and no text.
+"""Early exit: after some layers only the best candidates of each query go on to the later layers.
 
-Heads on early layers of a model that learned what its last one says are Xin et al. 2020 ("DeeBERT", arXiv 2004.12993);
-candidates of one query that compete for the later layers are Soldaini and Moschitti 2020 ("The Cascade Transformer",
-arXiv 2005.02534).
+Heads on early layers, trained to predict the output of the last layer, are from Xin et al. 2020 ("DeeBERT", arXiv
+2004.12993). Candidates of one query that compete for the later layers are from Soldaini and Moschitti 2020 ("The
+Cascade Transformer", arXiv 2005.02534).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,33 +15,41 @@ from numpy.typing import NDArray
 from ..errors import ArgumentError, ModelError
 
 Cascade = Sequence[tuple[int, int]]
-"""After layer ``a``, counted from 1, the best ``b`` candidates of each query are read on: [(3, 30), (4, 10)]."""
-Rows = NDArray[np.int64]
+"""Stages (layer, candidates), as in ``[(3, 30), (4, 10)]``: how many candidates of each query go on after a layer."""
+PairNumbers = NDArray[np.int64]
 Logits = NDArray[np.float32]
-Read = Callable[[int, Rows], Logits]
-"""The logits of those rows after a layer; 0 is the last. Layers grow, and rows become fewer, from call to call."""
-Rate = Callable[[Rows, Logits], NDArray[np.float64]]
-"""Given the numbers of pairs and their logits, what the pairs are ordered by. All pairs of a query come together."""
+LayerScorer = Callable[[int, PairNumbers], Logits]
+"""Given a layer, from 1, or 0 for the last one, and pair numbers: the logits of these pairs after that layer.
+
+The layers increase from call to call, and each call has a subset of the pairs of the one before.
+"""
+RankingKey = Callable[[PairNumbers, Logits], NDArray[np.float64]]
+"""Given pair numbers and their logits: the keys, float64, by which the best pairs of each query are selected.
+
+All pairs of a query are in one call.
+"""
 STATE_TOKENS = 65536
-"""Tokens of the queries that are read side by side: all of their states are in memory."""
+"""Tokens that are in the layers at once; the hidden states of all of them are in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class CascadeScores:
-    """What is known of each pair, all of shape (pairs,).
+    """The result of a cascade, all arrays of shape (pairs,).
 
-    ``stopped`` is the layer after which a pair stopped, 0 where it was read to the end; ``logits`` are the model's own
-    where it is 0, else those of that exit, which only resemble them. ``exits`` has by layer the logits of that exit,
-    NaN where it was not asked for.
+    Attributes:
+        logits: The logits of the last layer where ``stopped`` is 0, else those of the exit where the pair stopped,
+            which approximate them.
+        stopped: The layer after which a pair stopped, 0 where it reached the last layer.
+        exits: By layer the logits of that exit, NaN for pairs that did not reach it.
     """
 
     logits: Logits
-    stopped: Rows
+    stopped: PairNumbers
     exits: Mapping[int, Logits]
 
 
 def check_cascade(cascade: Cascade) -> tuple[tuple[int, int], ...]:
-    """The stages, or ``ArgumentError`` where they are not pairs of numbers, layers growing and candidates falling."""
+    """The stages as tuples; ``ArgumentError`` unless layers increase and candidates decrease from stage to stage."""
     stages = tuple((layer, keep) for layer, keep in map(_stage, cascade))
     for before, after in pairwise(stages):
         if not (before[0] < after[0] and before[1] > after[1]):
@@ -70,79 +78,93 @@ def require_exits(stages: Cascade, exits: Collection[int], model: str) -> None:
         )
 
 
-def in_stages(queries: Sequence[str], stages: Cascade, read: Read, *, rate: Rate | None = None) -> CascadeScores:
-    """Read pairs, of which ``queries`` are the queries; those with the same text compete with each other.
+def run_cascade(
+    queries: Sequence[str], stages: Cascade, score_at: LayerScorer, *, ranking_key: RankingKey | None = None
+) -> CascadeScores:
+    """Score pairs in a cascade.
 
-    ``rate`` says who goes on, the highest; None takes the logits. Equals keep the order of the pairs. Raises
-    ``ModelError`` for logits of an exit that are not finite.
+    Args:
+        queries: The query of each pair. Pairs with the same query text compete with each other.
+        stages: The stages of the cascade; see ``Cascade``.
+        score_at: Gives the logits of pairs after a layer.
+        ranking_key: Which pairs go on: those with the highest key, ties in their order. None takes the logits.
+
+    Returns:
+        The scores of all pairs. A stage at which no pair would stop is left out.
+
+    Raises:
+        ModelError: A logit of an exit is not finite.
     """
-    alive: Rows = np.arange(len(queries))
-    everyone, owners = alive, _numbered(queries)
+    alive: PairNumbers = np.arange(len(queries))
+    all_pairs, owners = alive, _query_numbers(queries)
     logits, stopped = np.zeros(len(queries), np.float32), np.zeros(len(queries), np.int64)
     exits: dict[int, Logits] = {}
     for layer, keep in stages:
         if len(alive) == 0 or np.bincount(owners[alive]).max() <= keep:
-            continue  # nobody would stop
-        logits[alive] = found = read(layer, alive)
-        if not np.isfinite(found).all():
-            query = queries[int(alive[~np.isfinite(found)][0])]
+            continue
+        logits[alive] = exit_logits = score_at(layer, alive)
+        if not np.isfinite(exit_logits).all():
+            query = queries[int(alive[~np.isfinite(exit_logits)][0])]
             raise ModelError(f"the exit after layer {layer} gave a score that is not finite for {query[:60]!r}")
         exits[layer] = np.full(len(queries), np.nan, np.float32)
-        exits[layer][alive] = found
-        rated = logits.astype(np.float64) if rate is None else rate(everyone, logits)
-        kept = _best(rated, alive, owners, keep)
+        exits[layer][alive] = exit_logits
+        keys = logits.astype(np.float64) if ranking_key is None else ranking_key(all_pairs, logits)
+        kept = _best(keys, alive, owners, keep)
         stopped[np.setdiff1d(alive, kept, assume_unique=True)] = layer
         alive = kept
     if len(alive):
-        logits[alive] = read(0, alive)
+        logits[alive] = score_at(0, alive)
     return CascadeScores(logits, stopped, exits)
 
 
-def whole_queries(queries: Sequence[str], tokens: Sequence[int], limit: int = STATE_TOKENS) -> list[Rows]:
-    """The pairs in parts of at most ``limit`` tokens; pairs of one query stay together, however many they are."""
+def whole_queries(queries: Sequence[str], tokens: Sequence[int], limit: int = STATE_TOKENS) -> list[PairNumbers]:
+    """Split pairs into parts of at most ``limit`` tokens; a query with more tokens is a part of its own.
+
+    All pairs of a query are in one part.
+    """
     parts, left = list[list[int]](), 0
-    for rows in by_query(queries):
-        numbers: list[int] = rows.tolist()
+    for group in group_by_query(queries):
+        numbers: list[int] = group.tolist()
         size = sum(tokens[number] for number in numbers)
         if not parts or size > left:
             parts.append([])
             left = limit
         parts[-1] += numbers
         left -= size
-    return [np.array(sorted(rows), np.int64) for rows in parts]
+    return [np.array(sorted(part), np.int64) for part in parts]
 
 
-def by_query(queries: Sequence[str]) -> list[Rows]:
-    """The pairs of each query, in ascending order."""
-    owners = _numbered(queries)
+def group_by_query(queries: Sequence[str]) -> list[PairNumbers]:
+    """The numbers of the pairs of each query, in ascending order; queries in the order of their first pair."""
+    owners = _query_numbers(queries)
     order = np.argsort(owners, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(owners[order])) + 1) if len(order) else []
 
 
-def rate_of(rate: Rate, pairs: Rows) -> Rate:
-    """The same for a part of the pairs, which it is to know by their numbers among all."""
-    return lambda rows, logits: rate(pairs[rows], logits)
+def restrict_key(ranking_key: RankingKey, pairs: PairNumbers) -> RankingKey:
+    """The key for a subset: pair ``i`` of the subset is pair ``pairs[i]`` for ``ranking_key``."""
+    return lambda rows, logits: ranking_key(pairs[rows], logits)
 
 
-def together(parts: Sequence[tuple[Rows, CascadeScores]], pairs: int) -> CascadeScores:
-    """The scores of all pairs, of which each part has those of some rows."""
-    found = CascadeScores(np.zeros(pairs, np.float32), np.zeros(pairs, np.int64), {})
+def merge_scores(parts: Sequence[tuple[PairNumbers, CascadeScores]], pairs: int) -> CascadeScores:
+    """The scores of all ``pairs`` from the scores of subsets, each with its pair numbers."""
+    merged = CascadeScores(np.zeros(pairs, np.float32), np.zeros(pairs, np.int64), {})
     exits = {layer: np.full(pairs, np.nan, np.float32) for _, scores in parts for layer in scores.exits}
-    for rows, scores in parts:
-        found.logits[rows], found.stopped[rows] = scores.logits, scores.stopped
+    for numbers, scores in parts:
+        merged.logits[numbers], merged.stopped[numbers] = scores.logits, scores.stopped
         for layer, logits in scores.exits.items():
-            exits[layer][rows] = logits
-    return CascadeScores(found.logits, found.stopped, exits)
+            exits[layer][numbers] = logits
+    return CascadeScores(merged.logits, merged.stopped, exits)
 
 
-def _best(rated: NDArray[np.float64], alive: Rows, owners: Rows, keep: int) -> Rows:
-    """The ``keep`` of each query that are rated highest, in ascending order."""
-    order = alive[np.lexsort((-rated[alive], owners[alive]))]  # stable, so that equals keep their order
-    place = np.arange(len(order)) - np.searchsorted(owners[order], owners[order])
-    return np.sort(order[place < keep])
+def _best(keys: NDArray[np.float64], alive: PairNumbers, owners: PairNumbers, keep: int) -> PairNumbers:
+    """The ``keep`` pairs of each query with the highest keys, in ascending order."""
+    order = alive[np.lexsort((-keys[alive], owners[alive]))]  # stable: ties keep their order
+    rank = np.arange(len(order)) - np.searchsorted(owners[order], owners[order])
+    return np.sort(order[rank < keep])
 
 
-def _numbered(queries: Sequence[str]) -> Rows:
+def _query_numbers(queries: Sequence[str]) -> PairNumbers:
     """For each pair the number of its query."""
     numbers = {query: number for number, query in enumerate(dict.fromkeys(queries))}
     return np.array([numbers[query] for query in queries], np.int64)

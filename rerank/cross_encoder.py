@@ -27,8 +27,8 @@ from ..inference import (
     resolve_model,
     token_limit,
 )
-from .cascade import Cascade, CascadeScores, Rate, check_cascade, require_exits
-from .packed_scoring import first_tokens, logits_of, require_fitting, score_packed_cascade
+from .cascade import Cascade, CascadeScores, RankingKey, check_cascade, require_exits
+from .packed_scoring import first_tokens, logits_of, require_heads_fit, score_packed_cascade
 from .reranker import Pair, TokenPair
 from .scoring_head import require_scoring_head
 from .unpacked import StandardCrossEncoder
@@ -76,7 +76,7 @@ class CrossEncoderReranker:
         exits = read_exits(folder)
         self._packed = _packed(loaded, dtype, self._max_length, tuple(exits))
         if self._packed:
-            require_fitting(exits, self._packed)
+            require_heads_fit(exits, self._packed)
         self._exits = exits if self._packed else {}
         self._standard = None if self._packed else StandardCrossEncoder(loaded, dtype, batch_size, self._max_length)
         self._blend = _blend(folder)
@@ -145,27 +145,38 @@ class CrossEncoderReranker:
         if not self._packed:
             raise ModelError("this model takes texts alone, no token ids; score them as texts")
         encoded = self._encoded(self._packed, pairs)
-        return logits_of(self._packed.read_pairs(encoded)) if pairs else np.empty(0, np.float32)
+        return logits_of(self._packed.run_pairs(encoded)) if pairs else np.empty(0, np.float32)
 
-    def score_cascade(self, pairs: Sequence[Pair], cascade: Cascade, *, rate: Rate | None = None) -> CascadeScores:
-        """Read all pairs through the first layers, and the best of each query through the later ones.
+    def score_cascade(
+        self, pairs: Sequence[Pair], cascade: Cascade, *, ranking_key: RankingKey | None = None
+    ) -> CascadeScores:
+        """Run all pairs through the first layers, and only the best of each query through the later ones.
 
-        [(3, 30), (4, 10)] reads on with the best 30 pairs of each query after layer 3, and with the best 10 after layer
-        4, to the end; pairs of one query are those whose query is the same text. The best are those with the highest
-        ``rate`` of the logits that the exits give, None being the logits themselves; equals keep their order. What is
-        read to the end has the logit that ``score`` gives it; no layer is computed anew for it but for the keys and
-        values of those that have an exit. [] reads everything to the end. Raises ``ArgumentError`` for what is no
-        cascade, ``ModelError`` where the model has no exit there, and what ``score`` raises.
+        Args:
+            pairs: (query, passage) texts. Pairs with the same query text compete with each other.
+            cascade: Stages (layer, candidates). ``[(3, 30), (4, 10)]`` keeps the best 30 pairs of each query after
+                layer 3 and the best 10 after layer 4, and scores these at the last layer. ``[]`` scores all pairs
+                there.
+            ranking_key: Which pairs are kept: those with the highest key, ties in the order of ``pairs``. None takes
+                the logits of the exits.
+
+        Returns:
+            The scores. A pair that reaches the last layer has the logit that ``score`` gives it.
+
+        Raises:
+            ArgumentError: ``cascade`` is malformed, or a pair is not two texts.
+            ModelError: The model has no exit after a layer of the cascade.
+            QueryError: A query is too long for the model.
         """
         stages = check_cascade(cascade)
         if not stages:
             return CascadeScores(self.score(pairs), np.zeros(len(pairs), np.int64), {})
         packed = self._with_exits(stages)
         _check_pairs(pairs)
-        return self.score_cascade_tokens(_passages_encoded(packed, pairs), stages, rate=rate)
+        return self.score_cascade_tokens(_passages_encoded(packed, pairs), stages, ranking_key=ranking_key)
 
     def score_cascade_tokens(
-        self, pairs: Sequence[TokenPair], cascade: Cascade, *, rate: Rate | None = None
+        self, pairs: Sequence[TokenPair], cascade: Cascade, *, ranking_key: RankingKey | None = None
     ) -> CascadeScores:
         """As ``score_cascade``, of passages whose token ids the tokenizer of ``tokenizer_fingerprint`` gave."""
         stages = check_cascade(cascade)
@@ -173,7 +184,7 @@ class CrossEncoderReranker:
             return CascadeScores(self.score_tokens(pairs), np.zeros(len(pairs), np.int64), {})
         packed = self._with_exits(stages)
         encoded, queries = self._encoded(packed, pairs), [query for query, _ in pairs]
-        return score_packed_cascade(packed, self._exits, queries, encoded, stages, rate)
+        return score_packed_cascade(packed, self._exits, queries, encoded, stages, ranking_key)
 
     def first_tokens(
         self, pairs: Sequence[Pair], layers: Sequence[int]

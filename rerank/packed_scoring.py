@@ -8,13 +8,24 @@ from numpy.typing import NDArray
 
 from ..errors import ArgumentError, ModelCorrupt
 from ..inference import EXITS_REMEDY, ExitHead, TokenIds
-from .cascade import Cascade, CascadeScores, Logits, Rate, Read, Rows, in_stages, rate_of, together, whole_queries
+from .cascade import (
+    Cascade,
+    CascadeScores,
+    LayerScorer,
+    Logits,
+    PairNumbers,
+    RankingKey,
+    merge_scores,
+    restrict_key,
+    run_cascade,
+    whole_queries,
+)
 
 if TYPE_CHECKING:
     from ..inference.packed import PackedModel  # with it comes torch, which takes seconds
 
 Encoded = Sequence[tuple[TokenIds, TokenIds]]
-READ_AT_ONCE = 512
+PAIRS_AT_ONCE = 512
 """Pairs whose states are in memory while first tokens are collected."""
 
 
@@ -23,7 +34,7 @@ def logits_of(outputs: NDArray[np.float32]) -> Logits:
     return outputs[:, 0] if outputs.shape[1] == 1 else outputs[:, 1] - outputs[:, 0]
 
 
-def require_fitting(heads: Mapping[int, ExitHead], packed: "PackedModel") -> None:
+def require_heads_fit(heads: Mapping[int, ExitHead], packed: "PackedModel") -> None:
     """Raise ``ModelCorrupt`` where a head cannot be one of that model."""
     for layer, head in heads.items():
         if layer >= packed.layers or len(head.weight) != packed.hidden:
@@ -33,7 +44,7 @@ def require_fitting(heads: Mapping[int, ExitHead], packed: "PackedModel") -> Non
             )
 
 
-def require_early(layers: Sequence[int], last: int) -> None:
+def require_exit_layers(layers: Sequence[int], last: int) -> None:
     """Raise ``ArgumentError`` unless exits can be after these layers, counted from 1, of a model that has ``last``."""
     if not layers or list(layers) != sorted(set(layers)) or not 1 <= layers[0] <= layers[-1] < last:
         raise ArgumentError(
@@ -47,40 +58,42 @@ def score_packed_cascade(
     queries: Sequence[str],
     encoded: Encoded,
     stages: Cascade,
-    rate: Rate | None,
+    ranking_key: RankingKey | None,
 ) -> CascadeScores:
-    """``in_stages``, as many queries at once as there is memory for."""
+    """``run_cascade``, as many queries at once as there is memory for."""
     tokens = [min(len(query) + len(passage), packed.max_length) for query, passage in encoded]
-    parts: list[tuple[Rows, CascadeScores]] = []
+    parts: list[tuple[PairNumbers, CascadeScores]] = []
     for rows in whole_queries(queries, tokens):
         numbers: list[int] = rows.tolist()
-        read = _reader(packed, heads, [encoded[number] for number in numbers])
-        rated = None if rate is None else rate_of(rate, rows)
-        parts.append((rows, in_stages([queries[number] for number in numbers], stages, read, rate=rated)))
-    return together(parts, len(encoded))
+        score_at = _layer_scorer(packed, heads, [encoded[number] for number in numbers])
+        part_key = None if ranking_key is None else restrict_key(ranking_key, rows)
+        parts.append(
+            (rows, run_cascade([queries[number] for number in numbers], stages, score_at, ranking_key=part_key))
+        )
+    return merge_scores(parts, len(encoded))
 
 
 def first_tokens(packed: "PackedModel", encoded: Encoded, layers: Sequence[int]) -> tuple[NDArray[np.float32], Logits]:
     """See ``CrossEncoderReranker.first_tokens``."""
-    require_early(layers, packed.layers)
+    require_exit_layers(layers, packed.layers)
     states, logits = (
         np.empty((len(encoded), len(layers), packed.hidden), np.float32),
         np.empty(len(encoded), np.float32),
     )
-    for start in range(0, len(encoded), READ_AT_ONCE):
-        part = encoded[start : start + READ_AT_ONCE]
-        reading, rows, here = packed.reading(part), np.arange(len(part)), slice(start, start + len(part))
+    for start in range(0, len(encoded), PAIRS_AT_ONCE):
+        part = encoded[start : start + PAIRS_AT_ONCE]
+        run, rows, here = packed.run_layered(part), np.arange(len(part)), slice(start, start + len(part))
         for place, layer in enumerate(layers):
-            states[here, place] = reading.first_tokens(layer, rows)
-        logits[here] = logits_of(reading.outputs(rows))
+            states[here, place] = run.first_tokens(layer, rows)
+        logits[here] = logits_of(run.outputs(rows))
     return states, logits
 
 
-def _reader(packed: "PackedModel", heads: Mapping[int, ExitHead], encoded: Encoded) -> Read:
+def _layer_scorer(packed: "PackedModel", heads: Mapping[int, ExitHead], encoded: Encoded) -> LayerScorer:
     """Takes the pairs from exit to exit, and to the end."""
-    reading = packed.reading(encoded)
+    run = packed.run_layered(encoded)
 
-    def read(layer: int, rows: Rows) -> Logits:
-        return heads[layer](reading.first_tokens(layer, rows)) if layer else logits_of(reading.outputs(rows))
+    def score_at(layer: int, rows: PairNumbers) -> Logits:
+        return heads[layer](run.first_tokens(layer, rows)) if layer else logits_of(run.outputs(rows))
 
-    return read
+    return score_at

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..inference import TokenIds
-from .cascade import Cascade, CascadeScores, Rate
+from .cascade import Cascade, CascadeScores, RankingKey
 
 Pair = tuple[str, str]
 """A query and the text of a passage."""
@@ -71,12 +71,14 @@ class CascadeReranker(Reranker, Protocol):
         """Stands for all that the logits of its exits depend on. Empty where not known."""
         ...
 
-    def score_cascade(self, pairs: Sequence[Pair], cascade: Cascade, *, rate: Rate | None = None) -> CascadeScores:
-        """After each stage of the cascade only the pairs of each query with the highest ``rate`` are read on."""
+    def score_cascade(
+        self, pairs: Sequence[Pair], cascade: Cascade, *, ranking_key: RankingKey | None = None
+    ) -> CascadeScores:
+        """After each stage of the cascade only the pairs of each query with the highest ``ranking_key`` are read on."""
         ...
 
     def score_cascade_tokens(
-        self, pairs: Sequence[TokenPair], cascade: Cascade, *, rate: Rate | None = None
+        self, pairs: Sequence[TokenPair], cascade: Cascade, *, ranking_key: RankingKey | None = None
     ) -> CascadeScores:
         """As ``score_cascade`` of the texts that the ids were made from; asked for of a ``TokenReranker`` alone."""
         ...

@@ -101,7 +101,7 @@ class BiEncoder:
         if not texts:
             return np.empty((0, self._fingerprint.dimension), np.float32)
         if self._packed:
-            vectors = self._packed.read(self._packed.tokenizer.encode([prompt + text for text in texts]))
+            vectors = self._packed.run(self._packed.tokenizer.encode([prompt + text for text in texts]))
         else:
             with self._lock:
                 vectors = self._standard.encode(

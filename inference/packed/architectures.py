@@ -34,20 +34,20 @@ class Architecture:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BuildOptions:
     """The number format of the layers, and whether the result is read at each sequence's first token alone.
 
     ``exits`` are layers, counted from 1, after which the first token may be asked for as well.
     """
 
     dtype: torch.dtype
-    read_first: bool
+    first_token_only: bool
     int8: Int8Linears | None = None
     exits: frozenset[int] = frozenset()
 
-    def reads_first(self, layer: int, layers: int) -> bool:
+    def needs_first_token_only(self, layer: int, layers: int) -> bool:
         """Whether that layer, the last being number ``layers``, may be read at first tokens alone."""
-        return layer in self.exits or (self.read_first and layer == layers)
+        return layer in self.exits or (self.first_token_only and layer == layers)
 
     def linear(self, *parts: nn.Linear, activation: str | None = None) -> Linear:
         """One linear layer that computes all ``parts`` side by side."""
@@ -62,7 +62,7 @@ class Wanted:
         return self.linear(up, activation=activation), self.linear(down)
 
 
-def build(model: Any, wanted: Wanted) -> Architecture | None:  # noqa: ANN401 - models share no useful base
+def build(model: Any, options: BuildOptions) -> Architecture | None:  # noqa: ANN401 - models share no useful base
     """The packed form of a base model of transformers, which is in float32; None where there is none."""
     config = model.config
     builder = _BUILDERS.get(config.model_type)
@@ -70,23 +70,23 @@ def build(model: Any, wanted: Wanted) -> Architecture | None:  # noqa: ANN401 - 
         return None
     if getattr(config, "position_embedding_type", None) not in (None, "absolute"):
         return None
-    return builder(model, wanted)
+    return builder(model, options)
 
 
-def _bert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
+def _bert(model: Any, options: BuildOptions) -> Architecture:  # noqa: ANN401
     blocks = model.encoder.layer
     layers = [
         PostNormLayer(
             _projections(
                 (block.attention.self.query, block.attention.self.key, block.attention.self.value),
                 model.config.num_attention_heads,
-                wanted,
-                apart=wanted.reads_first(number, len(blocks)),
+                options,
+                apart=options.needs_first_token_only(number, len(blocks)),
             ),
-            wanted.linear(block.attention.output.dense),
-            _norm(block.attention.output.LayerNorm, wanted),
-            *wanted.feed_forward(block.intermediate.dense, block.output.dense, model.config.hidden_act),
-            _norm(block.output.LayerNorm, wanted),
+            options.linear(block.attention.output.dense),
+            _norm(block.attention.output.LayerNorm, options),
+            *options.feed_forward(block.intermediate.dense, block.output.dense, model.config.hidden_act),
+            _norm(block.output.LayerNorm, options),
         )
         for number, block in enumerate(blocks, start=1)
     ]
@@ -99,8 +99,8 @@ def _bert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
     return Architecture(embed, layers, None, model.config.hidden_size, _vocabulary(model))
 
 
-def _roberta(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
-    found, padding = _bert(model, wanted), int(model.config.pad_token_id)
+def _roberta(model: Any, options: BuildOptions) -> Architecture:  # noqa: ANN401
+    found, padding = _bert(model, options), int(model.config.pad_token_id)
 
     def embed(ids: Tensor, types: Tensor, places: Tensor) -> Tensor:
         return found.embed(ids, types, places + padding + 1)
@@ -108,20 +108,20 @@ def _roberta(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
     return replace(found, embed=embed, placeless=padding)
 
 
-def _distilbert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
+def _distilbert(model: Any, options: BuildOptions) -> Architecture:  # noqa: ANN401
     blocks = model.transformer.layer
     layers = [
         PostNormLayer(
             _projections(
                 (block.attention.q_lin, block.attention.k_lin, block.attention.v_lin),
                 model.config.n_heads,
-                wanted,
-                apart=wanted.reads_first(number, len(blocks)),
+                options,
+                apart=options.needs_first_token_only(number, len(blocks)),
             ),
-            wanted.linear(block.attention.out_lin),
-            _norm(block.sa_layer_norm, wanted),
-            *wanted.feed_forward(block.ffn.lin1, block.ffn.lin2, model.config.activation),
-            _norm(block.output_layer_norm, wanted),
+            options.linear(block.attention.out_lin),
+            _norm(block.sa_layer_norm, options),
+            *options.feed_forward(block.ffn.lin1, block.ffn.lin2, model.config.activation),
+            _norm(block.output_layer_norm, options),
         )
         for number, block in enumerate(blocks, start=1)
     ]
@@ -134,7 +134,7 @@ def _distilbert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
     return Architecture(embed, layers, None, model.config.dim, _vocabulary(model))
 
 
-def _modernbert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
+def _modernbert(model: Any, options: BuildOptions) -> Architecture:  # noqa: ANN401
     config, blocks, embeddings = model.config, model.layers, model.embeddings
     rotations = {kind: _rotation(model, kind) for kind in set(config.layer_types)}
     layers: list[Layer] = []
@@ -142,20 +142,20 @@ def _modernbert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
         up, gate = _parts(block.mlp.Wi, 2)
         layers.append(
             PreNormLayer(
-                None if isinstance(block.attn_norm, nn.Identity) else _norm(block.attn_norm, wanted),
+                None if isinstance(block.attn_norm, nn.Identity) else _norm(block.attn_norm, options),
                 _projections(
                     _parts(block.attn.Wqkv, 3),
                     config.num_attention_heads,
-                    wanted,
-                    apart=wanted.reads_first(number, len(blocks)),
+                    options,
+                    apart=options.needs_first_token_only(number, len(blocks)),
                 ),
                 rotations[block.attention_type],
                 config.sliding_window if block.attention_type == "sliding_attention" else None,
-                wanted.linear(block.attn.Wo),
-                _norm(block.mlp_norm, wanted),
-                make_linear(up, activation=config.hidden_activation, dtype=wanted.dtype),
-                make_linear(gate, dtype=wanted.dtype),
-                make_linear(block.mlp.Wo, dtype=wanted.dtype),
+                options.linear(block.attn.Wo),
+                _norm(block.mlp_norm, options),
+                make_linear(up, activation=config.hidden_activation, dtype=options.dtype),
+                make_linear(gate, dtype=options.dtype),
+                make_linear(block.mlp.Wo, dtype=options.dtype),
             )
         )
 
@@ -163,10 +163,10 @@ def _modernbert(model: Any, wanted: Wanted) -> Architecture:  # noqa: ANN401
         del types, places
         return embeddings(input_ids=ids[None])[0]
 
-    return Architecture(embed, layers, _norm(model.final_norm, wanted), config.hidden_size, _vocabulary(model))
+    return Architecture(embed, layers, _norm(model.final_norm, options), config.hidden_size, _vocabulary(model))
 
 
-_BUILDERS: dict[str, Callable[[Any, Wanted], Architecture]] = {
+_BUILDERS: dict[str, Callable[[Any, BuildOptions], Architecture]] = {
     "bert": _bert,
     "distilbert": _distilbert,
     "electra": _bert,
@@ -176,20 +176,20 @@ _BUILDERS: dict[str, Callable[[Any, Wanted], Architecture]] = {
 }
 
 
-def _projections(parts: Sequence[nn.Linear], heads: int, wanted: Wanted, *, apart: bool) -> Projections:
+def _projections(parts: Sequence[nn.Linear], heads: int, options: BuildOptions, *, apart: bool) -> Projections:
     q, k, v = parts
     if apart:
-        return Projections(None, wanted.linear(q), wanted.linear(k, v), heads)
-    return Projections(wanted.linear(q, k, v), None, None, heads)
+        return Projections(None, options.linear(q), options.linear(k, v), heads)
+    return Projections(options.linear(q, k, v), None, None, heads)
 
 
 def _vocabulary(model: Any) -> int:  # noqa: ANN401
     return model.get_input_embeddings().num_embeddings
 
 
-def _norm(norm: nn.LayerNorm, wanted: Wanted) -> Norm:
-    bias = None if norm.bias is None else norm.bias.detach().to(wanted.dtype)  # pyright: ignore[reportUnnecessaryComparison]
-    return Norm(norm.weight.detach().to(wanted.dtype), bias, norm.eps)
+def _norm(norm: nn.LayerNorm, options: BuildOptions) -> Norm:
+    bias = None if norm.bias is None else norm.bias.detach().to(options.dtype)  # pyright: ignore[reportUnnecessaryComparison]
+    return Norm(norm.weight.detach().to(options.dtype), bias, norm.eps)
 
 
 def _rotation(model: Any, kind: str) -> Rotation:  # noqa: ANN401

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ...errors import ArgumentError, ModelError
 from ..workers import each, workers
-from .architectures import Architecture, Wanted
+from .architectures import Architecture, BuildOptions
 from .attention import Sequences, serves_all_lengths
 from .graphs import Recordings, Size, capture_on, staged, turn_on
 from .layers import Layer
@@ -23,7 +23,7 @@ from .packing import Group, Packed, pack, plan
 
 logger = logging.getLogger("bicross")
 
-Read = Literal["first", "mean"]
+Pooling = Literal["first", "mean"]
 """What is made of a sequence: the vector of its first token, or the mean over all of its tokens."""
 Finish = Callable[[Tensor], Tensor]
 """What is done with those vectors, float32 of shape (sequences, hidden), on the device."""
@@ -40,7 +40,7 @@ GPU_TOKENS = 65536
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
+class DeviceBatch:
     """A batch on the device: ids and type ids of its tokens, the first token of each sequence, and where they lie."""
 
     ids: Tensor
@@ -57,15 +57,15 @@ class PackedEncoder:
     """
 
     def __init__(
-        self, architecture: Architecture, finish: Finish, *, device: torch.device, wanted: Wanted, longest: int
+        self, architecture: Architecture, finish: Finish, *, device: torch.device, options: BuildOptions, longest: int
     ) -> None:
         """``longest`` is the most tokens that sequences have."""
         self._architecture, self._finish = architecture, finish
-        self._device, self._wanted = device, wanted
+        self._device, self._options = device, options
         self._budget = CPU_TOKENS if device.type == "cpu" else GPU_TOKENS
         self._shrinking = threading.Lock()
         head_size = architecture.hidden // architecture.layers[0].project.heads
-        self._all_lengths = serves_all_lengths(device, wanted.dtype, head_size)
+        self._all_lengths = serves_all_lengths(device, options.dtype, head_size)
         self._recordings = self._turn = None
         if self._all_lengths:
             self._recordings = Recordings(self._replayed, capture=capture_on(device), device=device, longest=longest)
@@ -168,48 +168,50 @@ class PackedEncoder:
             found = self._recordings.run(batch) if self._recordings else None
             if found is not None:
                 return found
-            return self._compute(self.lay(batch))
+            return self._compute(self.to_device(batch))
 
     def _replayed(self, numbers: Tensor, size: Size) -> Tensor:
-        return self._compute(self._laid(numbers, size.tokens, groups=(), longest=size.longest))
+        return self._compute(self._device_batch(numbers, size.tokens, groups=(), longest=size.longest))
 
-    def _compute(self, laid: Laid) -> Tensor:
+    def _compute(self, device_batch: DeviceBatch) -> Tensor:
         """A row for each sequence, float32. Nothing here may wait for the device, or depend on its numbers."""
-        x = self.embed(laid)
+        x = self.embed(device_batch)
         for layer in self.layers[:-1]:
-            x = layer(x, laid.sequences, None)
-        return self.end(x, laid)
+            x = layer(x, device_batch.sequences, None)
+        return self.end(x, device_batch)
 
     def turn(self) -> AbstractContextManager[object]:
         """To be held while work is given to the device."""
         return self._turn or nullcontext()
 
-    def lay(self, batch: Packed) -> Laid:
+    def to_device(self, batch: Packed) -> DeviceBatch:
         """Bring a batch to the device."""
         numbers = staged(batch.numbers, self._device).to(self._device, non_blocking=True)
-        return self._laid(numbers, batch.filled, groups=batch.groups, longest=batch.longest)
+        return self._device_batch(numbers, batch.filled, groups=batch.groups, longest=batch.longest)
 
-    def _laid(self, numbers: Tensor, filled: int, *, groups: tuple[Group, ...], longest: int) -> Laid:
+    def _device_batch(self, numbers: Tensor, filled: int, *, groups: tuple[Group, ...], longest: int) -> DeviceBatch:
         ids, types, places = numbers[: 3 * filled].view(3, filled).unbind()
         starts = numbers[3 * filled :]
         borders = starts.int() if self._all_lengths else None
-        return Laid(ids, types, starts, Sequences(groups, places, longest, borders))
+        return DeviceBatch(ids, types, starts, Sequences(groups, places, longest, borders))
 
-    def embed(self, laid: Laid) -> Tensor:
+    def embed(self, device_batch: DeviceBatch) -> Tensor:
         """What the first layer takes, (tokens, hidden)."""
-        return self._architecture.embed(laid.ids, laid.types, laid.sequences.places).to(self._wanted.dtype)
+        return self._architecture.embed(device_batch.ids, device_batch.types, device_batch.sequences.places).to(
+            self._options.dtype
+        )
 
-    def first_tokens(self, layer: int, x: Tensor, laid: Laid) -> Tensor:
+    def first_tokens(self, layer: int, x: Tensor, device_batch: DeviceBatch) -> Tensor:
         """The first token of each sequence after ``layer``, from 1, which takes ``x``; float32, (sequences, hidden)."""
-        return self._normed(self.layers[layer - 1](x, laid.sequences, laid.starts[:-1])).float()
+        return self._normed(self.layers[layer - 1](x, device_batch.sequences, device_batch.starts[:-1])).float()
 
-    def end(self, x: Tensor, laid: Laid) -> Tensor:
+    def end(self, x: Tensor, device_batch: DeviceBatch) -> Tensor:
         """A row for each sequence, float32, of what the last layer takes."""
-        if self._wanted.read_first:
-            return self._finish(self.first_tokens(len(self.layers), x, laid)).float()
-        x = self._normed(self.layers[-1](x, laid.sequences, None))
+        if self._options.first_token_only:
+            return self._finish(self.first_tokens(len(self.layers), x, device_batch)).float()
+        x = self._normed(self.layers[-1](x, device_batch.sequences, None))
         # Unsafe, since the check of the lengths would wait for them.
-        mean = torch.segment_reduce(x.float(), "mean", lengths=laid.starts.diff(), axis=0, unsafe=True)
+        mean = torch.segment_reduce(x.float(), "mean", lengths=device_batch.starts.diff(), axis=0, unsafe=True)
         return self._finish(mean).float()
 
     def _normed(self, x: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .engine import Finish, Read
+from .engine import Finish, Pooling
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +11,7 @@ class Head:
     """The base model, what is read of it, and the rest of the model, which gives (sequences, outputs)."""
 
     base: Any
-    read: Read
+    pooling: Pooling
     finish: Finish
 
 
@@ -29,8 +29,8 @@ def head_of(model: Any) -> Head | None:  # noqa: ANN401 - models share no useful
         return Head(model.distilbert, "first", lambda x: classifier(before(x).relu()))
     if kind == "ModernBertForSequenceClassification":
         head, classifier = model.head, model.classifier
-        read: Read = "mean" if model.config.classifier_pooling == "mean" else "first"
-        return Head(model.model, read, lambda x: classifier(head(x)))
+        pooling: Pooling = "mean" if model.config.classifier_pooling == "mean" else "first"
+        return Head(model.model, pooling, lambda x: classifier(head(x)))
     return None
 
 

@@ -22,7 +22,7 @@ _UNSEEN = 1.25
 """Outliers may be so much larger than those that were watched."""
 _ALIGNED = 16
 _TINY = 1e-5
-_watching = threading.Lock()
+_observing = threading.Lock()
 
 
 class _Scale(NamedTuple):
@@ -33,7 +33,7 @@ class _Scale(NamedTuple):
 
 
 class Int8Linears:
-    """Makes layers that compute in float32 and remember the range of their inputs, until ``settle``."""
+    """Makes layers that compute in float32 and remember the range of their inputs, until ``quantise``."""
 
     def __init__(self, device: torch.device) -> None:
         """Raises ``ArgumentError`` where the device or the processor does not multiply bytes quickly."""
@@ -59,7 +59,7 @@ class Int8Linears:
         self._pairs.append((first, second))
         return first, second
 
-    def settle(self) -> None:
+    def quantise(self) -> None:
         """Compute in eight bits from now on, for ranges like those that were watched.
 
         Raises ``ModelError`` where the model has come to numbers that are not finite.
@@ -69,7 +69,7 @@ class Int8Linears:
         for first, second in self._pairs:
             _join(first, second)
         for layer in self._layers:
-            layer.settle(self.dtype)
+            layer.quantise(self.dtype)
 
 
 class _Layer:
@@ -80,19 +80,19 @@ class _Layer:
         self.low, self.high = torch.zeros(weight.shape[1]), torch.zeros(weight.shape[1])
         self.takes: _Scale | None = None
         self.gives: _Scale | None = None
-        self._settled: _Settled | None = None
+        self._quantised: _QuantisedLayer | None = None
 
     def __call__(self, x: Tensor, other: Tensor | None = None) -> Tensor:
         """See ``Linear``."""
-        if self._settled is not None:
-            return self._settled(x, other)
+        if self._quantised is not None:
+            return self._quantised(x, other)
         wide = x.float()
-        with _watching:  # batches run in several threads
+        with _observing:  # batches run in several threads
             self.low, self.high = torch.minimum(self.low, wide.amin(0)), torch.maximum(self.high, wide.amax(0))
         y = activation_of(self.activation)(nn.functional.linear(wide, self.weight, self.bias)).to(x.dtype)
         return y if other is None else y + other
 
-    def settle(self, dtype: torch.dtype) -> None:
+    def quantise(self, dtype: torch.dtype) -> None:
         multiply, weight, takes = None, self.weight, self.takes
         if takes is None:
             # Input channels share the difficulty with their weights (Xiao et al. 2023, section 4, with alpha 0.5).
@@ -103,7 +103,7 @@ class _Layer:
             weight, takes = weight / multiply.float(), _Scale(1.0, _ZERO)
         steps = weight.abs().amax(1).clamp_min(_TINY**2) / _STEPS
         whole = (weight / steps[:, None]).round().to(torch.int8)
-        self._settled = _Settled(
+        self._quantised = _QuantisedLayer(
             multiply,
             takes,
             _operations().qlinear_prepack(whole, None),
@@ -117,7 +117,7 @@ class _Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Settled:
+class _QuantisedLayer:
     multiply: Tensor | None
     takes: _Scale
     weight: Tensor

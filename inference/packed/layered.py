@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .engine import Laid, PackedEncoder, Rows, gathered
+from .engine import DeviceBatch, PackedEncoder, Rows, gathered
 from .packing import Packed
 
 
-class LayeredReading:
+class LayeredRun:
     """Sequences on their way through an encoder; for one thread, and one way through.
 
     Kept of each is the matrix that the next layer takes, so that no layer is computed anew for all of its tokens. The
@@ -44,24 +44,24 @@ class LayeredReading:
     def _to(self, layer: int, batch: Packed, rows: Rows) -> tuple[Tensor, Sequence[Tensor]]:
         """First tokens after ``layer``, and of each sequence what that layer takes."""
         with self._encoder.turn():
-            x, laid = self._before(layer, batch, rows)
+            x, device_batch = self._before(layer, batch, rows)
             starts = batch.numbers[3 * batch.filled :].tolist()
             matrices = [x[start:stop] for start, stop in pairwise(starts)]
-            return self._encoder.first_tokens(layer, x, laid), matrices
+            return self._encoder.first_tokens(layer, x, device_batch), matrices
 
     def _to_end(self, batch: Packed, rows: Rows) -> Tensor:
         with self._encoder.turn():
             return self._encoder.end(*self._before(len(self._encoder.layers), batch, rows))
 
-    def _before(self, layer: int, batch: Packed, rows: Rows) -> tuple[Tensor, Laid]:
+    def _before(self, layer: int, batch: Packed, rows: Rows) -> tuple[Tensor, DeviceBatch]:
         """What ``layer`` takes."""
         encoder = self._encoder
-        laid = encoder.lay(batch)
+        device_batch = encoder.to_device(batch)
         if self._behind or self._states:
             kept = [self._states[row] for row in rows.tolist()]
             x = torch.cat([*kept, kept[0].new_zeros(batch.filled - batch.tokens, encoder.hidden)])
         else:
-            x = encoder.embed(laid)
+            x = encoder.embed(device_batch)
         for between in encoder.layers[self._behind : layer - 1]:
-            x = between(x, laid.sequences, None)
-        return x, laid
+            x = between(x, device_batch.sequences, None)
+        return x, device_batch

@@ -31,14 +31,14 @@ class Projections:
     keys_and_values: Linear | None
     heads: int
 
-    def __call__(self, x: Tensor, read: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Each of shape (tokens, heads, head size); queries for the rows ``read`` alone where these are given."""
+    def __call__(self, x: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Each of shape (tokens, heads, head size); queries for the rows ``rows`` alone where these are given."""
         if self.together is not None:
             parts = self.together(x).chunk(3, dim=1)
-            parts = parts if read is None else (parts[0][read], *parts[1:])
+            parts = parts if rows is None else (parts[0][rows], *parts[1:])
         else:
             assert self.queries is not None and self.keys_and_values is not None
-            parts = (self.queries(x if read is None else x[read]), *self.keys_and_values(x).chunk(2, dim=1))
+            parts = (self.queries(x if rows is None else x[rows]), *self.keys_and_values(x).chunk(2, dim=1))
         q, k, v = (part.view(part.shape[0], self.heads, -1) for part in parts)
         return q, k, v
 
@@ -54,10 +54,10 @@ class PostNormLayer:
     down: Linear
     norm: Norm
 
-    def __call__(self, x: Tensor, sequences: Sequences, read: Tensor | None) -> Tensor:
-        """Shape (tokens, hidden), or (sequences, hidden) where only the rows ``read`` are wanted."""
-        context = attend(*self.project(x, read), sequences)
-        x = self.attention_norm(self.out(context, x if read is None else x[read]))
+    def __call__(self, x: Tensor, sequences: Sequences, rows: Tensor | None) -> Tensor:
+        """Shape (tokens, hidden), or (sequences, hidden) where only the rows ``rows`` are wanted."""
+        context = attend(*self.project(x, rows), sequences)
+        x = self.attention_norm(self.out(context, x if rows is None else x[rows]))
         return self.norm(self.down(self.up(x), x))
 
 
@@ -90,13 +90,13 @@ class PreNormLayer:
     gate: Linear
     down: Linear
 
-    def __call__(self, x: Tensor, sequences: Sequences, read: Tensor | None) -> Tensor:
+    def __call__(self, x: Tensor, sequences: Sequences, rows: Tensor | None) -> Tensor:
         """As for ``PostNormLayer``."""
-        q, k, v = self.project(x if self.attention_norm is None else self.attention_norm(x), read)
+        q, k, v = self.project(x if self.attention_norm is None else self.attention_norm(x), rows)
         places = sequences.places
-        q = self.rotation(q, places if read is None else places[read])
+        q = self.rotation(q, places if rows is None else places[rows])
         x = self.out(
-            attend(q, self.rotation(k, places), v, sequences, window=self.window), x if read is None else x[read]
+            attend(q, self.rotation(k, places), v, sequences, window=self.window), x if rows is None else x[rows]
         )
         inner = self.norm(x)
         return self.down(self.up(inner).mul_(self.gate(inner)), x)

@@ -12,12 +12,12 @@ from torch import Tensor
 from ...errors import ModelError
 from ..loading import Dtype
 from ..tokenizer import TextTokenizer, TokenIds
-from .architectures import Wanted, build
-from .engine import PackedEncoder, Read
+from .architectures import BuildOptions, build
+from .calibration_texts import CALIBRATION_PAIRS
+from .engine import PackedEncoder, Pooling
 from .heads import Head, head_of
 from .int8 import Int8Linears
-from .int8_texts import WATCHED
-from .layered import LayeredReading
+from .layered import LayeredRun
 
 logger = logging.getLogger("bicross")
 
@@ -31,17 +31,17 @@ class PackedModel:
         self._encoder = encoder
         self.max_length = max_length
 
-    def read(self, texts: Sequence[TokenIds]) -> NDArray[np.float32]:
+    def run(self, texts: Sequence[TokenIds]) -> NDArray[np.float32]:
         """A row for each text, which is cut where it is too long."""
         return self._encoder.run([self.tokenizer.single(ids, max_length=self.max_length) for ids in texts])
 
-    def read_pairs(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> NDArray[np.float32]:
+    def run_pairs(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> NDArray[np.float32]:
         """A row for each pair, whose second text is cut where the pair is too long."""
         return self._encoder.run(self._sequences(pairs))
 
-    def reading(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> LayeredReading:
+    def run_layered(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> LayeredRun:
         """The pairs at the first layer, to be read on by whoever asks."""
-        return LayeredReading(self._encoder, self._sequences(pairs))
+        return LayeredRun(self._encoder, self._sequences(pairs))
 
     @property
     def layers(self) -> int:
@@ -72,7 +72,7 @@ def packed_classifier(
     head = head_of(model)
     if head is None:
         return _cannot(f"{type(model).__name__} is not among the classifiers that run packed")
-    return _packed(head, tokenizer, dtype, max_length, _watch_pairs, exits=frozenset(exits))
+    return _packed(head, tokenizer, dtype, max_length, _calibrate_with_pairs, exits=frozenset(exits))
 
 
 def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel | None:  # noqa: ANN401
@@ -84,10 +84,10 @@ def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel
     kinds = [type(module).__name__ for module in modules]
     if kinds[:2] != ["Transformer", "Pooling"] or not set(kinds[2:]) <= {"Dense", "Normalize"}:
         return _cannot(f"the modules are {', '.join(kinds)}")
-    first, pooling, *rest = modules
-    read = _POOLED.get(pooling.pooling_mode) if isinstance(pooling.pooling_mode, str) else None
-    if read is None or not (pooling.include_prompt or not any(model.prompts.values())):
-        return _cannot(f"its vectors are pooled by {pooling.pooling_mode!r}, without prompts")
+    first, pooler, *rest = modules
+    pooling = _POOLED.get(pooler.pooling_mode) if isinstance(pooler.pooling_mode, str) else None
+    if pooling is None or not (pooler.include_prompt or not any(model.prompts.values())):
+        return _cannot(f"its vectors are pooled by {pooler.pooling_mode!r}, without prompts")
 
     def finish(x: Tensor) -> Tensor:
         features = {"sentence_embedding": x}
@@ -95,10 +95,10 @@ def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel
             features = module(features)
         return features["sentence_embedding"]
 
-    return _packed(Head(first.model, read, finish), model.tokenizer, dtype, max_length, _watch_texts)
+    return _packed(Head(first.model, pooling, finish), model.tokenizer, dtype, max_length, _calibrate_with_texts)
 
 
-_POOLED: dict[str, Read] = {"cls": "first", "mean": "mean"}
+_POOLED: dict[str, Pooling] = {"cls": "first", "mean": "mean"}
 
 
 def _packed(
@@ -106,7 +106,7 @@ def _packed(
     tokenizer: Any,  # noqa: ANN401
     dtype: Dtype,
     max_length: int,
-    watch: Callable[[PackedModel], object],
+    calibrate: Callable[[PackedModel], object],
     *,
     exits: frozenset[int] = frozenset(),
 ) -> PackedModel | None:
@@ -114,33 +114,33 @@ def _packed(
     if device.type not in ("cpu", "cuda"):
         return _cannot(f"on a device like {device} it has not been tried")
     int8 = Int8Linears(device) if dtype == "int8" else None
-    wanted = Wanted(
-        int8.dtype if int8 else getattr(torch, dtype), read_first=head.read == "first", int8=int8, exits=exits
+    options = BuildOptions(
+        int8.dtype if int8 else getattr(torch, dtype), first_token_only=head.pooling == "first", int8=int8, exits=exits
     )
     with torch.inference_mode():
-        architecture = build(head.base, wanted)
+        architecture = build(head.base, options)
     if architecture is None:
         return _cannot(f"the architecture {head.base.config.model_type!r} is not among those that run packed")
     try:
         own = TextTokenizer.of(tokenizer)
     except ModelError as error:
         return _cannot(str(error))
-    encoder = PackedEncoder(architecture, head.finish, device=device, wanted=wanted, longest=max_length)
+    encoder = PackedEncoder(architecture, head.finish, device=device, options=options, longest=max_length)
     model = PackedModel(own, encoder, max_length=max_length)
     if int8:
-        watch(model)
-        int8.settle()
+        calibrate(model)
+        int8.quantise()
     return model
 
 
-def _watch_pairs(model: PackedModel) -> None:
-    queries, passages = (model.tokenizer.encode(texts) for texts in zip(*WATCHED, strict=True))
+def _calibrate_with_pairs(model: PackedModel) -> None:
+    queries, passages = (model.tokenizer.encode(texts) for texts in zip(*CALIBRATION_PAIRS, strict=True))
     longest = model.max_length // 2  # a query is never cut by the model
-    model.read_pairs([(query[:longest], passage) for query, passage in zip(queries, passages, strict=True)])
+    model.run_pairs([(query[:longest], passage) for query, passage in zip(queries, passages, strict=True)])
 
 
-def _watch_texts(model: PackedModel) -> None:
-    model.read(model.tokenizer.encode([text for pair in WATCHED for text in pair]))
+def _calibrate_with_texts(model: PackedModel) -> None:
+    model.run(model.tokenizer.encode([text for pair in CALIBRATION_PAIRS for text in pair]))
 
 
 def _cannot(reason: str) -> None:

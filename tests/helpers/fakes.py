@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from bicross.index import ModelFingerprint
-from bicross.rerank import in_stages
+from bicross.rerank import run_cascade
 from numpy.typing import NDArray
 
 
@@ -79,14 +79,14 @@ class ExitingReranker(OverlapReranker):
         noise = np.random.default_rng(zlib.crc32(f"{layer} {query} {passage}".encode())).normal()
         return self.logit(query, passage) + noise / layer
 
-    def score_cascade(self, pairs, cascade, *, rate=None):
+    def score_cascade(self, pairs, cascade, *, ranking_key=None):
         self.calls.append(list(pairs))
 
         def read(layer, rows):
             said = [self.exit(layer, *pairs[row]) if layer else self.logit(*pairs[row]) for row in rows]
             return np.array(said, np.float32)
 
-        return in_stages([query for query, _ in pairs], cascade, read, rate=rate)
+        return run_cascade([query for query, _ in pairs], cascade, read, ranking_key=ranking_key)
 
-    def score_cascade_tokens(self, pairs, cascade, *, rate=None):
+    def score_cascade_tokens(self, pairs, cascade, *, ranking_key=None):
         raise AssertionError("it reads texts alone")

@@ -72,7 +72,7 @@ def test_a_layer_whose_channels_are_of_very_different_size(bias):
     layer = linears.layer(module)
     with torch.inference_mode():
         watched = layer(x, other)
-        linears.settle()
+        linears.quantise()
         found = layer(x.to(linears.dtype), other.to(linears.dtype))
         expected = module(x) + other
     torch.testing.assert_close(watched, expected)
@@ -97,7 +97,7 @@ def test_units_far_larger_than_the_others_take_few_steps_from_them(activation, b
         first, second = linears.feed_forward(up, down, activation)
         with torch.inference_mode():
             second(first(x))
-            linears.settle()
+            linears.quantise()
             found = second(first(x.to(linears.dtype)), torch.zeros(256, 24, dtype=linears.dtype))
         return float((found - expected).square().mean().sqrt() / expected.std())
 
@@ -115,7 +115,7 @@ def test_an_activation_that_is_not_fused_comes_after():
     first, second = linears.feed_forward(up, down, "silu")
     with torch.inference_mode():
         second(first(x.to(linears.dtype)))
-        linears.settle()
+        linears.quantise()
         found, expected = second(first(x.to(linears.dtype))).float(), down(ACT2FN["silu"](up(x)))
     assert (found - expected).square().mean().sqrt() < 0.03 * expected.std()
 
@@ -128,7 +128,7 @@ def test_numbers_that_are_not_finite(value):
     with torch.inference_mode():
         second(first(torch.full((1, 24), value)))
         with pytest.raises(ModelError, match="the model computes NaN or infinity"):
-            linears.settle()
+            linears.quantise()
 
 
 def test_it_is_refused_where_it_would_be_slow(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""LayeredReading against transformers' own hidden states, and against reading everything at once."""
+"""LayeredRun against transformers' own hidden states, and against reading everything at once."""
 
 import logging
 
@@ -30,7 +30,7 @@ def bert(tmp_path_factory):
 
 def reading(reranker, pairs=PAIRS):
     tokenizer = reranker._packed.tokenizer
-    return reranker._packed.reading([tuple(tokenizer.encode(pair)) for pair in pairs])
+    return reranker._packed.run_layered([tuple(tokenizer.encode(pair)) for pair in pairs])
 
 
 def test_first_tokens_are_those_of_transformers_at_every_layer(folder):
@@ -47,7 +47,7 @@ def test_what_goes_on_ends_as_if_it_had_been_read_at_once(folder, outputs, tmp_p
     if outputs == 2:
         folder = save_deep(tmp_path / folder.name, folder.name, outputs=2)
     reranker = CrossEncoderReranker(folder, device="cpu")
-    expected = reranker._packed.read_pairs([tuple(reranker._packed.tokenizer.encode(pair)) for pair in PAIRS])
+    expected = reranker._packed.run_pairs([tuple(reranker._packed.tokenizer.encode(pair)) for pair in PAIRS])
     walk, rows = reading(reranker), np.arange(len(PAIRS))
     walk.first_tokens(2, rows)
     rows = rows[1::2]
@@ -111,14 +111,14 @@ def test_nothing_waits_for_the_device_within_a_batch(bert):
 
 def test_memory_that_runs_out_between_the_layers(bert, monkeypatch, caplog):
     expected, _ = bert.first_tokens(PAIRS, [2, 3])
-    encoder, embed = bert._packed._encoder, PackedEncoder.lay
+    encoder, embed = bert._packed._encoder, PackedEncoder.to_device
 
     def limited(self, batch):
         if batch.tokens > 600:
             raise torch.OutOfMemoryError("no more than that")
         return embed(self, batch)
 
-    monkeypatch.setattr(PackedEncoder, "lay", limited)
+    monkeypatch.setattr(PackedEncoder, "to_device", limited)
     monkeypatch.setattr(encoder, "_budget", 2048)
     monkeypatch.setattr(engine, "CPU_LEAST_TOKENS", 2048)
     with caplog.at_level(logging.WARNING, logger="bicross"):

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError, ModelCorrupt, ModelError, QueryError
 from bicross.inference import read_exits, write_exits
-from bicross.rerank import CrossEncoderReranker, by_query, cascade, check_cascade, in_stages, rate_of, together
+from bicross.rerank import (
+    CrossEncoderReranker,
+    cascade,
+    check_cascade,
+    group_by_query,
+    merge_scores,
+    restrict_key,
+    run_cascade,
+)
 from bicross.rerank.cascade import whole_queries
 from helpers.gpu_cases import PASSAGES
 from helpers.tiny_exit_models import first_tokens, head, save_deep
@@ -30,7 +38,7 @@ def bert(tmp_path_factory):
     return CrossEncoderReranker(folder, device="cpu")
 
 
-def brute_force(queries, stages, said, rate=lambda logits: logits):
+def brute_force(queries, stages, said, ranking_key=lambda logits: logits):
     """Query by query, pair by pair; ``said`` has the logits of every pair by layer."""
     logits, stopped = np.zeros(len(queries), np.float32), np.zeros(len(queries), int)
     for query in set(queries):
@@ -39,7 +47,7 @@ def brute_force(queries, stages, said, rate=lambda logits: logits):
             if len(alive) <= keep:
                 continue
             logits[alive] = said[layer][alive]
-            ordered = sorted(alive, key=lambda i: (-rate(logits)[i], i))
+            ordered = sorted(alive, key=lambda i: (-ranking_key(logits)[i], i))
             stopped[ordered[keep:]] = layer
             alive = sorted(ordered[:keep])
         logits[alive] = said[0][alive]
@@ -91,21 +99,21 @@ def test_neither_the_order_nor_other_queries_change_anything(bert, order, querie
 @pytest.mark.parametrize("limit", [1, 1200])
 def test_parts_that_fit_into_memory_give_the_same(bert, monkeypatch, limit):
     whole = bert.score_cascade(PAIRS, STAGES)
-    rated = bert.score_cascade(PAIRS, STAGES, rate=lambda rows, logits: -rows.astype(float))
-    calls, reading = [], bert._packed.reading
+    rated = bert.score_cascade(PAIRS, STAGES, ranking_key=lambda rows, logits: -rows.astype(float))
+    calls, reading = [], bert._packed.run_layered
 
     def counted(pairs):
         calls.append(len(pairs))
         return reading(pairs)
 
-    monkeypatch.setattr(bert._packed, "reading", counted)
+    monkeypatch.setattr(bert._packed, "run_layered", counted)
     monkeypatch.setattr(cascade.whole_queries, "__defaults__", (limit,))
     found = bert.score_cascade(PAIRS, STAGES)
     assert calls == [len(PAIRS) // 2] * 2, "a query is never divided"
     np.testing.assert_array_equal(found.stopped, whole.stopped)
     np.testing.assert_allclose(found.logits, whole.logits, atol=1e-5)
     np.testing.assert_array_equal(
-        bert.score_cascade(PAIRS, STAGES, rate=lambda rows, logits: -rows.astype(float)).stopped, rated.stopped
+        bert.score_cascade(PAIRS, STAGES, ranking_key=lambda rows, logits: -rows.astype(float)).stopped, rated.stopped
     )
 
 
@@ -113,11 +121,11 @@ def test_whoever_rates_decides(bert):
     """Numbers of pairs are those of the call, whole queries come together, and logits are those known by then."""
     asked = []
 
-    def rate(rows, logits):
+    def ranking_key(rows, logits):
         asked.append((rows.tolist(), logits.copy()))
         return rows.astype(float)
 
-    found = bert.score_cascade(PAIRS, [(2, 2)], rate=rate)
+    found = bert.score_cascade(PAIRS, [(2, 2)], ranking_key=ranking_key)
     assert np.flatnonzero(found.stopped == 0).tolist() == [9, 10, 20, 21], "the last two of each query"
     [(rows, logits)] = asked
     assert rows == list(range(len(PAIRS)))
@@ -261,8 +269,8 @@ def test_who_goes_on_is_what_brute_force_says(queries, seed, keeps, ties):
         asked.append((layer, rows.tolist()))
         return said[layer][rows]
 
-    found = in_stages(queries, stages, read, rate=lambda rows, logits: logits + prior[rows])
-    logits, stopped = brute_force(queries, stages, said, rate=lambda logits: logits + prior)
+    found = run_cascade(queries, stages, read, ranking_key=lambda rows, logits: logits + prior[rows])
+    logits, stopped = brute_force(queries, stages, said, ranking_key=lambda logits: logits + prior)
     np.testing.assert_array_equal(found.stopped, stopped)
     np.testing.assert_array_equal(found.logits, logits)
     for (_, before), (_, after) in pairwise(asked):
@@ -282,23 +290,23 @@ def test_parts_hold_whole_queries_within_the_limit(queries, sizes, limit):
 
 def test_parts_are_put_together():
     queries = ["b", "a", "b", "a", "c"]
-    groups = by_query(queries)
+    groups = group_by_query(queries)
     assert [rows.tolist() for rows in groups] == [[0, 2], [1, 3], [4]]
     values = np.arange(5, dtype=np.float32)
-    stages, rate = [(2, 1)], (lambda rows, logits: values[rows])
+    stages, ranking_key = [(2, 1)], (lambda rows, logits: values[rows])
     parts = [
         (
             rows,
-            in_stages(
+            run_cascade(
                 [queries[i] for i in rows],
                 stages,
                 lambda _, some, rows=rows: values[rows[some]],
-                rate=rate_of(rate, rows),
+                ranking_key=restrict_key(ranking_key, rows),
             ),
         )
         for rows in groups
     ]
-    found = together(parts, 5)
+    found = merge_scores(parts, 5)
     assert found.logits.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
     assert found.stopped.tolist() == [2, 2, 0, 0, 0]
     np.testing.assert_array_equal(found.exits[2], [0.0, 1.0, 2.0, 3.0, np.nan])

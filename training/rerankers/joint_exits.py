@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from ...errors import ModelError
 from ...inference import ExitHead
-from ...rerank import require_early
+from ...rerank import require_exit_layers
 
 ATTRIBUTE = "joint_exits"
 """What they are called in the model that they are part of, so that checkpoints hold them."""
@@ -32,7 +32,7 @@ class JointExits(nn.Module):
         blocks = [module for name, module in named if _A_LAYER.search(name)]
         if not blocks:
             raise ModelError(f"{type(model).__name__} has no layers that exits are known for; train it without them")
-        require_early(layers, len(blocks))
+        require_exit_layers(layers, len(blocks))
         width = int(model.config.hidden_size)
         self._by_layer = {layer: _linear(known.get(layer), width) for layer in layers}
         self.heads = nn.ModuleList(self._by_layer.values())

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ....errors import ArgumentError
 from ....index import Hit
-from ....rerank import Cascade, CascadeReranker, Reranker, by_query, check_cascade, require_exits
+from ....rerank import Cascade, CascadeReranker, Reranker, check_cascade, group_by_query, require_exits
 from .budget import Deadline, score_within_budget
 from .ordering import final_scores
 from .passages import PassageScoring
@@ -94,6 +94,6 @@ def _blended(
         return scores
     numbers: list[int] = rows.tolist()
     retrieval = np.array([candidates[number][1].score for number in numbers], np.float64)
-    for some in by_query([candidates[number][0] for number in numbers]):
+    for some in group_by_query([candidates[number][0] for number in numbers]):
         scores[some] = final_scores(scores[some], retrieval[some], blend)
     return scores

@@ -16,14 +16,14 @@ from ....rerank import (
     CascadeScores,
     IdentifiedReranker,
     Pair,
-    Rate,
+    RankingKey,
     Reranker,
     TokenPair,
     TokenReranker,
-    by_query,
-    in_stages,
-    rate_of,
-    together,
+    group_by_query,
+    merge_scores,
+    restrict_key,
+    run_cascade,
 )
 from .score_cache import ScoreCache, pair_key
 
@@ -62,7 +62,7 @@ class CandidateScorer:
         return logits, len(missing)
 
     def score_cascade(
-        self, candidates: Sequence[Candidate], cascade: Cascade, rate: Rate, *, tokenizer: str = ""
+        self, candidates: Sequence[Candidate], cascade: Cascade, ranking_key: RankingKey, *, tokenizer: str = ""
     ) -> tuple[CascadeScores, int]:
         """As ``score`` by a ``CascadeReranker``; the logits of exits are remembered too, each exit's by itself.
 
@@ -70,23 +70,25 @@ class CandidateScorer:
         remembered; the answer is the same in both cases.
         """
         if self._cache is None:
-            return self._read_cascade(candidates, cascade, rate, tokenizer), len(candidates)
+            return self._read_cascade(candidates, cascade, ranking_key, tokenizer), len(candidates)
         parts, missing = list[tuple[NDArray[np.int64], CascadeScores]](), list[int]()
-        for rows in by_query([query for query, _ in candidates]):
+        for rows in group_by_query([query for query, _ in candidates]):
             numbers: list[int] = rows.tolist()
-            found = self._recalled(self._cache, [candidates[i] for i in numbers], cascade, rate_of(rate, rows))
+            found = self._recalled(
+                self._cache, [candidates[i] for i in numbers], cascade, restrict_key(ranking_key, rows)
+            )
             if found is None:
                 missing += numbers
             else:
                 parts.append((rows, found))
         if missing:
             rows, some = np.array(missing), [candidates[i] for i in missing]
-            parts.append((rows, self._read_cascade(some, cascade, rate_of(rate, rows), tokenizer)))
+            parts.append((rows, self._read_cascade(some, cascade, restrict_key(ranking_key, rows), tokenizer)))
             self._remember(self._cache, some, parts[-1][1])
-        return together(parts, len(candidates)), len(missing)
+        return merge_scores(parts, len(candidates)), len(missing)
 
     def _recalled(
-        self, cache: ScoreCache, candidates: Sequence[Candidate], cascade: Cascade, rate: Rate
+        self, cache: ScoreCache, candidates: Sequence[Candidate], cascade: Cascade, ranking_key: RankingKey
     ) -> CascadeScores | None:
         """The scores of all candidates of one query, None where one is missing."""
 
@@ -98,7 +100,7 @@ class CandidateScorer:
             return np.array(known, np.float32)
 
         try:
-            return in_stages([query for query, _ in candidates], cascade, read, rate=rate)
+            return run_cascade([query for query, _ in candidates], cascade, read, ranking_key=ranking_key)
         except LookupError:
             return None
 
@@ -123,13 +125,13 @@ class CandidateScorer:
         return _checked(answer, candidates)
 
     def _read_cascade(
-        self, candidates: Sequence[Candidate], cascade: Cascade, rate: Rate, tokenizer: str
+        self, candidates: Sequence[Candidate], cascade: Cascade, ranking_key: RankingKey, tokenizer: str
     ) -> CascadeScores:
         ids, reranker = self._token_pairs(candidates, tokenizer), cast(CascadeReranker, self._reranker)
         if ids is not None:
-            found = reranker.score_cascade_tokens(ids, cascade, rate=rate)
+            found = reranker.score_cascade_tokens(ids, cascade, ranking_key=ranking_key)
         else:
-            found = reranker.score_cascade(_text_pairs(candidates), cascade, rate=rate)
+            found = reranker.score_cascade(_text_pairs(candidates), cascade, ranking_key=ranking_key)
         _checked(found.logits, candidates)
         return found
 

@@ -1,6 +1,6 @@
 """Text that int8 layers watch before they settle on their ranges. Knows nothing; its wording is part of the scores."""
 
-WATCHED = [
+CALIBRATION_PAIRS = [
     (
         "how do vaccines work",
         "A vaccine shows the immune system a harmless part of a germ. Cells that recognise it "
