@@ -31,10 +31,10 @@ from bicross.training.encoders import EncoderObjective, train_encoder
 from bicross.training.encoders.train import average_weights
 from bicross.training.settings import quiet
 from parts.machine import set_threads
-from parts.speed_report import check_folders, header, markdown, write
+from parts.report_file import check_folders, header, write
+from parts.tables.relevance import MEASURES, adaptation_table
 from sentence_transformers import SentenceTransformer
 
-MEASURES = ("nDCG@10", "RR@10", "R@100")
 AS_IT_COMES, ALL_PAIRS, BELIEVED, DISTILLED = "as it comes", "all pairs", "believed pairs", "distilled"
 WAYS = (ALL_PAIRS, BELIEVED, DISTILLED)
 HOW = (
@@ -142,30 +142,6 @@ def adapted(folder: Path, arguments: argparse.Namespace) -> Iterator[list[Row]]:
             yield from one.trained(name)
 
 
-def table(rows: Sequence[Row]) -> str:
-    """In Markdown."""
-    cells = [
-        [
-            f"{row.collection} ({row.queries} queries)",
-            row.encoder,
-            row.average,
-            row.system,
-            row.lists or None,
-            *(f"{row.means[measure].mean:.4f}" for measure in MEASURES),
-            _difference(row.difference),
-        ]
-        for row in rows
-    ]
-    return markdown(["collection", "encoder", "average", "", "lists", *MEASURES, "difference"], cells)
-
-
-def _difference(found: Difference | None) -> str | None:
-    if found is None:
-        return None
-    mark = "*" if found.p_value < 0.05 else ""
-    return f"{found.mean:+.4f}{mark} ({found.low:+.4f} to {found.high:+.4f})"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", type=Path, nargs="+")
@@ -196,9 +172,9 @@ def main() -> None:
     for folder in arguments.folders:
         for some in adapted(folder, arguments):
             rows += some
-            print(table(some), file=sys.stderr, flush=True)
+            print(adaptation_table([asdict(row) for row in some]), file=sys.stderr, flush=True)
             write(arguments.output, {**header(arguments, how=HOW), "rows": [asdict(row) for row in rows]})
-    print(f"{table(rows)}\n\n{HOW}")
+    print(f"{adaptation_table([asdict(row) for row in rows])}\n\n{HOW}")
 
 
 if __name__ == "__main__":

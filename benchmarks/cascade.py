@@ -35,8 +35,9 @@ from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
 from numpy.typing import NDArray
 from parts.machine import set_threads
 from parts.quality_parts import measured_part
+from parts.report_file import check_folders, header, write
 from parts.rounds import in_turn, percentiles_ms, ratio, slices
-from parts.speed_report import check_folders, header, markdown, write
+from parts.tables.layers import cascade_means_table, cascade_table
 
 MEASURES = ("nDCG@10",)
 CANDIDATES = 100
@@ -192,28 +193,6 @@ def over_all(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
     return found
 
 
-def cascade_table(rows: Sequence[Row]) -> str:
-    columns = ["collection", "", "nDCG@10", "difference", "p50 ms", "times faster"]
-    lines: list[list[object]] = []
-    for row in rows:
-        d = row.difference
-        shown = "" if d is None else f"{d.mean:+.4f} ({d.low:+.4f} to {d.high:+.4f})"
-        name = f"{row.collection} ({row.queries} queries)"
-        lines.append([name, row.way, f"{row.ndcg:.4f}", shown, row.p50_ms, row.times_faster])
-    means = [
-        [
-            "all",
-            name,
-            None,
-            f"{one['difference']:+.4f} (worst {one['worst_difference']:+.4f})",
-            None,
-            one["times_faster"],
-        ]
-        for name, one in over_all(rows).items()
-    ]
-    return f"\n{markdown(columns, [*lines, *means])}"
-
-
 def ways_of(cascades: Sequence[str], depths: Sequence[int]) -> list[Way]:
     """Reading everything comes first."""
     stages = [check_cascade(read_cascade(text) or ()) for text in cascades]
@@ -247,7 +226,8 @@ def main() -> None:
         bench = Bench(arguments, folder)
         for collection in arguments.folders:
             rows += bench.rows(collection.resolve(), ways)
-            print(cascade_table(rows), flush=True)
+            records = [asdict(row) for row in rows]
+            print("", cascade_table(records), "", cascade_means_table(over_all(rows)), sep="\n", flush=True)
     report = header(arguments, how=HOW) | {"results": [asdict(row) for row in rows], "over_all": over_all(rows)}
     write(arguments.output, report)
 

@@ -27,7 +27,7 @@ from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker, Reranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, Encoder
 from numpy.typing import NDArray
 from parts.machine import set_threads
-from parts.speed_report import check_folders, header, write
+from parts.report_file import check_folders, header, write
 from parts.tables.clustering import Cost, Seconds, agreement_table, cost_table, plot
 
 SAME = {"stsb": ("score", 4.0), "sick": ("relatedness", 4.5), "mrpc": ("label", 1.0)}
@@ -221,7 +221,7 @@ def main() -> None:
     k, rounds = arguments.neighbours, arguments.rounds
     costs = [cost(sentences[:count], encoder, a_pair, k=k, rounds=rounds) for count in sizes]
     known = agreement(judgments, encoder, reranker, count=arguments.same, k=k)
-    print(cost_table(costs), agreement_table(known), sep="\n")
+    print("", cost_table([asdict(one) for one in costs]), "", agreement_table(known), sep="\n")
     report = header(arguments, how=HOW) | {
         "seconds_a_pair": asdict(a_pair),
         "batches": figures,

@@ -31,13 +31,13 @@ from bicross.retrieval import DEFAULT_ENCODER, EarlyLayerEncoder
 from numpy.typing import NDArray
 from parts.machine import set_threads
 from parts.quality_parts import measured_part
+from parts.report_file import check_folders, header, write
 from parts.rounds import in_turn, percentiles_ms, ratio
-from parts.speed_report import check_folders, header, markdown, write
 from parts.speed_texts import spread
+from parts.tables.layers import MEASURES, layer_speed_table, layer_table
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
 Vectors = NDArray[np.float32]
-MEASURES = ("nDCG@10", "R@100")
 FOUND = 100
 BATCH = 8
 HOW = (
@@ -163,34 +163,6 @@ def speeds(model: str, texts: Sequence[str], queries: Sequence[str], arguments: 
     }
 
 
-def layer_table(rows: Sequence[Row]) -> str:
-    columns = ["collection", "model", "pooling", "layer", *MEASURES, "difference to the last layer"]
-    lines: list[list[object]] = []
-    for row in rows:
-        shown = ""
-        if row.difference is not None:
-            mark = "*" if row.difference.p_value < 0.05 else ""
-            shown = f"{row.difference.mean:+.4f}{mark} ({row.difference.low:+.4f} to {row.difference.high:+.4f})"
-        means = [f"{row.means[name].mean:.4f}" for name in MEASURES]
-        lines.append([row.collection, row.model, row.pooling, row.layer, *means, shown])
-    return f"\n{markdown(columns, lines)}"
-
-
-def speed_table(figures: Mapping[str, Any]) -> str:
-    columns = ["layers", "documents/s", "times faster", "one query p50 ms", "times faster"]
-    lines = [
-        [
-            layers,
-            one["documents_per_second"],
-            one["times_faster"],
-            one["one_query"]["p50_ms"],
-            one["one_query_times_faster"],
-        ]
-        for layers, one in figures.items()
-    ]
-    return f"\n{markdown(columns, lines)}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
@@ -215,14 +187,15 @@ def main() -> None:
         texts = spread([one.passage for one in documents_of(first)], arguments.documents)
         queries = spread(list(measured_part(first.name).read(first.parent).queries.values()), arguments.single)
         report["speed"] = speeds(arguments.reranker, texts, queries, arguments)
-        print(speed_table(report["speed"]), flush=True)
+        print(f"\n{layer_speed_table(report['speed'])}", flush=True)
         write(arguments.output, report)
     if arguments.only != "speed":
         report["layers"] = []
         for collection, name in product(arguments.folders, (arguments.reranker, arguments.encoder)):
             rows = by_layer(collection.resolve(), name, Layers.of(name, arguments), arguments.queries)
-            print(layer_table(rows), flush=True)
-            report["layers"] += [asdict(row) for row in rows]
+            records = [asdict(row) for row in rows]
+            print(f"\n{layer_table(records)}", flush=True)
+            report["layers"] += records
             write(arguments.output, report)  # after each: the next one takes minutes
 
 

@@ -25,12 +25,13 @@ from bicross.inference import ModelFiles, resolve_model
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder
 from numpy.typing import NDArray
 from parts.flops import Cost, Lengths, Peak, peak
-from parts.judged import NDCG, mean_ndcg, read_queries
+from parts.judged import mean_ndcg, read_queries
 from parts.machine import set_threads
+from parts.report_file import check_folders, header, write
 from parts.rerank_variants import DTYPES, REFERENCE, Variant, load
 from parts.rounds import Taken, in_turn, percentiles_ms, ratio, slices
-from parts.speed_report import check_folders, header, markdown, percent, write
 from parts.speed_texts import Workload, rows, spread, workloads
+from parts.tables.speed import embed_quality_table, embed_speed_table
 from rerank_quality import COLLECTIONS
 
 Vectors = NDArray[np.float32]
@@ -163,22 +164,6 @@ def quality(folder: Path, contest: Contest, *, weights: str, cache: Path) -> lis
     return figures
 
 
-def speed_table(figures: dict[str, Any], reasons: dict[str, str]) -> str:
-    """One workload, a line an encoder."""
-    columns = ["", "documents/s", "times faster", "share of peak", "least cosine", "mean cosine"]
-    columns += ["one query p50 ms", "p95 ms", "times faster"]
-    many, one = figures["documents"], figures["one_query"]
-    lines: list[list[object]] = []
-    for name, a in many["variants"].items():
-        b = one["variants"][name]
-        near = [f"{a['least_cosine']:.5f}", f"{a['mean_cosine']:.5f}"]
-        rate = [name, a["documents_per_second"], a["times_faster"], percent(a["share_of_peak"]), *near]
-        lines.append([*rate, b["p50_ms"], b["p95_ms"], b["times_faster"]])
-    lines += [[name, reason, *[None] * (len(columns) - 2)] for name, reason in reasons.items()]
-    title = f"{figures['workload']}, {many['texts']} documents of {many['mean_tokens']:.0f} tokens"
-    return f"\n{title}, queries of {one['mean_tokens']:.0f}\n\n{markdown(columns, lines)}"
-
-
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, metavar="DATA")
@@ -220,7 +205,8 @@ def main() -> None:
             "one_query": one_query(workload, contest, queries=arguments.queries, rounds=arguments.rounds),
         }
         report["workloads"].append(figures)
-        print(speed_table(figures, reasons), flush=True)
+        title = f"{workload.name}, {arguments.documents} documents, queries one by one"
+        print(f"\n{title}\n\n{embed_speed_table(figures, reasons)}", flush=True)
         write(arguments.output, report)
     if arguments.quality:
         weights = ModelFiles.of(arguments.encoder, folder).weights_sha256
@@ -229,10 +215,7 @@ def main() -> None:
             cache.mkdir(exist_ok=True)
             found = [quality(arguments.data / name, contest, weights=weights, cache=cache) for name in COLLECTIONS]
         report["quality"] = list(itertools.chain.from_iterable(found))
-        lines = [
-            [f["collection"], f["name"], f"{f['ndcg_at_10']:.4f}", f"{f['difference']:+.4f}"] for f in report["quality"]
-        ]
-        print(f"\n{markdown(['collection', '', NDCG, 'difference'], lines)}")
+        print(f"\n{embed_quality_table(report['quality'])}")
         write(arguments.output, report)
 
 

@@ -21,8 +21,7 @@ import faiss
 import numpy as np
 import pyarrow as pa
 from bicross.index import Document, EmbeddedBatch, Index, ModelFingerprint, VectorLayout, whole
-from rich.console import Console
-from rich.table import Table
+from parts.tables.indexes import lifecycle_table
 from vectors import benchmark_texts, load
 
 BATCH = 2048
@@ -192,10 +191,7 @@ def main() -> None:
     machine |= {"faiss": faiss.__version__, "pyarrow": pa.__version__, "numpy": np.__version__}
     if arguments.output:
         arguments.output.write_text(json.dumps({"machine": machine, "runs": runs}, indent=1) + "\n")
-    table = Table("", *(str(run["index_type"]) for run in runs))
-    for name in runs[0]:
-        table.add_row(name, *(f"{run[name]:,.4g}" if isinstance(run[name], float) else str(run[name]) for run in runs))
-    Console().print(table)
+    print(lifecycle_table(runs))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from parts.index_kinds import COMPRESSED, KINDS, PEERS, Built, Collection, Vecto
 from parts.index_measures import Effort, K, Truth, figures, time_all
 from parts.machine import cores, processor, versions
 from parts.rounds import ratio
-from parts.tables.index_recall import plot, print_table
+from parts.tables.indexes import plot, recall_table
 from vectors import about, load, load_queries, rows_of
 
 SMALLEST = 1000
@@ -189,7 +189,7 @@ def main() -> None:
             )
             continue
         report["sizes"].append(measure(load(arguments.vectors, rows), queries, arguments))
-        print_table(report["sizes"][-1])
+        print(f"\n{rows:,} vectors, k = {K}\n\n{recall_table(report['sizes'][-1])}", flush=True)
         if arguments.output is not None:  # after each size: the next one may take long
             arguments.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if not report["sizes"]:

@@ -25,12 +25,11 @@ from bicross.rerank import DEFAULT_RERANKER
 from bicross.retrieval import DEFAULT_ENCODER
 from parts.latency_parts import Answering, Bicross, Documents, Plain, Stages, build, reranker_tokenizer
 from parts.machine import free_memory, set_threads
+from parts.report_file import check_folders, header, write
 from parts.rounds import in_turn, percentiles_ms, ratio, slices
-from parts.speed_report import check_folders, header, markdown, write
+from parts.tables.speed import PLAIN, STAGES, latency_table, latency_title
 from vectors import about, benchmark_queries, benchmark_texts, load, rows_of
 
-PLAIN = "plain recipe"
-STAGES = ("encode", "search", "of which fetch", "rerank", "of which tokenise", "total")
 TEXT_BYTES = 2_500
 """Memory that a document's text takes, with the list of all texts that it is made from, on the safe side."""
 HOW = (
@@ -128,23 +127,6 @@ def measure(rows: int, texts: Sequence[str], queries: Sequence[str], arguments: 
     return sizes | {"warm": found, "cold": fresh, "not_measured": reasons}
 
 
-def table(size: dict[str, Any]) -> str:
-    """One size: a line a pipeline and stage, then the first queries of fresh processes."""
-    lines: list[list[object]] = []
-    for name, figures in size["warm"].items():
-        for stage in STAGES:
-            if stage in figures["stages"]:
-                faster = figures["times_faster"] if stage == "total" else None
-                lines.append([name, stage, *figures["stages"][stage].values(), faster])
-    for name, figures in size["cold"].items():
-        lines.append([name, "opening a fresh process", figures["open_ms"], None, None, None])
-        lines.append([name, "its first query", figures["first_ms"], None, None, figures["times_faster"]])
-    lines += [[name, reason, None, None, None, None] for name, reason in size["not_measured"].items()]
-    columns = ["", "stage", "p50 ms", "p95 ms", "p99 ms", f"times faster than the {PLAIN}"]
-    title = f"{size['documents']:,} documents of {size['mean_words']:.0f} words, {size['layout']} (plain: Flat)"
-    return f"\n{title}\n\n{markdown(columns, lines)}"
-
-
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, metavar="DATA")
@@ -193,7 +175,7 @@ def main() -> None:
             print(f"{rows} documents: left out, {reason}", file=sys.stderr)
             continue
         report["sizes"].append(measure(rows, texts, queries, arguments))
-        print(table(report["sizes"][-1]), flush=True)
+        print("", latency_title(report["sizes"][-1]), "", latency_table(report["sizes"][-1]), sep="\n", flush=True)
         write(arguments.output, report)  # after each size: the next one may take long
     write(arguments.output, report)
     if not report["sizes"]:

@@ -8,7 +8,7 @@ queries, where parts/quality_parts.py knows such. Hours on two cores with all qu
 """
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from bicross.pipelines.evaluation.evaluation import Difference, compare
 from bicross.pipelines.search import store
 from bicross.pipelines.search.scoring import passages_needed
 from bicross.retrieval import DenseRetriever, HybridRetriever, LexicalRetriever, Retriever
-from parts.quality_bench import MEASURES, Bench, add_options, difference_cell, measured, opened
+from parts.quality_bench import Bench, add_options, measured, opened
 from parts.quality_parts import measured_part
-from parts.speed_report import check_folders, header, markdown, write
+from parts.report_file import check_folders, header, write
+from parts.tables.relevance import quality_table
 
 BASELINE = "vectors"
 WHOLE = "vectors, whole documents"
@@ -103,17 +104,6 @@ def calibrations(bench: Bench) -> list[dict[str, object]]:
     ]
 
 
-def quality_table(rows: Sequence[Row]) -> str:
-    columns = ["collection", "", *MEASURES, "difference", "published", "settings"]
-    lines: list[list[object]] = []
-    for row in rows:
-        shown = difference_cell(row.difference)
-        published = "" if row.published is None else f"{row.published:.4f}"
-        means = [f"{row.means[name].mean:.4f}" for name in MEASURES]
-        lines.append([row.collection, row.system, *means, shown, published, row.settings])
-    return f"\n{markdown(columns, lines)}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
@@ -128,7 +118,7 @@ def main() -> None:
     with opened(parser, arguments) as bench:
         for collection in arguments.folders:
             rows += rows_of(bench, collection.resolve())
-            print(quality_table(rows), flush=True)
+            print(f"\n{quality_table([asdict(row) for row in rows])}", flush=True)
         report = header(arguments, how=HOW) | {
             "results": [asdict(row) for row in rows],
             "calibration": calibrations(bench),

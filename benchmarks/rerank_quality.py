@@ -26,8 +26,9 @@ from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
 from parts.judged import QUERIES_AT_ONCE, mean_ndcg, read_queries
 from parts.machine import set_threads
+from parts.report_file import check_folders, header, write
 from parts.rerank_variants import REFERENCE, Pairs, Score, Scores, load, variants
-from parts.speed_report import check_folders, header, markdown, write
+from parts.tables.speed import rerank_quality_table
 from scipy.stats import kendalltau
 
 COLLECTIONS = ("scifact", "nfcorpus")
@@ -201,19 +202,6 @@ def fidelity(collection: Path, arguments: argparse.Namespace, cache: Path) -> li
     return compare(found, reference, others, blend=CrossEncoderReranker(folder, device="cpu").blend)
 
 
-def quality_table(figures: Sequence[Fidelity]) -> str:
-    """A line a collection and reranker."""
-    columns = ["collection", "", "nDCG@10 blended", "difference", "nDCG@10 alone", "difference"]
-    columns += ["largest score difference", "Kendall tau"]
-    rows: list[list[object]] = []
-    for f in figures:
-        blended = [f"{f.ndcg_blended:.4f}", f"{f.difference_blended:+.4f}"]
-        alone = [f"{f.ndcg_alone:.4f}", f"{f.difference_alone:+.4f}"]
-        nearness = [f"{f.largest_score_difference:.1g}", f"{f.kendall_tau:.4f}"]
-        rows.append([f.collection, f.name, *blended, *alone, *nearness])
-    return f"\n{markdown(columns, rows)}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, metavar="DATA")
@@ -234,8 +222,9 @@ def main() -> None:
         cache.mkdir(exist_ok=True)
         for name in COLLECTIONS:
             figures += fidelity(arguments.data / name, arguments, cache)
-    print(quality_table(figures))
-    write(arguments.output, header(arguments, how=HOW) | {"quality": [asdict(figure) for figure in figures]})
+    records = [asdict(figure) for figure in figures]
+    print(f"\n{rerank_quality_table(records)}")
+    write(arguments.output, header(arguments, how=HOW) | {"quality": records})
 
 
 if __name__ == "__main__":

@@ -15,17 +15,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from bicross.inference import resolve_model
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from parts.flops import Cost, Lengths, Peak, peak
 from parts.machine import set_threads
+from parts.report_file import check_folders, header, write
 from parts.rerank_variants import DTYPES, REFERENCE, Pairs, Score, Scores, Variant, load, variants
 from parts.rounds import Taken, in_turn, percentiles_ms, ratio, slices
-from parts.speed_report import check_folders, header, markdown, percent, write
 from parts.speed_texts import CANDIDATES, Workload, workloads
+from parts.tables.speed import rerank_speed_table
 from rerank_quality import mean_tau
 
 HOW = (
@@ -106,22 +106,6 @@ def batch(workload: Workload, contest: Contest, *, rounds: int, queries: int, pe
     return {"queries": queries, "variants": figures}
 
 
-def speed_table(figures: dict[str, Any], reasons: dict[str, str]) -> str:
-    """One workload, a line a reranker."""
-    columns = ["", "p50 ms", "p95 ms", "times faster", "share of peak", "largest score difference", "Kendall tau"]
-    columns += ["pairs/s in a batch", "of pairs", "times faster in it", "share of peak in it"]
-    one, many = figures["one_query"]["variants"], figures["batch"]["variants"]
-    rows: list[list[object]] = []
-    for name, a in one.items():
-        b = many[name]
-        nearness = [f"{a['largest_score_difference']:.1g}", f"{a['kendall_tau']:.4f}"]
-        single = [name, a["p50_ms"], a["p95_ms"], a["times_faster"], percent(a["share_of_peak"]), *nearness]
-        rows.append([*single, b["pairs_per_second"], b["pairs"], b["times_faster"], percent(b["share_of_peak"])])
-    rows += [[name, reason, *[None] * (len(columns) - 2)] for name, reason in reasons.items()]
-    tokens = f"{figures['one_query']['mean_tokens']:,.0f}"
-    return f"\n{figures['workload']}, 1 query x {CANDIDATES}: {tokens} tokens\n\n{markdown(columns, rows)}"
-
-
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, metavar="DATA")
@@ -162,21 +146,13 @@ def main() -> None:
         "workloads": [],
     }
     for workload in workloads(arguments.data):
-        report["workloads"].append(
-            {
-                "workload": workload.name,
-                "source": workload.source,
-                "one_query": one_query(workload, contest, rounds=arguments.rounds, queries=arguments.queries),
-                "batch": batch(
-                    workload,
-                    contest,
-                    rounds=arguments.batch_rounds,
-                    queries=arguments.batch_queries,
-                    peer_pairs=arguments.peer_pairs,
-                ),
-            }
-        )
-        print(speed_table(report["workloads"][-1], reasons), flush=True)
+        single = one_query(workload, contest, rounds=arguments.rounds, queries=arguments.queries)
+        sizes = {"queries": arguments.batch_queries, "peer_pairs": arguments.peer_pairs}
+        many = batch(workload, contest, rounds=arguments.batch_rounds, **sizes)
+        figures = {"workload": workload.name, "source": workload.source, "one_query": single, "batch": many}
+        report["workloads"].append(figures)
+        title = f"{workload.name}, 1 query x {CANDIDATES}: {single['mean_tokens']:,.0f} tokens"
+        print(f"\n{title}\n\n{rerank_speed_table(figures, reasons)}", flush=True)
         write(arguments.output, report)
 
 

@@ -9,7 +9,7 @@ with --scores each pair is read once, whatever else changes later.
 """
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,11 +20,11 @@ from bicross.pipelines.evaluation.evaluation import Difference, compare
 from bicross.pipelines.search import PassageScoring
 from bicross.pipelines.search.scoring import passages_needed
 from bicross.retrieval import DenseRetriever, HybridRetriever
-from parts.quality_bench import MEASURES, Bench, add_options, difference_cell, measured, opened
+from parts.quality_bench import MEASURES, Bench, add_options, measured, opened
 from parts.quality_parts import measured_part
-from parts.speed_report import header, markdown, write
+from parts.report_file import header, write
+from parts.tables.relevance import reranker_table
 
-SHOWN = MEASURES[:2]
 DEPTH = 100
 HOW = (
     "Passages of bicross's default size. The difference is that in nDCG@10 to the same stage one without the reranker, "
@@ -118,7 +118,7 @@ def rows_of(bench: Bench, collection: Path) -> Iterator[Row]:
         )
         before, after = measured(pipeline, judged)
         [difference, *_] = compare(before, after, judged.queries).differences
-        met = None if way.target is None else way.target.met(after.means[SHOWN[0]].mean, difference.mean)
+        met = None if way.target is None else way.target.met(after.means[MEASURES[0]].mean, difference.mean)
         yield Row(name, way.name, queries, before.means)
         yield Row(
             name,
@@ -132,18 +132,6 @@ def rows_of(bench: Bench, collection: Path) -> Iterator[Row]:
         )
 
 
-def reranker_table(rows: Sequence[Row]) -> str:
-    columns = ["collection", "queries", "", *SHOWN, "difference", "target", "settings"]
-    lines: list[list[object]] = []
-    for row in rows:
-        means = [f"{row.means[name].mean:.4f}" for name in SHOWN]
-        target = "" if row.met is None else f"{row.target}: {'met' if row.met else 'not met'}"
-        lines.append(
-            [row.collection, row.queries, row.system, *means, difference_cell(row.difference), target, row.settings]
-        )
-    return f"\n{markdown(columns, lines)}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
@@ -154,7 +142,7 @@ def main() -> None:
     with opened(parser, arguments) as bench:
         for collection in arguments.folders:
             rows += rows_of(bench, collection.resolve())
-            print(reranker_table(rows), flush=True)
+            print(f"\n{reranker_table([asdict(row) for row in rows])}", flush=True)
             report = header(arguments, how=HOW) | {"blend": bench.reranker.blend, "results": [asdict(r) for r in rows]}
             write(arguments.output, report)  # after each: the next one may take an hour
 

@@ -11,17 +11,15 @@ from bicross.index import Chunking, Index, read_documents
 from bicross.pipelines import Judged, SearchPipeline, Tuning, TuningOptions, build_index, evaluate, tune
 from bicross.pipelines.commands.reports import plot_tuning
 from bicross.pipelines.evaluation import System
-from bicross.pipelines.evaluation.evaluation import Difference
 from bicross.pipelines.tuning import Configuration
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker, IdentifiedReranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder
 
 from parts.quality_parts import TUNED_ON, Part
 from parts.remembered import RememberedReranker
-from parts.speed_report import check_folders
+from parts.report_file import check_folders
 
 MEASURES = ("nDCG@10", "RR@10", "R@100")
-SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +79,6 @@ class Bench:
 def measured(pipeline: SearchPipeline, judged: Judged) -> tuple[System, ...]:
     """Stage one, and the reranked order where there is one."""
     return evaluate(pipeline, judged.queries, judged.qrels, measures=MEASURES, progress=True).systems
-
-
-def difference_cell(difference: Difference | None) -> str:
-    """With its interval, and * where it is significant."""
-    if difference is None:
-        return ""
-    mark = "*" if difference.p_value < SIGNIFICANT else ""
-    return f"{difference.mean:+.4f}{mark} ({difference.low:+.4f} to {difference.high:+.4f})"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -28,4 +28,4 @@ def test_each_way_of_adapting_is_measured_alone_and_reranked(small, run_script, 
         else:
             assert 0 < row["lists"] < 40
             assert row["difference"]["mean"] == pytest.approx(mean - before[row["system"]], abs=1e-9)
-    assert "| cranfield (6 queries) | distilled | 0.25 | reranked |" in process.stdout
+    assert "| cranfield | 6 | distilled from the reranker | 0.25 | reranked |" in process.stdout

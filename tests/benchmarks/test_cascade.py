@@ -10,6 +10,7 @@ from bicross.retrieval import BiEncoder, DenseRetriever
 from cascade import FULL, ways_of
 from helpers.tiny_exit_models import save_deep
 from parts.quality_parts import measured_part
+from parts.tables.layers import way_label
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +38,7 @@ def test_every_way_is_measured(report):
         assert len(row["seconds"]) == 4
         assert (row["difference"] is None) == (row["way"] == FULL)
         assert row["times_faster"] > 0
-        assert row["way"] in process.stdout
+        assert f"| {way_label(row['way'])} |" in process.stdout
     assert [row["times_faster"] for row in found["results"] if row["way"] == FULL] == [1, 1]
     assert set(found["over_all"]) == set(ways[1:])
 

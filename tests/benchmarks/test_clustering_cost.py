@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -135,7 +136,7 @@ def test_a_cost_is_what_was_measured_and_a_multiple_of_a_pair():
     assert known.two_stages.low == pytest.approx(spent + known.found)
     assert known.two_stages.high == pytest.approx(spent + 3 * known.found)
     assert 60 <= known.found <= 120
-    assert "| 60 | 1,770 | 59.0 min | 29.5 min to 1.5 h |" in cost_table([known])
+    assert "| 60 | 1,770 | 59.0 min | 29.5 min to 1.5 h |" in cost_table([asdict(known)])
     assert [duration(seconds) for seconds in (0.5, 59.9, 60, 7200)] == ["0.5 s", "59.9 s", "1.0 min", "2.0 h"]
 
 

@@ -55,7 +55,7 @@ def test_quality_measures_every_way_of_searching(tmp_path):
             name: pytest.approx(2 / 3) for name in ("nDCG@10", "RR@10", "R@100")
         }
         assert (row["collection"], row["queries"], row["published"]) == ("tiny", 3, None)
-    assert "| tiny | BM25 | 0.6667 | 0.6667 | 0.6667 | +0.0000 (+0.0000 to +0.0000) |" in done.stdout
+    assert "| tiny | 3 | BM25 | 0.6667 | 0.6667 | 0.6667 | +0.0000 (+0.0000 to +0.0000) |" in done.stdout
     assert report["settings"]["reranker"] == "bicross-rerank-mini"
 
 

@@ -17,8 +17,8 @@ from parts.flops import Cost, Lengths, Peak
 from parts.latency_parts import Documents, batches
 from parts.rerank_variants import Variant, _onnx, load
 from parts.rounds import in_turn, percentiles_ms, ratio, slices
-from parts.speed_report import markdown
 from parts.speed_texts import FEWEST_WORDS, MOST_WORDS, Overlap, passages_of, spread, word_counts
+from parts.tables.markdown import markdown
 from rerank_quality import Candidates, compare, mean_tau
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForSequenceClassification

@@ -1,11 +1,10 @@
-"""The tables and the plot of ``clustering_cost.py``. Knows its figures alone."""
+"""The tables and the plot of clustering_cost.py."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from parts.speed_report import markdown
+from parts.tables.markdown import Record, markdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +16,16 @@ class Seconds:
     high: float
 
     def times(self, count: int) -> "Seconds":
-        """As many times that."""
+        """Multiply all three."""
         return Seconds(self.mean * count, self.low * count, self.high * count)
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one number of sentences. ``found`` distinct pairs are among the neighbours; two stages read just these."""
+    """What finding the most similar pairs of some sentences costs.
+
+    ``found`` distinct pairs are among the neighbours; the two-stage search scores only these.
+    """
 
     sentences: int
     pairs: int
@@ -35,35 +37,38 @@ class Cost:
 
 
 def duration(seconds: float) -> str:
-    """In the unit that suits it."""
+    """Format seconds as hours, minutes or seconds."""
     for unit, size in (("h", 3600), ("min", 60)):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"
     return f"{seconds:.1f} s"
 
 
-def cost_table(costs: Sequence[Cost]) -> str:
-    columns = ["sentences", "pairs", "cross-encoder on all of them", "95 % interval", "bi-encoder and index"]
-    columns += ["of which embed", "times faster", "pairs among neighbours", "bi-encoder, then cross-encoder on those"]
+def cost_table(costs: Sequence[Record]) -> str:
+    """One line for each number of sentences."""
+    columns = ["sentences", "pairs", "cross-encoder on all pairs", "95 % interval", "bi-encoder and index"]
+    columns += ["of which embedding", "times faster", "pairs among neighbours", "bi-encoder, then cross-encoder"]
     lines: list[list[object]] = []
-    for one in costs:
-        vectors = one.embed_seconds + one.neighbours_seconds
-        interval = f"{duration(one.all_pairs.low)} to {duration(one.all_pairs.high)}"
-        spent = [duration(vectors), duration(one.embed_seconds), f"{one.all_pairs.mean / vectors:,.0f}"]
-        all_pairs = duration(one.all_pairs.mean)
-        lines.append([one.sentences, one.pairs, all_pairs, interval, *spent, one.found, duration(one.two_stages.mean)])
-    return f"\n{markdown(columns, lines)}"
+    for cost in costs:
+        every = cost["all_pairs"]
+        vectors = cost["embed_seconds"] + cost["neighbours_seconds"]
+        interval = f"{duration(every['low'])} to {duration(every['high'])}"
+        spent = [duration(vectors), duration(cost["embed_seconds"]), f"{every['mean'] / vectors:,.0f}"]
+        both = [cost["found"], duration(cost["two_stages"]["mean"])]
+        lines.append([cost["sentences"], cost["pairs"], duration(every["mean"]), interval, *spent, *both])
+    return markdown(columns, lines)
 
 
-def agreement_table(known: dict[str, Any]) -> str:
-    columns = [f"the best {known['same']} of {known['pairs']:,} pairs by", "mean the same, people say"]
+def agreement_table(agreement: Record) -> str:
+    """One line for each way of choosing the best pairs."""
+    columns = [f"the best {agreement['same']} of {agreement['pairs']:,} pairs by", "mean the same, people say"]
     columns += ["shared with the cross-encoder on all pairs"]
-    lines = [[name, one["same"], one["shared_with_all_pairs"]] for name, one in known["best"].items()]
-    return f"\n{markdown(columns, lines)}"
+    best = agreement["best"].items()
+    return markdown(columns, [[name, chosen["same"], chosen["shared_with_all_pairs"]] for name, chosen in best])
 
 
-def plot(costs: Sequence[Cost], checked: dict[str, Any], path: Path) -> None:
-    """Seconds by the number of sentences, both on logarithmic axes."""
+def plot(costs: Sequence[Cost], checked: Record, path: Path) -> None:
+    """Draw seconds against the number of sentences, both on logarithmic axes."""
     import matplotlib as mpl  # in the extra "bench", and only the plot needs it
 
     mpl.use("svg")

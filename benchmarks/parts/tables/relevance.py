@@ -1,0 +1,59 @@
+"""The tables of quality.py, reranker.py and adaptation.py."""
+
+from collections.abc import Sequence
+
+from parts.tables.markdown import Record, difference_cell, markdown, mean_cells
+
+MEASURES = ("nDCG@10", "RR@10", "R@100")
+TRAININGS = {
+    "as it comes": "not adapted",
+    "all pairs": "all pseudo-query pairs",
+    "believed pairs": "pairs kept by consistency filtering",
+    "distilled": "distilled from the reranker",
+}
+"""The words that a table has for the trainings in the JSON of adaptation.py."""
+SYSTEMS = {"stage one": "first stage"}
+
+
+def quality_table(rows: Sequence[Record]) -> str:
+    """One line for each collection and way of searching."""
+    columns = ["collection", "queries", "", *MEASURES, "difference", "published nDCG@10", "settings"]
+    lines: list[list[object]] = []
+    for row in rows:
+        published = None if row["published"] is None else f"{row['published']:.4f}"
+        means = mean_cells(row["means"], MEASURES)
+        shown = difference_cell(row["difference"])
+        lines.append([row["collection"], row["queries"], row["system"], *means, shown, published, row["settings"]])
+    return markdown(columns, lines)
+
+
+def reranker_table(rows: Sequence[Record]) -> str:
+    """One line for each collection and way of searching, with the targets."""
+    measures = MEASURES[:2]
+    columns = ["collection", "queries", "", *measures, "difference", "target", "settings"]
+    lines: list[list[object]] = []
+    for row in rows:
+        target = "" if row["met"] is None else f"{row['target']}: {'met' if row['met'] else 'not met'}"
+        means = mean_cells(row["means"], measures)
+        shown = difference_cell(row["difference"])
+        lines.append([row["collection"], row["queries"], row["system"], *means, shown, target, row["settings"]])
+    return markdown(columns, lines)
+
+
+def adaptation_table(rows: Sequence[Record]) -> str:
+    """One line for each collection, training and share of the trained weights."""
+    columns = ["collection", "queries", "encoder", "share of trained weights", "", "lists", *MEASURES, "difference"]
+    lines = [
+        [
+            row["collection"],
+            row["queries"],
+            TRAININGS.get(row["encoder"], row["encoder"]),
+            row["average"],
+            SYSTEMS.get(row["system"], row["system"]),
+            row["lists"] or None,
+            *mean_cells(row["means"], MEASURES),
+            difference_cell(row["difference"]),
+        ]
+        for row in rows
+    ]
+    return markdown(columns, lines)
