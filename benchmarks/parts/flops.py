@@ -12,8 +12,10 @@ import torch
 from bicross.inference import load_tokenizer
 from torch import nn
 
-SIDE = 2048
+SIDES = (256, 2048)
+"""Sides of the matrices that are multiplied; the larger one only where the first shows that it takes no minutes."""
 REPEATS = 10
+LONGEST = 5.0  # seconds for all repeats of one product
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Lengths:
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The fastest way found to multiply square matrices of ``SIDE``; ``ops`` a second, or why there is none."""
+    """The fastest way found to multiply square matrices; ``ops`` a second, or why there is none."""
 
     dtype: str
     ops: float | None
@@ -85,24 +87,29 @@ class Peak:
 
 
 def peak(dtype: str, device: str) -> Peak:
-    """Measured now, on the threads that torch has."""
-    found: dict[str, float] = {}
+    """Measure the peak now, on the threads that torch has."""
+    measured: dict[str, tuple[float, int]] = {}
     reason = ""
     for way, make in _WAYS.items():
-        try:
-            product = make(getattr(torch, dtype), device)
-            if product is not None:
-                found[way] = 2 * SIDE**3 / _best_seconds(product, device)
-        except (RuntimeError, AttributeError, NotImplementedError) as error:
-            reason = f"{way}: {str(error).splitlines()[0]}"
-    if not found:
+        for side in SIDES:
+            if way in measured and REPEATS * 2 * side**3 / measured[way][0] > LONGEST:
+                break  # a processor without instructions for this format: the small matrix has to do
+            try:
+                product = make(getattr(torch, dtype), device, side)
+                if product is not None:
+                    measured[way] = 2 * side**3 / _best_seconds(product, device), side
+            except (RuntimeError, AttributeError, NotImplementedError) as error:
+                reason = f"{way}: {str(error).splitlines()[0]}"
+                break
+    if not measured:
         return Peak(dtype, None, f"not measured: {reason}")
-    best = max(found, key=lambda way: found[way])
-    return Peak(dtype, found[best], f"{best} of {SIDE} x {SIDE}")
+    best = max(measured, key=lambda way: measured[way][0])
+    ops, side = measured[best]
+    return Peak(dtype, ops, f"{best} of {side} x {side}")
 
 
 def _best_seconds(product: Callable[[], object], device: str) -> float:
-    """A peak is the best of several: what disturbs can only make it slower."""
+    """The best of several: what disturbs can only make a product slower."""
     best = float("inf")
     for _ in range(REPEATS):
         began = perf_counter()
@@ -113,30 +120,30 @@ def _best_seconds(product: Callable[[], object], device: str) -> float:
     return best
 
 
-def _matrices(dtype: torch.dtype, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+def _matrices(dtype: torch.dtype, device: str, side: int) -> tuple[torch.Tensor, torch.Tensor]:
     chance = torch.Generator().manual_seed(0)
     if dtype == torch.int8:
-        left, right = (torch.randint(-100, 100, (SIDE, SIDE), generator=chance, dtype=dtype) for _ in range(2))
+        left, right = (torch.randint(-100, 100, (side, side), generator=chance, dtype=dtype) for _ in range(2))
     else:
-        left, right = (torch.randn((SIDE, SIDE), generator=chance).to(dtype) for _ in range(2))
+        left, right = (torch.randn((side, side), generator=chance).to(dtype) for _ in range(2))
     return left.to(device), right.to(device)
 
 
-def _plain(dtype: torch.dtype, device: str) -> Callable[[], object] | None:
-    return None if dtype == torch.int8 else partial(torch.mm, *_matrices(dtype, device))
+def _plain(dtype: torch.dtype, device: str, side: int) -> Callable[[], object] | None:
+    return None if dtype == torch.int8 else partial(torch.mm, *_matrices(dtype, device, side))
 
 
-def _packed(dtype: torch.dtype, device: str) -> Callable[[], object] | None:
+def _packed(dtype: torch.dtype, device: str, side: int) -> Callable[[], object] | None:
     """With the right side in oneDNN's own order: in float32 often much faster than ``torch.mm``. Of torch's inside."""
     if dtype == torch.int8 or not device.startswith("cpu"):
         return None
-    left, right = _matrices(dtype, device)
+    left, right = _matrices(dtype, device, side)
     onednn: Any = torch.ops.mkldnn
-    return partial(onednn._linear_pointwise, left, onednn._reorder_linear_weight(right, SIDE), None, "none", [], "")
+    return partial(onednn._linear_pointwise, left, onednn._reorder_linear_weight(right, side), None, "none", [], "")
 
 
-def _integer(dtype: torch.dtype, device: str) -> Callable[[], object] | None:
-    return partial(torch._int_mm, *_matrices(dtype, device)) if dtype == torch.int8 else None
+def _integer(dtype: torch.dtype, device: str, side: int) -> Callable[[], object] | None:
+    return partial(torch._int_mm, *_matrices(dtype, device, side)) if dtype == torch.int8 else None
 
 
 _WAYS = {"torch.mm": _plain, "oneDNN's linear layer, weights packed": _packed, "torch._int_mm": _integer}
