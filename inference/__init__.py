@@ -25,6 +25,7 @@ from .loading import (
     without_progress_bars,
 )
 from .model_store import ModelFiles, resolve_model
+from .protocols import has_members
 from .tokenizer import TextTokenizer, TokenIds, load_tokenizer, require_texts
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "batch_size_for",
     "cache_folder",
     "cast_model",
+    "has_members",
     "load_model",
     "load_tokenizer",
     "model_settings",

@@ -1,4 +1,4 @@
-"""Stage one and stage two chained, and everything that a person runs. The only package that knows the others."""
+"""Both stages chained, and everything that a person runs. The only package that knows the others."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         CacheUse,
         Depth,
         ScoreCache,
+        SearchOptions,
         SearchPipeline,
         SearchResult,
         StopRule,
@@ -36,6 +37,7 @@ __all__ = [
     "Judged",
     "Run",
     "ScoreCache",
+    "SearchOptions",
     "SearchPipeline",
     "SearchResult",
     "StopRule",
@@ -78,6 +80,7 @@ _MODULES = {
     "CacheUse": "search",
     "Depth": "search",
     "ScoreCache": "search",
+    "SearchOptions": "search",
     "SearchPipeline": "search",
     "SearchResult": "search",
     "StopRule": "search",

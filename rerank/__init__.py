@@ -27,7 +27,17 @@ from .cascade import (
 )
 from .cross_encoder import DEFAULT_RERANKER, CrossEncoderReranker
 from .packed_scoring import require_exit_layers
-from .reranker import CascadeReranker, IdentifiedReranker, Pair, Reranker, TokenPair, TokenReranker
+from .reranker import (
+    CascadeReranker,
+    IdentifiedReranker,
+    Pair,
+    Reranker,
+    TokenPair,
+    TokenReranker,
+    can_exit_early,
+    is_identified,
+    takes_token_ids,
+)
 
 __all__ = [
     "DEFAULT_RERANKER",
@@ -49,10 +59,12 @@ __all__ = [
     "TokenReranker",
     "brier_score",
     "calibration_from_dict",
+    "can_exit_early",
     "check_cascade",
     "expected_calibration_error",
     "fit_calibration",
     "group_by_query",
+    "is_identified",
     "merge_scores",
     "pool_adjacent_violators",
     "reliability",
@@ -60,4 +72,5 @@ __all__ = [
     "require_exits",
     "restrict_key",
     "run_cascade",
+    "takes_token_ids",
 ]

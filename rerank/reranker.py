@@ -1,12 +1,12 @@
 """The Reranker protocols: (query, passage) pairs to scores. Know no model."""
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..inference import TokenIds
+from ..inference import TokenIds, has_members
 from .cascade import Cascade, CascadeScores, RankingKey
 
 Pair = tuple[str, str]
@@ -82,3 +82,18 @@ class CascadeReranker(Reranker, Protocol):
     ) -> CascadeScores:
         """As ``score_cascade`` of the texts that the ids were made from; asked for of a ``TokenReranker`` alone."""
         ...
+
+
+def is_identified(reranker: object) -> TypeGuard[IdentifiedReranker]:
+    """Tell whether it is an ``IdentifiedReranker``, without asking for its fingerprints."""
+    return has_members(reranker, IdentifiedReranker)
+
+
+def takes_token_ids(reranker: object) -> TypeGuard[TokenReranker]:
+    """Tell whether it is a ``TokenReranker``, without asking for its fingerprint."""
+    return has_members(reranker, TokenReranker)
+
+
+def can_exit_early(reranker: object) -> TypeGuard[CascadeReranker]:
+    """Tell whether it is a ``CascadeReranker``, without asking for its fingerprint."""
+    return has_members(reranker, CascadeReranker)

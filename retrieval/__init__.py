@@ -7,7 +7,17 @@ from .fusion import Fusion, NormalisedSum, ReciprocalRank
 from .hybrid import HybridRetriever, fused
 from .lexical import ANALYZER, LexicalRetriever, analyse, require_analyzer
 from .parallel import ParallelEncoder
-from .retriever import DenseRetriever, Explorer, ExploringRetriever, Retriever, TokenRetriever
+from .retriever import (
+    DenseRetriever,
+    Explorer,
+    ExploringRetriever,
+    IndexRetriever,
+    Retriever,
+    TokenRetriever,
+    can_explore,
+    has_index,
+    has_token_ids,
+)
 
 __all__ = [
     "ANALYZER",
@@ -22,6 +32,7 @@ __all__ = [
     "ExploringRetriever",
     "Fusion",
     "HybridRetriever",
+    "IndexRetriever",
     "LexicalRetriever",
     "NormalisedSum",
     "ParallelEncoder",
@@ -29,7 +40,10 @@ __all__ = [
     "Retriever",
     "TokenRetriever",
     "analyse",
+    "can_explore",
     "fused",
+    "has_index",
+    "has_token_ids",
     "require_analyzer",
     "write_early_layers",
 ]

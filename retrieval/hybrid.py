@@ -34,6 +34,10 @@ class HybridRetriever:
         self.weights = weights or BM25()
         self.passages = passages
 
+    def over(self, index: Index) -> "HybridRetriever":
+        """The same retriever over another generation of the index."""
+        return HybridRetriever(index, self.encoder, fusion=self.fusion, weights=self.weights, passages=self.passages)
+
     @property
     def tokenizer(self) -> str:
         """The fingerprint of the tokenizer that made the token ids in the index; empty where it holds none."""

@@ -44,6 +44,10 @@ class LexicalRetriever:
         self.index = index
         self.weights = weights or BM25()
 
+    def over(self, index: Index) -> "LexicalRetriever":
+        """The same retriever over another generation of the index."""
+        return LexicalRetriever(index, weights=self.weights)
+
     @property
     def tokenizer(self) -> str:
         """The fingerprint of the tokenizer that made the token ids in the index; empty where it holds none."""

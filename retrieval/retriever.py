@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..index import Hit, Index, Predicate
+from ..inference import has_members
 from .encoder import Encoder
 
 
@@ -46,6 +47,39 @@ class ExploringRetriever(Retriever, Protocol):
         ...
 
 
+@runtime_checkable
+class IndexRetriever(Retriever, Protocol):
+    """A retriever over an ``Index``, of which another generation can take its place."""
+
+    @property
+    def index(self) -> Index:
+        """What it searches."""
+        ...
+
+    def over(self, index: Index) -> "IndexRetriever":
+        """The same retriever over another generation of the index.
+
+        Raises:
+            IndexModelMismatch: Another model built that generation.
+        """
+        ...
+
+
+def has_token_ids(retriever: object) -> TypeGuard[TokenRetriever]:
+    """Tell whether it is a ``TokenRetriever``."""
+    return has_members(retriever, TokenRetriever)
+
+
+def can_explore(retriever: object) -> TypeGuard[ExploringRetriever]:
+    """Tell whether it is an ``ExploringRetriever``."""
+    return has_members(retriever, ExploringRetriever)
+
+
+def has_index(retriever: object) -> TypeGuard[IndexRetriever]:
+    """Tell whether it is an ``IndexRetriever``."""
+    return has_members(retriever, IndexRetriever)
+
+
 class DenseRetriever:
     """Retrieves by the inner product of query and passage vectors."""
 
@@ -58,6 +92,10 @@ class DenseRetriever:
         self.index = index
         self.encoder = encoder
         self.passages = passages
+
+    def over(self, index: Index) -> "DenseRetriever":
+        """The same retriever over another generation of the index."""
+        return DenseRetriever(index, self.encoder, passages=self.passages)
 
     @property
     def tokenizer(self) -> str:

@@ -12,7 +12,7 @@ from rich.console import Console
 from ...errors import ArgumentError, BicrossError
 from ...index import Index
 from ...rerank import DEFAULT_RERANKER
-from ..search import QUERIES_AT_ONCE, RerankK, SearchPipeline, Timings, read_cascade
+from ..search import QUERIES_AT_ONCE, RerankK, SearchPipeline, Timings, read_cascade, search_record
 from . import index as changes
 from .demo import QUESTIONS, build_demo, demo_path, print_demo, show_demo
 from .evaluate import evaluate_command
@@ -32,7 +32,7 @@ from .options import (
     RetrieveK,
     Where,
 )
-from .output import info_record, info_table, print_json, results_table, search_record
+from .output import info_record, info_table, print_json, results_table
 from .train import early_layers_command, train_app, train_encoder_command, train_exits_command
 from .tune import tune_command
 

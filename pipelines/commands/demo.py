@@ -11,9 +11,9 @@ from rich.table import Table
 from ...inference import cache_folder
 from ...retrieval import BiEncoder
 from ..indexing import build_index
-from ..search import SearchPipeline, SearchResult, Timings
+from ..search import SearchPipeline, SearchResult, Timings, result_record
 from .docstrings import docstring_documents
-from .output import plain, print_json, result_record
+from .output import plain, print_json
 
 QUESTIONS = (
     "read rows from a csv file",

@@ -9,7 +9,7 @@ from rich.progress import track
 
 from ...errors import ArgumentError
 from ...index import Index
-from ..search import QUERIES_AT_ONCE, SearchPipeline, check_query
+from ..search import SearchPipeline, check_query, query_slices
 from .judgments import Qrels
 from .measures import DEFAULT_MEASURES, canonical, cutoff, per_query
 from .runs import Run
@@ -135,15 +135,15 @@ def evaluate(
         if query_id not in queries:
             raise ArgumentError(f"query {query_id!r} is judged and has no text")
         check_query(queries[query_id], repr(query_id))
-    if pipeline.min_relevance is not None:
+    if pipeline.options.min_relevance is not None:
         raise ArgumentError(
-            f"min_relevance={pipeline.min_relevance} cuts the lists that are to be measured: leave it out"
+            f"min_relevance={pipeline.options.min_relevance} cuts the lists that are to be measured: leave it out"
         )
     if taken := {STAGE_ONE, RERANKED} & set(runs or ()):
         raise ArgumentError(f"a run cannot be called {min(taken)!r}: that is the pipeline's own")
     found = _search(pipeline, {query_id: queries[query_id] for query_id in qrels}, shown=progress)
     final = STAGE_ONE if pipeline.reranker is None else RERANKED
-    retrieve_k = pipeline.cutoffs.retrieve_k
+    retrieve_k = pipeline.options.candidates
     unknown_documents, unknown_relevant = _unknown(pipeline, qrels)
     counts = Counts(
         len(queries),
@@ -207,7 +207,7 @@ def compare(baseline: System, system: System, queries: Mapping[str, str]) -> Com
 
 def _search(pipeline: SearchPipeline, queries: Mapping[str, str], *, shown: bool) -> dict[str, Run]:
     """Both orders of what the pipeline returns for each query, or stage one's alone."""
-    ids, top_k = list(queries), pipeline.cutoffs.retrieve_k
+    ids, top_k = list(queries), pipeline.options.candidates
     stage_one: dict[str, list[tuple[str, float]]] = {}
     reranked: dict[str, list[tuple[str, float]]] = {}
     for some in _blocks(ids, shown=shown):
@@ -216,16 +216,15 @@ def _search(pipeline: SearchPipeline, queries: Mapping[str, str], *, shown: bool
             reranked[query_id] = [(result.document.id, result.score) for result in results]
             retrieved = sorted(results, key=lambda result: result.retrieval_rank)
             stage_one[query_id] = [(result.document.id, result.retrieval_score) for result in retrieved]
-        if pipeline.adaptive:  # neighbours have taken the places of some that stage one found
+        if pipeline.options.adaptive:  # neighbours have taken the places of some that stage one found
             for query_id, hits in zip(some, pipeline.retriever.retrieve(texts, top_k), strict=True):
                 stage_one[query_id] = [(hit.document.id, hit.score) for hit in hits]
     return {STAGE_ONE: stage_one} if pipeline.reranker is None else {STAGE_ONE: stage_one, RERANKED: reranked}
 
 
 def _blocks(ids: Sequence[str], *, shown: bool) -> Iterator[Sequence[str]]:
-    starts = range(0, len(ids), QUERIES_AT_ONCE)
-    for start in track(starts, "Searching", console=Console(stderr=True), disable=not shown):
-        yield ids[start : start + QUERIES_AT_ONCE]
+    slices = list(query_slices(ids))
+    yield from track(slices, "Searching", console=Console(stderr=True), disable=not shown)
 
 
 def _compare_all(systems: Sequence[System], final: str, queries: Mapping[str, str]) -> tuple[Comparison, ...]:

@@ -1,7 +1,10 @@
 """SearchPipeline: the first stage retrieves candidates, the second stage scores and re-sorts them."""
 
-from .options import MAX_RETRIEVE_K, RerankK, check_queries, check_query, read_cascade, read_layers
-from .pipeline import QUERIES_AT_ONCE, SearchPipeline, Timings
+from .options import MAX_RETRIEVE_K, RerankK, SearchOptions, read_cascade, read_layers
+from .parts import tokenizer_fingerprint
+from .pipeline import SearchPipeline
+from .queries import QUERIES_AT_ONCE, check_queries, check_query, query_slices
+from .records import result_record, search_record
 from .scoring import (
     CacheUse,
     CandidateScorer,
@@ -11,9 +14,9 @@ from .scoring import (
     StopRule,
     final_scores,
     fit_stop_rule,
+    standardised,
 )
-from .stages import tokenizer_fingerprint
-from .timings import Depth
+from .timings import Depth, Timings
 from .tuned import MAX_CHARACTERS, KnownFusion, Tuned, store
 
 __all__ = [
@@ -27,6 +30,7 @@ __all__ = [
     "PassageScoring",
     "RerankK",
     "ScoreCache",
+    "SearchOptions",
     "SearchPipeline",
     "SearchResult",
     "StopRule",
@@ -36,8 +40,12 @@ __all__ = [
     "check_query",
     "final_scores",
     "fit_stop_rule",
+    "query_slices",
     "read_cascade",
     "read_layers",
+    "result_record",
+    "search_record",
+    "standardised",
     "store",
     "tokenizer_fingerprint",
 ]

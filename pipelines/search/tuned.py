@@ -6,15 +6,15 @@ error, and none may make a search read without end.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import cast, get_args
+from dataclasses import dataclass, field, fields, replace
+from typing import cast
 
 from ...errors import ArgumentError, IndexCorrupt
 from ...index import Index
 from ...rerank import Calibration, calibration_from_dict
 from ...retrieval import NormalisedSum, ReciprocalRank
 from ..models import FirstStage
-from .options import MAX_RETRIEVE_K
+from .options import DEFAULT_K, FIRST_STAGES, MAX_RETRIEVE_K, SearchOptions
 from .scoring import StopRule
 
 SECTION = "search"
@@ -23,7 +23,6 @@ VERSION = 1
 FIRST_STAGE_KEY = "stage_one"
 """Where the JSON has ``first_stage``: the key of version 1, which indexes on disk have."""
 MAX_CHARACTERS = 1000
-FIRST_STAGES: tuple[FirstStage, ...] = get_args(FirstStage)
 KnownFusion = NormalisedSum | ReciprocalRank
 
 
@@ -69,6 +68,22 @@ class Tuned:
         for name, value in self.measured.items():
             _text("measured", name)
             _number(f"measured {name:.40}", value, -1e100, 1e100)
+
+    def complete(self, options: SearchOptions) -> SearchOptions:
+        """Return the options with what was tuned where they leave it open.
+
+        The stop rule is left out where it was fitted for another blend or another first stage than is asked for.
+        """
+        fits = options.first_stage in (None, self.first_stage) and options.blend in (None, self.blend)
+        options = replace(
+            options,
+            first_stage=options.first_stage or self.first_stage,
+            blend=self.blend if options.blend is None else options.blend,
+            stop_rule=options.stop_rule or (self.stop_rule if fits else None),
+            calibration=options.calibration or self.calibration,
+        )
+        # With rerank_k 0 there is a reranker only where the caller gives rerank_k.
+        return options.complete(retrieve_k=self.retrieve_k, rerank_k=self.rerank_k or DEFAULT_K)
 
     def to_dict(self) -> dict[str, object]:
         """As JSON; ``from_dict`` gives an equal one."""

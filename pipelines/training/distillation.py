@@ -10,9 +10,8 @@ from ...retrieval import Retriever
 from ...training import RankingList
 from ..evaluation import read_topics
 from ..lines import text_lines
-from ..search import CandidateScorer, check_query, tokenizer_fingerprint
+from ..search import CandidateScorer, check_query, query_slices, tokenizer_fingerprint
 
-QUERIES_AT_ONCE = 32
 _TOPIC_SUFFIXES = (".jsonl", ".tsv")
 
 
@@ -52,10 +51,11 @@ def distilled_lists(
         raise ArgumentError(f"depth must be at least 2, not {depth}: a list of one has no order to learn")
     lists: list[RankingList] = []
     scorer = CandidateScorer(reranker)
-    for start in range(0, len(queries), QUERIES_AT_ONCE):
-        some = queries[start : start + QUERIES_AT_ONCE]
+    done = 0
+    for some in query_slices(queries):
         lists += _scored(some, retriever, scorer, depth)
-        on_progress(start + len(some), len(queries))
+        done += len(some)
+        on_progress(done, len(queries))
     if not lists:
         raise ArgumentError(
             f"stage one found less than two documents for each of the {len(queries)} queries: "

@@ -10,11 +10,11 @@ from ...errors import ArgumentError
 from ...index import passage_text
 from ...inference import resolve_model
 from ...retrieval import Retriever
+from ..search import query_slices
 
 DEPTH = 100
 """Candidates of a query among which those that an exit learns from are drawn: so many are read by default."""
 EXIT_PASSAGES = 24
-QUERIES_AT_ONCE = 32
 
 
 def exit_lists(
@@ -28,8 +28,7 @@ def exit_lists(
         raise ArgumentError(f"passages must be from 2 to the depth of {depth}, not {passages}")
     chance = np.random.default_rng(seed)
     lists: list[tuple[str, list[str]]] = []
-    for start in range(0, len(queries), QUERIES_AT_ONCE):
-        some = queries[start : start + QUERIES_AT_ONCE]
+    for some in query_slices(queries):
         for query, hits in zip(some, retriever.retrieve(some, depth), strict=True):
             if len(hits) < 2:
                 continue

@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import ArgumentError
 from ...index import Hit, passage_text
@@ -12,10 +11,8 @@ from ...rerank import Reranker
 from ...retrieval import DenseRetriever, HybridRetriever
 from ...training import RankingList
 from ..evaluation import Judged
+from ..search import query_slices, standardised
 from .reranker_evaluation import HeldOutQuery
-
-_QUERIES_AT_ONCE = 32
-_TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,8 @@ def hard_negative_lists(
     lists: list[RankingList] = []
     for query_id, hits in _found(judged, retriever, mining.depth):
         query, grades = judged.queries[query_id], judged.qrels[query_id]
-        prior = dict(zip((hit.document.id for hit in hits), _standardised([hit.score for hit in hits]), strict=True))
+        scores = standardised(np.array([hit.score for hit in hits], np.float64))
+        prior = dict(zip((hit.document.id for hit in hits), scores.tolist(), strict=True))
         found = {hit.document.id: _text(hit) for hit in hits}
         known = {id_: text for id_ in grades if (text := found.get(id_) or texts.get(id_))}
         positives = {id_: text for id_, text in known.items() if grades[id_] > 0}
@@ -87,8 +85,8 @@ def judged_candidates(judged: Judged, retriever: DenseRetriever | HybridRetrieve
 def _found(judged: Judged, retriever: DenseRetriever | HybridRetriever, depth: int) -> list[tuple[str, list[Hit]]]:
     ids = list(judged.judged_ids)
     hits: list[list[Hit]] = []
-    for start in range(0, len(ids), _QUERIES_AT_ONCE):
-        hits += retriever.retrieve([judged.queries[id_] for id_ in ids[start : start + _QUERIES_AT_ONCE]], depth)
+    for some in query_slices(ids):
+        hits += retriever.retrieve([judged.queries[id_] for id_ in some], depth)
     return list(zip(ids, hits, strict=True))
 
 
@@ -117,12 +115,6 @@ def _negatives(
 def _best_cosine(query: str, passages: Collection[str], retriever: DenseRetriever | HybridRetriever) -> float:
     vector = retriever.encoder.encode_queries([query])[0]
     return float((retriever.encoder.encode_documents(list(passages)) @ vector).max())
-
-
-def _standardised(scores: Sequence[float]) -> list[float]:
-    values: NDArray[np.float64] = np.array(scores, np.float64)
-    deviation = values.std() if len(values) else 0.0
-    return [0.0] * len(values) if deviation < _TINY else ((values - values.mean()) / deviation).tolist()
 
 
 def _text(hit: Hit) -> str:

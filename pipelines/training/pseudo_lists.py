@@ -14,10 +14,10 @@ from ...rerank import Reranker
 from ...retrieval import Encoder, Retriever
 from ...training import RankingList
 from ..progress import counting
+from ..search import query_slices, standardised
 from .first_stage import FirstStageSettings, documents_from, open_first_stage
 from .pseudo_queries import MAX_WORDS, PairMaker, PseudoQueryKind, PseudoQueryPair, pair_makers, pseudo_query_pairs
 
-PAIRS_AT_ONCE = 32
 MAX_HELD_OUT = 200
 
 Lists = list[RankingList]
@@ -94,12 +94,13 @@ def pseudo_query_lists(
     training: Lists = []
     held_out: Lists = []
     others = _SimilarPassages(pair_makers(options.max_words, options.seed), options.negatives)
-    for start in range(0, len(pairs), PAIRS_AT_ONCE):
-        some = pairs[start : start + PAIRS_AT_ONCE]
+    done = 0
+    for some in query_slices(pairs):
         for pair, one in zip(some, _consistent(list(others.lists(some, retriever)), options), strict=True):
             if one is not None:
                 (held_out if pair.document_id in kept_out else training).append(one)
-        on_progress(start + len(some), len(pairs))
+        done += len(some)
+        on_progress(done, len(pairs))
     if not training:
         raise SourceError(
             f"consistency filtering keeps none of the {len(pairs)} pairs: the reranker ranks no passage in the "
@@ -117,9 +118,7 @@ def with_priors(lists: Sequence[RankingList], encoder: Encoder) -> Lists:
     found: Lists = []
     for one, query in zip(lists, queries, strict=True):
         cosines = (vectors[[place[passage] for passage in one.passages]] @ query).astype(np.float64)
-        deviation = float(cosines.std()) or 1.0
-        prior = tuple(((cosines - cosines.mean()) / deviation).tolist())
-        found.append(dataclasses.replace(one, prior=prior))
+        found.append(dataclasses.replace(one, prior=tuple(standardised(cosines).tolist())))
     return found
 
 

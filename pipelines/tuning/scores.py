@@ -16,7 +16,7 @@ from ...errors import ArgumentError
 from ...index import Hit, Index
 from ...rerank import Reranker
 from ...retrieval import DenseRetriever, Encoder, HybridRetriever
-from ..search import CandidateScorer, KnownFusion
+from ..search import CandidateScorer, KnownFusion, query_slices
 
 QUERIES_AT_ONCE = 8
 Floats = NDArray[np.float64]
@@ -78,8 +78,7 @@ def score_candidates(
     ids, scored = list(queries), list[QueryScores]()
     with Progress(console=Console(stderr=True), disable=not progress) as bar:
         task = bar.add_task("scoring candidates", total=len(ids))
-        for start in range(0, len(ids), QUERIES_AT_ONCE):
-            some = ids[start : start + QUERIES_AT_ONCE]
+        for some in query_slices(ids, QUERIES_AT_ONCE):
             found = retrieve([queries[query_id] for query_id in some], k)
             found = [sorted(hits, key=_document_id) for hits in found]
             pairs = [(queries[query_id], hit) for query_id, hits in zip(some, found, strict=True) for hit in hits]

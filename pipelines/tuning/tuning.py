@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ...errors import ArgumentError
 from ...index import Index
-from ...rerank import IdentifiedReranker, Reranker
+from ...rerank import IdentifiedReranker, Reranker, is_identified
 from ...retrieval import Encoder
 from ..evaluation import Estimate, Judged, estimate_means
 from ..models import open_retriever
@@ -73,7 +73,7 @@ def tune(
 
 
 def _identity(reranker: Reranker) -> IdentifiedReranker:
-    if not isinstance(reranker, IdentifiedReranker) or not reranker.fingerprint:
+    if not is_identified(reranker) or not reranker.fingerprint:
         raise ArgumentError("this reranker has no fingerprint: what is tuned for it could not be told from another's")
     return reranker
 

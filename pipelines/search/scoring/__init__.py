@@ -1,10 +1,11 @@
 """The second stage within a search: which candidates are scored, how far, and in which order they end."""
 
 from .adaptive import score_adaptively
+from .blend import Scales, final_scores, standardised
 from .budget import Deadline, Enough, score_within_budget
-from .cascade import CascadeSettings, cascade_settings, require_cascade_fits, score_in_cascade
-from .ordering import Scales, ScoredCandidates, SearchResult, at_least, final_scores, order
+from .cascade import require_cascade_fits, require_cascade_reranker, score_in_cascade
 from .passages import PassageScoring, by_passages, passages_needed
+from .results import ScoredCandidates, SearchResult, at_least, order
 from .score_cache import CacheUse, ScoreCache
 from .scorer import CandidateScorer
 from .stop_rule import StopRule, fit_stop_rule
@@ -12,7 +13,6 @@ from .stop_rule import StopRule, fit_stop_rule
 __all__ = [
     "CacheUse",
     "CandidateScorer",
-    "CascadeSettings",
     "Deadline",
     "Enough",
     "PassageScoring",
@@ -23,13 +23,14 @@ __all__ = [
     "StopRule",
     "at_least",
     "by_passages",
-    "cascade_settings",
     "final_scores",
     "fit_stop_rule",
     "order",
     "passages_needed",
     "require_cascade_fits",
+    "require_cascade_reranker",
     "score_adaptively",
     "score_in_cascade",
     "score_within_budget",
+    "standardised",
 ]

@@ -14,7 +14,7 @@ import numpy as np
 from ....index import Hit
 from ....retrieval import Explorer
 from .budget import Deadline, ScoreFunction
-from .ordering import ScoredCandidates
+from .results import ScoredCandidates
 
 BATCH = 16
 """Candidates of a query between two looks at their neighbours, as in the paper."""

@@ -1,7 +1,6 @@
 """Reading in a cascade: stage two gives up candidates after its early layers. Knows no model and no index."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -9,35 +8,27 @@ from numpy.typing import NDArray
 
 from ....errors import ArgumentError
 from ....index import Hit
-from ....rerank import Cascade, CascadeReranker, Reranker, check_cascade, group_by_query, require_exits
+from ....rerank import Cascade, Reranker, can_exit_early, group_by_query, require_exits
+from .blend import final_scores
 from .budget import Deadline, score_within_budget
-from .ordering import final_scores
 from .passages import PassageScoring
 from .scorer import Candidate, CandidateScorer
 
 
-@dataclass(frozen=True, slots=True)
-class CascadeSettings:
-    """After layer ``a`` the best ``b`` candidates of a query are read on, for each (a, b) of ``stages``.
+def require_cascade_reranker(cascade: Cascade | None, reranker: Reranker | None) -> None:
+    """Check that a reranker has the early exits of a cascade; None is no cascade.
 
-    ``blend`` is the weight of logits in what makes them the best, as it is in the order of results.
+    Raises:
+        ArgumentError: There is no reranker, or one that cannot exit early.
+        ModelError: The reranker has no exit after a layer of the cascade.
     """
-
-    stages: tuple[tuple[int, int], ...]
-    blend: float
-
-
-def cascade_settings(cascade: Cascade | None, reranker: Reranker | None, blend: float) -> CascadeSettings | None:
-    """The settings, None where there is no cascade; ``ArgumentError`` or ``ModelError`` where there can be none."""
-    stages = check_cascade(cascade or ())
-    if not stages:
-        return None
+    if not cascade:
+        return
     if reranker is None:
-        raise ArgumentError(f"cascade={list(stages)} needs a reranker, and where tuning switched it off, rerank_k")
-    if not isinstance(reranker, CascadeReranker):
-        raise ArgumentError(f"cascade={list(stages)} needs a reranker with exits, not {type(reranker).__name__}")
-    require_exits(stages, reranker.exit_layers, "the reranker")
-    return CascadeSettings(stages, blend)
+        raise ArgumentError(f"cascade={list(cascade)} needs a reranker, and where tuning switched it off, rerank_k")
+    if not can_exit_early(reranker):
+        raise ArgumentError(f"cascade={list(cascade)} needs a reranker with exits, not {type(reranker).__name__}")
+    require_exits(cascade, reranker.exit_layers, "the reranker")
 
 
 def require_cascade_fits(*, passages: PassageScoring, adaptive: bool) -> None:
@@ -50,12 +41,13 @@ def require_cascade_fits(*, passages: PassageScoring, adaptive: bool) -> None:
         )
 
 
-def score_in_cascade(
+def score_in_cascade(  # noqa: PLR0913 - three of them have a default or a name
     scorer: CandidateScorer,
-    settings: CascadeSettings,
+    cascade: Cascade,
     queries: Sequence[str],
     candidates: Sequence[Sequence[Hit]],
     *,
+    blend: float,
     tokenizer: str = "",
     deadline: Deadline | None = None,
 ) -> list[tuple[NDArray[np.float32], NDArray[np.int64]]]:
@@ -68,9 +60,7 @@ def score_in_cascade(
     stopped: dict[tuple[str, str], int] = {}
 
     def score(some: Sequence[Candidate]) -> tuple[NDArray[np.float32], int]:
-        found, computed = scorer.score_cascade(
-            some, settings.stages, partial(_blended, settings.blend, some), tokenizer=tokenizer
-        )
+        found, computed = scorer.score_cascade(some, cascade, partial(_blended, blend, some), tokenizer=tokenizer)
         stopped.update(
             ((q, hit.document.id), layer) for (q, hit), layer in zip(some, found.stopped.tolist(), strict=True)
         )

@@ -14,16 +14,17 @@ from ....rerank import (
     Cascade,
     CascadeReranker,
     CascadeScores,
-    IdentifiedReranker,
     Pair,
     RankingKey,
     Reranker,
     TokenPair,
-    TokenReranker,
+    can_exit_early,
     group_by_query,
+    is_identified,
     merge_scores,
     restrict_key,
     run_cascade,
+    takes_token_ids,
 )
 from .score_cache import ScoreCache, pair_key
 
@@ -40,8 +41,8 @@ class CandidateScorer:
         self._reranker = reranker
         self._cache = cache
         # A reranker that does not say what it is may share its scores with no other: then this scorer stands for it.
-        named = reranker.fingerprint if cache and isinstance(reranker, IdentifiedReranker) else ""
-        exits = reranker.exits_fingerprint if cache and isinstance(reranker, CascadeReranker) else ""
+        named = reranker.fingerprint if cache and is_identified(reranker) else ""
+        exits = reranker.exits_fingerprint if cache and can_exit_early(reranker) else ""
         self._identity, self._exits = named or uuid.uuid4().hex, exits or uuid.uuid4().hex
         self._told = False
 
@@ -90,19 +91,19 @@ class CandidateScorer:
     def _recalled(
         self, cache: ScoreCache, candidates: Sequence[Candidate], cascade: Cascade, ranking_key: RankingKey
     ) -> CascadeScores | None:
-        """The scores of all candidates of one query, None where one is missing."""
+        """Run the cascade of one query on logits from the cache; None where the cache misses one of them."""
+        missed = False
 
-        def read(layer: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        def remembered(layer: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            nonlocal missed
             numbers: list[int] = rows.tolist()
-            known = cache.get(self._keys([candidates[i] for i in numbers], layer))
-            if None in known:
-                raise LookupError
-            return np.array(known, np.float32)
+            logits = [] if missed else cache.get(self._keys([candidates[i] for i in numbers], layer))
+            missed = missed or None in logits
+            return np.zeros(len(rows), np.float32) if missed else np.array(logits, np.float32)
 
-        try:
-            return run_cascade([query for query, _ in candidates], cascade, read, ranking_key=ranking_key)
-        except LookupError:
-            return None
+        queries = [query for query, _ in candidates]
+        scores = run_cascade(queries, cascade, remembered, ranking_key=ranking_key)
+        return None if missed else scores
 
     def _remember(self, cache: ScoreCache, candidates: Sequence[Candidate], found: CascadeScores) -> None:
         whole = np.where(found.stopped == 0, found.logits, np.nan)
@@ -118,7 +119,7 @@ class CandidateScorer:
     def _read(self, candidates: Sequence[Candidate], tokenizer: str) -> NDArray[np.float32]:
         """Logits that are finite, or ``ModelError``."""
         ids = self._token_pairs(candidates, tokenizer)
-        if ids is not None and isinstance(self._reranker, TokenReranker):
+        if ids is not None and takes_token_ids(self._reranker):
             answer = self._reranker.score_tokens(ids)
         else:
             answer = self._reranker.score(_text_pairs(candidates))
@@ -137,7 +138,7 @@ class CandidateScorer:
 
     def _token_pairs(self, candidates: Sequence[Candidate], tokenizer: str) -> list[TokenPair] | None:
         """The pairs as token ids, None where they are not there for all or not of the reranker's tokenizer."""
-        wanted = self._reranker.tokenizer_fingerprint if isinstance(self._reranker, TokenReranker) else ""
+        wanted = self._reranker.tokenizer_fingerprint if takes_token_ids(self._reranker) else ""
         if not wanted or not tokenizer:
             return None
         if wanted != tokenizer:

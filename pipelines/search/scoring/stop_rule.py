@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import ArgumentError
-from .ordering import Scales, final_scores
+from .blend import Scales, final_scores
 
 CHECK_EVERY = 10
 """Candidates of a query between two looks at the rule."""

@@ -42,13 +42,13 @@ def opened(index, reranker=None, **settings):
 
 
 def cutoffs(pipeline):
-    known = pipeline.cutoffs
+    known = pipeline.options
     return known.retrieve_k, known.rerank_k, known.top_k
 
 
 def test_without_settings_there_are_the_defaults(index):
     pipeline = opened(index, guesser())
-    assert (cutoffs(pipeline), pipeline.blend, pipeline.stop_rule, pipeline.calibration) == (
+    assert (cutoffs(pipeline), pipeline.blend, pipeline.options.stop_rule, pipeline.options.calibration) == (
         (100, 100, 10), 1.0, None, None
     )  # fmt: skip
 
@@ -73,16 +73,16 @@ def test_what_is_given_counts(tuned):
     assert cutoffs(opened(tuned, guesser(), retrieve_k=11)) == (11, 11, 10), "what was tuned follows"
     assert cutoffs(opened(tuned, guesser(), rerank_k=30, top_k=3)) == (40, 30, 3)
     pipeline = opened(tuned, guesser(), blend=0.9)
-    assert (pipeline.blend, pipeline.stop_rule) == (0.9, None), "the rule was fitted for another blend"
+    assert (pipeline.blend, pipeline.options.stop_rule) == (0.9, None), "the rule was fitted for another blend"
     other = dataclasses.replace(RULE, threshold=9.0)
-    assert opened(tuned, guesser(), stop_rule=other).stop_rule == other
+    assert opened(tuned, guesser(), stop_rule=other).options.stop_rule == other
     with pytest.raises(ArgumentError, match="rerank_k=41 is larger than retrieve_k=40"):
         opened(tuned, guesser(), rerank_k=41)
 
 
 def test_auto_takes_the_stored_rule(tuned):
     pipeline, timings = opened(tuned, guesser(), rerank_k="auto"), Timings()
-    assert pipeline.stop_rule == RULE
+    assert pipeline.options.stop_rule == RULE
     pipeline.search_batch(list(JUDGED.queries.values()), timings=timings)
     assert {depth.candidates for depth in timings.depths} == {40}
     assert any(depth.reranked < 40 for depth in timings.depths)
@@ -106,7 +106,7 @@ def test_another_reranker_takes_the_defaults_and_says_so(tuned, caplog):
         caplog.clear()
         with caplog.at_level(logging.WARNING, logger="bicross"):
             pipeline = opened(tuned, other)
-        assert (cutoffs(pipeline), pipeline.blend, pipeline.calibration) == ((100, 100, 10), 1.0, None)
+        assert (cutoffs(pipeline), pipeline.blend, pipeline.options.calibration) == ((100, 100, 10), 1.0, None)
         assert "was tuned with another reranker (guesser...), and what was stored is not used" in caplog.text
 
 

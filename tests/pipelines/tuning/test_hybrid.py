@@ -83,7 +83,7 @@ def test_the_stage_one_that_is_given_counts(index, first_stage, kind):
     store(index, tuned)
     pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=guesser(), first_stage=first_stage)
     assert type(pipeline.retriever) is kind
-    assert (pipeline.cutoffs.retrieve_k, pipeline.blend) == (30, 0.5)
+    assert (pipeline.options.retrieve_k, pipeline.blend) == (30, 0.5)
     if first_stage == "hybrid":
         assert pipeline.retriever.fusion == ReciprocalRank(20.0)
     result = pipeline.search(TEXTS[0])[0]
@@ -105,7 +105,7 @@ def test_a_stop_rule_of_a_hybrid_search_reads_less(index):
     rule = found.tuned.stop_rule
     assert rule is not None
     pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=strong(), rerank_k="auto")
-    assert pipeline.stop_rule == rule
+    assert pipeline.options.stop_rule == rule
     whole = SearchPipeline(pipeline.retriever, strong(), retrieve_k=40, rerank_k=40, blend=rule.blend)
     assert whole.fit_stop_rule(TEXTS) == rule
 

@@ -59,8 +59,8 @@ def test_an_oracle_is_recommended_and_a_later_search_uses_it(index):
     assert found.stored
     assert stored(index) == found.tuned
     pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=oracle(JUDGED))
-    assert pipeline.cutoffs.rerank_k == found.recommended.depth
-    assert pipeline.cutoffs.retrieve_k == 30
+    assert pipeline.options.rerank_k == found.recommended.depth
+    assert pipeline.options.retrieve_k == 30
     assert pipeline.blend == found.recommended.blend
     row = found.grid.ndcg[found.grid.place(found.recommended)]
     np.testing.assert_allclose(row, list(ndcg(pipeline).values()), atol=1e-9)
@@ -224,7 +224,7 @@ def test_a_stop_rule_comes_with_a_reranker(index):
     rule = found.tuned.stop_rule
     assert (rule.blend, rule.k, rule.risk) == (found.recommended.blend, 10, 0.05)
     pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=oracle(JUDGED), rerank_k="auto")
-    assert pipeline.stop_rule == rule
+    assert pipeline.options.stop_rule == rule
     everything = SearchPipeline(pipeline.retriever, oracle(JUDGED), retrieve_k=30, rerank_k=30, blend=rule.blend)
     assert rule == everything.fit_stop_rule([JUDGED.queries[query_id] for query_id in JUDGED.judged_ids])
     few = tuned(index, oracle(JUDGED), queries=12)

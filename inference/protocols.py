@@ -1,0 +1,22 @@
+"""A test for runtime-checkable protocols that evaluates no property."""
+
+from functools import lru_cache
+from inspect import getattr_static
+from typing import Generic, Protocol
+
+_MISSING = object()
+
+
+def has_members(value: object, protocol: type) -> bool:
+    """Tell whether an object has every public member of a protocol.
+
+    On Python 3.11 ``isinstance`` with a runtime-checkable protocol reads each property, and one of ours hashes the
+    weights of a model. Here members are looked up on the type and in the object's own attributes, and never computed.
+    """
+    return all(getattr_static(value, name, _MISSING) is not _MISSING for name in _members(protocol))
+
+
+@lru_cache
+def _members(protocol: type) -> frozenset[str]:
+    bases = [base for base in protocol.__mro__ if base not in (object, Protocol, Generic)]
+    return frozenset(name for base in bases for name in vars(base) if not name.startswith("_"))

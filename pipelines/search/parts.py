@@ -1,0 +1,210 @@
+"""SearchParts: a retriever, a reranker and options that fit each other, and one search with them."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ...errors import ArgumentError
+from ...index import Hit, Predicate
+from ...rerank import Reranker
+from ...retrieval import Retriever, can_explore, has_index, has_token_ids
+from .options import SearchOptions
+from .scoring import (
+    CandidateScorer,
+    Deadline,
+    Enough,
+    Scales,
+    ScoreCache,
+    ScoredCandidates,
+    SearchResult,
+    StopRule,
+    at_least,
+    by_passages,
+    order,
+    passages_needed,
+    require_cascade_reranker,
+    score_adaptively,
+    score_in_cascade,
+    score_within_budget,
+)
+from .timings import Depth, Timings
+
+logger = logging.getLogger("bicross")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What ends the reranking of a query: ``depth`` documents, a deadline, or a rule."""
+
+    depth: int
+    deadline: Deadline | None = None
+    enough: Enough | None = None
+
+
+class SearchParts:
+    """What a pipeline holds until it is closed or refreshed. A search under way keeps its parts to its end.
+
+    Attributes:
+        blend: Weight of the reranker's score: that of the options, else what the reranker recommends.
+        generation: The generation of the index when the parts were put together; None without an index.
+    """
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        reranker: Reranker | None,
+        options: SearchOptions,
+        *,
+        cache: ScoreCache | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.retriever = retriever
+        self.reranker = reranker
+        self.options = options
+        self.blend = options.blend if options.blend is not None else 1.0 if reranker is None else reranker.blend
+        self.generation = retriever.index.generation if has_index(retriever) else None
+        _check_retriever(retriever, options)
+        require_cascade_reranker(options.cascade, reranker)
+        rule = options.stop_rule
+        if reranker is not None and rule is not None and rule.blend != self.blend:
+            raise ArgumentError(
+                f"the stop rule was fitted for blend={rule.blend}, and the pipeline has blend={self.blend}: "
+                "fit one with SearchPipeline.fit_stop_rule"
+            )
+        self.check(options)
+        self._scorer = None if reranker is None else CandidateScorer(reranker, cache=cache)
+        self._clock = clock
+
+    def check(self, options: SearchOptions) -> None:
+        """Raise ``ArgumentError`` where a search with these options needs what the parts have not."""
+        if options.min_relevance is not None and self.reranker is None:
+            raise ArgumentError(
+                f"min_relevance={options.min_relevance} needs a reranker, which alone says how relevant a result is: "
+                "search with one, and where tuning switched it off, give rerank_k"
+            )
+        if options.rerank_k != "auto" or self.reranker is None:
+            return
+        if options.adaptive:
+            raise ArgumentError(
+                'rerank_k="auto" cannot foresee the neighbours that adaptive adds: with adaptive give a number'
+            )
+        if options.cascade:
+            raise ArgumentError('rerank_k="auto" foresees logits of the whole reranker: with a cascade give a number')
+        if options.stop_rule is None:
+            raise ArgumentError(
+                'rerank_k="auto" needs a stop_rule: make one with SearchPipeline.fit_stop_rule(queries), '
+                "store one with `bicross tune`, or give a number"
+            )
+
+    def search(
+        self,
+        queries: Sequence[str],
+        options: SearchOptions,
+        *,
+        where: Predicate | None = None,
+        deadline_ms: float | None = None,
+        timings: Timings | None = None,
+    ) -> list[list[SearchResult]]:
+        """Retrieve, score and order; see ``SearchPipeline.search_batch``. The options are checked by the caller."""
+        started = self._clock()
+        deadline = None if deadline_ms is None else Deadline(started + deadline_ms / 1000.0, self._clock)
+        candidates, tokenizer = self._retrieve(queries, options.candidates, where)
+        retrieved = self._clock()
+        rule = options.stop_rule if options.rerank_k == "auto" else None
+        enough = None if rule is None else partial(rule.enough, k=options.top_k)
+        limits = Limits(options.depth if self.reranker else 0, deadline, enough)
+        scored = self._score(queries, candidates, limits, tokenizer=tokenizer, where=where)
+        depths = [_depth(one_query, limits.depth) for one_query in scored]
+        _log_deadline(deadline_ms, depths)
+        if timings is not None:
+            timings.add(depths, retrieve_seconds=retrieved - started, rerank_seconds=self._clock() - retrieved)
+        calibration, least = options.calibration, options.min_relevance
+        answers = [
+            order(one_query, self.blend, scales=_scales(rule, one_query, limits.depth), calibration=calibration)
+            for one_query in scored
+        ]
+        return [(results if least is None else at_least(results, least))[: options.top_k] for results in answers]
+
+    def _retrieve(self, queries: Sequence[str], k: int, where: Predicate | None) -> tuple[list[list[Hit]], str]:
+        """Retrieve candidates.
+
+        Returns:
+            The candidates of each query, and the fingerprint of the tokenizer that made their token ids; that is empty
+            where the ids are not to be used.
+        """
+        if not queries:
+            return [], ""
+        tokenizer = tokenizer_fingerprint(self.retriever)
+        candidates = self.retriever.retrieve(queries, k, where=where)
+        # An index that moved to a newer generation meanwhile may have another tokenizer: whose ids these are is open.
+        return candidates, tokenizer if tokenizer == tokenizer_fingerprint(self.retriever) else ""
+
+    def _score(
+        self,
+        queries: Sequence[str],
+        candidates: Sequence[Sequence[Hit]],
+        limits: Limits,
+        *,
+        tokenizer: str,
+        where: Predicate | None,
+    ) -> list[ScoredCandidates]:
+        """Score the first candidates of each query, or, where this is adaptive, also their neighbours."""
+        if self._scorer is None:
+            return [ScoredCandidates.in_order(hits, np.empty(0, np.float32)) for hits in candidates]
+        first = [hits[: limits.depth] for hits in candidates]
+        if self.options.cascade:
+            scored = score_in_cascade(
+                self._scorer,
+                self.options.cascade,
+                queries,
+                first,
+                blend=self.blend,
+                tokenizer=tokenizer,
+                deadline=limits.deadline,
+            )
+            return [ScoredCandidates.in_order(hits, *logits) for hits, logits in zip(candidates, scored, strict=True)]
+        score = by_passages(partial(self._scorer.score, tokenizer=tokenizer), self.options.passages)
+        if self.options.adaptive and can_explore(self.retriever) and queries:
+            explorer = self.retriever.explorer(queries, where=where)
+            return score_adaptively(queries, candidates, score, explorer, depth=limits.depth, deadline=limits.deadline)
+        logits = score_within_budget(queries, first, score, deadline=limits.deadline, enough=limits.enough)
+        return [ScoredCandidates.in_order(hits, known) for hits, known in zip(candidates, logits, strict=True)]
+
+
+def _check_retriever(retriever: Retriever, options: SearchOptions) -> None:
+    needed, returned = passages_needed(options.passages), getattr(retriever, "passages", 1)
+    if returned < needed:
+        raise ArgumentError(
+            f"passages={options.passages!r} reads up to {needed} passages of a document, and this "
+            f"{type(retriever).__name__} finds {returned}: make it with passages={needed}, if it can find more"
+        )
+    if options.adaptive and not can_explore(retriever):
+        raise ArgumentError(f"adaptive needs a retriever that knows neighbours, not {type(retriever).__name__}")
+
+
+def tokenizer_fingerprint(retriever: Retriever) -> str:
+    """Return the fingerprint of the tokenizer that made the token ids of a retriever's hits; empty without ids."""
+    return retriever.tokenizer if has_token_ids(retriever) else ""
+
+
+def _scales(rule: StopRule | None, scored: ScoredCandidates, depth: int) -> Scales | None:
+    """Return what a blend is measured by, where a rule can say what all candidates would have given."""
+    hits = scored.hits[:depth]
+    if rule is None or not 0 < len(scored.logits) < len(hits):
+        return None
+    return rule.scales(np.array([hit.score for hit in hits], np.float64), scored.logits.astype(np.float64))
+
+
+def _depth(scored: ScoredCandidates, depth: int) -> Depth:
+    reranked = len(scored.logits)
+    return Depth(reranked, max(reranked, min(depth, len(scored.hits))))
+
+
+def _log_deadline(deadline_ms: float | None, depths: Sequence[Depth]) -> None:
+    reranked, candidates = sum(depth.reranked for depth in depths), sum(depth.candidates for depth in depths)
+    if deadline_ms is not None and reranked < candidates:
+        logger.info("deadline of %g ms: %d of %d candidates were reranked", deadline_ms, reranked, candidates)

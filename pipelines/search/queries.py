@@ -1,0 +1,52 @@
+"""Checks of queries, and the slices in which many of them are searched."""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from ...errors import QueryError
+
+QUERIES_AT_ONCE = 32
+"""Queries that are searched together where there are many."""
+MAX_QUERY_CHARACTERS = 8192
+
+Item = TypeVar("Item")
+
+
+def query_slices(queries: Sequence[Item], size: int = QUERIES_AT_ONCE) -> Iterator[Sequence[Item]]:
+    """Yield the queries, or whatever stands for them, in slices of at most ``size``."""
+    for start in range(0, len(queries), size):
+        yield queries[start : start + size]
+
+
+def check_queries(queries: Sequence[str]) -> None:
+    """Check a batch of queries.
+
+    Raises:
+        QueryError: One of them cannot be searched, or the batch is a single text.
+    """
+    if isinstance(queries, str):
+        raise QueryError("search_batch takes a list of queries; for one query call search")
+    for number, query in enumerate(queries):
+        check_query(query, number)
+
+
+def check_query(query: object, number: int | str) -> None:
+    """Check one query.
+
+    Args:
+        query: What is going to be searched.
+        number: What the error calls it: its position in the batch, or its id.
+
+    Raises:
+        QueryError: It is not text, blank, too long, or has characters that cannot be encoded.
+    """
+    if not isinstance(query, str):
+        raise QueryError(f"query {number} must be a string, not {type(query).__name__}: {query!r:.80}")
+    if len(query) > MAX_QUERY_CHARACTERS:
+        raise QueryError(f"query {number} has {len(query)} characters; at most {MAX_QUERY_CHARACTERS} are allowed")
+    if not query.strip():
+        raise QueryError(f"query {number} is blank")
+    for position, character in enumerate(query):
+        if character == "\0" or "\ud800" <= character <= "\udfff":
+            what = "a NUL character" if character == "\0" else f"a lone surrogate U+{ord(character):04X}"
+            raise QueryError(f"query {number} has {what} at character {position}")

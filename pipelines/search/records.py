@@ -1,0 +1,34 @@
+"""The JSON shape of an answer."""
+
+from collections.abc import Sequence
+
+from .scoring import SearchResult
+from .timings import Depth
+
+
+def result_record(result: SearchResult) -> dict[str, object]:
+    """Return a result as JSON: the field names are those of ``SearchResult``."""
+    return {
+        "rank": result.rank,
+        "score": result.score,
+        "relevance": result.relevance,
+        "logit": result.logit,
+        "retrieval_score": result.retrieval_score,
+        "retrieval_rank": result.retrieval_rank,
+        "dense_score": result.dense_score,
+        "lexical_score": result.lexical_score,
+        "exit_layer": result.exit_layer,
+        "document": {
+            "id": result.document.id,
+            "title": result.document.title,
+            "text": result.document.text,
+            "metadata": dict(result.document.metadata),
+        },
+        "passage": {"text": result.passage.text, "start": result.passage.start, "end": result.passage.end},
+    }
+
+
+def search_record(query: str, results: Sequence[SearchResult], depth: Depth) -> dict[str, object]:
+    """Return the answer to a query as JSON; ``reranked`` of its ``candidates`` were scored by the reranker."""
+    records = [result_record(result) for result in results]
+    return {"query": query, "reranked": depth.reranked, "candidates": depth.candidates, "results": records}

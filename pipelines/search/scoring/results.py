@@ -1,0 +1,134 @@
+"""SearchResult, and how scored candidates are ordered into results."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....index import Document, Hit, Passage
+from ....rerank import UNCALIBRATED, Calibration
+from .blend import Scales, final_scores
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredCandidates:
+    """The candidates of one query, of which the first were reranked.
+
+    Attributes:
+        hits: All candidates, those with a logit first.
+        logits: Of the first candidates; shape (reranked,), float32.
+        ranks: The rank that the first stage gave to each hit, from 1.
+        stopped: For each logit the layer after which a cascade stopped, 0 for the whole model; None without a cascade.
+    """
+
+    hits: Sequence[Hit]
+    logits: NDArray[np.float32]
+    ranks: Sequence[int]
+    stopped: NDArray[np.int64] | None = None
+
+    @classmethod
+    def in_order(
+        cls, hits: Sequence[Hit], logits: NDArray[np.float32], stopped: NDArray[np.int64] | None = None
+    ) -> "ScoredCandidates":
+        """Make it from hits that are still in the order of the first stage."""
+        return cls(hits, logits, range(1, len(hits) + 1), stopped)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """One result of a search.
+
+    Attributes:
+        rank: From 1.
+        document: The whole document.
+        passage: The part of it that was found, with its span in ``document.text``.
+        score: What the list is ordered by, higher is better: the reranker's logit, its blend with the first stage, or
+            ``retrieval_score`` without a reranker.
+        relevance: A number from 0 to 1: the probability that a calibration gives the logit, or the sigmoid of the
+            logit. None for a document that was not reranked, or at which a cascade stopped early, since an early exit
+            only estimates the logit of the whole model.
+        logit: The cross-encoder's raw output, or that of the early exit; None for a document that was not reranked.
+        retrieval_score: What the first stage orders by.
+        retrieval_rank: The rank in the first stage, from 1.
+        dense_score: The cosine of query and passage; None where the first stage did not compute it.
+        lexical_score: The BM25 score; None where the first stage did not compute it.
+        exit_layer: The layer after which a cascade stopped; None where it did not.
+    """
+
+    rank: int
+    document: Document
+    passage: Passage
+    score: float
+    relevance: float | None
+    logit: float | None
+    retrieval_score: float
+    retrieval_rank: int
+    dense_score: float | None = None
+    lexical_score: float | None = None
+    exit_layer: int | None = None
+
+
+def order(
+    scored: ScoredCandidates, blend: float, *, scales: Scales | None = None, calibration: Calibration | None = None
+) -> list[SearchResult]:
+    """Order the candidates of one query.
+
+    Candidates that were not reranked come last, in the order of the first stage. Where a cascade stopped after
+    different layers, a candidate that reached a later layer comes first. All reranked candidates are standardised and
+    blended together; the scores of those that stopped early are lowered, where needed, below those of the others.
+
+    Args:
+        scored: The candidates, of which the first have logits.
+        blend: Weight of the logits, from 0 to 1.
+        scales: See ``final_scores``.
+        calibration: Makes ``relevance`` from logits; None takes the sigmoid.
+    """
+    hits, logits, reranked = scored.hits, scored.logits, len(scored.logits)
+    retrieval = np.array([hit.score for hit in hits], dtype=np.float64)
+    scores = retrieval.copy()
+    stopped = np.zeros(reranked, np.int64) if scored.stopped is None else scored.stopped
+    # The whole model first, then the exits, the last one first.
+    tiers = np.where(stopped == 0, np.iinfo(np.int64).min, -stopped)
+    if reranked:
+        scores[:reranked] = final_scores(logits.astype(np.float64), retrieval[:reranked], blend, scales=scales)
+        _lower(scores[:reranked], tiers)
+        # The scores of the rest continue downwards from the lowest score.
+        scores[reranked:] += scores[:reranked].min() - retrieval[reranked - 1 :].max()
+    # A stable sort on the score alone keeps the order of the first stage, whose equals are ordered by id.
+    relevance = (calibration or UNCALIBRATED).apply(logits)
+    ordered = [*np.lexsort((-scores[:reranked], tiers)).tolist(), *range(reranked, len(hits))]
+    return [
+        SearchResult(
+            rank=rank,
+            document=hits[i].document,
+            passage=hits[i].passage,
+            score=float(scores[i]),
+            relevance=float(relevance[i]) if i < reranked and not stopped[i] else None,
+            logit=float(logits[i]) if i < reranked else None,
+            retrieval_score=hits[i].score,
+            retrieval_rank=scored.ranks[i],
+            dense_score=hits[i].dense_score,
+            lexical_score=hits[i].lexical_score,
+            exit_layer=int(stopped[i]) or None if i < reranked else None,
+        )
+        for rank, i in enumerate(ordered, start=1)
+    ]
+
+
+def _lower(scores: NDArray[np.float64], tiers: NDArray[np.int64]) -> None:
+    """Lower the scores of each tier, in place, so that none is above one of the tier before."""
+    floor = np.inf
+    for tier in np.unique(tiers):
+        rows = tiers == tier
+        top = scores[rows].max()
+        if top > floor:
+            scores[rows] = floor - (top - scores[rows])
+        floor = scores[rows].min()
+
+
+def at_least(results: Sequence[SearchResult], min_relevance: float) -> list[SearchResult]:
+    """Keep the results of at least this relevance, and rank them anew. A result without relevance is left out."""
+    kept = [result for result in results if result.relevance is not None and result.relevance >= min_relevance]
+    return [dataclasses.replace(result, rank=rank) for rank, result in enumerate(kept, start=1)]
