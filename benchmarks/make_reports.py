@@ -35,7 +35,7 @@ def data(name: str) -> Any:  # noqa: ANN401 - a JSON object
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def row(rows: Iterable[Mapping[str, Any]], **keys: object) -> Mapping[str, Any]:
+def row(rows: Iterable[Mapping[str, Any]], /, **keys: object) -> Mapping[str, Any]:
     """Return the only one of the rows that has these values."""
     [match] = [row for row in rows if all(row[key] == value for key, value in keys.items())]
     return match

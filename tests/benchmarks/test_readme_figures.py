@@ -1,0 +1,85 @@
+"""The tables of quality, speed and the index in README.md and docs/ have the figures of the committed result files."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from make_reports import data, row
+
+ROOT = Path(__file__).parents[2]
+COLLECTIONS = ["scifact", "nfcorpus", "cranfield", "cosqa", "squad-dev"]
+
+
+def tables(*paths: Path) -> Iterator[list[list[str]]]:
+    """The tables of Markdown files, as rows of cells without emphasis; the first row is the header."""
+    for path in paths:
+        text = path.read_text(encoding="utf-8")
+        for table in re.findall(r"(?:^\|.*\|\n)+", text, flags=re.MULTILINE):
+            rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+            yield [rows[0], *rows[2:]]
+
+
+def only_table(header: list[str], *paths: Path) -> dict[str, list[str]]:
+    """The cells by row label of the only table that has this header, apart from case and the label's column."""
+    [table] = [table for table in tables(*paths) if [cell.lower() for cell in table[0][1:]] == header]
+    return {cells[0].strip("*"): cells[1:] for cells in table[1:]}
+
+
+def quality_cell(collection: str, system: str) -> str:
+    figures = row(data("reranker")["results"], collection=collection, system=system)
+    difference = figures["difference"]
+    mark = "*" if difference is not None and difference["p_value"] < 0.05 else ""
+    return f"{figures['means']['nDCG@10']['mean']:.4f}{mark}"
+
+
+def test_the_table_of_quality():
+    found = only_table(COLLECTIONS, ROOT / "README.md")
+    assert len(found) == 4
+    for label, cells in found.items():
+        system = "hybrid" if label.startswith("hybrid") else "vectors"
+        system += ", reranked" if "reranked" in label else ""
+        assert [re.sub(r"^\*\*(.*)\*\*$", r"\1", cell) for cell in cells] == [
+            quality_cell(collection, system) for collection in COLLECTIONS
+        ], label
+
+
+def test_the_numbers_of_queries():
+    counts = {figures["collection"]: figures["queries"] for figures in data("reranker")["results"]}
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert "({}, {}, {}, {}, and {} of squad-dev's 2,339)".format(*(counts[name] for name in COLLECTIONS)) in text
+
+
+@pytest.mark.parametrize(
+    ("label", "workload"), [("as long as MS MARCO's", "MS MARCO-like"), ("documents of SciFact", "SciFact")]
+)
+def test_the_speed_of_reranking(label, workload):
+    figures = row(data("rerank-speed")["workloads"], workload=workload)["one_query"]["variants"]
+    cells = only_table(["float32", "bfloat16", "int8"], ROOT / "README.md")[label]
+    assert cells == [
+        f"{figures[f'bicross {dtype}']['times_faster']:.1f} times" for dtype in ("float32", "bfloat16", "int8")
+    ]
+
+
+@pytest.mark.parametrize("documents", [100_000, 1_000_000])
+def test_the_speed_of_a_whole_answer(documents):
+    figures = row(data("latency")["sizes"], documents=documents)["warm"]
+    cells = only_table(["float32", "bfloat16", "int8"], ROOT / "README.md")[f"a whole answer, {documents:,} documents"]
+    assert cells == [
+        *(f"{figures[f'bicross {dtype}']['times_faster']:.1f} times" for dtype in ("float32", "bfloat16")),
+        "",
+    ]
+
+
+def test_the_index_of_a_million():
+    paths = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    exact, auto = only_table(["recall@100", "one query, p50", "against exact", "vectors"], *paths).values()
+    kinds = row(data("index-recall")["sizes"], rows=1_000_000)["kinds"]
+    flat, chosen = row(kinds, kind="Flat"), row(kinds, kind="auto")
+    assert exact == ["1", f"{flat['p50_ms']:.0f} ms", "1", f"{flat['stored_bytes'] / 1e6:,.0f} MB"]
+    assert auto == [
+        f"{chosen['recall_at_100']:.3f}",
+        f"{chosen['p50_ms']:.1f} ms",
+        f"{flat['p50_ms'] / chosen['p50_ms']:.1f} times faster",
+        f"{chosen['stored_bytes'] / 1e6:,.0f} MB",
+    ]
