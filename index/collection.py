@@ -12,10 +12,10 @@ from ..errors import ArgumentError, BicrossError, IndexCorrupt, IndexModelMismat
 from .chunking import Chunking
 from .files import Filesystem, writing
 from .filters import Predicate
-from .manifest import Manifest, ModelFingerprint, VectorLayout, check_analyzer, check_fingerprint, checked_settings
+from .manifest import COLUMN_NAMES, Manifest, ModelFingerprint, VectorLayout, checked_settings
 from .reader import IndexReader
 from .reading import Snapshot, View
-from .segments import EmbeddedBatch, Verify, template
+from .segments import POSTINGS, TOKEN_IDS, EmbeddedBatch, Verify, template
 from .writing import (
     GRACE_SECONDS,
     Analyse,
@@ -30,8 +30,7 @@ from .writing import (
     make_missing_folders,
     read_generation,
     read_manifest,
-    replace_postings,
-    replace_token_ids,
+    replace_column,
     segments_to_merge,
 )
 from .writing import verify as verify_index
@@ -109,8 +108,6 @@ class Index(IndexReader):
         terms, by which ``search_terms`` finds them.
         """
         path = Path(path)
-        check_fingerprint(tokenizer_fingerprint)
-        check_analyzer(analyzer)
         new = Manifest(
             str(uuid.uuid4()),
             0,
@@ -120,6 +117,8 @@ class Index(IndexReader):
             tokenizer_fingerprint=tokenizer_fingerprint,
             analyzer=analyzer,
         )
+        for names in COLUMN_NAMES:
+            names.check_maker(new.maker(names))
         with building(path, new, filesystem or Filesystem(), overwrite=overwrite, resume=resume) as builder:
             yield builder
 
@@ -165,16 +164,13 @@ class Index(IndexReader):
             make_missing_folders(self.path, self._filesystem)
             collect_garbage(self.path, self._filesystem, grace=GRACE_SECONDS, compacted=False)
             newest.model.require_same(self.model)  # it may have been replaced since it was opened
-            if newest.tokenizer_fingerprint != self.tokenizer_fingerprint:
-                raise IndexModelMismatch(
-                    f"{self.path} keeps token ids of the tokenizer {newest.tokenizer_fingerprint or 'none'} now, "
-                    f"and of {self.tokenizer_fingerprint or 'none'} when it was opened; refresh it, or open it again"
-                )
-            if newest.analyzer != self.analyzer:
-                raise IndexModelMismatch(
-                    f"{self.path} keeps terms of the analyzer {newest.analyzer or 'none'} now, and of "
-                    f"{self.analyzer or 'none'} when it was opened; refresh it, or open it again"
-                )
+            for names in COLUMN_NAMES:
+                if newest.maker(names) != self._manifest.maker(names):
+                    raise IndexModelMismatch(
+                        f"{self.path} now stores {names.values} of {names.described(newest.maker(names))}, and of "
+                        f"{names.described(self._manifest.maker(names))} when it was opened; refresh it, or open it "
+                        "again"
+                    )
             base = Snapshot.open(self.path, newest, known=self._snapshot.views)
             empty = template(self.path, newest)
             with IndexWriter(self.path, base, self._filesystem, template=empty) as writer:
@@ -224,7 +220,7 @@ class Index(IndexReader):
         ``tokenizer_fingerprint`` is its sha256 in hex; ``tokenize`` gives a flat array of uint16 or of uint32 for each
         of some texts. Segments are copied but for that, vectors and all; readers go on meanwhile.
         """
-        changed = replace_token_ids(self.path, self._filesystem, fingerprint=tokenizer_fingerprint, tokenize=tokenize)
+        changed = replace_column(self.path, self._filesystem, TOKEN_IDS, maker=tokenizer_fingerprint, make=tokenize)
         self.refresh()
         return changed
 
@@ -233,7 +229,7 @@ class Index(IndexReader):
 
         ``analyzer`` is its name; ``analyse`` gives a list of terms for each of some texts. Otherwise as ``retokenize``.
         """
-        changed = replace_postings(self.path, self._filesystem, analyzer=analyzer, analyse=analyse)
+        changed = replace_column(self.path, self._filesystem, POSTINGS, maker=analyzer, make=analyse)
         self.refresh()
         return changed
 

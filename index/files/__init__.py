@@ -1,6 +1,6 @@
 """The only code that writes an index, and what every file needs: locks, memory maps, Arrow, checksums."""
 
-from .arrow_files import RecordBatch, numbers, one_batch, open_batches, record_batch
+from .arrow_files import RecordBatch, numbers, one_batch, open_batches, record_batch, write_batch
 from .arrow_messages import decoded_sizes, is_stream
 from .checksums import (
     CheckedFile,
@@ -40,6 +40,7 @@ __all__ = [
     "record_batch",
     "verify_content",
     "verify_size",
+    "write_batch",
     "write_named",
     "writing",
 ]

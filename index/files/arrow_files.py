@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...errors import IndexCorrupt
 from .arrow_messages import decoded_sizes
+from .checksums import CheckedFile
 from .memory import raise_if_out_of_memory
 
 RecordBatch = Any  # Arrow's stubs leave most of its methods unknown
@@ -68,3 +69,9 @@ def numbers(batch: RecordBatch, name: str, source: Path) -> NDArray[Any]:
     if column.null_count:
         raise IndexCorrupt(f"{source}: the column {name!r} has {column.null_count} missing values")
     return np.asarray(column.to_numpy(zero_copy_only=True))
+
+
+def write_batch(file: CheckedFile, batch: RecordBatch) -> None:
+    """One record batch as a whole Arrow file."""
+    with pa.ipc.new_file(file, batch.schema) as arrow:
+        cast(Any, arrow).write_batch(batch)

@@ -1,29 +1,26 @@
 """The manifest: what a generation of an index consists of. Replacing it is the commit."""
 
+from .columns import COLUMN_NAMES, POSTINGS_NAMES, TOKEN_IDS_NAMES, ColumnNames
 from .manifest import (
     MANIFEST_NAME,
-    POSTINGS_FILE,
-    TOKEN_IDS_FILE,
     Canary,
     Manifest,
     ModelFingerprint,
     SegmentEntry,
     VectorLayout,
-    check_analyzer,
-    check_fingerprint,
 )
 from .settings import checked_settings
 
 __all__ = [
+    "COLUMN_NAMES",
     "MANIFEST_NAME",
-    "POSTINGS_FILE",
-    "TOKEN_IDS_FILE",
+    "POSTINGS_NAMES",
+    "TOKEN_IDS_NAMES",
     "Canary",
+    "ColumnNames",
     "Manifest",
     "ModelFingerprint",
     "SegmentEntry",
     "VectorLayout",
-    "check_analyzer",
-    "check_fingerprint",
     "checked_settings",
 ]

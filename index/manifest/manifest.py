@@ -5,7 +5,6 @@ On disk it is one line of canonical JSON and a second line with the xxh3-128 of 
 
 import dataclasses
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, cast
@@ -13,10 +12,11 @@ from typing import Annotated, Literal, cast
 import xxhash
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from ...errors import ArgumentError, IndexCorrupt, IndexModelMismatch
+from ...errors import IndexCorrupt, IndexModelMismatch
 from ..chunking import Chunking
 from ..files import Count, FileEntry, Name, NamedFile
 from ..vectors import AUTO, FLAT, TARGET_RECALL, SearchSettings
+from .columns import COLUMN_NAMES, POSTINGS_NAMES, TOKEN_IDS_NAMES, ColumnNames
 from .settings import checked_settings
 
 FORMAT_VERSION = 4
@@ -24,14 +24,10 @@ READABLE_VERSIONS = (2, 3, FORMAT_VERSION)
 """Version 2 knew no token ids, and neither 2 nor 3 settings and postings; they lack nothing else."""
 MANIFEST_NAME = "MANIFEST"
 METRIC = "inner_product"
-TOKEN_IDS_FILE = "tokens.arrow"
-"""The file of a segment that is there where the index keeps token ids, and only there."""
-POSTINGS_FILE = "terms.arrow"
-"""The file of a segment that is there where the index keeps postings, and only there."""
 
 FileName = Annotated[str, Field(pattern=r"^[a-z]{1,20}\.[a-z]{1,10}$")]
-Fingerprint = Annotated[str, Field(validation_alias="tokenizer", pattern=r"^([0-9a-f]{64})?$")]
-Analyzer = Annotated[str, Field(validation_alias="lexical", pattern=r"^[a-z0-9_.-]{0,60}$")]
+Fingerprint = Annotated[str, Field(validation_alias=TOKEN_IDS_NAMES.key, pattern=f"^{TOKEN_IDS_NAMES.pattern}$")]
+Analyzer = Annotated[str, Field(validation_alias=POSTINGS_NAMES.key, pattern=f"^{POSTINGS_NAMES.pattern}$")]
 Settings = Annotated[Mapping[str, object], AfterValidator(checked_settings)]
 
 
@@ -134,6 +130,10 @@ class Manifest:
     committed: float = 0.0
     reason: str = ""
 
+    def maker(self, names: ColumnNames) -> str:
+        """What made a stored column; empty where the index does not store it."""
+        return getattr(self, names.field)
+
     @property
     def documents(self) -> int:
         """Live documents."""
@@ -182,32 +182,19 @@ class Manifest:
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             shown = error.errors()[0] if isinstance(error, ValidationError) else error
             raise IndexCorrupt(f"{source} is not a manifest of this format: {shown!r}") from error
-        for segment in stored.segments:
-            if (TOKEN_IDS_FILE in segment.files) != bool(stored.tokenizer_fingerprint):
-                kept = (
-                    f"of the tokenizer {stored.tokenizer_fingerprint}"
-                    if stored.tokenizer_fingerprint
-                    else "of no tokenizer"
-                )
-                raise IndexCorrupt(f"{source} says that token ids {kept} are kept, and not so of {segment.name}")
-            if (POSTINGS_FILE in segment.files) != bool(stored.analyzer):
-                kept = f"of the analyzer {stored.analyzer}" if stored.analyzer else "of no analyzer"
-                raise IndexCorrupt(f"{source} says that terms {kept} are kept, and not so of {segment.name}")
+        _check_columns(stored, source)
         return Manifest(**{name: getattr(stored, name) for name in _FIELDS})
 
 
-def check_fingerprint(fingerprint: str) -> None:
-    """Raise ``ArgumentError`` unless this is what a manifest takes for a tokenizer."""
-    if not re.fullmatch(r"([0-9a-f]{64})?", fingerprint):
-        raise ArgumentError(
-            f"a tokenizer is named by its sha256, 64 digits from 0 to f, or not at all: {fingerprint!r}"
-        )
-
-
-def check_analyzer(analyzer: str) -> None:
-    """Raise ``ArgumentError`` unless this is what a manifest takes for the name of an analyzer."""
-    if not re.fullmatch(r"[a-z0-9_.-]{0,60}", analyzer):
-        raise ArgumentError(f"an analyzer is named by at most 60 of a-z, 0-9, '_', '.' and '-', not {analyzer!r:.100}")
+def _check_columns(manifest: Manifest, source: str) -> None:
+    """Raise ``IndexCorrupt`` unless each segment has exactly the columns that the manifest names a maker of."""
+    for names in COLUMN_NAMES:
+        maker = manifest.maker(names)
+        for segment in manifest.segments:
+            if (names.file in segment.files) != bool(maker):
+                declared = f"{names.values} of {names.described(maker)}" if maker else f"no {names.values}"
+                listed = f"lists no {names.file}" if maker else f"lists {names.file}"
+                raise IndexCorrupt(f"{source} declares {declared}, but {listed} for the segment {segment.name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +208,6 @@ class _Stored(Manifest):
 
 
 _STORED = TypeAdapter(_Stored)
-_KEYS = {"tokenizer_fingerprint": "tokenizer", "analyzer": "lexical"}
-"""Fields of which the key in the file is another one."""
+_KEYS = {names.field: names.key for names in COLUMN_NAMES}
+"""Fields whose key in the file differs from their name."""
 _FIELDS = [entry.name for entry in dataclasses.fields(Manifest)]

@@ -13,7 +13,7 @@ from ...errors import ArgumentError, IndexCorrupt
 from ..document import Document
 from ..filters import Predicate, matching, unified_types
 from ..manifest import Manifest, SegmentEntry
-from ..segments import TOMBSTONES, VECTORS, IdEntry, Segment, Verify, read_tombstones, template
+from ..segments import POSTINGS, TOMBSTONES, VECTORS, IdEntry, Segment, Verify, read_tombstones, template
 from ..vectors import RECALL_AT, SearchSettings
 from .bm25 import LivePostings
 from .hits import Candidate, best_candidates
@@ -50,7 +50,8 @@ class View:
     @cached_property
     def live_postings(self) -> LivePostings | None:
         """The postings of the live passages; None where none are kept."""
-        return None if self.segment.postings is None else LivePostings(self.segment.postings, self.live_passages)
+        postings = self.segment.column(POSTINGS)
+        return None if postings is None else LivePostings(postings, self.live_passages)
 
 
 class Snapshot:

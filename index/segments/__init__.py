@@ -1,5 +1,7 @@
 """One immutable segment: documents, ids, metadata, vectors, and what is kept for each passage."""
 
+from .columns import COLUMNS, POSTINGS, TOKEN_IDS, ColumnWriter, Kind, PassageColumn, check_columns_of, kinds_of
+from .embedded_batch import EmbeddedBatch
 from .ids import IdEntry, content_hash, id_hash
 from .metadata import (
     INT64_MAX,
@@ -12,44 +14,46 @@ from .metadata import (
     common_type,
     several_types,
 )
-from .postings import PostingsTable, PostingsWriter, check_terms
+from .postings import PostingsTable, PostingsWriter
 from .quantisers import QUANTISERS, template, write_quantiser
 from .segment import Segment, Verify
-from .segment_writer import VECTORS, EmbeddedBatch, SegmentWriter, write_batch
-from .token_ids import TokenIds, TokenWriter, check_tokens, type_of, widest
+from .segment_writer import VECTORS, SegmentWriter
+from .token_ids import TokenIds
 from .tombstones import TOMBSTONES, read_tombstones, write_tombstones
 
 __all__ = [
+    "COLUMNS",
     "INT64_MAX",
     "INT64_MIN",
+    "POSTINGS",
     "QUANTISERS",
     "ROWS",
     "TEXT_LISTS",
+    "TOKEN_IDS",
     "TOMBSTONES",
     "TYPE_NAMES",
     "UNFILTERABLE",
     "VECTORS",
+    "ColumnWriter",
     "EmbeddedBatch",
     "IdEntry",
+    "Kind",
     "MetadataColumns",
+    "PassageColumn",
     "PostingsTable",
     "PostingsWriter",
     "Segment",
     "SegmentWriter",
     "TokenIds",
-    "TokenWriter",
     "Verify",
-    "check_terms",
-    "check_tokens",
+    "check_columns_of",
     "common_type",
     "content_hash",
     "id_hash",
+    "kinds_of",
     "read_tombstones",
     "several_types",
     "template",
-    "type_of",
-    "widest",
-    "write_batch",
     "write_quantiser",
     "write_tombstones",
 ]

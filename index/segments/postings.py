@@ -10,7 +10,7 @@ and where the last ones end; ``passages`` and ``counts`` of all postings, a term
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError, IndexCorrupt
-from ..files import RecordBatch, open_batches, record_batch
+from ..files import CheckedFile, RecordBatch, open_batches, record_batch, write_batch
 
 _BLOCK_POSTINGS = 1 << 20
 """Checked at a time."""
@@ -54,17 +54,13 @@ def count_terms(terms: Sequence[Sequence[str]]) -> TermCounts:
     return TermCounts(list(known), keys & 0xFFFF_FFFF, counts.astype(np.uint32), bounds)
 
 
-def check_terms(terms: Sequence[Sequence[str]] | TermCounts | None, *, passages: int, analyzer: str) -> None:
-    """Raise ``ArgumentError`` unless there is a list of terms a passage, or none at all where no analyzer is named."""
-    if terms is None:
-        if analyzer:
-            raise ArgumentError(f"the index keeps the terms of the analyzer {analyzer}; this batch has none")
-        return
-    if not analyzer:
-        raise ArgumentError("the index keeps no terms, and this batch has some; name their analyzer at creation")
-    found = len(terms.bounds) - 1 if isinstance(terms, TermCounts) else len(terms)
-    if found != passages:
-        raise ArgumentError(f"{passages} passages need as many lists of terms, not {found}")
+def count_of_lists(terms: Sequence[Sequence[str]] | TermCounts) -> int:
+    """How many passages the terms are of."""
+    return len(terms.bounds) - 1 if isinstance(terms, TermCounts) else len(terms)
+
+
+def check_terms(terms: Sequence[Sequence[str]] | TermCounts) -> None:
+    """Raise ``ArgumentError`` unless each passage has a list of strings that are not empty and valid Unicode."""
     if not isinstance(terms, TermCounts):
         _check_words(terms)
 
@@ -83,15 +79,20 @@ def _check_words(terms: Sequence[Sequence[str]]) -> None:
 
 
 class PostingsWriter:
-    """Collects the terms of a segment's passages, in order; they are held until the end."""
+    """Collects the terms of a segment's passages, in order. They are in memory until ``close`` writes them."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: CheckedFile, kinds: Iterable[None] = ()) -> None:
+        self._file = file
         self._known: dict[str, int] = {}
         self._numbers: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
         self._rows: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)]
         self._counts: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)]
         self._lengths: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)]
         self._passages = 0
+
+    def fits(self, kind: object) -> bool:
+        """Whether the file can take further values: always."""
+        return True
 
     def write(self, terms: Sequence[Sequence[str]] | TermCounts) -> None:
         """Append the terms of some passages."""
@@ -107,6 +108,10 @@ class PostingsWriter:
         self._counts.append(new.counts)
         self._lengths.append(np.diff(totals).astype(np.uint32))
         self._passages += passages
+
+    def close(self) -> None:
+        """Write all of it."""
+        write_batch(self._file, self.to_record_batch())
 
     def to_record_batch(self) -> RecordBatch:
         """All of it, as the file has it."""
@@ -128,6 +133,8 @@ class PostingsWriter:
 
 class PostingsTable:
     """The postings of a segment, in the memory of the file."""
+
+    kind = None
 
     def __init__(self, path: Path, *, rows: int, thorough: bool) -> None:
         """Raises ``IndexCorrupt`` unless the file is that of ``rows`` passages.
@@ -157,7 +164,7 @@ class PostingsTable:
             raise self._error(f"postings of {term!r:.80} that are of no passage, or not in order")
         return rows, counts
 
-    def counts(self, rows: Sequence[int]) -> TermCounts:
+    def take(self, rows: Sequence[int]) -> TermCounts:
         """The terms of the passages in ascending rows: for many of them, since they have to be collected."""
         parts = [self._block(row // _BLOCK_PASSAGES).of(row % _BLOCK_PASSAGES) for row in rows]
         numbers = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from ...errors import DocumentError, IndexCorrupt
 from ..document import Document, Passage
 from ..files import RecordBatch, numbers, one_batch, open_batches, verify_content, verify_size
-from ..manifest import POSTINGS_FILE, TOKEN_IDS_FILE, SegmentEntry
+from ..manifest import SegmentEntry
 from ..vectors import VectorIndex
+from .columns import COLUMNS, TOKEN_IDS, ColumnTable, Kind, PassageColumn, Table
+from .embedded_batch import EmbeddedBatch
 from .ids import IDS_SCHEMA, IdEntry, IdTable
 from .metadata import check_columns
-from .postings import PostingsTable
 from .segment_writer import DOCUMENT_SCHEMA, DOCUMENTS, IDS, METADATA, PASSAGE_SCHEMA, PASSAGES, VECTORS
-from .token_ids import TokenIds, TokenTable, TokenType
+from .token_ids import TokenIds
 
 Verify = Literal["full", "size"]
 """How files are checked before they are read: every byte through its checksum, or the size alone."""
@@ -31,8 +32,8 @@ class Segment:
     def __init__(self, folder: Path, entry: SegmentEntry, like: VectorIndex, *, verify: Verify = "full") -> None:
         """``like`` is the layout of the vectors. Raises ``IndexCorrupt`` where a file is not what the manifest says."""
         thorough = verify == "full"
-        kept = [name for name in (TOKEN_IDS_FILE, POSTINGS_FILE) if name in entry.files]
-        for name in (DOCUMENTS, METADATA, PASSAGES, IDS, VECTORS, *kept):
+        columns = [column for column in COLUMNS if column.file in entry.files]
+        for name in (DOCUMENTS, METADATA, PASSAGES, IDS, VECTORS, *(column.file for column in columns)):
             (verify_content if thorough else verify_size)(folder / name, entry.files.get(name))
         self.folder, self.entry = folder, entry
         batches = open_batches(folder / DOCUMENTS, DOCUMENT_SCHEMA, thorough=thorough)
@@ -51,16 +52,10 @@ class Segment:
             numbers(passages, name, folder / PASSAGES) for name in PASSAGE_SCHEMA.names
         )
         _check_passages(folder / PASSAGES, self.document_rows, self._starts, self._ends, documents=entry.documents)
-        self._tokens = (
-            TokenTable(folder / TOKEN_IDS_FILE, rows=entry.passages, thorough=thorough)
-            if TOKEN_IDS_FILE in kept
-            else None
-        )
-        self.postings = (
-            PostingsTable(folder / POSTINGS_FILE, rows=entry.passages, thorough=thorough)
-            if POSTINGS_FILE in kept
-            else None
-        )
+        self._tables: dict[PassageColumn[Any], ColumnTable] = {
+            column: column.open_table(folder / column.file, rows=entry.passages, thorough=thorough)
+            for column in columns
+        }
         self.vectors = VectorIndex.read(folder / VECTORS, dimension=like.dimension, rows=entry.passages, like=like)
 
     def __len__(self) -> int:
@@ -119,18 +114,28 @@ class Segment:
             found.append([Passage(document.text[begin:end], begin, end) for begin, end in spans])
         return found
 
+    def column(self, column: PassageColumn[Table]) -> Table | None:
+        """A stored column; None where the index does not store it."""
+        return cast("Table | None", self._tables.get(column))
+
     def tokens(self, row: int) -> TokenIds | None:
-        """The token ids of the passage in a row of ``vectors``, a view into the file; None where none are kept."""
-        return None if self._tokens is None else self._tokens.of(row)
+        """The token ids of the passage in a row of ``vectors``, a view into the file; None where none are stored."""
+        table = self.column(TOKEN_IDS)
+        return None if table is None else table.of(row)
 
-    def token_arrays(self, rows: Sequence[int]) -> list[TokenIds] | None:
-        """As ``tokens`` for many passages."""
-        return None if self._tokens is None else [self._tokens.of(row) for row in rows]
+    def kinds(self) -> dict[PassageColumn[Any], Kind]:
+        """Its stored columns, and how their values are stored."""
+        return {column: table.kind for column, table in self._tables.items()}
 
-    @property
-    def token_type(self) -> TokenType | None:
-        """The type of its token ids."""
-        return None if self._tokens is None else self._tokens.kind
+    def batch(self, rows: Sequence[int]) -> EmbeddedBatch:
+        """All that is stored of the documents in ascending ``rows``."""
+        documents = list(self.documents(rows))
+        first, last = self.passage_rows(rows[0], rows[-1] + 1)
+        chosen = np.isin(self.document_rows[first:last], rows)
+        passage_rows = (first + np.flatnonzero(chosen)).tolist()
+        values = {column.batch_field: table.take(passage_rows) for column, table in self._tables.items()}
+        passages = self.passages(rows, documents)
+        return EmbeddedBatch(documents, passages, self.vectors.vectors(first, last)[chosen], **values)
 
     def passage_rows(self, start: int, stop: int) -> tuple[int, int]:
         """Where the passages of the documents in rows ``[start, stop)`` begin and end: they stand together."""

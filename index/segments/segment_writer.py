@@ -12,24 +12,22 @@
 import base64
 import json
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..document import Document, Passage
-from ..files import CheckedFile, FileEntry, Filesystem, RecordBatch, create_checked, record_batch
-from ..manifest import POSTINGS_FILE, TOKEN_IDS_FILE, Canary, SegmentEntry
+from ..files import CheckedFile, FileEntry, Filesystem, RecordBatch, create_checked, record_batch, write_batch
+from ..manifest import Canary, SegmentEntry
 from ..vectors import VectorIndex
+from .columns import Kind, PassageColumn
+from .embedded_batch import EmbeddedBatch
 from .ids import IdTableWriter
 from .metadata import MetadataColumns
-from .postings import PostingsWriter, TermCounts
-from .token_ids import TokenType, TokenWriter
 
 DOCUMENTS = "documents.arrow"
 METADATA = "metadata.arrow"
@@ -43,25 +41,10 @@ PASSAGE_SCHEMA = pa.schema([(name, pa.int64()) for name in ("document", "start",
 CANARY_K = 10
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedBatch:
-    """Documents, the passages of each, and their unit vectors: float32 of shape (passages, dimension).
-
-    ``tokens`` has a flat array of uint16 or uint32 for each passage, in the order of the vectors, where the index keeps
-    token ids; ``terms`` a list of strings for each, where it keeps the terms of an analyzer.
-    """
-
-    documents: Sequence[Document]
-    passages: Sequence[Sequence[Passage]]
-    vectors: NDArray[np.float32]
-    tokens: Sequence[NDArray[np.unsignedinteger[Any]]] | None = None
-    terms: Sequence[Sequence[str]] | TermCounts | None = None
-
-
 class SegmentWriter(AbstractContextManager["SegmentWriter"]):
     """Writes one segment into a new folder.
 
-    Documents and token ids go to disk as they come; vectors and terms are held until ``finish``.
+    Documents and token ids go to disk as they come. Vectors and postings are in memory until ``finish``.
     """
 
     def __init__(
@@ -70,10 +53,16 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         folder: Path,
         vectors: VectorIndex,
         *,
-        token_type: TokenType | None = None,
-        has_postings: bool = False,
+        columns: Mapping[PassageColumn[Any], Iterable[Kind]],
     ) -> None:
-        """``vectors`` is empty, and trained where it must be. ``token_type`` holds the token ids of all batches."""
+        """Make the folder.
+
+        Args:
+            filesystem: What writes.
+            folder: The new folder.
+            vectors: An empty index, trained where it must be.
+            columns: The columns that every batch has, each with the kinds of all its values.
+        """
         self._filesystem = filesystem
         self._folder = folder
         self._vectors = vectors
@@ -83,14 +72,10 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         self.documents = 0
         self._stack = ExitStack()
         filesystem.make_folder(folder)
-        self._file = self._stack.enter_context(create_checked(filesystem, folder / DOCUMENTS))
+        self._file = self._open(DOCUMENTS)
         self._arrow: Any = pa.ipc.new_file(self._file, DOCUMENT_SCHEMA)
-        self.token_type = token_type
-        self._tokens: TokenWriter | None = None
-        if token_type is not None:
-            self._token_file = self._stack.enter_context(create_checked(filesystem, folder / TOKEN_IDS_FILE))
-            self._tokens = TokenWriter(self._token_file, token_type)
-        self._postings = PostingsWriter() if has_postings else None
+        self._column_files = {column: self._open(column.file) for column in columns}
+        self._columns = {column: column.writer(self._column_files[column], kinds) for column, kinds in columns.items()}
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
@@ -99,6 +84,10 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
     def passages(self) -> int:
         """Passages written so far."""
         return len(self._vectors)
+
+    def fits(self, columns: Mapping[PassageColumn[Any], Iterable[Kind]]) -> bool:
+        """Whether the files of the columns can take values of these kinds."""
+        return all(self._columns[column].fits(kind) for column, kinds in columns.items() for kind in kinds)
 
     def write(self, batch: EmbeddedBatch) -> None:
         """Append a batch."""
@@ -121,30 +110,29 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         if self._first is None and len(batch.vectors):
             self._first = np.array(batch.vectors[:1], np.float32)
         self._vectors.add(batch.vectors)
-        if self._tokens is not None and batch.tokens is not None:
-            self._tokens.write(batch.tokens)
-        if self._postings is not None and batch.terms is not None:
-            self._postings.write(batch.terms)
+        for column, writer in self._columns.items():
+            writer.write(column.of(batch))
 
     def finish(self) -> SegmentEntry:
         """Bring everything to disk and return what the manifest is to say of it."""
         self._arrow.close()
         files = {DOCUMENTS: self._file.entry()}
-        if self._tokens is not None:
-            self._tokens.close()
-            files[TOKEN_IDS_FILE] = self._token_file.entry()
+        for column, writer in self._columns.items():
+            writer.close()
+            files[column.file] = self._column_files[column].entry()
         self._stack.close()
         passages = [pa.array(np.frombuffer(column, np.int64)) for column in self._passages.values()]
         files[METADATA] = self._write_batch(METADATA, self._metadata.to_record_batch())
         files[PASSAGES] = self._write_batch(PASSAGES, record_batch(passages, PASSAGE_SCHEMA))
         files[IDS] = self._write_batch(IDS, self._ids.to_record_batch())
-        if self._postings is not None:
-            files[POSTINGS_FILE] = self._write_batch(POSTINGS_FILE, self._postings.to_record_batch())
         with create_checked(self._filesystem, self._folder / VECTORS) as file:
             self._vectors.write(file.write)
             files[VECTORS] = file.entry()
         self._filesystem.fsync_folder(self._folder)
         return SegmentEntry(self._folder.name, self.documents, len(self._vectors), files, self._canary())
+
+    def _open(self, name: str) -> CheckedFile:
+        return self._stack.enter_context(create_checked(self._filesystem, self._folder / name))
 
     def _write_batch(self, name: str, batch: RecordBatch) -> FileEntry:
         with create_checked(self._filesystem, self._folder / name) as file:
@@ -157,9 +145,3 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         scores, _ = self._vectors.search(self._first, CANARY_K)
         query = base64.b64encode(self._first.astype("<f4").tobytes()).decode("ascii")
         return Canary(query, tuple(float(score) for score in scores[0]))
-
-
-def write_batch(file: CheckedFile, batch: RecordBatch) -> None:
-    """One record batch as a whole Arrow file."""
-    with pa.ipc.new_file(file, batch.schema) as arrow:
-        cast(Any, arrow).write_batch(batch)

@@ -36,33 +36,29 @@ def type_of(tokens: Sequence[NDArray[Any]]) -> TokenType:
     return _WIDE if any(ids.dtype == _WIDE for ids in tokens) else _NARROW
 
 
-def check_tokens(tokens: Sequence[NDArray[Any]] | None, *, passages: int, fingerprint: str) -> None:
-    """Raise ``ArgumentError`` unless there is an array a passage, or none at all where no tokenizer is named."""
-    if tokens is None:
-        if fingerprint:
-            raise ArgumentError(f"the index keeps token ids of the tokenizer {fingerprint}; this batch has none")
-        return
-    if not fingerprint:
-        raise ArgumentError("the index keeps no token ids, and this batch has some; name their tokenizer at creation")
-    if len(tokens) != passages:
-        raise ArgumentError(f"{passages} passages need as many arrays of token ids, not {len(tokens)}")
+def check_token_ids(tokens: Sequence[NDArray[Any]]) -> None:
+    """Raise ``ArgumentError`` unless each passage has a flat array of uint16 or uint32."""
     for row, ids in enumerate(tokens):
         if not isinstance(ids, np.ndarray) or ids.ndim != 1 or ids.dtype not in (_NARROW, _WIDE):  # pyright: ignore[reportUnnecessaryIsInstance]
             given = f"{ids.dtype} of shape {ids.shape}" if isinstance(ids, np.ndarray) else type(ids).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ArgumentError(f"the token ids of passage {row} must be a flat array of uint16 or uint32, not {given}")
 
 
-class TokenWriter:
+class TokenIdsWriter:
     """Writes the arrays of a segment; what is not in the file yet is a batch of it at most."""
 
-    def __init__(self, file: CheckedFile, kind: TokenType) -> None:
-        """``kind`` holds the ids of all that is to be written."""
-        self.kind = kind
-        self._schema = _schema(kind)
+    def __init__(self, file: CheckedFile, kinds: Iterable[TokenType]) -> None:
+        """Write ids of all these types, in the widest of them."""
+        self.kind: TokenType = widest(kinds) or _NARROW
+        self._schema = _schema(self.kind)
         self._arrow: Any = pa.ipc.new_file(file, self._schema)
         self._ids: list[NDArray[Any]] = []
         self._lengths: list[int] = []
         self._held = 0
+
+    def fits(self, kind: object) -> bool:
+        """Whether ids of this type can be written: of the same, or a narrower one."""
+        return kind in (_NARROW, self.kind)
 
     def write(self, tokens: Sequence[NDArray[Any]]) -> None:
         """Append an array a passage, none wider than ``kind``."""
@@ -86,7 +82,7 @@ class TokenWriter:
         self._ids, self._lengths, self._held = [], [], 0
 
 
-class TokenTable:
+class TokenIdsTable:
     """The token ids of a segment's passages, in the memory of the file."""
 
     def __init__(self, path: Path, *, rows: int, thorough: bool) -> None:
@@ -106,6 +102,10 @@ class TokenTable:
         offsets, ids = self._parts[number]
         place = row - self._first_rows[number]
         return ids[offsets[place] : offsets[place + 1]]
+
+    def take(self, rows: Sequence[int]) -> list[TokenIds]:
+        """As ``of`` for many passages."""
+        return [self.of(row) for row in rows]
 
 
 def _schema(kind: TokenType) -> pa.Schema:

@@ -11,7 +11,7 @@ from .generations import (
     read_generation,
     read_manifest,
 )
-from .rewriting import Analyse, Tokenize, replace_postings, replace_token_ids
+from .rewriting import Analyse, Tokenize, replace_column
 from .verification import Verification, verify
 from .writer import IndexWriter
 
@@ -30,8 +30,7 @@ __all__ = [
     "make_missing_folders",
     "read_generation",
     "read_manifest",
-    "replace_postings",
-    "replace_token_ids",
+    "replace_column",
     "segments_to_merge",
     "verify",
 ]

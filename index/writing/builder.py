@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...errors import ArgumentError, IndexExists, IndexLocked
 from ..document import Document
 from ..files import Filesystem, writing
-from ..manifest import MANIFEST_NAME, Manifest
+from ..manifest import COLUMN_NAMES, MANIFEST_NAME, Manifest
 from ..reading import SEGMENTS, Snapshot
 from ..segments import EmbeddedBatch
 from ..vectors import VectorIndex
@@ -122,14 +122,11 @@ def _begun(path: Path, new: Manifest) -> Snapshot:
             f"the interrupted build split documents by {begun.chunking}, not by {new.chunking}; "
             "continue it with the same settings, or start again with overwrite"
         )
-    if begun.tokenizer_fingerprint != new.tokenizer_fingerprint:
-        raise ArgumentError(
-            f"the interrupted build kept token ids of the tokenizer {begun.tokenizer_fingerprint or 'none'}, not of "
-            f"{new.tokenizer_fingerprint or 'none'}; continue it with the same reranker, or start again with overwrite"
-        )
-    if begun.analyzer != new.analyzer:
-        raise ArgumentError(
-            f"the interrupted build kept terms of the analyzer {begun.analyzer or 'none'}, not of "
-            f"{new.analyzer or 'none'}; continue it with the same one, or start again with overwrite"
-        )
+    for names in COLUMN_NAMES:
+        if begun.maker(names) != new.maker(names):
+            raise ArgumentError(
+                f"the interrupted build stored {names.values} of {names.described(begun.maker(names))}, not of "
+                f"{names.described(new.maker(names))}; continue it with the same {names.maker}, or start again with "
+                "overwrite"
+            )
     return Snapshot.open(path, dataclasses.replace(begun, vectors=new.vectors))

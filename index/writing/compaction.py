@@ -21,12 +21,9 @@ from ..reading import SEGMENTS, Snapshot, View
 from ..segments import (
     TOMBSTONES,
     VECTORS,
-    EmbeddedBatch,
-    Segment,
     SegmentWriter,
     read_tombstones,
     template,
-    widest,
     write_tombstones,
 )
 from ..vectors import VectorIndex
@@ -193,17 +190,17 @@ def _merge(
     first_view: int = 0,
 ) -> list[Merged]:
     merged: list[Merged] = []
-    ids = widest(view.segment.token_type for view in views)
-    has_postings = any(view.segment.postings is not None for view in views)
+    kinds = [view.segment.kinds() for view in views]
+    columns = {column: [of_view[column] for of_view in kinds] for column in (kinds[0] if kinds else ())}
     batches = _batches(views)
     for first in batches:
         taken: list[Batch] = []
         created.append(new_segment(path))
         vectors = into.empty.empty_copy()
-        with SegmentWriter(filesystem, created[-1], vectors, token_type=ids, has_postings=has_postings) as writer:
+        with SegmentWriter(filesystem, created[-1], vectors, columns=columns) as writer:
             batch: Batch | None = first
             while batch is not None:
-                writer.write(_content(views[batch.view].segment, batch.rows))
+                writer.write(views[batch.view].segment.batch(batch.rows.tolist()))
                 taken.append(Batch(batch.view + first_view, batch.rows))
                 batch = next(batches, None) if writer.passages < MERGED_PASSAGES else None
             merged.append(Merged(writer.finish(), taken))
@@ -220,15 +217,3 @@ def _batches(views: Sequence[View]) -> Iterator[Batch]:
         rows = view.rows()
         while some := list(islice(rows, BATCH_DOCUMENTS)):
             yield Batch(number, np.array(some, np.int64))
-
-
-def _content(segment: Segment, rows: NDArray[np.int64]) -> EmbeddedBatch:
-    """Documents of a segment with their passages, stored vectors, token ids and terms."""
-    documents = list(segment.documents(rows.tolist()))
-    passages = segment.passages(rows.tolist(), documents)
-    first, last = segment.passage_rows(int(rows[0]), int(rows[-1]) + 1)
-    wanted = np.isin(segment.document_rows[first:last], rows)
-    passage_rows = (first + np.flatnonzero(wanted)).tolist()
-    tokens = segment.token_arrays(passage_rows)
-    terms = None if segment.postings is None else segment.postings.counts(passage_rows)
-    return EmbeddedBatch(documents, passages, segment.vectors.vectors(first, last)[wanted], tokens, terms)

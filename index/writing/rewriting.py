@@ -1,25 +1,23 @@
-"""Token ids or terms of all passages, made anew or for the first time, in one commit. Knows nothing of language.
+"""Makes a stored column anew, or for the first time, in one commit.
 
-It holds the lock of a writer, and runs beside readers. Every segment is copied as it is, deleted documents included,
-with another file of the one or the other; older generations keep the segments that they have.
+A rewrite holds the writer's lock and runs beside readers. Every segment is copied as it is, deleted documents included,
+but for the file of that column. Older generations keep their segments.
 """
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError
 from ..document import passage_text
 from ..files import CheckedFile, FileEntry, Filesystem, copy_verified, create_checked, writing
-from ..manifest import POSTINGS_FILE, TOKEN_IDS_FILE, SegmentEntry, check_analyzer, check_fingerprint
+from ..manifest import SegmentEntry
 from ..reading import Snapshot
-from ..segments import PostingsWriter, Segment, TokenWriter, check_terms, check_tokens, type_of, write_batch
+from ..segments import ColumnWriter, Kind, PassageColumn, Segment
 from .generations import GRACE_SECONDS, collect_garbage, commit, make_missing_folders, read_manifest
 from .writer import new_segment
 
@@ -29,54 +27,61 @@ Tokenize: TypeAlias = Callable[[Sequence[str]], Sequence[NDArray[Any]]]
 """Texts to a flat array of uint16 or of uint32 for each, always of the same type."""
 Analyse: TypeAlias = Callable[[Sequence[str]], Sequence[Sequence[str]]]
 """Texts to a list of terms for each."""
-_Write: TypeAlias = Callable[[CheckedFile, Segment], None]
 
 
-def replace_token_ids(path: Path, filesystem: Filesystem, *, fingerprint: str, tokenize: Tokenize) -> bool:
-    """Keep the ids that ``tokenize`` gives in the index at ``path``; False where those of that tokenizer are there.
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Rewrite:
+    """The column to make, its maker's name, and the function that makes its values of texts."""
 
-    Raises ``IndexLocked`` while another one writes.
+    column: PassageColumn[Any]
+    maker: str
+    make: Callable[[Sequence[str]], Any]
+
+
+def replace_column(
+    path: Path,
+    filesystem: Filesystem,
+    column: PassageColumn[Any],
+    *,
+    maker: str,
+    make: Callable[[Sequence[str]], Any],
+) -> bool:
+    """Store ``column`` for every passage of an index, in one commit.
+
+    Args:
+        path: The folder of the index.
+        filesystem: What writes.
+        column: The column to make.
+        maker: The name of what makes it, as the manifest is to hold it.
+        make: Gives the values of some passages for their texts.
+
+    Returns:
+        False where the index already stores this column of this maker; nothing is written then.
+
+    Raises:
+        ArgumentError: ``maker`` is not a name, or ``make`` gave values that cannot be stored.
+        IndexLocked: Another process writes.
     """
-    check_fingerprint(fingerprint)
-    if not fingerprint:
-        raise ArgumentError("say whose token ids these are: the sha256 of their tokenizer")
-    write = partial(_write_tokens, fingerprint=fingerprint, tokenize=tokenize)
-    return _replace(
-        path, filesystem, name=TOKEN_IDS_FILE, write=write, field="tokenizer_fingerprint", value=fingerprint
-    )
-
-
-def replace_postings(path: Path, filesystem: Filesystem, *, analyzer: str, analyse: Analyse) -> bool:
-    """Keep the terms that ``analyse`` gives in the index at ``path``; False where those of ``analyzer`` are there.
-
-    Raises ``IndexLocked`` while another one writes.
-    """
-    check_analyzer(analyzer)
-    if not analyzer:
-        raise ArgumentError("say whose terms these are: the name of their analyzer")
-    write = partial(_write_postings, analyzer=analyzer, analyse=analyse)
-    return _replace(path, filesystem, name=POSTINGS_FILE, write=write, field="analyzer", value=analyzer)
-
-
-def _replace(path: Path, filesystem: Filesystem, *, name: str, write: _Write, field: str, value: str) -> bool:
-    """Commit copies of all segments with another file ``name``, and ``value`` as that field of the manifest."""
+    names = column.names
+    names.check_maker(maker)
+    if not maker:
+        raise ArgumentError(f"name the {names.maker} of the {names.values}: it must be {names.form}")
     with writing(path, filesystem):
         newest = read_manifest(path)
-        if getattr(newest, field) == value:
+        if newest.maker(names) == maker:
             return False
         make_missing_folders(path, filesystem)
         collect_garbage(path, filesystem, grace=GRACE_SECONDS, compacted=False)
         created: list[Path] = []
         try:
-            views = Snapshot.open(path, newest).views
             segments: list[SegmentEntry] = []
-            for view in views:
+            for view in Snapshot.open(path, newest).views:
                 created.append(new_segment(path))
-                files = _write_copy(view.segment, created[-1], filesystem, name=name, write=write)
+                files = _write_copy(view.segment, created[-1], filesystem, _Rewrite(column, maker, make))
                 segments.append(dataclasses.replace(view.entry, name=created[-1].name, files=files))
             created.clear()  # from here on nobody can say whether the new manifest lists them
-            changes: dict[str, Any] = {"segments": tuple(segments), field: value}
-            commit(path, dataclasses.replace(newest, **changes), filesystem, reason=f"new {name}")
+            changes: dict[str, Any] = {"segments": tuple(segments), names.field: maker}
+            commit(path, dataclasses.replace(newest, **changes), filesystem, reason=f"new {names.file}")
         finally:
             with suppress(OSError):
                 for folder in created:
@@ -84,47 +89,40 @@ def _replace(path: Path, filesystem: Filesystem, *, name: str, write: _Write, fi
     return True
 
 
-def _write_copy(
-    segment: Segment, folder: Path, filesystem: Filesystem, *, name: str, write: _Write
-) -> dict[str, FileEntry]:
-    """A new folder with the files of ``segment`` and a new one ``name``; what the manifest is to say of them."""
+def _write_copy(segment: Segment, folder: Path, filesystem: Filesystem, rewrite: _Rewrite) -> dict[str, FileEntry]:
+    """Copy the files of a segment to a new folder, and write the new column there; returns the manifest's entries."""
     filesystem.make_folder(folder)
-    files = {known: entry for known, entry in segment.entry.files.items() if known != name}
-    for known, entry in files.items():
-        copy_verified(filesystem, segment.folder / known, folder / known, entry)
-    with create_checked(filesystem, folder / name) as file:
-        write(file, segment)
-        files[name] = file.entry()
+    new = rewrite.column.file
+    files = {name: entry for name, entry in segment.entry.files.items() if name != new}
+    for name, entry in files.items():
+        copy_verified(filesystem, segment.folder / name, folder / name, entry)
+    with create_checked(filesystem, folder / new) as file:
+        _write_column(file, segment, rewrite)
+        files[new] = file.entry()
     filesystem.fsync_folder(folder)
     return files
 
 
-def _write_tokens(file: CheckedFile, segment: Segment, *, fingerprint: str, tokenize: Tokenize) -> None:
-    writer: TokenWriter | None = None
+def _write_column(file: CheckedFile, segment: Segment, rewrite: _Rewrite) -> None:
+    column, names = rewrite.column, rewrite.column.names
+    writer: ColumnWriter | None = None
+    first: Kind = None
     for texts in _texts(segment):
-        tokens = tokenize(texts)
-        check_tokens(tokens, passages=len(texts), fingerprint=fingerprint)
-        kind = type_of(tokens)
-        writer = writer or TokenWriter(file, kind)
-        if kind != writer.kind:
-            raise ArgumentError(f"the token ids of some texts are {writer.kind}, and of others {kind}; give one type")
-        writer.write(tokens)
-    (writer or TokenWriter(file, np.dtype(np.uint16))).close()
-
-
-def _write_postings(file: CheckedFile, segment: Segment, *, analyzer: str, analyse: Analyse) -> None:
-    writer = PostingsWriter()
-    for texts in _texts(segment):
-        terms = analyse(texts)
-        check_terms(terms, passages=len(texts), analyzer=analyzer)
-        writer.write(terms)
-    write_batch(file, writer.to_record_batch())
+        values = rewrite.make(texts)
+        column.check_batch(values, passages=len(texts), maker=rewrite.maker)
+        kind = column.kind_of(values)
+        if writer is None:
+            first, writer = kind, column.writer(file, [kind])
+        elif kind != first:
+            raise ArgumentError(f"the {names.values} of some texts are {first}, and of others {kind}; give one type")
+        writer.write(values)
+    (writer or column.writer(file, [])).close()
 
 
 def _texts(segment: Segment) -> Iterator[list[str]]:
-    """What models read of the passages, in the order of the vectors, some at a time."""
+    """The texts that models read of the passages, in the order of the vectors, in batches."""
     for start in range(0, len(segment), BATCH_DOCUMENTS):
         rows = range(start, min(start + BATCH_DOCUMENTS, len(segment)))
         documents = list(segment.documents(rows))
-        found = zip(documents, segment.passages(rows, documents), strict=True)
-        yield [passage_text(document.title, passage.text) for document, passages in found for passage in passages]
+        pairs = zip(documents, segment.passages(rows, documents), strict=True)
+        yield [passage_text(document.title, passage.text) for document, passages in pairs for passage in passages]

@@ -22,11 +22,9 @@ from ..segments import (
     IdEntry,
     Segment,
     SegmentWriter,
-    check_terms,
-    check_tokens,
+    check_columns_of,
     content_hash,
-    type_of,
-    widest,
+    kinds_of,
     write_tombstones,
 )
 from ..vectors import VectorIndex
@@ -154,17 +152,15 @@ class IndexWriter:
     def _write(self, batch: EmbeddedBatch) -> None:
         if not batch.documents:
             return
-        ids = None if batch.tokens is None else type_of(batch.tokens)
+        kinds = kinds_of(batch)
         if self._segment is not None:
             is_full = self._segment.passages >= self.segment_passages
-            if is_full or widest([self._segment.token_type, ids]) != self._segment.token_type:
-                self._finish_segment()  # all ids of a segment have one type
+            if is_full or not self._segment.fits(kinds):
+                self._finish_segment()
         if self._segment is None:
             folder = new_segment(self._path)
             self._created.append(folder)
-            self._segment = SegmentWriter(
-                self._filesystem, folder, self._template.empty_copy(), token_type=ids, has_postings=bool(self.analyzer)
-            )
+            self._segment = SegmentWriter(self._filesystem, folder, self._template.empty_copy(), columns=kinds)
         first = self._segment.documents
         self._segment.write(batch)
         self._rows.update({document.id: row for row, document in enumerate(batch.documents, start=first)})
@@ -195,8 +191,7 @@ class IndexWriter:
         if not np.isfinite(batch.vectors).all():
             row = int(np.flatnonzero(~np.isfinite(batch.vectors).all(axis=1))[0])
             raise ArgumentError(f"the vector of passage {row} in a batch has values that are not finite")
-        check_tokens(batch.tokens, passages=passages, fingerprint=self.tokenizer_fingerprint)
-        check_terms(batch.terms, passages=passages, analyzer=self.analyzer)
+        check_columns_of(batch, passages=passages, manifest=self._base)
 
 
 def new_segment(path: Path) -> Path:

@@ -9,9 +9,8 @@ import pytest
 from bicross.errors import ArgumentError, IndexCorrupt, IndexModelMismatch
 from bicross.index import Document, EmbeddedBatch, Index, Passage
 from bicross.index.files import Filesystem
-from bicross.index.segments import TokenWriter
 from bicross.index.segments import token_ids as tokens
-from bicross.index.segments.token_ids import TokenTable
+from bicross.index.segments.token_ids import TokenIdsTable, TokenIdsWriter
 from bicross.index.writing import IndexBuilder
 from helpers.damage import put_and_seal, read_body, sealed, write_anew
 from helpers.toy_collections import DIMENSION, FINGERPRINT, TOKENIZER, Oracle, assert_same, assert_tokens, record
@@ -135,7 +134,7 @@ def test_an_interrupted_build_keeps_them(tmp_path, monkeypatch):
             builder.add(batch(records[n : n + 2]))
         raise RuntimeError
     for other in ("", OTHER):
-        words = f"kept token ids of the tokenizer {TOKENIZER}, not of {other or 'none'}"
+        words = f"stored token ids of the tokenizer {TOKENIZER}, not of (the|no) tokenizer ?{other}; cont"
         with (
             pytest.raises(ArgumentError, match=words),
             Index.build(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=other, resume=True),
@@ -154,7 +153,7 @@ def test_an_interrupted_build_keeps_them(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("tokenizer", ["a", "A" * 64, "g" * 64, "f" * 64 + "\n", "f" * 63])
 def test_a_tokenizer_is_a_sha256(tmp_path, tokenizer):
-    with pytest.raises(ArgumentError, match="64 digits"):
+    with pytest.raises(ArgumentError, match="64 hexadecimal digits"):
         Index.create(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=tokenizer)
     assert not (tmp_path / "i").exists()
 
@@ -162,9 +161,9 @@ def test_a_tokenizer_is_a_sha256(tmp_path, tokenizer):
 @pytest.mark.parametrize(
     ("tokenizer", "ids", "words"),
     [
-        ("", [np.zeros(1, np.uint16)] * 2, "the index keeps no token ids"),
-        ("", [], "the index keeps no token ids"),
-        (TOKENIZER, None, f"keeps token ids of the tokenizer {TOKENIZER}; this batch has none"),
+        ("", [np.zeros(1, np.uint16)] * 2, "the index stores no token ids"),
+        ("", [], "the index stores no token ids"),
+        (TOKENIZER, None, f"stores the token ids of the tokenizer {TOKENIZER}, but this batch has none"),
         (TOKENIZER, [], "2 passages need as many arrays of token ids, not 0"),
         (TOKENIZER, [np.zeros(1, np.uint16)] * 3, "2 passages need as many arrays of token ids, not 3"),
         (TOKENIZER, [np.zeros(1, np.uint16), np.zeros(1, np.int64)], "passage 1 .*, not int64 of shape"),
@@ -193,7 +192,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path, token
 def test_an_index_that_was_replaced_by_one_of_another_tokenizer_is_not_written_to(tmp_path):
     index = Index.create(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=TOKENIZER, batches=[batch([record(1)])])
     Index.create(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=OTHER, overwrite=True)
-    with pytest.raises(IndexModelMismatch, match=f"tokenizer {OTHER} now, and of {TOKENIZER} when .*; refresh it"):
+    with pytest.raises(IndexModelMismatch, match=f"{OTHER}, and of the tokenizer {TOKENIZER} when .*; refresh it"):
         index.add([batch([record(2)])])
     assert index.refresh()
     assert index.tokenizer_fingerprint == OTHER
@@ -207,11 +206,11 @@ def written(path, arrays, kind=np.uint16):
     from bicross.index.files import create_checked
 
     with create_checked(Filesystem(), path) as file:
-        writer = TokenWriter(file, np.dtype(kind))
+        writer = TokenIdsWriter(file, [np.dtype(kind)])
         for some in arrays:
             writer.write(some)
         writer.close()
-    return TokenTable(path, rows=sum(map(len, arrays)), thorough=True)
+    return TokenIdsTable(path, rows=sum(map(len, arrays)), thorough=True)
 
 
 @pytest.mark.parametrize("held", [1, 7, 100, 1 << 20])
@@ -266,11 +265,14 @@ def test_a_missing_or_shorter_file_is_named(path):
 def test_a_manifest_and_its_segments_agree_on_whether_ids_are_kept(path):
     body = read_body(path / "MANIFEST")
     write_anew(path / "MANIFEST", sealed(body | {"tokenizer": ""}))
-    with pytest.raises(IndexCorrupt, match="token ids of no tokenizer are kept, and not so of"):
+    with pytest.raises(IndexCorrupt, match=r"declares no token ids, but lists tokens\.arrow for the segment"):
         Index.open(path)
     del body["segments"][0]["files"]["tokens.arrow"]
     write_anew(path / "MANIFEST", sealed(body))
-    with pytest.raises(IndexCorrupt, match=f"token ids of the tokenizer {TOKENIZER} are kept, and not so of"):
+    with pytest.raises(
+        IndexCorrupt,
+        match=f"tokenizer {TOKENIZER}, but lists no tokens.arrow for the segment",
+    ):
         Index.open(path)
     write_anew(path / "MANIFEST", sealed(body | {"tokenizer": ""}))
     [[hit]] = Index.open(path).search(record(1).vectors, 1)

@@ -106,8 +106,8 @@ def test_readers_keep_their_generation_and_its_ids(tmp_path):
 @pytest.mark.parametrize(
     ("tokenizer", "tokenize", "error", "words"),
     [
-        ("x", code_points, ArgumentError, "64 digits"),
-        ("", code_points, ArgumentError, "say whose token ids"),
+        ("x", code_points, ArgumentError, "64 hexadecimal digits"),
+        ("", code_points, ArgumentError, "name the tokenizer of the token ids"),
         (OTHER, lambda texts: code_points(texts)[1:], ArgumentError, "passages need as many arrays of token ids"),
         (OTHER, lambda texts: [[1] for _ in texts], ArgumentError, "flat array of uint16 or uint32, not list"),
         (OTHER, lambda texts: None, ArgumentError, "this batch has none"),

@@ -1,0 +1,155 @@
+"""The columns that a segment can store for its passages besides vectors: how each is checked, written and read.
+
+All that writes, opens, merges or rewrites segments loops over ``COLUMNS``. Another column needs a module with its file
+format, an entry here, its names in ``manifest/columns.py``, and a field of ``Manifest`` and of ``EmbeddedBatch``.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from ...errors import ArgumentError
+from ..files import CheckedFile
+from ..manifest import COLUMN_NAMES, POSTINGS_NAMES, TOKEN_IDS_NAMES, ColumnNames, Manifest
+from .embedded_batch import EmbeddedBatch
+from .postings import PostingsTable, PostingsWriter, check_terms, count_of_lists
+from .token_ids import TokenIdsTable, TokenIdsWriter, check_token_ids, type_of
+
+Kind = Hashable
+"""How the file of a column stores its values; all values of a segment must fit one kind."""
+
+
+class ColumnWriter(Protocol):
+    """Writes the values of a segment's passages into one file."""
+
+    def fits(self, kind: Kind) -> bool:
+        """Whether the file can take values of this kind."""
+        ...
+
+    def write(self, values: Any, /) -> None:  # noqa: ANN401 - what the column holds
+        """Append the values of some passages."""
+        ...
+
+    def close(self) -> None:
+        """Write what is not in the file yet. Closing the file is left to whoever opened it."""
+        ...
+
+
+class ColumnTable(Protocol):
+    """The stored values of a segment's passages."""
+
+    @property
+    def kind(self) -> Kind:
+        """How they are stored."""
+        ...
+
+    def take(self, rows: Sequence[int], /) -> Any:  # noqa: ANN401 - what the column holds
+        """The values of the passages in ascending ``rows``, as ``EmbeddedBatch`` has them."""
+        ...
+
+
+Table = TypeVar("Table", bound=ColumnTable)
+OpenedTable = TypeVar("OpenedTable", bound=ColumnTable, covariant=True)
+
+
+class OpenTable(Protocol[OpenedTable]):
+    """Opens the file of a column."""
+
+    def __call__(self, path: Path, *, rows: int, thorough: bool) -> OpenedTable:
+        """Raise ``IndexCorrupt`` unless the file holds ``rows`` passages; ``thorough`` checks every value."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class PassageColumn(Generic[Table]):
+    """One stored column.
+
+    Attributes:
+        names: What it is called.
+        batch_field: The field of ``EmbeddedBatch`` that holds its values.
+        each: What a passage has, in messages, in the plural.
+        count: How many passages some values are of.
+        check: Raises ``ArgumentError`` for values that cannot be stored.
+        kind_of: The kind that holds some values.
+        writer: Opens a writer on an empty file, for values of all the kinds that are given.
+        open_table: Opens its file.
+    """
+
+    names: ColumnNames
+    batch_field: str
+    each: str
+    count: Callable[[Any], int]
+    check: Callable[[Any], None]
+    kind_of: Callable[[Any], Kind]
+    writer: Callable[[CheckedFile, Iterable[Any]], ColumnWriter]
+    open_table: OpenTable[Table]
+
+    @property
+    def file(self) -> str:
+        """The name of its file in a segment."""
+        return self.names.file
+
+    def of(self, batch: EmbeddedBatch) -> Any:  # noqa: ANN401 - what the column holds
+        """The values of a batch; None where it has none."""
+        return getattr(batch, self.batch_field)
+
+    def check_batch(self, values: Any, *, passages: int, maker: str) -> None:  # noqa: ANN401
+        """Raise ``ArgumentError`` unless an index can store ``values`` for as many passages.
+
+        Args:
+            values: The values of the passages, or None.
+            passages: How many passages there are.
+            maker: What made the column of the index; empty where the index does not store it.
+        """
+        names = self.names
+        if values is None:
+            if maker:
+                raise ArgumentError(
+                    f"the index stores the {names.values} of {names.described(maker)}, but this batch has none; "
+                    f"give {self.each} in EmbeddedBatch.{self.batch_field}, one for each passage"
+                )
+            return
+        if not maker:
+            raise ArgumentError(
+                f"the index stores no {names.values}, but this batch has some; leave them out, or name their "
+                f"{names.maker} when the index is created"
+            )
+        if self.count(values) != passages:
+            raise ArgumentError(f"{passages} passages need as many {self.each}, not {self.count(values)}")
+        self.check(values)
+
+
+TOKEN_IDS = PassageColumn(
+    names=TOKEN_IDS_NAMES,
+    batch_field="tokens",
+    each="arrays of token ids",
+    count=len,
+    check=check_token_ids,
+    kind_of=type_of,
+    writer=TokenIdsWriter,
+    open_table=TokenIdsTable,
+)
+POSTINGS = PassageColumn(
+    names=POSTINGS_NAMES,
+    batch_field="terms",
+    each="lists of terms",
+    count=count_of_lists,
+    check=check_terms,
+    kind_of=lambda terms: None,  # counts become as wide as they need to be at the end
+    writer=PostingsWriter,
+    open_table=PostingsTable,
+)
+COLUMNS: tuple[PassageColumn[Any], ...] = (TOKEN_IDS, POSTINGS)
+assert tuple(column.names for column in COLUMNS) == COLUMN_NAMES
+
+
+def kinds_of(batch: EmbeddedBatch) -> Mapping[PassageColumn[Any], Sequence[Kind]]:
+    """The columns of a batch, each with the kind that holds its values."""
+    return {column: [column.kind_of(column.of(batch))] for column in COLUMNS if column.of(batch) is not None}
+
+
+def check_columns_of(batch: EmbeddedBatch, *, passages: int, manifest: Manifest) -> None:
+    """Raise ``ArgumentError`` unless a batch has the columns that the index of ``manifest`` stores."""
+    for column in COLUMNS:
+        column.check_batch(column.of(batch), passages=passages, maker=manifest.maker(column.names))
