@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,9 +81,15 @@ def link_to_public(app: "Sphinx", env: "BuildEnvironment", node: "Element", cont
     return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", target, node, content)
 
 
+def link_to_files(app: "Sphinx", name: str, source: list[str]) -> None:
+    """Turn links to pages of the repository that are not part of the site into links to copies of them."""
+    source[0] = re.sub(r"\]\((\.\./[^)]+\.md)\)", r"](path:\1)", source[0])
+
+
 PUBLIC_NAMES = public_names()
 
 
 def setup(app: "Sphinx") -> None:
     """Called by Sphinx."""
+    app.connect("source-read", link_to_files)
     app.connect("missing-reference", link_to_public)

@@ -24,7 +24,8 @@ def commands(command: Any = None, words: tuple[str, ...] = ()) -> Iterator[tuple
     command = command or typer.main.get_command(app)
     yield words
     for name, inner in getattr(command, "commands", {}).items():
-        yield from commands(inner, (*words, name))
+        if not inner.hidden:  # as the former names of commands are
+            yield from commands(inner, (*words, name))
 
 
 def help_of(words: tuple[str, ...]) -> str:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import typer
-
 from bicross.pipelines.commands.app import app, main
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +22,12 @@ MAKES_ITS_INDEX = ("README.md", "getting-started.md")
 
 ARTICLES = [
     ("vaccine", "Vaccination", "A vaccine trains the immune system to recognise a virus before an infection.", 2021),
-    ("antibody", "Antibodies", "An antibody is a protein that the immune system makes to bind to a foreign body.", 2022),
+    (
+        "antibody",
+        "Antibodies",
+        "An antibody is a protein that the immune system makes to bind to a foreign body.",
+        2022,
+    ),
     ("phone", "Telephone", "Alexander Graham Bell received the first patent for the telephone in 1876.", 1998),
     ("bread", "Bread", "Bread is baked from flour, water and yeast.", 1999),
     ("heart", "Heart failure", "Heart failure means that the heart pumps less blood than the body needs.", 2020),
