@@ -229,6 +229,7 @@ def test_a_damaged_file_is_named(tmp_path, name, damage):
         Index.open(tmp_path / "i")
 
 
+@pytest.mark.slow
 def test_every_flipped_byte_of_the_manifest_is_found(tmp_path):
     Index.create(tmp_path / "i", ENCODER.fingerprint, batches=[batch(*some_documents(2))])
     path = tmp_path / "i" / "MANIFEST"

@@ -11,7 +11,7 @@ from bicross.index import Index, VectorLayout
 from bicross.index.manifest import Manifest, checked_settings
 from bicross.index.manifest.settings import MAX_BYTES, MAX_DEPTH
 from bicross.index.writing import compaction
-from helpers.damage import files_of, read_body, seal, sealed, write_anew
+from helpers.damage import files_of, read_body, seal, write_anew
 from helpers.toy_collections import FINGERPRINT, TOKENIZER, batch, record, seen
 from hypothesis import given
 from hypothesis import strategies as st
@@ -208,13 +208,6 @@ def test_a_sealed_manifest_with_others_is_refused(index, text):
     for refused in (Index.open, Index.verify):
         with pytest.raises(IndexCorrupt, match="MANIFEST is not a manifest"):
             refused(index.path)
-
-
-@pytest.mark.parametrize("lexical", ["A", "a b", "x" * 61, "a\n", "é", None, 7, ["a"]])
-def test_a_manifest_with_an_odd_analyzer_is_refused(index, lexical):
-    write_anew(index.path / "MANIFEST", sealed(read_body(index.path / "MANIFEST") | {"lexical": lexical}))
-    with pytest.raises(IndexCorrupt, match="MANIFEST is not a manifest"):
-        Index.open(index.path)
 
 
 def test_a_trained_layout_keeps_its_own_settings(tmp_path):

@@ -1,19 +1,18 @@
 """Terms beside passages: BM25 is what bm25s computes from the live passages, through every change of the index."""
 
-import dataclasses
-
 import bm25s
 import numpy as np
 import pyarrow as pa
 import pytest
-from bicross.errors import ArgumentError, IndexCorrupt, IndexLocked, IndexModelMismatch
+from bicross.errors import ArgumentError, IndexCorrupt, IndexLocked
 from bicross.index import BM25, Document, EmbeddedBatch, Index, Passage, VectorLayout
 from bicross.index.files import Filesystem, create_checked
 from bicross.index.segments import PostingsTable, PostingsWriter
 from bicross.index.segments import postings as terms
 from bicross.index.segments.postings import count_terms
-from bicross.index.writing import IndexBuilder, compaction
-from helpers.damage import files_of, put_and_seal, read_body, sealed, write_anew
+from bicross.index.writing import compaction
+from helpers.column_files import POSTINGS_OF_NO_PASSAGE, postings_file
+from helpers.damage import files_of, put_and_seal, read_body
 from helpers.toy_collections import (
     ANALYZER,
     DIMENSION,
@@ -134,6 +133,7 @@ word = st.sampled_from("abcdefg")
 text = st.lists(word, max_size=6).map(" ".join)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     segments=st.lists(st.lists(text, min_size=1, max_size=5), min_size=1, max_size=4),
@@ -172,53 +172,11 @@ def test_any_segments_and_deletions_score_as_a_new_index_of_what_is_left(
 # Through every change
 
 
-def test_every_change_carries_them_along(tmp_path):
-    records = {n: record(n, passages=1 + n % 2) for n in range(16)}
-    index = create(tmp_path / "i", list(records.values())[:10])
-    index.add([batch([records[n] for n in range(10, 16)])])
-    first = dict(records)
-    for n in (1, 12):
-        records[n] = record(n, version=1, passages=3)
-    index.upsert([batch([records[1], records[12]])])
-    index.delete(["d2", "d15"])
-    del records[2], records[15]
-    assert_same(index, oracle_of(records.values()), k=16)
-    before = [[hit.score for hit in hits] for hits in index.search_terms(TERM_QUERIES, 16)]
-    index.compact()
-    assert_same(index, oracle_of(records.values()), k=16)
-    after = [[hit.score for hit in hits] for hits in index.search_terms(TERM_QUERIES, 16)]
-    assert before == after, "to the last bit"
-    index.rollback(2)
-    assert_same(index, oracle_of(first.values()), k=16)
-    assert Index.verify(index.path).problems == ()
-
-
 def test_a_trained_layout_keeps_them(tmp_path):
     records = [record(n, passages=1 + n % 2) for n in range(30)]
     index = create(tmp_path / "i", records, layout=VectorLayout("IVF4,SQ8"))
     assert index.info().vectors.factory == "IVF4,SQ8"
     assert_terms(index, oracle_of(records), k=30)
-
-
-def test_an_interrupted_build_keeps_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(IndexBuilder, "segment_passages", 4)
-    records = [record(n, passages=2) for n in range(12)]
-    with pytest.raises(RuntimeError), Index.build(tmp_path / "i", FINGERPRINT, analyzer=ANALYZER) as builder:
-        for n in range(0, 8, 2):
-            builder.add(batch(records[n : n + 2]))
-        raise RuntimeError
-    for other in ("", OTHER):
-        with (
-            pytest.raises(ArgumentError, match=f"stored terms of the analyzer {ANALYZER}, not of .*{other};"),
-            Index.build(tmp_path / "i", FINGERPRINT, analyzer=other, resume=True),
-        ):
-            pass
-    with Index.build(tmp_path / "i", FINGERPRINT, analyzer=ANALYZER, resume=True) as builder:
-        held = builder.holds([r.document for r in records])
-        assert sum(held) == 6
-        builder.add(batch(r for r, known in zip(records, held, strict=True) if not known))
-        builder.commit(reason="build")
-    assert_same(Index.open(tmp_path / "i"), oracle_of(records), k=12)
 
 
 def test_a_compaction_collects_them_in_blocks(tmp_path, monkeypatch):
@@ -381,42 +339,6 @@ def test_they_wait_for_no_other_writer(tmp_path):
 # What is refused
 
 
-@pytest.mark.parametrize("analyzer", ["A", "a b", "x" * 61, "a\n", "é"])
-def test_an_analyzer_has_a_plain_name(tmp_path, analyzer):
-    with pytest.raises(ArgumentError, match="at most 60 characters"):
-        Index.create(tmp_path / "i", FINGERPRINT, analyzer=analyzer)
-    assert not (tmp_path / "i").exists()
-
-
-@pytest.mark.parametrize(
-    ("analyzer", "given_terms", "words"),
-    [
-        ("", [["a"]] * 2, "the index stores no terms, but this batch has some"),
-        ("", [], "the index stores no terms"),
-        (ANALYZER, None, f"stores the terms of the analyzer {ANALYZER}, but this batch has none"),
-        (ANALYZER, [], "2 passages need as many lists of terms, not 0"),
-        (ANALYZER, [["a"]] * 3, "2 passages need as many lists of terms, not 3"),
-        (ANALYZER, [["a"], "b"], "the terms of passage 1 must be a list of strings, not one: 'b'"),
-        (ANALYZER, [["a"], ["b", 7]], "a term must be a string that is not empty, not 7"),
-        (ANALYZER, [["a"], ["b", ""]], "a term must be a string that is not empty, not ''"),
-        (ANALYZER, [["a"], ["\ud800"]], "a term has a lone surrogate"),
-    ],
-)
-def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path, analyzer, given_terms, words):
-    good = plain_batch([record(1)], terms=bool(analyzer))
-    index = Index.create(tmp_path / "i", FINGERPRINT, analyzer=analyzer, batches=[good])
-    bad = dataclasses.replace(plain_batch([record(2, passages=2)]), terms=given_terms)
-    before = sorted((tmp_path / "i").glob("segments/*"))
-    with index.writer() as writer:
-        assert writer.analyzer == analyzer
-        for change in (writer.add, writer.upsert):
-            with pytest.raises(ArgumentError, match=words):
-                change(bad)
-        assert not writer.changed
-    assert sorted((tmp_path / "i").glob("segments/*")) == before
-    assert_same(Index.open(tmp_path / "i"), oracle_of([record(1)]))
-
-
 def test_a_search_says_what_is_missing_or_wrong(tmp_path):
     index = Index.create(tmp_path / "i", FINGERPRINT, batches=[plain_batch([record(1)])])
     for search in (lambda: index.search_terms([["a"]], 1), lambda: both(index, 1)):
@@ -436,15 +358,6 @@ def test_a_search_says_what_is_missing_or_wrong(tmp_path):
     for k1, b in [(-1, 0.4), (0.9, 1.1), (float("nan"), 0.4), (0.9, float("nan"))]:
         with pytest.raises(ArgumentError, match="k1 must be from 0 to 100"):
             BM25(k1, b)
-
-
-def test_an_index_whose_analyzer_changed_is_not_written_to(tmp_path):
-    index = create(tmp_path / "i", [record(1)])
-    Index.open(tmp_path / "i").index_terms(OTHER, analyse)
-    with pytest.raises(IndexModelMismatch, match=f"{OTHER}, and of the analyzer {ANALYZER} when .*; refresh it"):
-        index.add([batch([record(2)])])
-    assert index.refresh()
-    assert index.add([batch([record(2)])]) == 1
 
 
 # The file
@@ -502,118 +415,7 @@ def test_what_is_in_the_file(path):
     }
 
 
-def test_a_missing_or_shorter_file_is_named(path):
-    file = term_file(path)
-    write_anew(file, file.read_bytes()[:-1])
-    with pytest.raises(IndexCorrupt, match=r"terms\.arrow is damaged: it has"):
-        Index.open(path, verify="size")
-    file.unlink()
-    with pytest.raises(IndexCorrupt, match=r"terms\.arrow is missing"):
-        Index.open(path)
-    assert any("terms.arrow is missing" in problem for problem in Index.verify(path).problems)
-
-
-def test_a_manifest_and_its_segments_agree_on_whether_terms_are_kept(path):
-    body = read_body(path / "MANIFEST")
-    write_anew(path / "MANIFEST", sealed(body | {"lexical": ""}))
-    with pytest.raises(IndexCorrupt, match=r"declares no terms, but lists terms\.arrow for the segment"):
-        Index.open(path)
-    del body["segments"][0]["files"]["terms.arrow"]
-    write_anew(path / "MANIFEST", sealed(body))
-    with pytest.raises(IndexCorrupt, match=f"the analyzer {ANALYZER}, but lists no terms.arrow for the segment"):
-        Index.open(path)
-    write_anew(path / "MANIFEST", sealed(body | {"lexical": ""}))
-    assert len(Index.open(path)) == 3
-
-
-WHOLE = {
-    "terms": ["a", "b", "c"],
-    "starts": [0, 2, 4, 5],
-    "passages": [0, 2, 0, 1, 2],
-    "counts": [1, 2, 1, 1, 1],
-    "lengths": [2, 1, 3],
-}
-TYPES = {
-    "terms": pa.large_utf8(),
-    "starts": pa.int64(),
-    "passages": pa.uint32(),
-    "counts": pa.uint8(),
-    "lengths": pa.uint32(),
-}
-
-
-def arrow(*, types=None, rows=1, batches=1, **changes):
-    values, kinds = {**WHOLE, **changes}, {**TYPES, **(types or {})}
-    columns = [pa.array([values[name]] * rows, pa.large_list(kinds[name])) for name in kinds]
-    made = pa.record_batch(columns, names=list(kinds))
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, made.schema) as writer:
-        for _ in range(batches):
-            writer.write_batch(made)
-    return sink.getvalue().to_pybytes()
-
-
-def with_bytes(old, new):
-    good = arrow()
-    assert good.count(old) == 1
-    return good.replace(old, new)
-
-
-OFFSETS = np.array([0, 1, 2, 3], np.int64).tobytes()  # of the three terms in their text
-HOSTILE = {
-    "a term twice": (arrow(terms=["a", "a", "c"]), "not sorted, or one twice"),
-    "terms out of order": (arrow(terms=["b", "a", "c"]), "not sorted, or one twice"),
-    "no term": (arrow(terms=["a", None, "c"]), "without missing values"),
-    "a term more": (arrow(terms=["a", "b", "c", "d"]), "terms without postings of their own"),
-    "a term less": (arrow(terms=["a", "b"]), "terms without postings of their own"),
-    "a term that is no text": (with_bytes(b"abc", b"a\xffc"), "not a valid Arrow file"),
-    "a term that ends before it begins": (
-        with_bytes(OFFSETS, np.array([0, 2, 1, 3]).tobytes()),
-        "not a valid Arrow file",
-    ),
-    "a term beyond": (with_bytes(OFFSETS, np.array([0, 1, 2**40, 3]).tobytes()), "not a valid Arrow file"),
-    "a term far beyond": (with_bytes(OFFSETS, np.array([0, 1, 2, 2**40]).tobytes()), "not a valid Arrow file"),
-    "a start before": (arrow(starts=[-1, 2, 4, 5]), "terms without postings of their own"),
-    "a start that is late": (arrow(starts=[1, 2, 4, 5]), "terms without postings of their own"),
-    "starts that go back": (arrow(starts=[0, 4, 2, 5]), "terms without postings of their own"),
-    "a term without postings": (arrow(starts=[0, 2, 2, 5]), "terms without postings of their own"),
-    "an end beyond": (arrow(starts=[0, 2, 4, 6]), "5 postings and 5 counts"),
-    "an end far beyond": (arrow(starts=[0, 2, 4, 2**62]), "5 postings and 5 counts"),
-    "an end too early": (arrow(starts=[0, 2, 3, 4]), "5 postings and 5 counts"),
-    "no starts": (arrow(starts=[]), "terms without postings of their own"),
-    "a count less": (arrow(counts=[1, 2, 1, 1]), "5 postings and 4 counts"),
-    "a passage less": (arrow(lengths=[2, 1]), "postings of 2 passages; the manifest says 3"),
-    "a passage more": (arrow(lengths=[2, 1, 3, 0]), "postings of 4 passages; the manifest says 3"),
-    "two rows": (arrow(rows=2), "one row of postings"),
-    "no row": (arrow(rows=0), "one row of postings"),
-    "two batches": (arrow(batches=2), "one row of postings"),
-    "a column more": (arrow(types={"more": pa.int8()}, more=[]), "one row of postings"),
-    "other counts": (arrow(types={"counts": pa.int32()}), "one row of postings"),
-    "other passages": (arrow(types={"passages": pa.int64()}), "one row of postings"),
-    "missing": (arrow(passages=None), "without missing values"),
-    "a missing number": (arrow(lengths=[2, None, 3]), "without missing values"),
-    "no Arrow": (b"x" * 99, "not a valid Arrow file"),
-}
-POSTINGS = {
-    "a passage beyond": (arrow(passages=[0, 3, 0, 1, 2]), "postings"),
-    "a passage far beyond": (arrow(passages=[0, 2**32 - 1, 0, 1, 2]), "postings"),
-    "passages out of order": (arrow(passages=[2, 0, 0, 1, 2]), "postings"),
-    "a passage twice": (arrow(passages=[2, 2, 0, 1, 2]), "postings"),
-    "a count of nothing": (arrow(counts=[0, 3, 1, 1, 1]), "postings"),
-}
-
-
-@pytest.mark.parametrize("verify", ["full", "size"])
-@pytest.mark.parametrize(("content", "words"), HOSTILE.values(), ids=HOSTILE)
-def test_a_sealed_file_that_makes_no_sense_is_refused(path, content, words, verify):
-    put_and_seal(path, term_file(path).relative_to(path).as_posix(), content)
-    with pytest.raises(IndexCorrupt, match=words) as refused:
-        Index.open(path, verify=verify)
-    assert str(term_file(path)) in str(refused.value)
-    assert any(words in problem for problem in Index.verify(path).problems)
-
-
-@pytest.mark.parametrize(("content", "words"), POSTINGS.values(), ids=POSTINGS)
+@pytest.mark.parametrize(("content", "words"), POSTINGS_OF_NO_PASSAGE.values(), ids=POSTINGS_OF_NO_PASSAGE)
 def test_postings_that_make_no_sense_are_refused_before_they_are_used(path, content, words):
     """By an opening that reads everything; by one that looks at sizes, when they are asked for."""
     put_and_seal(path, term_file(path).relative_to(path).as_posix(), content)
@@ -626,7 +428,11 @@ def test_postings_that_make_no_sense_are_refused_before_they_are_used(path, cont
 
 
 def test_lengths_that_are_not_those_of_the_passages_are_found(path):
-    for content in (arrow(lengths=[2, 1, 4]), arrow(lengths=[0, 0, 0]), arrow(counts=[2, 2, 1, 1, 1])):
+    for content in (
+        postings_file(lengths=[2, 1, 4]),
+        postings_file(lengths=[0, 0, 0]),
+        postings_file(counts=[2, 2, 1, 1, 1]),
+    ):
         put_and_seal(path, term_file(path).relative_to(path).as_posix(), content)
         with pytest.raises(IndexCorrupt, match="passages that are not as long as their terms are many"):
             Index.open(path)
@@ -634,7 +440,7 @@ def test_lengths_that_are_not_those_of_the_passages_are_found(path):
 
 def test_a_sealed_file_that_makes_sense_is_believed(path):
     """There is no telling: whoever seals an index may write other terms, as other texts."""
-    changed = arrow(counts=[1, 200, 1, 1, 55], lengths=[2, 1, 255])
+    changed = postings_file(counts=[1, 200, 1, 1, 55], lengths=[2, 1, 255])
     put_and_seal(path, term_file(path).relative_to(path).as_posix(), changed)
     assert ids(Index.open(path).search_terms([["a"]], 3)[0]) == ["d2", "d0"]
 
@@ -642,7 +448,7 @@ def test_a_sealed_file_that_makes_sense_is_believed(path):
 def test_a_term_that_occurs_four_thousand_million_times_takes_no_memory(path):
     """Whoever seals an index may say so; a compaction carries the number along."""
     most = 2**32 - 2
-    changed = arrow(types={"counts": pa.uint32()}, counts=[1, 1, 1, 1, most], lengths=[2, 1, most + 1])
+    changed = postings_file(types={"counts": pa.uint32()}, counts=[1, 1, 1, 1, most], lengths=[2, 1, most + 1])
     put_and_seal(path, term_file(path).relative_to(path).as_posix(), changed)
     index = Index.open(path)
     index.delete(["d0"])
