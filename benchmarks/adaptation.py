@@ -1,12 +1,12 @@
-"""Does a collection's own text adapt a model to it? nDCG@10 with and without, on collections whose queries are unseen.
+"""Does training on a collection's own documents adapt an encoder to it? Measures nDCG@10 on unseen queries.
 
 Usage: python benchmarks/adaptation.py FOLDER... [--steps 100] [--limit 2000] [--output FILE.json]
 
-Each FOLDER is a BEIR folder, of which training sees the documents alone. A row each: the encoder as it comes; trained
-on pairs made of the documents' own text; on those of the pairs that the reranker believes; and distilled from the
-reranker, with the queries of those pairs; all with each --average, the share of the trained weights in the mean with
-those before. Each is searched alone, and reranked. Takes hours on two cores with a collection of a thousand documents:
---rerank-k 0 leaves reranking out, --only takes some of the ways.
+Each FOLDER is a BEIR folder; training sees only its documents. The rows: the encoder as it comes; trained on
+pseudo-query pairs (title, heading, inverse cloze); trained on the pairs that consistency filtering keeps; and distilled
+from the reranker with the queries of those pairs. Each is measured with every --average, the share of the trained
+weights in weight averaging (WiSE-FT), alone and reranked. Takes hours on two cores with a thousand documents:
+--rerank-k 0 leaves reranking out, --only takes some of the trainings.
 """
 
 import argparse
@@ -38,16 +38,16 @@ from sentence_transformers import SentenceTransformer
 AS_IT_COMES, ALL_PAIRS, BELIEVED, DISTILLED = "as it comes", "all pairs", "believed pairs", "distilled"
 WAYS = (ALL_PAIRS, BELIEVED, DISTILLED)
 HOW = (
-    "Training sees no query of the collection. The difference is that in nDCG@10 to the encoder as it comes, with its "
+    "Training sees no query of the collection. The difference is in nDCG@10 to the encoder as it comes, with its "
     "95 % bootstrap interval; * marks p < 0.05 in the paired randomisation test."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An encoder on a collection, searched alone or reranked.
+    """The figures of an encoder on a collection, alone or reranked.
 
-    ``lists`` is how many it was trained on, ``average`` how much the trained weights count.
+    ``lists`` is how many lists it was trained on, ``average`` the share of the trained weights.
     """
 
     collection: str
@@ -61,7 +61,7 @@ class Row:
 
 
 class Adaptation:
-    """One collection: what is made of it once, and what each encoder is measured on."""
+    """One collection: its documents, queries and pseudo-queries, and the measures of each encoder."""
 
     def __init__(self, folder: Path, scratch: Path, arguments: argparse.Namespace) -> None:
         self.folder, self.scratch, self.arguments = folder, scratch, arguments
@@ -73,26 +73,26 @@ class Adaptation:
         self.retriever = self.indexed(arguments.encoder, AS_IT_COMES)
 
     def indexed(self, encoder: str | Path, name: str) -> DenseRetriever:
-        """The documents, embedded by an encoder."""
+        """Index the documents with an encoder."""
         opened = BiEncoder(encoder, dtype=self.arguments.dtype)
         index = build_index(self.documents, self.scratch / name, encoder=opened, reranker=self.arguments.reranker)
         return DenseRetriever(index, opened)
 
     def measured(self, retriever: DenseRetriever, name: str, average: float | None, lists: int) -> list[Row]:
-        """Both orders, and how they differ from those of the encoder as it comes."""
+        """Measure both orders, and compare them with those of the encoder as it comes."""
         depth = self.arguments.rerank_k
         pipeline = SearchPipeline(retriever, self.reranker if depth else None, rerank_k=depth or 1)
-        found = evaluate(pipeline, self.judged.queries, self.judged.qrels, measures=MEASURES)
+        report = evaluate(pipeline, self.judged.queries, self.judged.qrels, measures=MEASURES)
         rows: list[Row] = []
-        for system in found.systems:
+        for system in report.systems:
             before = self.baselines.setdefault(system.name, system)
             change = compare(before, system, {}).differences[0] if before is not system else None
-            queries = found.counts.judged
+            queries = report.counts.judged
             rows.append(Row(self.folder.name, name, average, system.name, queries, lists, system.means, change))
         return rows
 
     def trained(self, name: str) -> Iterator[list[Row]]:
-        """An encoder trained in one of the ways, and measured with each share of what it learned."""
+        """Train an encoder in one of the ways, and measure it with each share of the trained weights."""
         believed = PseudoQueryOptions(limit=self.arguments.limit, reranker=self.reranker, seed=self.arguments.seed)
         options = replace(believed, reranker=None) if name == ALL_PAIRS else believed
         lists, held_out = pseudo_query_lists(self.pairs, self.retriever, options)
@@ -107,7 +107,7 @@ class Adaptation:
             yield self.measured(self.indexed(mixed, f"{name} {average}"), name, average, len(lists))
 
     def mixed(self, trained: Path, average: float) -> Path:
-        """The folder of a trained model, with so much of what it learned."""
+        """Save the weighted average of the trained and the original weights; return its folder."""
         output = trained.with_name(f"{trained.name} {average}")
         model = load_model(SentenceTransformer, trained, device="cpu")
         average_weights(model, resolve_model(self.arguments.encoder), average)
@@ -116,11 +116,11 @@ class Adaptation:
         return output
 
     def scored(self, queries: Sequence[str]) -> list[RankingList]:
-        """What the reranker says of the candidates of the encoder as it comes."""
+        """Score the candidates of the encoder as it comes with the reranker."""
         return distilled_lists(queries, self.retriever, self.reranker, depth=self.arguments.depth)
 
     def settings(self, output: Path) -> TrainingSettings:
-        """The same for all."""
+        """Return the training settings, the same for all ways."""
         return TrainingSettings(
             output=output,
             learning_rate=self.arguments.learning_rate,
@@ -134,12 +134,12 @@ class Adaptation:
 
 
 def adapted(folder: Path, arguments: argparse.Namespace) -> Iterator[list[Row]]:
-    """The rows of one collection, encoder by encoder."""
+    """Yield the rows of one collection, encoder by encoder."""
     with tempfile.TemporaryDirectory() as scratch:
-        one = Adaptation(folder, Path(scratch), arguments)
-        yield one.measured(one.retriever, AS_IT_COMES, None, 0)
+        adaptation = Adaptation(folder, Path(scratch), arguments)
+        yield adaptation.measured(adaptation.retriever, AS_IT_COMES, None, 0)
         for name in arguments.only or WAYS:
-            yield from one.trained(name)
+            yield from adaptation.trained(name)
 
 
 def main() -> None:
@@ -149,14 +149,18 @@ def main() -> None:
     parser.add_argument("--encoder", default=DEFAULT_ENCODER)
     parser.add_argument("--reranker", default=DEFAULT_RERANKER)
     parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--limit", type=int, default=2000, help="pairs of own text, drawn")
+    parser.add_argument("--limit", type=int, default=2000, help="pseudo-query pairs, drawn at random")
     parser.add_argument(
-        "--average", type=float, nargs="+", default=[1.0, 0.25], help="share of the trained weights in their mean"
+        "--average",
+        type=float,
+        nargs="+",
+        default=[1.0, 0.25],
+        help="shares of the trained weights in the average",
     )
     parser.add_argument("--rerank-k", type=int, default=100)
     parser.add_argument("--only", choices=WAYS, action="append")
-    parser.add_argument("--depth", type=int, default=10, help="candidates that the reranker scores, to be distilled")
-    parser.add_argument("--passages", type=int, default=4, help="of each list that a step reads")
+    parser.add_argument("--depth", type=int, default=10, help="candidates that the reranker scores for distillation")
+    parser.add_argument("--passages", type=int, default=4, help="passages of each list in a step")
     parser.add_argument("--lists-per-step", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=2e-5)
     parser.add_argument("--max-length", type=int, default=128)

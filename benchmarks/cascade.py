@@ -1,11 +1,11 @@
-"""What does an early exit save, and what does it cost? nDCG@10 and time of cascades, beside reading everything.
+"""What does an early exit save, and what does it cost? Compares cascades with scoring all candidates.
 
 Usage: python benchmarks/cascade.py FOLDER... [--reranker MODEL] [--cascade 3:30,4:10]... [--output FILE.json]
 
-Each FOLDER is a BEIR folder; MODEL has exits. All candidates are read once, to the end and at every exit, and what any
-cascade would have returned is made from that; differences are paired by query. The plain way to read less, a smaller
-rerank_k, stands beside them. Time is measured apart, on candidates of the same queries: each query goes to all of the
-compared in turn, in an order that changes, and ratios are of the same query.
+Each FOLDER is a BEIR folder; MODEL has exits. All candidates are scored once, by the whole model and at every exit;
+what a cascade would return is made from these scores, and differences are paired by query. A smaller rerank_k, the
+plain way to score less, stands beside them. Time is measured apart, on candidates of the same queries: every query goes
+to all ways in turn, in changing order, and ratios are of the same query.
 """
 
 import argparse
@@ -45,15 +45,15 @@ FULL = "everything read to the end"
 CASCADES = ("3:50", "3:30", "3:30,4:10", "3:40,4:20", "4:20")
 DEPTHS = (60, 40)
 HOW = (
-    "Stage one by vectors, passages of the default size, blend of the reranker. The difference is that in nDCG@10 to "
-    "reading everything, with its 95 % bootstrap interval. Times are of reading one query's candidates, medians; times "
-    "faster is the median over queries of the ratio for the same query."
+    "First stage by vectors, passages of the default size, blend of the reranker. The difference is in nDCG@10 to "
+    "scoring all candidates, with its 95 % bootstrap interval. Times are of scoring one query's candidates, medians; "
+    "times faster is the median over queries of the ratio for the same query."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way of reading: a cascade, or the first ``depth`` candidates alone."""
+    """One way of reranking: a cascade, or the first ``depth`` candidates alone."""
 
     name: str
     cascade: Cascade
@@ -62,7 +62,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one way gave on one collection."""
+    """The figures of one way on one collection."""
 
     collection: str
     way: str
@@ -75,7 +75,7 @@ class Row:
 
 
 class Known:
-    """A reranker that has read everything before: by layer, 0 being the end, the logits of each pair."""
+    """A reranker that looks up logits which were computed before, by layer; layer 0 is the whole model."""
 
     exits_fingerprint = ""
 
@@ -84,13 +84,13 @@ class Known:
         self.exit_layers = tuple(layer for layer in said if layer)
 
     def score(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
-        """As it was computed before."""
+        """Return the logits of the whole model, shape (len(pairs),)."""
         return np.array([self._said[0][pair] for pair in pairs], np.float32)
 
     def score_cascade(
         self, pairs: Sequence[Pair], cascade: Cascade, *, ranking_key: RankingKey | None = None
     ) -> CascadeScores:
-        """As a model with these exits would."""
+        """Score a cascade as a model with these exits would."""
 
         def read(layer: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
             return np.array([self._said[layer][pairs[row]] for row in rows], np.float32)
@@ -100,7 +100,7 @@ class Known:
     def score_cascade_tokens(
         self, pairs: object, cascade: Cascade, *, ranking_key: RankingKey | None = None
     ) -> CascadeScores:
-        """Never asked for."""
+        """Refuse: the pipelines of this benchmark score texts."""
         raise AssertionError("it knows texts alone")
 
 
@@ -113,7 +113,7 @@ class Bench:
         self.reranker = CrossEncoderReranker(arguments.reranker, device=arguments.device, dtype=arguments.dtype)
 
     def rows(self, collection: Path, ways: Sequence[Way]) -> list[Row]:
-        """All ways of reading one collection."""
+        """Measure all ways on one collection."""
         judged = measured_part(collection.name).read(collection.parent, self.options.queries)
         retriever = DenseRetriever(self._index(collection), self.encoder)
         queries = list(judged.queries.values())
@@ -139,13 +139,13 @@ class Bench:
 
     def _index(self, collection: Path) -> Index:
         path = self.folder / collection.name
-        if not (path / "MANIFEST").exists():  # it may be left of a run before
+        if not (path / "MANIFEST").exists():  # else it is left from an earlier run
             documents = read_documents(collection, on_error="skip", errors_path=self.folder / "errors.jsonl")
             build_index(documents, path, encoder=self.encoder, reranker=None, resume=True, progress=True)
         return Index.open(path)
 
     def _said(self, pairs: Sequence[Pair]) -> dict[int, dict[Pair, float]]:
-        """What every exit and the end say, from one reading."""
+        """Return the logits of every exit and of the whole model, from one pass."""
         layers = self.reranker.exit_layers
         states, logits = self.reranker.first_tokens(pairs, layers)
         heads = self.reranker.exits
@@ -153,14 +153,14 @@ class Bench:
         return {layer: dict(zip(pairs, some.tolist(), strict=True)) for layer, some in values.items()}
 
     def _seconds(self, hits: Mapping[str, Sequence[Hit]], ways: Sequence[Way], *, note: str) -> dict[str, list[float]]:
-        """Of each way, for the same queries."""
+        """Return the seconds of each way for the same queries."""
         asked = list(hits)[: self.options.speed_queries]
         calls = {way.name: partial(self._read, hits, way) for way in ways}
         rounds = slices(asked, rounds=self.options.rounds, each=len(asked))
         return in_turn(calls, rounds, note=note).seconds
 
     def _read(self, hits: Mapping[str, Sequence[Hit]], way: Way, query: str) -> None:
-        """As a pipeline does it."""
+        """Score the candidates of a query as a pipeline does."""
         candidates = hits[query][: way.depth]
         retrieval = np.array([hit.score for hit in candidates], np.float64)
 
@@ -180,7 +180,7 @@ def _measured(retriever: DenseRetriever, known: Known, way: Way, judged: Judged)
 
 
 def over_all(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
-    """Of each way the means over collections: the difference in nDCG@10, and times faster."""
+    """Return means over the collections for each way: the difference in nDCG@10, and times faster."""
     found: dict[str, dict[str, float]] = {}
     for name in dict.fromkeys(row.way for row in rows if row.difference is not None):
         own = [row for row in rows if row.way == name]
@@ -194,7 +194,7 @@ def over_all(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
 
 
 def ways_of(cascades: Sequence[str], depths: Sequence[int]) -> list[Way]:
-    """Reading everything comes first."""
+    """Return the ways to compare; scoring all candidates comes first."""
     stages = [check_cascade(read_cascade(text) or ()) for text in cascades]
     named = [Way(", ".join(f"{keep} after layer {layer}" for layer, keep in one), one) for one in stages]
     return [Way(FULL, ()), *named, *[Way(f"the first {depth} alone", (), depth) for depth in depths]]
@@ -203,18 +203,18 @@ def ways_of(cascades: Sequence[str], depths: Sequence[int]) -> list[Way]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
-    parser.add_argument("--cascade", action="append", help="LAYER:CANDIDATES,...; several times for several")
+    parser.add_argument("--cascade", action="append", help="LAYER:CANDIDATES,...; may be given several times")
     parser.add_argument("--depth", type=int, action="append", help="a smaller rerank_k to compare with")
-    parser.add_argument("--queries", type=int, help="of each collection at most so many, drawn at random")
+    parser.add_argument("--queries", type=int, help="at most so many queries of each collection, drawn at random")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--speed-queries", type=int, default=5, help="whose candidates are read in each round")
+    parser.add_argument("--speed-queries", type=int, default=5, help="queries whose candidates are scored in a round")
     parser.add_argument("--reranker", default=DEFAULT_RERANKER)
     parser.add_argument("--encoder", default=DEFAULT_ENCODER)
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--scratch", type=Path, help="keep indexes here, for the next run")
-    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    parser.add_argument("--scratch", type=Path, help="folder that keeps the indexes for the next run")
+    parser.add_argument("--output", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
     check_folders(parser, [arguments.output, arguments.scratch])
     set_threads(arguments.threads)

@@ -1,12 +1,11 @@
-"""What does it cost to find the most similar of 10,000 sentences? By a cross-encoder, or by vectors.
+"""What does it cost to find the most similar of 10,000 sentences? Compares a cross-encoder with vectors.
 
 Usage: python benchmarks/clustering_cost.py DATA [--output benchmarks/results/clustering-cost.json] [--plot FILE.svg]
 
-DATA holds the sentence pairs stsb, sick and mrpc. A cross-encoder has to read each of the 49,995,000 pairs: that is
-measured on a sample and extrapolated, and checked where all pairs can be read. A bi-encoder reads each sentence once,
-and the index finds the nearest ten of each: that is measured. What the two find is compared on sentences some of which
-people said mean the same. Seconds are of processor time, on one core, whatever else runs on the machine. Takes ten
-minutes.
+DATA holds the sentence pairs stsb, sick and mrpc. A cross-encoder has to score all 49,995,000 pairs: this is measured
+on a sample and extrapolated, and checked where all pairs can be scored. A bi-encoder encodes every sentence once, and
+the index finds its ten nearest: this is measured. What the two find is compared on pairs that people judged. Seconds
+are processor time on one core. Takes ten minutes.
 """
 
 import argparse
@@ -31,7 +30,7 @@ from parts.report_file import check_folders, header, write
 from parts.tables.clustering import Cost, Seconds, agreement_table, cost_table, plot
 
 SAME = {"stsb": ("score", 4.0), "sick": ("relatedness", 4.5), "mrpc": ("label", 1.0)}
-"""By file what people said of a pair, and from where on they said that the two mean the same."""
+"""For each collection the field with people's judgment, and the value from which two sentences mean the same."""
 RESAMPLES = 10_000
 AT_ONCE = 1000
 HOW = (
@@ -44,7 +43,7 @@ Pairs = list[tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """Two sentences, and whether people said that they mean the same."""
+    """Two sentences, and whether people judged that they mean the same."""
 
     first: str
     second: str
@@ -52,18 +51,18 @@ class Judgment:
 
 
 def read_judgments(data: Path) -> list[Judgment]:
-    """All that the files hold, always in the same order."""
-    found: list[Judgment] = []
+    """Read all judgments, always in the same order."""
+    judgments: list[Judgment] = []
     for name, (field, least) in SAME.items():
         for file in sorted((data / name).glob("*.jsonl")):
             with file.open(encoding="utf-8") as lines:
                 rows = [json.loads(line) for line in lines]
-            found += [Judgment(row["sentence1"], row["sentence2"], float(row[field]) >= least) for row in rows]
-    return found
+            judgments += [Judgment(row["sentence1"], row["sentence2"], float(row[field]) >= least) for row in rows]
+    return judgments
 
 
 def drawn_sentences(judgments: Sequence[Judgment], count: int) -> list[str]:
-    """So many distinct ones, drawn at random."""
+    """Draw distinct sentences at random."""
     distinct = list(dict.fromkeys(text for one in judgments for text in (one.first, one.second) if text.strip()))
     if len(distinct) < count:
         sys.exit(f"the data hold {len(distinct)} distinct sentences, fewer than {count}")
@@ -71,7 +70,7 @@ def drawn_sentences(judgments: Sequence[Judgment], count: int) -> list[str]:
 
 
 def drawn_same(judgments: Sequence[Judgment], count: int) -> tuple[list[str], set[tuple[int, int]]]:
-    """The sentences of so many pairs that mean the same, none of them in two pairs, and where these pairs are."""
+    """Draw pairs that mean the same, no sentence in two of them; return the sentences and the pairs of positions."""
     sentences: dict[str, int] = {}
     pairs: set[tuple[int, int]] = set()
     same = [one for one in judgments if one.same and one.first.strip() != one.second.strip()]
@@ -84,12 +83,12 @@ def drawn_same(judgments: Sequence[Judgment], count: int) -> tuple[list[str], se
 
 
 def pairs_of(count: int) -> int:
-    """How many pairs so many sentences have."""
+    """Return the number of pairs of ``count`` sentences."""
     return count * (count - 1) // 2
 
 
 def bootstrap(seconds: Sequence[float]) -> Seconds:
-    """The mean with its 95 % interval over what was measured."""
+    """Return the mean with its 95 % bootstrap interval."""
     values = np.asarray(seconds, np.float64)
     places = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
     low, high = np.quantile(values[places].mean(axis=1), (0.025, 0.975))
@@ -97,7 +96,7 @@ def bootstrap(seconds: Sequence[float]) -> Seconds:
 
 
 def seconds_a_pair(reranker: Reranker, sentences: Sequence[str], *, batches: int, size: int) -> list[float]:
-    """Of random pairs: a figure for each batch."""
+    """Return the seconds for one pair, one figure for each batch of random pairs."""
     chance = np.random.default_rng(2)
     figures: list[float] = []
     for number in range(batches + 1):
@@ -113,27 +112,27 @@ def seconds_a_pair(reranker: Reranker, sentences: Sequence[str], *, batches: int
 
 
 def score_all(reranker: Reranker, sentences: Sequence[str]) -> tuple[Pairs, NDArray[np.float32]]:
-    """Each pair once, the sentence that comes first in the place of the query."""
+    """Score every pair once; the first sentence takes the place of the query."""
     places = list(itertools.combinations(range(len(sentences)), 2))
     return places, reranker.score([(sentences[a], sentences[b]) for a, b in places])
 
 
 def indexed(sentences: Sequence[str], encoder: Encoder, folder: Path, k: int) -> tuple[float, float, Pairs]:
-    """Seconds to embed and index, seconds to find the ``k`` nearest of each, and the distinct pairs of these."""
+    """Return seconds to embed and index, seconds to find ``k`` neighbours of each, and the distinct pairs of these."""
     documents = [Document(str(place), text) for place, text in enumerate(sentences)]
     began = process_time()
     index: Index = build_index(documents, folder, encoder=encoder, reranker=None, chunking=None)
     embedded = process_time() - began
-    began, found = process_time(), set[tuple[int, int]]()
+    began, pairs = process_time(), set[tuple[int, int]]()
     for start in range(0, len(documents), AT_ONCE):
         ids = [document.id for document in documents[start : start + AT_ONCE]]
         for id_, hits in zip(ids, index.neighbours(ids, k), strict=True):
-            found.update((min(int(id_), int(hit.document.id)), max(int(id_), int(hit.document.id))) for hit in hits)
-    return embedded, process_time() - began, sorted(found)
+            pairs.update((min(int(id_), int(hit.document.id)), max(int(id_), int(hit.document.id))) for hit in hits)
+    return embedded, process_time() - began, sorted(pairs)
 
 
 def cost(sentences: Sequence[str], encoder: Encoder, a_pair: Seconds, *, k: int, rounds: int) -> Cost:
-    """Of all pairs, extrapolated, and of neighbours, measured."""
+    """Return the extrapolated cost of all pairs and the measured cost of the neighbours."""
     embedded: list[float] = []
     asked: list[float] = []
     found: Pairs = []
@@ -153,7 +152,7 @@ def cost(sentences: Sequence[str], encoder: Encoder, a_pair: Seconds, *, k: int,
 def agreement(
     judgments: Sequence[Judgment], encoder: Encoder, reranker: Reranker, *, count: int, k: int
 ) -> dict[str, Any]:
-    """What each of the two finds among sentences of which ``count`` pairs mean the same: its best ``count`` pairs."""
+    """Compare the best ``count`` pairs of both among sentences of which ``count`` pairs mean the same."""
     sentences, same = drawn_same(judgments, count)
     places, logits = score_all(reranker, sentences)
     vectors = encoder.encode_documents(sentences)
@@ -181,12 +180,12 @@ def agreement(
 
 
 def top(places: Pairs, scores: Sequence[float] | NDArray[Any], count: int) -> set[tuple[int, int]]:
-    """The pairs with the highest scores."""
+    """Return the pairs with the highest scores."""
     return {places[row] for row in np.argsort(-np.asarray(scores), kind="stable")[:count].tolist()}
 
 
 def numbers(text: str) -> list[int]:
-    """Of an argument such as 100,1000."""
+    """Parse an argument such as 100,1000."""
     return [int(number) for number in text.split(",")]
 
 
@@ -196,15 +195,15 @@ def main() -> None:
     parser.add_argument("--sizes", type=numbers, default=[100, 300, 1000, 3000, 10_000])
     parser.add_argument("--reranker", default=DEFAULT_RERANKER)
     parser.add_argument("--encoder", default=DEFAULT_ENCODER)
-    parser.add_argument("--batches", type=int, default=20, help="of pairs, for the cross-encoder")
+    parser.add_argument("--batches", type=int, default=20, help="batches of pairs that the cross-encoder scores")
     parser.add_argument("--batch-pairs", type=int, default=512)
-    parser.add_argument("--neighbours", type=int, default=10, help="that are found of each sentence")
+    parser.add_argument("--neighbours", type=int, default=10, help="neighbours of each sentence")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--same", type=int, default=100, help="pairs that mean the same, to see what is found")
+    parser.add_argument("--same", type=int, default=100, help="pairs that mean the same, to compare what both find")
     parser.add_argument("--threads", type=int, default=1)
     parser.set_defaults(device="cpu")
-    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
-    parser.add_argument("--plot", type=Path, help="draw them here, as SVG")
+    parser.add_argument("--output", type=Path, help="JSON file for the figures")
+    parser.add_argument("--plot", type=Path, help="SVG file for the plot")
     arguments = parser.parse_args()
     check_folders(parser, [arguments.output, arguments.plot])
     set_threads(arguments.threads)

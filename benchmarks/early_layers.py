@@ -1,12 +1,12 @@
-"""Do a cross-encoder's early layers find documents? nDCG@10 and R@100 by layer, and what fewer layers save.
+"""Do the early layers of a cross-encoder find documents? Measures nDCG@10, R@100 and speed by layer.
 
 Usage: python benchmarks/early_layers.py FOLDER... [--output benchmarks/results/early-layers.json]
 
-Each FOLDER is a BEIR folder. Every document and every test query is read once by transformers, alone, whole up to
---max-length tokens; what each layer made of it, as the mean of its tokens or as the first of them, is a vector, and
-search is exact. Beside the cross-encoder stands a bi-encoder with as many layers: by default the one that the bundled
-reranker was made of. Takes about twenty minutes on two cores with three small collections. What is reproduced is the
-finding of "Can Cross Encoders Produce Useful Sentence Embeddings?" (arXiv 2502.03552).
+Each FOLDER is a BEIR folder. Every document and every test query is encoded alone, up to --max-length tokens. The
+output of each layer, as the mean of the tokens or as the first token, is a vector, and search is exact. Beside the
+cross-encoder stands a bi-encoder with as many layers, by default the one that the bundled reranker was trained from.
+Takes about twenty minutes on two cores with three small collections. The question is from "Can Cross Encoders Produce
+Useful Sentence Embeddings?" (arXiv 2502.03552).
 """
 
 import argparse
@@ -41,16 +41,16 @@ Vectors = NDArray[np.float32]
 FOUND = 100
 BATCH = 8
 HOW = (
-    "Whole documents with their titles, exact search. Layer 0 is the embeddings of the tokens. The difference "
-    "is that in nDCG@10 to the last layer of the same model and pooling, with its 95 % bootstrap interval; * marks "
-    "p < 0.05 in the paired randomisation test, of which nothing corrects for the number of tests. Encoding is timed "
+    "Whole documents with their titles, exact search. Layer 0 is the token embeddings. The difference "
+    "is in nDCG@10 to the last layer of the same model and pooling, with its 95 % bootstrap interval; * marks "
+    "p < 0.05 in the paired randomisation test. Nothing corrects for the number of tests. Encoding is timed "
     "with EarlyLayerEncoder, all numbers of layers in turn, on a CPU in processor time."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """A model that gives what each of its layers makes of a text."""
+    """A model that returns the output of each of its layers."""
 
     base: Any
     tokenizer: Any
@@ -58,7 +58,7 @@ class Layers:
 
     @classmethod
     def of(cls, name: str, arguments: argparse.Namespace) -> "Layers":
-        """By the name of a cross-encoder or of a bi-encoder."""
+        """Load a cross-encoder or a bi-encoder by its name."""
         folder = resolve_model(name)
         architectures = AutoConfig.from_pretrained(folder).architectures or [""]
         classifies = architectures[0].endswith("ForSequenceClassification")
@@ -66,8 +66,8 @@ class Layers:
         model = auto.from_pretrained(folder, dtype=getattr(torch, arguments.dtype)).eval().to(arguments.device)
         return cls(model.base_model, AutoTokenizer.from_pretrained(folder), arguments.max_length)
 
-    def read(self, texts: Sequence[str], *, note: str = "") -> dict[str, Vectors]:
-        """By pooling, unit vectors of shape (layers + 1, texts, dimension), the embeddings first."""
+    def encode(self, texts: Sequence[str], *, note: str = "") -> dict[str, Vectors]:
+        """Return unit vectors by pooling, shape (layers + 1, texts, dimension), layer 0 first."""
         order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
         parts: dict[str, list[Vectors]] = {"mean": [], "cls": []}
         for start in range(0, len(texts), BATCH):
@@ -92,7 +92,7 @@ class Layers:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One layer of one model on one collection."""
+    """The figures of one layer of a model on a collection."""
 
     collection: str
     model: str
@@ -104,33 +104,33 @@ class Row:
 
 
 def documents_of(collection: Path) -> list[Document]:
-    """All that have a text."""
+    """Read the documents that have a text."""
     with tempfile.TemporaryDirectory() as scratch:
         return list(read_documents(collection, on_error="skip", errors_path=Path(scratch) / "errors.jsonl"))
 
 
 def nearest(ids: Sequence[str], documents: Vectors, query_ids: Sequence[str], queries: Vectors) -> Run:
-    """The best hundred documents of each query, equal ones in their order."""
+    """Return the best hundred documents of each query; ties keep the order of the documents."""
     scores = queries @ documents.T
     best = np.argsort(-scores, axis=1, kind="stable")[:, :FOUND]
     return {
-        query_id: [(ids[place], float(line[place])) for place in places]
-        for query_id, line, places in zip(query_ids, scores, best, strict=True)
+        query_id: [(ids[row], float(line[row])) for row in rows]
+        for query_id, line, rows in zip(query_ids, scores, best, strict=True)
     }
 
 
 def by_layer(collection: Path, name: str, model: Layers, limit: int | None) -> list[Row]:
-    """Every layer of a model on the test queries of a collection."""
+    """Measure every layer of a model on the test queries of a collection."""
     judged = measured_part(collection.name).read(collection.parent, limit)
     documents = documents_of(collection)
-    ids, query_ids = [one.id for one in documents], list(judged.queries)
-    read = model.read([one.passage for one in documents], note=f"{collection.name}, {name}")
-    asked = model.read([judged.queries[query_id] for query_id in query_ids])
+    ids, query_ids = [document.id for document in documents], list(judged.queries)
+    encoded = model.encode([document.passage for document in documents], note=f"{collection.name}, {name}")
+    asked = model.encode([judged.queries[query_id] for query_id in query_ids])
     rows: list[Row] = []
-    for pooling in read:
+    for pooling in encoded:
         systems: list[System] = []
-        for layer, (found, queries) in enumerate(zip(read[pooling], asked[pooling], strict=True)):
-            run = nearest(ids, found, query_ids, queries)
+        for layer, (vectors, queries) in enumerate(zip(encoded[pooling], asked[pooling], strict=True)):
+            run = nearest(ids, vectors, query_ids, queries)
             systems.append(measure_run(f"layer {layer}", run, judged.qrels, measures=MEASURES))
         for layer, system in enumerate(systems):
             last = system is systems[-1]
@@ -140,7 +140,7 @@ def by_layer(collection: Path, name: str, model: Layers, limit: int | None) -> l
 
 
 def speeds(model: str, texts: Sequence[str], queries: Sequence[str], arguments: argparse.Namespace) -> dict[str, Any]:
-    """Documents a second and one query's time with each number of layers; ratios are to all of them."""
+    """Measure documents per second and the time of one query for each number of layers; ratios are to all layers."""
     settings = {"device": arguments.device, "max_length": arguments.max_length}
     total = int(AutoConfig.from_pretrained(resolve_model(model)).num_hidden_layers)
     encoders = {layers: EarlyLayerEncoder(model, layers=layers, **settings) for layers in range(1, total + 1)}
@@ -168,16 +168,18 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--reranker", default=DEFAULT_RERANKER, help="the cross-encoder")
     parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="the bi-encoder beside it")
-    parser.add_argument("--queries", type=int, help="of each collection at most so many")
-    parser.add_argument("--max-length", type=int, default=256, help="tokens that are read of a text")
-    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"], help="of the layers")
+    parser.add_argument("--queries", type=int, help="at most so many queries of each collection")
+    parser.add_argument("--max-length", type=int, default=256, help="tokens that are encoded of a text")
+    parser.add_argument(
+        "--dtype", default="float32", choices=["float32", "bfloat16"], help="number format of the layers"
+    )
     parser.add_argument("--only", choices=["layers", "speed"], help="leave the other out")
-    parser.add_argument("--rounds", type=int, default=5, help="of the timing")
-    parser.add_argument("--documents", type=int, default=100, help="so many of the first collection are timed")
-    parser.add_argument("--single", type=int, default=20, help="and so many of its queries, one by one")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of timing")
+    parser.add_argument("--documents", type=int, default=100, help="documents of the first collection for timing")
+    parser.add_argument("--single", type=int, default=20, help="queries of the first collection for timing, one by one")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    parser.add_argument("--output", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
     check_folders(parser, [arguments.output])
     set_threads(arguments.threads)

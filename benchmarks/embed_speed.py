@@ -1,11 +1,11 @@
-"""How fast does an encoder embed? bicross's BiEncoder against SentenceTransformer.encode, in turn.
+"""How fast does an encoder embed? Compares bicross's BiEncoder with SentenceTransformer.encode.
 
 Usage: python benchmarks/embed_speed.py DATA [--quality --cache FOLDER] [--output benchmarks/results/embed-speed.json]
 
-DATA is the folder of the collections (squad-dev, medquad-qa, nfcorpus, cranfield, scifact). Documents a second for
-passages as long as MS MARCO's and for SciFact's documents, and the latency of one query (p50, p95). Beside speed: the
-cosine to sentence-transformers' float32 vectors (least and mean), and with --quality nDCG@10 of an exact search among
-whole documents on SciFact and NFCorpus.
+DATA is the folder of the collections (squad-dev, medquad-qa, nfcorpus, cranfield, scifact). Measures documents per
+second for passages as long as MS MARCO's and for SciFact's documents, and the latency of one query (p50, p95). Beside
+speed: the cosine to sentence-transformers' float32 vectors (least and mean), and with --quality nDCG@10 of an exact
+search among whole documents on SciFact and NFCorpus.
 """
 
 import argparse
@@ -46,7 +46,7 @@ HOW = (
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """An encoder of the comparison, as two functions of texts."""
+    """An encoder, as two functions of texts."""
 
     documents: Callable[[Sequence[str]], Vectors]
     queries: Callable[[Sequence[str]], Vectors]
@@ -54,7 +54,7 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """The encoders that could be loaded, the reference first, and what their figures are made of."""
+    """The encoders that could be loaded, the reference first, and what their figures are computed from."""
 
     variants: Sequence[Variant[Encoding]]
     encoding: dict[str, Encoding]
@@ -64,7 +64,7 @@ class Contest:
 
 
 def variants(model: str, device: str) -> list[Variant[Encoding]]:
-    """All of them, the reference first."""
+    """Return all encoders, the reference first."""
     folder = resolve_model(model)
     peers = [
         Variant(f"sentence-transformers {dtype}, batch {size}", dtype, partial(_peer, folder, device, dtype, size))
@@ -93,18 +93,18 @@ def _ours(folder: Path, device: str, dtype: Any) -> Encoding:  # noqa: ANN401 - 
 
 
 def cosines(vectors: Vectors, reference: Vectors) -> dict[str, float]:
-    """Of each row to the reference's: the least and the mean."""
+    """Return the least and the mean cosine of the rows to those of the reference."""
     products = np.einsum("nd,nd->n", unit(vectors), unit(reference))
     return {"least_cosine": float(products.min()), "mean_cosine": float(products.mean())}
 
 
 def unit(vectors: Vectors) -> Vectors:
-    """At length one: of a model in half precision they are only roughly so."""
+    """Scale vectors to length one; those of a model in half precision are so only roughly."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
 
 
 def documents(workload: Workload, contest: Contest, *, count: int, rounds: int) -> dict[str, object]:
-    """Throughput, and how near the vectors are to the reference's."""
+    """Measure throughput, and how near the vectors are to those of the reference."""
     texts = spread(workload.passages, count)
     calls = {name: encoding.documents for name, encoding in contest.encoding.items()}
     taken: Taken[Vectors] = in_turn(calls, [[texts]] * rounds, note=f"{workload.name}, documents", warm_up=False)
@@ -125,7 +125,7 @@ def documents(workload: Workload, contest: Contest, *, count: int, rounds: int) 
 
 
 def one_query(workload: Workload, contest: Contest, *, queries: int, rounds: int) -> dict[str, object]:
-    """Latency of queries that come one by one."""
+    """Measure the latency of single queries."""
     asked = [[query] for query in spread(workload.queries, queries * rounds)]
     calls = {name: encoding.queries for name, encoding in contest.encoding.items()}
     given = slices(asked, rounds=rounds, each=queries)
@@ -140,7 +140,7 @@ def one_query(workload: Workload, contest: Contest, *, queries: int, rounds: int
 
 
 def quality(folder: Path, contest: Contest, *, weights: str, cache: Path) -> list[dict[str, object]]:
-    """nDCG@10 of exact search with each encoder's vectors, whole documents; the reference's vectors are cached."""
+    """Measure nDCG@10 of exact search among whole documents; the vectors of the reference are cached."""
     queries, qrels = read_queries(folder, "test")
     corpus = list(rows(folder / "corpus.jsonl"))
     ids, texts = [row["_id"] for row in corpus], [passage_text(row["title"], row["text"]) for row in corpus]
@@ -150,9 +150,9 @@ def quality(folder: Path, contest: Contest, *, weights: str, cache: Path) -> lis
     base = 0.0
     for name in [REFERENCE, *(variant.name for variant in contest.variants if variant.ours)]:
         print(f"  {folder.name}, {name}", file=sys.stderr, flush=True)
-        known = name == REFERENCE and path.exists()
-        vectors = unit(np.load(path) if known else contest.encoding[name].documents(texts))
-        if name == REFERENCE and not known:
+        cached = name == REFERENCE and path.exists()
+        vectors = unit(np.load(path) if cached else contest.encoding[name].documents(texts))
+        if name == REFERENCE and not cached:
             np.save(path, vectors)
         scores = unit(contest.encoding[name].queries(list(queries.values()))) @ vectors.T
         best = np.argsort(-scores, axis=1, kind="stable")[:, :100].tolist()
@@ -171,11 +171,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--documents", type=int, default=300, help="of each workload, in every round")
-    parser.add_argument("--queries", type=int, default=50, help="of a round, other ones each time")
-    parser.add_argument("--quality", action="store_true", help="nDCG@10 too: embeds two collections with each")
-    parser.add_argument("--cache", type=Path, help="keep the reference's vectors of --quality here")
-    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    parser.add_argument("--documents", type=int, default=300, help="documents of each workload in a round")
+    parser.add_argument("--queries", type=int, default=50, help="queries of a round, other ones each time")
+    parser.add_argument(
+        "--quality", action="store_true", help="also measure nDCG@10, on two collections with each encoder"
+    )
+    parser.add_argument("--cache", type=Path, help="folder that keeps the reference's vectors of --quality")
+    parser.add_argument("--output", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
     check_folders(parser, [arguments.output, arguments.cache])
     return arguments

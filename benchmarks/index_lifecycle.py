@@ -1,6 +1,8 @@
-"""What an index costs to make, change, open and read. Vectors and texts are real: see vectors.py.
+"""What does an index cost? Measures making, changing, opening and reading one.
 
-Embedding is not part of it: vectors come from the folder that ``vectors.py`` fills.
+Usage: python benchmarks/index_lifecycle.py DATA VECTORS [--documents 1000000] [--output FILE.json]
+
+DATA is the folder of the collections, for texts; VECTORS a folder that vectors.py made. Embedding is not measured.
 """
 
 import argparse
@@ -42,9 +44,9 @@ MODEL = ModelFingerprint(
 
 
 class PeakMemory:
-    """The largest resident memory while the block runs, less what was resident before it; anonymous pages alone.
+    """The largest resident memory while the block runs, less what was resident before; anonymous pages only.
 
-    Pages of mapped files are the page cache's: the system takes them back when it needs them.
+    Pages of mapped files belong to the page cache: the system takes them back when it needs them.
     """
 
     def __enter__(self) -> "PeakMemory":
@@ -63,7 +65,7 @@ class PeakMemory:
 
 
 def anonymous_memory() -> int:
-    """Bytes of this process that are in memory and belong to no file."""
+    """Return the bytes of this process that are in memory and belong to no file."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024
@@ -77,7 +79,7 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def batches(texts: list[str], vectors: np.ndarray, rows: range, *, note: str = "") -> Iterator[EmbeddedBatch]:
-    """Documents of one passage each; the text's row is its id, ``note`` makes it another version."""
+    """Yield documents of one passage each; the id is the row of the text, ``note`` makes another version of it."""
     for start in range(rows.start, rows.stop, BATCH):
         numbers = range(start, min(start + BATCH, rows.stop))
         documents = [
@@ -89,7 +91,7 @@ def batches(texts: list[str], vectors: np.ndarray, rows: range, *, note: str = "
 
 
 def forget_pages(folder: Path) -> None:
-    """Drop an index from the page cache, as far as the system lets a process do that."""
+    """Drop an index from the page cache, as far as the system allows it."""
     for file in folder.rglob("*"):
         if file.is_file():
             descriptor = os.open(file, os.O_RDONLY)
@@ -99,7 +101,7 @@ def forget_pages(folder: Path) -> None:
 
 
 def measure(texts: list[str], vectors: np.ndarray, folder: Path, *, index_type: str, changed: int) -> dict[str, object]:
-    """Every operation in turn; what is short is done ``ROUNDS`` times, and the median taken."""
+    """Measure every operation; short ones are done ``ROUNDS`` times, and the median is taken."""
     count, path = len(vectors), folder / "index"
     figures: dict[str, object] = {"documents": count, "index_type": index_type, "changed_documents": changed}
     layout = VectorLayout(index_type)
@@ -123,7 +125,7 @@ def measure(texts: list[str], vectors: np.ndarray, folder: Path, *, index_type: 
 
 
 def opening(path: Path) -> dict[str, object]:
-    """Opening with every checksum verified, and with sizes alone, with the files in the page cache and without."""
+    """Measure opening with all checksums and with sizes alone, with the files in the page cache and without."""
     calls = {"full": lambda: Index.open(path), "size": lambda: Index.open(path, verify="size")}
     figures: dict[str, object] = {}
     for verify, call in calls.items():
@@ -138,7 +140,7 @@ def opening(path: Path) -> dict[str, object]:
 
 
 def fetching(index: Index, count: int) -> dict[str, object]:
-    """A hundred random documents by id."""
+    """Measure getting a hundred random documents by id."""
     chance = np.random.default_rng(0)
     draws = [[f"d{n}" for n in chance.integers(0, count, FETCHED)] for _ in range(40 * ROUNDS)]
     for ids in draws:  # bring their pages into memory
@@ -149,7 +151,7 @@ def fetching(index: Index, count: int) -> dict[str, object]:
 
 
 def changing(path: Path, texts: list[str], vectors: np.ndarray, *, count: int, changed: int) -> dict[str, object]:
-    """Adds, upserts and deletions of ``changed`` documents each, in one commit; automatic compaction is counted in."""
+    """Measure adds, upserts and deletions of ``changed`` documents in one commit, automatic compaction included."""
     took: dict[str, list[float]] = {"add": [], "upsert": [], "delete": [], "delete_one": []}
     index = Index.open(path)
     for number in range(ROUNDS):
@@ -170,11 +172,13 @@ def check(path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="the folder of the collections, for texts")
     parser.add_argument("vectors", type=Path, help="the folder that vectors.py filled")
     parser.add_argument("--documents", type=int, default=1_000_000)
-    parser.add_argument("--changed", type=int, default=10_000, help="documents added, replaced, deleted at a time")
+    parser.add_argument(
+        "--changed", type=int, default=10_000, help="documents that are added, replaced or deleted at a time"
+    )
     parser.add_argument("--index-types", default="Flat,auto", help="joined by commas")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()

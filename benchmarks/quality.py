@@ -1,10 +1,10 @@
-"""How well does each way of searching rank? Judged collections, beside published figures, with significance.
+"""How well does each way of searching rank? Measures judged collections and compares with published figures.
 
 Usage: python benchmarks/quality.py FOLDER... [--queries N] [--dtype bfloat16] [--plots FOLDER] [--output FILE.json]
 
-Each FOLDER is a BEIR folder. A row each: stage one on whole documents, where there are published figures for that;
-BM25, vectors and both fused, on passages; each of them reranked by default; and what tuning recommends from other
-queries, where parts/quality_parts.py knows such. Hours on two cores with all queries of the five collections.
+Each FOLDER is a BEIR folder. The rows of the table: the first stage on whole documents, where there are published
+figures; BM25, vectors and hybrid search on passages; each of them reranked with the defaults; and what tuning
+recommends from other queries, where parts/quality_parts.py names some. Takes hours on two cores.
 """
 
 import argparse
@@ -35,19 +35,19 @@ PUBLISHED = {
     ("nfcorpus", "BM25, reranked"): 0.360,
 }
 """nDCG@10 of all-MiniLM-L6-v2 (MTEB), of Anserini's BM25 on whole documents, and of that with ms-marco-MiniLM-L-6-v2, a
-reranker of the same size that was trained on a thousand times the data. The first is met where texts are encoded as
-they should be."""
+reranker of the same size that was trained on a thousand times the data. The first is reached where texts are encoded
+correctly."""
 CACHE_MEGABYTES = 500
 HOW = (
-    "Passages of bicross's default size, but for the first row. The difference is that in nDCG@10 to stage one by "
-    "vectors, with its 95 % bootstrap interval; * marks p < 0.05 in the paired randomisation test, of which nothing "
-    "corrects for the number of tests."
+    "Passages of bicross's default size, except in the first row. The difference is in nDCG@10 to the first stage by "
+    "vectors, with its 95 % bootstrap interval; * marks p < 0.05 in the paired randomisation test. Nothing corrects "
+    "for the number of tests."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One way of searching one collection, with ``settings`` that are not the default."""
+    """The figures of one way of searching on one collection; ``settings`` names those that are not the default."""
 
     collection: str
     system: str
@@ -59,7 +59,7 @@ class Row:
 
 
 def rows_of(bench: Bench, collection: Path) -> Iterator[Row]:
-    """All systems on the test queries of one collection."""
+    """Measure all systems on the test queries of one collection."""
     options = bench.options
     judged = measured_part(collection.name).read(collection.parent, options.queries)
     systems: dict[str, System] = {}
@@ -95,21 +95,21 @@ def rows_of(bench: Bench, collection: Path) -> Iterator[Row]:
 
 
 def calibrations(bench: Bench) -> list[dict[str, object]]:
-    """Expected calibration error before and after, on queries that the calibration was not fitted to."""
-    known = [(part, tuned.tuning.calibrated) for part, tuned in bench.tunings.items()]
+    """Return the expected calibration error before and after, on queries that the calibration was not fitted to."""
+    calibrated = [(part, tuned.tuning.calibrated) for part, tuned in bench.tunings.items()]
     return [
-        {"collection": part.collection, "split": part.split, "before": one.ece_before, "after": one.ece_after}
-        for part, one in known
-        if one is not None
+        {"collection": part.collection, "split": part.split, "before": errors.ece_before, "after": errors.ece_after}
+        for part, errors in calibrated
+        if errors is not None
     ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
-    parser.add_argument("--latency-queries", type=int, default=0, help="time so many at each depth, for the plots")
-    parser.add_argument("--long-documents", action="store_true", help="rerank by the first and by several passages too")
-    parser.add_argument("--plots", type=Path, help="draw what tuning found into this folder")
+    parser.add_argument("--latency-queries", type=int, default=0, help="queries to time at each depth, for the plots")
+    parser.add_argument("--long-documents", action="store_true", help="also rerank by the first passage and by several")
+    parser.add_argument("--plots", type=Path, help="folder for plots of the tuning")
     arguments = parser.parse_args()
     check_folders(parser, [arguments.plots])
     if arguments.scores is not None and arguments.latency_queries:

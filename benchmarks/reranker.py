@@ -1,11 +1,11 @@
-"""Does a reranker pay? Stage one against reranked, by vectors and by vectors and words, with intervals and targets.
+"""Does a reranker pay? Compares the first stage with the reranked order, by vectors and by hybrid search.
 
 Usage: python benchmarks/reranker.py FOLDER... [--reranker NAME] [--scores FOLDER] [--output FILE.json]
 
-Each FOLDER is a BEIR folder, of which the test queries are measured as in quality.py. Nothing is fixed on them: the
-blend is the reranker's own, the depth 100, and "tuned" is what tuning finds best with the reranker on other
-queries, where parts/quality_parts.py knows such. Hours on two cores with all queries of the five collections;
-with --scores each pair is read once, whatever else changes later.
+Each FOLDER is a BEIR folder; its test queries are measured as in quality.py. No setting is chosen on them: the blend is
+the reranker's own, 100 candidates are scored, and "tuned" is the best setting with the reranker that tuning finds on
+other queries, where parts/quality_parts.py names some. Takes hours on two cores;
+with --scores each pair is scored once, whatever else changes later.
 """
 
 import argparse
@@ -27,21 +27,21 @@ from parts.tables.relevance import reranker_table
 
 DEPTH = 100
 HOW = (
-    "Passages of bicross's default size. The difference is that in nDCG@10 to the same stage one without the reranker, "
-    "with its 95 % bootstrap interval; * marks p < 0.05 in the paired randomisation test, of which nothing corrects "
+    "Passages of bicross's default size. The difference is in nDCG@10 to the same first stage without the reranker, "
+    "with its 95 % bootstrap interval; * marks p < 0.05 in the paired randomisation test. Nothing corrects "
     "for the number of tests. A target is met or not by the mean."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """nDCG@10 to reach, or to gain over stage one."""
+    """nDCG@10 to reach, or to gain over the first stage."""
 
     least: float = 0.0
     gain: float = 0.0
 
     def met(self, reached: float, gained: float) -> bool:
-        """By a mean, and by what it is above stage one's."""
+        """Tell whether a mean and its gain over the first stage reach the target."""
         return reached >= self.least and gained >= self.gain
 
     def __str__(self) -> str:
@@ -55,14 +55,14 @@ DENSE = {
     "squad-dev": Target(gain=0.05),
     "cosqa": Target(gain=0.05),
 }
-"""Of vectors, reranked."""
+"""Targets of vectors, reranked."""
 HYBRID = Target(gain=0.01)
-"""Of vectors and words, reranked, on each of these collections."""
+"""Target of hybrid search, reranked, on each of these collections."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way of searching: a stage one, and how the reranker is used after it; ``blend`` None is the reranker's own."""
+    """A first stage, and how the reranker is used after it; ``blend`` None is the reranker's own."""
 
     name: str
     retriever: DenseRetriever | HybridRetriever
@@ -75,7 +75,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Stage one, or the reranked order with its difference to that."""
+    """The figures of a first stage, or of the reranked order with its difference to that."""
 
     collection: str
     system: str
@@ -88,7 +88,7 @@ class Row:
 
 
 def ways_of(bench: Bench, collection: Path) -> Iterator[Way]:
-    """By vectors and by both, with the reranker's own blend, and as tuned with the reranker on other queries."""
+    """Yield vectors and hybrid search with the reranker's own blend, and the setting tuned on other queries."""
     index, encoder, name = bench.index(collection, Chunking()), bench.encoder, collection.name
     hybrid = HYBRID if name in DENSE else None
     own = f"blend {bench.reranker.blend:g}"
@@ -109,7 +109,7 @@ def ways_of(bench: Bench, collection: Path) -> Iterator[Way]:
 
 
 def rows_of(bench: Bench, collection: Path) -> Iterator[Row]:
-    """Two for each way: stage one and reranked."""
+    """Yield two rows for each way: first stage and reranked."""
     judged = measured_part(collection.name).read(collection.parent, bench.options.queries)
     name, queries = collection.name, len(judged.queries)
     for way in ways_of(bench, collection):
@@ -136,7 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
     parser.add_argument("--tuned", action=argparse.BooleanOptionalAction, default=True, help="tune on other queries")
-    parser.add_argument("--long-documents", action="store_true", help="read three passages of each document too")
+    parser.add_argument("--long-documents", action="store_true", help="also score three passages of each document")
     arguments = parser.parse_args()
     rows: list[Row] = []
     with opened(parser, arguments) as bench:

@@ -1,4 +1,4 @@
-"""Judged queries and nDCG@10, for the benchmarks of speed. Knows no model and no index."""
+"""Judged queries and nDCG@10, for the benchmarks of speed."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ QUERIES_AT_ONCE = 8
 
 
 def read_queries(folder: Path, split: str) -> tuple[dict[str, str], Qrels]:
-    """The texts of the queries with a relevant document, and their judgments."""
+    """Return the texts of the queries that have a relevant document, and their judgments."""
     judged = read_judged(folder, split=split)
     queries = {query_id: judged.queries[query_id] for query_id in sorted(judged.judged_ids)}
     return queries, {query_id: judged.qrels[query_id] for query_id in queries}
 
 
 def mean_ndcg(qrels: Qrels, run: Run) -> float:
-    """nDCG@10 over all judged queries."""
+    """Return the mean nDCG@10 over all judged queries."""
     return float(np.mean(list(per_query([NDCG], qrels, run)[NDCG].values())))

@@ -1,4 +1,4 @@
-"""The machine that a benchmark runs on: its name, cores, memory and threads, and what is installed. Knows no model."""
+"""The machine that a benchmark runs on: processor, cores, memory, threads and installed versions."""
 
 import os
 import platform
@@ -8,18 +8,18 @@ from pathlib import Path
 
 
 def processor() -> str:
-    """Its name, as the machine calls it."""
+    """Return the name of the processor."""
     names = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
 
 
 def cores() -> int:
-    """Those that this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def free_memory() -> int | None:
-    """Bytes that can be had without swapping; None where the system does not say."""
+    """Return the bytes that are available without swapping; None where the system does not say."""
     for line in _lines("/proc/meminfo"):
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
@@ -27,22 +27,22 @@ def free_memory() -> int | None:
 
 
 def versions(packages: Sequence[str]) -> dict[str, str | None]:
-    """Of Python and the libraries that are compared; None where one is not installed."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
+    """Return the versions of Python and of the packages; None for one that is not installed."""
+    installed: dict[str, str | None] = {"python": platform.python_version()}
     for name in packages:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
-            found[name] = None
-    return found
+            installed[name] = None
+    return installed
 
 
 def set_threads(count: int) -> None:
-    """Let torch, FAISS and the tokenizers of this process compute on so many; bicross has no setting of its own.
+    """Set the number of threads of torch, FAISS and the tokenizers in this process.
 
-    To be called before anything is computed: the tokenizers take their number once.
+    Call it before anything is computed: the tokenizers read their number once.
     """
-    import faiss  # with torch it takes seconds, and whoever asks for a processor's name needs neither
+    import faiss  # takes seconds with torch, and the other functions need neither
     import torch
 
     os.environ["RAYON_NUM_THREADS"] = str(count)
@@ -51,7 +51,7 @@ def set_threads(count: int) -> None:
 
 
 def describe(device: str) -> dict[str, object]:
-    """For the report: what ran it."""
+    """Return what a report says of the machine."""
     import torch
 
     graphics = torch.cuda.get_device_name(device) if device.startswith("cuda") else None

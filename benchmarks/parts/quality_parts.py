@@ -1,7 +1,7 @@
-"""Which judged queries of a collection measure, and which tune. Knows no pipeline and no measure.
+"""Which judged queries of a collection are for measuring, and which for tuning.
 
-What is measured was seen neither in training the bundled reranker nor in tuning. Queries are drawn as in
-examples/bundled_reranker_data.py, so that what that keeps out of training can be told here.
+The queries for measuring were used neither to train the bundled reranker nor for tuning. Queries are drawn as in
+examples/bundled_reranker_data.py, which keeps the same ones out of training.
 """
 
 import json
@@ -13,15 +13,18 @@ from typing import Literal
 from bicross.pipelines import Judged, read_judged
 
 LAST_TITLES = 8
-"""Articles of squad-dev, in the order of the alphabet, that are kept for testing."""
+"""Articles of squad-dev, the last in alphabetical order, that are kept for testing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Judged queries of a collection in a fixed random order.
+    """Judged queries of a collection, in a fixed random order.
 
-    ``articles`` are those to whose title the first relevant document of a query belongs: the last eight or the others.
-    ``share`` takes the first so many hundredths.
+    Args:
+        collection: The name of the BEIR folder.
+        split: The split of its judgments.
+        articles: Only queries whose first relevant document belongs to the last eight articles, or to the others.
+        share: Per cent of the queries that are taken, from the first on.
     """
 
     collection: str
@@ -30,7 +33,7 @@ class Part:
     share: int = 100
 
     def read(self, data: Path, limit: int | None = None) -> Judged:
-        """At most ``limit`` of them, from the folder that holds the collection."""
+        """Read at most ``limit`` of the queries; ``data`` is the folder that holds the collection."""
         folder = data / self.collection
         judged = read_judged(folder, split=self.split)
         ids = sorted(judged.judged_ids)
@@ -42,7 +45,7 @@ class Part:
 
 
 TESTED = {"squad-dev": Part("squad-dev", "test", articles="last")}
-"""Where it is not all of the test split."""
+"""The collections of which not the whole test split is measured."""
 TUNED_ON = {
     "scifact": Part("scifact", "train"),
     "nfcorpus": Part("nfcorpus", "dev"),
@@ -50,11 +53,12 @@ TUNED_ON = {
     "cosqa": Part("cosqa", "dev", share=10),
     "squad-dev": Part("squad-dev", "test", articles="other", share=10),
 }
-"""Of cosqa and squad-dev the tenth that the bundled reranker was not trained on; Cranfield has no other queries."""
+"""What tunes each collection. Of cosqa and squad-dev it is the tenth that the bundled reranker was not trained on;
+Cranfield has no other queries."""
 
 
 def measured_part(collection: str) -> Part:
-    """What a collection is measured on."""
+    """Return the queries that a collection is measured on."""
     return TESTED.get(collection, Part(collection, "test"))
 
 
@@ -63,7 +67,7 @@ def _first_relevant(judged: Judged, query_id: str) -> str:
 
 
 def _of_last_titles(folder: Path) -> set[str]:
-    """The documents of the last eight articles."""
+    """Return the ids of the documents of the last eight articles."""
     with (folder / "corpus.jsonl").open(encoding="utf-8") as lines:
         titles = {document["_id"]: document["title"] for document in map(json.loads, lines)}
     last = sorted(set(titles.values()))[-LAST_TITLES:]

@@ -1,4 +1,4 @@
-"""Fair timing: what is compared runs in turn, in an order that changes, and ratios are of neighbours in time."""
+"""Fair timing: all candidates run in turn, in changing order, and ratios compare runs that follow each other."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ PERCENTILES = (50, 95, 99)
 
 
 class Taken(Generic[Result]):
-    """Seconds and results of each of the compared, by item: figure ``i`` of all of them is of the same item."""
+    """Seconds and results by name. Entry ``i`` of every name belongs to the same item."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.seconds: dict[str, list[float]] = {name: [] for name in names}
@@ -28,9 +28,14 @@ def in_turn(
     warm_up: bool = True,
     clock: Callable[[], float] = perf_counter,
 ) -> Taken[Result]:
-    """Give each item of each round to all, one after the other; the order is drawn for each item.
+    """Give every item to all functions, one after the other, in an order drawn for each item.
 
-    With ``warm_up`` the first item goes to all of them once beforehand, untimed. ``clock`` gives seconds.
+    Args:
+        compared: The functions by name.
+        rounds: The items of each round.
+        note: What the progress lines on stderr begin with.
+        warm_up: Give the first item to all functions once before timing.
+        clock: Returns seconds.
     """
     taken: Taken[Result] = Taken(list(compared))
     chance = np.random.default_rng(0)
@@ -38,8 +43,8 @@ def in_turn(
         call(rounds[0][0])
     for number, items in enumerate(rounds, start=1):
         for item in items:
-            for place in chance.permutation(len(compared)).tolist():
-                name = list(compared)[place]
+            for position in chance.permutation(len(compared)).tolist():
+                name = list(compared)[position]
                 began = clock()
                 result = compared[name](item)
                 taken.seconds[name].append(clock() - began)
@@ -49,15 +54,15 @@ def in_turn(
 
 
 def percentiles_ms(seconds: Sequence[float]) -> dict[str, float]:
-    """``p50_ms`` and so on."""
+    """Return the percentiles as ``p50_ms``, ``p95_ms`` and ``p99_ms``."""
     return {f"p{p}_ms": float(np.percentile(seconds, p)) * 1e3 for p in PERCENTILES}
 
 
 def ratio(of: Sequence[float], to: Sequence[float]) -> float:
-    """The median of one figure by another of the same item or round."""
+    """Return the median of the ratios of figures that belong to the same item or round."""
     return float(np.median(np.divide(of, to)))
 
 
 def slices(items: Sequence[Item], *, rounds: int, each: int) -> list[list[Item]]:
-    """For each round its own items, as far as they reach; then they come again."""
+    """Return ``each`` items for every round, each round its own; when they run out, they start again."""
     return [[items[(number * each + i) % len(items)] for i in range(each)] for number in range(rounds)]

@@ -16,13 +16,13 @@ TEXTS = [*SENTENCES, "cat", *(f"{sentence} and {sentence}" for sentence in SENTE
 def test_one_pass_gives_the_vectors_of_every_layer(tmp_path, name):
     folder = save_cross_encoder(tmp_path / "cross", name)
     arguments = Namespace(device="cpu", dtype="float32", max_length=64)
-    read = Layers.of(str(folder), arguments).read(TEXTS)
-    total = len(read["mean"]) - 1
+    encoded = Layers.of(str(folder), arguments).encode(TEXTS)
+    total = len(encoded["mean"]) - 1
     assert total == (3 if name == "distilbert" else 2)
     for pooling in ("mean", "cls"):
         for layer in range(1, total + 1):
             encoder = EarlyLayerEncoder(folder, layers=layer, pooling=pooling, device="cpu", max_length=64)
-            np.testing.assert_allclose(read[pooling][layer], encoder.encode_documents(TEXTS), atol=1e-5)
+            np.testing.assert_allclose(encoded[pooling][layer], encoder.encode_documents(TEXTS), atol=1e-5)
 
 
 def test_search_is_exact_and_ties_keep_their_order():
