@@ -23,7 +23,9 @@ def commands(command: Any = None, words: tuple[str, ...] = ()) -> Iterator[tuple
     """The words after ``bicross`` that name each command and each group of commands, groups first."""
     command = command or typer.main.get_command(app)
     yield words
-    for name, inner in getattr(command, "commands", {}).items():
+    names = command.list_commands(None) if hasattr(command, "list_commands") else []
+    for name in names:
+        inner = command.get_command(None, name)
         if not inner.hidden:  # as the former names of commands are
             yield from commands(inner, (*words, name))
 

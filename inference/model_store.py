@@ -9,9 +9,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, constants
-from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
 from ..errors import ModelCorrupt, ModelError, ModelNotFound
 from .adapter import ADAPTER_SETTINGS, merged_model
 from .checksum import combined_sha256, sha256_of
@@ -128,6 +125,9 @@ def _from_hub(name: str, *, download: bool) -> Path:
     hub_id, _, revision = name.partition("@")
     if not revision and hub_id in _PACKAGED:
         revision = _PACKAGED[hub_id].revision
+    from huggingface_hub import HfApi, constants  # takes half a second, which not every search needs
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
     hub: Any = HfApi()
     try:
         return _loadable(Path(hub.snapshot_download(hub_id, revision=revision or None, local_files_only=True)))

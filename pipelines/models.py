@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from ..errors import ArgumentError, ModelError
 from ..index import Index
@@ -19,12 +18,10 @@ from ..retrieval import (
     LexicalRetriever,
     ParallelEncoder,
 )
+from .choices import FirstStage
 
 Devices = str | Sequence[str] | None
 """Where a model runs: one device, or several as a list or joined by commas; None is the fastest that there is."""
-
-FirstStage = Literal["dense", "lexical", "hybrid"]
-"""How candidates are found: by vectors, by terms, or by both."""
 
 
 def load_encoder(

@@ -27,6 +27,7 @@ from ..inference import (
     resolve_model,
     token_limit,
 )
+from ..models import DEFAULT_RERANKER
 from .cascade import Cascade, CascadeScores, RankingKey, check_cascade, require_exits
 from .packed_scoring import first_tokens, logits_of, require_heads_fit, score_packed_cascade
 from .reranker import Pair, TokenPair
@@ -37,7 +38,6 @@ Computed = TypeVar("Computed")
 
 logger = logging.getLogger("bicross")
 
-DEFAULT_RERANKER = "bicross-rerank-mini"
 MIN_PASSAGE_SHARE = 8
 """A query must leave an eighth of the model's limit to the passage: with less the scores would say nothing."""
 

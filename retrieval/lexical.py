@@ -5,26 +5,23 @@ index keeps its terms under the name ``ANALYZER``, which has to change whenever 
 """
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, cast
-
-import Stemmer
-from bm25s import tokenization
 
 from ..errors import IndexModelMismatch
 from ..index import BM25, Hit, Index, Predicate
 
 ANALYZER = "bm25s-english-1"
 
-_bm25s: Any = tokenization  # the types of both are unknown
-_stemmers: Any = Stemmer
-
 
 def analyse(texts: Sequence[str]) -> list[list[str]]:
     """The terms of each text, in order, repeated ones too."""
-    stemmer = _stemmers.Stemmer("english")  # not for several threads at once
+    tokenization: Any = import_module("bm25s.tokenization")  # brings scipy, which dense searches do not need
+    stemmers: Any = import_module("Stemmer")
+    stemmer = stemmers.Stemmer("english")  # not for several threads at once
     return cast(
         "list[list[str]]",
-        _bm25s.tokenize(list(texts), stopwords="english", stemmer=stemmer, return_ids=False, show_progress=False),
+        tokenization.tokenize(list(texts), stopwords="english", stemmer=stemmer, return_ids=False, show_progress=False),
     )
 
 

@@ -4,7 +4,9 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -13,6 +15,7 @@ from ...retrieval import BiEncoder
 from ..indexing import build_index
 from ..search import SearchPipeline, SearchResult, Timings, result_record
 from .docstrings import docstring_documents
+from .options import AsJson, Device
 from .output import plain, print_json
 
 QUESTIONS = (
@@ -23,6 +26,25 @@ QUESTIONS = (
     "compress bytes",
 )
 SHOWN = 5
+
+
+def demo_command(
+    questions: Annotated[list[str] | None, typer.Argument(metavar="[QUESTION]...", help="Your own questions.")] = None,
+    *,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The folder of the index.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Index this many documents only.")] = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Index the documentation of the installed Python and its packages, and search it. Needs no network."""
+    path, asked = output or demo_path(), questions or QUESTIONS
+    # With --json standard output carries nothing else.
+    console = Console(stderr=as_json)
+    build_demo(path, limit=limit, device=device, console=console)
+    if as_json:
+        print_demo(path, asked, device=device)
+    else:
+        show_demo(path, asked, device=device, console=console)
 
 
 def demo_path() -> Path:

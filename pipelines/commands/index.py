@@ -14,7 +14,7 @@ from ...retrieval import DEFAULT_ENCODER
 from ..indexing import add_documents, build_index, index_terms, retokenize, upsert_documents
 from ..models import load_encoder, open_encoder
 from .options import AsJson, Devices, IndexPath, ModelName, Precision, Where
-from .output import plain, print_json
+from .output import info_record, info_table, plain, print_json
 
 Source = Annotated[
     Path, typer.Argument(metavar="SOURCE", help="A JSONL, CSV, TSV, Parquet or Arrow file, a BEIR folder, or texts.")
@@ -220,6 +220,15 @@ def verify(path: IndexPath, *, as_json: AsJson = False) -> None:
     _report(found, text, as_json=as_json)
     if found.problems:
         raise IndexCorrupt("; ".join(found.problems))
+
+
+def info(path: IndexPath, *, as_json: AsJson = False) -> None:
+    """Show what an index holds and which model made it. Every file's checksum is verified."""
+    about = Index.open(path).info()
+    if as_json:
+        print_json(info_record(about))
+    else:
+        Console().print(info_table(about))
 
 
 def _listed(numbers: tuple[int, ...]) -> str:

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from ...inference import Dtype
-from ..models import FirstStage
-from ..search import PassageScoring
+from ..choices import FirstStage, PassageScoring
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; by default the fastest there is.")]

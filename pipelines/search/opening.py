@@ -9,7 +9,8 @@ from ...index import Index
 from ...inference import Dtype
 from ...rerank import Reranker, is_identified
 from ...retrieval import Encoder, Fusion, Retriever, has_index
-from ..models import FirstStage, open_reranker, open_retriever, require_one_device
+from ..choices import FirstStage
+from ..models import open_reranker, open_retriever, require_one_device
 from .options import SearchOptions
 from .scoring import passages_needed
 from .tuned import Tuned, stored

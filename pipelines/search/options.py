@@ -6,7 +6,7 @@ from typing import Literal, TypedDict, get_args
 
 from ...errors import ArgumentError
 from ...rerank import Calibration, Cascade, check_cascade
-from ..models import FirstStage
+from ..choices import FirstStage
 from .scoring import PassageScoring, StopRule, passages_needed, require_cascade_fits
 
 DEFAULT_K = 100

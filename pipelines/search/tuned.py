@@ -13,7 +13,7 @@ from ...errors import ArgumentError, IndexCorrupt
 from ...index import Index
 from ...rerank import Calibration, calibration_from_dict
 from ...retrieval import NormalisedSum, ReciprocalRank
-from ..models import FirstStage
+from ..choices import FirstStage
 from .options import DEFAULT_K, FIRST_STAGES, MAX_RETRIEVE_K, SearchOptions
 from .scoring import StopRule
 

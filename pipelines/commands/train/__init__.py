@@ -5,6 +5,10 @@ from .encoder import train_encoder_command
 from .exits import train_exits_command
 from .reranker import train_app
 
+train_app.command("encoder")(train_encoder_command)
+train_app.command("exits")(train_exits_command)
+train_app.command("early-layers")(early_layers_command)
+
 __all__ = [
     "early_layers_command",
     "train_app",

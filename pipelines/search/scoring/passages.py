@@ -7,18 +7,17 @@ Contextual Neural Language Modeling", arXiv 1905.09217), who sum where the best 
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import ArgumentError
 from ....index import Hit
+from ...choices import PassageScoring
 from .budget import ScoreFunction
 from .scorer import Candidate
 
-PassageScoring = Literal["best", "first", "max", "mean"]
-"""A document has the logit of its best passage by stage one, of its first one, or the highest or the mean of some."""
 SCORINGS: tuple[PassageScoring, ...] = get_args(PassageScoring)
 PASSAGES_READ = 3
 """Of a document, by "max" and "mean"; the best by stage one."""

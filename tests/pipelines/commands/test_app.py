@@ -8,9 +8,9 @@ import pytest
 from bicross.errors import ModelError
 from bicross.index import Index
 from bicross.pipelines import build_index
-from bicross.pipelines.commands import app as cli
 from bicross.pipelines.commands import index as changes
 from bicross.pipelines.commands.app import main
+from bicross.pipelines.search import QUERIES_AT_ONCE
 from helpers.fakes import HashEncoder, OverlapReranker
 
 ENCODER = HashEncoder()
@@ -131,7 +131,7 @@ def test_many_queries_from_arguments_a_file_and_standard_input(index, tmp_path, 
         return [json.loads(line)["query"] for line in out.splitlines()]
 
     assert asked("cat", "dog") == ["cat", "dog"]
-    queries = [f"cat {i}" for i in range(cli.QUERIES_AT_ONCE + 3)]
+    queries = [f"cat {i}" for i in range(QUERIES_AT_ONCE + 3)]
     (tmp_path / "queries.txt").write_text("\n\n".join(queries), encoding="utf-8-sig")
     assert asked("--file", str(tmp_path / "queries.txt")) == queries
     monkeypatch.setattr(sys, "stdin", io.StringIO("owl\n \ndog\n"))
@@ -455,3 +455,19 @@ def test_an_index_built_in_python_is_searched_by_the_command(tmp_path, capsys):
     code, out, _ = run(capsys, "search", str(tmp_path / "i"), "text", "--json")
     assert code == 0
     assert json.loads(out)["results"][0]["document"]["id"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unneeded"),
+    [
+        (["search", "--help"], ["numpy.f2py", "pyarrow", "rich", "huggingface_hub", "bicross.pipelines.search"]),
+        (["search", "nowhere", "a query"], ["bm25s", "rich"]),
+    ],
+)
+def test_a_search_loads_only_what_it_needs(arguments, unneeded):
+    code = f"import sys\nfrom bicross.pipelines.commands.app import main\nmain({arguments})\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "bicross.pipelines.commands.search" in loaded
+    others = [f"bicross.pipelines.{room}" for room in ("evaluation", "tuning", "training", "indexing")]
+    assert not loaded & {*others, "bicross.training", "torch", *unneeded}

@@ -136,7 +136,7 @@ def test_an_index_that_is_there_gives_the_negatives(models, folder, tmp_path, ca
 )
 def test_mistakes_are_said_in_a_line(models, folder, tmp_path, capsys, monkeypatch, more, code, message):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr("bicross.inference.model_store.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     found, out, err = train(capsys, models, folder, tmp_path / "model", *more)
     assert (found, out) == (code, "")
     assert message in err

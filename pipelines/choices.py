@@ -1,0 +1,10 @@
+"""The words that options of a search may be. Imports nothing, so that ``--help`` is there at once."""
+
+from typing import Literal
+
+FirstStage = Literal["dense", "lexical", "hybrid"]
+"""How candidates are found: by vectors, by BM25, or by both."""
+
+PassageScoring = Literal["best", "first", "max", "mean"]
+"""Which logit a document gets: that of its best passage by the first stage, of its first one, or the highest or mean
+of its best three."""

@@ -1,0 +1,129 @@
+"""The command ``bicross search``."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ...errors import ArgumentError
+from ...models import DEFAULT_RERANKER
+from .options import (
+    Adaptive,
+    AsJson,
+    CascadeStages,
+    Device,
+    FirstStageName,
+    IndexEncoder,
+    IndexPath,
+    ModelName,
+    OldFirstStageName,
+    Passages,
+    Precision,
+    Rerank,
+    RetrieveK,
+    Where,
+)
+
+
+def search_command(
+    path: IndexPath,
+    queries: Annotated[list[str] | None, typer.Argument(metavar="[QUERY]...", help="One query or several.")] = None,
+    *,
+    file: Annotated[str | None, typer.Option(help="Read queries from a file, one a line; - is standard input.")] = None,
+    top_k: Annotated[int, typer.Option(help="Results to show.")] = 10,
+    retrieve_k: RetrieveK = None,
+    rerank_k: Annotated[
+        str | None,
+        typer.Option(
+            help="Candidates to rerank; auto takes the stop rule that tuning stored; default: as tuned, else 100.",
+            metavar="INTEGER|auto",
+        ),
+    ] = None,
+    first_stage: FirstStageName = None,
+    stage_one: OldFirstStageName = None,
+    passages: Passages = "best",
+    adaptive: Adaptive = False,
+    cascade: CascadeStages = None,
+    min_relevance: Annotated[
+        float | None,
+        typer.Option(help="Leave out results of less relevance, a number from 0 to 1, and results not reranked."),
+    ] = None,
+    deadline_ms: Annotated[
+        float | None,
+        typer.Option(help="Milliseconds from the start of a search, of 32 queries at most, to the end of reranking."),
+    ] = None,
+    rerank: Rerank = True,
+    reranker: ModelName = DEFAULT_RERANKER,
+    encoder: IndexEncoder = None,
+    where: Where = None,
+    device: Device = None,
+    dtype: Precision = "float32",
+    as_json: AsJson = False,
+) -> None:
+    """Search an index.
+
+    Example: bicross search my-index "how do vaccines work?" --where "year >= 2020"
+    """
+    if file is not None and queries:
+        raise ArgumentError("give queries as arguments or with --file, not both")
+    if file is None and not queries:
+        raise ArgumentError('give a query, as in: bicross search my-index "how do vaccines work?"; or --file')
+    from ..search import QUERIES_AT_ONCE, SearchPipeline, Timings, read_cascade, search_record  # not for --help
+
+    pipeline = SearchPipeline.open(
+        path,
+        encoder=encoder,
+        reranker=reranker if rerank else None,
+        device=device,
+        dtype=dtype,
+        retrieve_k=retrieve_k,
+        rerank_k=_rerank_k(rerank_k),
+        top_k=top_k,
+        first_stage=first_stage or stage_one,
+        passages=passages,
+        adaptive=adaptive,
+        cascade=read_cascade(cascade),
+        min_relevance=min_relevance,
+    )
+    from rich.console import Console
+
+    from .output import print_json, results_table
+
+    console = Console()
+    remaining = iter(queries or _lines(file or "-"))
+    while some := list(islice(remaining, QUERIES_AT_ONCE)):
+        timings = Timings()
+        answers = pipeline.search_batch(some, where=where, deadline_ms=deadline_ms, timings=timings)
+        for query, results, depth in zip(some, answers, timings.depths, strict=True):
+            if as_json:
+                print_json(search_record(query, results, depth))
+            else:
+                console.print(results_table(query, results, depth))
+
+
+def _rerank_k(value: str | None) -> int | Literal["auto"] | None:
+    if value is None or value == "auto":
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        raise ArgumentError(f"--rerank-k takes a whole number or auto, not {value!r}") from None
+
+
+def _lines(file: str) -> Iterator[str]:
+    """Yield the lines of a file that are not blank."""
+    if file == "-":
+        yield from _filled(sys.stdin)
+        return
+    try:
+        with Path(file).open(encoding="utf-8-sig") as lines:
+            yield from _filled(lines)
+    except UnicodeDecodeError as error:
+        raise ArgumentError(f"{file} is not UTF-8 text: {error}") from None
+
+
+def _filled(lines: Iterable[str]) -> Iterator[str]:
+    return (line.strip() for line in lines if line.strip())
