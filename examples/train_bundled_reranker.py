@@ -21,12 +21,12 @@ from bicross.pipelines.search import read_layers
 from bicross.pipelines.training.data import read_training_data, relevant_texts
 from bicross.pipelines.training.hard_negatives import HardNegativeOptions, hard_negative_lists, judged_candidates
 from bicross.pipelines.training.lists import TrainingLists, read_lists, write_lists
-from bicross.pipelines.training.reranker_evaluation import BLENDS, HeldOutQuery, ndcg_by_blend
+from bicross.pipelines.training.reranker_evaluation import BLENDS, ndcg_by_blend
 from bicross.rerank import DEFAULT_RERANKER
 from bicross.retrieval import BiEncoder, HybridRetriever
 from bicross.training import QUALITY, Evaluated, RankingList, TrainingProgress, TrainingSettings
-from bicross.training.rerankers import RerankerMethod, Sampling, train_reranker
-from bicross.training.rerankers.train import BLEND, ScorePairs
+from bicross.training.rerankers import RerankerMethod, Sampling, ScorePairs, train_reranker
+from bicross.training.rerankers.train import BLEND
 
 LISTS = {"squad-dev": 3500, "cosqa": 450, "medquad-qa": 2500, "python-functions": 4000, "manual-pages": 2500}
 """How many of each collection are drawn: a user's own is like none of them, so none may outweigh the others."""
@@ -80,7 +80,7 @@ def worth_learning(lists: Sequence[RankingList], weight: float) -> list[RankingL
     return [item for item in lists if prior_loss(item, weight) > EASY_LOSS or rng.random() < EASY_SHARE]
 
 
-def measured(held_out: dict[str, Sequence[HeldOutQuery]], score: ScorePairs) -> Evaluated:
+def measured(held_out: dict[str, Sequence[RankingList]], score: ScorePairs) -> Evaluated:
     """The mean over collections of the gain in nDCG@10 over stage one, with the blend for which it is largest."""
     means = np.array([ndcg_by_blend(queries, score) for queries in held_out.values()])
     gains = means - means[:, :1]

@@ -24,6 +24,7 @@ from bicross.pipelines.search import read_layers
 from bicross.pipelines.training import exit_lists
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder, DenseRetriever
+from bicross.training import RankingList
 from bicross.training.rerankers import ExitSettings, train_exits
 
 SOURCES = (("squad-dev", "test"), ("cosqa", "dev"), ("medquad-qa", "train"))
@@ -52,7 +53,7 @@ def training_part(
     return [judged.queries[query_id] for query_id in chosen], [d for d in documents if d.id in needed] + drawn
 
 
-def lists_of(folder: Path, split: str, arguments: argparse.Namespace) -> list[tuple[str, list[str]]]:
+def lists_of(folder: Path, split: str, arguments: argparse.Namespace) -> list[RankingList]:
     """The queries of one collection with some of the candidates that stage one finds."""
     encoder = BiEncoder(dtype=arguments.dtype)
     with tempfile.TemporaryDirectory() as scratch:
@@ -77,7 +78,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     layers = read_layers(arguments.layers)
     settings = AdapterSettings.read(arguments.adapter)
-    lists: list[tuple[str, list[str]]] = []
+    lists: list[RankingList] = []
     for name, split in SOURCES:
         lists += lists_of(arguments.data / name, split, arguments)
     reranker = CrossEncoderReranker(merged_model(arguments.adapter, find_base=resolve_model), dtype=arguments.dtype)

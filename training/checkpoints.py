@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnkn
 from torch import nn
 
 from ..errors import TrainingError
+from .environment import is_main_process
 from .output_folder import WRITE_ERRORS, WRITING
-from .settings import is_main_process
 
 _TRAINED = "trained.safetensors"
 _CALLED = re.compile(r"checkpoint-(\d+)")

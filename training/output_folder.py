@@ -1,4 +1,4 @@
-"""The folder that a model is trained into: what it may hold, what a run there is, what is left. Knows no model."""
+"""The output folder of a training: checks before it, atomic writes, and the finished model."""
 
 import json
 import shutil
@@ -9,29 +9,29 @@ from typing import Any, cast
 from safetensors import SafetensorError
 
 from ..errors import ArgumentError, TrainingError
-from ..inference import whole_file
+from ..inference import resolve_model, whole_file
 from .settings import CHECKPOINTS
 
 TRAINING_RECORD = "training.json"
-"""In the folder of a model that was trained here: how. It is written last."""
+"""How the model in this folder was trained. It is written last."""
 WRITING = "writing"
-"""What is written beside the checkpoints, and renamed when it is whole."""
+"""Beside the checkpoints: what is being written, and renamed when it is complete."""
 WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
-"""torch raises a RuntimeError and safetensors one of its own where a disk is full."""
+"""On a full disk torch raises a RuntimeError, and safetensors an error of its own."""
 
 
 def require_new_output(output: Path) -> None:
-    """Raise ``ArgumentError`` unless a model can be trained into this folder: it is new, or a run there was cut off."""
+    """Raise ``ArgumentError`` unless the folder is new, empty, or holds an unfinished run."""
     if (output / TRAINING_RECORD).is_file():
-        raise ArgumentError(f"{output} holds a model whose training is finished; name another folder, or remove it")
+        raise ArgumentError(f"{output} holds a finished model; name another folder, or remove it")
     if output.exists() and not output.is_dir():
         raise ArgumentError(f"{output} is a file; name a folder for the model")
     if output.is_dir() and any(output.iterdir()) and not (output / CHECKPOINTS).is_dir():
-        raise ArgumentError(f"{output} is not empty, and no training that was cut off; name another folder")
+        raise ArgumentError(f"{output} is not empty and holds no unfinished training; name another folder")
 
 
 def require_same_run(path: Path, description: Mapping[str, object]) -> None:
-    """Write down at ``path`` what a run is; where it is written already, raise ``ArgumentError`` if it is another."""
+    """Write the description of a run to ``path``; if the file exists with another one, raise ``ArgumentError``."""
     now = cast("dict[str, Any]", json.loads(json.dumps(description)))
     if not path.is_file():
         write_atomically(path, json.dumps(now, indent=2) + "\n")
@@ -41,13 +41,13 @@ def require_same_run(path: Path, description: Mapping[str, object]) -> None:
     if changed:
         name = changed[0]
         raise ArgumentError(
-            f"the training in {path.parent} was begun with {name}={before.get(name)!r}, and this is one with "
-            f"{name}={now.get(name)!r}: give the same to go on, or remove that folder to begin again"
+            f"the training in {path.parent} was started with {name}={before.get(name)!r}, not with "
+            f"{name}={now.get(name)!r}: use the same value to resume, or remove that folder to start again"
         )
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file that is whole or not there. Raises ``TrainingError`` where the disk does not take it."""
+    """Write a file atomically; raise ``TrainingError`` if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as file:
@@ -57,9 +57,17 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def install_model(output: Path, save: Callable[[Path], None], record: Mapping[str, object]) -> None:
-    """Put what ``save`` writes into a folder into ``output``, then the record of training; remove the checkpoints.
+    """Move the model into the output folder, then write the record of training and remove the checkpoints.
 
-    A run that is killed before the record is there has its checkpoints still, and does this again.
+    A run that is killed before the record is written still has its checkpoints, and does this again.
+
+    Args:
+        output: The output folder.
+        save: Writes the model into the folder that it is given.
+        record: What goes into ``training.json``.
+
+    Raises:
+        TrainingError: The model cannot be written.
     """
     writing = output / CHECKPOINTS / WRITING
     shutil.rmtree(writing, ignore_errors=True)
@@ -73,6 +81,29 @@ def install_model(output: Path, save: Callable[[Path], None], record: Mapping[st
     except WRITE_ERRORS as error:
         shutil.rmtree(writing, ignore_errors=True)
         reason = f"the trained model cannot be written to {output}: {str(error).splitlines()[0]}"
-        raise TrainingError(f"{reason}. Its checkpoints are whole: make room and run the same again") from error
+        raise TrainingError(
+            f"{reason}. Its checkpoints are complete: free disk space and run the same command again"
+        ) from error
     write_atomically(output / TRAINING_RECORD, json.dumps(record, indent=2) + "\n")
     shutil.rmtree(output / CHECKPOINTS, ignore_errors=True)
+
+
+def prepare_output_folder(model: str, output: Path | None) -> Path:
+    """Return the folder of a model to which files are going to be added.
+
+    Args:
+        model: A folder, a hub id or a bundled name.
+        output: A new folder, to which the model is copied; None adds to the model's own folder.
+
+    Raises:
+        ArgumentError: ``output`` is not empty, or the model's own folder is not the caller's.
+    """
+    folder = resolve_model(model)
+    if output is None:
+        if not Path(model).is_dir():
+            raise ArgumentError(f"{model!r} is shared by all programs here: name a folder for a copy, -o FOLDER")
+        return folder
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise ArgumentError(f"{output} exists and is not an empty folder: name another one, or leave -o out")
+    shutil.copytree(folder, output, dirs_exist_ok=True)
+    return output

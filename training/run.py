@@ -6,8 +6,9 @@ from typing import Any
 
 from ..errors import ArgumentError, TrainingError
 from .checkpoints import checkpoint_at, load_trained, newest_checkpoint, state_of
+from .environment import processes, training_device
 from .record import QUALITY, TrainingRecord, has_ended, numbers, patience_is_over, record_of
-from .settings import CHECKPOINTS, TrainingProgress, TrainingSettings, Watch, processes, training_device
+from .settings import CHECKPOINTS, TrainingProgress, TrainingSettings, Watch
 
 _LOGGED_EVERY = 10  # steps, at most
 _WEIGHT_DECAY = 0.01

@@ -1,53 +1,39 @@
-"""What training a reranker and training an encoder share: lists, settings, processes. Knows no loss and no index.
+"""The settings of a training run, and what is known of its progress."""
 
-What needs the extra ``train`` is imported inside of functions: the records here are for everyone.
-"""
-
-import importlib.util
-import logging
 import math
-import os
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from ..errors import ArgumentError, TrainingError
+from ..errors import ArgumentError
 
 TrainingDtype = Literal["float32", "bfloat16"]
 CHECKPOINTS = "checkpoints"
+"""The folder, inside the output folder, that a run uses until it is finished."""
 _DEVICES = (None, "cpu", "cuda", "mps")
-
-
-@dataclass(frozen=True, slots=True)
-class RankingList:
-    """A query and passages to be ordered for it.
-
-    ``labels`` has a number for each passage: a grade, of which 0 is not relevant, or a teacher's score. ``prior`` has
-    the scores of stage one that the reranker's are going to be added to; empty: none.
-    """
-
-    query: str
-    passages: tuple[str, ...]
-    labels: tuple[float, ...]
-    prior: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        if len(self.labels) != len(self.passages) or len(self.prior) not in (0, len(self.passages)):
-            raise ArgumentError(
-                f"the list of {self.query[:60]!r} has {len(self.passages)} passages, {len(self.labels)} labels and "
-                f"{len(self.prior)} prior scores; it takes a label for each passage, and as many prior scores or none"
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """How to train. ``output`` is the folder of the model; its folder ``checkpoints`` is used while it trains.
+    """How to train.
 
-    ``max_steps`` takes the place of ``epochs``. Every ``evaluate_every`` steps the model is evaluated, and a checkpoint
-    is written; after ``patience`` evaluations without a gain training stops. ``dtype`` is what autocast calculates in,
-    ``max_length`` the tokens of a pair or text. Raises ``ArgumentError`` for what cannot be.
+    Args:
+        output: The folder of the model. Its subfolder ``checkpoints`` holds the state of an unfinished run.
+        learning_rate: The highest learning rate; it rises during the warm-up and then falls to 0.
+        epochs: How often each list is used.
+        max_steps: Maximum number of steps; overrides ``epochs``.
+        lists_per_step: Lists in a step, on each GPU.
+        warmup_share: The share of the steps in which the learning rate rises.
+        evaluate_every: Steps between evaluations; a checkpoint is written at each.
+        patience: Training stops after this many evaluations without a gain.
+        seed: Random seed.
+        dtype: The number format of autocast.
+        device: "cpu", "cuda" or "mps"; None takes the fastest.
+        max_length: Maximum tokens of a pair or a text.
+
+    Raises:
+        ArgumentError: A value is out of its range.
     """
 
     output: Path
@@ -72,17 +58,17 @@ class TrainingSettings:
         if not 0 <= self.warmup_share < 1:
             raise ArgumentError(f"warmup_share must be from 0 to below 1, not {self.warmup_share!r}")
         if self.dtype not in ("float32", "bfloat16"):
-            raise ArgumentError(f"training calculates in float32 or bfloat16, not {self.dtype!r}")
+            raise ArgumentError(f"dtype must be float32 or bfloat16, not {self.dtype!r}")
         if self.device not in _DEVICES:
             raise ArgumentError(
-                f"training takes the device cpu, cuda or mps, not {self.device!r}; "
-                "CUDA_VISIBLE_DEVICES says which of several GPUs, and torchrun takes them all"
+                f"device must be cpu, cuda or mps, not {self.device!r}; "
+                "choose one of several GPUs with CUDA_VISIBLE_DEVICES, or use them all with torchrun"
             )
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingProgress:
-    """How far a training is. ``loss`` is the mean of the last few steps, ``quality`` of the last evaluation."""
+    """How far a training is; ``loss`` is the mean of the last few steps, ``quality`` that of the last evaluation."""
 
     step: int
     steps: int
@@ -92,68 +78,3 @@ class TrainingProgress:
 
 Watch = Callable[[TrainingProgress], None]
 """Called after each step."""
-
-
-def require_training_packages() -> None:
-    """Raise ``TrainingError`` where the extra ``train`` is not installed."""
-    missing = [package for package in ("accelerate", "datasets") if importlib.util.find_spec(package) is None]
-    if missing:
-        raise TrainingError(f"training needs {' and '.join(missing)}: pip install 'bicross[train]'")
-
-
-def is_main_process() -> bool:
-    """Whether this process writes and shows: the only one, or the first of those that torchrun started."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def training_device(settings: TrainingSettings) -> str:
-    """What a training runs on: "cpu", "cuda", "mps"; ``ArgumentError`` where what was asked for is not there."""
-    import torch
-
-    there: Any = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    fastest = "cpu" if there is None else str(there.type)
-    if settings.device not in (None, "cpu", fastest):
-        raise ArgumentError(f"the device {settings.device!r} cannot be used here; there is {fastest!r}")
-    return settings.device or fastest
-
-
-def processes() -> int:
-    """How many take part in the training."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-@contextmanager
-def main_process_first() -> Generator[None]:
-    """What is done here is done by the main process, and then by those that torchrun started beside it."""
-    if processes() == 1:
-        yield
-        return
-    from accelerate import PartialState
-
-    with PartialState().main_process_first():
-        yield
-
-
-@contextmanager
-def quiet() -> Generator[None]:
-    """Nothing on the terminal from the libraries that train: no bars, no notes. As it was, afterwards."""
-    import datasets
-    from transformers.utils import logging as transformers_logging
-
-    sentence_transformers: Any = logging.getLogger("sentence_transformers")
-    transformers: Any = transformers_logging
-    before = (transformers.get_verbosity(), sentence_transformers.level, transformers.is_progress_bar_enabled())
-    bars = datasets.are_progress_bars_disabled()
-    transformers.set_verbosity_error()
-    transformers.disable_progress_bar()
-    sentence_transformers.setLevel(logging.ERROR)
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        transformers.set_verbosity(before[0])
-        sentence_transformers.setLevel(before[1])
-        if before[2]:
-            transformers.enable_progress_bar()
-        if not bars:
-            datasets.enable_progress_bars()

@@ -1,10 +1,12 @@
-"""Lists that a reranker scored, for queries that nobody judged: what an encoder learns from. Knows no training."""
+"""Makes ranking lists from queries without judgments: for distillation from a reranker, and for exit heads."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ...errors import ArgumentError, EvaluationError
-from ...index import passage_text
+from ...index import Hit, passage_text
 from ...rerank import Reranker
 from ...retrieval import Retriever
 from ...training import RankingList
@@ -12,13 +14,18 @@ from ..evaluation import read_topics
 from ..lines import text_lines
 from ..search import CandidateScorer, check_query, query_slices, tokenizer_fingerprint
 
+EXIT_DEPTH = 100
+"""Exit heads learn from this many first candidates of a query: a search reranks as many by default."""
+EXIT_PASSAGES = 24
 _TOPIC_SUFFIXES = (".jsonl", ".tsv")
 
 
 def read_queries(path: str | Path) -> list[str]:
-    """Queries of a file, each once: one a line, or with ids as ``read_topics`` reads them (JSON Lines, TSV, TREC).
+    """Read the distinct queries of a file: one per line, or JSON Lines, TSV or TREC topics with ids.
 
-    Raises ``EvaluationError`` where there are none, and ``QueryError`` for one that cannot be searched.
+    Raises:
+        EvaluationError: The file has no queries.
+        QueryError: A query cannot be searched.
     """
     path = Path(path)
     first = next(text_lines(path), (1, ""))[1]
@@ -42,36 +49,84 @@ def distilled_lists(
     depth: int,
     on_progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[RankingList]:
-    """The first ``depth`` candidates of stage one for each query, with the reranker's logits as labels, best first.
+    """Return the first-stage candidates of each query, best first, with the reranker's logits as labels.
 
-    Queries for which stage one finds less than two documents are left out, as there is nothing to order. Raises
-    ``ArgumentError`` where that leaves none. ``on_progress`` is told how many queries are done, of how many.
+    Queries with fewer than two candidates are left out, because there is nothing to rank.
+
+    Args:
+        queries: The texts of the queries.
+        retriever: The first stage.
+        reranker: The teacher.
+        depth: Candidates per query, at least 2.
+        on_progress: Called with the number of finished queries and the number of all queries.
+
+    Raises:
+        ArgumentError: ``depth`` is too small, or no query has two candidates.
     """
     if depth < 2:
-        raise ArgumentError(f"depth must be at least 2, not {depth}: a list of one has no order to learn")
+        raise ArgumentError(f"depth must be at least 2, not {depth}: one candidate has no order to learn")
     lists: list[RankingList] = []
     scorer = CandidateScorer(reranker)
+    tokenizer = tokenizer_fingerprint(retriever)
     done = 0
-    for some in query_slices(queries):
-        lists += _scored(some, retriever, scorer, depth)
-        done += len(some)
+    for batch in query_slices(queries):
+        lists += _scored(batch, retriever.retrieve(batch, depth), scorer, tokenizer)
+        done += len(batch)
         on_progress(done, len(queries))
     if not lists:
         raise ArgumentError(
-            f"stage one found less than two documents for each of the {len(queries)} queries: "
+            f"the first stage found less than two documents for each of the {len(queries)} queries: "
             "there is no order to learn; index more documents"
         )
     return lists
 
 
-def _scored(queries: Sequence[str], retriever: Retriever, scorer: CandidateScorer, depth: int) -> Iterator[RankingList]:
-    candidates = retriever.retrieve(queries, depth)
+def _scored(
+    queries: Sequence[str], candidates: Sequence[Sequence[Hit]], scorer: CandidateScorer, tokenizer: str
+) -> Iterator[RankingList]:
     pairs = [(query, hit) for query, hits in zip(queries, candidates, strict=True) for hit in hits]
-    logits, _ = scorer.score(pairs, tokenizer=tokenizer_fingerprint(retriever))
+    logits, _ = scorer.score(pairs, tokenizer=tokenizer)
     scores = iter(logits.tolist())
     for query, hits in zip(queries, candidates, strict=True):
         scored = [(next(scores), passage_text(hit.document.title, hit.passage.text)) for hit in hits]
-        scored.sort(key=lambda one: -one[0])  # equal ones stay in the order of stage one
+        scored.sort(key=lambda pair: -pair[0])  # equal scores stay in first-stage order
         if len(scored) > 1:
             labels, passages = zip(*scored, strict=True)
             yield RankingList(query, passages, labels)
+
+
+def exit_lists(
+    retriever: Retriever,
+    queries: Sequence[str],
+    *,
+    passages: int = EXIT_PASSAGES,
+    depth: int = EXIT_DEPTH,
+    seed: int = 0,
+) -> list[RankingList]:
+    """Return each query with a random sample of its candidates, in first-stage order.
+
+    Labels are 0: an exit head learns the scores of the model's last layer. Queries with fewer than two candidates are
+    left out.
+
+    Args:
+        retriever: The first stage.
+        queries: The texts of the queries.
+        passages: Candidates in a list, or as many as there are.
+        depth: The first candidates from which they are drawn.
+        seed: Random seed.
+
+    Raises:
+        ArgumentError: ``passages`` is not from 2 to ``depth``.
+    """
+    if not 2 <= passages <= depth:
+        raise ArgumentError(f"passages must be from 2 to the depth of {depth}, not {passages}")
+    random = np.random.default_rng(seed)
+    lists: list[RankingList] = []
+    for batch in query_slices(queries):
+        for query, hits in zip(batch, retriever.retrieve(batch, depth), strict=True):
+            if len(hits) < 2:
+                continue
+            drawn: list[int] = sorted(random.choice(len(hits), min(passages, len(hits)), replace=False).tolist())
+            texts = tuple(passage_text(hits[i].document.title, hits[i].passage.text) for i in drawn)
+            lists.append(RankingList(query, texts, (0.0,) * len(texts)))
+    return lists

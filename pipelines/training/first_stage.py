@@ -1,7 +1,4 @@
-"""Stage one over the collection that a model is trained for: an index that is there, or one for this time alone.
-
-Knows no list and no training.
-"""
+"""The first stage over the collection that a model is trained for: an existing index, or a temporary one."""
 
 import tempfile
 from collections.abc import Generator, Iterable
@@ -11,13 +8,23 @@ from pathlib import Path
 
 from ...index import Chunking, Document, Index, read_documents
 from ...retrieval import DEFAULT_ENCODER, DenseRetriever, HybridRetriever
+from ...training import CHECKPOINTS, TrainingSettings
 from ..indexing import build_index
 from ..models import load_encoder, open_encoder
+from .options import DataOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstStageSettings:
-    """``index`` is searched with ``encoder``, or with its own; without it one is made in ``scratch`` and removed."""
+    """How candidates are found for the training queries.
+
+    Args:
+        index: The index to search; None builds a temporary one.
+        encoder: The encoder; None takes that of the index, or the default one.
+        scratch: The folder for a temporary index, which is removed at the end.
+        device: Where the encoder runs; None takes the fastest device.
+        progress: Whether to show progress bars.
+    """
 
     index: Path | None
     encoder: str | Path | None
@@ -25,20 +32,39 @@ class FirstStageSettings:
     device: str | None = None
     progress: bool = False
 
+    @staticmethod
+    def of(
+        data: DataOptions, settings: TrainingSettings, *, encoder: str | Path | None, progress: bool
+    ) -> "FirstStageSettings":
+        """Return those of a training; its source may itself be an index."""
+        return FirstStageSettings(
+            index=data.source if is_index(data.source) else data.index,
+            encoder=encoder,
+            scratch=settings.output / CHECKPOINTS,
+            device=settings.device,
+            progress=progress,
+        )
+
 
 @contextmanager
 def open_first_stage(
-    documents: Iterable[Document], place: FirstStageSettings, *, chunking: Chunking | None = None
+    documents: Iterable[Document], settings: FirstStageSettings, *, chunking: Chunking | None = None
 ) -> Generator[DenseRetriever | HybridRetriever]:
-    """By vectors and words where the index has both; ``documents`` are what an index is made of."""
-    if place.index is not None:
-        index = Index.open(place.index)
-        encoder = open_encoder(index, place.encoder, device=place.device)
+    """Open the index, or build a temporary one; the search is hybrid if the index has BM25 postings.
+
+    Args:
+        documents: What a temporary index is built from.
+        settings: Which index and which encoder.
+        chunking: How a temporary index splits long documents.
+    """
+    if settings.index is not None:
+        index = Index.open(settings.index)
+        encoder = open_encoder(index, settings.encoder, device=settings.device)
         yield HybridRetriever(index, encoder) if index.analyzer else DenseRetriever(index, encoder)
         return
-    encoder = load_encoder(place.encoder or DEFAULT_ENCODER, device=place.device)
-    place.scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.scratch) as folder:
+    encoder = load_encoder(settings.encoder or DEFAULT_ENCODER, device=settings.device)
+    settings.scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.scratch) as folder:
         index = build_index(
             documents,
             Path(folder) / "index",
@@ -46,16 +72,16 @@ def open_first_stage(
             reranker=None,
             lexical=True,
             chunking=chunking,
-            progress=place.progress,
+            progress=settings.progress,
         )
         yield HybridRetriever(index, encoder)
 
 
 def is_index(source: Path) -> bool:
-    """Whether a folder is an index, and no source of documents."""
+    """Return whether a folder is an index."""
     return (source / "MANIFEST").is_file()
 
 
 def documents_from(source: Path) -> Iterable[Document]:
-    """What an index holds, or what ``read_documents`` reads."""
+    """Return the documents of an index, or those that ``read_documents`` reads."""
     return Index.open(source).documents() if is_index(source) else read_documents(source)

@@ -1,6 +1,6 @@
-"""Hard negatives: what stage one finds near the top that is not relevant. Knows an index and judgments, no training."""
+"""Makes ranking lists with hard negatives: first-stage candidates of judged queries that are not relevant."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,16 +12,19 @@ from ...retrieval import DenseRetriever, HybridRetriever
 from ...training import RankingList
 from ..evaluation import Judged
 from ..search import query_slices, standardised
-from .reranker_evaluation import HeldOutQuery
 
 
 @dataclass(frozen=True, slots=True)
 class HardNegativeOptions:
-    """Which candidates count as negatives.
+    """Which candidates count as negatives: those that are not judged relevant, and no copies of a relevant passage.
 
-    Those among the first ``depth`` of stage one that are not judged relevant and are no copies of what is. With
-    ``margin``, none whose cosine with the query is above so many times that of the best relevant document; with
-    ``filter_with``, none that this reranker scores above the best relevant one: both are likely to be relevant.
+    Args:
+        depth: First-stage candidates per query.
+        margin: Drop candidates whose cosine is above this share of that of the best relevant passage.
+        filter_with: Drop candidates that this reranker scores above the best relevant passage.
+
+    Raises:
+        ArgumentError: A value is out of its range.
     """
 
     depth: int = 50
@@ -32,84 +35,107 @@ class HardNegativeOptions:
         if self.depth < 1:
             raise ArgumentError(f"depth must be at least 1, not {self.depth!r}")
         if self.margin is not None and not self.margin > 0:
-            raise ArgumentError(f"the margin multiplies a cosine, and must be above 0, not {self.margin!r}")
+            raise ArgumentError(f"margin multiplies a cosine and must be above 0, not {self.margin!r}")
 
 
 def hard_negative_lists(
-    judged: Judged, texts: Mapping[str, str], retriever: DenseRetriever | HybridRetriever, mining: HardNegativeOptions
+    judged: Judged,
+    texts: Mapping[str, str],
+    retriever: DenseRetriever | HybridRetriever,
+    options: HardNegativeOptions,
 ) -> list[RankingList]:
-    """A list for each judged query: relevant documents, then negatives in the order of stage one, then judged ones.
+    """Return a list for each judged query: relevant passages, hard negatives in first-stage order, judged negatives.
 
-    ``texts`` has the passages of judged documents. Labels are grades, and 0 for what nobody judged; prior scores are
-    those of stage one with mean 0 and deviation 1 among its candidates, the lowest for what is not among them.
+    Labels are the grades, and 0 for what is not judged. Prior scores are the first-stage scores, standardised over the
+    candidates of the query; a passage that is not among them gets the lowest.
+
+    Args:
+        judged: Queries and judgments.
+        texts: The passages of the judged documents by document id.
+        retriever: The first stage.
+        options: Which candidates count as negatives.
     """
     lists: list[RankingList] = []
-    for query_id, hits in _found(judged, retriever, mining.depth):
+    for query_id, hits in _candidates(judged, retriever, options.depth):
         query, grades = judged.queries[query_id], judged.qrels[query_id]
         scores = standardised(np.array([hit.score for hit in hits], np.float64))
-        prior = dict(zip((hit.document.id for hit in hits), scores.tolist(), strict=True))
-        found = {hit.document.id: _text(hit) for hit in hits}
-        known = {id_: text for id_ in grades if (text := found.get(id_) or texts.get(id_))}
-        positives = {id_: text for id_, text in known.items() if grades[id_] > 0}
-        judged_others = {id_: text for id_, text in known.items() if grades[id_] <= 0}
-        negatives = _negatives(query, positives, hits, retriever, mining)
-        passages = positives | negatives | {id_: text for id_, text in judged_others.items() if id_ not in negatives}
-        lowest = min(prior.values(), default=0.0)
+        priors = dict(zip((hit.document.id for hit in hits), scores.tolist(), strict=True))
+        candidates = {hit.document.id: _text(hit) for hit in hits}
+        judged_texts = {id_: text for id_ in grades if (text := candidates.get(id_) or texts.get(id_))}
+        relevant = {id_: text for id_, text in judged_texts.items() if grades[id_] > 0}
+        negatives = _negatives(query, relevant, hits, retriever, options)
+        passages = relevant | negatives
+        passages |= {id_: text for id_, text in judged_texts.items() if grades[id_] <= 0 and id_ not in negatives}
+        lowest = min(priors.values(), default=0.0)
         lists.append(
             RankingList(
                 query,
                 tuple(passages.values()),
                 tuple(float(max(0, grades.get(id_, 0))) for id_ in passages),
-                tuple(prior.get(id_, lowest) for id_ in passages),
+                tuple(priors.get(id_, lowest) for id_ in passages),
             )
         )
     return lists
 
 
-def judged_candidates(judged: Judged, retriever: DenseRetriever | HybridRetriever, depth: int) -> list[HeldOutQuery]:
-    """The candidates of each judged query as a search would rerank them."""
-    queries: list[HeldOutQuery] = []
-    for query_id, hits in _found(judged, retriever, depth):
+def judged_candidates(judged: Judged, retriever: DenseRetriever | HybridRetriever, depth: int) -> list[RankingList]:
+    """Return the first ``depth`` candidates of each judged query as a search would rerank them, for evaluation.
+
+    Labels are grades and prior scores are first-stage scores; ``missing`` has the grades of other judged documents.
+    """
+    lists: list[RankingList] = []
+    for query_id, hits in _candidates(judged, retriever, depth):
         grades = judged.qrels[query_id]
-        candidates = RankingList(
-            judged.queries[query_id],
-            tuple(_text(hit) for hit in hits),
-            tuple(float(grades.get(hit.document.id, 0)) for hit in hits),
-            tuple(float(hit.score) for hit in hits),
+        candidate_ids = {hit.document.id for hit in hits}
+        lists.append(
+            RankingList(
+                judged.queries[query_id],
+                tuple(_text(hit) for hit in hits),
+                tuple(float(grades.get(hit.document.id, 0)) for hit in hits),
+                tuple(float(hit.score) for hit in hits),
+                missing=tuple(grade for id_, grade in grades.items() if id_ not in candidate_ids),
+            )
         )
-        found = {hit.document.id for hit in hits}
-        queries.append(HeldOutQuery(candidates, tuple(grade for id_, grade in grades.items() if id_ not in found)))
-    return queries
+    return lists
 
 
-def _found(judged: Judged, retriever: DenseRetriever | HybridRetriever, depth: int) -> list[tuple[str, list[Hit]]]:
-    ids = list(judged.judged_ids)
-    hits: list[list[Hit]] = []
-    for some in query_slices(ids):
-        hits += retriever.retrieve([judged.queries[id_] for id_ in some], depth)
-    return list(zip(ids, hits, strict=True))
+def _candidates(
+    judged: Judged, retriever: DenseRetriever | HybridRetriever, depth: int
+) -> Iterator[tuple[str, list[Hit]]]:
+    for ids in query_slices(list(judged.judged_ids)):
+        yield from zip(ids, retriever.retrieve([judged.queries[id_] for id_ in ids], depth), strict=True)
 
 
 def _negatives(
     query: str,
-    positives: Mapping[str, str],
+    relevant: Mapping[str, str],
     hits: Sequence[Hit],
     retriever: DenseRetriever | HybridRetriever,
-    mining: HardNegativeOptions,
+    options: HardNegativeOptions,
 ) -> dict[str, str]:
-    """The texts of negatives by id, in the order of stage one."""
-    copies = set(positives.values())
-    others = [hit for hit in hits if hit.document.id not in positives and _text(hit) not in copies]
-    if mining.margin is not None and others:
-        best = _best_cosine(query, positives.values(), retriever)
-        limit = best - (1.0 - mining.margin) * abs(best)
-        others = [hit for hit in others if (hit.score if hit.dense_score is None else hit.dense_score) <= limit]
-    if mining.filter_with is not None and others:
-        texts = [*positives.values(), *(_text(hit) for hit in others)]
-        scores = mining.filter_with.score([(query, text) for text in texts])
-        highest, rest = scores[: len(positives)].max(), scores[len(positives) :]
-        others = [hit for hit, score in zip(others, rest, strict=True) if score <= highest]
-    return {hit.document.id: _text(hit) for hit in others}
+    """The texts of hard negatives by document id, in first-stage order."""
+    copies = set(relevant.values())
+    negatives = [hit for hit in hits if hit.document.id not in relevant and _text(hit) not in copies]
+    if options.margin is not None and negatives:
+        best = _best_cosine(query, relevant.values(), retriever)
+        negatives = _within_margin(negatives, best, options.margin)
+    if options.filter_with is not None and negatives:
+        negatives = _not_above_relevant(query, relevant.values(), negatives, options.filter_with)
+    return {hit.document.id: _text(hit) for hit in negatives}
+
+
+def _within_margin(negatives: Sequence[Hit], best: float, margin: float) -> list[Hit]:
+    limit = best - (1.0 - margin) * abs(best)  # so that a negative cosine is lowered too
+    return [hit for hit in negatives if (hit.score if hit.dense_score is None else hit.dense_score) <= limit]
+
+
+def _not_above_relevant(
+    query: str, relevant: Collection[str], negatives: Sequence[Hit], reranker: Reranker
+) -> list[Hit]:
+    texts = [*relevant, *(_text(hit) for hit in negatives)]
+    scores = reranker.score([(query, text) for text in texts])
+    highest = scores[: len(relevant)].max()
+    return [hit for hit, score in zip(negatives, scores[len(relevant) :], strict=True) if score <= highest]
 
 
 def _best_cosine(query: str, passages: Collection[str], retriever: DenseRetriever | HybridRetriever) -> float:

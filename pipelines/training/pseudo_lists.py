@@ -1,4 +1,4 @@
-"""Makes ranking lists from pseudo-queries: each with passages of similar documents as negatives."""
+"""Makes ranking lists from pseudo-queries: each with similar passages of other documents as negatives."""
 
 import dataclasses
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -19,19 +19,27 @@ from .first_stage import FirstStageSettings, documents_from, open_first_stage
 from .pseudo_queries import MAX_WORDS, PairMaker, PseudoQueryKind, PseudoQueryPair, pair_makers, pseudo_query_pairs
 
 MAX_HELD_OUT = 200
+"""Held-out lists, about: more would slow down every evaluation."""
 
 Lists = list[RankingList]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PseudoQueryOptions:
-    """Which pairs to make lists of, and how.
+    """Which pseudo-queries become lists, and how.
 
-    Of the pairs ``limit`` are drawn, by ``seed``; ``max_words`` and ``seed`` must be those that they were made with.
-    Each is given ``negatives`` passages of other documents. With ``reranker`` pairs are filtered for consistency: a
-    pair is kept if the reranker ranks its passage in the ``top_k`` of its list, and without the passages ranked above
-    it, which may answer as well. The pairs of about a share ``held_out`` of the documents, and of 200 pairs or little
-    more at most, are kept out of training.
+    Args:
+        max_words: Words of a passage, as the pairs were made with.
+        limit: Maximum number of pairs, drawn at random.
+        negatives: Negatives in a list.
+        reranker: For consistency filtering: a pair is kept if it ranks the passage in the ``top_k`` of its list. The
+            passages that it ranks above are left out, because they may be relevant too.
+        top_k: For consistency filtering.
+        held_out: The share of the documents whose pairs are kept for evaluation, about 200 pairs at most.
+        seed: Random seed, as the pairs were made with.
+
+    Raises:
+        ArgumentError: A value is out of its range.
     """
 
     max_words: int = MAX_WORDS
@@ -53,19 +61,27 @@ class PseudoQueryOptions:
 def pseudo_query_lists_from(
     source: Path,
     kinds: Collection[PseudoQueryKind],
-    place: FirstStageSettings,
+    first_stage: FirstStageSettings,
     options: PseudoQueryOptions,
     *,
     priors: bool = False,
 ) -> tuple[Lists, Lists]:
-    """As ``pseudo_query_lists``, for a source of documents or an index; with the scores of stage one where ``priors``.
+    """Make the pseudo-queries of a source, and training and held-out lists of them.
 
-    Raises ``SourceError`` where the documents give no pair.
+    Args:
+        source: Documents, or an index.
+        kinds: The kinds of pseudo-queries.
+        first_stage: How negatives are found.
+        options: Which pairs to take, and how many negatives.
+        priors: Whether lists get the first-stage scores as prior scores.
+
+    Raises:
+        SourceError: The documents give no pseudo-query, or none passes the filter.
     """
     pairs = pseudo_query_pairs(documents_from(source), kinds=kinds, max_words=options.max_words, seed=options.seed)
     with (
-        open_first_stage(documents_from(source), place, chunking=Chunking()) as retriever,
-        counting("Making lists", shown=place.progress) as count,
+        open_first_stage(documents_from(source), first_stage, chunking=Chunking()) as retriever,
+        counting("Making lists", shown=first_stage.progress) as count,
     ):
         training, held_out = pseudo_query_lists(pairs, retriever, options, on_progress=count)
         if not priors:
@@ -80,26 +96,36 @@ def pseudo_query_lists(
     *,
     on_progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> tuple[Lists, Lists]:
-    """Lists to train on and lists to measure on: the passage of a pair with grade 1, then others with grade 0.
+    """Return training lists and held-out lists: the passage of a pair with grade 1, then negatives with grade 0.
 
-    The others are made of the documents that ``retriever`` finds for the query, in its order, in the way in which the
-    right one was made: nothing but what it says tells it from them. None has the query word by word. ``retriever``
-    searches the collection that the pairs were made of. Raises ``SourceError`` where no pair passes the filter.
-    ``on_progress`` is told how many pairs are done, of how many.
+    Negatives come from the documents that the first stage finds for the query, and are cut like the passage of the
+    pair, so that only their content tells them apart. None contains the query word for word.
+
+    Args:
+        pairs: Pseudo-queries and their passages.
+        retriever: The first stage over the collection of the pairs.
+        options: Which pairs to take, and how many negatives.
+        on_progress: Called with the number of finished pairs and the number of all pairs.
+
+    Raises:
+        SourceError: No pair passes the consistency filter.
     """
     if options.limit is not None and options.limit < len(pairs):
         drawn = sorted(Random(options.seed).sample(range(len(pairs)), options.limit))
-        pairs = [pairs[place] for place in drawn]
-    kept_out = _held_out(pairs, options)
+        pairs = [pairs[position] for position in drawn]
+    held_out_ids = _held_out_documents(pairs, options)
     training: Lists = []
     held_out: Lists = []
-    others = _SimilarPassages(pair_makers(options.max_words, options.seed), options.negatives)
+    negatives = _SimilarPassages(pair_makers(options.max_words, options.seed), options.negatives)
     done = 0
-    for some in query_slices(pairs):
-        for pair, one in zip(some, _consistent(list(others.lists(some, retriever)), options), strict=True):
-            if one is not None:
-                (held_out if pair.document_id in kept_out else training).append(one)
-        done += len(some)
+    for batch in query_slices(pairs):
+        # Twice as many documents as negatives: not every document has a title or headings.
+        candidates = retriever.retrieve([pair.query for pair in batch], 2 * options.negatives + 1)
+        lists = [negatives.list_of(pair, hits) for pair, hits in zip(batch, candidates, strict=True)]
+        for pair, item in zip(batch, _consistent(lists, options), strict=True):
+            if item is not None:
+                (held_out if pair.document_id in held_out_ids else training).append(item)
+        done += len(batch)
         on_progress(done, len(pairs))
     if not training:
         raise SourceError(
@@ -110,20 +136,21 @@ def pseudo_query_lists(
 
 
 def with_priors(lists: Sequence[RankingList], encoder: Encoder) -> Lists:
-    """The lists with the cosines of stage one as prior scores, of mean 0 and deviation 1 in each list."""
-    passages = list(dict.fromkeys(passage for one in lists for passage in one.passages))
-    place = {passage: number for number, passage in enumerate(passages)}
+    """Return the lists with prior scores: the cosines of query and passages, standardised over each list."""
+    passages = list(dict.fromkeys(passage for item in lists for passage in item.passages))
+    rows = {passage: row for row, passage in enumerate(passages)}
     vectors = encoder.encode_documents(passages)
-    queries = encoder.encode_queries([one.query for one in lists])
-    found: Lists = []
-    for one, query in zip(lists, queries, strict=True):
-        cosines = (vectors[[place[passage] for passage in one.passages]] @ query).astype(np.float64)
-        found.append(dataclasses.replace(one, prior=tuple(standardised(cosines).tolist())))
-    return found
+    queries = encoder.encode_queries([item.query for item in lists])
+    scored: Lists = []
+    for item, query in zip(lists, queries, strict=True):
+        cosines = vectors[[rows[passage] for passage in item.passages]] @ query
+        prior = standardised(cosines.astype(np.float64))
+        scored.append(dataclasses.replace(item, prior=tuple(prior.tolist())))
+    return scored
 
 
-def _held_out(pairs: Sequence[PseudoQueryPair], options: PseudoQueryOptions) -> set[str]:
-    """The ids of documents whose pairs are kept out of training; never of all."""
+def _held_out_documents(pairs: Sequence[PseudoQueryPair], options: PseudoQueryOptions) -> set[str]:
+    """The ids of the documents whose pairs are held out; never of all documents."""
     documents = list(dict.fromkeys(pair.document_id for pair in pairs))
     share = min(options.held_out, MAX_HELD_OUT / len(pairs))
     number = min(max(1, round(share * len(documents))), len(documents) - 1) if options.held_out else 0
@@ -131,47 +158,50 @@ def _held_out(pairs: Sequence[PseudoQueryPair], options: PseudoQueryOptions) -> 
 
 
 def _consistent(lists: Sequence[RankingList], options: PseudoQueryOptions) -> Iterator[RankingList | None]:
-    """Consistency filtering: each list without the passages that the reranker ranks above the first, or None."""
+    """Consistency filtering: each list without the passages that the reranker ranks above the first, or None.
+
+    After Dai et al. 2022, Promptagator (arXiv 2209.11755), with a reranker in place of the retriever.
+    """
     if options.reranker is None:
         yield from lists
         return
-    logits = options.reranker.score([(one.query, passage) for one in lists for passage in one.passages]).tolist()
+    logits = options.reranker.score([(item.query, passage) for item in lists for passage in item.passages]).tolist()
     start = 0
-    for one in lists:
-        answer, *others = logits[start : start + len(one.passages)]
-        start += len(one.passages)
-        below = [passage for passage, logit in zip(one.passages[1:], others, strict=True) if logit < answer]
-        yield _list(one.query, one.passages[0], below) if len(others) - len(below) < options.top_k else None
+    for item in lists:
+        positive, *others = logits[start : start + len(item.passages)]
+        start += len(item.passages)
+        below = [passage for passage, logit in zip(item.passages[1:], others, strict=True) if logit < positive]
+        rank = 1 + len(others) - len(below)
+        yield _list(item.query, item.passages[0], below) if rank <= options.top_k else None
 
 
 class _SimilarPassages:
-    """Passages of documents that stage one finds, made as those of the pairs are."""
+    """Finds negatives: passages of other documents, cut like those of the pairs."""
 
-    def __init__(self, makers: Mapping[PseudoQueryKind, PairMaker], wanted: int) -> None:
-        self._makers, self._wanted = makers, wanted
-        self._made: dict[tuple[PseudoQueryKind, str], list[str]] = {}
+    def __init__(self, makers: Mapping[PseudoQueryKind, PairMaker], number: int) -> None:
+        self._makers, self._number = makers, number
+        self._passages: dict[tuple[PseudoQueryKind, str], list[str]] = {}
 
-    def lists(self, pairs: Sequence[PseudoQueryPair], retriever: Retriever) -> Iterator[RankingList]:
-        """Twice as many documents are looked at as are wanted: not each has a title, or headings."""
-        found = retriever.retrieve([pair.query for pair in pairs], 2 * self._wanted + 1)
-        for pair, hits in zip(pairs, found, strict=True):
-            made = [self._passage(pair.kind, hit) for hit in hits if hit.document.id != pair.document_id]
-            # What has the very words of the query answers it as well: a copy of the document, or one that quotes it.
-            others = [one for one in dict.fromkeys(made) if one and _words(pair.query) not in _words(one)]
-            yield _list(pair.query, pair.passage, others[: self._wanted])
+    def list_of(self, pair: PseudoQueryPair, hits: Sequence[Hit]) -> RankingList:
+        """Return the list of a pair, with negatives from the documents of the hits."""
+        passages = [self._passage(pair.kind, hit) for hit in hits if hit.document.id != pair.document_id]
+        # A passage with the very words of the query is relevant too: a copy of the document, or one that quotes it.
+        query = _words(pair.query)
+        negatives = [passage for passage in dict.fromkeys(passages) if passage and query not in _words(passage)]
+        return _list(pair.query, pair.passage, negatives[: self._number])
 
     def _passage(self, kind: PseudoQueryKind, hit: Hit) -> str:
-        """The one that shares most words with what stage one found of the document; empty where there is none."""
+        """The passage of that kind that shares most words with the hit; empty if the document has none."""
         key = (kind, hit.document.id)
-        if key not in self._made:
-            self._made[key] = [pair.passage for pair in self._makers[kind](hit.document)]
-        near = set(hit.passage.text.split())
-        return max(self._made[key], key=lambda passage: len(near & set(passage.split())), default="")
+        if key not in self._passages:
+            self._passages[key] = [pair.passage for pair in self._makers[kind](hit.document)]
+        words = set(hit.passage.text.split())
+        return max(self._passages[key], key=lambda passage: len(words & set(passage.split())), default="")
 
 
 def _words(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _list(query: str, answer: str, others: Sequence[str]) -> RankingList:
-    return RankingList(query, (answer, *others), (1.0, *[0.0] * len(others)))
+def _list(query: str, positive: str, negatives: Sequence[str]) -> RankingList:
+    return RankingList(query, (positive, *negatives), (1.0, *[0.0] * len(negatives)))

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import torch
-from bicross.pipelines.training.reranker_evaluation import HeldOutQuery, evaluate_blends
+from bicross.pipelines.training.reranker_evaluation import evaluate_blends
 from bicross.training import RankingList, TrainingSettings
 from bicross.training.rerankers import LoraSettings, RerankerMethod, Sampling, train_reranker
 from transformers import BertForSequenceClassification, BertModel
@@ -46,8 +46,7 @@ def judged_by_a_word(rng, *, shuffled=False):
 
 def measured(lists):
     """An evaluation on lists as they are."""
-    queries = [HeldOutQuery(item, ()) for item in lists]
-    return lambda score: evaluate_blends(queries, score)
+    return lambda score: evaluate_blends(lists, score)
 
 
 def settings(output, **changes):

@@ -59,9 +59,9 @@ def test_a_description_is_written_once_and_compared_then(tmp_path):
     path = tmp_path / "run" / "what.json"
     require_same_run(path, {"seed": 1, "names": ("a", "b")})
     require_same_run(path, {"seed": 1, "names": ["a", "b"]})
-    with pytest.raises(ArgumentError, match=r"begun with seed=1, and this is one with seed=2: give the same"):
+    with pytest.raises(ArgumentError, match=r"started with seed=1, not with seed=2: use the same"):
         require_same_run(path, {"seed": 2, "names": ["a", "b"]})
-    with pytest.raises(ArgumentError, match=r"begun with extra=None, and this is one with extra=3"):
+    with pytest.raises(ArgumentError, match=r"started with extra=None, not with extra=3"):
         require_same_run(path, {"seed": 1, "names": ["a", "b"], "extra": 3})
 
 
@@ -95,5 +95,5 @@ def test_a_model_is_put_in_place_with_its_record_last(tmp_path):
     found = sorted(str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
     assert found == ["adapter/more", "training.json", "weights"]
     assert json.loads((output / "training.json").read_text()) == {"steps": 3}
-    with pytest.raises(ArgumentError, match="whose training is finished"):
+    with pytest.raises(ArgumentError, match="holds a finished model"):
         require_new_output(output)

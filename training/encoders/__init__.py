@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .rows import EncoderLoss, EncoderObjective
+from .encoder_objective import EncoderLoss, EncoderObjective
 
 if TYPE_CHECKING:
     from .train import TrainedEncoder, train_encoder

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..settings import RankingList
+from ..ranking_list import RankingList
 
 DEPTH = 10
 

@@ -14,20 +14,15 @@ from torch import Tensor
 
 from ...inference import ModelFiles, load_model, resolve_model, token_limit
 from ..checkpoints import AtomicCheckpoints
+from ..environment import is_main_process, quiet, require_training_packages
 from ..output_folder import install_model, require_new_output, require_same_run
+from ..ranking_list import RankingList
 from ..record import QUALITY, TrainingRecord
 from ..run import run_training, training_arguments
-from ..settings import (
-    CHECKPOINTS,
-    RankingList,
-    TrainingSettings,
-    Watch,
-    is_main_process,
-    quiet,
-    require_training_packages,
-)
+from ..settings import CHECKPOINTS, TrainingSettings, Watch
+from .encoder_objective import EncoderObjective
 from .retrieval_evaluation import JudgedPassages, mean_ndcg
-from .rows import EncoderObjective, TrainingRow, training_rows
+from .rows import TrainingRow, training_rows
 
 SCORES = "scores"
 """The column of a teacher's scores, under a name that the trainer takes for labels."""

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .reranker_method import LoraSettings, LossName, RerankerMethod, Sampling
+from .reranker_method import LoraSettings, LossName, RerankerMethod, Sampling, ScorePairs
 
 if TYPE_CHECKING:
     from .exit_fitting import ExitSettings, train_exits
@@ -15,6 +15,7 @@ __all__ = [
     "LossName",
     "RerankerMethod",
     "Sampling",
+    "ScorePairs",
     "train_exits",
     "train_reranker",
 ]

@@ -1,31 +1,47 @@
-"""How a reranker is trained: which loss, which parameters, which passages of each list. Knows no model and no data."""
+"""How a reranker is trained: the loss, the trained parameters, and the passages that a step uses."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...errors import ArgumentError
+from ...rerank import Pair
 
 LossName = Literal["listwise", "binary", "lambda", "margin-mse"]
+
+ScorePairs = Callable[[Sequence[Pair]], NDArray[np.float32]]
+"""Scores pairs of a query and a passage; returns logits of shape (pairs,)."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoraSettings:
-    """Adapters of this rank on each linear layer of the encoder; ``scale`` multiplies what they add."""
+    """Low-rank adapters (LoRA) on each linear layer of the encoder.
+
+    Args:
+        rank: The rank of the adapters.
+        scale: The factor of what an adapter adds to its layer.
+    """
 
     rank: int = 32
     scale: float = 2.0
 
     def __post_init__(self) -> None:
         if self.rank < 1:
-            raise ArgumentError(f"the rank of adapters must be at least 1, not {self.rank!r}")
+            raise ArgumentError(f"the LoRA rank must be at least 1, not {self.rank!r}")
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Which passages of a list are read each time that it is drawn.
+    """Which passages of a list a step uses; if there are fewer, all of them.
 
-    So many ``positives`` at most, ``hard`` of the first ``hard_depth`` others, and ``other`` of the rest; where there
-    are too few of one kind, as many as there are.
+    Args:
+        positives: Relevant passages, at most.
+        hard: Negatives from the first ``hard_depth``.
+        other: Negatives from the rest.
+        hard_depth: How many of the first negatives count as hard.
     """
 
     positives: int = 1
@@ -35,19 +51,26 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if self.positives < 1 or min(self.hard, self.other, self.hard_depth) < 0 or self.hard + self.other < 1:
-            raise ArgumentError(f"a list needs a positive and a negative passage at least, not {self}")
+            raise ArgumentError(f"sampling needs at least a positive and a negative passage of a list, not {self}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerankerMethod:
     """How to train a reranker.
 
-    ``loss`` is "listwise" (cross-entropy over the passages of a list), "binary" (each pair for itself), "lambda"
-    (LambdaLoss), or "margin-mse" (differences of a teacher's scores, which are the labels then). ``lora=None``
-    trains all parameters. For "listwise", ``graded`` spreads the target over the positives by 2^grade - 1 in place of
-    evenly, and ``prior_weight`` adds the prior scores of a list so many times to the model's, so that it learns what
-    stage one does not know; and after each of the layers ``exits``, counted from 1, a head learns what the last one
-    says, so that a cascade can stop there.
+    Args:
+        loss: "listwise" is the cross-entropy over the passages of a list, "binary" that of each pair, "lambda" is
+            LambdaLoss; "margin-mse" learns the differences of a teacher's scores, which are the labels then.
+        lora: The adapters to train; None trains all parameters.
+        graded: For "listwise": relevant passages weigh 2^grade - 1 instead of 1.
+        prior_weight: For "listwise": the weight of the prior scores of a list, which are added to the model's scores,
+            so that it learns what the first stage does not know.
+        exits: For "listwise": the layers, counted from 1, after which an exit head learns the scores of the last
+            layer, so that a cascade can stop there.
+        sampling: Which passages of a list a step uses.
+
+    Raises:
+        ArgumentError: The loss is unknown, or does not take an option.
     """
 
     loss: LossName = "listwise"
@@ -59,7 +82,7 @@ class RerankerMethod:
 
     def __post_init__(self) -> None:
         if self.loss not in get_args(LossName):
-            raise ArgumentError(f"the loss must be one of {', '.join(get_args(LossName))}, not {self.loss!r}")
+            raise ArgumentError(f"loss must be one of {', '.join(get_args(LossName))}, not {self.loss!r}")
         if self.loss != "listwise" and (self.graded or self.prior_weight or self.exits):
             raise ArgumentError(
                 f"graded targets, a prior weight and exits are for the listwise loss, not for {self.loss!r}"

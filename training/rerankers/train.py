@@ -31,31 +31,22 @@ from ...inference import (
 )
 from ...rerank import Pair
 from ..checkpoints import AtomicCheckpoints
+from ..environment import is_main_process, quiet, require_training_packages, training_device
 from ..lora import adapter_state, add_adapters, merge_adapters
 from ..output_folder import install_model, require_new_output, require_same_run
+from ..ranking_list import RankingList
 from ..record import QUALITY, Evaluated, TrainingRecord
 from ..run import numbered_draws, run_training, training_arguments
-from ..settings import (
-    CHECKPOINTS,
-    RankingList,
-    TrainingSettings,
-    Watch,
-    is_main_process,
-    quiet,
-    require_training_packages,
-    training_device,
-)
+from ..settings import CHECKPOINTS, TrainingSettings, Watch
 from .collator import RankingListCollator
 from .joint_exits import add_exits, remove_exits
 from .list_sampler import ListSampler, usable_lists
-from .reranker_method import RerankerMethod
+from .reranker_method import RerankerMethod, ScorePairs
 
 BLEND = "blend"
 """In what an evaluation finds: the weight against stage one that the model is best used with."""
 ADAPTER_FOLDER = "adapter"
 
-ScorePairs = Callable[[Sequence[Pair]], NDArray[np.float32]]
-"""Logits of pairs, shape (pairs,)."""
 Evaluate = Callable[[ScorePairs], Evaluated]
 """Measures the model as it is, with ``QUALITY`` among the names, and ``BLEND`` where it chose one."""
 

@@ -1,4 +1,4 @@
-"""The command that makes a light bi-encoder of a cross-encoder. Knows how to ask and show, not how it is done."""
+"""The command ``bicross train early-layers``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,13 +14,15 @@ from ..output import plain, print_json
 def early_layers_command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A cross-encoder: hub id, folder or bundled name.")],
     *,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the new model.")],
-    layers: Annotated[int, typer.Option(help="How many of the first layers to keep.")] = 2,
-    pooling: Annotated[EarlyPooling, typer.Option(help="What becomes a text's vector.")] = "mean",
-    max_length: Annotated[int | None, typer.Option(help="Tokens of a text that it reads at most.")] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the new bi-encoder.")],
+    layers: Annotated[int, typer.Option(help="Number of layers to keep, counted from the first.")] = 2,
+    pooling: Annotated[EarlyPooling, typer.Option(help="How token vectors become the vector of a text.")] = "mean",
+    max_length: Annotated[
+        int | None, typer.Option(help="Maximum tokens of a text. Default: that of the cross-encoder.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a light bi-encoder of the first layers of a cross-encoder, to be trained: until then it finds little.
+    """Make a small bi-encoder from the first layers of a cross-encoder. Train it before use: untrained it finds little.
 
     Example: bicross train early-layers bicross-rerank-mini -o light --layers 2
     """
@@ -30,8 +32,8 @@ def early_layers_command(
         return
     Console().print(
         plain(
-            f"{folder} holds the first {layers} layers of {model}: train it by `bicross train encoder`, with "
-            f"--model {folder} and --average 1, and name what comes of it as --encoder"
+            f"{folder} holds the first {layers} layers of {model}. Train it with `bicross train encoder "
+            f"--model {folder} --average 1`, then pass the trained model as --encoder"
         ),
         soft_wrap=True,
     )

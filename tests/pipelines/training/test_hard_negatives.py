@@ -6,7 +6,7 @@ from bicross.pipelines import Judged, SearchPipeline, build_index
 from bicross.pipelines.evaluation import per_query
 from bicross.pipelines.training.hard_negatives import HardNegativeOptions, hard_negative_lists, judged_candidates
 from bicross.pipelines.training.lists import TrainingLists, read_lists, write_lists
-from bicross.pipelines.training.reranker_evaluation import BLENDS, HeldOutQuery, evaluate_blends
+from bicross.pipelines.training.reranker_evaluation import BLENDS, evaluate_blends
 from bicross.retrieval import DenseRetriever, HybridRetriever
 from bicross.training import RankingList
 from helpers.fakes import HashEncoder, OverlapReranker
@@ -116,7 +116,7 @@ def test_held_out_quality_is_that_of_a_search_measured_by_ir_measures(retriever)
 def test_lists_come_back_as_they_were_written(tmp_path):
     lists = TrainingLists(
         (RankingList("q", ("a", "b\u2028c"), (1.0, 0.0), (0.25, -0.1)), RankingList("r", ("b\u2028c",), (2.0,))),
-        (HeldOutQuery(RankingList("s", ("a",), (0.0,), (0.125,)), (1, 2)), HeldOutQuery(RankingList("t", (), ()), ())),
+        (RankingList("s", ("a",), (0.0,), (0.125,), (1, 2)), RankingList("t", (), ())),
     )
     write_lists(tmp_path / "folder" / "lists.jsonl", lists)
     assert read_lists(tmp_path / "folder" / "lists.jsonl") == lists

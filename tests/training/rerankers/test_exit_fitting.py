@@ -5,6 +5,7 @@ import pytest
 from bicross.errors import ArgumentError, ModelError
 from bicross.inference import read_exits, write_exits
 from bicross.rerank import CrossEncoderReranker
+from bicross.training import RankingList
 from bicross.training.rerankers import ExitSettings, exit_fitting, train_exits
 from bicross.training.rerankers.exit_fitting import fit_exit
 from helpers.tiny_exit_models import save_deep
@@ -13,13 +14,16 @@ WORDS = "the cat dog owl sleeps runs hunts all day night on warm sofa park field
 SETTINGS = ExitSettings(layers=(2, 4), seed=3)
 
 
-def texts(lists: int, passages: int) -> list[tuple[str, list[str]]]:
+def texts(lists: int, passages: int) -> list[RankingList]:
     random = np.random.default_rng(0)
 
     def text(size):
         return " ".join(random.choice(WORDS, size))
 
-    return [(text(4), [text(random.integers(3, 12)) for _ in range(passages)]) for _ in range(lists)]
+    def item():
+        return RankingList(text(4), tuple(text(random.integers(3, 12)) for _ in range(passages)), (0.0,) * passages)
+
+    return [item() for _ in range(lists)]
 
 
 def synthetic(lists: int = 120, seed: int = 0, noise: float = 0.0):
@@ -101,8 +105,8 @@ def test_exits_of_a_model_resemble_it_and_are_used(tmp_path):
     assert list(read_exits(folder)) == [2, 4]
     trained = CrossEncoderReranker(folder, device="cpu")
     kept = []
-    for query, passages in everything[60:]:  # not among those that were learned
-        pairs = [(query, passage) for passage in passages]
+    for item in everything[60:]:  # not among those that were learned
+        pairs = [(item.query, passage) for passage in item.passages]
         best = np.argmax(trained.score(pairs))
         kept.append(trained.score_cascade(pairs, [(4, 4)]).stopped[best] == 0)
     assert np.mean(kept) > 0.7, "of eight passages the best is mostly among four"
@@ -113,12 +117,12 @@ def test_what_cannot_teach_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ArgumentError, match="from 10 queries or more, each with two passages or more; there are 9"):
         train_exits(reranker, texts(9, 3))
     with pytest.raises(ArgumentError, match="there are 11, and 'lonely' has fewer passages"):
-        train_exits(reranker, [*texts(10, 3), ("lonely", ["one"])])
+        train_exits(reranker, [*texts(10, 3), RankingList("lonely", ("one",), (0.0,))])
     with pytest.raises(ArgumentError, match="exits need layers from 1 to 4"):
         train_exits(reranker, texts(10, 3), ExitSettings(layers=(7,)))
     with pytest.raises(ArgumentError, match=r"held_out_share must be between 0 and 1, not 1\.0"):
         ExitSettings(held_out_share=1.0)
     nothing = np.full(30, np.nan, np.float32)
     monkeypatch.setattr(reranker, "first_tokens", lambda pairs, layers: (np.zeros((30, 2, 24), np.float32), nothing))
-    with pytest.raises(ModelError, match="scores that are not finite, from which nothing can be learned"):
+    with pytest.raises(ModelError, match="scores are not finite: nothing can be learned"):
         train_exits(reranker, texts(10, 3))

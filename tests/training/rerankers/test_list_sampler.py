@@ -66,9 +66,9 @@ def test_by_a_teacher_the_highest_score_comes_first_and_all_draws_are_as_long():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Sampling(hard=0, other=0), "a positive and a negative passage at least"),
-        (lambda: Sampling(positives=0), "a positive and a negative passage at least"),
-        (lambda: LoraSettings(0), "rank of adapters must be at least 1, not 0"),
+        (lambda: Sampling(hard=0, other=0), "needs at least a positive and a negative passage"),
+        (lambda: Sampling(positives=0), "needs at least a positive and a negative passage"),
+        (lambda: LoraSettings(0), "LoRA rank must be at least 1, not 0"),
         (lambda: RerankerMethod(loss="hinge"), "must be one of listwise, binary, lambda, margin-mse, not 'hinge'"),
         (lambda: RerankerMethod(loss="binary", graded=True), "for the listwise loss, not for 'binary'"),
         (lambda: RankingList("q", ("a",), (1.0, 0.0)), "has 1 passages, 2 labels and 0 prior scores"),

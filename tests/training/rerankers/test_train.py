@@ -258,7 +258,7 @@ def test_early_stopping_is_remembered(base, tmp_path, monkeypatch):
 
 
 def run_again_is_refused(run):
-    with pytest.raises(ArgumentError, match="whose training is finished"):
+    with pytest.raises(ArgumentError, match="holds a finished model"):
         run()
     return True
 
@@ -325,9 +325,9 @@ def test_another_training_in_the_same_folder_is_refused(base, tmp_path, monkeypa
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(checkpoints, "_put_in_place", raising(Killed))
         train(base, tmp_path / "model")
-    with pytest.raises(ArgumentError, match=r"begun with learning_rate=0.005, and this is one with learning_rate=0.1"):
+    with pytest.raises(ArgumentError, match=r"started with learning_rate=0.005, not with learning_rate=0.1"):
         train(base, tmp_path / "model", learning_rate=0.1)
-    with pytest.raises(ArgumentError, match=r"begun with lists=10, and this is one with lists=9"):
+    with pytest.raises(ArgumentError, match=r"started with lists=10, not with lists=9"):
         train_reranker(ten_lists()[:9], settings(tmp_path / "model", max_steps=9), model=base, method=METHOD)
 
 

@@ -6,8 +6,9 @@ from bicross.errors import ArgumentError
 from bicross.inference import read_exits
 from bicross.pipelines import SearchPipeline, build_index
 from bicross.pipelines.commands.app import main
-from bicross.pipelines.training import exit_lists, prepare_output_folder
+from bicross.pipelines.training import exit_lists
 from bicross.retrieval import BiEncoder, DenseRetriever
+from bicross.training import prepare_output_folder
 from helpers.fakes import HashEncoder
 from helpers.tiny_exit_models import WORDS, documents, save_deep
 from helpers.tiny_models import save_bi_encoder
@@ -49,7 +50,7 @@ def test_a_model_gets_exits_and_a_search_uses_them(collection, capsys):
 def test_a_copy_gets_exits_and_the_model_stays_as_it_is(collection, capsys):
     before = {path.name: path.read_bytes() for path in (collection / "model").iterdir()}
     assert run(collection, collection / "model", "-o", str(collection / "copy")) == 0
-    assert f"Wrote exits of {collection / 'copy'}, learned from 25 queries" in capsys.readouterr().out.replace("\n", "")
+    assert f"Trained exit heads of {collection / 'copy'} on 25 queries\n" in capsys.readouterr().out
     assert {path.name: path.read_bytes() for path in (collection / "model").iterdir()} == before
     assert list(read_exits(collection / "copy")) == [3, 4]
     assert run(collection, collection / "model", "-o", str(collection / "copy")) == 2
@@ -64,7 +65,7 @@ def test_the_same_seed_gives_the_same_bytes(collection):
 
 
 def test_a_model_that_is_not_ones_own_needs_a_place(collection):
-    with pytest.raises(ArgumentError, match="'bicross-rerank-mini' is shared by all programs here: give a folder"):
+    with pytest.raises(ArgumentError, match="'bicross-rerank-mini' is shared by all programs here: name a folder"):
         prepare_output_folder("bicross-rerank-mini", None)
 
 
@@ -88,13 +89,14 @@ def test_lists_are_drawn_from_the_candidates(tmp_path):
     retriever = DenseRetriever(index, encoder)
     queries = ["cat in the park", "owl hunts"]
     lists = exit_lists(retriever, queries, passages=4, depth=6)
-    for (query, passages), hits, asked in zip(lists, retriever.retrieve(queries, 6), queries, strict=True):
+    for item, hits, query in zip(lists, retriever.retrieve(queries, 6), queries, strict=True):
         allowed = [hit.document.passage for hit in hits]
-        assert query == asked
-        assert len(passages) == 4
-        assert [allowed.index(passage) for passage in passages] == sorted(allowed.index(p) for p in passages)
+        assert item.query == query
+        assert len(item.passages) == 4
+        positions = [allowed.index(passage) for passage in item.passages]
+        assert positions == sorted(positions)
     assert exit_lists(retriever, queries, passages=4, depth=6) == lists
     assert exit_lists(retriever, queries, passages=4, depth=6, seed=1) != lists
-    assert [len(passages) for _, passages in exit_lists(retriever, queries)] == [12, 12], "fewer than are asked for"
+    assert [len(item.passages) for item in exit_lists(retriever, queries)] == [12, 12], "fewer than are asked for"
     alone = build_index(documents(1), tmp_path / "alone", encoder=encoder, reranker=None)
     assert exit_lists(DenseRetriever(alone, encoder), queries) == []

@@ -59,13 +59,13 @@ def test_the_command_trains_measures_and_writes_a_card(models, folder, tmp_path,
     assert "| 2" in card
     assert "| loss | listwise |" in card
     assert "7 lists with" in card
-    assert "3 queries were kept out" in card
+    assert "3 queries held out" in card
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "topics"]
     reranker = CrossEncoderReranker(tmp_path / "model", device="cpu")
     assert reranker.blend == found["held_out"]["blend"]
     code, _, err = train(capsys, models, folder, tmp_path / "model")
     assert code == 2
-    assert "holds a model whose training is finished" in err
+    assert "holds a finished model" in err
 
 
 def test_the_same_command_goes_on_without_mining_again(models, folder, tmp_path, capsys, monkeypatch):
@@ -87,8 +87,8 @@ def test_the_same_command_goes_on_without_mining_again(models, folder, tmp_path,
         train(capsys, models, folder, tmp_path / "model")
     code, _, err = train(capsys, models, folder, tmp_path / "model", "--depth", "5")
     assert code == 2
-    assert "begun with depth='6', and this is one with depth='5'" in err
-    monkeypatch.setattr(reranker_training, "_mined", kill)
+    assert "started with depth='6', not with depth='5'" in err
+    monkeypatch.setattr(reranker_training, "make_lists", kill)
     code, out, err = train(capsys, models, folder, tmp_path / "model", "--json")
     assert (code, err) == (0, "")
     assert json.loads(out) == expected | {"output": str(tmp_path / "model")}
@@ -98,7 +98,7 @@ def test_what_a_terminal_shows(models, folder, tmp_path, capsys):
     code, out, err = train(capsys, models, folder, tmp_path / "model", "--held-out", "0", "--full")
     assert (code, err) == (0, "")
     assert out == (
-        f"Nothing was measured: no queries were kept out of training.\nThe model of step 4 is in {tmp_path / 'model'}\n"
+        f"Nothing was measured: no queries were held out.\nSaved the model of step 4 in {tmp_path / 'model'}\n"
     )
 
 
@@ -130,7 +130,7 @@ def test_an_index_that_is_there_gives_the_negatives(models, folder, tmp_path, ca
         (("--split", "test"), 1, "has no split 'test'; it has dev"),
         (("--loss", "margin-mse"), 2, "a teacher and the loss margin-mse belong together"),
         (("--device", "cuda:1"), 2, "CUDA_VISIBLE_DEVICES"),
-        (("--device", OTHER), 2, f"the device '{OTHER}' cannot be used here; there is"),
+        (("--device", OTHER), 2, f"the device '{OTHER}' is not available on this machine; use"),
         (("--model", "nowhere/to-be-found"), 1, "nowhere/to-be-found"),
     ],
 )
@@ -147,7 +147,7 @@ def test_one_class_is_an_error(models, tmp_path, capsys):
     (tmp_path / "pairs.jsonl").write_text('{"query": "the cat", "passage": "the cat sleeps"}\n')
     found, _, err = train(capsys, models, tmp_path / "pairs.jsonl", tmp_path / "model")
     assert found == 2
-    assert "no list has a negative passage: there is nothing to tell apart" in err
+    assert "no list has a negative passage: there is nothing to learn" in err
 
 
 def test_exits_come_with_the_model_where_they_are_asked_for(models, folder, tmp_path, capsys):

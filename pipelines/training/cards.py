@@ -1,0 +1,187 @@
+"""Model cards of trained rerankers and bi-encoders, and what a terminal or ``--json`` shows of a training."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import resources
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, cast
+
+from ...training import QUALITY, EncoderObjective, Evaluated, RerankerMethod, TrainingRecord, TrainingSettings
+from .lists import TrainingLists
+from .options import DataOptions
+from .reranker_evaluation import ALONE, BLEND, FIRST_STAGE, MEASURE
+
+if TYPE_CHECKING:
+    from ...training.encoders import TrainedEncoder
+
+_TEMPLATE = "card.md.jinja"
+_PACKAGES = ("bicross", "torch", "transformers", "sentence-transformers", "accelerate")
+_LOSSES_SHOWN = 20
+_NOT_MEASURED = "Nothing was measured: no queries were held out."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """All that is needed to train a model again: base model, data, settings, objective and command line."""
+
+    base: str
+    data: DataOptions
+    settings: TrainingSettings
+    objective: RerankerMethod | EncoderObjective
+    command: str = ""
+
+
+def reranker_card(record: TrainingRecord, *, recipe: Recipe, lists: TrainingLists) -> str:
+    """Return the model card of a reranker, in Markdown."""
+    passages = sum(len(item.passages) for item in lists.training)
+    blend = "" if record.best is None else f", with the blend {record.best.get(BLEND, 1.0):g} of `bicross.json`"
+    return _render(
+        record,
+        recipe,
+        kind="reranker",
+        pipeline_tag="text-ranking",
+        tags=("cross-encoder", "reranker", "bicross"),
+        usage="It scores pairs of a query and a passage; higher is more relevant. Load it with sentence-transformers' "
+        '`CrossEncoder`, or with bicross: `SearchPipeline.open(index, reranker="this-folder")`' + blend + ".",
+        quality=_reranker_quality(record.best, len(lists.held_out)),
+        evaluation_names=("step", MEASURE, "alone", "blend"),
+        evaluations=[
+            (_step(found, record), f"{found[QUALITY]:.4f}", f"{found[ALONE]:.4f}", f"{found[BLEND]:g}")
+            for found in record.evaluations
+        ],
+        saved=f"This folder holds the model of step {record.best_step:,}.",
+        lists=f"{len(lists.training):,} lists with {passages:,} passages; {len(lists.held_out):,} queries held out.",
+        objective_name="method",
+    )
+
+
+def encoder_card(trained: "TrainedEncoder", *, recipe: Recipe) -> str:
+    """Return the model card of a bi-encoder, in Markdown."""
+    record = trained.record
+    return _render(
+        record,
+        recipe,
+        kind="bi-encoder",
+        pipeline_tag="sentence-similarity",
+        tags=("sentence-transformers", "bicross"),
+        usage="It embeds queries and passages; the higher their cosine, the better they match. Load it with "
+        "sentence-transformers' `SentenceTransformer`, or with bicross: "
+        '`build_index(documents, path, encoder="this-folder")`.',
+        quality=_encoder_quality(trained),
+        evaluation_names=("step", MEASURE),
+        evaluations=[(_step(found, record), f"{found[QUALITY]:.4f}") for found in record.evaluations],
+        saved=f"This folder holds {_saved_weights(trained)}.",
+        lists=f"{trained.rows:,} queries with passages; {trained.held_out:,} queries held out.",
+        objective_name="objective",
+    )
+
+
+def reranker_record(output: str, queries: Mapping[str, int], record: TrainingRecord) -> dict[str, object]:
+    """Return what ``--json`` prints of a reranker; ``queries`` has the numbers of lists and held-out queries."""
+    return {
+        "output": output,
+        **queries,
+        "steps": record.steps,
+        "best_step": record.best_step,
+        "held_out": None if record.best is None else dict(record.best),
+        "evaluations": [dict(found) for found in record.evaluations],
+    }
+
+
+def encoder_record(output: str, trained: "TrainedEncoder") -> dict[str, object]:
+    """Return what ``--json`` prints of a bi-encoder."""
+    record = asdict(trained.record)
+    del record["losses"]
+    return {
+        "output": output,
+        "rows": trained.rows,
+        "held_out": trained.held_out,
+        "before": trained.before,
+        "after": trained.after,
+        **record,
+    }
+
+
+def reranker_summary(output: str, queries: int, record: TrainingRecord) -> tuple[str, ...]:
+    """Return the lines that a terminal shows of a reranker."""
+    return _reranker_quality(record.best, queries), f"Saved the model of step {record.best_step:,} in {output}"
+
+
+def encoder_summary(output: str, trained: "TrainedEncoder") -> tuple[str, ...]:
+    """Return the lines that a terminal shows of a bi-encoder."""
+    return _encoder_quality(trained), f"Saved {_saved_weights(trained)} in {output}"
+
+
+def _render(record: TrainingRecord, recipe: Recipe, **parts: object) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    template = resources.files(__package__ or "").joinpath(_TEMPLATE).read_text(encoding="utf-8")
+    # Cards are Markdown: escaping for HTML would spoil them.
+    environment = Environment(autoescape=False, undefined=StrictUndefined, keep_trailing_newline=True)
+    return environment.from_string(template).render(
+        base=recipe.base,
+        data=_settings_rows(asdict(recipe.data)),
+        settings=_settings_rows(asdict(recipe.settings)),
+        objective=_settings_rows(asdict(recipe.objective)),
+        command=recipe.command,
+        steps=f"{record.steps:,}",
+        best_step=f"{record.best_step:,}",
+        losses=_loss_rows(record.losses),
+        versions=[(package, version(package)) for package in _PACKAGES],
+        **parts,
+    )
+
+
+def _settings_rows(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Names and values, without those that are None or empty."""
+    return [(name.replace("_", " "), _shown(value)) for name, value in values.items() if value not in (None, ())]
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, cast("tuple[object, ...]", value)))
+    if isinstance(value, dict):
+        items = cast("dict[str, object]", value).items()
+        return ", ".join(f"{name.replace('_', ' ')} {item}" for name, item in items)
+    return str(value)
+
+
+def _loss_rows(losses: Sequence[tuple[int, float]]) -> list[tuple[str, str]]:
+    """About twenty losses, evenly spaced, the last one among them."""
+    every = max(1, len(losses) // _LOSSES_SHOWN)
+    return [(f"{step:,}", f"{loss:.4f}") for step, loss in losses[::-1][::every][::-1]]
+
+
+def _step(evaluation: Evaluated, record: TrainingRecord) -> str:
+    return f"{int(evaluation['step']):,}" + (" (saved)" if evaluation["step"] == record.best_step else "")
+
+
+def _reranker_quality(best: Evaluated | None, queries: int) -> str:
+    if best is None:
+        return _NOT_MEASURED
+    return (
+        f"{MEASURE} on {queries:,} held-out queries: first stage {best[FIRST_STAGE]:.4f}, reranker alone "
+        f"{best[ALONE]:.4f}, blend of both ({best[BLEND]:g}) {best[QUALITY]:.4f}. "
+        "The blend and the step were chosen on these queries: expect a little less on others."
+    )
+
+
+def _encoder_quality(trained: "TrainedEncoder") -> str:
+    if trained.before is None or trained.after is None:
+        return _NOT_MEASURED
+    advice = (
+        "The model did not improve: keep the original one."
+        if trained.after <= trained.before
+        else "The step was chosen on these queries: expect a little less on others."
+    )
+    return (
+        f"{MEASURE} on {trained.held_out:,} held-out queries, searched among the passages of all of them: "
+        f"{trained.before:.4f} before training, {trained.after:.4f} after. {advice}"
+    )
+
+
+def _saved_weights(trained: "TrainedEncoder") -> str:
+    step = f"step {trained.record.best_step:,}"
+    if trained.average == 1:
+        return f"the model of {step}"
+    return f"{trained.average:g} x the weights of {step} + {1 - trained.average:g} x the original weights"
