@@ -1,4 +1,4 @@
-"""Documents, passages, their vectors and token ids on disk. Knows no model and no network."""
+"""The index: documents, passages, vectors, token ids and postings in a folder that survives a crash."""
 
 from .chunking import Chunking, sentence_spans, split_documents, whole
 from .collection import Index

@@ -1,4 +1,4 @@
-"""Splits a long text into passages on sentence borders. Knows no model: a caller hands in how tokens are counted."""
+"""Splits long texts into passages at sentence borders. The caller says how tokens are counted."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Index: a folder of documents and vectors, created, opened, changed and searched. Knows no model and no network."""
+"""Index: a folder of documents and vectors that is created, opened, changed and searched."""
 
 import dataclasses
 import logging

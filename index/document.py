@@ -1,4 +1,4 @@
-"""A document, and a passage of one. Knows no file format, no index and no model."""
+"""Document and Passage: what an index stores and what a search returns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What ``bicross info`` shows of an index. Knows manifests, opens no segment."""
+"""IndexInfo: counts, sizes and models of an index, read from its manifest alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

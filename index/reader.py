@@ -1,4 +1,4 @@
-"""What can be asked of one generation of an index. Knows no model, and changes nothing."""
+"""IndexReader: searches and reads one generation of an index, and changes nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

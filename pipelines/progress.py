@@ -1,4 +1,4 @@
-"""Progress bars: of documents, and of the steps of a training. Know their rates, and nothing of what is done."""
+"""Progress bars for documents and for the steps of a training."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from contextlib import contextmanager

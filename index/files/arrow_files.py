@@ -1,4 +1,4 @@
-"""Arrow files of a segment: written row batch by row batch, read from a memory map. Knows no document.
+"""Reads and writes the Arrow files of a segment.
 
 Uncompressed Arrow IPC: a row is a view into the file, so an index larger than memory can be read.
 """

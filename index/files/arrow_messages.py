@@ -1,4 +1,4 @@
-"""How much the messages of an Arrow IPC file or stream decode to. Knows no rows and no budget.
+"""Computes the decoded size of an Arrow IPC file or stream from its messages, without decoding it.
 
 A compressed buffer begins with the number of bytes that the decoder allocates for it, so that number holds. PyArrow
 decodes a batch as a whole and shows only its metadata: a table in the FlatBuffers format.

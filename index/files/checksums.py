@@ -1,4 +1,4 @@
-"""Files with checksums: hashed while they are written, verified before any parser sees a byte. Knows no format."""
+"""Files with checksums: hashed while they are written, verified before any parser sees a byte."""
 
 import io
 import uuid

@@ -1,4 +1,4 @@
-"""How the manifest names a file: its size and checksum. Opens no file."""
+"""How the manifest lists a file: name, size and checksum."""
 
 from dataclasses import dataclass
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The only code of an index that writes. Knows bytes, files and folders, and nothing of what is in them.
+"""Filesystem: all that writes to the disk for an index.
 
 Every write is checked and reaches the disk before its method returns, so that a caller who then commits may rely on it.
 The single operations of the system stand on their own: a test replaces them to fail, to record or to kill at any one.

@@ -1,4 +1,4 @@
-"""One writer at a time: locks that die with their holder, and say who that is. Knows nothing of what is written."""
+"""Locks that admit one writer and one compaction at a time and end with the process that holds them."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Tells a machine that is out of memory from a file that is damaged. Knows no file."""
+"""Tells an error of a machine that is out of memory from one of a damaged file."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""``where`` and Arrow predicates, evaluated against the metadata of a segment."""
+"""Filters on metadata: parses ``where`` and evaluates it, or an Arrow expression, for a segment."""
 
 from .filters import Predicate, matching, unified_types
 

@@ -1,4 +1,4 @@
-"""Which rows of a segment's metadata a predicate matches. Knows no document, no vector and no file.
+"""Evaluates a predicate on the metadata of a segment.
 
 A predicate is an Arrow expression, or the string form of ``predicates``. Nulls are SQL's: a comparison with a field
 that a document does not have is neither true nor false, and neither is its ``not``, so that ``year != 2020`` and

@@ -1,4 +1,4 @@
-"""The tokens of a predicate's text, checked before any parser sees them. Knows no grammar and no field.
+"""Splits the text of a predicate into tokens, and checks it before the parser sees it.
 
 What is let through is a subset of Python's tokens, in which nothing nests deeply and no text joins another.
 """

@@ -1,4 +1,4 @@
-"""The string form of a predicate, read into a tree of conditions. Knows no column, no type of one and no Arrow.
+"""Parses the text of a predicate into a tree of conditions.
 
 ``year >= 2020 and ('heart' in tags or title is None)``: Python's own parser sees the text only after its tokens were
 checked, and only a few kinds of its nodes are taken. Nothing is ever evaluated.

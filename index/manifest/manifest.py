@@ -1,4 +1,4 @@
-"""The manifest: what an index consists of. The commit point. Knows names, sizes and checksums, opens no other file.
+"""The manifest: the list of all that one generation of an index consists of.
 
 On disk it is one line of canonical JSON and a second line with the xxh3-128 of the first.
 """

@@ -1,4 +1,4 @@
-"""Settings that an index keeps for who searches it: a JSON object of bounded size. Knows nothing of what they mean."""
+"""Settings that an index stores for the programs that search it: a JSON object of bounded size."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""BM25 over the postings of several segments, as Lucene has it, computed when it is asked for. Knows no document.
+"""BM25 (Lucene's variant) over the postings of several segments, computed for each query.
 
 How many passages have a term, and how long they are on average, is counted among the live passages of all segments, so
 that scores are exact after any change: those of an index that was built from the live passages alone.

@@ -1,4 +1,4 @@
-"""What a search finds: rows with scores, and the documents and passages that they stand for. Knows no index."""
+"""The results of a search: candidates as rows with scores, and the hits that they become."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace

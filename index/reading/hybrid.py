@@ -1,4 +1,4 @@
-"""Candidates with both scores, and the neighbours of documents. Knows what two searches find, and completes it."""
+"""Dense and BM25 candidates with both scores, and the nearest neighbours of documents."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""One generation, opened: its live documents, and their nearest neighbours. Never changes. Knows no model."""
+"""Snapshot: one generation, opened. Finds live documents and the nearest vectors; never changes."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property

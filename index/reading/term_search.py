@@ -1,4 +1,4 @@
-"""The best documents by the terms that they share with a query. Knows segments and BM25, and no text and no vector."""
+"""Finds the best documents for a query by BM25."""
 
 from collections.abc import Sequence
 from typing import cast

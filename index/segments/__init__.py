@@ -1,4 +1,4 @@
-"""One immutable segment: documents, ids, metadata, vectors, and what is kept for each passage."""
+"""Segments: immutable folders of documents, ids, metadata, vectors and stored columns."""
 
 from .columns import COLUMNS, POSTINGS, TOKEN_IDS, ColumnWriter, Kind, PassageColumn, check_columns_of, kinds_of
 from .embedded_batch import EmbeddedBatch

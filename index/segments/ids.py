@@ -1,4 +1,4 @@
-"""Which row holds which id, and a hash of each document's content. Knows one segment, and no other file of it.
+"""The id table of a segment: which row holds which id, and a hash of each document's content.
 
 Ids are looked up by their 64-bit xxh3 in a sorted column; the caller confirms the id itself, so that two ids of one
 hash cannot be taken for each other.

@@ -1,4 +1,4 @@
-"""The metadata of one segment's documents as typed Arrow columns. Knows no file, no other segment and no predicate.
+"""The metadata of a segment's documents as typed Arrow columns.
 
 The record batch has a row per document. Its first column, named ``ROWS`` and of Arrow's null type, takes no space and
 counts the rows where no field can be filtered by; a user's field of that name is refused. The other columns are the

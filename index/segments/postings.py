@@ -1,4 +1,4 @@
-"""Postings: which terms occur in which passages, and how often. A file of a segment; knows no analyzer and no score.
+"""Postings: which terms occur in which passages of a segment, and how often.
 
 Raw counts are stored, and no scores: BM25 depends on how often a term occurs in the whole index, which changes with
 every addition and deletion. For that reason the index of bm25s, in which scores are stored as they were when it was

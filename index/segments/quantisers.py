@@ -1,4 +1,4 @@
-"""The trained quantiser that the segments of an index share: a FAISS index without rows. Knows no segment."""
+"""Reads and writes the trained quantiser that all segments of an index share."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One immutable segment, opened for reading. Knows no other segment, no deletions and no model."""
+"""Segment: opens the files of one segment for reading."""
 
 import json
 from bisect import bisect_left, bisect_right

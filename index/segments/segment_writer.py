@@ -1,4 +1,4 @@
-"""Writes one immutable segment. Knows no other segment and no model.
+"""SegmentWriter: writes the files of one segment.
 
 - ``documents.arrow``: id, title, text, metadata (JSON); uncompressed Arrow IPC, read row by row from a memory map.
 - ``metadata.arrow``: the metadata again as typed columns, for filters; one record batch.

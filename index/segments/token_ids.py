@@ -1,4 +1,4 @@
-"""Token ids of passages: a file of a segment, written batch by batch, read from a memory map. Knows no tokenizer.
+"""Token ids: the tokens of each passage of a segment, for a reranker.
 
 Uncompressed Arrow IPC: one list of uint16 or uint32 a passage, in the order of the vectors.
 """

@@ -1,4 +1,4 @@
-"""Which rows of a segment are deleted: one bit a document, in a file of its own for each generation that needs one."""
+"""Tombstones: which documents of a segment are deleted, one bit each, in a file per generation."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Documents from the files that users have: every format, streamed, within limits of bytes and rows."""
+"""Reads documents from users' files of every supported format, streamed and within limits."""
 
 from .readers import DocumentReader, read_documents
 

@@ -1,4 +1,4 @@
-"""How much a source may decode to. Knows no file format.
+"""Limits what a source may decode to.
 
 A file of a few hundred bytes can decode to gigabytes, and what it declares about its own size can be wrong. So what is
 counted is what was decoded, or what the decoder is about to allocate.

@@ -1,4 +1,4 @@
-"""Lines of JSON or CSV as rows. Knows no Document, no choice of columns and no error policy.
+"""Reads lines of JSON or CSV as rows.
 
 Every generator streams: what it holds at a time is one row. A row that cannot be read is yielded as well, with the
 problem in place of its values, so that the caller can decide to go on.

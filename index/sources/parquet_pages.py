@@ -1,4 +1,4 @@
-"""How much the pages of a Parquet file decode to, told by the header of every page. Knows no rows and no budget.
+"""Computes the decoded size of a Parquet file from its page headers, without decoding it.
 
 The footer's sizes are for information: nothing breaks where they are wrong. A page header's sizes are what the decoder
 allocates and checks, so they hold. PyArrow does not show them. They are structs in Thrift's compact protocol.

@@ -1,4 +1,4 @@
-"""Documents from whatever file or folder a user has. Knows which column is what and what to do about a bad row.
+"""DocumentReader: reads the documents of a file or folder of any supported format.
 
 How a file becomes rows is known in ``formats``, ``tables`` and ``text_files``.
 """

@@ -1,4 +1,4 @@
-"""Parquet and Arrow files as rows, a few at a time. Knows no Document, no choice of columns and no error policy."""
+"""Reads Parquet and Arrow files as rows, a few at a time."""
 
 import mmap
 import struct

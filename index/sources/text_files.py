@@ -1,4 +1,4 @@
-"""Text, Markdown, reStructuredText and HTML files as rows. Knows no Document and no error policy."""
+"""Reads text, Markdown, reStructuredText and HTML files as rows."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The only code that imports faiss: vectors are trained, added, searched, and read from untrusted bytes."""
+"""Vectors: trained, added, searched, and read from untrusted bytes. Only ``faiss_index`` imports faiss."""
 
 from .choice import (
     AUTO,

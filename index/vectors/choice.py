@@ -1,4 +1,4 @@
-"""Which kind of index suits a collection, and what its recall is. Knows vectors and rows, no document, no faiss.
+"""Chooses the FAISS index type for a collection, tunes its search settings and measures its recall.
 
 A kind is chosen from the size of a collection. What it then finds is measured, against exact search, on vectors of that
 collection, and its search works as much harder as the target demands: recall on other people's vectors says little.

@@ -1,4 +1,4 @@
-"""The parts of a serialised FAISS index that hold row numbers, checked. Knows bytes and no kinds; imports no faiss.
+"""Reads and checks the parts of a serialised FAISS index that hold row numbers.
 
 A row number that points outside of the index would make FAISS read, while it searches, memory that is not its own.
 """

@@ -1,4 +1,4 @@
-"""Checks the bytes of a serialised FAISS index before FAISS sees them. Knows the file format; does not import faiss.
+"""Checks the bytes of a serialised FAISS index before FAISS sees them.
 
 FAISS believes what a file declares: it allocates declared sizes, follows stored row numbers, and opens paths that are
 written inside of a file. Here every size is compared with the bytes that are there, every stored row number with the

@@ -1,4 +1,4 @@
-"""Vectors and their nearest neighbours: the only file that imports faiss. Knows rows and scores, and no document.
+"""VectorIndex: stores vectors and finds the nearest ones. The only module that imports faiss.
 
 One metric: the inner product, which of unit vectors is the cosine. Nothing that is shared changes during a search, so
 that any number of threads may search one index; adding is for one thread, before.

@@ -1,4 +1,4 @@
-"""What FAISS is told and what it says, as text: factory strings and error messages. Imports no faiss."""
+"""Checks factory strings for FAISS and shortens its error messages."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What a search among vectors needs besides an index: settings, order, and the plain scan. Imports no faiss.
+"""Search settings, the order of results, and the exhaustive scan.
 
 ``scan`` compares every row that is allowed, for kinds of index that cannot be told which rows those are.
 """

@@ -1,4 +1,4 @@
-"""Changes of an index: building, adding, deleting, compacting, rewriting, verifying."""
+"""Changes to an index: building, adding, deleting, compacting, rewriting, verifying."""
 
 from .builder import IndexBuilder, building
 from .compaction import compact, segments_to_merge

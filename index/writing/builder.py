@@ -1,4 +1,4 @@
-"""IndexBuilder: writes a new index, segment by segment, so that a build that was interrupted can be continued."""
+"""IndexBuilder: writes a new index segment by segment, so that an interrupted build can resume."""
 
 import dataclasses
 from collections.abc import Generator, Sequence

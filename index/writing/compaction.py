@@ -1,4 +1,4 @@
-"""Compaction: segments with deletions, or too many of them, become fewer without. Knows no model and no search.
+"""Compaction: merges small segments and drops deleted documents.
 
 It runs beside readers and, until it commits, beside a writer: what was deleted meanwhile is deleted in the result too,
 and what was added stays as it is.

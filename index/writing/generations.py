@@ -1,4 +1,4 @@
-"""Which generations of an index there are, and how the next comes to be. Knows manifests, reads no segment.
+"""Generations: reads manifests, commits the next one, and deletes what none of them lists.
 
 ``MANIFEST`` is the newest generation; replacing it is the commit. ``MANIFEST.<number>`` are older ones, to which one
 can roll back. What none of them lists is not part of the index: a writer that dies leaves files behind, never half an

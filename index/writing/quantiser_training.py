@@ -1,4 +1,4 @@
-"""How the vectors of an index are laid out: chosen, trained, stored, measured. Knows segments and no document."""
+"""Chooses the vector layout of an index, trains its quantiser, and measures its recall."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence

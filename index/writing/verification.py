@@ -1,4 +1,4 @@
-"""Verification: does every part of an index say the same? Knows how its files hang together, changes nothing."""
+"""Verification: checks every file of an index, and that its parts agree."""
 
 import base64
 from collections.abc import Iterator

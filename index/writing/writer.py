@@ -1,4 +1,4 @@
-"""IndexWriter: collects additions and deletions and commits them in one step. Knows no model and no search."""
+"""IndexWriter: collects additions and deletions and commits them in one step."""
 
 import dataclasses
 import uuid

@@ -1,4 +1,4 @@
-"""Documents to a committed index: splitting, embedding, token ids, terms."""
+"""Indexing: splits, embeds, tokenises and analyses documents, and commits them to an index."""
 
 from .build import add_documents, build_index, delete_documents, upsert_documents
 from .postings import index_terms

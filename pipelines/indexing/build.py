@@ -1,4 +1,4 @@
-"""build_index and its kin: documents to a committed index. Know what need not be embedded, no format and no scores.
+"""Builds an index from documents, and adds, replaces and deletes documents.
 
 The thread that calls reads the documents and has the writer to itself; what lies between them is done in others.
 """

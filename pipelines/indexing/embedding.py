@@ -1,4 +1,4 @@
-"""Documents to passages to vectors, in threads beside the one that reads and writes. Knows no file and no index.
+"""Turns documents into embedded batches, in threads beside the one that reads and writes.
 
 One thread splits and another embeds, so that neither a GPU nor the reading and writing waits for the other.
 """

@@ -1,4 +1,4 @@
-"""map_ahead: a function applied in a thread of its own, ahead of whoever takes the results. Knows no document."""
+"""map_ahead: applies a function in another thread, ahead of whoever takes the results."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Terms that an index keeps for searches by BM25: whether, and made when. Knows no analyzer but retrieval's."""
+"""Indexes the terms of passages, so that BM25 can search them."""
 
 from pathlib import Path
 

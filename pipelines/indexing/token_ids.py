@@ -1,4 +1,4 @@
-"""Token ids that an index keeps for a reranker: whose tokenizer makes them. Knows no weights and no file."""
+"""Makes the token ids of passages for a reranker, and finds the tokenizer that an index needs."""
 
 import logging
 from collections.abc import Sequence
