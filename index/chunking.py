@@ -25,9 +25,12 @@ _COUNTED_CHARACTERS = 2**18
 class Chunking:
     """How documents become passages.
 
-    A document of at most ``max_tokens`` tokens, its title counted, stays one passage; a longer one becomes windows of
-    at most that many, each repeating up to ``overlap`` tokens of the one before. ``max_tokens=None`` is what the
-    encoder reads at most.
+    A document of at most ``max_tokens`` tokens, its title included, stays one passage. A longer one becomes
+    overlapping windows of at most ``max_tokens``.
+
+    Attributes:
+        max_tokens: Tokens of a passage with its title; None is the most that the encoder reads.
+        overlap: Tokens that each window repeats from the one before, at most.
     """
 
     max_tokens: int | None = None
@@ -48,10 +51,17 @@ def whole(document: Document) -> Passage:
 def split_documents(
     documents: Sequence[Document], *, count_tokens: TokenCounter, max_tokens: int, overlap: int
 ) -> list[list[Passage]]:
-    """The passages of each document, in order; together they cover its text but for white space between sentences.
+    """Split documents into passages that cover their texts but for white space between sentences.
 
-    ``max_tokens`` counts title and passage. A title that fills more than half of it is counted as half: the encoder
-    cuts what is beyond its limit at the end of the passage.
+    Args:
+        documents: The documents.
+        count_tokens: Counts the tokens of each text, without special tokens.
+        max_tokens: Tokens of a title and a passage together. A title that fills more than half of them counts as half;
+            the encoder then cuts the end of the passage.
+        overlap: Tokens that a passage repeats from the one before, at most.
+
+    Returns:
+        The passages of each document, in order.
     """
     count_tokens = partial(_count_in_parts, count_tokens)
     totals = count_tokens([document.passage for document in documents])
@@ -112,7 +122,7 @@ def _counted(text: str, spans: Sequence[tuple[int, int]], count_tokens: TokenCou
 
 
 def _count_in_parts(count_tokens: TokenCounter, texts: Sequence[str]) -> list[int]:
-    """Tokens of each text, few texts at a time; one too long for that is said to have a token for each character."""
+    """Count the tokens of each text, few texts at a time; a very long text counts one token for each character."""
     counts = [len(text) for text in texts]
     short = [place for place, text in enumerate(texts) if len(text) <= _COUNTED_CHARACTERS]
     ends = accumulate(len(texts[place]) for place in short)

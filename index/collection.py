@@ -2,28 +2,23 @@
 
 import dataclasses
 import logging
-import threading
-import uuid
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import ArgumentError, BicrossError, IndexCorrupt, IndexModelMismatch
-from .chunking import Chunking
-from .files import Filesystem, writing
+from ..errors import ArgumentError, BicrossError, IndexModelMismatch
+from .files import writing
 from .filters import Predicate
-from .manifest import COLUMN_NAMES, Manifest, ModelFingerprint, VectorLayout, checked_settings
-from .reader import IndexReader
-from .reading import Snapshot, View
-from .segments import POSTINGS, TOKEN_IDS, EmbeddedBatch, Verify, template
+from .manifest import COLUMN_NAMES, checked_settings
+from .opening import OpenedIndex, open_newest
+from .reading import Snapshot
+from .segments import POSTINGS, TOKEN_IDS, EmbeddedBatch, template
 from .writing import (
     GRACE_SECONDS,
     Analyse,
-    IndexBuilder,
     IndexWriter,
     Tokenize,
     Verification,
-    building,
     collect_garbage,
     commit,
     compact,
@@ -38,126 +33,22 @@ from .writing import verify as verify_index
 logger = logging.getLogger("bicross")
 
 
-class Index(IndexReader):
-    """One committed generation of an index, opened for reading.
+class Index(OpenedIndex):
+    """One committed generation of an index, opened for reading and changing.
 
-    It stays what it is while others write; ``refresh`` moves to the newest generation, and so does each of its own
-    changes. Any number of threads may read.
+    The index stays on its generation while others write. ``refresh`` moves it to the newest one, and so does each of
+    its own changes. Any number of threads may search it.
     """
-
-    def __init__(self, path: Path, snapshot: Snapshot, filesystem: Filesystem) -> None:
-        """Not called directly: see ``create`` and ``open``."""
-        super().__init__(path, snapshot)
-        self._filesystem = filesystem
-        self._moving = threading.Lock()
-        """Of two threads that refresh, the slower one may not take the index back."""
-
-    @classmethod
-    def create(  # noqa: PLR0913 - each argument has a default
-        cls,
-        path: str | Path,
-        model: ModelFingerprint,
-        *,
-        batches: Iterable[EmbeddedBatch] = (),
-        chunking: Chunking | None = None,
-        layout: VectorLayout | None = None,
-        tokenizer_fingerprint: str = "",
-        analyzer: str = "",
-        overwrite: bool = False,
-        filesystem: Filesystem | None = None,
-    ) -> "Index":
-        """Make an index of ``batches``, which may be a generator, in one commit; see ``build``."""
-        with cls.build(
-            path,
-            model,
-            chunking=chunking,
-            layout=layout,
-            tokenizer_fingerprint=tokenizer_fingerprint,
-            analyzer=analyzer,
-            overwrite=overwrite,
-            filesystem=filesystem,
-        ) as builder:
-            for batch in batches:
-                builder.add(batch)
-            builder.commit(reason="build")
-        return cls.open(path, verify="size", filesystem=filesystem)
-
-    @classmethod
-    @contextmanager
-    def build(  # noqa: PLR0913 - each argument has a default
-        cls,
-        path: str | Path,
-        model: ModelFingerprint,
-        *,
-        chunking: Chunking | None = None,
-        layout: VectorLayout | None = None,
-        tokenizer_fingerprint: str = "",
-        analyzer: str = "",
-        overwrite: bool = False,
-        resume: bool = False,
-        filesystem: Filesystem | None = None,
-    ) -> Generator[IndexBuilder]:
-        """A writer of a new index: ``add`` to it, then ``commit``. All of it is there then, and before that nothing.
-
-        An index that stands at ``path`` is an ``IndexExists`` error, or, with ``overwrite``, replaced in that commit;
-        until then it stays as it was. A build that was interrupted is continued with ``resume``: ask ``holds`` what
-        need not be added again. A folder that is not an index is never touched.
-
-        With ``tokenizer_fingerprint``, the sha256 of a tokenizer in hex, every batch has to bring the token ids of its
-        passages, and every ``Hit`` brings them back; with ``analyzer``, the name of an analyzer, it has to bring their
-        terms, by which ``search_terms`` finds them.
-        """
-        path = Path(path)
-        new = Manifest(
-            str(uuid.uuid4()),
-            0,
-            model,
-            chunking,
-            layout or VectorLayout(),
-            tokenizer_fingerprint=tokenizer_fingerprint,
-            analyzer=analyzer,
-        )
-        for names in COLUMN_NAMES:
-            names.check_maker(new.maker(names))
-        with building(path, new, filesystem or Filesystem(), overwrite=overwrite, resume=resume) as builder:
-            yield builder
-
-    @classmethod
-    def open(
-        cls,
-        path: str | Path,
-        *,
-        model: ModelFingerprint | None = None,
-        verify: Verify = "full",
-        filesystem: Filesystem | None = None,
-    ) -> "Index":
-        """Open the newest generation. Every file's checksum is verified, or, with ``verify="size"``, its size alone.
-
-        Raises ``IndexNotFound``, ``IndexCorrupt``, and ``IndexModelMismatch`` where ``model`` is given and another one.
-        """
-        path = Path(path)
-        if model is not None:
-            read_manifest(path).model.require_same(model)
-        return cls(path, _newest(path, verify=verify, known=()), filesystem or Filesystem())
-
-    def refresh(self) -> bool:
-        """Move to the newest generation; whether there was a newer one. Searches under way finish on the old one.
-
-        Raises ``IndexModelMismatch`` where the index was replaced by one of another model.
-        """
-        with self._moving:
-            newest = read_manifest(self.path)
-            if (newest.uuid, newest.generation) == (self._manifest.uuid, self.generation):
-                return False
-            newest.model.require_same(self.model)
-            self._snapshot = _newest(self.path, verify="full", known=self._snapshot.views)
-            return True
 
     @contextmanager
     def writer(self) -> Generator[IndexWriter]:
-        """A writer on the newest generation, holding the lock: change it, then ``commit``. This index moves along.
+        """Yield a writer on the newest generation, which holds the lock: change it, then call ``commit``.
 
-        Raises ``IndexLocked`` while another one writes.
+        When the writer is left, this index moves to the newest generation, and is compacted if it needs to be.
+
+        Raises:
+            IndexLocked: Another process writes.
+            IndexModelMismatch: The index was replaced by one of another model, tokenizer or analyzer.
         """
         with writing(self.path, self._filesystem):
             newest = read_manifest(self.path)
@@ -179,9 +70,16 @@ class Index(IndexReader):
         self._compact_quietly()
 
     def add(self, batches: Iterable[EmbeddedBatch]) -> int:
-        """Append documents, from a generator too, in one commit, and return how many.
+        """Add documents in one commit. After an error nothing is added.
 
-        An id that the index has is a ``DocumentError``; on any error nothing is added.
+        Args:
+            batches: The documents with all that is stored of them; may be a generator.
+
+        Returns:
+            How many documents were added.
+
+        Raises:
+            DocumentError: The index already has a document with one of the ids.
         """
         with self.writer() as writer:
             added = sum(writer.add(batch) for batch in batches)
@@ -189,16 +87,25 @@ class Index(IndexReader):
         return added
 
     def upsert(self, batches: Iterable[EmbeddedBatch]) -> int:
-        """As ``add``, but a document takes the place of the one that has its id, in the same commit."""
+        """Add documents in one commit, each in place of the one that has its id; see ``add``.
+
+        Returns:
+            How many documents were written.
+        """
         with self.writer() as writer:
             written = sum(writer.upsert(batch) for batch in batches)
             writer.commit(reason="upsert")
         return written
 
     def delete(self, ids: Iterable[str] = (), *, where: Predicate | None = None) -> int:
-        """Delete documents by id, by a predicate on their metadata, or both, in one commit; returns how many.
+        """Delete documents by id, by a predicate on their metadata, or both, in one commit.
 
-        Ids that are not there are fine.
+        Args:
+            ids: Ids of documents; those that the index does not have are ignored.
+            where: As for ``search``.
+
+        Returns:
+            How many documents were deleted.
         """
         if isinstance(ids, str):
             raise ArgumentError(f"delete takes a list of ids; for one document: [{ids!r}]")
@@ -210,45 +117,80 @@ class Index(IndexReader):
         return deleted
 
     def compact(self, *, grace: float = GRACE_SECONDS) -> None:
-        """Rewrite all segments as few, without what was deleted; old generations go after ``grace`` seconds."""
+        """Rewrite all segments as few, without deleted documents. Readers and one writer may go on meanwhile.
+
+        Args:
+            grace: Seconds after which a generation that was replaced may be deleted.
+
+        Raises:
+            IndexLocked: Another compaction runs.
+        """
         compact(self.path, self._filesystem, grace=grace)
         self.refresh()
 
     def retokenize(self, tokenizer_fingerprint: str, tokenize: Tokenize) -> bool:
-        """Keep the token ids of every passage for another tokenizer, in one commit; False where it has them already.
+        """Store the token ids of every passage for another tokenizer, in one commit. Readers may go on meanwhile.
 
-        ``tokenizer_fingerprint`` is its sha256 in hex; ``tokenize`` gives a flat array of uint16 or of uint32 for each
-        of some texts. Segments are copied but for that, vectors and all; readers go on meanwhile.
+        Args:
+            tokenizer_fingerprint: The sha256 of the tokenizer, in hex.
+            tokenize: Gives a flat array of token ids for each of some texts, all uint16 or all uint32.
+
+        Returns:
+            False where the index already stores the ids of this tokenizer; nothing is written then.
+
+        Raises:
+            IndexLocked: Another process writes.
         """
         changed = replace_column(self.path, self._filesystem, TOKEN_IDS, maker=tokenizer_fingerprint, make=tokenize)
         self.refresh()
         return changed
 
     def index_terms(self, analyzer: str, analyse: Analyse) -> bool:
-        """Keep the terms of every passage, in one commit; False where those of this analyzer are there already.
+        """Store the terms of every passage for BM25, in one commit. Readers may go on meanwhile.
 
-        ``analyzer`` is its name; ``analyse`` gives a list of terms for each of some texts. Otherwise as ``retokenize``.
+        Args:
+            analyzer: The name of the analyzer.
+            analyse: Gives a list of terms for each of some texts.
+
+        Returns:
+            False where the index already stores the terms of this analyzer; nothing is written then.
+
+        Raises:
+            IndexLocked: Another process writes.
         """
         changed = replace_column(self.path, self._filesystem, POSTINGS, maker=analyzer, make=analyse)
         self.refresh()
         return changed
 
     def rollback(self, generation: int) -> None:
-        """Commit an older generation again, as the newest. Raises ``ArgumentError`` where it is no longer there."""
+        """Commit an older generation again, as the newest one.
+
+        Args:
+            generation: The number of the generation; ``info().older_generations`` lists them.
+
+        Raises:
+            ArgumentError: The index no longer has this generation.
+        """
         with writing(self.path, self._filesystem):
             older = read_generation(self.path, generation)
             make_missing_folders(self.path, self._filesystem)
             Snapshot.open(self.path, older, known=self._snapshot.views)  # damaged or incomplete: said before it counts
             commit(self.path, older, self._filesystem, reason=f"rollback to {generation}")
         with self._moving:
-            self._snapshot = _newest(self.path, verify="full", known=self._snapshot.views)
+            self._snapshot = open_newest(self.path, verify="full", known=self._snapshot.views)
 
     def set_settings(self, settings: Mapping[str, object]) -> None:
-        """Keep these settings in place of what there were, in one commit that changes nothing else.
+        """Replace the settings, in one commit that changes nothing else.
 
-        A JSON object of at most 64 KiB; anything else is an ``ArgumentError``, and ``IndexLocked`` while another one
-        writes. They mean nothing to the index; every change keeps them, and a rollback restores those of its
-        generation.
+        Settings are for the programs that search the index; the index does not interpret them. Every change keeps them,
+        and a rollback restores those of its generation.
+
+        Args:
+            settings: A JSON object of at most 64 KiB.
+
+        Raises:
+            ArgumentError: The settings are no such object.
+            IndexLocked: Another process writes.
         """
         checked = checked_settings(settings)
         with writing(self.path, self._filesystem):
@@ -265,21 +207,10 @@ class Index(IndexReader):
         return verify_index(Path(path))
 
     def _compact_quietly(self) -> None:
-        """What was asked for is committed: a compaction that cannot be done now is no error of it."""
+        """Compact the index if it needs it; log a failure, because the change that was asked for is committed."""
         try:
             if segments_to_merge(self._manifest):
                 compact(self.path, self._filesystem, grace=GRACE_SECONDS, choose=segments_to_merge)
                 self.refresh()
         except (OSError, MemoryError, BicrossError) as error:  # such as an ArgumentError: the layout cannot be had
             logger.warning("%s was not compacted: %s", self.path, error)
-
-
-def _newest(path: Path, *, verify: Verify, known: Sequence[View]) -> Snapshot:
-    """Open the newest generation, also where a writer replaces it and deletes its files meanwhile."""
-    while True:
-        manifest = read_manifest(path)
-        try:
-            return Snapshot.open(path, manifest, verify=verify, known=known)
-        except IndexCorrupt:
-            if read_manifest(path).generation == manifest.generation:
-                raise

@@ -8,10 +8,16 @@ from ..errors import DocumentError
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a user searches for: an id that is unique in its collection, a text, and optionally a title and metadata.
+    """What a user searches for.
 
-    ``metadata`` holds JSON values. Raises ``DocumentError`` where the id is empty, or title and text are both blank,
-    or one of them cannot be written as UTF-8.
+    Attributes:
+        id: Unique in its collection.
+        text: The text.
+        title: A title; every passage of the document carries it.
+        metadata: JSON values by name, for filters.
+
+    Raises:
+        DocumentError: The id is empty, title and text are both blank, or one of them is not valid Unicode.
     """
 
     id: str
@@ -29,13 +35,19 @@ class Document:
 
     @property
     def passage(self) -> str:
-        """The one text that models read when the document is not split: title and text, joined by a space."""
+        """Title and text joined by a space: what models read of a document that is not split."""
         return passage_text(self.title, self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """The part ``[start, end)`` of a document's text, in characters; ``text`` is that part."""
+    """A part of a document's text.
+
+    Attributes:
+        text: The part itself.
+        start: Where it begins in the document's text, in characters.
+        end: Where it ends, exclusive.
+    """
 
     text: str
     start: int
@@ -43,7 +55,7 @@ class Passage:
 
 
 def passage_text(title: str, text: str) -> str:
-    """What models read of a passage: every passage of a document carries the document's title."""
+    """Title and text joined by a space: what models read of a passage."""
     return f"{title} {text}".strip()
 
 

@@ -6,15 +6,29 @@ from pathlib import Path
 
 from .chunking import Chunking
 from .manifest import Manifest, ModelFingerprint, VectorLayout, checked_settings
-from .writing import generations
+from .writing import older_generations
 
 
 @dataclass(frozen=True, slots=True)
 class IndexInfo:
-    """Counts, size on disk in bytes, how vectors are stored, and the models.
+    """What ``bicross info`` shows of an index.
 
-    ``tokenizer_fingerprint`` is the sha256 of the tokenizer whose ids are kept of every passage, and ``analyzer`` the
-    name of the analyzer whose terms are; empty where none are.
+    Attributes:
+        path: The folder.
+        uuid: The identity of the index; a copy has the same.
+        generation: The number of the open generation.
+        older_generations: Those that it can be rolled back to.
+        documents: Live documents.
+        deleted: Deleted documents that still take space.
+        passages: Passages, those of deleted documents included.
+        segments: Segments.
+        bytes: Size on disk, in bytes, of all files of the segments.
+        vectors: How vectors are stored and searched.
+        model: The model that made the vectors.
+        tokenizer_fingerprint: The sha256 of the tokenizer whose token ids are stored; empty for none.
+        analyzer: The name of the analyzer whose terms are stored; empty for none.
+        chunking: How documents were split; None where each is one passage.
+        settings: What ``Index.set_settings`` stored.
     """
 
     path: str
@@ -35,12 +49,12 @@ class IndexInfo:
 
 
 def info_of(path: Path, manifest: Manifest) -> IndexInfo:
-    """What there is to say of one generation of the index at ``path``."""
+    """The description of one generation of the index at ``path``."""
     return IndexInfo(
         path=str(path),
         uuid=manifest.uuid,
         generation=manifest.generation,
-        older_generations=tuple(generations(path)),
+        older_generations=tuple(older_generations(path)),
         documents=manifest.documents,
         deleted=sum(s.deleted for s in manifest.segments),
         passages=manifest.passages,

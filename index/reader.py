@@ -17,7 +17,7 @@ DEFAULT_WEIGHTS = BM25()
 
 
 class IndexReader:
-    """One generation, opened; any number of threads may ask."""
+    """One generation of an index, open for reading. Any number of threads may use it."""
 
     def __init__(self, path: Path, snapshot: Snapshot) -> None:
         self.path = path
@@ -26,11 +26,19 @@ class IndexReader:
     def search(
         self, vectors: NDArray[np.float32], k: int, *, where: Predicate | None = None, passages: int = 1
     ) -> list[list[Hit]]:
-        """The best ``k`` documents for each of the unit vectors of shape (n, dimension), best first.
+        """Find the documents whose vectors are nearest to each query vector.
 
-        Fewer only where fewer live, or match ``where``: a string such as ``"year >= 2020 and source == 'pubmed'"`` or
-        an Arrow compute expression on metadata. A document counts with its best passage. Equal scores go by id. With
-        ``passages``, a hit has up to so many of its document: the best, and ``Hit.others``.
+        A document counts with its best passage. Equal scores are ordered by id.
+
+        Args:
+            vectors: Unit vectors, float32 of shape (queries, dimension).
+            k: How many documents to find for each query. There are fewer only where fewer live or match ``where``.
+            where: Only documents whose metadata match: a string such as ``"year >= 2020 and source == 'pubmed'"``, or
+                an Arrow compute expression.
+            passages: How many passages of its document a hit has at most: the best one, and ``Hit.others``.
+
+        Returns:
+            For each query its hits, best first.
         """
         snapshot = self._snapshot
         found = snapshot.nearest(vectors, k, snapshot.masks(where))
@@ -44,11 +52,22 @@ class IndexReader:
         where: Predicate | None = None,
         weights: BM25 = DEFAULT_WEIGHTS,
     ) -> list[list[Hit]]:
-        """The best ``k`` documents for each query, a list of terms of ``analyzer``, by BM25, best first.
+        """Find the documents with the highest BM25 score for each query.
 
-        Only documents that have one of the terms; a document counts with its best passage, and equal scores go by id.
-        Statistics are those of all live passages, whatever ``where`` says. Raises ``ArgumentError`` where the index
-        keeps no terms.
+        Only documents that have one of the query's terms are found. A document counts with its best passage. Equal
+        scores are ordered by id. The statistics are those of all live passages, whatever ``where`` says.
+
+        Args:
+            queries: The terms of each query, from the analyzer that ``analyzer`` names.
+            k: How many documents to find for each query.
+            where: As for ``search``.
+            weights: The parameters of BM25.
+
+        Returns:
+            For each query its hits, best first.
+
+        Raises:
+            ArgumentError: The index stores no terms.
         """
         return search_terms(self._snapshot, queries, k, where=where, weights=weights)
 
@@ -62,11 +81,21 @@ class IndexReader:
         weights: BM25 = DEFAULT_WEIGHTS,
         passages: int = 1,
     ) -> list[list[Hit]]:
-        """What ``search`` and ``search_terms`` find, with both scores of each document, ordered by ``dense_score``.
+        """Find what ``search`` and ``search_terms`` find, with both scores of each document.
 
-        At most ``2 * k`` for each query. A document has the passage that ``search`` found it by, or else the one that
-        ``search_terms`` did; its ``lexical_score`` is 0.0 where it has none of the terms. ``passages`` is as for
-        ``search``.
+        A document has the passage by which ``search`` found it, or else the one by which ``search_terms`` did. Its
+        ``lexical_score`` is 0.0 where it has none of the query's terms.
+
+        Args:
+            vectors: As for ``search``.
+            queries: As for ``search_terms``, one for each vector.
+            k: How many documents each search finds; a query has at most ``2 * k`` hits.
+            where: As for ``search``.
+            weights: As for ``search_terms``.
+            passages: As for ``search``.
+
+        Returns:
+            For each query its hits, ordered by ``dense_score``.
         """
         found = search_both(self._snapshot, vectors, queries, k, where=where, weights=weights)
         return [best_hits(line) for line in with_other_passages(found, vectors, passages)]
@@ -79,10 +108,20 @@ class IndexReader:
         where: Predicate | None = None,
         query: NDArray[np.float32] | None = None,
     ) -> list[list[Hit]]:
-        """The ``k`` nearest other documents of each document, by the two of their passages that are nearest.
+        """Find the nearest other documents of each document, by the two of their passages that are nearest.
 
-        With ``query``, a unit vector of shape (dimension,), each has the score and the passage that a search for it
-        gives; the order is that of nearness all the same. ``ArgumentError`` for an id that the index does not have.
+        Args:
+            ids: The ids of the documents.
+            k: How many neighbours to find for each.
+            where: As for ``search``.
+            query: A unit vector of shape (dimension,). Each neighbour then has the score and the passage that a search
+                for this vector gives it; the order stays that of nearness.
+
+        Returns:
+            For each document its neighbours, nearest first.
+
+        Raises:
+            ArgumentError: The index does not have one of the ids.
         """
         return neighbours(self._snapshot, ids, k, where=where, query=query)
 
@@ -91,16 +130,16 @@ class IndexReader:
         return len(self._snapshot)
 
     def documents(self) -> Iterator[Document]:
-        """All live documents, in the order of adding."""
+        """All live documents, in the order in which they were added."""
         return self._snapshot.documents()
 
     def get(self, ids: Sequence[str]) -> list[Document | None]:
-        """The document of each id; None where there is none."""
+        """The document of each id; None for an id that the index does not have."""
         return self._snapshot.get(ids)
 
     @property
     def generation(self) -> int:
-        """The number of the generation that is open: it grows with every commit."""
+        """The number of the open generation. It grows with every commit."""
         return self._manifest.generation
 
     @property
@@ -110,26 +149,26 @@ class IndexReader:
 
     @property
     def chunking(self) -> Chunking | None:
-        """How its documents were split; None where each is one passage."""
+        """How the documents were split; None where each is one passage."""
         return self._manifest.chunking
 
     @property
     def tokenizer_fingerprint(self) -> str:
-        """The sha256 of the tokenizer whose ids the index keeps of every passage; empty where it keeps none."""
+        """The sha256 of the tokenizer whose token ids the index stores; empty where it stores none."""
         return self._manifest.tokenizer_fingerprint
 
     @property
     def analyzer(self) -> str:
-        """The name of the analyzer whose terms the index keeps of every passage; empty where it keeps none."""
+        """The name of the analyzer whose terms the index stores; empty where it stores none."""
         return self._manifest.analyzer
 
     @property
     def settings(self) -> Mapping[str, object]:
-        """What ``Index.set_settings`` was given last, ``{}`` at first; a copy."""
+        """A copy of the settings that ``Index.set_settings`` stored; ``{}`` at first."""
         return checked_settings(self._manifest.settings)
 
     def info(self) -> IndexInfo:
-        """Counts, size on disk, how vectors are stored, and the model."""
+        """Counts, size on disk, the vector layout and the models."""
         return info_of(self.path, self._manifest)
 
     @property

@@ -17,7 +17,12 @@ from ..segments import PostingsTable
 
 @dataclass(frozen=True, slots=True)
 class BM25:
-    """How soon further occurrences of a term count less (``k1``), and how much length counts (``b``, from 0 to 1)."""
+    """The parameters of BM25.
+
+    Attributes:
+        k1: How soon further occurrences of a term stop to count, from 0 to 100.
+        b: How much the length of a passage counts, from 0 to 1.
+    """
 
     k1: float = 0.9
     b: float = 0.4
@@ -29,14 +34,14 @@ class BM25:
 
 @dataclass(frozen=True)
 class LivePostings:
-    """The postings of a segment, and which of its passages live: one bool each, None is all."""
+    """The postings of a segment, and which of its passages live: one bool each, or None for all."""
 
     table: PostingsTable
     live: NDArray[np.bool_] | None
 
     @cached_property
     def size(self) -> tuple[int, int]:
-        """How many passages live, and how many terms they have together."""
+        """How many passages live, and how many terms they have in total."""
         lengths = self.table.lengths if self.live is None else self.table.lengths[self.live]
         return len(lengths), int(lengths.sum(dtype=np.int64))
 
@@ -50,7 +55,11 @@ class LivePostings:
 
 
 class Scorer:
-    """Scores of all live passages of an index."""
+    """Computes BM25 scores for all live passages of an index.
+
+    Document frequencies and the average length are those of the live passages of all segments. The formula is Lucene's
+    (Kamphuis et al., "Which BM25 do you mean?", ECIR 2020).
+    """
 
     def __init__(self, parts: Sequence[LivePostings], weights: BM25) -> None:
         self._parts = parts

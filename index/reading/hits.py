@@ -14,7 +14,13 @@ from ..segments import Segment, TokenIds
 
 @dataclass(frozen=True, slots=True)
 class PassageHit:
-    """Another passage of a document that was found, with its own score; ``tokens`` as for ``Hit``."""
+    """Another passage of a document that was found.
+
+    Attributes:
+        passage: The passage.
+        score: Its own score.
+        tokens: As for ``Hit``.
+    """
 
     passage: Passage
     score: float
@@ -23,12 +29,17 @@ class PassageHit:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A document that was found: its best passage, and the score that it is ordered by.
+    """A document that a search found.
 
-    ``dense_score`` is the inner product of that document's best vector with the query's, ``lexical_score`` the BM25 of
-    its best passage; None where the search did not look at it. ``tokens`` are the ids of the passage for the tokenizer
-    ``Index.tokenizer_fingerprint``, a view into the index; None where it keeps none. ``others`` are further passages,
-    best first, where the search was asked for them.
+    Attributes:
+        document: The document.
+        passage: Its best passage.
+        score: The score that it is ordered by.
+        tokens: The token ids of the passage for the tokenizer of ``Index.tokenizer_fingerprint``, a view into the
+            index; None where the index stores none.
+        dense_score: The inner product of the document's best vector and the query's; None where none was computed.
+        lexical_score: The BM25 score of its best passage; None where none was computed.
+        others: Further passages, best first, where the search was asked for them.
     """
 
     document: Document
@@ -42,9 +53,15 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One document for one query, and a passage of it: the row of that passage. The scores are those of ``Hit``.
+    """A document that a search found, as the row of one of its passages.
 
-    ``others`` has rows and scores of further passages.
+    Attributes:
+        segment: The segment that holds the document.
+        row: The row of the passage in the segment.
+        score: As for ``Hit``.
+        dense: ``Hit.dense_score``.
+        lexical: ``Hit.lexical_score``.
+        others: Rows and scores of further passages.
     """
 
     segment: Segment
@@ -56,7 +73,7 @@ class Candidate:
 
     @property
     def document(self) -> tuple[str, int]:
-        """The document: its segment, and its row there."""
+        """The name of the segment, and the row of the document in it."""
         return self.segment.folder.name, int(self.segment.document_rows[self.row])
 
     @property
@@ -66,40 +83,40 @@ class Candidate:
 
     @property
     def passage_rows(self) -> tuple[int, int]:
-        """Where the passages of the document begin and end."""
+        """The rows where the document's passages begin and end."""
         return self.segment.passage_rows(self.document[1], self.document[1] + 1)
 
     def with_others(self, scores: NDArray[np.floating[Any]], count: int) -> "Candidate":
-        """The same with the best ``count`` other passages, of equals the first; ``scores`` has one for each of all."""
+        """A copy with the best ``count`` other passages; ``scores`` has one for each passage of the document."""
         first, _ = self.passage_rows
         order = [int(place) for place in np.argsort(-scores, kind="stable") if first + int(place) != self.row]
         return replace(self, others=tuple((first + place, float(scores[place])) for place in order[:count]))
 
 
 def best_candidates(found: Iterable[Candidate], k: int) -> list[Candidate]:
-    """The best ``k``, best first; of equals those that come first."""
+    """The best ``k``, best first; of equal scores those that come first."""
     return sorted(found, key=lambda one: -one.score)[:k]
 
 
 def ranked(found: Iterable[Candidate]) -> list[Candidate]:
-    """Best first, equal scores by id."""
+    """Sort by score, best first; equal scores by id."""
     return sorted(found, key=lambda one: (-one.score, one.id))
 
 
 def hits(found: Iterable[Candidate]) -> list[Hit]:
-    """The documents, in this order."""
+    """Read the documents of the candidates, in the same order."""
     return [_hit(one) for one in found]
 
 
 def best_hits(found: Iterable[Candidate]) -> list[Hit]:
-    """The documents, best first, equal scores by id."""
+    """Read the documents of the candidates, best first; equal scores by id."""
     return sorted(hits(found), key=lambda hit: (-hit.score, hit.document.id))
 
 
 def with_other_passages(
     lines: Sequence[Sequence[Candidate]], vectors: NDArray[np.float32], passages: int
 ) -> list[list[Candidate]]:
-    """What was found for each vector, with up to ``passages`` passages of each document by their inner products."""
+    """Give each candidate up to ``passages`` passages of its document, by inner product with the query's vector."""
     if passages < 1:
         raise ArgumentError(f"passages must be at least 1, not {passages}")
     if passages == 1:

@@ -29,7 +29,7 @@ KEPT_GENERATIONS = 20
 def read_manifest(path: Path) -> Manifest:
     """The newest generation; ``IndexNotFound`` where there is none."""
     manifest = path / MANIFEST_NAME
-    older = generations(path)  # listed before it is read: a commit meanwhile adds to them
+    older = older_generations(path)  # listed before it is read: a commit meanwhile adds to them
     try:
         newest = Manifest.from_bytes(manifest.read_bytes(), source=str(manifest))
     except (FileNotFoundError, NotADirectoryError):
@@ -53,14 +53,14 @@ def read_generation(path: Path, generation: int) -> Manifest:
     try:
         found = Manifest.from_bytes(old.read_bytes(), source=str(old))
     except FileNotFoundError:
-        there = ", ".join(map(str, [*generations(path), newest.generation]))
+        there = ", ".join(map(str, [*older_generations(path), newest.generation]))
         raise ArgumentError(f"{path} has no generation {generation}; there are {there}") from None
     if found.generation != generation:
         raise IndexCorrupt(f"{old} is damaged: it holds generation {found.generation}")
     return found
 
 
-def generations(path: Path) -> list[int]:
+def older_generations(path: Path) -> list[int]:
     """The numbers of the older generations that can be rolled back to, ascending."""
     suffixes = (entry.name.removeprefix(f"{MANIFEST_NAME}.") for entry in path.glob(f"{MANIFEST_NAME}.*"))
     return sorted(int(suffix) for suffix in suffixes if suffix.isdecimal() and suffix == str(int(suffix)))
@@ -76,7 +76,7 @@ def commit(path: Path, manifest: Manifest, filesystem: Filesystem, *, reason: st
     old = _read_if_any(path / MANIFEST_NAME)
     if old is not None:
         filesystem.replace(path / f"{MANIFEST_NAME}.{old.generation}", old.to_bytes())
-    generation = old.generation + 1 if old is not None else max(generations(path), default=0) + 1
+    generation = old.generation + 1 if old is not None else max(older_generations(path), default=0) + 1
     if old is None and (path / MANIFEST_NAME).exists():
         generation += 1  # the one that is being replaced is damaged; it came after the last of the older ones
     next_one = dataclasses.replace(manifest, generation=generation, committed=time.time(), reason=reason)
@@ -106,7 +106,7 @@ def collect_garbage(path: Path, filesystem: Filesystem, *, grace: float, compact
     cannot be deleted now (an open file on Windows) is left for the next time.
     """
     with suppress(OSError):
-        old = generations(path)
+        old = older_generations(path)
         followers = [*(path / f"{MANIFEST_NAME}.{number}" for number in old[1:]), path / MANIFEST_NAME]
         for number, follower in zip(old if compacted else old[:-KEPT_GENERATIONS], followers, strict=False):
             superseded = _read_if_any(follower)
@@ -119,7 +119,7 @@ def collect_garbage(path: Path, filesystem: Filesystem, *, grace: float, compact
 def _remove_unlisted(path: Path, filesystem: Filesystem) -> None:
     for name in (MANIFEST_NAME, BUILDING):
         filesystem.remove_file(path / f"{name}.tmp")
-    files = [path / MANIFEST_NAME, path / BUILDING, *(path / f"{MANIFEST_NAME}.{n}" for n in generations(path))]
+    files = [path / MANIFEST_NAME, path / BUILDING, *(path / f"{MANIFEST_NAME}.{n}" for n in older_generations(path))]
     manifests = [_named(file, _state(file)) for file in files if file.exists()]
     listed = {name for names in manifests if names is not None for name in names}
     unlisted = [entry for folder in FOLDERS for entry in (path / folder).iterdir() if entry.name not in listed]

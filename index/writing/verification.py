@@ -11,7 +11,7 @@ from ...errors import BicrossError
 from ..manifest import Manifest, SegmentEntry
 from ..reading import SEGMENTS
 from ..segments import TOMBSTONES, MetadataColumns, Segment, content_hash, id_hash, read_tombstones, template
-from .generations import generations, read_generation, read_manifest
+from .generations import older_generations, read_generation, read_manifest
 
 BLOCK_ROWS = 10_000
 SCORE_TOLERANCE = 1e-4
@@ -35,7 +35,7 @@ def verify(path: Path) -> Verification:
     Damage is reported, not raised; only where there is no index, or its manifest cannot be read, that is an error.
     """
     newest = read_manifest(path)
-    numbers = [*generations(path), newest.generation]
+    numbers = [*older_generations(path), newest.generation]
     problems: list[str] = []
     seen: dict[str, Segment] = {}
     for number in numbers:

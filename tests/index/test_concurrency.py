@@ -232,12 +232,12 @@ def test_a_reader_that_opens_while_old_generations_are_deleted_never_fails(tmp_p
 
 def test_threads_that_refresh_one_index_at_once_do_not_take_it_back(tmp_path, monkeypatch):
     """The slower one found an older generation than the faster one."""
-    from bicross.index import collection
+    from bicross.index import opening
 
     path = tmp_path / "i"
     shared = create(path)
     opened, go_on = threading.Event(), threading.Event()
-    real = collection._newest
+    real = opening.open_newest
 
     def slow(*arguments, **options):
         found = real(*arguments, **options)
@@ -247,7 +247,7 @@ def test_threads_that_refresh_one_index_at_once_do_not_take_it_back(tmp_path, mo
         return found
 
     Index.open(path).delete(["d0"])
-    monkeypatch.setattr(collection, "_newest", slow)
+    monkeypatch.setattr(opening, "open_newest", slow)
     threads = [threading.Thread(target=shared.refresh) for _ in range(2)]
     threads[0].start()
     assert opened.wait(60)
@@ -281,14 +281,14 @@ def test_a_generation_may_go_between_any_two_steps_of_opening_it(tmp_path, monke
         original = getattr(sys.modules[f"bicross.index.{module}"], name)
         monkeypatch.setattr(f"bicross.index.{module}.{name}", lambda *a, **k: (step(), original(*a, **k))[1])
 
-    before("snapshot", "template")
-    before("snapshot", "Segment")
-    before("snapshot", "read_tombstones")
-    before("segment", "verify_content")
-    before("segment", "open_batches")
-    before("segment", "one_batch")
-    before("faiss_index", "check_file")
-    before("faiss_index", "_deserialisation_limit")
+    before("reading.snapshot", "template")
+    before("reading.snapshot", "Segment")
+    before("reading.snapshot", "read_tombstones")
+    before("segments.segment", "verify_content")
+    before("segments.segment", "open_batches")
+    before("segments.segment", "one_batch")
+    before("vectors.faiss_index", "check_file")
+    before("vectors.faiss_index", "_deserialisation_limit")
     index = Index.open(path)
     assert steps > place, "the reader has fewer steps than this"
     assert index.generation > 2

@@ -1,0 +1,171 @@
+"""OpenedIndex: creates, opens and refreshes an index."""
+
+import threading
+import uuid
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from ..errors import IndexCorrupt
+from .chunking import Chunking
+from .files import Filesystem
+from .manifest import COLUMN_NAMES, Manifest, ModelFingerprint, VectorLayout
+from .reader import IndexReader
+from .reading import Snapshot, View
+from .segments import EmbeddedBatch, Verify
+from .writing import IndexBuilder, building, read_manifest
+
+
+class OpenedIndex(IndexReader):
+    """An index that moves to newer generations; ``Index`` adds the changes."""
+
+    def __init__(self, path: Path, snapshot: Snapshot, filesystem: Filesystem) -> None:
+        """Not called directly: see ``create`` and ``open``."""
+        super().__init__(path, snapshot)
+        self._filesystem = filesystem
+        self._moving = threading.Lock()
+        """Of two threads that refresh, the slower one may not take the index back."""
+
+    @classmethod
+    def create(  # noqa: PLR0913 - each argument has a default
+        cls,
+        path: str | Path,
+        model: ModelFingerprint,
+        *,
+        batches: Iterable[EmbeddedBatch] = (),
+        chunking: Chunking | None = None,
+        layout: VectorLayout | None = None,
+        tokenizer_fingerprint: str = "",
+        analyzer: str = "",
+        overwrite: bool = False,
+        filesystem: Filesystem | None = None,
+    ) -> Self:
+        """Build an index of ``batches`` in one commit, and open it.
+
+        Args:
+            path: The folder of the new index.
+            model: The model that made the vectors.
+            batches: The documents with all that is stored of them; may be a generator.
+            chunking: How the documents were split; None where each is one passage.
+            layout: How vectors are to be stored.
+            tokenizer_fingerprint: As for ``build``.
+            analyzer: As for ``build``.
+            overwrite: As for ``build``.
+            filesystem: As for ``build``.
+        """
+        with cls.build(
+            path,
+            model,
+            chunking=chunking,
+            layout=layout,
+            tokenizer_fingerprint=tokenizer_fingerprint,
+            analyzer=analyzer,
+            overwrite=overwrite,
+            filesystem=filesystem,
+        ) as builder:
+            for batch in batches:
+                builder.add(batch)
+            builder.commit(reason="build")
+        return cls.open(path, verify="size", filesystem=filesystem)
+
+    @classmethod
+    @contextmanager
+    def build(  # noqa: PLR0913 - each argument has a default
+        cls,
+        path: str | Path,
+        model: ModelFingerprint,
+        *,
+        chunking: Chunking | None = None,
+        layout: VectorLayout | None = None,
+        tokenizer_fingerprint: str = "",
+        analyzer: str = "",
+        overwrite: bool = False,
+        resume: bool = False,
+        filesystem: Filesystem | None = None,
+    ) -> Generator[IndexBuilder]:
+        """Yield a writer of a new index: call its ``add``, then its ``commit``.
+
+        Until the commit there is no index at ``path``, or still the old one. A folder that is not an index is never
+        touched. Raises ``IndexExists``, ``IndexLocked``, and ``ArgumentError`` for arguments that are not valid.
+
+        Args:
+            path: The folder of the new index.
+            model: The model that made the vectors.
+            chunking: How the documents were split; None where each is one passage.
+            layout: How vectors are to be stored.
+            tokenizer_fingerprint: The sha256 (hex) of the tokenizer whose ids every batch then has; empty for none.
+            analyzer: The name of the analyzer whose terms every batch then has; empty for none.
+            overwrite: Replace an index that exists at ``path``, in the commit.
+            resume: Continue an interrupted build; the writer's ``holds`` says which documents it already has.
+            filesystem: What writes; a test gives another one.
+        """
+        path = Path(path)
+        new = Manifest(
+            str(uuid.uuid4()),
+            0,
+            model,
+            chunking,
+            layout or VectorLayout(),
+            tokenizer_fingerprint=tokenizer_fingerprint,
+            analyzer=analyzer,
+        )
+        for names in COLUMN_NAMES:
+            names.check_maker(new.maker(names))
+        with building(path, new, filesystem or Filesystem(), overwrite=overwrite, resume=resume) as builder:
+            yield builder
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        model: ModelFingerprint | None = None,
+        verify: Verify = "full",
+        filesystem: Filesystem | None = None,
+    ) -> Self:
+        """Open the newest generation.
+
+        Args:
+            path: The folder of the index.
+            model: The model that the index must have been built with; None accepts any.
+            verify: "full" verifies the checksum of every file, "size" only its size.
+            filesystem: What writes changes; a test gives another one.
+
+        Raises:
+            IndexNotFound: There is no index at ``path``.
+            IndexCorrupt: A file is missing or damaged.
+            IndexModelMismatch: The index was built with another model than ``model``.
+        """
+        path = Path(path)
+        if model is not None:
+            read_manifest(path).model.require_same(model)
+        return cls(path, open_newest(path, verify=verify, known=()), filesystem or Filesystem())
+
+    def refresh(self) -> bool:
+        """Move to the newest generation. Searches that are running finish on the old one.
+
+        Returns:
+            Whether there was a newer generation.
+
+        Raises:
+            IndexModelMismatch: The index was replaced by one of another model.
+        """
+        with self._moving:
+            newest = read_manifest(self.path)
+            if (newest.uuid, newest.generation) == (self._manifest.uuid, self.generation):
+                return False
+            newest.model.require_same(self.model)
+            self._snapshot = open_newest(self.path, verify="full", known=self._snapshot.views)
+            return True
+
+
+def open_newest(path: Path, *, verify: Verify, known: Sequence[View]) -> Snapshot:
+    """Open the newest generation, also where a writer replaces it and deletes its files meanwhile."""
+    while True:
+        manifest = read_manifest(path)
+        try:
+            return Snapshot.open(path, manifest, verify=verify, known=known)
+        except IndexCorrupt:
+            if read_manifest(path).generation == manifest.generation:
+                raise
