@@ -1,4 +1,4 @@
-"""Stage two: (query, passage) pairs to scores. Knows no index and no document."""
+"""The second stage: scores of (query, passage) pairs, calibration, cascades. Knows no index and no document."""
 
 from .calibration import (
     UNCALIBRATED,
@@ -11,7 +11,6 @@ from .calibration import (
     calibration_from_dict,
     expected_calibration_error,
     fit_calibration,
-    pool_adjacent_violators,
     reliability,
 )
 from .cascade import (
@@ -26,6 +25,7 @@ from .cascade import (
     run_cascade,
 )
 from .cross_encoder import DEFAULT_RERANKER, CrossEncoderReranker
+from .discounted_gain import dcg, ideal_dcg, ndcg
 from .packed_scoring import require_exit_layers
 from .reranker import (
     CascadeReranker,
@@ -61,12 +61,14 @@ __all__ = [
     "calibration_from_dict",
     "can_exit_early",
     "check_cascade",
+    "dcg",
     "expected_calibration_error",
     "fit_calibration",
     "group_by_query",
+    "ideal_dcg",
     "is_identified",
     "merge_scores",
-    "pool_adjacent_violators",
+    "ndcg",
     "reliability",
     "require_exit_layers",
     "require_exits",

@@ -1,14 +1,16 @@
-"""Logits to probabilities of relevance, and how well they hold. Knows no index, no query and no model.
+"""Calibration: curves from logits to probabilities of relevance, and measures of how well they hold.
 
 ``Platt`` is a sigmoid of ``slope * logit + intercept``, fitted to the smoothed targets of Platt 1999 ("Probabilistic
-outputs for support vector machines"), which keep it finite where the two kinds of pairs can be told apart perfectly.
-``Isotonic`` is the best non-decreasing step function, by pooling adjacent violators, drawn linearly from step to step.
+outputs for support vector machines"), which keep it finite where a threshold separates the two kinds of pairs.
+``Isotonic`` is the non-decreasing step function with the smallest squared error (Zadrozny and Elkan 2002), with linear
+pieces between the steps. Both are fitted by scikit-learn.
 """
 
+import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,16 +19,15 @@ from ..errors import ArgumentError
 
 CalibrationMethod = Literal["platt", "isotonic"]
 MAX_KNOTS = 512
-"""Of an isotonic curve. One that has more steps is drawn through so many of their ends: an index keeps it as JSON."""
+"""The most knots of an isotonic curve, which an index stores as JSON; a curve with more is thinned out."""
 LARGEST = 1e100
-"""Of the numbers of a calibration: with it, no logit in float32 overflows."""
-NEWTON_STEPS = 100
+"""The largest number of a calibration: up to it, no float32 logit overflows."""
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Platt:
-    """``sigmoid(slope * logit + intercept)``; a slope below 0 would turn the order round and is refused."""
+    """``sigmoid(slope * logit + intercept)``; a negative slope would reverse the order and is refused."""
 
     slope: float
     intercept: float
@@ -38,17 +39,17 @@ class Platt:
             raise ArgumentError(f"the calibration has slope={self.slope!r}; it must not be negative")
 
     def apply(self, logits: ArrayLike) -> Floats:
-        """Probabilities in [0, 1] of the same shape, never lower for a higher logit."""
+        """Probabilities in [0, 1], float64 of the same shape, never lower for a higher logit."""
         return _sigmoid(self.slope * np.asarray(logits, np.float64) + self.intercept)
 
     def to_dict(self) -> dict[str, object]:
-        """As JSON; ``calibration_from_dict`` gives an equal one."""
+        """A record for JSON, which ``calibration_from_dict`` reads."""
         return {"method": "platt", "slope": self.slope, "intercept": self.intercept}
 
 
 @dataclass(frozen=True, slots=True)
 class Isotonic:
-    """Linear between knots (``logits[i]``, ``probabilities[i]``), constant beyond the first and the last."""
+    """Linear between the knots (``logits[i]``, ``probabilities[i]``), constant before the first and after the last."""
 
     logits: tuple[float, ...]
     probabilities: tuple[float, ...]
@@ -68,14 +69,14 @@ class Isotonic:
             raise ArgumentError("the probabilities of the calibration must be from 0 to 1 and never decrease")
 
     def apply(self, logits: ArrayLike) -> Floats:
-        """Probabilities in [0, 1] of the same shape, never lower for a higher logit."""
+        """Probabilities in [0, 1], float64 of the same shape, never lower for a higher logit."""
         x, ends = np.asarray(logits, np.float64), np.array(self.probabilities)
-        # Rounding may lift a point just before a knot above it.
+        # Rounding may put a point just before a knot above that knot.
         highest = ends[np.minimum(np.searchsorted(self.logits, x, side="right"), len(ends) - 1)]
         return np.asarray(np.minimum(np.interp(x, self.logits, self.probabilities), highest), np.float64)
 
     def to_dict(self) -> dict[str, object]:
-        """As JSON; ``calibration_from_dict`` gives an equal one."""
+        """A record for JSON, which ``calibration_from_dict`` reads."""
         return {"method": "isotonic", "logits": list(self.logits), "probabilities": list(self.probabilities)}
 
 
@@ -84,9 +85,14 @@ Calibration = Platt | Isotonic
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Pairs whose probability was from ``low`` to ``high``: what was said on average, and the share that is relevant.
+    """One bin of a reliability diagram: the pairs with a probability from ``low`` to ``high``.
 
-    Both means are NaN where ``pairs`` is 0.
+    Attributes:
+        low: The lower end of the bin.
+        high: The upper end of the bin.
+        pairs: How many pairs are in it.
+        probability: Their mean probability, NaN where there is none.
+        relevant: The share of them that is relevant, NaN where there is none.
     """
 
     low: float
@@ -97,7 +103,7 @@ class Bin:
 
 
 def calibration_from_dict(record: object) -> Calibration:
-    """What ``to_dict`` gave. Raises ``ArgumentError`` for anything else."""
+    """The calibration of a record that ``to_dict`` made. Raises ``ArgumentError`` for any other object."""
     if not isinstance(record, Mapping):
         raise ArgumentError(f"a calibration is an object with a method, not {record!r:.80}")
     fields = dict(cast("Mapping[str, object]", record))
@@ -115,12 +121,20 @@ def calibration_from_dict(record: object) -> Calibration:
 
 
 def fit_calibration(logits: ArrayLike, relevant: ArrayLike, *, method: CalibrationMethod = "platt") -> Calibration:
-    """From judged pairs: ``logits`` of shape (n,), and for each whether its passage is relevant, bool or 0 and 1.
+    """Fit a calibration to judged pairs.
 
-    Platt's curve has two parameters and is right for a few hundred pairs; isotonic can take any rising shape and wants
-    a thousand or more. Its values stay within (1 / (not relevant + 2), (relevant + 1) / (relevant + 2)), Platt's own
-    targets: no finite number of pairs shows a certainty. Where higher logits are not more often relevant, the curve is
-    flat. Raises ``ArgumentError`` unless pairs of both kinds are there.
+    Platt's curve has two parameters and suits a few hundred pairs. An isotonic curve can take any rising shape and
+    needs a thousand pairs or more. Its values stay within Platt's targets, 1 / (not relevant + 2) and
+    (relevant + 1) / (relevant + 2), since no finite number of pairs proves a probability of 0 or 1. Where higher logits
+    are not more often relevant, the curve is flat.
+
+    Args:
+        logits: Shape (pairs,), finite.
+        relevant: Whether each passage is relevant, bool or 0 and 1, of the same shape.
+        method: The kind of curve.
+
+    Raises:
+        ArgumentError: The arrays do not fit, or the pairs are all relevant or all not.
     """
     x, y = np.asarray(logits, np.float64), np.asarray(relevant, np.float64)
     if x.ndim != 1 or x.shape != y.shape or not np.isfinite(x).all() or not np.isin(y, (0.0, 1.0)).all():
@@ -143,90 +157,71 @@ def fit_calibration(logits: ArrayLike, relevant: ArrayLike, *, method: Calibrati
 
 
 def reliability(probabilities: ArrayLike, relevant: ArrayLike, *, bins: int = 10) -> list[Bin]:
-    """What a reliability diagram shows: ``bins`` of equal width from 0 to 1, empty ones too."""
+    """The bins of a reliability diagram, of equal width from 0 to 1, empty ones included."""
     p, y = _checked(probabilities, relevant)
     if bins < 1:
         raise ArgumentError(f"bins must be at least 1, not {bins}")
-    place = np.minimum((p * bins).astype(np.int64), bins - 1)
-    inside = [place == number for number in range(bins)]
+    bin_of_pair = np.minimum((p * bins).astype(np.int64), bins - 1)
+    masks = [bin_of_pair == number for number in range(bins)]
     return [
         Bin(
             low=number / bins,
             high=(number + 1) / bins,
-            pairs=int(some.sum()),
-            probability=float(p[some].mean()) if some.any() else math.nan,
-            relevant=float(y[some].mean()) if some.any() else math.nan,
+            pairs=int(mask.sum()),
+            probability=float(p[mask].mean()) if mask.any() else math.nan,
+            relevant=float(y[mask].mean()) if mask.any() else math.nan,
         )
-        for number, some in enumerate(inside)
+        for number, mask in enumerate(masks)
     ]
 
 
 def expected_calibration_error(probabilities: ArrayLike, relevant: ArrayLike, *, bins: int = 15) -> float:
-    """How far probabilities are from the shares that are relevant, on average over pairs (Guo et al. 2017)."""
-    filled = [one for one in reliability(probabilities, relevant, bins=bins) if one.pairs]
-    total = sum(one.pairs for one in filled)
-    return sum(one.pairs * abs(one.probability - one.relevant) for one in filled) / total
+    """The mean over pairs of |probability - share that is relevant| of their bin (Guo et al. 2017)."""
+    filled = [bin_ for bin_ in reliability(probabilities, relevant, bins=bins) if bin_.pairs]
+    total = sum(bin_.pairs for bin_ in filled)
+    return sum(bin_.pairs * abs(bin_.probability - bin_.relevant) for bin_ in filled) / total
 
 
 def brier_score(probabilities: ArrayLike, relevant: ArrayLike) -> float:
-    """The mean square of probability minus outcome; lower is better."""
+    """The mean squared difference of probability and outcome (Brier 1950); lower is better."""
     p, y = _checked(probabilities, relevant)
-    return float(np.mean((p - y) ** 2))
-
-
-def pool_adjacent_violators(values: Sequence[float] | Floats, weights: Sequence[float] | Floats) -> Floats:
-    """The non-decreasing sequence that is nearest to ``values`` by weighted squares; both of shape (n,)."""
-    blocks: list[tuple[float, float, int]] = []
-    """The mean, the weight and the length of each."""
-    for value, weight in zip(np.asarray(values).tolist(), np.asarray(weights).tolist(), strict=True):
-        mean, mass, length = float(value), float(weight), 1
-        while blocks and blocks[-1][0] >= mean:
-            other, more, count = blocks.pop()
-            mean, mass, length = (mean * mass + other * more) / (mass + more), mass + more, length + count
-        blocks.append((mean, mass, length))
-    return np.repeat([mean for mean, _, _ in blocks], [length for _, _, length in blocks])
+    return float(_sklearn("metrics").brier_score_loss(y, p, pos_label=1))
 
 
 def _isotonic(x: Floats, y: Floats, low: float, high: float) -> Isotonic:
-    distinct, place, counts = np.unique(x, return_inverse=True, return_counts=True)
-    shares = np.bincount(place, weights=y) / counts
-    fitted = np.clip(pool_adjacent_violators(shares, counts.astype(np.float64)), low, high)
-    # Within a step only its two ends say something.
-    same = fitted[1:] == fitted[:-1]
-    ends = np.flatnonzero(~(np.append(False, same) & np.append(same, False)))
-    if len(ends) > MAX_KNOTS:
-        ends = ends[np.linspace(0, len(ends) - 1, MAX_KNOTS).round().astype(np.int64)]
-    return Isotonic(tuple(distinct[ends].tolist()), tuple(fitted[ends].tolist()))
+    curve = _sklearn("isotonic").IsotonicRegression(y_min=low, y_max=high).fit(x, y)
+    logits, probabilities = np.asarray(curve.X_thresholds_), np.asarray(curve.y_thresholds_)
+    if len(logits) > MAX_KNOTS:
+        kept = np.linspace(0, len(logits) - 1, MAX_KNOTS).round().astype(np.int64)
+        logits, probabilities = logits[kept], probabilities[kept]
+    return Isotonic(tuple(logits.tolist()), tuple(probabilities.tolist()))
 
 
 def _platt(x: Floats, targets: Floats) -> Platt:
-    """By Newton's method with halved steps, on standardised logits (Lin, Lin and Weng 2007)."""
+    """A logistic regression without regularisation, on standardised logits.
+
+    scikit-learn takes no soft targets, so each pair is there twice: as relevant with the weight ``target``, and as not
+    relevant with the weight ``1 - target``. That is the same loss.
+    """
     centre, spread = float(x.mean()), float(x.std())
     mean = float(targets.mean())
     flat = Platt(0.0, math.log(mean / (1.0 - mean)))
     if spread < 1e-9 * max(1.0, abs(centre)):
         return flat
-    features = np.stack([(x - centre) / spread, np.ones_like(x)], axis=1)
-    weights = np.array([0.0, flat.intercept])
-    loss = _loss(features @ weights, targets)
-    for _ in range(NEWTON_STEPS):
-        p = _sigmoid(features @ weights)
-        curvature = (features * (p * (1.0 - p))[:, None]).T @ features + 1e-12 * np.eye(2)
-        step = np.linalg.solve(curvature, features.T @ (p - targets))
-        before, fraction = loss, 1.0
-        while (loss := _loss(features @ (weights - fraction * step), targets)) > before and fraction > 1e-10:
-            fraction /= 2.0
-        if loss <= before:
-            weights = weights - fraction * step
-        if before - loss <= 1e-14 * len(x):
-            break
-    slope = float(weights[0]) / spread
-    return flat if slope <= 0 else Platt(slope, float(weights[1]) - slope * centre)
+    feature = ((x - centre) / spread)[:, None]
+    fitted = _sklearn("linear_model").LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10)
+    fitted.fit(
+        np.concatenate([feature, feature]),
+        np.repeat([1, 0], len(x)),
+        sample_weight=np.concatenate([targets, 1.0 - targets]),
+    )
+    slope, intercept = float(fitted.coef_[0, 0]) / spread, float(fitted.intercept_[0])
+    return flat if slope <= 0 else Platt(slope, intercept - slope * centre)
 
 
-def _loss(z: Floats, targets: Floats) -> float:
-    """The cross-entropy of the sigmoids of ``z``, summed."""
-    return float(np.sum(np.logaddexp(0.0, z) - targets * z))
+def _sklearn(module: str) -> Any:  # noqa: ANN401 - scikit-learn has no types
+    """A module of scikit-learn, which takes a second to import."""
+    return importlib.import_module(f"sklearn.{module}")
 
 
 def _sigmoid(z: Floats) -> Floats:

@@ -1,7 +1,8 @@
-"""How sure is a mean, and a difference of two? Knows values by query, and neither measures nor pipelines."""
+"""How certain a mean is, and a difference of two systems: confidence intervals and p-values over queries, by scipy."""
 
-from collections.abc import Iterator
+import importlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,9 @@ from ...errors import ArgumentError
 SAMPLES = 10_000
 CONFIDENCE = 0.95
 TIE = 1e-9
-"""Values nearer than this are equal: sums in another order differ by less."""
-_AT_ONCE = 1 << 22
-"""Random numbers that are in memory at once."""
+"""Values that differ by less are equal: the order of a sum changes it by less."""
+_NUMBERS_AT_ONCE = 1 << 21
+"""Resampled values that are in memory at once."""
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +30,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """For how many queries one system is better than another, as good, and worse."""
+    """For how many queries one system is better than another, equal, and worse."""
 
     wins: int
     ties: int
@@ -39,50 +40,92 @@ class Outcomes:
 def estimate_means(
     values: Floats, *, samples: int = SAMPLES, confidence: float = CONFIDENCE, seed: int = 0
 ) -> list[Estimate]:
-    """The mean of each column of ``values``, shape (queries, columns), with its percentile bootstrap interval.
+    """The mean of each column with its percentile bootstrap interval (Efron 1979).
 
-    Queries are drawn with replacement (Efron 1979), the same ones for all columns; the interval of a column of paired
-    differences is that of the difference. ``seed`` fixes the draw.
+    Every resample draws the same queries for all columns, so the interval of a column of paired differences is that of
+    the difference.
+
+    Args:
+        values: Shape (queries, columns), finite.
+        samples: How many times the queries are drawn, with replacement.
+        confidence: The share of the resampled means within the interval, between 0 and 1.
+        seed: Fixes the draws.
+
+    Returns:
+        An estimate for each column. The interval of a single query has no width.
+
+    Raises:
+        ArgumentError: A value, ``samples`` or ``confidence`` is out of range.
     """
     values = np.asarray(values, np.float64)
     if values.ndim != 2 or len(values) == 0 or not np.isfinite(values).all():
         raise ArgumentError(f"values must be finite, of shape (queries, columns), and not {values.shape}")
     if samples < 1 or not 0.0 < confidence < 1.0:
         raise ArgumentError(f"samples must be positive and confidence between 0 and 1, not {samples}, {confidence}")
-    queries = len(values)
-    random = np.random.default_rng(seed)
-    means: list[Floats] = []
-    for rows in _blocks(samples, queries):
-        drawn = random.integers(queries, size=(rows, queries)) + queries * np.arange(rows)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=rows * queries).reshape(rows, queries)
-        means.append(times.astype(np.float64) @ values / queries)
-    tail = (1.0 - confidence) / 2.0
-    low, high = np.quantile(np.concatenate(means), [tail, 1.0 - tail], axis=0)
-    ends = zip(values.mean(axis=0).tolist(), low.tolist(), high.tolist(), strict=True)
-    return [Estimate(mean, below, above) for mean, below, above in ends]
+    means: list[float] = values.mean(axis=0).tolist()
+    if len(values) == 1:  # scipy refuses a single observation
+        return [Estimate(mean, mean, mean) for mean in means]
+    interval = (
+        _stats()
+        .bootstrap(
+            (values,),
+            np.mean,
+            axis=0,
+            n_resamples=samples,
+            confidence_level=confidence,
+            method="percentile",
+            vectorized=True,
+            batch=_batch(values.size),
+            rng=np.random.default_rng(seed),
+        )
+        .confidence_interval
+    )
+    ends = zip(means, interval.low.tolist(), interval.high.tolist(), strict=True)
+    return [Estimate(mean, low, high) for mean, low, high in ends]
 
 
 def randomisation_test(differences: Floats, *, samples: int = SAMPLES, seed: int = 0) -> float:
-    """The two-sided p-value of paired differences, shape (queries,), by Fisher's test as Smucker et al. 2007 have it.
+    """The two-sided p-value of paired differences by Fisher's randomisation test (Smucker et al. 2007, section 2.5).
 
-    If two systems are equally good, each difference might as well have the other sign: p is how often random signs give
-    a mean at least as far from 0. All signs are tried where they are ``samples`` at most, which is exact; else so many
-    random ones, and p is (b + 1) / (samples + 1) where b were as far.
+    If two systems are equally good, each difference is as likely to have the other sign. p is the share of random signs
+    whose mean is at least as far from 0.
+
+    Args:
+        differences: Of two systems by query, shape (queries,), finite.
+        samples: Random sign vectors to draw. Where no more than that exist, all are tried and p is exact; else p is
+            (b + 1) / (samples + 1), where b of them are as far from 0.
+        seed: Fixes the signs.
+
+    Raises:
+        ArgumentError: ``differences`` or ``samples`` is out of range.
     """
     differences = np.asarray(differences, np.float64)
     if differences.ndim != 1 or not np.isfinite(differences).all() or samples < 1:
         raise ArgumentError(f"differences must be finite and in one row, and samples positive, not {samples}")
     differences = differences[np.abs(differences) > TIE]  # the sign of a tie changes nothing
-    count, total = len(differences), float(differences.sum())
-    border = abs(total) * (1.0 - 1e-12)  # sums in another order may be a little smaller
-    if count < 63 and 1 << count <= samples:
-        flips = ((np.arange(1 << count)[:, None] >> np.arange(count)) & 1).astype(np.float64)
-        return float(np.mean(np.abs(total - 2.0 * flips @ differences) >= border))
-    random, as_far = np.random.default_rng(seed), 0
-    for rows in _blocks(samples, count):
-        flips = random.integers(2, size=(rows, count), dtype=np.int8).astype(np.float64)
-        as_far += int(np.count_nonzero(np.abs(total - 2.0 * flips @ differences) >= border))
-    return (as_far + 1) / (samples + 1)
+    if len(differences) < 2:  # either sign is as far from 0; scipy refuses a single observation
+        return 1.0
+    # scipy's own two-sided p doubles the smaller tail, so its smallest sampled p would be twice as large.
+    answer = _stats().permutation_test(
+        (differences,),
+        _distance_of_sum,
+        permutation_type="samples",
+        alternative="greater",
+        n_resamples=samples,
+        vectorized=True,
+        batch=_batch(len(differences)),
+        rng=np.random.default_rng(seed),
+    )
+    return float(answer.pvalue)
+
+
+def _distance_of_sum(differences: Floats, axis: int) -> Floats:
+    return np.abs(np.sum(differences, axis=axis))
+
+
+def _batch(numbers: int) -> int:
+    """How many resamples of so many values are computed at once."""
+    return max(1, _NUMBERS_AT_ONCE // numbers)
 
 
 def outcomes(differences: Floats) -> Outcomes:
@@ -92,8 +135,6 @@ def outcomes(differences: Floats) -> Outcomes:
     return Outcomes(wins, len(differences) - wins - losses, losses)
 
 
-def _blocks(samples: int, width: int) -> Iterator[int]:
-    """How many rows of ``width`` numbers to make at once, until there are ``samples``."""
-    most = max(1, _AT_ONCE // width)
-    for start in range(0, samples, most):
-        yield min(most, samples - start)
+def _stats() -> Any:  # noqa: ANN401 - scipy has no types
+    """scipy.stats, which takes a second to import."""
+    return importlib.import_module("scipy.stats")

@@ -11,6 +11,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from ...rerank import ideal_dcg, ndcg
 from ...retrieval import NormalisedSum, ReciprocalRank
 from ..evaluation import Judged
 from ..search import KnownFusion, final_scores
@@ -77,7 +78,7 @@ def evaluate_grid(scored: Scored, judged: Judged) -> Grid:
     """nDCG@10 of every query under every depth, blend and fusion."""
     configurations: list[Configuration] = []
     rows: list[Floats] = []
-    ideals = ideal_dcg(scored, judged)
+    ideals = np.array([ideal_dcg(judged.qrels[query.query_id].values(), cutoff=CUTOFF) for query in scored.queries])
     for fusion in (None, *(FUSIONS if scored.hybrid else ())):
         sheets = _sheets(scored, judged, fusion)
         for depth in (0, *depths_up_to(scored.k)):
@@ -85,12 +86,6 @@ def evaluate_grid(scored: Scored, judged: Judged) -> Grid:
                 configurations.append(Configuration(fusion, depth, blend))
                 rows.append(_ndcg(sheets, ideals, depth, blend))
     return Grid(tuple(configurations), np.array(rows))
-
-
-def evaluate(scored: Scored, judged: Judged, configuration: Configuration) -> Floats:
-    """nDCG@10 of every query, shape (queries,)."""
-    sheets = _sheets(scored, judged, configuration.fusion)
-    return _ndcg(sheets, ideal_dcg(scored, judged), configuration.depth, configuration.blend)
 
 
 def recall_curve(scored: Scored, judged: Judged, fusion: KnownFusion | None) -> tuple[tuple[int, float], ...]:
@@ -107,19 +102,6 @@ def grades_of(query: QueryScores, judged: Judged) -> Floats:
     """The grade of each candidate, 0 where nobody judged it."""
     grades = judged.qrels[query.query_id]
     return np.array([max(0, grades.get(document, 0)) for document in query.documents], np.float64)
-
-
-def dcg(grades: Floats) -> Floats:
-    """Discounted cumulative gain of the first ten of each row, as trec_eval has it: the grade is the gain."""
-    first = grades[..., :CUTOFF]
-    ranks = np.arange(1.0, first.shape[-1] + 1.0)
-    return np.asarray(first @ (1.0 / np.log2(ranks + 1.0)), np.float64)
-
-
-def ideal_dcg(scored: Scored, judged: Judged) -> Floats:
-    """The most that each query can reach, shape (queries,)."""
-    grades = [sorted(judged.qrels[query.query_id].values(), reverse=True) for query in scored.queries]
-    return np.array([float(dcg(np.clip(np.array(one, np.float64), 0.0, None))) for one in grades])
 
 
 def _sheets(scored: Scored, judged: Judged, fusion: KnownFusion | None) -> list[_Sheet]:
@@ -150,5 +132,5 @@ def _ndcg(sheets: Sequence[_Sheet], ideals: Floats, depth: int, blend: float) ->
             scores = final_scores(sheet.logits[:, :depth], sheet.retrieval[:, :depth], blend)
             read = np.take_along_axis(grades[:, :depth], np.argsort(-scores, axis=1, kind="stable"), axis=1)
             grades = np.concatenate([read, grades[:, depth:]], axis=1)
-        values[sheet.queries] = dcg(grades) / ideals[sheet.queries]
+        values[sheet.queries] = ndcg(grades, ideals[sheet.queries], cutoff=CUTOFF)
     return values

@@ -1,15 +1,20 @@
 """How long searches take at each depth, by searching. Knows no judgment and no choice."""
 
+import importlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import ArgumentError
-from ...rerank import Reranker, pool_adjacent_violators
+from ...rerank import Reranker
 from ...retrieval import Retriever
 from ..search import SearchPipeline
+
+Floats = NDArray[np.float64]
 
 WARM_UP = 2
 """Searches at the greatest depth that are not counted: the first ones pay for memory and compiled code."""
@@ -56,14 +61,17 @@ def measure_latency(
                 alone.search(query)
             seconds[place, number] = clock() - started
     order = sorted(range(len(depths)), key=lambda place: depths[place])
-    medians, tails = (
-        1000.0 * pool_adjacent_violators(np.quantile(seconds[order], share, axis=1), np.ones(len(order)))
-        for share in (0.5, 0.95)
-    )
+    medians, tails = (1000.0 * _increasing(np.quantile(seconds[order], share, axis=1)) for share in (0.5, 0.95))
     return [
         Latency(depths[place], median, tail, len(queries))
         for place, median, tail in zip(order, medians.tolist(), tails.tolist(), strict=True)
     ]
+
+
+def _increasing(values: Floats) -> Floats:
+    """The nearest non-decreasing values: what falls is replaced by its mean."""
+    isotonic: Any = importlib.import_module("sklearn.isotonic")  # takes a second
+    return isotonic.isotonic_regression(values)
 
 
 def milliseconds(text: str) -> float:
