@@ -11,6 +11,7 @@ from bicross.index import Chunking, Index, read_documents
 from bicross.pipelines import Judged, SearchPipeline, Tuning, TuningOptions, build_index, evaluate, tune
 from bicross.pipelines.commands.reports import plot_tuning
 from bicross.pipelines.evaluation import System
+from bicross.pipelines.progress import counting
 from bicross.pipelines.tuning import Configuration
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker, IdentifiedReranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder
@@ -73,9 +74,12 @@ class Bench:
         if part is None or not (data / part.collection).is_dir():
             return None
         if part not in self._tuned:
-            options = TuningOptions(latency_queries=latency_queries, calibrate="platt", store=False, progress=True)
+            options = TuningOptions(latency_queries=latency_queries, calibrate="platt", store=False)
             index, judged = self.index(data / part.collection, Chunking()), part.read(data, self.options.tuning_queries)
-            result = tune(index, judged, encoder=self.encoder, reranker=self.reranker, options=options)
+            with counting("Scoring candidates", shown=True) as count:
+                result = tune(
+                    index, judged, encoder=self.encoder, reranker=self.reranker, options=options, on_progress=count
+                )
             self._tuned[part] = TunedOn(part, result)
             if plots is not None:
                 plot_tuning(result, plots / f"{part.collection}-{part.split}")
@@ -89,7 +93,8 @@ class Bench:
 
 def measured(pipeline: SearchPipeline, judged: Judged) -> tuple[System, ...]:
     """Evaluate the first stage, and the reranked order where there is a reranker."""
-    return evaluate(pipeline, judged.queries, judged.qrels, measures=MEASURES, progress=True).systems
+    with counting("Searching", shown=True) as count:
+        return evaluate(pipeline, judged.queries, judged.qrels, measures=MEASURES, on_progress=count).systems
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""The command that evaluates. Knows how to ask and how to show, not how it is done."""
+"""The command `evaluate`."""
 
 import sys
 from pathlib import Path
@@ -11,8 +11,8 @@ from ...errors import ArgumentError
 from ...rerank import DEFAULT_RERANKER
 from ..evaluation import (
     DEFAULT_MEASURES,
+    FIRST_STAGE,
     RERANKED,
-    STAGE_ONE,
     Evaluation,
     Run,
     canonical,
@@ -23,6 +23,7 @@ from ..evaluation import (
     read_run,
     write_run,
 )
+from ..progress import counting
 from ..search import SearchPipeline, read_cascade
 from .options import (
     Adaptive,
@@ -49,29 +50,32 @@ Runs = list[Path] | None
 
 def evaluate_command(
     path: Annotated[
-        Path | None, typer.Argument(metavar="INDEX", help="The folder of the index; without it --run is measured.")
+        Path | None, typer.Argument(metavar="INDEX", help="Folder of the index. Without it, --run is measured.")
     ] = None,
     source: JudgedSource = None,
     *,
-    split: Annotated[str, typer.Option(help="Which judgments of a BEIR folder.")] = "test",
+    split: Annotated[str, typer.Option(help="Split of the judgments in a BEIR folder.")] = "test",
     topics: Topics = None,
     qrels: QrelsFile = None,
     measure: Annotated[
         list[str] | None,
-        typer.Option(help=f"As ir-measures names it, once or more; default: {', '.join(DEFAULT_MEASURES)}."),
+        typer.Option(help=f"A measure of ir-measures; may be repeated. Default: {', '.join(DEFAULT_MEASURES)}."),
     ] = None,
-    queries: Annotated[int | None, typer.Option(min=1, help="Measure the first so many judged queries only.")] = None,
+    queries: Annotated[int | None, typer.Option(min=1, help="Measure only the first N judged queries.")] = None,
     run: Annotated[
-        Runs, typer.Option(help="A TREC run of another system, to compare with; several times if you like.")
+        Runs, typer.Option(help="TREC run file of another system, to compare with; may be repeated.")
     ] = None,
-    save_run: Annotated[Path | None, typer.Option(help="Write the final order here, as a TREC run.")] = None,
-    save_stage_one_run: Annotated[Path | None, typer.Option(help="Write the order of stage one here.")] = None,
+    save_run: Annotated[Path | None, typer.Option(help="File to write the final order to, as a TREC run.")] = None,
+    save_first_stage_run: Annotated[
+        Path | None, typer.Option(help="File to write the order of the first stage to, as a TREC run.")
+    ] = None,
+    save_stage_one_run: Annotated[Path | None, typer.Option(hidden=True)] = None,
     rerank: Rerank = True,
     reranker: ModelName = DEFAULT_RERANKER,
     encoder: IndexEncoder = None,
     retrieve_k: RetrieveK = None,
     rerank_k: Annotated[
-        int | None, typer.Option(help="Documents that stage two reads; default: as tuned, else 100.")
+        int | None, typer.Option(help="Number of documents to rerank. Default: as tuned, else 100.")
     ] = None,
     first_stage: FirstStageName = None,
     stage_one: OldFirstStageName = None,
@@ -87,13 +91,13 @@ def evaluate_command(
     Example: bicross evaluate my-index scifact --save-run mine.txt
     """
     names = canonical(measure or DEFAULT_MEASURES)
+    save_first_stage_run = save_first_stage_run or save_stage_one_run  # the name of before
     others = _read_runs(run)
     if path is None:
-        _require_no_files(save_run, save_stage_one_run)
-        found = _of_runs(others, qrels, names)
-        _show("runs", found, as_json=as_json)
+        _require_no_files(save_run, save_first_stage_run)
+        _show("runs", _of_runs(others, qrels, names), as_json=as_json)
         return
-    _require_folders(save_run, save_stage_one_run)
+    _require_folders(save_run, save_first_stage_run)
     judged = read_judged(source, split=split, topics=topics, qrels=qrels)
     if queries is not None:
         judged = judged.first(queries)
@@ -105,19 +109,21 @@ def evaluate_command(
         dtype=dtype,
         retrieve_k=retrieve_k,
         rerank_k=rerank_k,
-        top_k=1,  # as many as are retrieved will be asked for
+        top_k=1,  # the evaluation asks for all that are retrieved
         first_stage=first_stage or stage_one,
         passages=passages,
         adaptive=adaptive,
         cascade=read_cascade(cascade),
     ) as pipeline:
-        final = STAGE_ONE if pipeline.reranker is None else RERANKED
-        watched = not as_json and sys.stderr.isatty()
-        found = evaluate(pipeline, judged.queries, judged.qrels, measures=names, runs=others, progress=watched)
-    _show(judged.name, found, as_json=as_json)
-    for file, system in ((save_stage_one_run, STAGE_ONE), (save_run, final)):
+        final = FIRST_STAGE if pipeline.reranker is None else RERANKED
+        with counting("Searching", shown=not as_json and sys.stderr.isatty()) as count:
+            evaluation = evaluate(
+                pipeline, judged.queries, judged.qrels, measures=names, runs=others, on_progress=count
+            )
+    _show(judged.name, evaluation, as_json=as_json)
+    for file, system in ((save_first_stage_run, FIRST_STAGE), (save_run, final)):
         if file is not None:
-            write_run(file, found.system(system).run)
+            write_run(file, evaluation.system(system).run)
 
 
 def _of_runs(runs: dict[str, Run], qrels: Path | None, measures: tuple[str, ...]) -> Evaluation:
@@ -127,7 +133,7 @@ def _of_runs(runs: dict[str, Run], qrels: Path | None, measures: tuple[str, ...]
 
 
 def _read_runs(files: Runs) -> dict[str, Run]:
-    """Each by the name of its file, or by its path where two files have the same name."""
+    """The runs by the name of their file, or by its path where two files have the same name."""
     paths = list(dict.fromkeys(files or ()))
     names = [file.name for file in paths]
     return {file.name if names.count(file.name) == 1 else str(file): read_run(file) for file in paths}
@@ -135,14 +141,14 @@ def _read_runs(files: Runs) -> dict[str, Run]:
 
 def _require_no_files(*files: Path | None) -> None:
     if any(file is not None for file in files):
-        raise ArgumentError("without an index there is no run to save: name one, or leave --save-run out")
+        raise ArgumentError("--save-run needs an index to search; name one, or leave the option out")
 
 
 def _require_folders(*files: Path | None) -> None:
-    """A mistake here should not cost the whole of a search."""
+    """Fail before the search if a run cannot be written afterwards."""
     for file in files:
         if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
-            raise ArgumentError(f"no run can be saved as {file}: it is a folder, or its folder is not there")
+            raise ArgumentError(f"cannot write a run to {file}: it is a folder, or its folder does not exist")
 
 
 def _show(name: str, evaluation: Evaluation, *, as_json: bool) -> None:

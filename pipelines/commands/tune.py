@@ -1,4 +1,4 @@
-"""The command that tunes. Knows how to ask and how to show, not how it is done."""
+"""The command `tune`."""
 
 import sys
 from pathlib import Path
@@ -12,6 +12,7 @@ from ...index import Index
 from ...rerank import DEFAULT_RERANKER
 from ..evaluation import read_judged
 from ..models import open_encoder, open_reranker, require_one_device
+from ..progress import counting
 from ..tuning import TuningOptions, milliseconds, tune
 from .options import AsJson, Device, IndexEncoder, IndexPath, JudgedSource, ModelName, Precision, QrelsFile, Topics
 from .output import plain, print_json
@@ -25,32 +26,32 @@ def tune_command(
     source: JudgedSource = None,
     *,
     split: Annotated[
-        str, typer.Option(help="Which judgments of a BEIR folder; not those that you are going to report.")
+        str, typer.Option(help="Split of the judgments in a BEIR folder; not the one that you report figures on.")
     ] = "train",
     topics: Topics = None,
     qrels: QrelsFile = None,
-    queries: Annotated[int | None, typer.Option(help="Take so many of the judged queries, drawn by --seed.")] = None,
+    queries: Annotated[int | None, typer.Option(help="Number of judged queries to draw. Default: all.")] = None,
     latency_budget: Annotated[
-        str | None, typer.Option(help="What 95 of 100 searches may take, as in 300ms.", metavar="TIME")
+        str | None, typer.Option(help="The most time that 95 of 100 searches may take, such as 300ms.", metavar="TIME")
     ] = None,
     latency_queries: Annotated[int, typer.Option(min=0, help="Queries to measure latency on; 0 measures none.")] = 20,
     calibrate: Annotated[
-        Method | None, typer.Option(help="Make relevance a probability, learned from the judgments.")
+        Method | None, typer.Option(help="Fit a calibration, which makes relevance a probability.")
     ] = None,
-    retrieve_k: Annotated[int, typer.Option(help="Documents that stage one retrieves.")] = 100,
-    plot: Annotated[Path | None, typer.Option(help="Write plots into this folder.", metavar="FOLDER")] = None,
+    retrieve_k: Annotated[int, typer.Option(help="Number of documents that the first stage retrieves.")] = 100,
+    plot: Annotated[Path | None, typer.Option(help="Folder to write plots to.", metavar="FOLDER")] = None,
     scores: Annotated[
-        Path | None, typer.Option(help="Keep the scores of candidates here, and take them from here the next time.")
+        Path | None, typer.Option(help="File that keeps the scores of candidates for the next tuning.")
     ] = None,
-    store: Annotated[bool, typer.Option(help="Write the result into the index, for every search to use.")] = True,
+    store: Annotated[bool, typer.Option(help="Store the result in the index, for every search to use.")] = True,
     reranker: ModelName = DEFAULT_RERANKER,
     encoder: IndexEncoder = None,
-    seed: Annotated[int, typer.Option(help="Of the draw of queries and of folds.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     device: Device = None,
     dtype: Precision = "float32",
     as_json: AsJson = False,
 ) -> None:
-    """Find out from judged queries how deep to rerank, with which blend, and whether at all, and store it in the index.
+    """Find from judged queries whether and how deep to rerank, and with which blend, and store that in the index.
 
     Example: bicross tune my-index scifact --split train --latency-budget 300ms
     """
@@ -63,7 +64,6 @@ def tune_command(
         scores=scores,
         store=store,
         seed=seed,
-        progress=not as_json and sys.stderr.isatty(),
     )
     require_one_device(device)
     _require_places(plot, scores)
@@ -71,13 +71,11 @@ def tune_command(
     judged = read_judged(source, split=split, topics=topics, qrels=qrels)
     opened_reranker = open_reranker(reranker, device=device, dtype=dtype)
     assert opened_reranker is not None
-    tuning = tune(
-        index,
-        judged,
-        encoder=open_encoder(index, encoder, device=device, dtype=dtype),
-        reranker=opened_reranker,
-        options=options,
-    )
+    opened_encoder = open_encoder(index, encoder, device=device, dtype=dtype)
+    with counting("Scoring candidates", shown=not as_json and sys.stderr.isatty()) as count:
+        tuning = tune(
+            index, judged, encoder=opened_encoder, reranker=opened_reranker, options=options, on_progress=count
+        )
     plots = [] if plot is None else plot_tuning(tuning, plot)
     if as_json:
         print_json({**tuning_record(tuning), "plots": list(map(str, plots))})
@@ -89,10 +87,10 @@ def tune_command(
 
 
 def _require_places(plot: Path | None, scores: Path | None) -> None:
-    """A mistake here should not cost the reading of all candidates."""
+    """Fail before the candidates are scored if the results cannot be written afterwards."""
     if plot is not None:
         require_plots()
         if plot.exists() and not plot.is_dir():
-            raise ArgumentError(f"--plot takes a folder, and {plot} is a file")
+            raise ArgumentError(f"--plot needs a folder, but {plot} is a file")
     if scores is not None and (scores.is_dir() or not scores.absolute().parent.is_dir()):
-        raise ArgumentError(f"no scores can be kept as {scores}: it is a folder, or its folder is not there")
+        raise ArgumentError(f"cannot write scores to {scores}: it is a folder, or its folder does not exist")

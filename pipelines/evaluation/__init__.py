@@ -1,6 +1,6 @@
 """Judged queries, measures and significance: how well a pipeline ranks."""
 
-from .evaluation import RERANKED, STAGE_ONE, Comparison, Evaluation, QueryChange, System, evaluate, evaluate_runs
+from .evaluation import FIRST_STAGE, RERANKED, Comparison, Evaluation, QueryChange, System, evaluate, evaluate_runs
 from .judgments import MAX_GRADE, Judged, read_judged, read_qrels
 from .measures import DEFAULT_MEASURES, canonical, per_query
 from .runs import Run, read_run, write_run
@@ -10,9 +10,9 @@ from .topics import read_topics
 __all__ = [
     "CONFIDENCE",
     "DEFAULT_MEASURES",
+    "FIRST_STAGE",
     "MAX_GRADE",
     "RERANKED",
-    "STAGE_ONE",
     "Comparison",
     "Estimate",
     "Evaluation",

@@ -1,11 +1,9 @@
-"""evaluate: how well a pipeline ranks, before and after reranking, and how sure that is. Knows no file and no model."""
+"""evaluate: how well a pipeline ranks before and after reranking, with confidence intervals and tests."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from ...errors import ArgumentError
 from ...index import Index
@@ -15,15 +13,20 @@ from .measures import DEFAULT_MEASURES, canonical, cutoff, per_query
 from .runs import Run
 from .significance import TIE, Estimate, Floats, Outcomes, estimate_means, outcomes, randomisation_test
 
-STAGE_ONE, RERANKED = "stage one", "reranked"
+FIRST_STAGE, RERANKED = "first stage", "reranked"
 CHANGES_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """What was measured of one ranking: values by measure and query, and their means with 95% intervals.
+    """The measures of one ranking.
 
-    ``missing`` judged queries have no result in ``run`` and count 0.
+    Attributes:
+        name: Such as "first stage", "reranked", or the name of a run.
+        values: By measure, then by query id.
+        means: By measure, with 95% confidence intervals.
+        missing: How many judged queries have no result in ``run``; they count 0.
+        run: The ranking itself.
     """
 
     name: str
@@ -35,9 +38,15 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """By how much a system is better in one measure: the mean over queries with its 95% interval, and p.
+    """By how much a system is better than a baseline in one measure.
 
-    ``p_value`` is that of the paired randomisation test; nothing corrects it for how many tests there are.
+    Attributes:
+        measure: Its name.
+        mean: The mean difference over queries.
+        low: The lower end of its 95% confidence interval.
+        high: The upper end.
+        p_value: Of the paired randomisation test, not corrected for the number of tests.
+        outcomes: For how many queries the system is better, equal and worse.
     """
 
     measure: str
@@ -50,7 +59,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class QueryChange:
-    """A query whose first measure another system raises or lowers, from ``before`` to ``after``."""
+    """A query for which the first measure differs: ``before`` is the baseline's value, ``after`` the system's."""
 
     query_id: str
     query: str
@@ -60,7 +69,7 @@ class QueryChange:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A system against a baseline: by measure, and the queries that changed most, at most ten of each."""
+    """A system against a baseline: the difference by measure, and at most ten most improved and most hurt queries."""
 
     baseline: str
     system: str
@@ -71,12 +80,17 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What went into the figures.
+    """How many queries and judgments went into the figures.
 
-    ``judged`` of the ``queries`` are measured. Of these, ``without_relevant`` have no relevant document and count 0, as
-    in trec_eval. ``unknown_documents`` were judged and are not in the index; in ``unknown_relevant`` judgments they are
-    relevant, which lowers recall and stays in the ideal ranking. Both are None where there is no index to ask. For
-    ``cut`` queries the list ended at ``retrieve_k``.
+    Attributes:
+        queries: All queries.
+        judged: Those with judgments, which are measured.
+        without_judgments: Those without, which are left out.
+        without_relevant: Judged queries without a relevant document; they count 0, as in trec_eval.
+        unknown_documents: Judged documents that the index does not have. None without an index.
+        unknown_relevant: Judgments that call such a document relevant. They lower recall and stay in the ideal ranking.
+        retrieve_k: Where the lists of the pipeline end.
+        cut: Queries whose list ended there.
     """
 
     queries: int
@@ -91,10 +105,14 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Made by ``evaluate`` and ``evaluate_runs``.
+    """What ``evaluate`` and ``evaluate_runs`` return.
 
-    ``comparisons`` are of the system that it is about, the reranked order where there is one, against each other one.
-    ``deeper`` measures look further down than ``retrieve_k``, where the lists end.
+    Attributes:
+        measures: Their names, as ir-measures writes them.
+        systems: The measured rankings.
+        comparisons: The final order of the pipeline, or the last run, against each other system.
+        counts: What went into the figures.
+        deeper: Measures that look further down than ``retrieve_k``, where the lists end.
     """
 
     measures: tuple[str, ...]
@@ -104,12 +122,12 @@ class Evaluation:
     deeper: tuple[str, ...] = ()
 
     def system(self, name: str) -> System:
-        """The system of that name, such as "stage one" or "reranked"."""
+        """The system of that name, such as "first stage" or "reranked"."""
         for system in self.systems:
             if system.name == name:
                 return system
         raise ArgumentError(
-            f"no system {name!r} was evaluated, only {', '.join(system.name for system in self.systems)}"
+            f"no system {name!r} was evaluated; choose from {', '.join(system.name for system in self.systems)}"
         )
 
 
@@ -120,29 +138,42 @@ def evaluate(
     *,
     measures: Sequence[str] = DEFAULT_MEASURES,
     runs: Mapping[str, Run] | None = None,
-    progress: bool = False,
+    on_progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Evaluation:
-    """Measure stage one and the final order of a pipeline in one pass over the judged queries.
+    """Measure the first stage and the final order of a pipeline in one pass over the judged queries.
 
-    ``queries`` are texts by id; those without judgments are counted and not searched. Both orders have the pipeline's
-    ``retrieve_k`` documents. ``runs`` are other systems', by name, to compare the final order with. Without a reranker
-    there is stage one alone. What the pipeline returned is measured in its order. A stop rule (``rerank_k="auto"``) is
-    asked for the best ``retrieve_k``, and so reads deeper than for a few. Raises ``ArgumentError`` for a
-    measure that is unknown and a judged query that has no text, ``QueryError`` for one that cannot be searched.
+    Both orders have the pipeline's ``retrieve_k`` documents. Without a reranker there is the first stage alone. A stop
+    rule (``rerank_k="auto"``) is asked for the best ``retrieve_k`` documents, so it scores more candidates than in a
+    search for a few.
+
+    Args:
+        pipeline: The pipeline, without ``min_relevance``.
+        queries: Texts by id. Those without judgments are counted and not searched.
+        qrels: Grades by query id and document id.
+        measures: Names of ir-measures. Lists are measured in their order, whatever the scores.
+        runs: Rankings of other systems by name, to compare the final order with.
+        on_progress: Called with how many queries are searched, of how many.
+
+    Raises:
+        ArgumentError: A measure is unknown, a judged query has no text, or a run has a name of the pipeline's own.
+        QueryError: A query cannot be searched.
+
+    Example:
+        >>> evaluate(pipeline, judged.queries, judged.qrels).system("reranked").means["nDCG@10"].mean
     """
-    names, qrels = canonical(measures), _with_grades(qrels)  # a mistake here should not first cost a search
+    names, qrels = canonical(measures), _with_grades(qrels)  # before the search, which takes long
     for query_id in qrels:
         if query_id not in queries:
-            raise ArgumentError(f"query {query_id!r} is judged and has no text")
+            raise ArgumentError(f"query {query_id!r} is judged and has no text; add it to the queries")
         check_query(queries[query_id], repr(query_id))
     if pipeline.options.min_relevance is not None:
         raise ArgumentError(
-            f"min_relevance={pipeline.options.min_relevance} cuts the lists that are to be measured: leave it out"
+            f"min_relevance={pipeline.options.min_relevance} shortens the lists to measure; evaluate without it"
         )
-    if taken := {STAGE_ONE, RERANKED} & set(runs or ()):
-        raise ArgumentError(f"a run cannot be called {min(taken)!r}: that is the pipeline's own")
-    found = _search(pipeline, {query_id: queries[query_id] for query_id in qrels}, shown=progress)
-    final = STAGE_ONE if pipeline.reranker is None else RERANKED
+    if taken := {FIRST_STAGE, RERANKED} & set(runs or ()):
+        raise ArgumentError(f"a run cannot be called {min(taken)!r}: that is a name of the pipeline's own; rename it")
+    own_runs = _search(pipeline, {query_id: queries[query_id] for query_id in qrels}, on_progress)
+    final = FIRST_STAGE if pipeline.reranker is None else RERANKED
     retrieve_k = pipeline.options.candidates
     unknown_documents, unknown_relevant = _unknown(pipeline, qrels)
     counts = Counts(
@@ -153,9 +184,9 @@ def evaluate(
         unknown_documents,
         unknown_relevant,
         retrieve_k,
-        sum(len(results) == retrieve_k for results in found[STAGE_ONE].values()),
+        sum(len(results) == retrieve_k for results in own_runs[FIRST_STAGE].values()),
     )
-    systems = [measure_run(name, run, qrels, measures=names) for name, run in {**found, **(runs or {})}.items()]
+    systems = [measure_run(name, run, qrels, measures=names) for name, run in {**own_runs, **(runs or {})}.items()]
     deeper = tuple(name for name in names if counts.cut and _deeper(name, retrieve_k))
     return Evaluation(names, tuple(systems), _compare_all(systems, final, queries), counts, deeper)
 
@@ -167,18 +198,21 @@ def evaluate_runs(
     queries: Mapping[str, str] | None = None,
     measures: Sequence[str] = DEFAULT_MEASURES,
 ) -> Evaluation:
-    """Measure runs alone, by name, and compare the last one with each of the others. ``queries`` are texts, to show."""
+    """Measure runs, by name, and compare the last one with each of the others.
+
+    ``queries`` are texts by id, for the queries that changed most.
+    """
     if not runs:
-        raise ArgumentError("name a run")
+        raise ArgumentError("there is no run to measure; name one")
     names, qrels, texts = canonical(measures), _with_grades(qrels), queries or {}
     systems = [measure_run(name, run, qrels, measures=names) for name, run in runs.items()]
-    known = texts.keys() | qrels.keys()
-    counts = Counts(len(known), len(qrels), len(known - qrels.keys()), _without_relevant(qrels))
+    ids = texts.keys() | qrels.keys()
+    counts = Counts(len(ids), len(qrels), len(ids - qrels.keys()), _without_relevant(qrels))
     return Evaluation(names, tuple(systems), _compare_all(systems, systems[-1].name, texts), counts)
 
 
 def measure_run(name: str, run: Run, qrels: Qrels, *, measures: Sequence[str] = DEFAULT_MEASURES) -> System:
-    """The values and means of one run. Raises ``ArgumentError`` where nothing is judged."""
+    """The values and means of one run. Raises ``ArgumentError`` where no query is judged."""
     qrels = _with_grades(qrels)
     values = per_query(measures, qrels, run)
     means = estimate_means(np.stack([_column(values[measure], list(qrels)) for measure in measures], axis=1))
@@ -187,44 +221,44 @@ def measure_run(name: str, run: Run, qrels: Qrels, *, measures: Sequence[str] = 
 
 
 def compare(baseline: System, system: System, queries: Mapping[str, str]) -> Comparison:
-    """What changes from one system to another, in the measures of both; ``queries`` are texts, to show."""
+    """Compare two systems in the measures of both; ``queries`` are texts by id."""
     measures, ids = list(baseline.values), list(next(iter(baseline.values.values())))
     columns = [_column(system.values[name], ids) - _column(baseline.values[name], ids) for name in measures]
     estimates = estimate_means(np.stack(columns, axis=1))
     differences = [
-        Difference(name, known.mean, known.low, known.high, randomisation_test(column), outcomes(column))
-        for name, known, column in zip(measures, estimates, columns, strict=True)
+        Difference(name, estimate.mean, estimate.low, estimate.high, randomisation_test(column), outcomes(column))
+        for name, estimate, column in zip(measures, estimates, columns, strict=True)
     ]
     before, after = baseline.values[measures[0]], system.values[measures[0]]
 
     def most(gains: Floats) -> tuple[QueryChange, ...]:
         order: list[int] = np.argsort(-gains, kind="stable").tolist()
-        changed = [ids[place] for place in order[:CHANGES_SHOWN] if gains[place] > TIE]
+        changed = [ids[row] for row in order[:CHANGES_SHOWN] if gains[row] > TIE]
         return tuple(QueryChange(id_, queries.get(id_, ""), before[id_], after[id_]) for id_ in changed)
 
     return Comparison(baseline.name, system.name, tuple(differences), most(columns[0]), most(-columns[0]))
 
 
-def _search(pipeline: SearchPipeline, queries: Mapping[str, str], *, shown: bool) -> dict[str, Run]:
-    """Both orders of what the pipeline returns for each query, or stage one's alone."""
+def _search(
+    pipeline: SearchPipeline, queries: Mapping[str, str], on_progress: Callable[[int, int], None]
+) -> dict[str, Run]:
+    """What the pipeline returns for each query in both orders, or that of the first stage alone."""
     ids, top_k = list(queries), pipeline.options.candidates
-    stage_one: dict[str, list[tuple[str, float]]] = {}
+    first_stage: dict[str, list[tuple[str, float]]] = {}
     reranked: dict[str, list[tuple[str, float]]] = {}
-    for some in _blocks(ids, shown=shown):
-        texts = [queries[query_id] for query_id in some]
-        for query_id, results in zip(some, pipeline.search_batch(texts, top_k=top_k), strict=True):
+    done = 0
+    for batch in query_slices(ids):
+        texts = [queries[query_id] for query_id in batch]
+        for query_id, results in zip(batch, pipeline.search_batch(texts, top_k=top_k), strict=True):
             reranked[query_id] = [(result.document.id, result.score) for result in results]
             retrieved = sorted(results, key=lambda result: result.retrieval_rank)
-            stage_one[query_id] = [(result.document.id, result.retrieval_score) for result in retrieved]
-        if pipeline.options.adaptive:  # neighbours have taken the places of some that stage one found
-            for query_id, hits in zip(some, pipeline.retriever.retrieve(texts, top_k), strict=True):
-                stage_one[query_id] = [(hit.document.id, hit.score) for hit in hits]
-    return {STAGE_ONE: stage_one} if pipeline.reranker is None else {STAGE_ONE: stage_one, RERANKED: reranked}
-
-
-def _blocks(ids: Sequence[str], *, shown: bool) -> Iterator[Sequence[str]]:
-    slices = list(query_slices(ids))
-    yield from track(slices, "Searching", console=Console(stderr=True), disable=not shown)
+            first_stage[query_id] = [(result.document.id, result.retrieval_score) for result in retrieved]
+        if pipeline.options.adaptive:  # neighbours replaced some of the candidates of the first stage
+            for query_id, hits in zip(batch, pipeline.retriever.retrieve(texts, top_k), strict=True):
+                first_stage[query_id] = [(hit.document.id, hit.score) for hit in hits]
+        done += len(batch)
+        on_progress(done, len(ids))
+    return {FIRST_STAGE: first_stage} if pipeline.reranker is None else {FIRST_STAGE: first_stage, RERANKED: reranked}
 
 
 def _compare_all(systems: Sequence[System], final: str, queries: Mapping[str, str]) -> tuple[Comparison, ...]:
@@ -237,15 +271,15 @@ def _column(values: Mapping[str, float], ids: Sequence[str]) -> Floats:
 
 
 def _unknown(pipeline: SearchPipeline, qrels: Qrels) -> tuple[int | None, int | None]:
-    """Judged documents that the index does not hold, and in how many judgments they are relevant."""
+    """How many judged documents the index does not have, and how many judgments call one of them relevant."""
     index = getattr(pipeline.retriever, "index", None)
     if not isinstance(index, Index):
         return None, None
     judged = list({document_id for grades in qrels.values() for document_id in grades})
     unknown: set[str] = set()
     for start in range(0, len(judged), 1000):
-        some = judged[start : start + 1000]
-        unknown.update(id_ for id_, document in zip(some, index.get(some), strict=True) if document is None)
+        batch = judged[start : start + 1000]
+        unknown.update(id_ for id_, document in zip(batch, index.get(batch), strict=True) if document is None)
     relevant = sum(grade > 0 for grades in qrels.values() for id_, grade in grades.items() if id_ in unknown)
     return len(unknown), relevant
 
@@ -253,7 +287,7 @@ def _unknown(pipeline: SearchPipeline, qrels: Qrels) -> tuple[int | None, int | 
 def _with_grades(qrels: Qrels) -> Qrels:
     judged = {query_id: grades for query_id, grades in qrels.items() if grades}
     if not judged:
-        raise ArgumentError("there are no judgments to measure by")
+        raise ArgumentError("no query has a judgment; give qrels with at least one")
     return judged
 
 

@@ -1,4 +1,4 @@
-"""What a tuning is told, and what it finds. Knows no index, no model and no screen."""
+"""Options and result of ``tune``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +11,23 @@ from .grid import CUTOFF, Configuration, Grid
 from .latency import Latency
 
 MIN_QUERIES = 10
-"""With fewer, nothing that is held out says anything."""
+"""With fewer judged queries, cross-validation says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class TuningOptions:
     """How to tune.
 
-    ``retrieve_k`` candidates of every query are scored, and so many retrieved later. ``queries`` is how many of the
-    judged ones to take, drawn with ``seed``; None takes all. ``latency_budget_ms`` is what 95 of 100 searches may take
-    at the recommended depth; latency is measured on ``latency_queries`` queries, or, with 0, not at all. ``calibrate``
-    fits a calibration too. ``risk`` is the stop rule's. ``scores`` is a file that keeps the scores for the next time.
-    ``store`` writes the result into the index.
+    Attributes:
+        retrieve_k: Candidates to score for each query, and to retrieve in later searches.
+        queries: How many of the judged queries to take, drawn with ``seed``; None takes all.
+        latency_budget_ms: The most milliseconds that 95 of 100 searches may take at the recommended depth.
+        latency_queries: Queries to measure latency on; 0 measures none.
+        calibrate: The kind of calibration to fit, None for none.
+        risk: The share of the first ten that the stop rule may miss.
+        scores: A file that keeps the scores of the candidates for the next tuning.
+        store: Whether to write the result into the index.
+        seed: Fixes the draw of queries.
     """
 
     retrieve_k: int = 100
@@ -34,25 +39,27 @@ class TuningOptions:
     scores: Path | None = None
     store: bool = True
     seed: int = 0
-    progress: bool = False
 
     def __post_init__(self) -> None:
         if not CUTOFF <= self.retrieve_k <= MAX_RETRIEVE_K:
-            raise ArgumentError(f"retrieve_k={self.retrieve_k} must be from {CUTOFF} to {MAX_RETRIEVE_K} to tune with")
+            raise ArgumentError(f"retrieve_k={self.retrieve_k} must be from {CUTOFF} to {MAX_RETRIEVE_K} for tuning")
         if self.queries is not None and self.queries < MIN_QUERIES:
-            raise ArgumentError(f"queries={self.queries} are too few: tuning needs {MIN_QUERIES} at least")
+            raise ArgumentError(f"queries={self.queries} are too few; tuning needs at least {MIN_QUERIES}")
         if self.latency_queries < 0 or (self.latency_budget_ms is not None and not self.latency_queries):
             raise ArgumentError(
-                f"latency_queries={self.latency_queries}: a budget needs searches to be measured by, and 0 is for none"
+                f"latency_queries={self.latency_queries}: must not be negative, and a latency budget needs at least 1"
             )
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOut:
-    """Mean nDCG@10 on queries that the choice did not see, with 95% intervals over queries.
+class CrossValidated:
+    """Cross-validated mean nDCG@10, on queries that the choice did not see, with 95% intervals over queries.
 
-    ``plain`` is stage one as it comes, ``alone`` as chosen, and ``best`` the choice among all settings, most of which
-    have the reranker read; ``gain`` is that of ``best`` over ``alone``.
+    Attributes:
+        plain: The first stage by vectors alone.
+        alone: The first stage as chosen.
+        best: The choice among all settings, most of which rerank.
+        gain: ``best`` minus ``alone``.
     """
 
     plain: Estimate
@@ -63,7 +70,7 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """A calibration, and what it changes on queries that it was not fitted to; ``before`` is the plain sigmoid."""
+    """A calibration and its cross-validated errors; ``before`` is the plain sigmoid, ``after`` the calibration."""
 
     calibration: Calibration
     pairs: int
@@ -77,11 +84,26 @@ class Calibrated:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tuning:
-    """What was found.
+    """The result of a tuning.
 
-    ``recommended`` may be stage one alone; ``shown`` is then the best setting with the reranker, and ``recommended``
-    otherwise. ``depths`` are nDCG@10 on all queries by depth, at the blend and the fusion of ``shown``; ``recall`` is
-    that of its stage one by k. ``reason`` says in words why. ``reranker`` is its fingerprint.
+    Attributes:
+        collection: The name of the judged queries.
+        queries: How many there are.
+        date: When it was made, in UTC, as YYYY-MM-DD.
+        reranker: The fingerprint of the reranker.
+        retrieve_k: Candidates of each query that were scored.
+        recommended: The setting to use; its depth is 0 where the first stage alone is recommended.
+        shown: ``recommended`` where that reranks, else the best setting that does.
+        reason: Why it is recommended, in words.
+        held_out: Cross-validated quality.
+        grid: nDCG@10 of every setting and query.
+        depths: (depth, nDCG@10 on all queries) with the blend and the fusion of ``shown``.
+        recall: (k, recall@k) of the first stage of ``shown``.
+        latencies: By depth; empty where none were measured.
+        latency_budget_ms: The budget that was given.
+        stop_rule: The stop rule, None where too few queries allow one.
+        calibrated: The calibration, where one was asked for.
+        stored: Whether the index has the result.
     """
 
     collection: str
@@ -92,7 +114,7 @@ class Tuning:
     recommended: Configuration
     shown: Configuration
     reason: str
-    held_out: HeldOut
+    held_out: CrossValidated
     grid: Grid
     depths: tuple[tuple[int, Estimate], ...]
     recall: tuple[tuple[int, float], ...]
@@ -104,7 +126,7 @@ class Tuning:
 
     @property
     def tuned(self) -> Tuned:
-        """What an index keeps of it."""
+        """The settings that an index stores."""
         recommended, held_out = self.recommended, self.held_out
         return Tuned(
             reranker=self.reranker,

@@ -1,16 +1,13 @@
-"""The candidates of judged queries, scored once by both stages: what tuning looks at. Knows no judgment and no measure.
+"""The candidates of judged queries, scored once by both stages.
 
-Everything that a search could return under any setting is made from these numbers, by the code that a search uses.
+Tuning computes from these scores what a search would return under any setting, with the code of the search itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import Progress
 
 from ...errors import ArgumentError
 from ...index import Hit, Index
@@ -26,8 +23,12 @@ Floats = NDArray[np.float64]
 class QueryScores:
     """The candidates of a query, in the order of document ids.
 
-    ``dense``, ``lexical`` and ``logits`` have the shape (candidates,); ``lexical`` is None where stage one knows no
-    words.
+    Attributes:
+        query_id: Of the query.
+        documents: The ids of the candidates.
+        dense: Cosines, shape (candidates,).
+        lexical: BM25 scores of the same shape, None where the index has no postings.
+        logits: Of the reranker, of the same shape.
     """
 
     query_id: str
@@ -37,20 +38,20 @@ class QueryScores:
     logits: Floats
 
     def ranked(self, fusion: KnownFusion | None, k: int) -> tuple[NDArray[np.int64], Floats]:
-        """The places of the best ``k`` candidates of stage one, best first, and their scores; both of shape (n,)."""
+        """The rows of the best ``k`` candidates by the first stage, in order, and their scores, both of shape (n,)."""
         if fusion is None:
             scores = self.dense
         elif self.lexical is None:
-            raise ArgumentError("there are no lexical scores to fuse: the index keeps no words")
+            raise ArgumentError("there are no lexical scores to fuse: the index has no postings; run `bicross lexical`")
         else:
             scores = fusion.fuse(self.dense, self.lexical)
-        best = np.lexsort((-self.dense, -scores))[:k]  # equals by the dense score, then by id, as every retriever does
+        best = np.lexsort((-self.dense, -scores))[:k]  # ties by dense score, then by id, as in every retriever
         return best, scores[best]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """Queries with the scores of their candidates, of which there are ``k`` a retriever."""
+    """Queries with the scores of their candidates: the best ``k`` of each retriever."""
 
     k: int
     queries: tuple[QueryScores, ...]
@@ -68,33 +69,32 @@ def score_candidates(
     encoder: Encoder,
     reranker: Reranker,
     k: int,
-    progress: bool = False,
+    on_progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Scored:
-    """Read the ``k`` nearest documents of every query, and the ``k`` with the best words where the index keeps them."""
+    """Score the ``k`` nearest documents of every query, and the ``k`` best by BM25 where the index has postings.
+
+    ``on_progress`` is called with how many queries are scored, of how many.
+    """
     if not len(index):
-        raise ArgumentError(f"{index.path} holds no documents: there is nothing to tune")
+        raise ArgumentError(f"{index.path} holds no documents; add some before tuning")
     retrieve = _candidates(index, encoder)
     scorer = CandidateScorer(reranker)
     ids, scored = list(queries), list[QueryScores]()
-    with Progress(console=Console(stderr=True), disable=not progress) as bar:
-        task = bar.add_task("scoring candidates", total=len(ids))
-        for some in query_slices(ids, QUERIES_AT_ONCE):
-            found = retrieve([queries[query_id] for query_id in some], k)
-            found = [sorted(hits, key=_document_id) for hits in found]
-            pairs = [(queries[query_id], hit) for query_id, hits in zip(some, found, strict=True) for hit in hits]
-            logits = (
-                scorer.score(pairs, tokenizer=index.tokenizer_fingerprint)[0].astype(np.float64)
-                if pairs
-                else np.empty(0)
-            )
-            ends = np.cumsum([len(hits) for hits in found])
-            parts = np.split(logits, ends[:-1])
-            scored += [_scores(*one) for one in zip(some, found, parts, strict=True)]
-            bar.update(task, advance=len(some))
+    for batch in query_slices(ids, QUERIES_AT_ONCE):
+        candidates = [sorted(hits, key=_document_id) for hits in retrieve([queries[id_] for id_ in batch], k)]
+        pairs = [(queries[query_id], hit) for query_id, hits in zip(batch, candidates, strict=True) for hit in hits]
+        logits = np.empty(0)
+        if pairs:
+            logits = scorer.score(pairs, tokenizer=index.tokenizer_fingerprint)[0].astype(np.float64)
+        ends = np.cumsum([len(hits) for hits in candidates])
+        parts = np.split(logits, ends[:-1])
+        scored += [_scores(*query) for query in zip(batch, candidates, parts, strict=True)]
+        on_progress(len(scored), len(ids))
     return Scored(k, tuple(scored))
 
 
-def _candidates(index: Index, encoder: Encoder) -> Any:  # noqa: ANN401 - of both retrievers a method
+def _candidates(index: Index, encoder: Encoder) -> Callable[[Sequence[str], int], Sequence[Sequence[Hit]]]:
+    """The method that finds the best ``k`` candidates of each query by every way that the index has."""
     return HybridRetriever(index, encoder).candidates if index.analyzer else DenseRetriever(index, encoder).retrieve
 
 

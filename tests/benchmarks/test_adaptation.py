@@ -16,7 +16,7 @@ def test_each_way_of_adapting_is_measured_alone_and_reranked(small, run_script, 
     rows = json.loads((tmp_path / "out.json").read_text())["rows"]
     ways = [(name, share) for name in ("all pairs", "believed pairs", "distilled") for share in (1.0, 0.25)]
     assert [(row["encoder"], row["average"], row["system"]) for row in rows] == [
-        (*way, system) for way in [("as it comes", None), *ways] for system in ("stage one", "reranked")
+        (*way, system) for way in [("as it comes", None), *ways] for system in ("first stage", "reranked")
     ]
     before = {row["system"]: row["means"]["nDCG@10"]["mean"] for row in rows[:2]}
     for row in rows:

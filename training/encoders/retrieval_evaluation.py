@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...rerank import ideal_dcg, ndcg
 from ..ranking_list import RankingList
 
 DEPTH = 10
@@ -42,13 +43,10 @@ def mean_ndcg(scores: NDArray[np.float32], gains: Sequence[Mapping[int, float]],
 
     Of passages with equal scores the earlier one comes first. A query for which nothing is worth anything counts 0.
     """
-    discounts = 1 / np.log2(np.arange(2, depth + 2))
     values: list[float] = []
     for row, worth in zip(scores, gains, strict=True):
-        found = np.array([worth.get(int(place), 0.0) for place in np.argsort(-row, kind="stable")[:depth]])
-        best = np.array(sorted(worth.values(), reverse=True)[:depth])
-        ideal = float(best @ discounts[: len(best)])
-        values.append(float(found @ discounts[: len(found)]) / ideal if ideal else 0.0)
+        ranked = np.array([worth.get(int(place), 0.0) for place in np.argsort(-row, kind="stable")[:depth]])
+        values.append(float(ndcg(ranked, ideal_dcg(worth.values(), cutoff=depth), cutoff=depth)))
     return float(np.mean(values)) if values else 0.0
 
 

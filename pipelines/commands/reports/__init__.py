@@ -1,4 +1,4 @@
-"""How evaluations and tunings look: in a terminal, as JSON, as plots."""
+"""Evaluations and tunings as tables for a terminal, as records for JSON, and as plots."""
 
 from .evaluation import evaluation_record, evaluation_report
 from .plots import plot_tuning, require_plots

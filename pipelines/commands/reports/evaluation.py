@@ -1,4 +1,4 @@
-"""How an evaluation looks in a terminal and as JSON. Knows no search and no measure."""
+"""An evaluation as tables for a terminal and as a record for JSON."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from ..output import plain, snippet
 
 
 def evaluation_record(evaluation: Evaluation) -> dict[str, object]:
-    """An evaluation as JSON: the field names are those of ``Evaluation``; runs are left out."""
+    """An evaluation as a record for JSON, with the field names of ``Evaluation`` and without the runs."""
     systems = [
         {
             "name": system.name,
@@ -46,9 +46,9 @@ def evaluation_report(name: str, evaluation: Evaluation) -> RenderableType:
 
 
 def notes(evaluation: Evaluation) -> Iterator[str]:
-    """What a reader of the figures should know, a sentence each."""
+    """What a reader of the figures should know, one sentence each."""
     counts = evaluation.counts
-    yield f"{counts.judged:,} judged queries are measured; {counts.without_judgments:,} have no judgments."
+    yield f"{counts.judged:,} queries have judgments and are measured; {counts.without_judgments:,} have none."
     if counts.without_relevant:
         yield f"{counts.without_relevant:,} judged queries have no relevant document, and count 0."
     for system in evaluation.systems:
@@ -57,13 +57,13 @@ def notes(evaluation: Evaluation) -> Iterator[str]:
     if counts.unknown_documents:
         yield (
             f"{counts.unknown_documents:,} judged documents are not in the index; {counts.unknown_relevant:,} "
-            "judgments call them relevant, which no ranking can satisfy."
+            "judgments call one of them relevant, so no ranking can reach 1."
         )
     if counts.cut:
         yield f"For {counts.cut:,} queries the list ends at retrieve_k={counts.retrieve_k}."
     if evaluation.deeper:
-        yield f"{', '.join(evaluation.deeper)} would look further down than retrieve_k={counts.retrieve_k}."
-    yield f"In brackets {CONFIDENCE:.0%} intervals over queries; p by paired randomisation, of each measure for itself."
+        yield f"{', '.join(evaluation.deeper)} look further down than retrieve_k={counts.retrieve_k}: raise it."
+    yield f"In brackets: {CONFIDENCE:.0%} confidence intervals over queries. p: paired randomisation, uncorrected."
 
 
 def _comparison_table(name: str, comparison: Comparison, before: System, after: System) -> Table:
@@ -97,9 +97,9 @@ def _table(title: str, columns: Sequence[str]) -> Table:
     return table
 
 
-def _interval(known: Estimate, *, sign: str = "") -> Text:
-    """The figures of one cell, with the interval below them: three columns of it fit into 80 characters."""
-    return Text(f"{known.mean:{sign}.4f}\n[{known.low:.3f}, {known.high:.3f}]")
+def _interval(estimate: Estimate, *, sign: str = "") -> Text:
+    """A mean with its interval below it, so that three columns fit into 80 characters."""
+    return Text(f"{estimate.mean:{sign}.4f}\n[{estimate.low:.3f}, {estimate.high:.3f}]")
 
 
 def _changes(title: str, changes: Sequence[QueryChange]) -> list[RenderableType]:

@@ -1,4 +1,4 @@
-"""Plots of a tuning. Knows nothing of how it was made; matplotlib comes with the extra ``evaluate``."""
+"""Plots of a tuning, by matplotlib, which the extra ``evaluate`` installs."""
 
 import importlib
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any
 from ....errors import EvaluationError
 from ....rerank import Bin
 from ...tuning import Calibrated, Tuning
-from .tuning import stage_words
+from .tuning import first_stage_words
 
 SIZE = (7.0, 4.5)
 
@@ -42,10 +42,12 @@ def _depth(tuning: Tuning) -> Any:  # noqa: ANN401 - a figure of matplotlib
     estimates = [estimate for _, estimate in tuning.depths]
     axes.fill_between(depths, [one.low for one in estimates], [one.high for one in estimates], alpha=0.2, linewidth=0)
     axes.plot(depths, [one.mean for one in estimates], marker="o", label="nDCG@10, with its 95% interval")
-    axes.axhline(estimates[0].mean, color="grey", linestyle=":", label="stage one")
+    axes.axhline(estimates[0].mean, color="grey", linestyle=":", label="first stage")
     axes.axvline(tuning.recommended.depth, color="black", linewidth=0.8, label="recommended")
-    axes.set(xlabel="candidates read", ylabel="nDCG@10")
-    axes.set_title(f"{tuning.collection}: {stage_words(tuning.shown)}, blend {tuning.shown.blend:g}", parse_math=False)
+    axes.set(xlabel="reranked candidates", ylabel="nDCG@10")
+    axes.set_title(
+        f"{tuning.collection}: {first_stage_words(tuning.shown)}, blend {tuning.shown.blend:g}", parse_math=False
+    )
     lines, names = axes.get_legend_handles_labels()
     if tuning.latencies:
         second = axes.twinx()
@@ -62,24 +64,24 @@ def _depth(tuning: Tuning) -> Any:  # noqa: ANN401 - a figure of matplotlib
 
 
 def _recall(tuning: Tuning) -> Any:  # noqa: ANN401 - a figure of matplotlib
-    """Recall of stage one by k, and, where latency was measured, what reading so many takes."""
+    """Recall of the first stage by k and, where it was measured, the latency of reranking so many."""
     figure, axes = _figure()
     axes.plot([k for k, _ in tuning.recall], [recall for _, recall in tuning.recall], marker="o", label="recall@k")
-    axes.set(xlabel="k: candidates of stage one", ylabel="recall", ylim=(0, 1.02))
-    axes.set_title(f"{tuning.collection}: {stage_words(tuning.shown)}", parse_math=False)
+    axes.set(xlabel="k: candidates of the first stage", ylabel="recall", ylim=(0, 1.02))
+    axes.set_title(f"{tuning.collection}: {first_stage_words(tuning.shown)}", parse_math=False)
     lines, names = axes.get_legend_handles_labels()
     if tuning.latencies:
         second = axes.twinx()
         times = [(one.depth, one.median_ms) for one in tuning.latencies if one.depth]
         [line] = second.plot([k for k, _ in times], [ms for _, ms in times], color="tab:red")
-        second.set(ylabel="ms to read them all, median", ylim=(0, None))
+        second.set(ylabel="ms to rerank them all, median", ylim=(0, None))
         lines, names = [*lines, line], [*names, "latency"]
     axes.legend(lines, names, loc="lower right", fontsize="small")
     return figure
 
 
 def _reliability(calibrated: Calibrated) -> Any:  # noqa: ANN401 - a figure of matplotlib
-    """What relevance said against what was so, before and after; larger points stand for more pairs."""
+    """Relevance against the share that is relevant, before and after calibration; point sizes show numbers of pairs."""
     figure, axes = _figure()
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="perfect")
     for label, bins, error in (

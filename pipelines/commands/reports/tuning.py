@@ -1,4 +1,4 @@
-"""How a tuning looks in a terminal and as JSON. Knows nothing of how it was made."""
+"""A tuning as tables for a terminal and as a record for JSON."""
 
 from dataclasses import asdict
 
@@ -13,7 +13,7 @@ from ..output import plain
 
 
 def tuning_record(tuning: Tuning) -> dict[str, object]:
-    """A tuning as JSON; the settings under ``tuned`` are what the index keeps."""
+    """A tuning as a record for JSON; ``tuned`` has the settings that the index stores."""
     means = tuning.grid.ndcg.mean(axis=1).tolist()
     settings = zip(tuning.grid.configurations, means, strict=True)
     return {
@@ -34,8 +34,8 @@ def tuning_record(tuning: Tuning) -> dict[str, object]:
 
 
 def tuning_tables(tuning: Tuning, path: str) -> Group:
-    """What ``bicross tune`` shows: every stage one, every depth, what holds on other queries, and what is used now."""
-    tables = [_stage_one_table(tuning), _depth_table(tuning), _blend_table(tuning), _held_out_table(tuning)]
+    """What ``bicross tune`` shows: every first stage, every depth, held-out quality, and what searches use now."""
+    tables = [_first_stage_table(tuning), _depth_table(tuning), _blend_table(tuning), _held_out_table(tuning)]
     parts = [*tables, plain(tuning.reason)]
     if tuning.calibrated is not None:
         parts.append(plain(_calibrated_words(tuning.calibrated)))
@@ -47,36 +47,37 @@ def tuning_tables(tuning: Tuning, path: str) -> Group:
 
 
 def words(configuration: Configuration) -> str:
-    """A setting in words."""
-    read = f"{configuration.depth} read, blend {configuration.blend:g}" if configuration.depth else "nothing read"
-    return f"{stage_words(configuration)}, {read}"
+    """A setting in words, as in "hybrid, lexical weight 0.3, no reranking"."""
+    depth, blend = configuration.depth, configuration.blend
+    reranking = f"{depth} reranked, blend {blend:g}" if depth else "no reranking"
+    return f"{first_stage_words(configuration)}, {reranking}"
 
 
-def stage_words(configuration: Configuration) -> str:
-    """Its stage one in words."""
+def first_stage_words(configuration: Configuration) -> str:
+    """The first stage of a setting in words."""
     fusion = configuration.fusion
     if fusion is None:
         return "vectors alone"
     if isinstance(fusion, NormalisedSum):
-        return f"words with weight {fusion.lexical_weight:g}"
-    return "words by reciprocal rank"
+        return f"hybrid, lexical weight {fusion.lexical_weight:g}"
+    return "hybrid, reciprocal rank fusion"
 
 
-def _stage_one_table(tuning: Tuning) -> Table:
-    table = _table(f"Stage one of {tuning.collection}, {tuning.queries} queries", "", "nDCG@10")
+def _first_stage_table(tuning: Tuning) -> Table:
+    table = _table(f"First stage on {tuning.collection}, {tuning.queries} queries", "", "nDCG@10")
     for configuration, values in zip(tuning.grid.configurations, tuning.grid.ndcg, strict=True):
         if configuration.depth == 0:
-            table.add_row(stage_words(configuration), f"{values.mean():.4f}", style=_mark(configuration, tuning))
+            table.add_row(first_stage_words(configuration), f"{values.mean():.4f}", style=_mark(configuration, tuning))
     return table
 
 
 def _depth_table(tuning: Tuning) -> Table:
     latencies = {one.depth: one for one in tuning.latencies}
-    names = ("read", "nDCG@10", "95% interval", *(("p50 ms", "p95 ms") if latencies else ()))
-    table = _table(f"Reranked: {stage_words(tuning.shown)}, blend {tuning.shown.blend:g}", *names)
+    names = ("reranked", "nDCG@10", "95% interval", *(("p50 ms", "p95 ms") if latencies else ()))
+    table = _table(f"Reranked: {first_stage_words(tuning.shown)}, blend {tuning.shown.blend:g}", *names)
     for depth, estimate in tuning.depths:
-        known = latencies.get(depth)
-        times = ["", ""] if known is None else [f"{known.median_ms:.1f}", f"{known.p95_ms:.1f}"]
+        latency = latencies.get(depth)
+        times = ["", ""] if latency is None else [f"{latency.median_ms:.1f}", f"{latency.p95_ms:.1f}"]
         chosen = depth == tuning.recommended.depth
         table.add_row(str(depth), *_estimated(estimate), *(times if latencies else []), style="bold" if chosen else "")
     return table
@@ -84,7 +85,7 @@ def _depth_table(tuning: Tuning) -> Table:
 
 def _blend_table(tuning: Tuning) -> Table:
     shown = tuning.shown
-    table = _table(f"By the weight of the reranker: {stage_words(shown)}, {shown.depth} read", "blend", "nDCG@10")
+    table = _table(f"By blend: {first_stage_words(shown)}, {shown.depth} reranked", "blend", "nDCG@10")
     for configuration, values in zip(tuning.grid.configurations, tuning.grid.ndcg, strict=True):
         if (configuration.fusion, configuration.depth) == (shown.fusion, shown.depth):
             table.add_row(f"{configuration.blend:g}", f"{values.mean():.4f}", style=_mark(configuration, tuning))
@@ -95,8 +96,8 @@ def _held_out_table(tuning: Tuning) -> Table:
     held_out = tuning.held_out
     table = _table("On queries that the choice did not see", "", "nDCG@10", "95% interval")
     rows = {
-        "stage one, vectors alone": held_out.plain,
-        "stage one as chosen": held_out.alone,
+        "first stage, vectors alone": held_out.plain,
+        "first stage as chosen": held_out.alone,
         "with the reranker as chosen": held_out.best,
     }
     for name, estimate in rows.items():
@@ -108,15 +109,15 @@ def _held_out_table(tuning: Tuning) -> Table:
 def _outcome(tuning: Tuning, path: str) -> str:
     chosen = f"{words(tuning.recommended)}, of {tuning.retrieve_k} retrieved"
     if tuning.stored:
-        lines = [f"Stored in {path}: a search with this reranker, in any number format, takes {chosen}."]
+        lines = [f"Stored in {path}. Searches with this reranker, in any number format, now use: {chosen}."]
     else:
         lines = [f"Not stored. Recommended: {chosen}."]
     if not tuning.recommended.depth:
-        lines.append(f"Where a search asks for the reranker all the same, the blend is {tuning.shown.blend:g}.")
+        lines.append(f"A search that reranks nevertheless uses blend {tuning.shown.blend:g}.")
     if tuning.tuned.stop_rule is not None:
         lines.append(
-            f'rerank_k="auto" (--rerank-k auto) ends reading where at most {tuning.tuned.stop_rule.risk:.0%} of the '
-            "first ten are missed."
+            f'With rerank_k="auto" (--rerank-k auto) a search stops reranking where at most '
+            f"{tuning.tuned.stop_rule.risk:.0%} of the first ten are missed."
         )
     return " ".join(lines)
 
@@ -124,8 +125,8 @@ def _outcome(tuning: Tuning, path: str) -> str:
 def _calibrated_words(calibrated: Calibrated) -> str:
     method = calibrated.calibration.to_dict()["method"]
     return (
-        f"Calibrated by {method} on {calibrated.pairs:,} pairs. On queries that it was not fitted to, the expected "
-        f"calibration error goes from {calibrated.ece_before:.4f} to {calibrated.ece_after:.4f}, and the Brier score "
+        f"Calibrated by {method} on {calibrated.pairs:,} pairs. On held-out queries the expected calibration error "
+        f"goes from {calibrated.ece_before:.4f} to {calibrated.ece_after:.4f}, and the Brier score "
         f"from {calibrated.brier_before:.4f} to {calibrated.brier_after:.4f}."
     )
 
@@ -139,7 +140,7 @@ def _calibration(calibrated: Calibrated) -> dict[str, object]:
 
 def _setting(configuration: Configuration) -> dict[str, object]:
     return {
-        "stage_one": "dense" if configuration.fusion is None else "hybrid",
+        "first_stage": "dense" if configuration.fusion is None else "hybrid",
         "fusion": None if configuration.fusion is None else asdict(configuration.fusion),
         "rerank_k": configuration.depth,
         "blend": configuration.blend if configuration.depth else None,

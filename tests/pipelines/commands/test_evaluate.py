@@ -58,11 +58,11 @@ def ir_measures(qrels, saved, measures):
 def test_the_command_of_ir_measures_gives_the_same_numbers_for_saved_runs(collection, tmp_path, capsys):
     final, one = tmp_path / "final.txt", tmp_path / "one.txt"
     code, out, err = run(
-        capsys, collection / "index", collection, "--json", "--save-run", final, "--save-stage-one-run", one
+        capsys, collection / "index", collection, "--json", "--save-run", final, "--save-first-stage-run", one
     )
     assert (code, err) == (0, "")
     report = json.loads(out)
-    assert [system["name"] for system in report["systems"]] == ["stage one", "reranked"]
+    assert [system["name"] for system in report["systems"]] == ["first stage", "reranked"]
     for system, saved in zip(report["systems"], (one, final), strict=True):
         assert means(system) == pytest.approx(
             ir_measures(collection / "test.qrels", saved, report["measures"]), abs=1e-9
@@ -76,11 +76,11 @@ def test_the_command_of_ir_measures_gives_the_same_numbers_for_saved_runs(collec
 def test_the_table_shows_both_stages_and_what_changed(collection, capsys):
     code, out, err = run(capsys, collection / "index", collection, "--measure", "nDCG@10", "--measure", "MRR@10")
     assert (code, err) == (0, "")
-    for words in ("stage one", "reranked", "difference", "won/tied/lost", "RR@10"):
+    for words in ("first stage", "reranked", "difference", "won/tied/lost", "RR@10"):
         assert words in out
     assert "Most improved in nDCG@10 by reranked" in out
     assert "Most hurt in nDCG@10 by reranked" in out
-    assert "16 judged queries are measured; 4 have no judgments." in out
+    assert "16 queries have judgments and are measured; 4 have none." in out
     assert max(map(len, out.splitlines())) <= 80
 
 
@@ -100,7 +100,7 @@ def test_settings_reach_the_pipeline(collection, tmp_path, capsys):
     )  # fmt: skip
     assert code == 0
     report = json.loads(out)
-    assert [system["name"] for system in report["systems"]] == ["stage one"]
+    assert [system["name"] for system in report["systems"]] == ["first stage"]
     assert (report["counts"]["judged"], report["counts"]["retrieve_k"]) == (3, 5)
     assert {id_: len(results) for id_, results in read_run(saved).items()} == dict.fromkeys([*QRELS][:3], 5)
 
@@ -126,9 +126,13 @@ def test_another_run_is_a_further_comparison(collection, tmp_path, capsys):
             1,
             "bad.txt, line 1: the score 'nan' is no finite number",
         ),
-        (["--run", "{good}", "--qrels", "{words}/test.qrels", "--save-run", "x"], 2, "there is no run to save"),
-        (["{index}", "{words}", "--save-run", "{words}"], 2, "it is a folder, or its folder is not there"),
-        (["{index}", "{words}", "--save-run", "{words}/no/run.txt"], 2, "it is a folder, or its folder is not there"),
+        (
+            ["--run", "{good}", "--qrels", "{words}/test.qrels", "--save-run", "x"],
+            2,
+            "--save-run needs an index to search",
+        ),
+        (["{index}", "{words}", "--save-run", "{words}"], 2, "it is a folder, or its folder does not exist"),
+        (["{index}", "{words}", "--save-run", "{words}/no/run.txt"], 2, "it is a folder, or its folder does not exist"),
         (["{words}/none", "{words}"], 1, "does not exist; build one with"),
     ],
 )

@@ -13,9 +13,9 @@ JUDGED = judged(40)
 
 @pytest.fixture(autouse=True)
 def no_real_models(monkeypatch):
-    for module in ("tune_command", "models"):
+    for module in ("commands.tune", "models"):
         monkeypatch.setattr(f"bicross.pipelines.{module}.open_encoder", lambda index, encoder, device, dtype: ENCODER)
-    for module in ("tune_command", "opening"):
+    for module in ("commands.tune", "search.opening"):
         monkeypatch.setattr(f"bicross.pipelines.{module}.open_reranker", open_fake)
 
 
@@ -59,10 +59,10 @@ def test_tune_recommends_explains_draws_and_stores(index, folder, tmp_path, caps
     assert (code, err) == (0, "")
     words = " ".join(out.split())
     for part in (
-        "Stage one of words, 40 queries",
+        "First stage on words, 40 queries",
         "vectors alone",
         "p95 ms",
-        "By the weight of the reranker",
+        "By blend: vectors alone",
         "On queries that the choice did not see",
         "gain of the reranker",
         "Calibrated by platt on",
@@ -96,7 +96,7 @@ def test_tune_as_json_without_storing(index, folder, capsys):
     assert record["stored"] is False
     assert stored(Index.open(index)) is None
     code, out, _ = run(capsys, "tune", index, folder, *QUICK, "--no-store", "--reranker", "harmful")
-    assert "nothing read" in out
+    assert "no reranking" in out
     assert "Not stored." in out
 
 
@@ -104,7 +104,7 @@ def test_evaluate_measures_what_was_tuned(index, folder, capsys):
     _, out, _ = run(capsys, "tune", index, folder, *QUICK, "--json")
     tuned = json.loads(out)
     expected = {
-        "stage one": tuned["depths"][0]["mean"],
+        "first stage": tuned["depths"][0]["mean"],
         "reranked": next(one["mean"] for one in tuned["depths"] if one["depth"] == tuned["recommended"]["rerank_k"]),
     }
     code, out, _ = run(capsys, "evaluate", index, folder, "--split", "train", "--measure", "nDCG@10", "--json")
@@ -125,11 +125,11 @@ def test_a_search_with_another_reranker_ignores_what_was_tuned(index, folder, ca
         (["--split", "test"], 1, "has no split 'test'; it has train"),
         (["--queries", "3"], 2, "queries=3 are too few"),
         (["--latency-budget", "soon"], 2, "a latency is a time such as 300ms or 0.3s, not 'soon'"),
-        (["--latency-budget", "1s", "--latency-queries", "0"], 2, "a budget needs searches"),
+        (["--latency-budget", "1s", "--latency-queries", "0"], 2, "a latency budget needs at least 1"),
         (["--retrieve-k", "5"], 2, "retrieve_k=5 must be from 10 to 10000"),
         (["--calibrate", "magic"], 2, "Invalid value for '--calibrate'"),
-        (["--scores", "missing/file"], 2, "no scores can be kept as missing/file"),
-        (["--plot", "a-file"], 2, "--plot takes a folder, and a-file is a file"),
+        (["--scores", "missing/file"], 2, "cannot write scores to missing/file"),
+        (["--plot", "a-file"], 2, "--plot needs a folder, but a-file is a file"),
         (["--scores", "a-file"], 2, "a-file holds no scores of a tuning"),
         (["--device", "cuda:0,cuda:1"], 2, "a search runs on one device"),
     ],

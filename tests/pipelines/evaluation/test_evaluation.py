@@ -4,7 +4,7 @@ from bicross.errors import ArgumentError, QueryError
 from bicross.pipelines import Evaluation, SearchPipeline, build_index, evaluate, evaluate_runs, read_run, write_run
 from bicross.pipelines.commands.reports import evaluation_record
 from bicross.pipelines.commands.reports.evaluation import notes
-from bicross.pipelines.evaluation import DEFAULT_MEASURES, RERANKED, STAGE_ONE, estimate_means, per_query
+from bicross.pipelines.evaluation import DEFAULT_MEASURES, FIRST_STAGE, RERANKED, estimate_means, per_query
 from bicross.pipelines.evaluation.significance import Outcomes, randomisation_test
 from bicross.retrieval import DenseRetriever
 from helpers.fakes import HashEncoder, OverlapReranker
@@ -30,7 +30,7 @@ def evaluation(pipeline) -> Evaluation:
 
 def test_both_stages_are_measured_as_the_pipeline_ranks_them(pipeline, index, evaluation):
     alone = SearchPipeline(DenseRetriever(index, ENCODER), None, retrieve_k=12, rerank_k=12)
-    for name, searched in ((RERANKED, pipeline), (STAGE_ONE, alone)):
+    for name, searched in ((RERANKED, pipeline), (FIRST_STAGE, alone)):
         run = {id_: [(r.document.id, 0.0) for r in searched.search(QUERIES[id_], top_k=12)] for id_ in QRELS}
         system = evaluation.system(name)
         assert {id_: [found for found, _ in results] for id_, results in system.run.items()} == {
@@ -45,8 +45,8 @@ def test_both_stages_are_measured_as_the_pipeline_ranks_them(pipeline, index, ev
 
 def test_the_comparison_is_of_the_same_queries(evaluation):
     [comparison] = evaluation.comparisons
-    assert (comparison.baseline, comparison.system) == (STAGE_ONE, RERANKED)
-    before, after = evaluation.system(STAGE_ONE).values, evaluation.system(RERANKED).values
+    assert (comparison.baseline, comparison.system) == (FIRST_STAGE, RERANKED)
+    before, after = evaluation.system(FIRST_STAGE).values, evaluation.system(RERANKED).values
     for difference in comparison.differences:
         name = difference.measure
         changes = np.array([after[name][id_] - before[name][id_] for id_ in QRELS])
@@ -60,7 +60,7 @@ def test_the_comparison_is_of_the_same_queries(evaluation):
 
 def test_improved_and_hurt_queries(evaluation):
     [comparison] = evaluation.comparisons
-    before, after = (evaluation.system(name).values["nDCG@10"] for name in (STAGE_ONE, RERANKED))
+    before, after = (evaluation.system(name).values["nDCG@10"] for name in (FIRST_STAGE, RERANKED))
     changes = {id_: after[id_] - before[id_] for id_ in QRELS}
     rising = [id_ for id_ in sorted(QRELS, key=lambda id_: -changes[id_]) if changes[id_] > 1e-9]
     falling = [id_ for id_ in sorted(QRELS, key=lambda id_: changes[id_]) if changes[id_] < -1e-9]
@@ -82,11 +82,11 @@ def test_counts(evaluation):
     assert evaluation.deeper == ("R@100", "AP@100")
     said = "\n".join(notes(evaluation))
     for sentence in (
-        "16 judged queries are measured; 4 have no judgments.",
+        "16 queries have judgments and are measured; 4 have none.",
         "1 judged queries have no relevant document, and count 0.",
         "2 judged documents are not in the index; 1 judgments call them relevant",
         "For 16 queries the list ends at retrieve_k=12.",
-        "R@100, AP@100 would look further down than retrieve_k=12.",
+        "R@100, AP@100 look further down than retrieve_k=12: raise it.",
     ):
         assert sentence in said
 
@@ -104,10 +104,10 @@ def test_lists_that_end_before_retrieve_k_are_not_cut(index):
     evaluation = evaluate(whole, QUERIES, QRELS, measures=["R@100", "AP"])
     assert evaluation.counts.cut == 0
     assert evaluation.deeper == ()
-    assert evaluation.system(STAGE_ONE).means["R@100"].mean < 1.0, (
+    assert evaluation.system(FIRST_STAGE).means["R@100"].mean < 1.0, (
         "one query has no relevant document, one has one away"
     )
-    assert [system.name for system in evaluation.systems] == [STAGE_ONE]
+    assert [system.name for system in evaluation.systems] == [FIRST_STAGE]
     assert evaluation.comparisons == ()
 
 
@@ -115,15 +115,15 @@ def test_other_runs_are_compared_with_the_final_order(pipeline, tmp_path, evalua
     other = {id_: list(reversed(results)) for id_, results in evaluation.system(RERANKED).run.items() if id_ != "q7"}
     write_run(tmp_path / "other.txt", other | {"unjudged": [("d1", 1.0)]})
     found = evaluate(pipeline, QUERIES, QRELS, measures=["RR@10"], runs={"other": read_run(tmp_path / "other.txt")})
-    assert [system.name for system in found.systems] == [STAGE_ONE, RERANKED, "other"]
-    assert [(c.baseline, c.system) for c in found.comparisons] == [(STAGE_ONE, RERANKED), ("other", RERANKED)]
+    assert [system.name for system in found.systems] == [FIRST_STAGE, RERANKED, "other"]
+    assert [(c.baseline, c.system) for c in found.comparisons] == [(FIRST_STAGE, RERANKED), ("other", RERANKED)]
     assert found.system("other").values == per_query(["RR@10"], QRELS, other)
     assert found.system("other").missing == 1
     assert found.system("other").values["RR@10"]["q7"] == 0.0
     assert "1 judged queries have no result from other, and count 0." in notes(found)
-    with pytest.raises(ArgumentError, match="a run cannot be called 'stage one': that is the pipeline's own"):
-        evaluate(pipeline, QUERIES, QRELS, runs={STAGE_ONE: other})
-    with pytest.raises(ArgumentError, match="no system 'none' was evaluated, only stage one, reranked, other"):
+    with pytest.raises(ArgumentError, match="a run cannot be called 'first stage': that is a name of the pip"):
+        evaluate(pipeline, QUERIES, QRELS, runs={FIRST_STAGE: other})
+    with pytest.raises(ArgumentError, match="no system 'none' was evaluated; choose from first stage, reranked, other"):
         found.system("none")
 
 
@@ -134,8 +134,8 @@ def test_runs_alone(evaluation):
     assert alone.comparisons == evaluation.comparisons
     assert alone.counts.judged == 16
     assert alone.counts.unknown_documents is None
-    assert evaluate_runs({"one": runs[STAGE_ONE]}, QRELS).counts.queries == 16, "texts are only to show"
-    with pytest.raises(ArgumentError, match="name a run"):
+    assert evaluate_runs({"one": runs[FIRST_STAGE]}, QRELS).counts.queries == 16, "texts are only to show"
+    with pytest.raises(ArgumentError, match="there is no run to measure"):
         evaluate_runs({}, QRELS)
 
 
@@ -153,7 +153,7 @@ def test_what_cannot_be_evaluated_is_said_before_a_search(index):
         evaluate(pipeline, QUERIES, QRELS | {"q99": {"d1": 1}})
     with pytest.raises(QueryError, match="query 'q1' is blank"):
         evaluate(pipeline, QUERIES | {"q1": " "}, QRELS)
-    with pytest.raises(ArgumentError, match="there are no judgments to measure by"):
+    with pytest.raises(ArgumentError, match="no query has a judgment"):
         evaluate(pipeline, QUERIES, {"q1": {}})
 
 
@@ -161,13 +161,14 @@ def test_equal_each_time(pipeline, evaluation):
     assert evaluation_record(evaluate(pipeline, QUERIES, QRELS)) == evaluation_record(evaluation)
 
 
-def test_progress_is_drawn_on_standard_error_and_only_if_asked_for(pipeline, capsys):
-    evaluate(pipeline, QUERIES, QRELS, measures=["RR"])
+def test_progress_is_told_and_nothing_is_drawn(pipeline, capsys):
+    told = []
+    evaluation = evaluate(
+        pipeline, QUERIES, QRELS, measures=["RR"], on_progress=lambda done, of: told.append((done, of))
+    )
+    assert told[-1] == (evaluation.counts.judged,) * 2
+    assert told == sorted(told)
     assert capsys.readouterr() == ("", "")
-    evaluate(pipeline, QUERIES, QRELS, measures=["RR"], progress=True)
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "Searching" in err
 
 
 def test_queries_without_grades_count_as_not_judged(pipeline, evaluation):

@@ -195,7 +195,7 @@ def test_a_relevance_that_cannot_be(index, value):
 
 
 def test_lists_that_are_cut_are_not_measured(index):
-    with pytest.raises(ArgumentError, match=r"min_relevance=0\.5 cuts the lists that are to be measured"):
+    with pytest.raises(ArgumentError, match=r"min_relevance=0\.5 shortens the lists to measure"):
         evaluate(opened(index, guesser(), min_relevance=0.5), JUDGED.queries, JUDGED.qrels)
 
 

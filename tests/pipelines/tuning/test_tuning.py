@@ -239,16 +239,16 @@ def test_a_draw_of_queries_is_the_same_for_the_same_seed(index):
 
 
 def test_what_cannot_be_tuned(index):
-    with pytest.raises(ArgumentError, match="this reranker has no fingerprint"):
+    with pytest.raises(ArgumentError, match="the reranker has no fingerprint"):
         tuned(index, OverlapReranker())
-    with pytest.raises(ArgumentError, match="few has 3 queries with a relevant document, and tuning needs 10 at least"):
+    with pytest.raises(ArgumentError, match="few has 3 queries with a relevant document; tuning needs at least 10"):
         few = {query_id: JUDGED.qrels[query_id] for query_id in ("q0", "q1", "q2")}
         tuned(index, guesser(), Judged("few", JUDGED.queries, few))
     for options, message in (
         ({"retrieve_k": 9}, "retrieve_k=9 must be from 10 to 10000"),
         ({"retrieve_k": 10_001}, "retrieve_k=10001 must be from 10 to 10000"),
         ({"queries": 9}, "queries=9 are too few"),
-        ({"latency_budget_ms": 100.0}, "latency_queries=0: a budget needs searches"),
+        ({"latency_budget_ms": 100.0}, "latency_queries=0: must not be negative, and a latency budget needs"),
     ):
         with pytest.raises(ArgumentError, match=message):
             tuned(index, guesser(), **options)
@@ -256,10 +256,10 @@ def test_what_cannot_be_tuned(index):
 
 def test_judgments_of_another_collection_are_an_error(index, tmp_path):
     qrels = {query_id: {"elsewhere": 1} for query_id in JUDGED.qrels}
-    with pytest.raises(ArgumentError, match="none comes near the top for any query: are these the judgments of the"):
+    with pytest.raises(ArgumentError, match="check that these are judgments for the"):
         tuned(index, guesser(), Judged("strange", JUDGED.queries, qrels))
     empty = build_index([], tmp_path / "empty", encoder=ENCODER, reranker=None)
-    with pytest.raises(ArgumentError, match="empty holds no documents: there is nothing to tune"):
+    with pytest.raises(ArgumentError, match="empty holds no documents; add some before tuning"):
         tuned(empty, guesser())
 
 

@@ -155,7 +155,7 @@ def test_an_evaluation_knows_what_stage_one_found(index):
         DenseRetriever(index, ENCODER), Favourite(), adaptive=True, retrieve_k=20, rerank_k=20, top_k=10
     )
     found = evaluate(pipeline, {"q": "query words"}, {"q": {"b": 1}}, measures=["R@20"])
-    run = [id_ for id_, _ in found.system("stage one").run["q"]]
+    run = [id_ for id_, _ in found.system("first stage").run["q"]]
     assert run == [hit.document.id for hit in pipeline.retriever.retrieve(["query words"], 20)[0]]
     assert len(found.system("reranked").run["q"]) == 20
 
