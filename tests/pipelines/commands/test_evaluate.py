@@ -129,7 +129,7 @@ def test_another_run_is_a_further_comparison(collection, tmp_path, capsys):
         (
             ["--run", "{good}", "--qrels", "{words}/test.qrels", "--save-run", "x"],
             2,
-            "--save-run needs an index to search",
+            "--save-run needs an index",
         ),
         (["{index}", "{words}", "--save-run", "{words}"], 2, "it is a folder, or its folder does not exist"),
         (["{index}", "{words}", "--save-run", "{words}/no/run.txt"], 2, "it is a folder, or its folder does not exist"),

@@ -84,7 +84,7 @@ def test_counts(evaluation):
     for sentence in (
         "16 queries have judgments and are measured; 4 have none.",
         "1 judged queries have no relevant document, and count 0.",
-        "2 judged documents are not in the index; 1 judgments call them relevant",
+        "2 judged documents are not in the index; 1 judgments call one of them relevant",
         "For 16 queries the list ends at retrieve_k=12.",
         "R@100, AP@100 look further down than retrieve_k=12: raise it.",
     ):
