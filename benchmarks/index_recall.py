@@ -1,10 +1,10 @@
-"""How good and how fast is a search among vectors? Recall, latency, size and build time of each kind of index.
+"""How good and how fast is a search among vectors? Measures recall, latency, size and build time of index kinds.
 
 Usage: python benchmarks/index_recall.py VECTORS [--sizes 10000,100000,1000000] [--output FILE.json] [--plot FILE.svg]
 
-VECTORS is a folder that ``vectors.py`` has made; hnswlib is measured where it is installed (pip install hnswlib). The
-kinds are measured side by side: each round of timing goes through all of them. Those of bicross are built by what its
-``Index`` uses; up to 20,000 rows an ``Index`` is created as well, to see that it chooses, tunes and finds the same.
+VECTORS is a folder that vectors.py made; hnswlib is measured where it is installed (pip install hnswlib). Each round of
+timing goes through all kinds. Those of bicross are built with the functions of its ``Index``; up to 20,000 rows an
+``Index`` is created too, to check that it chooses, tunes and finds the same.
 """
 
 import argparse
@@ -32,13 +32,13 @@ HOW = (
     "medians of the ratios to Flat in the same round. A size is so many of the vectors, spread evenly over all."
 )
 THROUGH_INDEX = 20_000
-"""Rows up to which the same is done through ``Index``, which takes documents too."""
+"""Rows up to which an ``Index`` is created too."""
 
 
 def through_index(
     collection: Collection, built: Built, queries: Vectors, memory_bytes: int | None
 ) -> dict[str, object]:
-    """Whether an ``Index`` of the same vectors chooses, tunes and finds the same."""
+    """Check whether an ``Index`` of the same vectors chooses, tunes and finds the same."""
     rows, dimension = collection.vectors.shape
     sums = {"weights_sha256": "0" * 64, "tokenizer_sha256": "0" * 64}
     prompts = {"query_prompt": "", "document_prompt": ""}
@@ -69,7 +69,7 @@ def through_index(
 
 
 def build_all(collection: Collection, kinds: list[str], build_threads: int, left_out: dict[str, str]) -> list[Built]:
-    """The indexes; why one of them is missing joins ``left_out``."""
+    """Build the indexes; add the reasons for missing ones to ``left_out``."""
     indexes: list[Built] = []
     factories: dict[str, str] = {}
     for kind in kinds:
@@ -91,7 +91,7 @@ def build_all(collection: Collection, kinds: list[str], build_threads: int, left
 
 
 def measure(vectors: Vectors, queries: Vectors, arguments: argparse.Namespace) -> dict[str, object]:
-    """Everything at one size."""
+    """Measure everything at one size."""
     rows, dimension = vectors.shape
     print(f"{rows} vectors: exact search", file=sys.stderr, flush=True)
     with threads(arguments.build_threads):
@@ -126,7 +126,7 @@ def measure(vectors: Vectors, queries: Vectors, arguments: argparse.Namespace) -
 
 
 def peak_memory() -> int | None:
-    """Of this process until now; None where the system does not say."""
+    """Return the peak memory of this process in bytes; None where the system does not say."""
     if sys.platform == "win32":
         return None
     import resource
@@ -149,17 +149,23 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("vectors", type=Path, metavar="VECTORS")
     parser.add_argument("--sizes", type=numbers, default=[10_000, 100_000, 1_000_000], help="the first so many rows")
-    parser.add_argument("--graphs-up-to", type=int, default=100_000, metavar="ROWS", help="beyond, building takes long")
+    parser.add_argument(
+        "--graphs-up-to",
+        type=int,
+        default=100_000,
+        metavar="ROWS",
+        help="most rows for graphs, which take long to build",
+    )
     parser.add_argument("--leave-out", type=kinds, default=[], metavar="KIND,...")
     parser.add_argument("--target", type=float, default=VectorLayout().target_recall, help="recall@100 to tune for")
-    parser.add_argument("--threads", type=int, default=1, help="of every search that is timed")
+    parser.add_argument("--threads", type=int, default=1, help="threads of every search that is timed")
     parser.add_argument("--build-threads", type=int, default=cores(), help="default: all cores")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--queries", type=int, default=1000, help="of which recall is the mean")
-    parser.add_argument("--single", type=int, default=100, help="queries of a round, asked one by one")
-    parser.add_argument("--batch", type=int, default=256, help="queries of a round, asked in one batch")
-    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
-    parser.add_argument("--plot", type=Path, help="write recall against latency here, as SVG")
+    parser.add_argument("--queries", type=int, default=1000, help="queries over which recall is averaged")
+    parser.add_argument("--single", type=int, default=100, help="queries of a round that are asked one by one")
+    parser.add_argument("--batch", type=int, default=256, help="queries of a round that are asked in one batch")
+    parser.add_argument("--output", type=Path, help="JSON file for the figures")
+    parser.add_argument("--plot", type=Path, help="SVG file for a plot of recall against latency")
     arguments = parser.parse_args()
     if arguments.plot is not None and find_spec("matplotlib") is None:
         parser.error("--plot needs matplotlib: pip install matplotlib, or bicross with the extra bench")

@@ -1,11 +1,11 @@
-"""How long does an answer take? The whole pipeline by stage, against the plain recipe, at three sizes.
+"""How long does an answer take? Compares the whole pipeline with the plain recipe, by stage, at three sizes.
 
 Usage: python benchmarks/latency.py DATA VECTORS [--sizes 5000,100000] [--output benchmarks/results/latency.json]
 
-DATA is the folder of the collections, VECTORS a folder that ``vectors.py`` made of them. The plain recipe is what a
-tutorial does: SentenceTransformer.encode, faiss.IndexFlatIP.search, CrossEncoder.rank of 100 texts. The same documents,
-queries, models and threads; each query goes to all pipelines one after the other, in an order drawn for each. Warm are
-queries after others in one process (p50, p95, p99); cold is the first query of a fresh process once it has opened.
+DATA is the folder of the collections, VECTORS a folder that vectors.py made of them. The plain recipe is that of a
+tutorial: SentenceTransformer.encode, faiss.IndexFlatIP.search, CrossEncoder.rank of 100 texts. Documents, queries,
+models and threads are the same; every query goes to all pipelines in turn, in an order drawn for each. Warm queries
+follow others in one process (p50, p95, p99); a cold query is the first of a fresh process.
 """
 
 import argparse
@@ -31,24 +31,24 @@ from parts.tables.speed import PLAIN, STAGES, latency_table, latency_title
 from vectors import about, benchmark_queries, benchmark_texts, load, rows_of
 
 TEXT_BYTES = 2_500
-"""Memory that a document's text takes, with the list of all texts that it is made from, on the safe side."""
+"""Upper estimate of the memory for a document's text, with its share of the list of all texts."""
 HOW = (
     "Total is the whole answer, measured by itself. Stages of bicross are measured on its public parts, in a second "
     "pass over the same queries: search contains fetching the documents, and encode and rerank contain tokenising the "
-    "query; the token ids of passages are in the index. What of these it is, is measured apart (Index.get of the same "
-    "documents by id; the tokenizer on the query). The plain recipe holds all texts in a list. Ratios are medians over "
-    "the queries. Cold: files are in the page cache, and imports belong to opening. Each document begins with the text "
-    "that its vector is of and goes on with the texts after it, to a length drawn as in speed_texts.py."
+    "query; the token ids of passages are in the index. Fetching and tokenising are measured apart (Index.get of the "
+    "same documents by id; the tokenizer on the query). The plain recipe holds all texts in a list. Ratios are medians "
+    "over the queries. Cold: files are in the page cache, and imports belong to opening. Each document begins with the "
+    "text of its vector and goes on with the texts after it, to a length drawn as in speed_texts.py."
 )
 
 
 def memory_needed(rows: int, dimension: int, pipelines: int) -> int:
-    """Bytes, roughly, for one size: each pipeline has the vectors once, and so has a fresh process beside them."""
+    """Estimate the bytes for one size: each pipeline holds the vectors once, and so does a fresh process."""
     return rows * ((pipelines + 1) * 4 * dimension + TEXT_BYTES)
 
 
 def warm(pipelines: dict[str, Answering], queries: Sequence[str], arguments: argparse.Namespace) -> dict[str, Any]:
-    """Percentiles of every stage of every pipeline."""
+    """Measure percentiles of every stage of every pipeline, one query after another in this process."""
     given = slices(queries, rounds=arguments.rounds, each=arguments.queries)
     calls = {name: pipeline.answer for name, pipeline in pipelines.items()}
     answers = in_turn(calls, given, note="whole answers")
@@ -69,7 +69,7 @@ def warm(pipelines: dict[str, Answering], queries: Sequence[str], arguments: arg
 
 
 def cold(folder: Path, settings: dict[str, dict[str, Any]], queries: Sequence[str]) -> dict[str, Any]:
-    """Medians over fresh processes, one a query and pipeline, in turn."""
+    """Measure medians over fresh processes, one for each query and pipeline, in turn."""
     figures: dict[str, Any] = {}
     paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
@@ -93,7 +93,7 @@ def cold(folder: Path, settings: dict[str, dict[str, Any]], queries: Sequence[st
 
 
 def measure(rows: int, texts: Sequence[str], queries: Sequence[str], arguments: argparse.Namespace) -> dict[str, Any]:
-    """Everything at one size."""
+    """Measure everything at one size."""
     models = {"encoder": arguments.encoder, "reranker": arguments.reranker, "device": arguments.device}
     settings: dict[str, dict[str, Any]] = {PLAIN: dict(models)}
     settings |= {f"bicross {dtype}": models | {"dtype": dtype} for dtype in arguments.dtypes}
@@ -118,13 +118,13 @@ def measure(rows: int, texts: Sequence[str], queries: Sequence[str], arguments: 
                 pipelines[name] = Plain(folder, **given) if name == PLAIN else Bicross(folder, **given)
             except BicrossError as error:
                 reasons[name] = f"not available: {error}"
-        found = warm(pipelines, queries, arguments)
+        measured = warm(pipelines, queries, arguments)
         opened = {name: settings[name] | {"threads": arguments.threads} for name in pipelines}
         pipelines.clear()
         fresh = cold(folder, opened, queries[: arguments.cold]) if arguments.cold else {}
     words = float(np.mean([len(documents[n].split()) for n in range(0, rows, max(1, rows // 1000))]))
     sizes = {"documents": rows, "mean_words": words, "layout": layout, "plain_layout": "Flat"}
-    return sizes | {"warm": found, "cold": fresh, "not_measured": reasons}
+    return sizes | {"warm": measured, "cold": fresh, "not_measured": reasons}
 
 
 def parse() -> argparse.Namespace:
@@ -132,17 +132,19 @@ def parse() -> argparse.Namespace:
     parser.add_argument("data", type=Path, metavar="DATA")
     parser.add_argument("vectors", type=Path, metavar="VECTORS")
     parser.add_argument("--sizes", type=_numbers, default=[5_000, 100_000, 1_000_000])
-    parser.add_argument("--index-type", default="auto", help="of bicross's index: auto, Flat or any of FAISS's")
+    parser.add_argument(
+        "--index-type", default="auto", help="of bicross's index: auto, Flat or another FAISS factory string"
+    )
     parser.add_argument("--dtypes", type=lambda text: text.split(","), default=["float32", "bfloat16"], metavar="D,...")
-    parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="the one that VECTORS are of")
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="the encoder that made VECTORS")
     parser.add_argument("--reranker", default=DEFAULT_RERANKER)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--queries", type=int, default=20, help="of a round, other ones each time")
-    parser.add_argument("--cold", type=int, default=5, help="fresh processes of each pipeline")
-    parser.add_argument("--scratch", type=Path, help="where indexes are built; default: the system's place")
-    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    parser.add_argument("--queries", type=int, default=20, help="queries of a round, other ones each time")
+    parser.add_argument("--cold", type=int, default=5, help="fresh processes for each pipeline")
+    parser.add_argument("--scratch", type=Path, help="folder for the indexes; default: the system's temporary folder")
+    parser.add_argument("--output", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
     check_folders(parser, [arguments.output])
     return arguments
@@ -166,11 +168,8 @@ def main() -> None:
     for rows in sorted(arguments.sizes):
         needed, free = memory_needed(rows, dimension, 1 + len(arguments.dtypes)), free_memory()
         if rows > held or (free is not None and needed > free):
-            reason = (
-                f"{held} vectors are there"
-                if rows > held
-                else f"it needs {needed:,} bytes of memory, {free:,} are free"
-            )
+            missing = f"it needs {needed:,} bytes of memory, {free:,} are free"
+            reason = f"{held} vectors are there" if rows > held else missing
             report["left_out"][str(rows)] = reason
             print(f"{rows} documents: left out, {reason}", file=sys.stderr)
             continue

@@ -1,11 +1,11 @@
-"""What does a faster reranker cost in relevance? nDCG@10 and scores of each on the same candidates of judged queries.
+"""What does a faster number format cost in relevance? Compares nDCG@10 and scores on the same candidates.
 
 Usage: python benchmarks/rerank_quality.py DATA [--cache FOLDER] [--output benchmarks/results/rerank-quality.json]
 
-DATA holds scifact and nfcorpus. Each test query's 100 candidates are read by sentence-transformers in float32, the
-reference, and by bicross in each number format. Takes hours on two cores: --queries takes the first so many,
---reference "bicross float32" leaves out the slowest, whose scores are the same within 1e-4, and --cache keeps
-candidates and the reference's scores for the next run.
+DATA holds scifact and nfcorpus. The 100 candidates of every test query are scored by sentence-transformers in float32,
+the reference, and by bicross in each number format. Takes hours on two cores: --queries N takes the first N,
+--reference "bicross float32" leaves out the slowest reranker, whose scores are the same within 1e-4, and --cache keeps
+candidates and scores of the reference for the next run.
 """
 
 import argparse
@@ -34,14 +34,14 @@ from scipy.stats import kendalltau
 COLLECTIONS = ("scifact", "nfcorpus")
 CANDIDATES = 100
 HOW = (
-    "The same candidates for all: stage one of bicross, passages of its default size. Differences are to the reference;"
-    " blended is the order that a pipeline gives, alone that of the logits."
+    "The same candidates for all: first stage of bicross, passages of its default size. Differences are to the "
+    "reference; blended is the order that a pipeline gives, alone that of the logits."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What stage one found for each judged query of a collection; ``key`` changes with whatever they depend on."""
+    """The first stage's hits for each judged query; ``key`` changes with everything that they depend on."""
 
     collection: str
     key: str
@@ -50,7 +50,7 @@ class Candidates:
     hits: dict[str, list[Hit]]
 
     def pairs(self) -> list[tuple[str, str]]:
-        """All that is to be scored, query after query."""
+        """Return all pairs to score, query after query."""
         return [
             (self.queries[query_id], passage_text(hit.document.title, hit.passage.text))
             for query_id, hits in self.hits.items()
@@ -58,26 +58,26 @@ class Candidates:
         ]
 
     def ndcg(self, scores: Scores, *, blend: float) -> float:
-        """Of the order that bicross's pipeline gives with these scores."""
+        """Return nDCG@10 of the order that a pipeline gives with these scores."""
         pipeline = SearchPipeline(self, _Known(dict(zip(self.pairs(), scores.tolist(), strict=True))), blend=blend)
-        found = zip(self.hits, pipeline.search_batch(list(self.queries.values())), strict=True)
-        run = {query_id: [(r.document.id, r.score) for r in results] for query_id, results in found}
+        ranked = zip(self.hits, pipeline.search_batch(list(self.queries.values())), strict=True)
+        run = {query_id: [(r.document.id, r.score) for r in results] for query_id, results in ranked}
         return mean_ndcg(self.qrels, run)
 
     def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
-        """As a retriever that is asked for all queries, in their order."""
+        """Act as a retriever that is asked for all queries, in their order."""
         assert where is None
         assert list(queries) == list(self.queries.values())
         return [hits[:k] for hits in self.hits.values()]
 
     def ends(self) -> list[int]:
-        """Where the pairs of each query end."""
+        """Return the position after the last pair of each query."""
         return np.cumsum([len(hits) for hits in self.hits.values()]).tolist()
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A reranker that has read everything before."""
+    """A reranker that looks up scores which were computed before."""
 
     scores: dict[tuple[str, str], float]
     blend: float = 1.0
@@ -88,7 +88,7 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
-    """Of one reranker on one collection. ``alone`` is ordered by its scores, ``blended`` as bicross does by default."""
+    """The figures of one reranker on one collection, ordered by its scores alone and blended as by default."""
 
     collection: str
     name: str
@@ -103,18 +103,18 @@ class Fidelity:
 
 
 def candidates(folder: Path, encoder: str, *, device: str, cache: Path, limit: int | None) -> Candidates:
-    """Of the test queries of a collection, or the first ``limit``, from an index made now or what the cache holds."""
+    """Find the candidates of the test queries, or of the first ``limit``, in a new index or in the cache."""
     queries, qrels = read_queries(folder, "test")
     queries = dict(list(queries.items())[:limit])
     qrels = {query_id: qrels[query_id] for query_id in queries}
-    stage_one = BiEncoder(encoder, device=device)
-    about = [asdict(stage_one.fingerprint), list(queries.items()), CANDIDATES]
+    first_stage = BiEncoder(encoder, device=device)
+    about = [asdict(first_stage.fingerprint), list(queries.items()), CANDIDATES]
     corpus = (folder / "corpus.jsonl").read_bytes()
     key = hashlib.sha256(json.dumps(about).encode() + corpus).hexdigest()[:12]
     path = cache / f"candidates-{folder.name}-{key}.jsonl"
     if not path.exists():
         with whole_file(path) as file:
-            file.writelines(f"{json.dumps(line)}\n".encode() for line in _search(folder, queries, stage_one))
+            file.writelines(f"{json.dumps(line)}\n".encode() for line in _search(folder, queries, first_stage))
     hits: dict[str, list[Hit]] = {query_id: [] for query_id in queries}
     for line in path.read_text(encoding="utf-8").splitlines():
         query_id, document_id, title, text, score = json.loads(line)
@@ -126,16 +126,16 @@ def _search(folder: Path, queries: dict[str, str], encoder: BiEncoder) -> list[l
     with tempfile.TemporaryDirectory() as scratch:
         documents = read_documents(folder, on_error="skip", errors_path=Path(scratch) / "errors.jsonl")
         index = build_index(documents, Path(scratch) / "index", encoder=encoder, progress=True)
-        found = DenseRetriever(index, encoder).retrieve(list(queries.values()), CANDIDATES)
+        hits_by_query = DenseRetriever(index, encoder).retrieve(list(queries.values()), CANDIDATES)
         return [
             [query_id, hit.document.id, hit.document.title, hit.passage.text, hit.score]
-            for query_id, hits in zip(queries, found, strict=True)
+            for query_id, hits in zip(queries, hits_by_query, strict=True)
             for hit in hits
         ]
 
 
 def score_all(found: Candidates, score: Score, *, note: str) -> Scores:
-    """Of all pairs, some queries at a time."""
+    """Score all pairs, some queries at a time."""
     pairs, ends = found.pairs(), found.ends()
     parts: list[Scores] = []
     starts = [0, *ends[QUERIES_AT_ONCE - 1 :: QUERIES_AT_ONCE]]
@@ -148,7 +148,7 @@ def score_all(found: Candidates, score: Score, *, note: str) -> Scores:
 
 
 def reference_scores(found: Candidates, score: Score, *, model: str, cache: Path) -> Scores:
-    """The reference's, from the cache where it holds them; ``model`` says which weights, and who reads with them."""
+    """Return the scores of the reference, from the cache if it has them; ``model`` names weights and reranker."""
     path = cache / f"scores-{found.collection}-{found.key}-{model}.npy"
     if not path.exists():
         scores = score_all(found, score, note=f"{found.collection}, reference")
@@ -158,7 +158,7 @@ def reference_scores(found: Candidates, score: Score, *, model: str, cache: Path
 
 
 def compare(found: Candidates, reference: Scores, others: Mapping[str, Scores], *, blend: float) -> list[Fidelity]:
-    """Each of the others to the reference, which comes first."""
+    """Compare the other scores with those of the reference, which comes first."""
     ends = found.ends()[:-1]
     base = {weight: found.ndcg(reference, blend=weight) for weight in {1.0, blend}}
     figures: list[Fidelity] = []
@@ -182,13 +182,13 @@ def compare(found: Candidates, reference: Scores, others: Mapping[str, Scores], 
 
 
 def mean_tau(reference: Sequence[Scores], others: Sequence[Scores]) -> float:
-    """Kendall's tau of the order of each query's candidates, the mean over queries; 1 is the same order."""
+    """Return the mean over queries of Kendall's tau of the candidates' orders; 1 is the same order."""
     taus = [kendalltau(a, b).statistic for a, b in zip(reference, others, strict=True) if len(a) > 1]
     return float(np.mean(taus))
 
 
 def fidelity(collection: Path, arguments: argparse.Namespace, cache: Path) -> list[Fidelity]:
-    """All of bicross's number formats that can be had, beside the reference."""
+    """Measure all number formats of bicross that are available, beside the reference."""
     folder = resolve_model(arguments.reranker)
     score, reasons = load(variants(arguments.reranker, arguments.device))
     for name, reason in reasons.items():
@@ -206,13 +206,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, metavar="DATA")
     parser.add_argument("--reranker", default=DEFAULT_RERANKER)
-    parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="finds the candidates")
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="the encoder that finds the candidates")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--queries", type=int, help="of each collection, the first so many")
+    parser.add_argument("--queries", type=int, help="the first so many queries of each collection")
     parser.add_argument("--reference", choices=[REFERENCE, "bicross float32"], default=REFERENCE)
-    parser.add_argument("--cache", type=Path, help="keep candidates and the reference's scores here")
-    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    parser.add_argument("--cache", type=Path, help="folder that keeps candidates and scores of the reference")
+    parser.add_argument("--output", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
     check_folders(parser, [arguments.output, arguments.cache])
     set_threads(arguments.threads)

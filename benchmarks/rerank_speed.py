@@ -1,12 +1,12 @@
-"""How fast does a reranker read candidates? bicross's against sentence-transformers' CrossEncoder, in turn.
+"""How fast is reranking? Compares bicross's reranker with sentence-transformers' CrossEncoder.
 
 Usage: python benchmarks/rerank_speed.py DATA [--output benchmarks/results/rerank-speed.json]
 
 DATA is the folder of the collections (squad-dev, medquad-qa, nfcorpus, cranfield, scifact). Two workloads, passages as
-long as MS MARCO's and SciFact's documents; of each, one query with 100 candidates (p50, p95) and 64 queries with 100
-each (pairs a second). All rerankers read the same pairs with the same weights, on the same threads, one after the other
-in an order that changes. Beside speed: scores and orders against sentence-transformers in float32, and which share of
-the machine's fastest matrix product each reaches. What it means for nDCG@10 is measured by rerank_quality.py.
+long as MS MARCO's, and SciFact's documents; for each, one query with 100 candidates (p50, p95) and 64 queries with 100
+each (pairs per second). All rerankers score the same pairs with the same weights on the same threads, in turn and in
+changing order. Beside speed: scores and orders against sentence-transformers in float32, and the share of the machine's
+fastest matrix product. rerank_quality.py measures the effect on nDCG@10.
 """
 
 import argparse
@@ -40,7 +40,7 @@ HOW = (
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """The rerankers that could be loaded, the reference first, and what their figures are made of."""
+    """The rerankers that could be loaded, the reference first, and what their figures are computed from."""
 
     variants: Sequence[Variant[Score]]
     score: dict[str, Score]
@@ -49,16 +49,16 @@ class Contest:
     peaks: dict[str, Peak]
 
     def share(self, variant: Variant[Score], asked: Sequence[Pairs], seconds: Sequence[float]) -> float | None:
-        """Of the peak of the variant's number format."""
+        """Return the share of the peak of the variant's number format."""
         return self.peaks[variant.dtype].share([self.cost.flop(self.lengths.of_pairs(some)) for some in asked], seconds)
 
     def tokens(self, pairs: Pairs) -> int:
-        """What is to be read, all pairs together."""
+        """Return the number of tokens of all pairs."""
         return sum(self.lengths.of_pairs(pairs))
 
 
 def one_query(workload: Workload, contest: Contest, *, rounds: int, queries: int) -> dict[str, object]:
-    """Latency, and how near the scores are to the reference's."""
+    """Measure latency, and how near the scores are to those of the reference."""
     asked = workload.pairs(rounds * queries)
     note = f"{workload.name}, one query"
     taken: Taken[Scores] = in_turn(contest.score, slices(asked, rounds=rounds, each=queries), note=note)
@@ -80,7 +80,7 @@ def one_query(workload: Workload, contest: Contest, *, rounds: int, queries: int
 
 
 def batch(workload: Workload, contest: Contest, *, rounds: int, queries: int, peer_pairs: int) -> dict[str, object]:
-    """Throughput with many queries at once."""
+    """Measure throughput with many queries at once."""
     everything = [pair for pairs in workload.pairs(queries) for pair in pairs]
     given = {v.name: everything if v.ours else everything[:peer_pairs] for v in contest.variants}
     tokens = {name: contest.tokens(pairs) for name, pairs in given.items()}
@@ -112,13 +112,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--reranker", default=DEFAULT_RERANKER)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=7, help="of one query at a time")
-    parser.add_argument("--queries", type=int, default=5, help="of a round, other ones each time")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds of single queries")
+    parser.add_argument("--queries", type=int, default=5, help="queries of a round, other ones each time")
     parser.add_argument("--batch-rounds", type=int, default=3)
     parser.add_argument("--batch-queries", type=int, default=64, help=f"each with {CANDIDATES} candidates")
-    parser.add_argument("--peer-pairs", type=int, default=1600, help="of a batch, that peers read")
-    parser.add_argument("--onnx", type=Path, help="the reranker exported to int8, for ONNX Runtime")
-    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    parser.add_argument("--peer-pairs", type=int, default=1600, help="pairs of a batch that peers score")
+    parser.add_argument("--onnx", type=Path, help="the reranker, exported to int8 for ONNX Runtime")
+    parser.add_argument("--output", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
     check_folders(parser, [arguments.output])
     return arguments

@@ -1,10 +1,10 @@
-"""Real vectors in number: texts of BEIR folders, embedded and cached. Knows no index.
+"""Make a million real vectors: texts of BEIR folders, embedded and cached.
 
 Usage: python benchmarks/vectors.py DATA -o FOLDER [--rows 1000000] [--dtype bfloat16]
 
-From small collections come a million vectors as a long document gives many: each sentence, each half of a longer
-sentence, neighbouring sentences two by two, and each third of a long sentence is a text of its own. Queries are the
-collections' own. The command can be stopped and run again: what is embedded stays, in files of 20,000 rows.
+A million texts are cut from small collections: sentences, halves of longer sentences, pairs of neighbouring sentences,
+and thirds of long sentences. Queries are the collections' own. The command can be stopped and run again: what is
+embedded stays, in files of 20,000 rows.
 """
 
 import argparse
@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 COLLECTIONS = ("scifact", "nfcorpus", "squad-dev", "medquad-qa", "cosqa", "cranfield")
 PAIRS = ("stsb", "sick", "mrpc")
 SHORTEST = 20
-"""Characters of the shortest text: below are headings, numbers and fragments."""
+"""Characters of the shortest text; shorter ones are headings, numbers and fragments."""
 WORDS_OF_A_PART = 5
-"""Words that a part of a sentence has at least."""
+"""Fewest words in a part of a sentence."""
 MOST = 1_000_000
 CHUNK_ROWS = 20_000
 QUERIES = 3_000
@@ -34,7 +34,7 @@ ABOUT_FILE = "about.json"
 
 
 def benchmark_texts(data: Path) -> list[str]:
-    """Distinct texts, always the same in the same order: sentences, halves, passages of two sentences, thirds."""
+    """Return distinct texts in a fixed order: titles, sentences, halves, passages of two sentences, thirds."""
     bodies = [str(row["text"]) for name in COLLECTIONS for row in _rows(data / name / "corpus.jsonl")]
     titles = [str(row["title"]) for name in COLLECTIONS for row in _rows(data / name / "corpus.jsonl")]
     files = sorted(file for name in PAIRS for file in (data / name).glob("*.jsonl"))
@@ -49,7 +49,7 @@ def benchmark_texts(data: Path) -> list[str]:
 
 
 def benchmark_queries(data: Path) -> list[str]:
-    """Distinct queries of all collections, shuffled by a fixed seed."""
+    """Return the distinct queries of all collections, shuffled by a fixed seed."""
     queries = dict.fromkeys(str(row["text"]) for name in COLLECTIONS for row in _rows(data / name / "queries.jsonl"))
     return [str(query) for query in np.random.default_rng(0).permutation(list(queries))]
 
@@ -65,7 +65,7 @@ def sentences_of(text: str) -> list[str]:
 
 
 def _parts(sentence: str, count: int) -> list[str]:
-    """A long sentence in so many parts of as many words each."""
+    """Cut a long sentence into ``count`` parts of equally many words."""
     words = sentence.split()
     if len(words) < WORDS_OF_A_PART * count:
         return []
@@ -74,10 +74,10 @@ def _parts(sentence: str, count: int) -> list[str]:
 
 
 def load(folder: Path, rows: int) -> NDArray[np.float32]:
-    """So many vectors of a folder that the command has made, evenly spread over it, or all where it holds fewer."""
+    """Load ``rows`` vectors of a folder that this script made, evenly spread, or all where it holds fewer."""
     chunks = [np.load(path, mmap_mode="r") for path in _chunks(folder)]
     if not chunks:
-        raise FileNotFoundError(f"{folder} holds no vectors; make them with: python benchmarks/vectors.py DATA -o it")
+        raise FileNotFoundError(f"{folder} holds no vectors; make them: python benchmarks/vectors.py DATA -o {folder}")
     total = sum(map(len, chunks))
     numbers = np.arange(min(rows, total)) * total // min(rows, total)
     vectors = np.empty((len(numbers), chunks[0].shape[1]), np.float32)
@@ -90,23 +90,23 @@ def load(folder: Path, rows: int) -> NDArray[np.float32]:
 
 
 def rows_of(folder: Path) -> int:
-    """How many vectors a folder holds."""
+    """Return how many vectors a folder holds."""
     return sum(len(np.load(path, mmap_mode="r")) for path in _chunks(folder))
 
 
 def load_queries(folder: Path) -> NDArray[np.float32]:
-    """The vectors of the queries, none of which is a text of the collection."""
+    """Load the vectors of the queries, none of which is a text of the collection."""
     return np.load(folder / QUERIES_FILE).astype(np.float32, copy=False)
 
 
 def about(folder: Path) -> dict[str, object]:
-    """Which texts and which model the vectors are of; empty where the folder does not say."""
+    """Return which texts and which model made the vectors; empty where the folder does not say."""
     path = folder / ABOUT_FILE
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def _chunks(folder: Path) -> list[Path]:
-    """The files of vectors up to the first that is missing."""
+    """Return the files of vectors up to the first missing one."""
     paths = (folder / f"{first:08}.npy" for first in itertools.count(0, CHUNK_ROWS))
     return list(itertools.takewhile(Path.exists, paths))
 
@@ -117,14 +117,14 @@ def _save(path: Path, vectors: NDArray[np.float32]) -> None:
 
 
 def _fast_dtype() -> str:
-    """bfloat16 where the processor computes in it, else float32."""
+    """Return bfloat16 where the processor has instructions for it, else float32."""
     import torch
 
     return "bfloat16" if getattr(torch.cpu, "_is_avx512_bf16_supported", bool)() else "float32"
 
 
 def _settle(folder: Path, made_of: dict[str, object]) -> None:
-    """Write down what the vectors are, or make sure that those in the folder are the same."""
+    """Record what the vectors are, or check that the folder holds the same ones."""
     folder.mkdir(parents=True, exist_ok=True)
     before = about(folder)
     if before and before != made_of:
@@ -135,13 +135,13 @@ def _settle(folder: Path, made_of: dict[str, object]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder of BEIR folders: " + ", ".join((*COLLECTIONS, *PAIRS)))
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder that the vectors go to")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the vectors")
     parser.add_argument("--rows", type=int, default=MOST)
-    parser.add_argument("--encoder", help="default: the one of bicross")
+    parser.add_argument("--encoder", help="default: that of bicross")
     parser.add_argument("--dtype", help="default: bfloat16 where the processor has it, else float32")
     parser.add_argument("--device")
     arguments = parser.parse_args()
-    from bicross.retrieval import DEFAULT_ENCODER, BiEncoder  # takes seconds, and load needs none of it
+    from bicross.retrieval import DEFAULT_ENCODER, BiEncoder  # takes seconds; load needs none of it
 
     texts, queries = benchmark_texts(arguments.data)[: arguments.rows], benchmark_queries(arguments.data)[:QUERIES]
     name, dtype = arguments.encoder or DEFAULT_ENCODER, arguments.dtype or _fast_dtype()

@@ -1,4 +1,4 @@
-"""What a transformer costs, and what the machine can do at most: tokens, FLOP, and the fastest matrix product."""
+"""The FLOP of a transformer, token counts, and the fastest matrix product of the machine."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from bicross.inference import load_tokenizer
 from torch import nn
 
 SIDES = (256, 2048)
-"""Sides of the matrices that are multiplied; the larger one only where the first shows that it takes no minutes."""
+"""Sides of the matrices that are multiplied; the larger one only where the smaller one is fast enough."""
 REPEATS = 10
 LONGEST = 5.0  # seconds for all repeats of one product
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of a model: weights that each token meets, weights that each text meets once, and the width of attention."""
+    """Weights of a model that are used for every token, weights used once for every text, and its attention width."""
 
     weights_per_token: int
     weights_per_text: int
@@ -29,7 +29,7 @@ class Cost:
 
     @classmethod
     def of(cls, model: nn.Module) -> "Cost":
-        """Of a transformer of the transformers library: linear layers of its encoder, and of its head."""
+        """Count the linear layers of the encoder and of the head of a transformers model."""
         config: Any = model.config
         linears = [(f".{name}", module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
         return cls(
@@ -41,7 +41,7 @@ class Cost:
 
     @classmethod
     def of_folder(cls, folder: Path, *, head: bool) -> "Cost":
-        """Of the model in a folder, of which the settings alone are read; ``head`` is the classifier's."""
+        """Count those of the model in a folder from its settings alone; ``head`` includes the classifier."""
         import transformers
 
         kind: Any = transformers.AutoModelForSequenceClassification if head else transformers.AutoModel
@@ -49,45 +49,45 @@ class Cost:
             return cls.of(kind.from_config(transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True)))
 
     def flop(self, lengths: Sequence[int]) -> float:
-        """Of texts of so many tokens each, none of them padding: products with weights, and attention's two."""
+        """Return the FLOP for texts of these lengths in tokens, without padding: linear layers and attention."""
         linear = 2 * (self.weights_per_token * sum(lengths) + self.weights_per_text * len(lengths))
         return linear + 4 * self.layers * self.hidden * sum(length * length for length in lengths)
 
 
 class Lengths:
-    """Tokens of what a model reads, special tokens included and what is beyond its limit cut."""
+    """Counts the tokens of a model's inputs, with special tokens, cut at its length limit."""
 
     def __init__(self, folder: Path, longest: int) -> None:
         self._tokenizer, self._longest = load_tokenizer(folder), longest
 
     def of_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[int]:
-        """One number a pair."""
+        """Return the number of tokens of each pair."""
         texts = list(dict.fromkeys(text for pair in pairs for text in pair))
         counts = dict(zip(texts, self._tokenizer.count(texts), strict=True))
         special = self._tokenizer.special_tokens(pair=True)
         return [min(self._longest, counts[query] + counts[passage] + special) for query, passage in pairs]
 
     def of(self, texts: Sequence[str]) -> list[int]:
-        """One number a text."""
+        """Return the number of tokens of each text."""
         special = self._tokenizer.special_tokens(pair=False)
         return [min(self._longest, count + special) for count in self._tokenizer.count(texts)]
 
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The fastest way found to multiply square matrices; ``ops`` a second, or why there is none."""
+    """The fastest way to multiply square matrices: ``ops`` per second, or None and the reason in ``way``."""
 
     dtype: str
     ops: float | None
     way: str
 
     def share(self, flop: Sequence[float], seconds: Sequence[float]) -> float | None:
-        """Of the peak, that so much work in so much time reaches; the median. None without a peak."""
+        """Return the median share of the peak that this work in this time reaches; None without a peak."""
         return None if self.ops is None else float(np.median(np.divide(flop, seconds))) / self.ops
 
 
 def peak(dtype: str, device: str) -> Peak:
-    """Measure the peak now, on the threads that torch has."""
+    """Measure the peak of a number format now, on torch's threads."""
     measured: dict[str, tuple[float, int]] = {}
     reason = ""
     for way, make in _WAYS.items():
@@ -109,7 +109,7 @@ def peak(dtype: str, device: str) -> Peak:
 
 
 def _best_seconds(product: Callable[[], object], device: str) -> float:
-    """The best of several: what disturbs can only make a product slower."""
+    """Return the best of several times: disturbances only make a product slower."""
     best = float("inf")
     for _ in range(REPEATS):
         began = perf_counter()
@@ -134,7 +134,7 @@ def _plain(dtype: torch.dtype, device: str, side: int) -> Callable[[], object] |
 
 
 def _packed(dtype: torch.dtype, device: str, side: int) -> Callable[[], object] | None:
-    """With the right side in oneDNN's own order: in float32 often much faster than ``torch.mm``. Of torch's inside."""
+    """Use oneDNN's own layout of the right side, by an internal function of torch: in float32 often much faster."""
     if dtype == torch.int8 or not device.startswith("cpu"):
         return None
     left, right = _matrices(dtype, device, side)

@@ -1,7 +1,7 @@
-"""The kinds of vector index that ``index_recall.py`` compares: how each is built, tuned and searched.
+"""The kinds of vector index that index_recall.py compares: how each is built, tuned and searched.
 
-Those of bicross go through the functions with which ``Index`` chooses, trains and tunes; hnswlib and usearch are tuned
-in the same way, on the same sample. Queries of the benchmark take no part in it.
+Those of bicross use the functions with which ``Index`` chooses, trains and tunes. hnswlib and usearch are tuned in the
+same way, on the same sample. The queries of the benchmark take no part in it.
 """
 
 import dataclasses
@@ -34,10 +34,10 @@ from threadpoolctl import threadpool_limits
 Vectors = NDArray[np.float32]
 Rows = NDArray[np.int64]
 Search = Callable[[Vectors, int, int], Rows]
-"""Queries, k and threads; returns the rows found, best first, and -1 where there are none."""
+"""Takes queries, k and threads; returns row numbers, best first, and -1 where there are none."""
 
 COMPRESSED = "auto-compressed"
-"""What auto chooses where vectors may take three quarters of what they take in Flat: its choice for more rows."""
+"""What auto chooses where vectors may take three quarters of Flat's memory, as it does for more rows."""
 KINDS = ("Flat", "auto", COMPRESSED, "SQ8", "IVF", "HNSW32", "hnswlib", "usearch")
 GRAPHS = ("HNSW32", "hnswlib", "usearch")
 PEERS = ("hnswlib", "usearch")
@@ -45,14 +45,14 @@ ADD_ROWS = 50_000
 CONNECTIONS = 32
 EF_CONSTRUCTION = 200
 EFFORTS = (100, 150, 200, 300, 400, 600, 800, 1200)
-"""Of graphs: nodes kept in view. Fewer than the 100 that are asked for makes no sense."""
+"""Search effort of graphs: the size of the candidate list. It is at least k = 100."""
 LIST_SHARES = (1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4)
 REFINED = (1, 2, 4, 8, 16, 32)
 
 
 @dataclass
 class Built:
-    """An index to be measured. ``searches`` holds it under every setting of its curve, ``chosen`` names one of them."""
+    """An index to measure. ``searches`` has a search for every setting of its curve, ``chosen`` names the tuned one."""
 
     kind: str
     library: str
@@ -67,7 +67,7 @@ class Built:
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """All that computes in this process, on so many threads."""
+    """Set the threads of FAISS and of all other libraries of this process while the block runs."""
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(count)
     try:
@@ -78,7 +78,7 @@ def threads(count: int) -> Iterator[None]:
 
 
 class Collection:
-    """Vectors to index, and the exact neighbours of a sample of them, as ``Index`` measures its recall by."""
+    """Vectors to index, and the exact neighbours of a sample, with which ``Index`` measures its recall."""
 
     def __init__(self, vectors: Vectors, layout: VectorLayout) -> None:
         self.vectors = vectors
@@ -91,22 +91,22 @@ class Collection:
         self.exact_seconds = perf_counter() - began
 
     def blocks(self) -> Iterator[Vectors]:
-        """All vectors, some at a time."""
+        """Yield the vectors in blocks."""
         for first in range(0, len(self.vectors), ADD_ROWS):
             yield self.vectors[first : first + ADD_ROWS]
 
     def factory(self, kind: str) -> str:
-        """What FAISS calls this kind, in a collection of this size."""
+        """Return the FAISS factory string of this kind for a collection of this size."""
         rows, dimension = self.vectors.shape
         memory = {"auto": self.layout.memory_bytes, COMPRESSED: 3 * rows * dimension}
         if kind in memory:
             return choose_factory(rows, dimension, memory_bytes=memory[kind], target=self.layout.target_recall)
-        # As many lists as FAISS's guide recommends: four times the root of the rows.
+        # FAISS's guide recommends four times the square root of the rows as the number of lists.
         return f"IVF{4 * round(rows**0.5)},Flat" if kind == "IVF" else kind
 
 
 def build(kind: str, collection: Collection, build_threads: int) -> Built:
-    """One of ``KINDS``; ``ImportError`` for a peer that is not installed."""
+    """Build one of ``KINDS``; raises ``ImportError`` for a peer that is not installed."""
     with threads(build_threads):
         if kind in PEERS:
             return _peer(kind, collection, build_threads)
@@ -114,7 +114,7 @@ def build(kind: str, collection: Collection, build_threads: int) -> Built:
 
 
 def _bicross(kind: str, factory: str, collection: Collection) -> Built:
-    """Trained on the sample that ``Index`` takes, and tuned as it does."""
+    """Train on the sample that ``Index`` takes, and tune as it does."""
     vectors, began = collection.vectors, perf_counter()
     index = new_index(factory, vectors[sample_rows(len(vectors), TRAINING_ROWS)])
     trained = perf_counter()
@@ -143,13 +143,13 @@ def _bicross(kind: str, factory: str, collection: Collection) -> Built:
 
 
 def _curve(index: VectorIndex) -> list[SearchSettings]:
-    heeds = index.tunable
-    if "nprobe" in heeds:
-        factor = 8 if "k_factor" in heeds else None  # what bicross's own tuning keeps it at
+    tunable = index.tunable
+    if "nprobe" in tunable:
+        factor = 8 if "k_factor" in tunable else None  # what bicross's own tuning keeps it at
         return [SearchSettings(nprobe=max(1, int(index.lists * s)), k_factor=factor) for s in LIST_SHARES]
-    if "ef_search" in heeds:
+    if "ef_search" in tunable:
         return [SearchSettings(ef_search=effort) for effort in EFFORTS]
-    return [SearchSettings(k_factor=factor) for factor in REFINED] if "k_factor" in heeds else []
+    return [SearchSettings(k_factor=factor) for factor in REFINED] if "k_factor" in tunable else []
 
 
 def _label(settings: SearchSettings) -> str:
@@ -161,7 +161,7 @@ def _search(index: VectorIndex, settings: SearchSettings) -> Search:
 
 
 def _peer(kind: str, collection: Collection, build_threads: int) -> Built:
-    """Either of ``PEERS``, tuned by the sample and the target that bicross tunes itself by."""
+    """Build one of ``PEERS``, tuned on the same sample and to the same target as bicross."""
     vectors, began = collection.vectors, perf_counter()
     make = _hnswlib if kind == "hnswlib" else _usearch
     add, search, about, size = make(*vectors.shape)
@@ -196,7 +196,7 @@ def _with_effort(search: GraphSearch, effort: int) -> Search:
 
 
 def _effort(search: GraphSearch, collection: Collection, count: int) -> tuple[int, float]:
-    """The least effort that reaches the target, or the one that comes nearest, and its recall."""
+    """Return the least effort that reaches the target, or else the best one, and its recall."""
     best = EFFORTS[0], 0.0
     for effort in EFFORTS:
         recall = collection.exact.recall(search(collection.exact.queries, RECALL_AT + 1, count, effort))
@@ -208,7 +208,7 @@ def _effort(search: GraphSearch, collection: Collection, count: int) -> tuple[in
 
 
 Graph = tuple[Callable[[Vectors, Rows, int], None], GraphSearch, str, Callable[[], int]]
-"""How to add, how to search, what it is, and its size when stored."""
+"""Functions to add and to search, a description, and a function for the stored size."""
 
 
 def _hnswlib(rows: int, dimension: int) -> Graph:
@@ -226,20 +226,20 @@ def _hnswlib(rows: int, dimension: int) -> Graph:
 
 
 def _usearch(_: int, dimension: int) -> Graph:
-    """With numbers of the kind that usearch itself chooses on this machine."""
+    """Make an index in the number format that usearch chooses on this machine."""
     index: Any = importlib.import_module("usearch.index").Index(
         ndim=dimension, metric="ip", connectivity=CONNECTIONS, expansion_add=EF_CONSTRUCTION
     )
 
     def search(queries: Vectors, k: int, count: int, effort: int) -> Rows:
         index.expansion_search = effort
-        found = index.search(queries[0] if len(queries) == 1 else queries, k, threads=count)
+        matches = index.search(queries[0] if len(queries) == 1 else queries, k, threads=count)
         rows = np.full((len(queries), k), -1, np.int64)
         if len(queries) == 1:
-            rows[0, : len(found.keys)] = found.keys
+            rows[0, : len(matches.keys)] = matches.keys
         else:
-            held = np.arange(k) < np.asarray(found.counts)[:, None]
-            rows[held] = found.keys[held]
+            held = np.arange(k) < np.asarray(matches.counts)[:, None]
+            rows[held] = matches.keys[held]
         return rows
 
     def add(vectors: Vectors, numbers: Rows, count: int) -> None:
@@ -250,7 +250,7 @@ def _usearch(_: int, dimension: int) -> Graph:
 
 
 def kinds_for(rows: int, *, graphs_up_to: int, leave_out: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """The kinds to measure at a size, and why others are not."""
+    """Return the kinds to measure at a size, and why the others are left out."""
     reasons = {kind: f"more than --graphs-up-to {graphs_up_to} rows" for kind in GRAPHS if rows > graphs_up_to}
     reasons |= dict.fromkeys(leave_out, "--leave-out")
     return [kind for kind in KINDS if kind not in reasons], reasons

@@ -1,4 +1,4 @@
-"""What ``index_recall.py`` measures of an index: recall against exact search, latency, throughput. Knows no library."""
+"""What index_recall.py measures: recall against exact search, latency and throughput."""
 
 import sys
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ K = 100
 AT = (10, 100)
 WARM_UP = 3
 TIE = 1e-6
-"""Rows that tie with the last of the nearest, up to the rounding of float32, count as well as it does."""
+"""Rows that tie with the k-th neighbour, up to float32 rounding, count as found."""
 
 
 class Truth:
-    """Exact search by numpy: the scores that the 10th and the 100th neighbour of each query have."""
+    """Exact search with numpy: the scores of the 10th and the 100th neighbour of each query."""
 
     def __init__(self, vectors: Vectors, queries: Vectors) -> None:
         self.vectors = vectors
@@ -31,7 +31,7 @@ class Truth:
         self._last = {k: -np.sort(-best, axis=1)[:, k - 1] for k in AT}
 
     def recall(self, found: Rows) -> dict[str, float]:
-        """The share of the k nearest that is among the first k found; a row counts once."""
+        """Return the share of the k nearest rows among the first k of ``found``; a row counts once."""
         near = dict.fromkeys(AT, 0)
         for first in range(0, len(found), 200):
             rows = found[first : first + 200]
@@ -43,12 +43,12 @@ class Truth:
 
 
 def _highest(scores: Vectors) -> Vectors:
-    """The best K of each line, in no order."""
+    """Return the best K scores of each line, unordered."""
     return scores if scores.shape[1] <= K else -np.partition(-scores, K - 1, axis=1)[:, :K]
 
 
 def _seen_before(rows: Rows) -> np.ndarray:
-    """Whether a row stands in its line already."""
+    """Tell for each row number whether it occurs earlier in its line."""
     order = np.argsort(rows, axis=1, kind="stable")
     ordered = np.take_along_axis(rows, order, 1)
     again = np.zeros(rows.shape, bool)
@@ -60,7 +60,7 @@ def _seen_before(rows: Rows) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured: rounds, and queries of each that are asked one by one, and in one batch."""
+    """How much is measured: rounds, and queries of a round that are asked one by one and in one batch."""
 
     rounds: int
     single: int
@@ -70,7 +70,7 @@ class Effort:
 
 @dataclass(slots=True)
 class Times:
-    """Of one index with one setting, a figure a round."""
+    """Times of one index with one setting, one figure for each round."""
 
     p50_ms: list[float] = field(default_factory=list)
     p95_ms: list[float] = field(default_factory=list)
@@ -78,7 +78,7 @@ class Times:
 
 
 def time_all(indexes: Sequence[Built], queries: Vectors, effort: Effort) -> dict[tuple[str, str], Times]:
-    """Every index with every setting, by kind and setting. Each round goes through all, in an order of its own."""
+    """Time every index with every setting; each round goes through all in its own order."""
     times = {(built.kind, setting): Times() for built in indexes for setting in built.searches}
     searches = {(built.kind, setting): search for built in indexes for setting, search in built.searches.items()}
     chosen = {(built.kind, built.chosen) for built in indexes}
@@ -86,8 +86,8 @@ def time_all(indexes: Sequence[Built], queries: Vectors, effort: Effort) -> dict
     with threads(effort.threads):
         for number in range(effort.rounds):
             asked = np.roll(queries, -number * effort.single, axis=0)
-            for place in order.permutation(len(times)).tolist():
-                key = list(times)[place]
+            for position in order.permutation(len(times)).tolist():
+                key = list(times)[position]
                 _time(searches[key], asked, effort, times[key], batch=key in chosen)
             print(f"  round {number + 1} of {effort.rounds}", file=sys.stderr, flush=True)
     return times
@@ -114,7 +114,7 @@ def _time(search: Search, queries: Vectors, effort: Effort, times: Times, *, bat
 def figures(
     built: Built, truth: Truth, times: dict[tuple[str, str], Times], *, target: float, on_threads: int
 ) -> dict[str, object]:
-    """All that is known of one index. ``at_target`` is the fastest setting that reaches the target on the queries."""
+    """Return all figures of one index; ``at_target`` is the fastest setting that reaches the target on the queries."""
     rows, curve = len(truth.vectors), []
     with threads(on_threads):
         for setting, search in built.searches.items():

@@ -1,4 +1,4 @@
-"""One pipeline of ``latency.py`` in a fresh process: opened, and asked once. Prints its seconds as JSON.
+"""Open one pipeline of latency.py in a fresh process, search, and print the seconds as JSON.
 
 Usage: PYTHONPATH=benchmarks python -m parts.latency_cold FOLDER bicross|plain SETTINGS_AS_JSON QUERY
 """
@@ -16,7 +16,7 @@ def main() -> None:
     settings = json.loads(given)
     began = perf_counter()
     set_threads(settings.pop("threads"))
-    from parts import latency_parts  # with torch, which belongs to opening
+    from parts import latency_parts  # imports torch, which belongs to opening
 
     make = latency_parts.Bicross if kind == "bicross" else latency_parts.Plain
     pipeline = make(Path(folder), **settings)

@@ -1,7 +1,7 @@
-"""The two pipelines that ``latency.py`` compares, stage by stage: bicross, and the plain recipe of everyone's tutorial.
+"""The two pipelines that latency.py compares: bicross, and the plain recipe of a tutorial.
 
-Both answer the same queries from the same documents. Each document begins with the text that its vector is of and goes
-on with the texts after it, to the length of an MS MARCO passage: a million real, different texts with real vectors.
+Both answer the same queries from the same documents. Each document begins with the text of its vector and goes on with
+the texts after it, to the length of an MS MARCO passage: a million real, different texts with real vectors.
 """
 
 import json
@@ -32,18 +32,18 @@ INDEX, PLAIN_VECTORS, PLAIN_TEXTS = "index", "plain.faiss", "plain.jsonl"
 
 
 class Answering(Protocol):
-    """A pipeline that has been opened."""
+    """An opened pipeline."""
 
     def answer(self, query: str) -> Stages:
-        """Search, and say what each stage took."""
+        """Search, and return the seconds of each stage."""
         ...
 
 
 class Documents:
-    """The texts of so many documents; document ``n`` belongs to row ``n`` of the vectors."""
+    """The texts of the documents; document ``n`` belongs to row ``n`` of the vectors."""
 
     def __init__(self, texts: Sequence[str], count: int) -> None:
-        """``texts`` are all those that vectors were made of; the documents are spread evenly over them."""
+        """Spread ``count`` documents evenly over ``texts``, the texts that the vectors were made from."""
         self._texts = texts
         self._rows = np.arange(count) * len(texts) // count
         self._words = word_counts(count)
@@ -52,18 +52,18 @@ class Documents:
         return len(self._rows)
 
     def __getitem__(self, number: int) -> str:
-        row, wanted = int(self._rows[number]), int(self._words[number])
+        row, target = int(self._rows[number]), int(self._words[number])
         words = self._texts[row].split()
         while True:
             row = (row + 1) % len(self._texts)
             more = self._texts[row].split()
-            if len(words) + len(more) - wanted > wanted - len(words):
+            if len(words) + len(more) - target > target - len(words):
                 return " ".join(words)
             words += more
 
 
 def batches(documents: Documents, vectors: Vectors, tokenizer: TextTokenizer) -> Iterator[EmbeddedBatch]:
-    """What the index is built of: each document one passage, with its vector and its token ids for the reranker."""
+    """Yield the batches of the index: documents of one passage, with vectors and token ids for the reranker."""
     for start in range(0, len(documents), BATCH):
         stop = min(start + BATCH, len(documents))
         some = [Document(f"d{number}", documents[number]) for number in range(start, stop)]
@@ -72,7 +72,7 @@ def batches(documents: Documents, vectors: Vectors, tokenizer: TextTokenizer) ->
 
 
 def build(folder: Path, documents: Documents, vectors: Vectors, *, index_type: str, encoder: str, reranker: str) -> str:
-    """Both collections, on disk; returns what the layout of bicross's index is."""
+    """Write both collections to disk; return the vector layout of bicross's index."""
     tokenizer = reranker_tokenizer(reranker)
     index = Index.create(
         folder / INDEX,
@@ -91,7 +91,7 @@ def build(folder: Path, documents: Documents, vectors: Vectors, *, index_type: s
 
 
 class Bicross:
-    """Opened as ``SearchPipeline.open`` does, with encoder and reranker in one number format."""
+    """bicross, opened as ``SearchPipeline.open`` does, both models in one number format."""
 
     def __init__(self, folder: Path, *, encoder: str, reranker: str, dtype: Any, device: str) -> None:  # noqa: ANN401
         self._index = Index.open(folder / INDEX)
@@ -100,13 +100,13 @@ class Bicross:
         self._pipeline = SearchPipeline(DenseRetriever(self._index, self._encoder), self._reranker, top_k=SHOWN)
 
     def answer(self, query: str) -> Stages:
-        """The whole pipeline, as a user calls it."""
+        """Search with the whole pipeline, as a user does."""
         began = perf_counter()
         self._pipeline.search(query)
         return {"total": perf_counter() - began}
 
     def stages(self, query: str, tokenizer: TextTokenizer) -> Stages:
-        """The same by its public parts. Tokenising is a part of encoding and reranking, fetching of searching."""
+        """Time its public parts. Encoding and reranking contain tokenising, searching contains fetching."""
         marks = [perf_counter()]
         vector = self._encoder.encode_queries([query])
         marks.append(perf_counter())
@@ -123,7 +123,7 @@ class Bicross:
 
 
 class Plain:
-    """sentence-transformers and FAISS by hand: all texts in a list, exact search, ``CrossEncoder.rank`` of the best."""
+    """sentence-transformers and FAISS by hand: texts in a list, exact search, ``CrossEncoder.rank`` of the best."""
 
     def __init__(self, folder: Path, *, encoder: str, reranker: str, device: str) -> None:
         from sentence_transformers import CrossEncoder, SentenceTransformer
@@ -136,7 +136,7 @@ class Plain:
         self._reranker: Any = CrossEncoder(str(resolve_model(reranker)), **given)
 
     def answer(self, query: str) -> Stages:
-        """As the tutorials do it, with a clock between the lines."""
+        """Search as tutorials do, with a clock between the lines."""
         marks = [perf_counter()]
         vector = self._encoder.encode([query], normalize_embeddings=True, show_progress_bar=False)
         marks.append(perf_counter())
@@ -151,5 +151,5 @@ class Plain:
 
 
 def reranker_tokenizer(reranker: str) -> TextTokenizer:
-    """The one whose work is timed apart."""
+    """Load the tokenizer of the reranker, which is timed apart."""
     return load_tokenizer(resolve_model(reranker))

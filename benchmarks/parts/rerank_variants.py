@@ -1,4 +1,4 @@
-"""The rerankers that ``rerank_speed.py`` compares: sentence-transformers as it comes, ONNX Runtime, and bicross's."""
+"""The rerankers that rerank_speed.py compares: sentence-transformers, ONNX Runtime and bicross."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -19,9 +19,9 @@ Scores = NDArray[np.float32]
 Score = Callable[[Pairs], Scores]
 
 REFERENCE = "sentence-transformers float32, batch 32"
-"""What it does where nothing is set. Scores are compared to its scores, and times to its times."""
+"""sentence-transformers with its defaults. Scores and times are compared to those of this reranker."""
 LONGEST = 512
-"""Tokens of a pair that an exported model is given, if its tokenizer does not say less."""
+"""Tokens of a pair for an exported model, unless its tokenizer has a lower limit."""
 DTYPES = ("float32", "bfloat16", "int8")
 
 
@@ -30,7 +30,7 @@ Loaded = TypeVar("Loaded")
 
 @dataclass(frozen=True, slots=True)
 class Variant(Generic[Loaded]):
-    """``make`` loads it; ``ours`` says whose it is, ``dtype`` whose peak it is measured by."""
+    """Something to compare: ``make`` loads it, ``dtype`` names its number format, ``ours`` marks bicross's."""
 
     name: str
     dtype: str
@@ -39,7 +39,7 @@ class Variant(Generic[Loaded]):
 
 
 def variants(model: str, device: str, *, onnx: Path | None = None, threads: int = 1) -> list[Variant[Score]]:
-    """All of them, the reference first."""
+    """Return all rerankers, the reference first."""
     folder = resolve_model(model)
     peers: list[Variant[Score]] = []
     for dtype, batch in itertools.product(("float32", "bfloat16"), (32, 8)):
@@ -50,11 +50,11 @@ def variants(model: str, device: str, *, onnx: Path | None = None, threads: int 
     return [*peers, exported, *ours]
 
 
-def load(wanted: Sequence[Variant[Loaded]]) -> tuple[dict[str, Loaded], dict[str, str]]:
-    """Those that can be had, by name, and why the others cannot."""
+def load(choices: Sequence[Variant[Loaded]]) -> tuple[dict[str, Loaded], dict[str, str]]:
+    """Load what can be loaded, by name; also return why the others cannot."""
     loaded: dict[str, Loaded] = {}
     reasons: dict[str, str] = {}
-    for variant in wanted:
+    for variant in choices:
         try:
             loaded[variant.name] = variant.make()
         except ImportError as error:
@@ -87,7 +87,7 @@ def _ours(folder: Path, device: str, dtype: Any) -> Score:  # noqa: ANN401 - not
 
 
 def _onnx(folder: Path, exported: Path | None, threads: int) -> Score:
-    """As FlashRank does it: all candidates of a query in one padded batch."""
+    """Score all candidates of a query in one padded batch, as FlashRank does."""
     if find_spec("onnxruntime") is None:
         raise ImportError("onnxruntime is not installed")
     if exported is None:
@@ -104,9 +104,9 @@ def _onnx(folder: Path, exported: Path | None, threads: int) -> Score:
 
     def score_some(pairs: Pairs) -> Scores:
         queries, passages = zip(*pairs, strict=True)
-        read = tokenizer(
+        encoded = tokenizer(
             queries, passages, padding=True, truncation="only_second", max_length=longest, return_tensors="np"
         )
-        return np.asarray(session.run(None, {name: read[name] for name in names})[0], np.float32).reshape(-1)
+        return np.asarray(session.run(None, {name: encoded[name] for name in names})[0], np.float32).reshape(-1)
 
     return lambda pairs: np.concatenate([score_some(pairs[i : i + 100]) for i in range(0, len(pairs), 100)])

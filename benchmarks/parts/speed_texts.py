@@ -1,9 +1,9 @@
-"""Real texts and queries for the benchmarks of speed, in two lengths. Knows collections, and no model.
+"""Real texts and queries of two lengths for the benchmarks of speed.
 
 "MS MARCO-like" are passages as long as MS MARCO's: runs of whole sentences of the prose collections. Their lengths are
-drawn from a log-normal distribution, a stand-in for MS MARCO's own, of which the project has no copy. "SciFact" are the
-documents and claims of that collection. Candidates of a query are the passages that share most with it, by the weight
-of rare words, so that their order is hard to tell, as it is among those that stage one finds.
+drawn from a log-normal distribution, because the project has no copy of MS MARCO. "SciFact" are the documents and
+claims of that collection. The candidates of a query are the passages that share most rare words with it, so that they
+are as hard to order as those of a first stage.
 """
 
 import json
@@ -22,14 +22,14 @@ from vectors import sentences_of
 PROSE = ("squad-dev", "medquad-qa", "nfcorpus", "cranfield")
 MARCO, SCIFACT = "MS MARCO-like", "SciFact"
 MEDIAN_WORDS, SPREAD = 52.0, 0.42
-"""Of the log-normal distribution of words; the mean is 57 of them, and near 80 tokens of BERT."""
+"""Of the log-normal distribution of words. The mean is 57 words, about 80 tokens of BERT."""
 FEWEST_WORDS, MOST_WORDS = 15, 160
 CANDIDATES = 100
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Queries and the texts that are searched; ``source`` says where they come from."""
+    """Queries and passages; ``source`` says where they come from."""
 
     name: str
     queries: Sequence[str]
@@ -37,7 +37,7 @@ class Workload:
     source: str
 
     def pairs(self, count: int) -> list[list[tuple[str, str]]]:
-        """So many of the queries, spread over all, each with its candidates."""
+        """Return ``count`` of the queries, evenly spread, each paired with its candidates."""
         some = spread(self.queries, count)
         return [[(query, self.passages[row]) for row in self._overlap.nearest(query, CANDIDATES)] for query in some]
 
@@ -47,7 +47,7 @@ class Workload:
 
 
 def workloads(data: Path) -> list[Workload]:
-    """Both of them, from the folder of the collections."""
+    """Read both workloads from the folder of the collections."""
     prose = [row["text"] for name in PROSE for row in rows(data / name / "corpus.jsonl")]
     marco = list(passages_of(prose))
     questions = [row["text"] for row in rows(data / "squad-dev" / "queries.jsonl")]
@@ -60,47 +60,47 @@ def workloads(data: Path) -> list[Workload]:
 
 
 def rows(path: Path) -> Iterator[dict[str, str]]:
-    """The lines of a JSONL file."""
+    """Read the lines of a JSONL file."""
     with path.open(encoding="utf-8") as lines:
         yield from map(json.loads, lines)
 
 
 def word_counts(count: int, *, seed: int = 0) -> np.ndarray:
-    """Lengths of so many passages, in words, always the same."""
+    """Draw the lengths of ``count`` passages in words, always the same."""
     drawn = np.random.default_rng(seed).lognormal(math.log(MEDIAN_WORDS), SPREAD, count)
     return np.clip(drawn, FEWEST_WORDS, MOST_WORDS).astype(int)
 
 
 def passages_of(texts: Sequence[str]) -> Iterator[str]:
-    """Runs of whole sentences that come nearest to the lengths drawn for them.
+    """Yield runs of whole sentences that come nearest to the lengths drawn for them.
 
-    What remains at the end of a text is one too where it has at least half of its length.
+    The rest at the end of a text is a passage too if it has at least half of its length.
     """
-    wanted = iter(word_counts(sum(len(text.split()) for text in texts) // FEWEST_WORDS + len(texts) + 1).tolist())
+    lengths = iter(word_counts(sum(len(text.split()) for text in texts) // FEWEST_WORDS + len(texts) + 1).tolist())
     for text in texts:
         words: list[str] = []
-        target = next(wanted)
+        target = next(lengths)
         for sentence in sentences_of(text):
             more = sentence.split()[:MOST_WORDS]
             if words and len(words) + len(more) - target > target - len(words):
                 yield " ".join(words)
-                words, target = [], next(wanted)
+                words, target = [], next(lengths)
             words += more
         if 2 * len(words) >= target:
             yield " ".join(words)
 
 
 def spread(items: Sequence[str], count: int) -> list[str]:
-    """So many of them, evenly spread over all."""
+    """Return ``count`` of the items, evenly spread over all."""
     count = min(count, len(items))
     return [items[i * len(items) // count] for i in range(count)]
 
 
 class Overlap:
-    """Which passages share most with a query, each word weighing as much as it is rare.
+    """Finds the passages that share most with a query; rare words weigh more.
 
-    What a passage shares is divided by the fourth root of its distinct words: undivided, the nearest are longer than
-    others, and divided by the square root, shorter.
+    The shared weight is divided by the fourth root of a passage's number of distinct words. Undivided, the nearest
+    passages would be longer than others; divided by the square root, shorter.
     """
 
     def __init__(self, passages: Sequence[str]) -> None:
@@ -114,15 +114,15 @@ class Overlap:
                 self._with[word].append(number)
 
     def nearest(self, query: str, count: int) -> list[int]:
-        """The numbers of so many passages, nearest first; where too few share a word, the first others follow."""
+        """Return the numbers of ``count`` passages, nearest first; if too few share a word, the first others follow."""
         weights: Counter[int] = Counter()
         for word in sorted(set(_words(query))):
-            held = self._with.get(word, [])
-            for number in held:
-                weights[number] += math.log(1 + self._passages / len(held)) / self._roots[number]
+            holders = self._with.get(word, [])
+            for number in holders:
+                weights[number] += math.log(1 + self._passages / len(holders)) / self._roots[number]
         best = sorted(weights, key=lambda number: (-weights[number], number))[:count]
-        known = set(best)
-        others = (number for number in range(self._passages) if number not in known)
+        chosen = set(best)
+        others = (number for number in range(self._passages) if number not in chosen)
         return best + [number for number, _ in zip(others, range(count - len(best)), strict=False)]
 
 
