@@ -13,41 +13,41 @@ from ..training import TrainingProgress, Watch
 
 
 class DocumentProgress:
-    """How many documents were read, and with how many all is done: what lies between is on its way."""
+    """Counts the documents that were read and those that are done; the rest is being worked on."""
 
     def __init__(self, documents: Iterable[Document], bar: Progress | None, label: str) -> None:
-        """``bar=None`` counts and draws nothing."""
+        """Count ``documents``; ``bar=None`` draws nothing."""
         self._documents, self._bar = documents, bar
         self._read = self._done = 0
         self._task = None if bar is None else bar.add_task(label, total=_total(documents), documents=0)
 
     def read(self) -> Iterator[Document]:
-        """The documents again."""
+        """Yield the documents, and count them."""
         for document in self._documents:
             self._read += 1
             yield document
 
     def done(self, documents: int) -> None:
-        """So many documents more need nothing more."""
+        """Count so many more documents as done."""
         self._done += documents
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self._completed(), documents=self._done)
 
     def finish(self) -> None:
-        """All of them are done, now that it is known how many there are."""
+        """Fill the bar: all documents are done, and their number is known."""
         if self._bar is not None and self._task is not None:
             completed = self._completed()
             self._bar.update(self._task, total=completed, completed=completed)
 
     def _completed(self) -> float:
-        """By the share of the source where it says so, by documents where their number is known."""
+        """How much is done: a share of the source where it reports one, else a number of documents."""
         if isinstance(self._documents, DocumentReader):
             return self._documents.fraction * self._done / max(1, self._read)
         return self._done
 
 
 class _Rate(ProgressColumn):
-    """Documents, and how many a second of late: those that an index had already would lift the mean for long."""
+    """The number of documents, and the recent rate: skipped documents would inflate the mean."""
 
     def render(self, task: Task) -> Text:
         documents, seconds = int(task.fields["documents"]), task.elapsed or 0.0
@@ -70,7 +70,7 @@ def progress_over(documents: Iterable[Document], label: str, *, shown: bool) -> 
 
 
 class _Steps(ProgressColumn):
-    """Steps, how many a second of late, the loss, and the last evaluation."""
+    """The number of steps, the recent rate, the loss, and the last evaluation."""
 
     def render(self, task: Task) -> Text:
         parts = [f"{int(task.completed):,}/{int(task.total or 0):,}"]
@@ -82,7 +82,7 @@ class _Steps(ProgressColumn):
 
 @contextmanager
 def training_progress(*, shown: bool) -> Generator[Watch | None]:
-    """What a training can be watched by, drawing on standard error if ``shown``, else None."""
+    """Yield a function that draws the progress of a training on standard error, or None unless ``shown``."""
     if not shown:
         yield None
         return
@@ -102,7 +102,7 @@ def training_progress(*, shown: bool) -> Generator[Watch | None]:
 
 @contextmanager
 def counting(label: str, *, shown: bool) -> Generator[Callable[[int, int], None]]:
-    """What can be told how many are done, of how many; it draws on standard error if ``shown``."""
+    """Yield a function that takes how many items are done, of how many; it draws on standard error if ``shown``."""
     with Progress(console=Console(stderr=True), disable=not shown) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of)

@@ -30,7 +30,7 @@ AHEAD = 2
 
 
 def batches_of(documents: Iterable[Document], encoder: Encoder) -> Iterator[list[Document]]:
-    """The documents in batches of a size for ``encoder``."""
+    """Split the documents into batches of a size that suits ``encoder``."""
     devices = _devices(encoder)
     batch: list[Document] = []
     characters = 0
@@ -53,12 +53,17 @@ def embedded(
     *,
     terms: bool = False,
 ) -> Generator[Iterator[EmbeddedBatch]]:
-    """One embedded batch for each of ``batches``, in order, with the token ids of ``tokenizer`` where there is one.
+    """Yield one embedded batch for each of ``batches``, in order.
 
-    With ``terms``, those of each passage too.
+    Batches are read in the thread that takes the results, at most ``2 * AHEAD`` of them before their result is taken.
+    An error is raised in the place of its result. On leaving, the threads have ended.
 
-    They are read in the thread that takes the results, and at most ``2 * AHEAD`` of them before their result is taken.
-    An error comes in its place; on leaving, the threads have ended.
+    Args:
+        batches: Batches of documents.
+        encoder: The model that makes the vectors.
+        chunking: How documents are split; None keeps each one passage.
+        tokenizer: Makes the token ids of each passage; None for none.
+        terms: Whether each passage gets its terms.
     """
     split = partial(_split, encoder=encoder, chunking=chunking, tokenizer=tokenizer, terms=terms)
     embed = partial(_embed, encoder=encoder)
@@ -68,7 +73,7 @@ def embedded(
 
 @dataclass(frozen=True, slots=True)
 class _Split:
-    """Documents with their passages; of each passage, in order, the text that models read, its token ids and terms."""
+    """Documents with their passages, and for each passage its text, token ids and terms."""
 
     documents: Sequence[Document]
     passages: Sequence[Sequence[Passage]]

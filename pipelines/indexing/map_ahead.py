@@ -12,14 +12,16 @@ Result = TypeVar("Result")
 
 @contextmanager
 def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], *, depth: int) -> Generator[Iterator[Result]]:
-    """Yield what ``map(function, items)`` is, worked out in another thread while the results so far are used.
+    """Yield ``map(function, items)``, computed in another thread while the earlier results are used.
 
     ``items`` is read in the thread that takes the results, because what it reads may be bound to a thread, as database
-    cursors are; at most ``depth`` items are under way or done and not taken. Results come in order. An error of
-    ``function`` or ``items`` is raised in its place, after the results before it.
+    cursors are. Results come in order; an error of ``function`` or ``items`` is raised in the place of its result. On
+    leaving, the thread has ended: the call in progress is awaited, and no other begins.
 
-    On leaving, however many results were taken, the thread has ended: the call that it is in is waited for, and no
-    other begins.
+    Args:
+        function: Applied to each item.
+        items: The items.
+        depth: How many items are in progress or done, and not yet taken, at most.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="bicross") as thread:
         results = _results(thread, function, items, depth)

@@ -7,15 +7,23 @@ from ...retrieval import ANALYZER, analyse, require_analyzer
 
 
 def index_terms(path: str | Path) -> bool:
-    """Let the index at ``path`` keep the terms of its passages, in one commit, so that BM25 can search it.
+    """Store the terms of all passages of an index for BM25, in one commit. Nothing is embedded.
 
-    Nothing is embedded. False where the index has them already. Readers go on meanwhile, and older generations keep
-    what they have.
+    Searches may go on meanwhile, and older generations keep what they have.
+
+    Args:
+        path: The folder of the index.
+
+    Returns:
+        False where the index already stores the terms of this version's analyzer.
+
+    Raises:
+        IndexLocked: Another process writes.
     """
     return Index.open(path, verify="size").index_terms(ANALYZER, analyse)
 
 
 def keeps_terms(index: Index) -> bool:
-    """Whether what is added has to bring terms; ``IndexModelMismatch`` where nobody here could make them."""
+    """Whether added documents must have terms; ``IndexModelMismatch`` where they are of another analyzer."""
     require_analyzer(index)
     return bool(index.analyzer)

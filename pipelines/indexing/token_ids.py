@@ -16,11 +16,21 @@ logger = logging.getLogger("bicross")
 
 
 def retokenize(path: str | Path, *, reranker: str | Path = DEFAULT_RERANKER) -> bool:
-    """Let the index at ``path`` keep the token ids of its passages for another reranker, in one commit.
+    """Store the token ids of all passages of an index for another reranker, in one commit. Nothing is embedded.
 
-    Nothing is embedded and no model is loaded, only the reranker's tokenizer. False where the index has the ids of that
-    tokenizer already. Readers go on meanwhile, and older generations keep what they have. Raises ``ModelError`` where
-    the reranker is not to be had, or has no tokenizer of the fast kind.
+    Only the tokenizer of the reranker is loaded. Searches may go on meanwhile, and older generations keep
+    what they have.
+
+    Args:
+        path: The folder of the index.
+        reranker: The name or folder of the reranker.
+
+    Returns:
+        False where the index already stores the token ids of this tokenizer.
+
+    Raises:
+        ModelError: The reranker is not available, or has no fast tokenizer.
+        IndexLocked: Another process writes.
     """
     tokenizer = load_tokenizer(resolve_model(reranker))
 
@@ -31,10 +41,10 @@ def retokenize(path: str | Path, *, reranker: str | Path = DEFAULT_RERANKER) -> 
 
 
 def tokenizer_for_new(reranker: str | Path | None) -> TextTokenizer | None:
-    """The tokenizer whose ids a new index is to keep; None where it is to keep none.
+    """The tokenizer whose ids a new index stores; None where it stores none.
 
-    An index is not refused for want of a reranker that only the default named: it is built without ids, and that is
-    logged. Raises ``ModelError`` for another one that is not to be had.
+    Where the default reranker is not available, the index is built without token ids, and a warning is logged. For any
+    other reranker that is a ``ModelError``.
     """
     if reranker is None:
         return None
@@ -49,10 +59,16 @@ def tokenizer_for_new(reranker: str | Path | None) -> TextTokenizer | None:
 
 
 def tokenizer_of(index: Index, reranker: str | Path | None) -> TextTokenizer | None:
-    """The tokenizer whose ids ``index`` keeps; None where it keeps none.
+    """The tokenizer whose ids ``index`` stores; None where it stores none.
 
-    ``reranker=None`` looks at the model that built the index and at the default reranker, if they are on this machine.
-    Raises ``IndexModelMismatch`` where these, or the one that is named, have another tokenizer.
+    Args:
+        index: The index.
+        reranker: A reranker with this tokenizer; None tries the model that built the index and the default reranker, if
+            they are on this machine.
+
+    Raises:
+        IndexModelMismatch: None of them has this tokenizer.
+        ArgumentError: A reranker is named, and the index stores no token ids.
     """
     path = index.path
     if reranker is not None:
@@ -84,7 +100,7 @@ def tokenizer_of(index: Index, reranker: str | Path | None) -> TextTokenizer | N
 
 
 def token_ids(texts: Sequence[str], tokenizer: TextTokenizer) -> list[TokenIds]:
-    """The ids of each text: in two bytes where the vocabulary fits, else in four."""
+    """The token ids of each text: uint16 where the vocabulary fits, else uint32."""
     encoded = tokenizer.encode(texts)
     return [ids.astype(np.uint16) for ids in encoded] if tokenizer.vocabulary_size <= 2**16 else encoded
 
