@@ -1,7 +1,7 @@
-"""Checkpoints of a training that are whole or not there. Knows no loss and no data.
+"""Atomic checkpoints of a training.
 
-A checkpoint is written into a folder of its own and then renamed: one that is called ``checkpoint-N`` is whole. It
-holds the trained parameters alone, in float32, beside what transformers' trainer keeps of the optimizer and of itself.
+A checkpoint is written into a temporary folder and then renamed, so that every ``checkpoint-N`` is complete. It holds
+only the trained parameters, in float32, and what transformers' trainer keeps of the optimizer and of its own state.
 """
 
 import json
@@ -22,11 +22,11 @@ from .output_folder import WRITE_ERRORS, WRITING
 
 _TRAINED = "trained.safetensors"
 _CALLED = re.compile(r"checkpoint-(\d+)")
-_KEPT = 2  # the newest, beside the best
+_KEPT = 2  # the newest ones; the best one is kept as well
 
 
 class AtomicCheckpoints:
-    """Mixed into a trainer of sentence-transformers, before it: checkpoints as this module says, and no model card."""
+    """A mixin for trainers of sentence-transformers, listed before them: atomic checkpoints, and no model card."""
 
     args: Any
     accelerator: Any
@@ -34,7 +34,7 @@ class AtomicCheckpoints:
     state: Any
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
-        """None: cards are written by who knows the data."""
+        """Add nothing: the pipelines, which know the data, write the model cards."""
 
     def _get_output_dir(self, trial: object) -> str:
         return str(Path(self.args.output_dir) / WRITING)
@@ -42,7 +42,7 @@ class AtomicCheckpoints:
     def _save_checkpoint(self, model: object, trial: object) -> None:
         writing = Path(self._get_output_dir(trial))
         if is_main_process():
-            shutil.rmtree(writing, ignore_errors=True)  # what a kill left
+            shutil.rmtree(writing, ignore_errors=True)  # left by a run that was killed
         self.accelerator.wait_for_everyone()
         try:
             super()._save_checkpoint(model, trial)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
@@ -53,9 +53,9 @@ class AtomicCheckpoints:
             shutil.rmtree(writing, ignore_errors=True)
             reason = f"the checkpoint of step {self.state.global_step} cannot be written: {str(error).splitlines()[0]}"
             raise TrainingError(
-                f"{reason}. Earlier ones in {writing.parent} are whole: make room and run the same again to go on"
+                f"{reason}. Earlier ones in {writing.parent} are complete: free disk space and run the same again"
             ) from error
-        self.state.best_model_checkpoint = None  # it is found by its step
+        self.state.best_model_checkpoint = None  # the best one is found by its step
 
     def _save(self, output_dir: str, state_dict: object = None) -> None:
         folder = Path(output_dir)
@@ -97,26 +97,26 @@ def _steps(folder: Path) -> Iterator[int]:
 
 
 def checkpoint_at(folder: Path, step: int) -> Path:
-    """The folder of the checkpoint that was written at a step."""
+    """Return the folder of the checkpoint of a step."""
     return folder / f"checkpoint-{step}"
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint, None where there is none."""
+    """Return the newest checkpoint, or None."""
     step = max(_steps(folder), default=None)
     return None if step is None else checkpoint_at(folder, step)
 
 
 def state_of(checkpoint: Path) -> dict[str, Any]:
-    """What the trainer wrote of itself: its step, the best one, and all that was logged."""
+    """Return the state that the trainer saved: its step, the best step, and the log history."""
     return json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
 
 
 def load_trained(model: nn.Module, checkpoint: Path) -> None:
-    """Copy the parameters of a checkpoint into a model in which the same ones are trained."""
+    """Copy the parameters of a checkpoint into a model; raise ``TrainingError`` if their names differ."""
     stored, trained = load_file(checkpoint / _TRAINED), dict(_trained(model))
     if stored.keys() != trained.keys():
-        raise TrainingError(f"{checkpoint} holds the parameters of another model; remove {checkpoint.parent}")
+        raise TrainingError(f"{checkpoint} holds parameters of another model: remove {checkpoint.parent}")
     with torch.no_grad():
         for name, parameter in trained.items():
             parameter.copy_(stored[name])

@@ -1,13 +1,13 @@
-"""How a training went, read from the state that a trainer of transformers writes. Knows no model and no file."""
+"""The record of a training, read from the state that a trainer of transformers saves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 QUALITY = "quality"
-"""The measure, among those of an evaluation, by which checkpoints are compared; higher is better."""
+"""The key of an evaluation by which checkpoints are compared; higher is better."""
 Evaluated = Mapping[str, float]
-"""What an evaluation found, by name; one of the names is ``QUALITY``."""
+"""The values of an evaluation by name, with ``QUALITY`` among them."""
 
 _PREFIX = "eval_"
 _SPEEDS = tuple(_PREFIX + name for name in ("runtime", "samples_per_second", "steps_per_second"))
@@ -15,9 +15,13 @@ _SPEEDS = tuple(_PREFIX + name for name in ("runtime", "samples_per_second", "st
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecord:
-    """How a training went: ``losses`` are pairs of a step and the mean loss since the last; evaluations have a "step".
+    """How a training went.
 
-    ``best_step`` is that of the weights that were kept.
+    Args:
+        steps: The number of steps.
+        best_step: The step of the saved weights.
+        losses: Pairs of a step and the mean loss since the last one.
+        evaluations: The evaluations, each with its "step".
     """
 
     steps: int
@@ -27,12 +31,12 @@ class TrainingRecord:
 
     @property
     def best(self) -> Evaluated | None:
-        """The evaluation of the weights that were kept; None where nothing was evaluated."""
-        return next((found for found in self.evaluations if found["step"] == self.best_step), None)
+        """The evaluation of the saved weights; None if nothing was evaluated."""
+        return next((entry for entry in self.evaluations if entry["step"] == self.best_step), None)
 
 
 def record_of(state: Mapping[str, Any]) -> TrainingRecord:
-    """What the state of the last checkpoint says."""
+    """Return the record that is in the state of the last checkpoint."""
     history = state["log_history"]
     return TrainingRecord(
         steps=state["global_step"],
@@ -43,21 +47,21 @@ def record_of(state: Mapping[str, Any]) -> TrainingRecord:
 
 
 def has_ended(state: Mapping[str, Any], patience: int) -> bool:
-    """Whether a run that is taken up from here has nothing to do: it may have been killed after its last checkpoint."""
+    """Return whether a resumed run has nothing left to train: it may have been killed after its last checkpoint."""
     return state["global_step"] >= state["max_steps"] or patience_is_over(state["log_history"], patience)
 
 
 def patience_is_over(history: Sequence[Mapping[str, float]], patience: int) -> bool:
-    """Whether so many evaluations, or more, came after the best one; of equals the first is the best."""
-    found = numbers(history, _PREFIX + QUALITY)
-    return bool(found) and len(found) - 1 - found.index(max(found)) >= patience
+    """Return whether ``patience`` evaluations or more came after the best one, the first of equals."""
+    qualities = numbers(history, _PREFIX + QUALITY)
+    return bool(qualities) and len(qualities) - 1 - qualities.index(max(qualities)) >= patience
 
 
 def numbers(history: Sequence[Mapping[str, float]], name: str) -> list[float]:
-    """What was logged under a name, in order."""
+    """Return the values that were logged under a name, in order."""
     return [entry[name] for entry in history if name in entry]
 
 
 def _evaluated(entry: Mapping[str, float]) -> Evaluated:
-    found = {name: value for name, value in entry.items() if name.startswith(_PREFIX) and name not in _SPEEDS}
-    return {"step": entry["step"]} | {name.removeprefix(_PREFIX): value for name, value in found.items()}
+    values = {name: value for name, value in entry.items() if name.startswith(_PREFIX) and name not in _SPEEDS}
+    return {"step": entry["step"]} | {name.removeprefix(_PREFIX): value for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""One run of a trainer of sentence-transformers: its arguments, its order of draws, its end. Knows no loss."""
+"""Runs a trainer of sentence-transformers: its arguments, the order of the samples, resuming and stopping."""
 
 import math
 from collections.abc import Callable
@@ -15,10 +15,14 @@ _WEIGHT_DECAY = 0.01
 
 
 def numbered_draws(settings: TrainingSettings, lists: int) -> Any:  # noqa: ANN401 - a datasets.Dataset
-    """What the trainer goes through, once and in this order: the numbers 0, 1, ... of draws from the lists.
+    """Return the dataset of the trainer: the numbers 0, 1, ... of samples, which it goes through once and in order.
 
-    What a draw is depends on its number and the seed alone, so that a run that goes on needs to know no more than
-    its step. All epochs are one pass.
+    A sample depends only on its number and the seed, so that a resumed run needs to know only its step. All epochs are
+    one pass.
+
+    Args:
+        settings: How to train.
+        lists: The number of training lists.
     """
     import datasets
 
@@ -30,9 +34,15 @@ def numbered_draws(settings: TrainingSettings, lists: int) -> Any:  # noqa: ANN4
 
 
 def training_arguments(constructor: Callable[..., Any], settings: TrainingSettings, *, evaluated: bool) -> Any:  # noqa: ANN401
-    """The arguments of a trainer of sentence-transformers, made by their class; all is written to checkpoints.
+    """Return the arguments of a trainer of sentence-transformers.
 
-    Raises ``ArgumentError`` for a device or number format that is not to be had here.
+    Args:
+        constructor: Their class.
+        settings: How to train.
+        evaluated: Whether the trainer evaluates held-out lists.
+
+    Raises:
+        ArgumentError: The device or the number format is not available.
     """
     every = settings.evaluate_every
     try:
@@ -64,8 +74,8 @@ def training_arguments(constructor: Callable[..., Any], settings: TrainingSettin
             log_level="error",
         )
     except (RuntimeError, ValueError) as error:
-        raise ArgumentError(f"training cannot run so: {str(error).splitlines()[0]}") from error
-    # In one process one GPU: torch.nn.DataParallel, which the trainer would take for several, is slow and not exact.
+        raise ArgumentError(f"these settings cannot be used for training: {str(error).splitlines()[0]}") from error
+    # One GPU per process: with several the trainer would use torch.nn.DataParallel, which is slow and not exact.
     arguments._n_gpu = min(1, arguments.n_gpu)
     return arguments
 
@@ -77,10 +87,15 @@ def _in_order(dataset: Any, *, batch_size: int, drop_last: bool, **_: object) ->
 
 
 def run_training(trainer: Any, settings: TrainingSettings, *, watch: Watch | None = None) -> TrainingRecord:  # noqa: ANN401
-    """Train, from the newest checkpoint where there is one, and leave the best weights in the trainer's model.
+    """Train, from the newest checkpoint if there is one, and leave the best weights in the trainer's model.
 
-    ``trainer`` is one of sentence-transformers' with ``AtomicCheckpoints`` mixed in, and ``training_arguments``.
-    Raises ``TrainingError`` where a checkpoint cannot be written, and where the loss is no number any more.
+    Args:
+        trainer: A trainer of sentence-transformers with ``AtomicCheckpoints`` mixed in, and ``training_arguments``.
+        settings: How to train.
+        watch: Called after each step.
+
+    Raises:
+        TrainingError: A checkpoint cannot be written, or the loss is not finite.
     """
     from transformers import PrinterCallback
 
@@ -98,13 +113,14 @@ def run_training(trainer: Any, settings: TrainingSettings, *, watch: Watch | Non
 
 
 def _flow(settings: TrainingSettings, watch: Watch | None) -> Any:  # noqa: ANN401 - a TrainerCallback
-    """Tells ``watch`` of each step, ends the training when patience is over, and when the loss is no number."""
+    """A callback that reports each step, stops when patience is over, and raises if the loss is not finite."""
     from transformers import TrainerCallback
 
     def on_step_end(_self: object, _arguments: object, state: Any, _control: object, **_: object) -> None:  # noqa: ANN401
         if watch is not None:
-            losses, found = numbers(state.log_history, "loss"), numbers(state.log_history, f"eval_{QUALITY}")
-            last, quality = (values[-1] if values else None for values in (losses, found))
+            losses = numbers(state.log_history, "loss")
+            qualities = numbers(state.log_history, f"eval_{QUALITY}")
+            last, quality = (values[-1] if values else None for values in (losses, qualities))
             watch(TrainingProgress(state.global_step, state.max_steps, last, quality))
 
     def on_log(_self: object, _arguments: object, state: Any, _control: object, logs: Any, **_: object) -> None:  # noqa: ANN401

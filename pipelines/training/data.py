@@ -1,7 +1,4 @@
-"""What a model is trained from: documents and judged queries, of a BEIR folder or of a file of pairs or triples.
-
-Knows no index and no model.
-"""
+"""Reads training data: documents and judged queries of a BEIR folder, or of a file of pairs or triples."""
 
 import json
 import random
@@ -21,9 +18,9 @@ _KEYS = "query and passage, with a label or none, or query, positive and negativ
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Documents, queries to train on, and queries that are kept out of it, to measure on.
+    """Documents, judged queries for training, and judged queries held out for evaluation.
 
-    ``documents`` can be gone through several times.
+    ``documents`` can be iterated several times.
     """
 
     name: str
@@ -41,14 +38,24 @@ def read_training_data(
     limit: int | None = None,
     seed: int = 0,
 ) -> TrainingData:
-    """Read a BEIR folder's ``split``, or a JSONL or TSV file of pairs, labelled pairs or triples.
+    """Read a BEIR folder, or a JSONL or TSV file of pairs, labelled pairs or triples.
 
-    A JSON line has the strings ``query`` and ``passage``, and a whole number ``label`` or none, or ``query``,
-    ``positive`` and ``negative``. A TSV may begin with a line of these names; without one it has two columns, query and
-    passage, or three, query, positive and negative. ``dev_split`` names judgments of a BEIR folder to measure on;
-    without it a share ``held_out`` of the queries is kept for that, drawn by ``seed``. ``limit`` takes so many to
-    train on. Raises ``EvaluationError`` and ``TrainingError`` naming file and line, ``ArgumentError`` for what cannot
-    be learned from.
+    A JSON line has the strings ``query`` and ``passage``, with a whole number ``label`` or none, or the strings
+    ``query``, ``positive`` and ``negative``. A TSV file may begin with a line of these names; else its two columns are
+    query and passage, or its three columns query, positive and negative.
+
+    Args:
+        source: The folder or file.
+        split: The judgments of a BEIR folder to train on.
+        dev_split: The judgments of a BEIR folder for evaluation; None holds out a share of ``split``.
+        held_out: That share, from 0 to below 1.
+        limit: Maximum number of training queries.
+        seed: Random seed.
+
+    Raises:
+        ArgumentError: An argument is out of its range, or there is nothing to learn.
+        EvaluationError: The judgments cannot be read; it names file and line.
+        TrainingError: The pairs cannot be read; it names file and line.
     """
     path = Path(source)
     if not 0 <= held_out < 1:
@@ -78,7 +85,7 @@ def read_training_data(
 
 
 def relevant_texts(data: TrainingData) -> dict[str, str]:
-    """The passages of judged documents by id; raises ``ArgumentError`` for a query whose relevant ones are missing."""
+    """Return the passages of judged documents by id; raise ``ArgumentError`` if a query has no relevant one."""
     qrels = [*data.training.qrels.items(), *data.held_out.qrels.items()]
     wanted = {document_id for _, grades in qrels for document_id in grades}
     texts = {document.id: document.passage for document in data.documents if document.id in wanted}
@@ -93,7 +100,7 @@ def relevant_texts(data: TrainingData) -> dict[str, str]:
 
 
 def _read_pairs(path: Path) -> tuple[Judged, list[Document]]:
-    """Queries and passages get ids by the order in which their texts first come."""
+    """Queries and passages are numbered in the order of their first occurrence."""
     queries: dict[str, str] = {}
     passages: dict[str, str] = {}
     qrels: dict[str, dict[str, int]] = {}
@@ -113,7 +120,7 @@ def _read_pairs(path: Path) -> tuple[Judged, list[Document]]:
 
 
 def _judgments(path: Path) -> Iterator[tuple[int, str, str, int]]:
-    """Line, query, passage, grade."""
+    """Yield line number, query, passage and grade."""
     rows = _json_rows(path) if path.suffix == ".jsonl" else _tsv_rows(path)
     for number, row in rows:
         query = _text(row, "query", path, number)

@@ -1,7 +1,7 @@
 """Makes pseudo-queries from titles, headings and sentences, for collections without queries.
 
-The inverse cloze task is that of Lee et al. 2019 (arXiv 1906.00300): a sentence stands for a question, and what it was
-taken out of for the answer. A tenth of the sentences stay where they are, so that the same words count for something.
+The inverse cloze task (Lee et al. 2019, arXiv 1906.00300) takes a sentence as the query, and the passage without it as
+the relevant passage. A tenth of the sentences stay in their passage, so that exact matches still count.
 """
 
 import random
@@ -20,14 +20,14 @@ PseudoQueryKind = Literal["title", "heading", "sentence"]
 PSEUDO_QUERY_KINDS: tuple[PseudoQueryKind, ...] = get_args(PseudoQueryKind)
 
 MAX_WORDS = 150
-"""Words of a passage: what encoders and rerankers read of one for the most part."""
+"""Maximum words of a passage, about what encoders and rerankers take."""
 MIN_PASSAGE_WORDS = 8
 MIN_SENTENCE_WORDS, MAX_SENTENCE_WORDS = 4, 64
 KEPT_SHARE = 0.1
-"""Of the sentences that stay in their passage."""
+"""The share of the sentences that stay in their passage."""
 
 _ORNAMENT = "#=-~*.: \t\r\n"
-"""What stands around a title: the marks of Markdown and reStructuredText, and ends of sentences."""
+"""Characters around a title: markup of Markdown and reStructuredText, and punctuation."""
 _ATX = re.compile(r" {0,3}#{1,6}[ \t]+(?P<heading>.*?)[ \t]*#*[ \t]*")
 _UNDERLINE = re.compile(r"([=\-~^\"'`#*+.:_])\1{2,}")
 
@@ -46,7 +46,7 @@ PairMaker = Callable[[Document], Iterator[PseudoQueryPair]]
 
 
 def pair_makers(max_words: int, seed: int) -> dict[PseudoQueryKind, PairMaker]:
-    """What makes the pairs of each kind of a document: passages of at most ``max_words``, sentences by ``seed``."""
+    """Return the functions that make the pairs of a document, by kind; passages have at most ``max_words`` words."""
     if max_words < 2 * MIN_PASSAGE_WORDS:
         raise ArgumentError(f"max_words must be at least {2 * MIN_PASSAGE_WORDS}, not {max_words}")
     return {
@@ -63,11 +63,22 @@ def pseudo_query_pairs(
     max_words: int = MAX_WORDS,
     seed: int = 0,
 ) -> list[PseudoQueryPair]:
-    """All pairs of these kinds, in the order of the documents.
+    """Make pseudo-queries and their passages from documents, in the order of the documents.
 
-    A query that comes with more than one passage is left out: it names none of them, as a heading "Parameters" does.
-    Which sentences are taken of a document depends on ``seed`` and that document alone. Raises ``ArgumentError`` for an
-    unknown kind, and ``SourceError`` where the documents give no pair.
+    A query with more than one passage is left out, because it identifies none of them: a heading "Parameters", say.
+
+    Args:
+        documents: The documents of a collection.
+        kinds: "title", "heading" and "sentence" (the inverse cloze task).
+        max_words: Maximum words of a passage.
+        seed: Random seed of the sentences; those of a document depend on nothing else.
+
+    Raises:
+        ArgumentError: A kind is unknown, or there is none.
+        SourceError: The documents give no pair.
+
+    Example:
+        >>> pairs = pseudo_query_pairs(read_documents("docs.jsonl"), kinds=["title"])
     """
     makers = pair_makers(max_words, seed)
     if not kinds or set(kinds) - set(makers):
@@ -85,14 +96,14 @@ def pseudo_query_pairs(
 
 
 def title_pairs(document: Document, *, max_words: int = MAX_WORDS) -> Iterator[PseudoQueryPair]:
-    """The title, and the beginning of the text without it."""
+    """Yield the title as the query, and the first passage of the text without it."""
     passages = _passages(_body(document), max_words)
     if document.title.strip() and passages and _long_enough(passages[0]):
         yield PseudoQueryPair(_joined(document.title), passages[0], document.id, "title")
 
 
 def heading_pairs(document: Document, *, max_words: int = MAX_WORDS) -> Iterator[PseudoQueryPair]:
-    """Each heading of a Markdown or reStructuredText document, but the title, and the beginning of what is below."""
+    """Yield each Markdown or reStructuredText heading, except the title, with the first passage below it."""
     lines = document.text.splitlines()
     places = [*_headings(lines), (len(lines), len(lines), "")]
     for (_, first, heading), (end, _, _) in pairwise(places):
@@ -105,23 +116,23 @@ def heading_pairs(document: Document, *, max_words: int = MAX_WORDS) -> Iterator
 
 
 def sentence_pairs(document: Document, *, max_words: int = MAX_WORDS, seed: int = 0) -> Iterator[PseudoQueryPair]:
-    """A sentence of each passage, and the rest of the passage under the document's title, as models read it.
+    """Yield a random sentence of each passage as the query, with the title and the rest of the passage.
 
-    A sentence that comes twice in its passage, or in the title, is not taken. In a tenth of the pairs the passage keeps
-    the sentence.
+    Sentences that also occur in the rest or in the title are not used. In a tenth of the pairs the passage keeps the
+    sentence, so that exact matches still count.
     """
-    chance = random.Random(f"{seed} {document.id}")  # not hash(), which differs between processes
+    generator = random.Random(f"{seed} {document.id}")  # not hash(), which differs between processes
     for passage in _passages(_body(document), max_words):
         choices = [(rest, sentence) for rest, sentence in _cut_out(passage) if _hidden(sentence, rest, document.title)]
         if choices:
-            rest, sentence = chance.choice(choices)
-            kept = chance.random() < KEPT_SHARE
+            rest, sentence = generator.choice(choices)
+            kept = generator.random() < KEPT_SHARE
             text = passage_text(document.title, passage if kept else rest)
             yield PseudoQueryPair(_joined(sentence), text, document.id, "sentence")
 
 
 def _body(document: Document) -> str:
-    """The text without a title that it begins with: an abstract or a Markdown file often repeats it."""
+    """The text without the title at its beginning, which abstracts and Markdown files often repeat."""
     title, text = document.title.strip(), document.text.lstrip(_ORNAMENT)
     if title and text[: len(title)].lower() == title.lower():
         return text[len(title) :].lstrip(_ORNAMENT)
@@ -129,7 +140,7 @@ def _body(document: Document) -> str:
 
 
 def _passages(text: str, max_words: int) -> list[str]:
-    """Windows of whole sentences."""
+    """Split a text into passages of whole sentences."""
     if not text.strip():
         return []
     document = Document("passages", text)
@@ -142,7 +153,7 @@ def _count_words(texts: Sequence[str]) -> list[int]:
 
 
 def _headings(lines: Sequence[str]) -> Iterator[tuple[int, int, str]]:
-    """The line of each heading, the first line below it, and its text. What is in a block of code is none."""
+    """The line of each heading, the first line below it, and its text; code blocks have no headings."""
     fenced = False
     for number, line in enumerate(lines):
         if line.lstrip().startswith(("```", "~~~")):
@@ -159,7 +170,7 @@ def _headings(lines: Sequence[str]) -> Iterator[tuple[int, int, str]]:
 
 
 def _cut_out(passage: str) -> Iterator[tuple[str, str]]:
-    """The passage without a sentence, and that sentence, for each sentence of a fitting length."""
+    """The rest of the passage and the sentence, for each sentence of a suitable length."""
     for start, end in sentence_spans(passage):
         rest = f"{passage[:start].rstrip()} {passage[end:].lstrip()}".strip()
         if MIN_SENTENCE_WORDS <= len(passage[start:end].split()) <= MAX_SENTENCE_WORDS and _long_enough(rest):
@@ -175,10 +186,10 @@ def _long_enough(passage: str) -> bool:
 
 
 def _joined(text: str) -> str:
-    """On one line."""
+    """Normalise white space to single spaces."""
     return " ".join(text.split())
 
 
 def _plain(text: str) -> str:
-    """What two texts share that differ in nothing but case, white space and the marks around them."""
+    """A text without case, markup and extra white space, to compare titles and queries."""
     return _joined(text).strip(_ORNAMENT).casefold()

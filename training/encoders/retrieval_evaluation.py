@@ -1,4 +1,4 @@
-"""Queries kept out of training, and what exact search finds for them. Knows no model, no index and no trainer."""
+"""Evaluates an encoder on held-out lists: exact search among the passages of all of them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,12 @@ DEPTH = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JudgedPassages:
-    """Queries, the passages of all of them together, and what each passage is worth to each query.
+    """Queries, the passages of all their lists, and the gain of each passage for each query.
 
-    ``gains`` has, for each query, numbers above 0 by the place of a passage; the others are worth nothing.
+    Args:
+        queries: The distinct queries.
+        passages: The distinct passages.
+        gains: For each query, the gains above 0 by the position of the passage.
     """
 
     queries: tuple[str, ...]
@@ -26,27 +29,34 @@ class JudgedPassages:
 
     @staticmethod
     def of(lists: Sequence[RankingList], *, scored: bool = False) -> "JudgedPassages":
-        """From lists whose labels are grades; with ``scored``, a teacher's logits, which are worth their sigmoid."""
-        places: dict[str, int] = {}
+        """Collect lists: gains are their labels, or with ``scored`` the sigmoid of labels that are logits."""
+        positions: dict[str, int] = {}
         gains: dict[str, dict[int, float]] = {}
-        for one in lists:
-            worth = gains.setdefault(one.query, {})
-            for passage, label in zip(one.passages, one.labels, strict=True):
-                place, gain = places.setdefault(passage, len(places)), _sigmoid(label) if scored else label
+        for item in lists:
+            gains_of_query = gains.setdefault(item.query, {})
+            for passage, label in zip(item.passages, item.labels, strict=True):
+                position = positions.setdefault(passage, len(positions))
+                gain = _sigmoid(label) if scored else label
                 if gain > 0:
-                    worth[place] = max(gain, worth.get(place, 0.0))
-        return JudgedPassages(tuple(gains), tuple(places), tuple(gains.values()))
+                    gains_of_query[position] = max(gain, gains_of_query.get(position, 0.0))
+        return JudgedPassages(tuple(gains), tuple(positions), tuple(gains.values()))
 
 
 def mean_ndcg(scores: NDArray[np.float32], gains: Sequence[Mapping[int, float]], *, depth: int = DEPTH) -> float:
-    """The mean over queries of nDCG with linear gains, as trec_eval has it; ``scores`` has shape (queries, passages).
+    """Return the mean nDCG with linear gains, as trec_eval calculates it.
 
-    Of passages with equal scores the earlier one comes first. A query for which nothing is worth anything counts 0.
+    Passages with equal scores keep their order. A query without a gain counts 0.
+
+    Args:
+        scores: Shape (queries, passages).
+        gains: For each query, the gains above 0 by the position of the passage.
+        depth: The rank at which nDCG is cut.
     """
     values: list[float] = []
-    for row, worth in zip(scores, gains, strict=True):
-        ranked = np.array([worth.get(int(place), 0.0) for place in np.argsort(-row, kind="stable")[:depth]])
-        values.append(float(ndcg(ranked, ideal_dcg(worth.values(), cutoff=depth), cutoff=depth)))
+    for row, gains_of_query in zip(scores, gains, strict=True):
+        ranking = np.argsort(-row, kind="stable")[:depth]
+        ranked = np.array([gains_of_query.get(int(position), 0.0) for position in ranking])
+        values.append(float(ndcg(ranked, ideal_dcg(gains_of_query.values(), cutoff=depth), cutoff=depth)))
     return float(np.mean(values)) if values else 0.0
 
 

@@ -1,4 +1,4 @@
-"""Trains a bi-encoder on ranking lists with sentence-transformers' trainer and losses. Knows no index and no source."""
+"""Trains a bi-encoder on ranking lists, with the trainer and the losses of sentence-transformers."""
 
 import hashlib
 import json
@@ -25,16 +25,21 @@ from .retrieval_evaluation import JudgedPassages, mean_ndcg
 from .rows import TrainingRow, training_rows
 
 SCORES = "scores"
-"""The column of a teacher's scores, under a name that the trainer takes for labels."""
+"""The column of a teacher's scores: a name that the trainer takes for labels."""
 _PACKAGES = ("torch", "transformers", "sentence-transformers", "accelerate")
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedEncoder:
-    """How a training went: ``before`` and ``after`` are nDCG@10 of the held-out queries, None where there are none.
+    """How a training went.
 
-    ``rows`` is how many there were to train on: a query with a relevant passage, or with a list that is scored.
-    ``average`` is the objective's: evaluations in ``record`` are of what was learned, ``after`` of what is written.
+    Args:
+        rows: Training rows: a query with a relevant passage, or with a scored list.
+        held_out: Held-out queries.
+        before: nDCG@10 of the held-out queries before training; None if there are none.
+        after: That of the saved model; the evaluations in ``record`` are without weight averaging.
+        average: The share of the trained weights in the saved ones.
+        record: Steps, losses and evaluations.
     """
 
     rows: int
@@ -46,10 +51,10 @@ class TrainedEncoder:
 
 
 Describe = Callable[[TrainedEncoder], str]
-"""Writes the model card."""
+"""Returns the model card."""
 
 
-def train_encoder(  # noqa: PLR0913 - what is learned from, how, and how it is seen
+def train_encoder(  # noqa: PLR0913 - data, settings and callbacks
     model: str | Path,
     lists: Sequence[RankingList],
     settings: TrainingSettings,
@@ -59,14 +64,23 @@ def train_encoder(  # noqa: PLR0913 - what is learned from, how, and how it is s
     watch: Watch | None = None,
     describe: Describe | None = None,
 ) -> TrainedEncoder:
-    """Train the bi-encoder ``model`` on ``lists``, and write it to ``settings.output``, where ``BiEncoder`` finds it.
+    """Train a bi-encoder and write it into the output folder, from which ``BiEncoder`` loads it.
 
-    The passages of ``held_out`` together are a collection that its queries are searched in, exactly; the weights that
-    are written are those with the best nDCG@10 there, or the last ones where nothing is held out, averaged with those
-    of ``model`` where ``objective`` says so. A run that was cut off goes on at its newest checkpoint, and ends as it
-    would have; ``ArgumentError`` says where model, lists, settings or objective are not the same, and where the lists
-    have nothing to learn. Raises ``TrainingError`` where a package, or room for a checkpoint, is missing. ``describe``
-    writes the model card.
+    The saved weights are those with the best nDCG@10 on the held-out lists, or the last ones if there are none. A run
+    that was stopped resumes at its newest checkpoint and ends as it would have.
+
+    Args:
+        model: The model to start from: a folder, a hub id or a bundled name.
+        lists: Training lists.
+        settings: How to train.
+        held_out: Lists for evaluation: their queries are searched among the passages of all of them.
+        objective: The loss, the passages of a step, and weight averaging.
+        watch: Called after each step.
+        describe: Returns the model card.
+
+    Raises:
+        ArgumentError: The lists have nothing to learn, or the run to resume had another model, other lists or settings.
+        TrainingError: A package is missing, or a checkpoint cannot be written.
     """
     objective = objective or EncoderObjective()
     require_training_packages()
@@ -96,7 +110,7 @@ def train_encoder(  # noqa: PLR0913 - what is learned from, how, and how it is s
 
 
 def average_weights(model: torch.nn.Module, folder: Path, share: float) -> None:
-    """Let the model have ``share`` of its own weights, and the rest of those in ``folder``, which it began with."""
+    """Average weights (WiSE-FT): ``share`` of the model's own plus the rest of those in ``folder``, in place."""
     from sentence_transformers import SentenceTransformer
 
     start = dict(load_model(SentenceTransformer, folder, device="cpu").named_parameters())
@@ -106,7 +120,7 @@ def average_weights(model: torch.nn.Module, folder: Path, share: float) -> None:
 
 
 def _quality(trainer: Any) -> float | None:  # noqa: ANN401
-    """Of the held-out queries, None where there are none."""
+    """The quality on the held-out lists; None if there are none."""
     return trainer.evaluator(trainer.model)[QUALITY] if trainer.evaluator else None
 
 
@@ -117,16 +131,16 @@ def _description(
     settings: TrainingSettings,
     objective: EncoderObjective,
 ) -> Mapping[str, object]:
-    """All that the result depends on, but for versions and the number of processes."""
-    read = hashlib.sha256()
-    for one in (*lists, *held_out):
-        read.update(json.dumps([one.query, one.passages, one.labels]).encode("utf-8"))
+    """What the result depends on, except for versions and the number of processes."""
+    digest = hashlib.sha256()
+    for item in (*lists, *held_out):
+        digest.update(json.dumps([item.query, item.passages, item.labels]).encode("utf-8"))
     free = ("output", "device")
     return {
         "model": model.id,
         "model_sha256": model.weights_sha256,
         "lists": len(lists),
-        "lists_sha256": read.hexdigest(),
+        "lists_sha256": digest.hexdigest(),
         **{name: value for name, value in asdict(settings).items() if name not in free},
         **asdict(objective),
     }
@@ -145,7 +159,7 @@ def _trainer(
     settings: TrainingSettings,
     objective: EncoderObjective,
 ) -> tuple[Any, int]:
-    """The trainer of a model, and the tokens that the model read before it was given the settings' limit."""
+    """The trainer, and the maximum tokens of the model before the limit of the settings was applied."""
     from datasets import Dataset
     from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
     from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
@@ -159,7 +173,7 @@ def _trainer(
     columns = _columns(rows)
     arguments = training_arguments(Arguments, settings, evaluated=bool(held_out.queries))
     arguments.num_train_epochs, arguments.max_steps = settings.epochs, settings.max_steps or -1
-    # Among passages of other lists, which count as wrong, there must be none that is right.
+    # Passages of other lists count as negatives: a relevant one must not be among them.
     arguments.batch_sampler = BatchSamplers.NO_DUPLICATES if objective.graded else _shuffled
     arguments.prompts = _prompts(encoder, list(columns))
     trainer = made(
@@ -173,18 +187,18 @@ def _trainer(
 
 
 def _columns(rows: Sequence[TrainingRow]) -> dict[str, list[Any]]:
-    """As the trainer wants them: the query, a column for each passage, and the teacher's scores."""
+    """The columns of the trainer's dataset: the query, one for each passage, and the teacher's scores."""
     columns: dict[str, list[Any]] = {"query": [row.query for row in rows]}
-    for place in range(len(rows[0].passages)):
-        columns[f"passage {place}"] = [row.passages[place] for row in rows]
+    for position in range(len(rows[0].passages)):
+        columns[f"passage {position}"] = [row.passages[position] for row in rows]
     if rows[0].scores:
         columns[SCORES] = [list(row.scores) for row in rows]
     return columns
 
 
 def _prompts(encoder: Any, columns: Sequence[str]) -> dict[str, str]:  # noqa: ANN401
-    """What the model wants to stand before the texts of each column, where it wants anything."""
-    # The names, in this order, that sentence-transformers goes by.
+    """The prompts of the model for the texts of each column, if it has any."""
+    # The names under which sentence-transformers looks for it, in its order.
     document = next((name for name in ("document", "passage", "corpus") if name in encoder.prompts), "")
     names = {name: "query" if name == "query" else document for name in columns if name != SCORES}
     prompts = {name: encoder.prompts.get(prompt) for name, prompt in names.items()}
@@ -192,9 +206,9 @@ def _prompts(encoder: Any, columns: Sequence[str]) -> dict[str, str]:  # noqa: A
 
 
 def _shuffled(dataset: Any, **options: Any) -> Any:  # noqa: ANN401
-    """Batches of rows in an order that the seed and the epoch make alone: one that is taken up again goes on as it was.
+    """A batch sampler whose order depends only on the seed and the epoch, so that a resumed run has the same batches.
 
-    The trainer's own order depends on all the epochs before.
+    The trainer's own order depends on all previous epochs.
     """
     from sentence_transformers import DefaultBatchSampler
 
@@ -225,12 +239,12 @@ def _loss(encoder: Any, objective: EncoderObjective) -> Any:  # noqa: ANN401
 
 
 def _scaled_cosine(queries: Tensor, passages: Tensor, *, scale: float) -> Tensor:
-    """Cosines of rows, in the range of a teacher's logits: unscaled they could never be as far apart as these."""
+    """Cosines of rows, scaled to the range of a teacher's logits."""
     return scale * torch.nn.functional.cosine_similarity(queries, passages)
 
 
 def _evaluator(held_out: JudgedPassages, settings: TrainingSettings) -> Any:  # noqa: ANN401
-    """nDCG@10 by exact search, for the trainer to call."""
+    """An evaluator for the trainer: nDCG@10 by exact search."""
     from sentence_transformers.base.evaluation import BaseEvaluator
 
     class ExactSearchEvaluator(BaseEvaluator):

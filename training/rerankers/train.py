@@ -1,4 +1,4 @@
-"""Trains a cross-encoder on ranking lists with sentence-transformers' trainer. Knows no index and no collection."""
+"""Trains a cross-encoder on ranking lists, with the trainer of sentence-transformers."""
 
 import hashlib
 import json
@@ -44,22 +44,22 @@ from .list_sampler import ListSampler, usable_lists
 from .reranker_method import RerankerMethod, ScorePairs
 
 BLEND = "blend"
-"""In what an evaluation finds: the weight against stage one that the model is best used with."""
+"""The key of an evaluation with the best weight of the model against the first stage."""
 ADAPTER_FOLDER = "adapter"
 
 Evaluate = Callable[[ScorePairs], Evaluated]
-"""Measures the model as it is, with ``QUALITY`` among the names, and ``BLEND`` where it chose one."""
+"""Evaluates the model in its current state; returns ``QUALITY``, and ``BLEND`` if it chose one."""
 
 Describe = Callable[[TrainingRecord], str]
-"""Writes the model card."""
+"""Returns the model card."""
 
 _PACKAGES = ("torch", "transformers", "sentence-transformers", "accelerate")
 _PAIRS_AT_ONCE = 32
 _LEAST_TOKENS = 8  # of a pair
-_BUNDLED = "BertModel"  # the architecture that ``inference.adapter`` merges
+_BUNDLED = "BertModel"  # the architecture whose adapters ``bicross.inference`` merges
 
 
-def train_reranker(  # noqa: PLR0913 - what is learned from, how, and how it is seen
+def train_reranker(  # noqa: PLR0913 - data, settings and callbacks
     lists: Sequence[RankingList],
     settings: TrainingSettings,
     *,
@@ -69,15 +69,25 @@ def train_reranker(  # noqa: PLR0913 - what is learned from, how, and how it is 
     watch: Watch | None = None,
     describe: Describe | None = None,
 ) -> TrainingRecord:
-    """Train ``model`` on ``lists``, and write it into the folder ``settings.output``.
+    """Train a cross-encoder and write it into the output folder.
 
-    ``model`` is a name as for ``resolve_model``: a cross-encoder with one output, or a bare encoder, which gets a new
-    head. With ``evaluate`` the weights that were best by it are kept, and training ends early where ``settings`` say.
-    A run that was cut off goes on at its newest checkpoint, and ends as it would have: exactly, on a CPU with as many
-    threads; ``ArgumentError`` says where lists, settings or method are not the same. Adapters are merged into the
-    weights; of a bare encoder of the BERT family they are also written as ``adapter/``, which a bundled model is made
-    of. ``describe`` writes the model card. Raises ``ArgumentError`` for lists that nothing can be learned from, and
-    ``TrainingError`` where a package, or room for a checkpoint, is missing.
+    A run that was stopped resumes at its newest checkpoint and ends as it would have: exactly, on a CPU with the same
+    number of threads. LoRA adapters are merged into the weights; those of a bare BERT encoder are also written to
+    ``adapter/``, from which a bundled model can be made.
+
+    Args:
+        lists: Training lists.
+        settings: How to train.
+        model: The model to start from, by folder, hub id or bundled name: a cross-encoder with one output, or a bare
+            encoder, which gets a new head.
+        method: The loss, the trained parameters, and the passages of a step.
+        evaluate: Evaluates the model; the best weights are saved, and training may stop early. None: the last weights.
+        watch: Called after each step.
+        describe: Returns the model card.
+
+    Raises:
+        ArgumentError: The lists have nothing to learn, or the run to resume had other lists or settings.
+        TrainingError: A package is missing, or a checkpoint cannot be written.
     """
     method = method or RerankerMethod()
     require_training_packages()
@@ -105,7 +115,7 @@ def train_reranker(  # noqa: PLR0913 - what is learned from, how, and how it is 
 
 @dataclass(frozen=True, slots=True)
 class _Saved:
-    """A trained model and all that is written beside it."""
+    """A trained model and what is written with it."""
 
     encoder: Any
     base: Path
@@ -115,7 +125,7 @@ class _Saved:
     card: str
 
     def write(self, target: Path) -> None:
-        """The model with its adapters merged, its blend, and of a bare encoder the adapter."""
+        """Write the merged model, its blend and exit heads, and the adapter of a bare encoder."""
         blend = 1.0 if self.record.best is None else self.record.best.get(BLEND, 1.0)
         self.encoder.to("cpu")
         heads = remove_exits(self.encoder.model)
@@ -142,16 +152,16 @@ class _Saved:
 def _description(
     lists: Sequence[RankingList], settings: TrainingSettings, method: RerankerMethod, model: str | Path
 ) -> dict[str, object]:
-    """All that the result depends on, but for versions and the number of processes."""
-    read = hashlib.sha256()
+    """What the result depends on, except for versions and the number of processes."""
+    digest = hashlib.sha256()
     for item in lists:
-        read.update(json.dumps([item.query, item.passages, item.labels, item.prior]).encode("utf-8"))
+        digest.update(json.dumps([item.query, item.passages, item.labels, item.prior]).encode("utf-8"))
     free = ("output", "device")
     return {
         "model": str(model),
         "model_sha256": ModelFiles.of(model, resolve_model(model)).weights_sha256,
         "lists": len(lists),
-        "lists_sha256": read.hexdigest(),
+        "lists_sha256": digest.hexdigest(),
         **{name: value for name, value in asdict(settings).items() if name not in free},
         **asdict(method),
     }
@@ -183,7 +193,7 @@ def _load(folder: Path, settings: TrainingSettings, method: RerankerMethod) -> A
 
 
 def _architecture(folder: Path) -> str:
-    """What the folder of a model says that it is, as in ``BertModel``."""
+    """The architecture that a model's config names, as in ``BertModel``."""
     named = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures")
     return str(named[0]) if named else ""
 
@@ -236,17 +246,17 @@ def _evaluator(evaluate: Evaluate, settings: TrainingSettings) -> Any:  # noqa: 
         ) -> dict[str, float]:
             def score(pairs: Sequence[Pair]) -> NDArray[np.float32]:
                 with torch.autocast(model.device.type, torch.bfloat16, enabled=settings.dtype == "bfloat16"):
-                    found = model.predict(
+                    logits = model.predict(
                         [list(pair) for pair in pairs],
                         batch_size=_PAIRS_AT_ONCE,
                         show_progress_bar=False,
                         activation_fn=nn.Identity(),
                     )
-                return np.asarray(found, np.float32)
+                return np.asarray(logits, np.float32)
 
-            found = dict(evaluate(score))
-            if QUALITY not in found:
-                raise ArgumentError(f"an evaluation must name {QUALITY!r}; this one has {sorted(found)}")
-            return found
+            values = dict(evaluate(score))
+            if QUALITY not in values:
+                raise ArgumentError(f"an evaluation must have the key {QUALITY!r}; this one has {sorted(values)}")
+            return values
 
     return RerankingEvaluator()
