@@ -100,9 +100,10 @@ def measured(measure, judged, answers):
     coarse=st.booleans(),
 )
 def test_a_setting_is_worth_what_ir_measures_says_of_the_real_search(seed, depth, blend, fusion, candidates, coarse):
-    scored, judged = sample(4, seed=seed, candidates=max(6, candidates), coarse=coarse)
-    configuration = Configuration(fusion, depth, blend)
-    answers = searched(scored, configuration)
+    k = 20 if depth in (0, *depths_up_to(20)) else depth  # the grid has the depth k itself, whatever it is
+    scored, judged = sample(4, seed=seed, candidates=max(6, candidates), k=k, coarse=coarse)
+    configuration = Configuration(fusion, depth, blend if depth else 1.0)
+    answers = searched(scored, configuration, top_k=min(10, k))
     expected = measured(nDCG @ 10, judged, answers)
     np.testing.assert_allclose(evaluated(scored, judged, configuration), expected, atol=1e-9)
 
