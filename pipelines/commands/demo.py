@@ -1,4 +1,4 @@
-"""The demo: the documentation of the installed Python, searched by meaning. Knows how to show both stages at once."""
+"""The command ``bicross demo``: the documentation of the installed Python, searched by meaning."""
 
 import shutil
 import sys
@@ -36,7 +36,7 @@ def demo_command(
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Index the documentation of the installed Python and its packages, and search it. Needs no network."""
+    """Index the documentation of the installed Python, and search it. Needs no network."""
     path, asked = output or demo_path(), questions or QUESTIONS
     # With --json standard output carries nothing else.
     console = Console(stderr=as_json)
@@ -53,8 +53,8 @@ def demo_path() -> Path:
 
 
 def build_demo(path: Path, *, limit: int | None, device: str | None, console: Console) -> None:
-    """Index the docstrings of the standard library and of installed packages at ``path``, replacing an older demo."""
-    console.print("Collecting the docstrings of the standard library and of installed packages ...")
+    """Index the docstrings of the standard library at ``path``, replacing an older demo."""
+    console.print("Collecting the docstrings of the standard library ...")
     documents = docstring_documents() if limit is None else docstring_documents(limit=limit)
     index = build_index(documents, path, encoder=BiEncoder(device=device), overwrite=True, progress=True)
     info = index.info()
@@ -62,7 +62,7 @@ def build_demo(path: Path, *, limit: int | None, device: str | None, console: Co
 
 
 def show_demo(path: Path, questions: Sequence[str], *, device: str | None, console: Console) -> None:
-    """Answer ``questions`` by stage one and by both stages, and say how to go on."""
+    """Answer ``questions`` by the first stage and by both stages, and say how to go on."""
     pipeline = SearchPipeline.open(path, device=device, top_k=100)
     timings = Timings()
     for question in questions:  # one by one, so that the first answer is there at once
