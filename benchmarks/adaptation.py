@@ -20,7 +20,8 @@ from bicross.index import read_documents
 from bicross.inference import load_model, resolve_model
 from bicross.pipelines import Judged, SearchPipeline, build_index, evaluate, read_judged
 from bicross.pipelines.evaluation import Estimate, System
-from bicross.pipelines.evaluation.evaluation import Difference, compare
+from bicross.pipelines.evaluation.evaluation import compare
+from bicross.pipelines.evaluation.result import Difference
 from bicross.pipelines.training.distillation import distilled_lists
 from bicross.pipelines.training.pseudo_lists import PseudoQueryOptions, pseudo_query_lists
 from bicross.pipelines.training.pseudo_queries import pseudo_query_pairs

@@ -19,7 +19,8 @@ import numpy as np
 from bicross.index import Hit, Index, passage_text, read_documents
 from bicross.pipelines import Judged, SearchPipeline, build_index, evaluate
 from bicross.pipelines.evaluation import System
-from bicross.pipelines.evaluation.evaluation import Difference, compare
+from bicross.pipelines.evaluation.evaluation import compare
+from bicross.pipelines.evaluation.result import Difference
 from bicross.pipelines.search import final_scores, read_cascade
 from bicross.rerank import (
     DEFAULT_RERANKER,

@@ -25,7 +25,8 @@ from bicross.index import Document, read_documents
 from bicross.inference import resolve_model
 from bicross.pipelines import Run
 from bicross.pipelines.evaluation import Estimate, System
-from bicross.pipelines.evaluation.evaluation import Difference, compare, measure_run
+from bicross.pipelines.evaluation.evaluation import compare, measure_run
+from bicross.pipelines.evaluation.result import Difference
 from bicross.rerank import DEFAULT_RERANKER
 from bicross.retrieval import DEFAULT_ENCODER, EarlyLayerEncoder
 from numpy.typing import NDArray

@@ -15,7 +15,8 @@ from pathlib import Path
 from bicross.index import Chunking
 from bicross.pipelines import ScoreCache, SearchPipeline
 from bicross.pipelines.evaluation import Estimate, System
-from bicross.pipelines.evaluation.evaluation import Difference, compare
+from bicross.pipelines.evaluation.evaluation import compare
+from bicross.pipelines.evaluation.result import Difference
 from bicross.pipelines.search import store
 from bicross.pipelines.search.scoring import passages_needed
 from bicross.retrieval import DenseRetriever, HybridRetriever, LexicalRetriever, Retriever

@@ -16,7 +16,8 @@ from pathlib import Path
 from bicross.index import Chunking
 from bicross.pipelines import SearchPipeline
 from bicross.pipelines.evaluation import Estimate
-from bicross.pipelines.evaluation.evaluation import Difference, compare
+from bicross.pipelines.evaluation.evaluation import compare
+from bicross.pipelines.evaluation.result import Difference
 from bicross.pipelines.search import PassageScoring
 from bicross.pipelines.search.scoring import passages_needed
 from bicross.retrieval import DenseRetriever, HybridRetriever

@@ -2,3 +2,5 @@
 
 DEFAULT_RERANKER = "bicross-rerank-mini"
 """The reranker of a search where no other is named."""
+
+__all__ = ["DEFAULT_RERANKER"]

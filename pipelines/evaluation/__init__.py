@@ -1,8 +1,9 @@
 """Judged queries, measures and significance: how well a pipeline ranks."""
 
-from .evaluation import FIRST_STAGE, RERANKED, Comparison, Evaluation, QueryChange, System, evaluate, evaluate_runs
+from .evaluation import FIRST_STAGE, RERANKED, evaluate, evaluate_runs
 from .judgments import MAX_GRADE, Judged, read_judged, read_qrels
 from .measures import DEFAULT_MEASURES, canonical, per_query
+from .result import Comparison, Evaluation, QueryChange, System
 from .runs import Run, read_run, write_run
 from .significance import CONFIDENCE, Estimate, estimate_means
 from .topics import read_topics
