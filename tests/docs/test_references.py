@@ -86,3 +86,14 @@ def test_every_target_of_make_that_a_page_names_exists():
         for line in re.findall(r"^`?make ([a-z ]+?)(?:`| *#| *$)", code, re.MULTILINE):
             for target in line.split():
                 assert f"\n{target}:" in makefile, f"{page.name}: make {target}"
+
+
+def test_every_file_and_room_that_the_map_names_is_there():
+    text = (DOCS / "contributing.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:[\w.-]+/)+(?:[\w.-]+\.\w+)?)`", text)
+    assert len(named) > 40
+    for name in named:
+        assert (ROOT / name).exists(), name
+    rooms = {path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("*/**/__init__.py")}
+    rooms = {room for room in rooms if room.split("/")[0] not in ("build", "tests", "benchmarks", ".venv")}
+    assert {room for room in rooms if f"`{room}/`" not in text} == set()
