@@ -176,7 +176,7 @@ def reliability(probabilities: ArrayLike, relevant: ArrayLike, *, bins: int = 10
 
 
 def expected_calibration_error(probabilities: ArrayLike, relevant: ArrayLike, *, bins: int = 15) -> float:
-    """The mean over pairs of |probability - share that is relevant| of their bin (Guo et al. 2017)."""
+    """The mean over pairs of abs(probability - share that is relevant) of their bin (Guo et al. 2017)."""
     filled = [bin_ for bin_ in reliability(probabilities, relevant, bins=bins) if bin_.pairs]
     total = sum(bin_.pairs for bin_ in filled)
     return sum(bin_.pairs * abs(bin_.probability - bin_.relevant) for bin_ in filled) / total
