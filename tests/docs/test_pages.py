@@ -117,8 +117,8 @@ def folder(collection, tmp_path, monkeypatch):
 def read_options(words):
     """Read the options of a command line with the command's own parser, and run nothing."""
     command, remaining = typer.main.get_command(app), list(words)
-    while hasattr(command, "commands"):
-        command = command.commands[remaining.pop(0)]
+    while hasattr(command, "get_command"):
+        command = command.get_command(None, remaining.pop(0))
     command.make_context("bicross", remaining)
 
 
