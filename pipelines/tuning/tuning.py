@@ -53,8 +53,8 @@ def tune(
     options, identity = options or TuningOptions(), _identity(reranker)
     queries = _queries(judged, options)
     key = ScoresKey.of(index, identity.fingerprint, options.retrieve_k, queries)
-    models = {"encoder": encoder, "reranker": reranker}
-    score = partial(score_candidates, index, queries, **models, k=options.retrieve_k, on_progress=on_progress)
+    score = partial(score_candidates, encoder=encoder, reranker=reranker, k=options.retrieve_k)
+    score = partial(score, index, queries, on_progress=on_progress)
     measure = partial(_latencies, index, list(queries.values()), encoder, reranker, options)
     scored, latencies = _scores(key, options, score, measure)
     grid = _grid(index, scored, judged)
