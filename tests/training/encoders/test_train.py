@@ -109,7 +109,7 @@ def test_what_was_done_stands_beside_the_model(overfitted):
     assert (record["before"], record["after"]) == (trained.before, trained.after)
     assert record["record"]["steps"] == trained.record.steps
     assert not (output / "checkpoints").exists()
-    with pytest.raises(ArgumentError, match="training is finished"):
+    with pytest.raises(ArgumentError, match="holds a finished model"):
         train_encoder("nothing", ten_queries(), settings(output))
 
 

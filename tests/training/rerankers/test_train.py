@@ -285,7 +285,7 @@ def test_a_full_disk_is_an_error_and_leaves_the_checkpoint_before(base, undistur
     ended = limited(base, tmp_path / "model", 60_000)
     assert ended.returncode == 1
     assert "the checkpoint of step 4 cannot be written: " in ended.stderr, ended.stderr
-    assert "make room and run the same again" in ended.stderr
+    assert "free disk space and run the same again" in ended.stderr
     assert "Traceback" not in ended.stderr
     folder = tmp_path / "model" / "checkpoints"
     assert checkpoints.newest_checkpoint(folder).name == "checkpoint-2"
@@ -313,7 +313,7 @@ def test_no_room_for_the_weights_is_an_error_too(base, tmp_path, monkeypatch):
 def test_no_room_for_the_model_keeps_the_checkpoints(base, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(CrossEncoder, "save_pretrained", raising(OSError(28, "No space left on device")))
-        with pytest.raises(TrainingError, match=r"trained model cannot be written to .*No space left.*same again"):
+        with pytest.raises(TrainingError, match=r"trained model cannot be written to .*No space left.*run the same"):
             train(base, tmp_path / "model")
     assert checkpoints.newest_checkpoint(tmp_path / "model" / "checkpoints").name == "checkpoint-9"
 
@@ -374,7 +374,7 @@ def test_folders_that_hold_something_else_are_refused(base, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")
     (tmp_path / "file").write_text("mine")
-    for name, message in (("full", "is not empty, and no training"), ("file", "is a file; name a folder")):
+    for name, message in (("full", "is not empty and holds no unfinished"), ("file", "is a file; name a folder")):
         with pytest.raises(ArgumentError, match=message):
             train(base, tmp_path / name)
 
@@ -386,7 +386,7 @@ def test_folders_that_hold_something_else_are_refused(base, tmp_path):
         ({"max_steps": 0}, "max_steps must be at least 1, not 0"),
         ({"warmup_share": 1.0}, "warmup_share must be from 0 to below 1"),
         ({"dtype": "float16"}, "float32 or bfloat16, not 'float16'"),
-        ({"device": "cuda:1"}, "cpu, cuda or mps, not 'cuda:1'; CUDA_VISIBLE_DEVICES"),
+        ({"device": "cuda:1"}, "cpu, cuda or mps, not 'cuda:1'; choose one of several GPUs with CUDA_VISIBLE_DEVICES"),
         ({"learning_rate": float("nan")}, "learning_rate must be above 0, not nan"),
     ],
 )
@@ -398,7 +398,7 @@ def test_settings_that_cannot_be_are_refused(tmp_path, changes, message):
 def test_without_the_extra_the_error_says_what_to_install(base, tmp_path, monkeypatch):
     real = checkpoints.__spec__  # any spec will do for what is there
     monkeypatch.setattr(
-        "bicross.training.settings.importlib.util.find_spec", lambda name: None if name == "accelerate" else real
+        "bicross.training.environment.importlib.util.find_spec", lambda name: None if name == "accelerate" else real
     )
     with pytest.raises(TrainingError, match=r"training needs accelerate: pip install 'bicross\[train\]'"):
         train(base, tmp_path / "model")
