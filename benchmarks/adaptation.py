@@ -30,7 +30,7 @@ from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
 from bicross.training import RankingList, TrainingSettings
 from bicross.training.encoders import EncoderObjective, train_encoder
 from bicross.training.encoders.train import average_weights
-from bicross.training.settings import quiet
+from bicross.training.environment import quiet
 from parts.machine import set_threads
 from parts.report_file import check_folders, header, write
 from parts.tables.relevance import MEASURES, adaptation_table

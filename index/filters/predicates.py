@@ -92,7 +92,7 @@ class Filter:
 
 
 def parse_predicate(text: str) -> Filter:
-    """Read the string form: what a person types behind ``--filter``.
+    """Read the string form: what a person types after ``--where``.
 
     - ``year >= 2020``, and ``== != < <= >``, also chained: ``2000 <= year < 2020``
     - ``journal in ('Nature', 'Cell')``, ``journal not in [...]``; ``'heart' in tags`` where the field is a list
