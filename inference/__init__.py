@@ -1,6 +1,6 @@
-"""Transformer encoders: found, verified, and run fast. Knows no index and no document.
+"""Finds, verifies, loads and runs transformer encoders; imports no index.
 
-``inference.packed``, which runs them, is not imported here: with it comes torch, which takes seconds.
+``inference.packed``, which runs them, is not imported here, because it imports torch, which takes seconds.
 """
 
 from .adapter import ADAPTER_WEIGHTS, AdapterSettings, cache_folder

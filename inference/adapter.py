@@ -1,4 +1,4 @@
-"""Merges a low-rank adapter with its base model into a folder of its own. Knows BERT's parameter names and no hub.
+"""Merges a low-rank adapter with its BERT base model into a folder of its own.
 
 An adapter folder holds ``adapter.json`` (see ``AdapterSettings``) and ``adapter.safetensors`` in float16: for a linear
 layer ``NAME.down`` (rank, in) and ``NAME.up`` (out, rank), whose scaled product is added to ``NAME.weight``; every
@@ -31,10 +31,15 @@ _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_m
 
 @dataclass(frozen=True, slots=True)
 class AdapterSettings:
-    """``adapter.json``: the base model's hub id and the sha256 of its weights, those of the adapter, and how to merge.
+    """The content of ``adapter.json``.
 
-    ``blend`` is the weight of the reranker against stage one that was chosen on training data; ``exits_sha256`` that of
-    the heads for early exits, where there are any.
+    Attributes:
+        base: The hub id of the base model.
+        base_sha256: The sha256 of its weights.
+        adapter_sha256: The sha256 of the adapter's weights.
+        scale: The factor of each low-rank product.
+        blend: The weight of the reranker against the first stage, chosen on training data.
+        exits_sha256: The sha256 of the heads for early exits; None without them.
     """
 
     base: str
@@ -46,7 +51,7 @@ class AdapterSettings:
 
     @staticmethod
     def read(folder: Path) -> "AdapterSettings":
-        """Read them from an adapter's folder."""
+        """Read the settings from an adapter's folder. Raises ``ModelCorrupt`` if they cannot be used."""
         try:
             return AdapterSettings(**json.loads((folder / ADAPTER_SETTINGS).read_text(encoding="utf-8")))
         except (TypeError, ValueError) as error:
@@ -54,7 +59,15 @@ class AdapterSettings:
 
     @staticmethod
     def of(folder: Path, *, base: str, base_folder: Path, scale: float, blend: float) -> "AdapterSettings":
-        """For the weights, and the exits where there are any, that lie in an adapter's folder."""
+        """Make the settings for the files in an adapter's folder.
+
+        Args:
+            folder: The folder with the adapter's weights and, where there are any, its exits.
+            base: The hub id of the base model.
+            base_folder: The folder of the base model.
+            scale: The factor of each low-rank product.
+            blend: The weight of the reranker against the first stage.
+        """
         exits = folder / EXITS
         return AdapterSettings(
             base=base,
@@ -66,26 +79,37 @@ class AdapterSettings:
         )
 
     def write(self, folder: Path) -> None:
-        """Write them into an adapter's folder."""
+        """Write ``adapter.json`` into an adapter's folder."""
         (folder / ADAPTER_SETTINGS).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
 def cache_folder() -> Path:
-    """Where merged models are kept: ``BICROSS_CACHE``, else ``~/.cache/bicross``."""
+    """The folder for merged models: ``BICROSS_CACHE``, else ``~/.cache/bicross``."""
     return Path(os.environ.get("BICROSS_CACHE") or Path.home() / ".cache" / "bicross")
 
 
 def merged_model(adapter: Path, *, find_base: Callable[[str], Path]) -> Path:
-    """The folder of the merged model in the cache, made there once.
+    """Merge an adapter with its base model, once, in the cache.
 
-    It is built beside its place and then renamed, so that it is whole or not there, also when several processes build
-    it at the same time. What is found there is verified, and built again where it is damaged.
+    The folder is built under another name and then renamed, so it is complete or absent, also when several processes
+    build it at the same time. An existing folder is verified, and built again if it is damaged.
+
+    Args:
+        adapter: The adapter's folder.
+        find_base: Returns the folder of a model by its hub id.
+
+    Returns:
+        The folder of the merged model.
+
+    Raises:
+        ModelCorrupt: The adapter is damaged, or the base model has other weights than the adapter was trained on.
+        ModelError: The cache cannot be written to.
     """
     settings = AdapterSettings.read(adapter)
     for name, sha256 in ((ADAPTER_WEIGHTS, settings.adapter_sha256), (EXITS, settings.exits_sha256)):
         if sha256 is not None and not _is(adapter / name, sha256):
             raise ModelCorrupt(f"{adapter / name} is damaged; install bicross again")
-    # The name holds all that the content depends on, so a newer adapter never meets an older merge.
+    # The name depends on everything that the content depends on, so a new adapter never gets an old merge.
     key = hashlib.sha256((adapter / ADAPTER_SETTINGS).read_bytes()).hexdigest()[:12]
     target = cache_folder() / "models" / f"{adapter.name}-{key}"
     if _is_whole(target):
@@ -139,9 +163,17 @@ def _build(folder: Path, base: Path, adapter: Path, settings: AdapterSettings) -
 def merge(
     base: dict[str, NDArray[np.float32]], adapter: dict[str, NDArray[np.float16]], scale: float
 ) -> dict[str, NDArray[np.float32]]:
-    """The parameters of a BertForSequenceClassification: those of a BertModel, with an adapter applied.
+    """Apply an adapter to the parameters of a BertModel.
 
-    Products are taken in float64, so that the float32 result is the same on every machine but for rare last digits.
+    Products are computed in float64, so the float32 result is the same on every machine except for rare last digits.
+
+    Args:
+        base: The parameters of the BertModel by name, float32.
+        adapter: The tensors of ``adapter.safetensors`` by name, float16.
+        scale: The factor of each low-rank product.
+
+    Returns:
+        The parameters of a BertForSequenceClassification by name, float32.
     """
     weights = {f"bert.{name}": value for name, value in base.items() if not name.endswith("position_ids")}
     for name, value in adapter.items():
@@ -158,7 +190,7 @@ def merge(
 
 
 def _put(building: Path, target: Path) -> None:
-    """Rename ``building`` to ``target``; where another process was faster, its folder is as good."""
+    """Rename ``building`` to ``target``; if another process was faster, keep its folder, which is equal."""
     if target.exists() and not _is_whole(target):
         shutil.rmtree(target, ignore_errors=True)
     try:

@@ -1,4 +1,4 @@
-"""Files that are whole or not there. Knows no format."""
+"""Atomic writing of files."""
 
 import os
 from collections.abc import Generator
@@ -9,7 +9,15 @@ from typing import IO
 
 @contextmanager
 def whole_file(path: Path) -> Generator[IO[bytes]]:
-    """A file to write into, which replaces the one at ``path`` once all of it is on the disk, and else is gone."""
+    """Write a file atomically.
+
+    Args:
+        path: The file to create or replace. It changes only after all bytes are on the disk; on an error the unfinished
+            file is deleted.
+
+    Returns:
+        A context manager that gives a file opened for writing bytes.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
         with unfinished.open("wb") as file:

@@ -1,4 +1,4 @@
-"""The sha256 of a file, remembered while the file stays the same. Knows nothing of what is in it."""
+"""Computes the sha256 of files, and caches it while a file does not change."""
 
 import functools
 import hashlib
@@ -7,13 +7,16 @@ from pathlib import Path
 
 
 def sha256_of(path: Path) -> str:
-    """In hex. Weights are asked for several times while a pipeline opens, so a process computes each file once."""
+    """The sha256 of a file in hex.
+
+    A pipeline needs the hash of the weights several times while it opens, so a process computes it once for each file.
+    """
     state = path.stat()
     return _sha256(path, (state.st_ino, state.st_size, state.st_mtime_ns))
 
 
 def combined_sha256(paths: Sequence[Path]) -> str:
-    """The hash of one file, or the hash of the hashes of several."""
+    """The sha256 of one file, or the sha256 of the joined hex hashes of several files; in hex."""
     digests = [sha256_of(path) for path in paths]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode("ascii")).hexdigest()
 

@@ -1,7 +1,7 @@
-"""Exit heads: what early layers of a cross-encoder say of a pair, and the file that keeps them. Knows no training.
+"""Exit heads, which score a pair after an early layer of a cross-encoder, and the file that stores them.
 
-A model's folder holds them in ``exits.safetensors`` and names them in ``bicross.json``: the layers, the sha256 of that
-file, and that of the weights whose layers the heads learned to read.
+A model's folder holds them in ``exits.safetensors`` and describes them in ``bicross.json``: the layers, the sha256 of
+that file, and the sha256 of the weights that the heads were trained on.
 """
 
 import json
@@ -22,7 +22,7 @@ from .checksum import combined_sha256, sha256_of
 
 EXITS = "exits.safetensors"
 MODEL_SETTINGS = "bicross.json"
-"""In a model's folder: what bicross knows of it that transformers has no place for."""
+"""The file in a model's folder for settings of bicross that the files of transformers have no field for."""
 EXITS_REMEDY = "train them again: `bicross train exits`"
 Floats = NDArray[np.float32]
 
@@ -31,20 +31,32 @@ _NAME = re.compile(r"([1-9]\d{0,3})\.(weight|bias)")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExitHead:
-    """``weight @ x + bias`` for a first token ``x``; float32, of shapes (hidden,) and (1,)."""
+    """A linear head: ``weight @ x + bias`` for the state ``x`` of the first token.
+
+    Attributes:
+        weight: float32 of shape (hidden,).
+        bias: float32 of shape (1,).
+    """
 
     weight: Floats
     bias: Floats
 
     def __call__(self, states: Floats) -> Floats:
-        """Logits of shape (n,) for first tokens of shape (n, hidden)."""
+        """Logits of shape (n,) for states of first tokens of shape (n, hidden)."""
         return states @ self.weight + self.bias
 
 
 def read_exits(folder: Path) -> dict[int, ExitHead]:
-    """The heads in a model's folder by layer, counted from 1, in ascending order; none where it names none.
+    """Read the exit heads of a model.
 
-    Raises ``ModelCorrupt`` where they are not those that it names, or were trained on other weights.
+    Args:
+        folder: The model's folder.
+
+    Returns:
+        The heads by layer, counted from 1, in ascending order; empty if ``bicross.json`` names none.
+
+    Raises:
+        ModelCorrupt: The heads are not those that ``bicross.json`` names, or were trained on other weights.
     """
     entry: Any = model_settings(folder).get("exits")
     if entry is None:
@@ -65,7 +77,12 @@ def read_exits(folder: Path) -> dict[int, ExitHead]:
 
 
 def write_exits(folder: Path, heads: Mapping[int, ExitHead]) -> None:
-    """Put heads that were trained on the weights in ``folder`` there, in place of any others."""
+    """Store exit heads in a model's folder, in place of any others.
+
+    Args:
+        folder: The folder of the model on whose weights the heads were trained.
+        heads: The heads by layer, counted from 1.
+    """
     save_heads(folder / EXITS, heads)
     settings = model_settings(folder) | {"exits": exits_entry(folder)}
     with whole_file(folder / MODEL_SETTINGS) as file:
@@ -73,7 +90,7 @@ def write_exits(folder: Path, heads: Mapping[int, ExitHead]) -> None:
 
 
 def save_heads(path: Path, heads: Mapping[int, ExitHead]) -> None:
-    """The file alone, whole or not at all."""
+    """Write the file of heads atomically, without ``bicross.json``."""
     tensors = {
         f"{layer}.{name}": np.ascontiguousarray(getattr(head, name), np.float32)
         for layer, head in heads.items()
@@ -84,18 +101,18 @@ def save_heads(path: Path, heads: Mapping[int, ExitHead]) -> None:
 
 
 def exits_entry(folder: Path) -> dict[str, object]:
-    """What ``bicross.json`` says of the heads in a folder, for the weights in it."""
+    """The entry of ``bicross.json`` for the heads and the weights in a folder."""
     path = folder / EXITS
     return {"layers": list(_heads(path)), "sha256": sha256_of(path), "weights_sha256": weights_sha256(folder)}
 
 
 def weights_sha256(folder: Path) -> str:
-    """Of all weights in a model's folder but the exits, on which no score of the whole model depends."""
+    """The sha256 of all weights in a model's folder except the exits, which do not affect scores of the last layer."""
     return combined_sha256(sorted(path for path in folder.rglob("*.safetensors") if path.name != EXITS))
 
 
 def model_settings(folder: Path) -> dict[str, Any]:
-    """What ``bicross.json`` says; nothing where there is none. Raises ``ModelCorrupt`` where it says nothing clear."""
+    """The content of ``bicross.json``, empty without the file. Raises ``ModelCorrupt`` if it is no JSON object."""
     path = folder / MODEL_SETTINGS
     if not path.is_file():
         return {}

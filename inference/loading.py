@@ -1,4 +1,4 @@
-"""How models are loaded: device, number format, safety, length. Knows no model in particular."""
+"""Loads models safely, and chooses their device, number format, length limit and batch size."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -8,18 +8,29 @@ from typing import Any, Literal, TypeVar, get_args
 from ..errors import ArgumentError, ModelError
 
 Dtype = Literal["float32", "bfloat16", "float16", "int8"]
-"""How the layers calculate; "int8" is for models that run packed on a CPU, and rounds the most."""
+"""The number format of the layers. "int8" is for models that run packed on a CPU, and rounds the most."""
 Model = TypeVar("Model")
 
 
 def load_model(constructor: Callable[..., Model], folder: Path, *, device: str | None) -> Model:
-    """Call ``constructor``, a model class of sentence-transformers, on a folder that ``resolve_model`` returned.
+    """Load a model from a local folder.
 
-    Weights come from safetensors and local files only, and no code that comes with a model is run. They are float32,
-    whatever the checkpoint was stored in: what runs in another number format is converted later. Raises ``ModelError``
-    where the folder cannot be loaded or a weight is not finite, ``ArgumentError`` for a device that is not there.
+    Weights are loaded from local safetensors files only, and code that comes with a model is never run. The weights are
+    float32 whatever the number format of the checkpoint; conversion to another format comes later.
+
+    Args:
+        constructor: A model class of sentence-transformers.
+        folder: A folder that ``resolve_model`` returned.
+        device: A torch device; None lets sentence-transformers choose.
+
+    Returns:
+        The model.
+
+    Raises:
+        ModelError: The folder cannot be loaded, or a weight is not finite.
+        ArgumentError: The device is not available.
     """
-    import torch  # takes a second, which nobody should wait for who only asks for help or makes a mistake
+    import torch  # takes a second: a call for help or with a mistake should not wait for it
 
     if device is not None:
         _require_device(device)
@@ -37,9 +48,9 @@ def load_model(constructor: Callable[..., Model], folder: Path, *, device: str |
 
 
 def _require_finite(model: Any, folder: Path) -> None:  # noqa: ANN401 - models share no useful base
-    """A weight of NaN need not show: attention on a CPU makes finite numbers of some."""
+    """Raise if a weight is not finite. Scores may hide it: attention on a CPU turns some NaN into finite numbers."""
     for name, parameter in model.named_parameters():
-        extremes = parameter.detach().aminmax() if parameter.numel() else ()  # NaN, where one number is
+        extremes = parameter.detach().aminmax() if parameter.numel() else ()  # NaN if one number is NaN
         if not all(extreme.isfinite() for extreme in extremes):
             raise ModelError(
                 f"the model {folder} cannot be used: its parameter {name} holds numbers that are not finite; "
@@ -48,10 +59,19 @@ def _require_finite(model: Any, folder: Path) -> None:  # noqa: ANN401 - models 
 
 
 def token_limit(model: Any, max_length: int | None, *, least: int) -> int:  # noqa: ANN401
-    """The tokens that a model of sentence-transformers reads at once, special tokens included, at most ``max_length``.
+    """The most tokens of one input of a model, special tokens included.
 
-    They are as many as its settings, its tokenizer and its table of positions all allow. Raises ``ArgumentError`` where
-    ``max_length`` is below ``least``, ``ModelError`` where what the model allows is.
+    Args:
+        model: A model of sentence-transformers.
+        max_length: A lower limit that the user asks for, in tokens; None for the limit of the model.
+        least: The fewest tokens that leave room for text.
+
+    Returns:
+        The smallest of ``max_length`` and the limits of the model's settings, its tokenizer and its position table.
+
+    Raises:
+        ArgumentError: ``max_length`` is below ``least``.
+        ModelError: The limit of the model is below ``least``.
     """
     if max_length is not None and max_length < least:
         raise ArgumentError(
@@ -65,7 +85,7 @@ def token_limit(model: Any, max_length: int | None, *, least: int) -> int:  # no
 
 
 def _positions(model: Any) -> int | None:  # noqa: ANN401
-    """Tokens that there are positions for. RoBERTa and its kin leave the first of their table to the padding."""
+    """The number of usable positions. RoBERTa and its relatives reserve the first rows of the table for padding."""
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
             return module.num_embeddings - module.padding_idx - 1
@@ -73,15 +93,16 @@ def _positions(model: Any) -> int | None:  # noqa: ANN401
 
 
 def require_dtype(dtype: str) -> None:
-    """Raise ``ArgumentError`` where ``dtype`` is not one of ``Dtype``."""
+    """Raise ``ArgumentError`` if ``dtype`` is not one of ``Dtype``."""
     if dtype not in get_args(Dtype):
         raise ArgumentError(f"dtype must be one of {', '.join(get_args(Dtype))}, not {dtype!r}")
 
 
 def cast_model(model: Any, dtype: Dtype) -> Any:  # noqa: ANN401 - models share no useful base
-    """The model with weights in another number format.
+    """Convert the weights of a model to another number format.
 
-    Raises ``ArgumentError`` for "int8", in which only models that run packed calculate.
+    Raises:
+        ArgumentError: ``dtype`` is "int8", which only models that run packed support.
     """
     import torch
 
@@ -94,7 +115,7 @@ def cast_model(model: Any, dtype: Dtype) -> Any:  # noqa: ANN401 - models share 
 
 
 def batch_size_for(device: object) -> int:
-    """Texts to run at once: on a CPU little padding counts most, on a GPU few launches."""
+    """The batch size in texts: small on a CPU, to avoid padding; large on a GPU, to launch few kernels."""
     return 8 if str(device).startswith("cpu") else 64
 
 
@@ -109,7 +130,7 @@ def _require_device(device: str) -> None:
 
 @contextmanager
 def without_progress_bars() -> Generator[None]:
-    """Keep transformers from drawing a bar while weights are read or written: a library prints nothing."""
+    """Hide the progress bars of transformers while weights are loaded or saved, because a library prints nothing."""
     from transformers.utils import logging
 
     shown: Any = logging.is_progress_bar_enabled()

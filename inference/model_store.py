@@ -1,4 +1,4 @@
-"""Finds a model by name and verifies it: a name to a local folder. Knows no architecture, no index and no document."""
+"""Finds the local folder of a model by its name, downloads it if needed, and verifies it."""
 
 import functools
 import importlib.util
@@ -23,7 +23,7 @@ _NOT_DOWNLOADED = ["onnx/*", "openvino/*", "openvino_*", "*/onnx/*", "*/openvino
 
 @dataclass(frozen=True, slots=True)
 class _Packaged:
-    """A model that an installed Python package carries, byte for byte that of a hub revision."""
+    """A model in an installed Python package, byte for byte equal to a hub revision."""
 
     distribution: str
     package: str
@@ -44,11 +44,21 @@ _PACKAGED = {
 
 
 def resolve_model(name: str | Path, *, download: bool = True) -> Path:
-    """The local folder of a model, which sentence-transformers can load.
+    """Find the local folder of a model.
 
-    ``name`` is a folder, a bundled adapter, or a hub id, optionally with a revision: ``org/name@revision``. A hub id is
-    looked up in an installed model package, in the hub cache, and then, with ``download``, on the hub. Raises
-    ``ModelNotFound``, at once where there is no network, and ``ModelCorrupt`` where files are not the published ones.
+    A hub id is looked up in an installed model package, then in the hub cache, and then, with ``download``, on the hub.
+
+    Args:
+        name: A folder, a bundled adapter, or a hub id, optionally with a revision: ``org/name@revision``.
+        download: Whether a model that is not on this machine may be downloaded.
+
+    Returns:
+        A folder that sentence-transformers can load.
+
+    Raises:
+        ModelNotFound: There is no such model, or it cannot be downloaded. Without a network this is raised at once.
+        ModelCorrupt: The files are not the published ones.
+        ModelError: The folder has weights that may be a pickle and are not there in safetensors.
     """
     text = str(name)
     if _is_folder(text):
@@ -63,7 +73,15 @@ def resolve_model(name: str | Path, *, download: bool = True) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """Which bytes a model folder holds, and where they came from."""
+    """The source of a model folder and the hashes of its files.
+
+    Attributes:
+        id: The hub id or bundled name; for a local folder its absolute path.
+        revision: The commit on the hub, the revision of the packaged model, or the one that was asked for; empty for a
+            local folder.
+        weights_sha256: The sha256 of the weights, in hex, exit heads excluded.
+        tokenizer_sha256: The sha256 of ``tokenizer.json``, or of ``vocab.txt`` where there is no such file.
+    """
 
     id: str
     revision: str
@@ -72,13 +90,18 @@ class ModelFiles:
 
     @staticmethod
     def of(name: str | Path, folder: Path) -> "ModelFiles":
-        """Identify ``folder``, which ``resolve_model(name)`` returned."""
+        """Identify a model folder.
+
+        Args:
+            name: The name that was given to ``resolve_model``.
+            folder: The folder that ``resolve_model(name)`` returned.
+        """
         text = str(name)
         hub_id, _, revision = text.partition("@")
         if _is_folder(text):
             hub_id, revision = str(Path(text).resolve()), ""
         elif folder.parent.name == "snapshots":
-            revision = folder.name  # the commit, whatever branch or tag was asked for
+            revision = folder.name  # the commit, also where a branch or tag was asked for
         elif hub_id in _PACKAGED:
             revision = _PACKAGED[hub_id].revision
         return ModelFiles(
@@ -92,7 +115,7 @@ class ModelFiles:
 
 
 def _is_folder(name: str) -> bool:
-    """False as well for names that no file system takes, on which Path.is_dir raises."""
+    """Whether there is such a folder. Path.is_dir raises for names that no file system accepts; this returns False."""
     return os.path.isdir(name)  # noqa: PTH112
 
 
@@ -125,7 +148,7 @@ def _from_hub(name: str, *, download: bool) -> Path:
     hub_id, _, revision = name.partition("@")
     if not revision and hub_id in _PACKAGED:
         revision = _PACKAGED[hub_id].revision
-    from huggingface_hub import HfApi, constants  # takes half a second, which not every search needs
+    from huggingface_hub import HfApi, constants  # takes half a second: only where it is needed
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     hub: Any = HfApi()
@@ -140,7 +163,7 @@ def _from_hub(name: str, *, download: bool) -> Path:
         why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "a download was not asked for"
         raise ModelNotFound(f"the model {name!r} is not on this machine, and {why}. {remedy}")
     try:
-        # One call with a short limit comes first: it fails at once without a network, and pins the commit.
+        # A first call with a short time limit fails at once without a network, and pins the commit.
         commit = hub.model_info(hub_id, revision=revision or None, timeout=HUB_TIMEOUT_SECONDS).sha
         folder = hub.snapshot_download(
             hub_id, revision=commit, allow_patterns=_DOWNLOADED, ignore_patterns=_NOT_DOWNLOADED
@@ -157,7 +180,7 @@ def _extra_remedy(hub_id: str) -> str:
 
 
 def _loadable(folder: Path) -> Path:
-    """The folder, if it holds a model with safetensors weights."""
+    """Return the folder if it holds a model with safetensors weights, else raise."""
     if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
         raise ModelNotFound(f"{folder} is not a model folder: it has no config.json and no modules.json")
     if not any(folder.rglob("*.safetensors")):

@@ -1,4 +1,7 @@
-"""Texts to token ids, and ids to what a model reads. Owns its tokenizer: threads may share it. Knows no weights."""
+"""Turns texts into token ids, and token ids into model inputs with special tokens.
+
+A ``TextTokenizer`` owns a copy of its tokenizer, so threads may share it.
+"""
 
 import hashlib
 import json
@@ -22,7 +25,7 @@ _PROBES = ("what is it", "a much longer text, with 2 numbers; and (marks)!")
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """The special tokens around one text or two, and the type ids of all that is there."""
+    """The special tokens around one or two texts, and the type id of each of the five parts."""
 
     before: tuple[int, ...]
     between: tuple[int, ...]
@@ -35,10 +38,23 @@ class _Template:
 
 
 class TextTokenizer:
-    """A copy of a fast tokenizer that never cuts and never pads, with the special tokens of its model."""
+    """A copy of a fast tokenizer without truncation and padding, with the special tokens of its model.
+
+    Attributes:
+        fingerprint: The sha256 of the tokenizer, in hex.
+    """
 
     def __init__(self, serialised: str, *, cut_left: bool = False, has_types: bool = True) -> None:
-        """``serialised`` is ``tokenizer.json``. Raises ``ModelError`` where special tokens are not put around texts."""
+        """Load a serialised tokenizer.
+
+        Args:
+            serialised: The content of ``tokenizer.json``.
+            cut_left: Whether texts that are too long lose their first tokens instead of their last ones.
+            has_types: Whether the model takes token type ids; without them all type ids are 0.
+
+        Raises:
+            ModelError: The tokenizer does not put special tokens around texts, or does more than that.
+        """
         settings: dict[str, object] = json.loads(serialised)
         settings["truncation"] = settings["padding"] = None
         canonical = json.dumps(settings, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
@@ -49,7 +65,11 @@ class TextTokenizer:
 
     @classmethod
     def of(cls, tokenizer: Any) -> "TextTokenizer":  # noqa: ANN401 - transformers' tokenizers share no typed base
-        """The copy of a tokenizer of transformers; ``ModelError`` where it is one of the slow, Python ones."""
+        """Copy a tokenizer of transformers.
+
+        Raises:
+            ModelError: It is one of the slow tokenizers, which are written in Python and have no ``tokenizer.json``.
+        """
         backend = getattr(tokenizer, "backend_tokenizer", None)
         if not isinstance(backend, Tokenizer):
             raise ModelError(f"{type(tokenizer).__name__} has no tokenizer.json")
@@ -61,16 +81,27 @@ class TextTokenizer:
 
     @cached_property
     def vocabulary_size(self) -> int:
-        """All ids are below it."""
+        """The highest token id plus one."""
         ids: dict[str, int] = self._backend.get_vocab(with_added_tokens=True)
-        return max(ids.values(), default=-1) + 1  # not their number: there may be gaps
+        return max(ids.values(), default=-1) + 1  # not the number of ids: there may be gaps
 
     def encode(self, texts: Sequence[str]) -> list[TokenIds]:
-        """The token ids of each text, uncut, without special tokens."""
+        """Encode texts.
+
+        Args:
+            texts: The texts.
+
+        Returns:
+            The token ids of each text, uint32 of shape (tokens,), uncut and without special tokens.
+
+        Raises:
+            ArgumentError: ``texts`` is not a list of strings, or a string has a lone surrogate.
+            ModelError: The tokenizer fails on a text.
+        """
         return [np.array(one.ids, np.uint32) for one in self._encoded(texts)]
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, without special tokens."""
+        """Count the tokens of each text, without special tokens. Raises the same errors as ``encode``."""
         return [len(one) for one in self._encoded(texts)]
 
     def _encoded(self, texts: Sequence[str]) -> list[Any]:
@@ -81,15 +112,33 @@ class TextTokenizer:
             raise ModelError(f"the tokenizer cannot read a text: {error}") from error
 
     def special_tokens(self, *, pair: bool) -> int:
-        """How many special tokens stand around one text, or a pair."""
+        """The number of special tokens around one text, or around a pair with ``pair``."""
         return (self._pair if pair else self._single).length
 
     def single(self, ids: TokenIds, *, max_length: int) -> NDArray[np.int32]:
-        """What the model reads of one text, cut to ``max_length`` tokens: ids and type ids, shape (2, tokens)."""
+        """Make the model input for one text.
+
+        Args:
+            ids: The token ids of the text, shape (tokens,), without special tokens.
+            max_length: The most tokens of the input, special tokens included. A longer text is cut.
+
+        Returns:
+            Token ids and type ids, int32 of shape (2, tokens), with special tokens.
+        """
         return self._assemble(self._single, self._cut(ids, max_length - self._single.length), ids[:0])
 
     def pair(self, first: TokenIds, second: TokenIds, *, max_length: int) -> NDArray[np.int32]:
-        """As ``single`` for a pair, of which only the second text is cut, to nothing where the first leaves no room."""
+        """Make the model input for a pair of texts.
+
+        Args:
+            first: The token ids of the first text, shape (tokens,). It is never cut.
+            second: The token ids of the second text. It is cut where the pair is too long, to nothing where the first
+                text leaves no room.
+            max_length: The most tokens of the input, special tokens included.
+
+        Returns:
+            Token ids and type ids, int32 of shape (2, tokens), with special tokens.
+        """
         return self._assemble(self._pair, first, self._cut(second, max_length - self._pair.length - len(first)))
 
     def _cut(self, ids: TokenIds, room: int) -> TokenIds:
@@ -138,7 +187,7 @@ class TextTokenizer:
         return ids
 
     def _proved(self, template: _Template, probes: Sequence[str]) -> _Template:
-        """The template, if it gives other texts the same ids and types as the tokenizer itself."""
+        """Return the template if it gives other texts the same ids and types as the tokenizer itself, else raise."""
         expected = self._backend.encode(*probes)
         ids = [np.array(self._plain(probe), np.uint32) for probe in probes]
         found = self._assemble(template, ids[0], ids[1] if len(ids) > 1 else ids[0][:0])
@@ -149,7 +198,11 @@ class TextTokenizer:
 
 
 def require_texts(texts: Sequence[str]) -> None:
-    """Raise ``ArgumentError`` for one text in place of a list, and for what no tokenizer can read in one."""
+    """Check that ``texts`` is a list of strings that a tokenizer can encode.
+
+    Raises:
+        ArgumentError: ``texts`` is one text, an item is not a string, or a string has a lone surrogate.
+    """
     given: Any = texts
     if isinstance(given, str | bytes):
         raise ArgumentError(f"a list of texts is wanted, not one text; write [{given!r:.80}]")
@@ -164,7 +217,11 @@ def require_texts(texts: Sequence[str]) -> None:
 
 
 def load_tokenizer(folder: Path) -> TextTokenizer:
-    """The tokenizer in a model's folder, as ``load_model`` would load it, without the weights."""
+    """Load the tokenizer of a model folder as ``load_model`` would, without the weights.
+
+    Raises:
+        ModelError: The tokenizer cannot be loaded.
+    """
     import transformers  # takes seconds: not at the import of this module
 
     auto: Any = transformers.AutoTokenizer
@@ -181,7 +238,7 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
 
 
 def _transformer_settings(folder: Path) -> tuple[Path, dict[str, Any]]:
-    """Where sentence-transformers looks for a tokenizer, and its own settings, which it reads beside modules.json."""
+    """The folder in which sentence-transformers looks for the tokenizer, and its settings from beside modules.json."""
     if not (folder / "modules.json").is_file():
         return folder, {}
     from sentence_transformers.base.modules import Transformer
@@ -192,7 +249,7 @@ def _transformer_settings(folder: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _lower_case(backend: Any) -> None:  # noqa: ANN401 - a Tokenizer, whose stubs are partial
-    """Put lower case before all else, unless it is there, as sentence-transformers does for its ``do_lower_case``."""
+    """Make lowercasing the first step unless it is one already, as ``do_lower_case`` of sentence-transformers does."""
     found, several = backend.normalizer, cast(Any, normalizers.Sequence)
     steps: list[Any] = [] if found is None else list(found) if isinstance(found, several) else [found]
     if not any(isinstance(step, normalizers.Lowercase) for step in steps):
@@ -200,7 +257,7 @@ def _lower_case(backend: Any) -> None:  # noqa: ANN401 - a Tokenizer, whose stub
 
 
 def _around(ids: list[int], part: list[int]) -> tuple[int, int]:
-    """Where ``part`` begins and ends in ``ids``."""
+    """The positions at which ``part`` begins and ends in ``ids``."""
     for start in range(len(ids) - len(part) + 1):
         if ids[start : start + len(part)] == part:
             return start, start + len(part)

@@ -1,7 +1,7 @@
-"""Threads that each compute on one core. Know nothing of what they compute.
+"""A pool of threads that each compute on one core.
 
-Batches side by side use a CPU better than the threads within one product do, which wait for each other after each of
-its parts; and when a call is over, none of these threads spins.
+Batches in parallel use a CPU better than several threads within one matrix product, because these wait for each other
+after each part of the product. The threads of the pool do not spin after a call.
 """
 
 import os
@@ -20,17 +20,25 @@ _pools: dict[int, ThreadPoolExecutor] = {}
 
 
 def workers() -> int:
-    """As many as torch has threads in the thread that calls: who lowers ``torch.set_num_threads`` is heeded."""
+    """The number of threads: ``torch.get_num_threads()`` of the calling thread, so ``set_num_threads`` limits it."""
     return torch.get_num_threads()
 
 
 def each(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """As ``map``, in ``workers()`` threads. ``function`` must not call this."""
+    """Map a function over items in ``workers()`` threads.
+
+    Args:
+        function: The function. It must not call ``each``.
+        items: The items.
+
+    Returns:
+        The results in the order of the items, as ``map`` gives them.
+    """
     return _pool(workers()).map(function, items)
 
 
 def _pool(size: int) -> ThreadPoolExecutor:
-    """One for the process, for each size that was asked for; its threads start once."""
+    """The pool of that size. A process has one pool for each size; its threads start once."""
     with _lock:
         if size not in _pools:
             started = threading.Barrier(size + 1)
@@ -38,14 +46,14 @@ def _pool(size: int) -> ThreadPoolExecutor:
             for _ in range(size):
                 pool.submit(_nothing)
             started.wait()
-            # In a worker the setting holds for the worker; but torch also keeps it for threads that it has yet to see.
+            # set_num_threads in a worker holds for the worker, but torch also applies it to threads that start later.
             torch.set_num_threads(size)
             _pools[size] = pool
         return _pools[size]
 
 
 def _compute_alone(started: threading.Barrier) -> None:
-    torch.get_num_threads()  # torch sets a thread up at its first question, and would then overwrite what follows
+    torch.get_num_threads()  # torch sets up a thread at its first call, which would overwrite the next line
     torch.set_num_threads(1)
     started.wait()
 
@@ -54,7 +62,7 @@ def _nothing() -> None: ...
 
 
 def _forget() -> None:
-    """A process that was forked has none of its parent's threads."""
+    """Drop the pools after a fork: a forked process has none of its parent's threads."""
     global _lock
     _lock = threading.Lock()
     _pools.clear()

@@ -1,4 +1,4 @@
-"""The second stage: scores of (query, passage) pairs, calibration, cascades. Knows no index and no document."""
+"""The second stage: scores of (query, passage) pairs, calibration and cascades; imports no index."""
 
 from .calibration import (
     UNCALIBRATED,

@@ -29,7 +29,7 @@ RankingKey = Callable[[PairNumbers, Logits], NDArray[np.float64]]
 All pairs of a query are in one call.
 """
 STATE_TOKENS = 65536
-"""Tokens that are in the layers at once; the hidden states of all of them are in memory."""
+"""The most tokens in the layers at once; the hidden states of all of them are in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,14 @@ class CascadeScores:
 
 
 def check_cascade(cascade: Cascade) -> tuple[tuple[int, int], ...]:
-    """The stages as tuples; ``ArgumentError`` unless layers increase and candidates decrease from stage to stage."""
+    """Check the stages of a cascade.
+
+    Returns:
+        The stages as tuples.
+
+    Raises:
+        ArgumentError: A stage is malformed, layers do not increase, or candidates do not decrease.
+    """
     stages = tuple((layer, keep) for layer, keep in map(_stage, cascade))
     for before, after in pairwise(stages):
         if not (before[0] < after[0] and before[1] > after[1]):
@@ -67,7 +74,16 @@ def _stage(stage: object) -> tuple[int, int]:
 
 
 def require_exits(stages: Cascade, exits: Collection[int], model: str) -> None:
-    """Raise ``ModelError`` where the model has no head for the layer of a stage."""
+    """Check that a model has an exit for each stage.
+
+    Args:
+        stages: The stages of a cascade.
+        exits: The layers after which the model has an exit.
+        model: The name of the model, for the message.
+
+    Raises:
+        ModelError: The model has no exit after the layer of a stage.
+    """
     missing = [layer for layer, _ in stages if layer not in exits]
     if missing:
         known = f"exits after the layers {', '.join(map(str, exits))} only" if exits else "no exits"
@@ -118,9 +134,15 @@ def run_cascade(
 
 
 def whole_queries(queries: Sequence[str], tokens: Sequence[int], limit: int = STATE_TOKENS) -> list[PairNumbers]:
-    """Split pairs into parts of at most ``limit`` tokens; a query with more tokens is a part of its own.
+    """Split pairs into parts, with all pairs of a query in one part.
 
-    All pairs of a query are in one part.
+    Args:
+        queries: The query text of each pair.
+        tokens: The number of tokens of each pair.
+        limit: The most tokens of a part; a query with more tokens is a part of its own.
+
+    Returns:
+        The pair numbers of each part, ascending.
     """
     parts, left = list[list[int]](), 0
     for group in group_by_query(queries):
@@ -147,7 +169,12 @@ def restrict_key(ranking_key: RankingKey, pairs: PairNumbers) -> RankingKey:
 
 
 def merge_scores(parts: Sequence[tuple[PairNumbers, CascadeScores]], pairs: int) -> CascadeScores:
-    """The scores of all ``pairs`` from the scores of subsets, each with its pair numbers."""
+    """Merge the scores of subsets.
+
+    Args:
+        parts: The pair numbers of each subset and their scores.
+        pairs: The number of all pairs.
+    """
     merged = CascadeScores(np.zeros(pairs, np.float32), np.zeros(pairs, np.int64), {})
     exits = {layer: np.full(pairs, np.nan, np.float32) for _, scores in parts for layer in scores.exits}
     for numbers, scores in parts:

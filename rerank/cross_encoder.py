@@ -1,4 +1,4 @@
-"""CrossEncoderReranker: a cross-encoder as a Reranker. Knows no index and no document."""
+"""The reranker that runs a cross-encoder."""
 
 import functools
 import logging
@@ -39,17 +39,24 @@ Computed = TypeVar("Computed")
 logger = logging.getLogger("bicross")
 
 MIN_PASSAGE_SHARE = 8
-"""A query must leave an eighth of the model's limit to the passage: with less the scores would say nothing."""
+"""A query must leave an eighth of the model's limit to the passage: with less the scores would mean nothing."""
 
 
 class CrossEncoderReranker:
-    """Scores pairs with any cross-encoder that has one output, or two of which the second says "relevant".
+    """Scores pairs with any cross-encoder that has one output, or two outputs (not relevant, relevant).
 
-    ``model`` is a hub id, a local folder or a bundled name; ``device=None`` takes CUDA, then MPS, then the CPU.
-    ``max_length`` lowers the number of tokens of a pair that the model reads. A passage is cut where the pair is
-    longer, a query never. ``batch_size`` matters to models that run through sentence-transformers alone. ``dtype``
-    "int8" is the fastest on a CPU with AVX-512 VNNI, and moves scores by more than the others: its ranges come from
-    texts that are part of the project, and not from yours. Raises ``ArgumentError`` where it is not to be had.
+    Args:
+        model: A hub id, a local folder or a bundled name.
+        device: A torch device; None takes CUDA, then MPS, then the CPU.
+        dtype: The number format of the layers. "int8" is the fastest on a CPU with AVX-512 VNNI, and changes scores by
+            more than the others, because its ranges come from texts of this project and not from yours.
+        batch_size: Pairs per batch, only for models that run through sentence-transformers.
+        max_length: Lowers the limit on the tokens of a pair. A passage is cut if the pair is longer, a query never.
+
+    Raises:
+        ArgumentError: "int8" or the device is not available here, or ``max_length`` is too small.
+        ModelError: The model is not a cross-encoder with one or two outputs, or cannot be loaded.
+        ModelNotFound: There is no such model.
     """
 
     def __init__(
@@ -71,7 +78,7 @@ class CrossEncoderReranker:
         if outputs not in (1, 2):
             raise ModelError(f"{model} has {outputs} outputs; a reranker has one, or two (not relevant, relevant)")
         self._special_tokens = int(loaded.tokenizer.num_special_tokens_to_add(pair=True))
-        # Of the query and of the passage, one token each.
+        # At least one token of the query and one of the passage.
         self._max_length = token_limit(loaded, max_length, least=self._special_tokens + 2)
         exits = read_exits(folder)
         self._packed = _packed(loaded, dtype, self._max_length, tuple(exits))
@@ -84,52 +91,59 @@ class CrossEncoderReranker:
 
     @property
     def blend(self) -> float:
-        """The model's own weight against stage one, 1.0 where it states none."""
+        """The weight against the first stage that the model's settings name, 1.0 if they name none."""
         return self._blend
 
     @property
     def max_length(self) -> int:
-        """Tokens of a pair that the model reads, special tokens included."""
+        """The most tokens of a pair, special tokens included; longer passages are cut."""
         return self._max_length
 
     @functools.cached_property
     def model_fingerprint(self) -> str:
-        """The weights, the tokenizer and the limit that scores depend on, as one text."""
+        """Identifies the weights, the tokenizer and the length limit, on which scores depend."""
         name, folder, _ = self._made_of
         files = ModelFiles.of(name, folder)
         return f"{files.weights_sha256}-{files.tokenizer_sha256}-{self._max_length}"
 
     @property
     def fingerprint(self) -> str:
-        """The same with the number format."""
+        """The ``model_fingerprint`` with the number format."""
         return f"{self.model_fingerprint}-{self._made_of[2]}"
 
     @property
     def tokenizer_fingerprint(self) -> str:
-        """The sha256 of the tokenizer; empty where the model takes no token ids."""
+        """The sha256 of the tokenizer; empty if the model takes no token ids."""
         return self._packed.tokenizer.fingerprint if self._packed else ""
 
     @property
     def exit_layers(self) -> tuple[int, ...]:
-        """The layers, counted from 1, after which reading can stop; none where the model has no heads for it."""
+        """The layers, counted from 1, after which a cascade can stop; empty if the model has no exit heads."""
         return tuple(self._exits)
 
     @property
     def exits(self) -> Mapping[int, ExitHead]:
-        """The heads by layer."""
+        """The exit heads by layer, counted from 1."""
         return dict(self._exits)
 
     @functools.cached_property
     def exits_fingerprint(self) -> str:
-        """What the logits of exits depend on: ``fingerprint`` and the heads."""
+        """Identifies what the logits of exits depend on: ``fingerprint`` and the heads. Empty without exits."""
         return f"{self.fingerprint}-{model_settings(self._made_of[1])['exits']['sha256']}" if self._exits else ""
 
     def score(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
-        """Logits of shape (len(pairs),) in float32.
+        """Score pairs.
 
-        With one output it is that output before any activation; with two, their difference, whose sigmoid is the
-        softmax probability of the second. Raises ``QueryError`` for a query that is too long for the model, and
-        ``ArgumentError`` for what is no pair of texts.
+        Args:
+            pairs: (query, passage) texts.
+
+        Returns:
+            Logits, float32 of shape (len(pairs),). With one output, that output before any activation; with two,
+            their difference, whose sigmoid is the softmax probability of the second.
+
+        Raises:
+            QueryError: A query is too long for the model.
+            ArgumentError: A pair is not two texts.
         """
         _check_pairs(pairs)
         if self._packed:
@@ -141,7 +155,14 @@ class CrossEncoderReranker:
         return logits_of(self._standard.outputs(pairs)) if pairs else np.empty(0, np.float32)
 
     def score_tokens(self, pairs: Sequence[TokenPair]) -> NDArray[np.float32]:
-        """As ``score``, of passages whose token ids the tokenizer of ``tokenizer_fingerprint`` gave."""
+        """Score pairs whose passages are token ids.
+
+        Args:
+            pairs: Query texts and token ids of passages, from the tokenizer of ``tokenizer_fingerprint``.
+
+        Returns:
+            Logits as ``score`` gives them, with the same errors, and ``ModelError`` if the model takes no token ids.
+        """
         if not self._packed:
             raise ModelError("this model takes texts alone, no token ids; score them as texts")
         encoded = self._encoded(self._packed, pairs)
@@ -178,7 +199,7 @@ class CrossEncoderReranker:
     def score_cascade_tokens(
         self, pairs: Sequence[TokenPair], cascade: Cascade, *, ranking_key: RankingKey | None = None
     ) -> CascadeScores:
-        """As ``score_cascade``, of passages whose token ids the tokenizer of ``tokenizer_fingerprint`` gave."""
+        """The same as ``score_cascade`` for passages that are token ids of the ``tokenizer_fingerprint`` tokenizer."""
         stages = check_cascade(cascade)
         if not stages:
             return CascadeScores(self.score_tokens(pairs), np.zeros(len(pairs), np.int64), {})
@@ -189,9 +210,19 @@ class CrossEncoderReranker:
     def first_tokens(
         self, pairs: Sequence[Pair], layers: Sequence[int]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """What heads for exits learn from: (pairs, layers, hidden), the first token after each layer, and the logits.
+        """Compute the data that exit heads are trained on.
 
-        ``layers`` ascend, from 1 to the last but one.
+        Args:
+            pairs: (query, passage) texts.
+            layers: Layers in ascending order, from 1 to the last but one.
+
+        Returns:
+            The states of the first token after each layer, float32 of shape (pairs, layers, hidden), and the logits of
+            the last layer, float32 of shape (pairs,).
+
+        Raises:
+            ModelError: The model does not run packed.
+            ArgumentError: The layers are not valid.
         """
         packed = self._require_packed("exits")
         _check_pairs(pairs)
@@ -232,7 +263,7 @@ class CrossEncoderReranker:
 
 
 def _packed(model: Any, dtype: Dtype, max_length: int, exits: Sequence[int]) -> "PackedModel | None":  # noqa: ANN401
-    """The model without sentence-transformers, where it does no more than classify."""
+    """The packed model, or None if the model has modules or prompts beside the classifier, or cannot run packed."""
     from ..inference.packed import packed_classifier
 
     if len(model) > 1 or any(model.prompts.values()):
@@ -252,7 +283,7 @@ def _check_pairs(pairs: Sequence[Pair]) -> None:
 
 
 def _each(compute: Callable[[Sequence[str]], list[Computed]], texts: Sequence[str]) -> list[Computed]:
-    """What ``compute`` gives for each text; a text that comes several times is computed once."""
+    """The results of ``compute`` for each text; a text that occurs several times is computed once."""
     require_texts(texts)
     distinct = list(dict.fromkeys(texts))
     found = dict(zip(distinct, compute(distinct), strict=True))
@@ -260,7 +291,7 @@ def _each(compute: Callable[[Sequence[str]], list[Computed]], texts: Sequence[st
 
 
 def _blend(folder: Path) -> float:
-    """What the model's own settings say of blending, for models that the project trained."""
+    """The blend in the settings of a model that this project trained, 1.0 for others."""
     blend = model_settings(folder).get("blend", 1.0)
     if not isinstance(blend, int | float) or not 0.0 <= blend <= 1.0:
         raise ModelError(f"{folder / MODEL_SETTINGS} says blend={blend!r}; it must be a number from 0 to 1")

@@ -1,4 +1,4 @@
-"""Pairs of token ids to logits by a model that runs packed: at its end, at its exits, in a cascade. Knows no text."""
+"""Scores pairs of token ids with a packed model: at its last layer, at its exits, or in a cascade."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -22,20 +22,36 @@ from .cascade import (
 )
 
 if TYPE_CHECKING:
-    from ..inference.packed import PackedModel  # with it comes torch, which takes seconds
+    from ..inference.packed import PackedModel  # it imports torch, which takes seconds
 
 Encoded = Sequence[tuple[TokenIds, TokenIds]]
 PAIRS_AT_ONCE = 512
-"""Pairs whose states are in memory while first tokens are collected."""
+"""The most pairs whose states are in memory while first tokens are collected."""
 
 
 def logits_of(outputs: NDArray[np.float32]) -> Logits:
-    """Of one output that output, of two their difference, whose sigmoid is the softmax probability of the second."""
+    """Turn model outputs into logits.
+
+    Args:
+        outputs: float32 of shape (pairs, 1) or (pairs, 2), before any activation.
+
+    Returns:
+        Shape (pairs,). With one output, that output; with two, their difference (second minus first), whose sigmoid is
+        the softmax probability of the second.
+    """
     return outputs[:, 0] if outputs.shape[1] == 1 else outputs[:, 1] - outputs[:, 0]
 
 
 def require_heads_fit(heads: Mapping[int, ExitHead], packed: "PackedModel") -> None:
-    """Raise ``ModelCorrupt`` where a head cannot be one of that model."""
+    """Check that exit heads fit a model.
+
+    Args:
+        heads: The heads by layer, counted from 1.
+        packed: The model.
+
+    Raises:
+        ModelCorrupt: A head is for a layer that the model does not have, or for another width.
+    """
     for layer, head in heads.items():
         if layer >= packed.layers or len(head.weight) != packed.hidden:
             raise ModelCorrupt(
@@ -45,7 +61,15 @@ def require_heads_fit(heads: Mapping[int, ExitHead], packed: "PackedModel") -> N
 
 
 def require_exit_layers(layers: Sequence[int], last: int) -> None:
-    """Raise ``ArgumentError`` unless exits can be after these layers, counted from 1, of a model that has ``last``."""
+    """Check the layers for exits.
+
+    Args:
+        layers: Layers, counted from 1.
+        last: The number of layers of the model.
+
+    Raises:
+        ArgumentError: The layers are not ascending, or not all from 1 to ``last - 1``, or there is none.
+    """
     if not layers or list(layers) != sorted(set(layers)) or not 1 <= layers[0] <= layers[-1] < last:
         raise ArgumentError(
             f"exits need layers from 1 to {last - 1}, in ascending order, of the model's {last}; not {list(layers)}"
@@ -60,7 +84,16 @@ def score_packed_cascade(
     stages: Cascade,
     ranking_key: RankingKey | None,
 ) -> CascadeScores:
-    """``run_cascade``, as many queries at once as there is memory for."""
+    """Run a cascade over all pairs, for as many queries at once as memory allows.
+
+    Args:
+        packed: The model.
+        heads: Its exit heads by layer.
+        queries: The query text of each pair.
+        encoded: The token ids of the query and the passage of each pair, without special tokens.
+        stages: The stages of the cascade.
+        ranking_key: As for ``run_cascade``.
+    """
     tokens = [min(len(query) + len(passage), packed.max_length) for query, passage in encoded]
     parts: list[tuple[PairNumbers, CascadeScores]] = []
     for rows in whole_queries(queries, tokens):
@@ -90,7 +123,7 @@ def first_tokens(packed: "PackedModel", encoded: Encoded, layers: Sequence[int])
 
 
 def _layer_scorer(packed: "PackedModel", heads: Mapping[int, ExitHead], encoded: Encoded) -> LayerScorer:
-    """Takes the pairs from exit to exit, and to the end."""
+    """Make the function that runs the pairs from exit to exit, and to the last layer."""
     run = packed.run_layered(encoded)
 
     def score_at(layer: int, rows: PairNumbers) -> Logits:

@@ -1,4 +1,4 @@
-"""The Reranker protocols: (query, passage) pairs to scores. Know no model."""
+"""The protocols of rerankers, which score (query, passage) pairs."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeGuard, runtime_checkable
@@ -16,84 +16,108 @@ TokenPair = tuple[str, TokenIds]
 
 
 class Reranker(Protocol):
-    """Stage two of a pipeline."""
+    """The second stage of a pipeline."""
 
     @property
     def blend(self) -> float:
-        """The weight of the reranker's scores against stage one's that the model works best with; 1.0 is it alone."""
+        """The best weight of its scores against those of the first stage; 1.0 means the reranker's scores only."""
         ...
 
     def score(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
-        """A logit for each pair, shape (len(pairs),), higher is better; it depends on no other pair."""
+        """Score pairs.
+
+        Args:
+            pairs: (query, passage) texts.
+
+        Returns:
+            A logit for each pair, float32 of shape (len(pairs),). Higher is better. A logit does not depend on the
+            other pairs.
+        """
         ...
 
 
 @runtime_checkable
 class IdentifiedReranker(Reranker, Protocol):
-    """A reranker that says what it is, so that scores can be remembered for longer than the object lives."""
+    """A reranker with fingerprints, so that scores can be cached for longer than the object lives."""
 
     @property
     def fingerprint(self) -> str:
-        """Stands for all that a score depends on: weights, tokenizer, limits, precision. Empty where not known."""
+        """Identifies all that a score depends on: weights, tokenizer, limits, precision. Empty if not known."""
         ...
 
     @property
     def model_fingerprint(self) -> str:
-        """The same but for the precision: what was tuned in one number format holds for the others."""
+        """The same without the precision: settings tuned in one number format hold for the others."""
         ...
 
 
 @runtime_checkable
 class TokenReranker(Reranker, Protocol):
-    """A reranker that can be given passages as token ids, which an index may hold."""
+    """A reranker that takes passages as token ids, which an index may hold."""
 
     @property
     def tokenizer_fingerprint(self) -> str:
-        """The sha256 of the tokenizer that the ids must come from; empty where passages must be given as text."""
+        """The sha256 of the tokenizer that the ids must come from; empty if passages must be given as text."""
         ...
 
     def score_tokens(self, pairs: Sequence[TokenPair]) -> NDArray[np.float32]:
-        """As ``score`` of the texts that the ids were made from."""
+        """Score pairs of a query and token ids: the same as ``score`` for the texts of the ids.
+
+        Args:
+            pairs: Query texts and the token ids of passages, without special tokens.
+
+        Returns:
+            A logit for each pair, float32 of shape (len(pairs),).
+        """
         ...
 
 
 @runtime_checkable
 class CascadeReranker(Reranker, Protocol):
-    """A reranker that can stop reading what its early layers do not find promising."""
+    """A reranker that can stop after an early layer for pairs that score low there."""
 
     @property
     def exit_layers(self) -> tuple[int, ...]:
-        """The layers after which it can; empty where it cannot."""
+        """The layers, counted from 1, after which it can stop; empty if it cannot."""
         ...
 
     @property
     def exits_fingerprint(self) -> str:
-        """Stands for all that the logits of its exits depend on. Empty where not known."""
+        """Identifies all that the logits of its exits depend on. Empty if not known."""
         ...
 
     def score_cascade(
         self, pairs: Sequence[Pair], cascade: Cascade, *, ranking_key: RankingKey | None = None
     ) -> CascadeScores:
-        """After each stage of the cascade only the pairs of each query with the highest ``ranking_key`` are read on."""
+        """Score pairs in a cascade: after each stage only the best pairs of each query go on.
+
+        Args:
+            pairs: (query, passage) texts. Pairs with the same query text compete with each other.
+            cascade: Stages (layer, candidates); see ``Cascade``.
+            ranking_key: Which pairs go on: those with the highest key. None takes the logits.
+
+        Returns:
+            The scores of all pairs.
+        """
         ...
 
     def score_cascade_tokens(
         self, pairs: Sequence[TokenPair], cascade: Cascade, *, ranking_key: RankingKey | None = None
     ) -> CascadeScores:
-        """As ``score_cascade`` of the texts that the ids were made from; asked for of a ``TokenReranker`` alone."""
+        """The same as ``score_cascade`` for the texts of the token ids; called only on a ``TokenReranker``."""
         ...
 
 
 def is_identified(reranker: object) -> TypeGuard[IdentifiedReranker]:
-    """Tell whether it is an ``IdentifiedReranker``, without asking for its fingerprints."""
+    """Tell whether it is an ``IdentifiedReranker``, without computing its fingerprints."""
     return has_members(reranker, IdentifiedReranker)
 
 
 def takes_token_ids(reranker: object) -> TypeGuard[TokenReranker]:
-    """Tell whether it is a ``TokenReranker``, without asking for its fingerprint."""
+    """Tell whether it is a ``TokenReranker``, without computing its fingerprint."""
     return has_members(reranker, TokenReranker)
 
 
 def can_exit_early(reranker: object) -> TypeGuard[CascadeReranker]:
-    """Tell whether it is a ``CascadeReranker``, without asking for its fingerprint."""
+    """Tell whether it is a ``CascadeReranker``, without computing its fingerprint."""
     return has_members(reranker, CascadeReranker)

@@ -1,4 +1,4 @@
-"""Whether a model's folder holds a head that scores pairs: a mere encoder would score at random. Knows no weights."""
+"""Checks that a model has a head that scores pairs, because a plain encoder would give random scores."""
 
 import json
 from pathlib import Path
@@ -8,9 +8,16 @@ from ..errors import ModelError
 
 
 def require_scoring_head(folder: Path, name: str | Path) -> None:
-    """Raise ``ModelError`` where the model in ``folder``, which the user calls ``name``, has no such head.
+    """Check that a model has a head that scores pairs.
 
-    It has one where transformers calls it a sequence classifier, or sentence-transformers a cross-encoder.
+    It has one if transformers calls it a sequence classifier, or sentence-transformers a cross-encoder.
+
+    Args:
+        folder: The model's folder.
+        name: The name by which the user asked for the model, for the message.
+
+    Raises:
+        ModelError: The model has no such head, or its settings are not JSON.
     """
     architectures = _field(folder / "config.json", "architectures")
     kinds = cast("list[object]", architectures) if isinstance(architectures, list) else []
@@ -25,7 +32,7 @@ def require_scoring_head(folder: Path, name: str | Path) -> None:
 
 
 def _field(path: Path, name: str) -> object:
-    """A field of a model's settings; None where they have none."""
+    """A field of a settings file; None if the file or the field is missing."""
     if not path.is_file():
         return None
     try:

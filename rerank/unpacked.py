@@ -1,4 +1,4 @@
-"""Cross-encoders that do not run packed: sentence-transformers runs them. Knows no index and no document."""
+"""Cross-encoders that do not run packed: sentence-transformers runs them."""
 
 import threading
 from collections.abc import Sequence
@@ -12,7 +12,10 @@ from .reranker import Pair
 
 
 class StandardCrossEncoder:
-    """Any model that sentence-transformers can load. One thread at a time: its tokenizer changes while it works."""
+    """A cross-encoder that sentence-transformers runs.
+
+    A lock admits one thread at a time, because the state of the tokenizer changes while it works.
+    """
 
     def __init__(self, model: Any, dtype: Dtype, batch_size: int | None, max_length: int) -> None:  # noqa: ANN401
         self._model = cast_model(model, dtype)
@@ -21,7 +24,7 @@ class StandardCrossEncoder:
         self._lock = threading.Lock()
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, without special tokens."""
+        """Count the tokens of each text, without special tokens."""
         if not texts:
             return []
         with self._lock:
@@ -29,7 +32,7 @@ class StandardCrossEncoder:
         return [len(ids) for ids in encoded["input_ids"]]
 
     def outputs(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
-        """What the model says before any activation, shape (len(pairs), outputs)."""
+        """The outputs of the model before any activation, float32 of shape (len(pairs), outputs)."""
         with self._lock:
             found = self._model.predict(
                 [list(pair) for pair in pairs],
@@ -42,5 +45,5 @@ class StandardCrossEncoder:
 
 
 def _raw(outputs: object) -> object:
-    """In place of an activation function."""
+    """The identity, in place of an activation function."""
     return outputs

@@ -1,4 +1,4 @@
-"""Transformers that run packed, without padding. Importing this room imports torch, which takes seconds."""
+"""Runs transformers packed, without padding. Importing this package imports torch, which takes seconds."""
 
 from .model import PackedModel, packed_classifier, packed_embedder
 

@@ -1,6 +1,6 @@
-"""Turns the encoders of transformers into packed ones. Knows their modules by name, and nothing of how they run.
+"""Turns encoders of the transformers library into packed ones, by the names of their modules.
 
-An architecture that is not here is no error: ``build`` says so, and sentence-transformers runs the model.
+An architecture that is missing here is no error: ``build`` returns None, and sentence-transformers runs the model.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,14 +15,20 @@ from .layers import Layer, Norm, PostNormLayer, PreNormLayer, Projections, Rotat
 from .linear import Linear, make_linear
 
 Embed = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Token ids, type ids and places in the sequence, each (tokens,), to (tokens, hidden) in float32."""
+"""Takes token ids, type ids and positions in the sequence, each (tokens,); returns float32, (tokens, hidden)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """An encoder: embeddings of ids below ``vocabulary``, layers, a last norm where there is one, the width of it all.
+    """A packed encoder.
 
-    ``placeless`` is a token id that takes no place in the sequence, where a model has one.
+    Attributes:
+        embed: The embeddings.
+        layers: The layers, from first to last.
+        norm: The norm after the last layer, if there is one.
+        hidden: The width of the hidden states.
+        vocabulary: The number of token ids; all ids are below it.
+        placeless: A token id that takes no position in the sequence, if the model has one.
     """
 
     embed: Embed
@@ -35,9 +41,13 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """The number format of the layers, and whether the result is read at each sequence's first token alone.
+    """How to pack an encoder.
 
-    ``exits`` are layers, counted from 1, after which the first token may be asked for as well.
+    Attributes:
+        dtype: The number format of the layers.
+        first_token_only: Whether only the first token of each sequence is needed after the last layer.
+        int8: The maker of int8 layers; None for other number formats.
+        exits: Layers, counted from 1, after which the first tokens may be needed as well.
     """
 
     dtype: torch.dtype
@@ -46,7 +56,7 @@ class BuildOptions:
     exits: frozenset[int] = frozenset()
 
     def needs_first_token_only(self, layer: int, layers: int) -> bool:
-        """Whether that layer, the last being number ``layers``, may be read at first tokens alone."""
+        """Whether the result of a layer, from 1 to ``layers``, may be needed for first tokens only."""
         return layer in self.exits or (self.first_token_only and layer == layers)
 
     def linear(self, *parts: nn.Linear, activation: str | None = None) -> Linear:
@@ -56,14 +66,22 @@ class BuildOptions:
         return make_linear(*parts, activation=activation, dtype=self.dtype)
 
     def feed_forward(self, up: nn.Linear, down: nn.Linear, activation: str) -> tuple[Linear, Linear]:
-        """Two layers, the second of which takes what the first gives, and nothing else does."""
+        """Two linear layers, where only the second takes the output of the first."""
         if self.int8 is not None:
             return self.int8.feed_forward(up, down, activation)
         return self.linear(up, activation=activation), self.linear(down)
 
 
 def build(model: Any, options: BuildOptions) -> Architecture | None:  # noqa: ANN401 - models share no useful base
-    """The packed form of a base model of transformers, which is in float32; None where there is none."""
+    """Pack a base model.
+
+    Args:
+        model: A base model of transformers, in float32.
+        options: How to pack it.
+
+    Returns:
+        The packed encoder, or None if the architecture cannot run packed.
+    """
     config = model.config
     builder = _BUILDERS.get(config.model_type)
     if builder is None or getattr(config, "is_decoder", False) or getattr(config, "add_cross_attention", False):
@@ -199,7 +217,7 @@ def _rotation(model: Any, kind: str) -> Rotation:  # noqa: ANN401
 
 
 def _parts(linear: nn.Linear, count: int) -> tuple[nn.Linear, ...]:
-    """One linear layer as several that give parts of its output."""
+    """Split one linear layer into ``count`` layers that each give a part of its output."""
     has_bias = linear.bias is not None  # pyright: ignore[reportUnnecessaryComparison]
     biases = linear.bias.chunk(count) if has_bias else (None,) * count
     parts: list[nn.Linear] = []

@@ -1,4 +1,4 @@
-"""Attention within each sequence of a packed batch, and never across. Knows no architecture."""
+"""Attention within each sequence of a packed batch, never across sequences."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +12,14 @@ from .packing import Group
 
 @dataclass(frozen=True, slots=True)
 class Sequences:
-    """Where the sequences of a batch lie, on the device that computes.
+    """Where the sequences of a batch lie.
 
-    ``places``, int64, says for every token its place in its sequence. ``groups`` are neighbours of one length; where
-    ``borders`` is given, one kernel reads that instead: the first tokens and the end of the last sequence, int32.
-    ``longest`` is a number of tokens that no sequence exceeds.
+    Attributes:
+        groups: Consecutive sequences of one length.
+        places: The position of every token in its sequence, int64 on the device.
+        longest: A number of tokens that no sequence exceeds.
+        borders: The first token of each sequence and the end of the last one, int32 on the device. If given, one kernel
+            uses it instead of ``groups``.
     """
 
     groups: tuple[Group, ...]
@@ -26,15 +29,21 @@ class Sequences:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, sequences: Sequences, *, window: int | None = None) -> Tensor:
-    """Scaled dot-product attention; shapes (tokens, heads, head size), result (tokens, heads * head size).
+    """Scaled dot-product attention.
 
-    Where ``q`` has one row a sequence instead of one a token, that row is the sequence's first token. ``window`` is the
-    greatest distance at which a token sees another, None without limit. With ``borders``, rows that belong to no
-    sequence are left as they were found in memory.
+    Args:
+        q: Queries, shape (tokens, heads, head size), or (sequences, heads, head size) for the first tokens only.
+        k: Keys, shape (tokens, heads, head size).
+        v: Values, shape (tokens, heads, head size).
+        sequences: Where the sequences lie.
+        window: The greatest distance at which a token sees another, in tokens; None for no limit.
+
+    Returns:
+        Shape (rows of ``q``, heads x head size). With ``borders``, rows that belong to no sequence are uninitialised.
     """
     if sequences.borders is not None:
         return _all_lengths(q, k, v, sequences.borders, longest=sequences.longest, window=window)
-    # Zeros stand in rows that belong to no sequence: numbers that are harmless to calculate with.
+    # Rows that belong to no sequence are zeros, which are safe to calculate with.
     out = q.new_zeros((q.shape[0], q.shape[1] * q.shape[2]))
     one = q.shape[0] != k.shape[0]
     for group in sequences.groups:
@@ -48,7 +57,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, sequences: Sequences, *, window: int
 
 
 def _split(part: Tensor, count: int) -> Tensor:
-    """(sequences, heads, tokens, head size) of sequences of one length, without copying."""
+    """View sequences of one length as (sequences, heads, tokens, head size), without copying."""
     return part.view(count, -1, *part.shape[1:]).transpose(1, 2)
 
 
@@ -59,7 +68,7 @@ def _band(length: int, window: int, one: bool, device: torch.device) -> Tensor: 
 
 
 def serves_all_lengths(device: torch.device, dtype: torch.dtype, head_size: int) -> bool:
-    """Whether there is a kernel for sequences of different lengths: FlashAttention's, as torch brings it for NVIDIA."""
+    """Whether torch has a kernel for sequences of different lengths: FlashAttention on NVIDIA GPUs."""
     return (
         device.type == "cuda"
         and torch.version.hip is None
@@ -79,15 +88,15 @@ def _all_lengths(q: Tensor, k: Tensor, v: Tensor, borders: Tensor, *, longest: i
     if q.shape[0] == k.shape[0]:
         reach = (-1, -1) if window is None else (window, window)
         return run(q, k, v, borders, borders, longest, longest, window_size=reach).flatten(1)
-    # The kernel takes a lone query for the last token of its sequence. It is the first, so its window is where the
-    # keys begin.
+    # The kernel treats a single query as the last token of its sequence. Here it is the first token, so its window
+    # covers the first keys.
     lone = torch.arange(q.shape[0] + 1, dtype=torch.int32, device=q.device)
     seen = None if window is None else borders.diff().clamp(max=window + 1)
     return run(q, k, v, lone, borders, 1, longest, seqused_k=seen).flatten(1)
 
 
 def _has_kernel() -> bool:
-    """Not where torch is too old for it, or for a limit on the keys that are seen."""
+    """Whether torch has the kernel, with a window and with a limit on the keys; old versions do not."""
     try:
         from torch.nn.attention import varlen
     except ImportError:

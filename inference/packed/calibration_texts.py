@@ -1,4 +1,4 @@
-"""Text that int8 layers watch before they settle on their ranges. Knows nothing; its wording is part of the scores."""
+"""Texts from which int8 layers take the ranges of their inputs. A change of the wording changes int8 scores."""
 
 CALIBRATION_PAIRS = [
     (

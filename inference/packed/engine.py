@@ -1,4 +1,4 @@
-"""Runs an encoder over many sequences at once, packed. Knows token ids and numbers, and nothing of texts."""
+"""Runs an encoder over batches of many packed sequences of token ids."""
 
 import logging
 import threading
@@ -24,24 +24,31 @@ from .packing import Group, Packed, pack, plan
 logger = logging.getLogger("bicross")
 
 Pooling = Literal["first", "mean"]
-"""What is made of a sequence: the vector of its first token, or the mean over all of its tokens."""
+"""The vector of a sequence: that of its first token, or the mean over all of its tokens."""
 Finish = Callable[[Tensor], Tensor]
-"""What is done with those vectors, float32 of shape (sequences, hidden), on the device."""
+"""Turns these vectors, float32 of shape (sequences, hidden), into the result, on the device."""
 Rows = NDArray[np.int64]
 """Numbers of sequences."""
 Computed = TypeVar("Computed")
 
 CPU_TOKENS = 1024
-"""Tokens of a batch on a core: few enough to stay in its cache."""
+"""The most tokens of a batch on a CPU core: few enough to stay in its cache."""
 CPU_LEAST_TOKENS = 256
-"""With fewer, the products do not run at full speed."""
+"""The fewest tokens of a batch: with fewer, matrix products do not run at full speed."""
 BATCHES_A_WORKER = 4
 GPU_TOKENS = 65536
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceBatch:
-    """A batch on the device: ids and type ids of its tokens, the first token of each sequence, and where they lie."""
+    """A batch on the device.
+
+    Attributes:
+        ids: The token ids, int64 of shape (tokens,).
+        types: The type ids, int64 of shape (tokens,).
+        starts: The first token of each sequence and the end of the last one, int64 of shape (sequences + 1,).
+        sequences: Where the sequences lie, for attention.
+    """
 
     ids: Tensor
     types: Tensor
@@ -52,14 +59,22 @@ class DeviceBatch:
 class PackedEncoder:
     """Runs one encoder. Any number of threads may share it.
 
-    What comes out for a sequence does not depend on what else is in the call but for the last digits, which change with
-    the sizes of the products.
+    The result for a sequence does not depend on the other sequences of a call, except for its last digits, which change
+    with the sizes of the matrix products.
     """
 
     def __init__(
         self, architecture: Architecture, finish: Finish, *, device: torch.device, options: BuildOptions, longest: int
     ) -> None:
-        """``longest`` is the most tokens that sequences have."""
+        """Prepare an encoder for a device.
+
+        Args:
+            architecture: The packed encoder.
+            finish: Turns pooled vectors into results.
+            device: The device of the weights.
+            options: The options with which the encoder was packed.
+            longest: The most tokens of a sequence.
+        """
         self._architecture, self._finish = architecture, finish
         self._device, self._options = device, options
         self._budget = CPU_TOKENS if device.type == "cpu" else GPU_TOKENS
@@ -74,29 +89,47 @@ class PackedEncoder:
 
     @property
     def layers(self) -> Sequence[Layer]:
-        """From the first to the last."""
+        """The layers, from the first to the last."""
         return self._architecture.layers
 
     @property
     def hidden(self) -> int:
-        """The width of what a layer gives."""
+        """The width of the hidden states."""
         return self._architecture.hidden
 
     def run(self, sequences: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
-        """What ``finish`` makes of each sequence, one row each, in the order of the input.
+        """Run sequences.
 
-        A sequence is (2, tokens): ids and type ids, special tokens included.
+        Args:
+            sequences: Token ids and type ids, each of shape (2, tokens), special tokens included.
+
+        Returns:
+            The result of ``finish`` for each sequence, one row each, in the order of the input.
+
+        Raises:
+            ArgumentError: A sequence has no token.
+            ModelError: A token id is not in the vocabulary, or memory is too small for a single sequence.
         """
         return gathered(self.in_batches(sequences, np.arange(len(sequences)), lambda batch, _: self._start(batch)))
 
     def in_batches(
         self, sequences: Sequence[NDArray[np.int32]], rows: Rows, compute: Callable[[Packed, Rows], Computed]
     ) -> list[tuple[Rows, Computed]]:
-        """What ``compute`` makes of batches of the sequences in ``rows``, each with the rows that are in it.
+        """Call a function on batches of sequences.
 
-        Where the device runs out of memory, batches become smaller, from then on. Raises ``ModelError`` where a single
-        sequence is too much for it, and ``ArgumentError`` where one has no token, as a tokenizer without special tokens
-        may give.
+        If the device runs out of memory, batches become smaller from then on.
+
+        Args:
+            sequences: Token ids and type ids, each of shape (2, tokens).
+            rows: The numbers of the sequences to run.
+            compute: Takes a batch and the numbers of its sequences.
+
+        Returns:
+            For each batch the numbers of its sequences and the result of ``compute``.
+
+        Raises:
+            ArgumentError: A sequence has no token, which a tokenizer without special tokens may give.
+            ModelError: A token id is not in the vocabulary, or memory is too small for a single sequence.
         """
         lengths = np.array([sequence.shape[1] for sequence in sequences], np.int64)
         if not lengths.all():
@@ -117,13 +150,13 @@ class PackedEncoder:
         return done
 
     def _budget_for(self, tokens: int) -> int:
-        """Tokens of a batch, of so many; on a CPU several for each worker, so that they end at about the same time."""
+        """The most tokens of a batch. On a CPU each worker gets several batches, so that all end at about one time."""
         if self._device.type != "cpu":
             return self._budget
         return min(self._budget, max(CPU_LEAST_TOKENS, tokens // (BATCHES_A_WORKER * workers())))
 
     def _each(self, function: Callable[[Rows], Computed | None], batches: Sequence[Rows]) -> Iterable[Computed | None]:
-        """A GPU does one thing after the other; on a CPU every core has a batch of its own."""
+        """Map a function over batches: one after the other on a GPU, one batch for each core on a CPU."""
         return each(function, batches) if self._device.type == "cpu" and len(batches) > 1 else map(function, batches)
 
     def _attempt(
@@ -133,12 +166,12 @@ class PackedEncoder:
         budget: int,
         rows: Rows,
     ) -> Computed | None:
-        """What ``compute`` makes of the sequences in ``rows``; None where they are too many for the memory."""
+        """The result of ``compute`` for the sequences in ``rows``; None if the device is out of memory."""
         if self._budget < budget:
-            return None  # of another batch that failed it is known already
+            return None  # another batch of this size has already failed
         batch = pack(sequences, rows, placeless=self._architecture.placeless)
         highest, known = int(batch.numbers[: batch.filled].astype(np.uint32).max()), self._architecture.vocabulary
-        if highest >= known:  # on a GPU it would end the process
+        if highest >= known:  # on a GPU it would crash the process
             raise ModelError(
                 f"the model has {known} token ids, and {highest} is none of them: its tokenizer is another model's, or "
                 "the index is damaged (`bicross verify`; `bicross retokenize` makes its ids anew)"
@@ -158,12 +191,12 @@ class PackedEncoder:
             ) from error
         with self._shrinking:
             if self._budget <= budget // 2:
-                return  # another thread was here
+                return  # another thread has halved it already
             self._budget = budget // 2
         logger.warning("the device %s is out of memory; batches now have %d tokens", self._device, self._budget)
 
     def _start(self, batch: Packed) -> Tensor:
-        """A row for each sequence of a batch, which a GPU need not have computed yet."""
+        """Start a batch. Returns a row for each sequence, which a GPU may still be computing."""
         with self.turn():
             found = self._recordings.run(batch) if self._recordings else None
             if found is not None:
@@ -174,18 +207,18 @@ class PackedEncoder:
         return self._compute(self._device_batch(numbers, size.tokens, groups=(), longest=size.longest))
 
     def _compute(self, device_batch: DeviceBatch) -> Tensor:
-        """A row for each sequence, float32. Nothing here may wait for the device, or depend on its numbers."""
+        """A row for each sequence, float32. This must not wait for the device, or branch on numbers on the device."""
         x = self.embed(device_batch)
         for layer in self.layers[:-1]:
             x = layer(x, device_batch.sequences, None)
         return self.end(x, device_batch)
 
     def turn(self) -> AbstractContextManager[object]:
-        """To be held while work is given to the device."""
+        """The lock to hold while work is submitted to the device."""
         return self._turn or nullcontext()
 
     def to_device(self, batch: Packed) -> DeviceBatch:
-        """Bring a batch to the device."""
+        """Copy a batch to the device."""
         numbers = staged(batch.numbers, self._device).to(self._device, non_blocking=True)
         return self._device_batch(numbers, batch.filled, groups=batch.groups, longest=batch.longest)
 
@@ -196,21 +229,30 @@ class PackedEncoder:
         return DeviceBatch(ids, types, starts, Sequences(groups, places, longest, borders))
 
     def embed(self, device_batch: DeviceBatch) -> Tensor:
-        """What the first layer takes, (tokens, hidden)."""
+        """The input of the first layer, shape (tokens, hidden)."""
         return self._architecture.embed(device_batch.ids, device_batch.types, device_batch.sequences.places).to(
             self._options.dtype
         )
 
     def first_tokens(self, layer: int, x: Tensor, device_batch: DeviceBatch) -> Tensor:
-        """The first token of each sequence after ``layer``, from 1, which takes ``x``; float32, (sequences, hidden)."""
+        """Run one layer for first tokens only.
+
+        Args:
+            layer: The layer, counted from 1.
+            x: Its input, shape (tokens, hidden).
+            device_batch: The batch.
+
+        Returns:
+            The state of the first token of each sequence, float32 of shape (sequences, hidden).
+        """
         return self._normed(self.layers[layer - 1](x, device_batch.sequences, device_batch.starts[:-1])).float()
 
     def end(self, x: Tensor, device_batch: DeviceBatch) -> Tensor:
-        """A row for each sequence, float32, of what the last layer takes."""
+        """Run the last layer on its input ``x``, pool and finish; a row for each sequence, float32."""
         if self._options.first_token_only:
             return self._finish(self.first_tokens(len(self.layers), x, device_batch)).float()
         x = self._normed(self.layers[-1](x, device_batch.sequences, None))
-        # Unsafe, since the check of the lengths would wait for them.
+        # unsafe=True, because a check of the lengths would wait for the device.
         mean = torch.segment_reduce(x.float(), "mean", lengths=device_batch.starts.diff(), axis=0, unsafe=True)
         return self._finish(mean).float()
 
@@ -220,6 +262,6 @@ class PackedEncoder:
 
 
 def gathered(done: Sequence[tuple[Rows, Tensor]]) -> NDArray[np.float32]:
-    """What was computed in batches, by ascending rows; one copy to the host, for which a GPU is awaited."""
+    """Join the results of batches in ascending order of rows, with one copy to the host, which waits for a GPU."""
     values = torch.cat([found for _, found in done]).cpu().numpy()
     return values[np.argsort(np.concatenate([rows for rows, _ in done]))]

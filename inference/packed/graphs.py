@@ -1,7 +1,7 @@
-"""Records what a GPU does for a batch and replays it, without Python in between. Knows no model and no layer.
+"""Records the GPU work for a batch as a CUDA graph, and replays it without Python in between.
 
-What is recorded has fixed places in memory and fixed sizes, so batches are filled up to one of a few sizes (Nguyen et
-al., "Accelerating PyTorch with CUDA Graphs", 2021).
+A recording has fixed addresses and fixed sizes, so batches are filled up to one of a few sizes (Nguyen et al.,
+"Accelerating PyTorch with CUDA Graphs", 2021).
 """
 
 import logging
@@ -19,23 +19,28 @@ from .packing import Packed
 logger = logging.getLogger("bicross")
 
 TOKENS = (256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384)
-"""Sizes of recordings. Larger batches keep a GPU busy for longer than Python takes to ask for them."""
+"""Sizes of recordings in tokens. Larger batches need none: they keep a GPU busy for longer than Python needs."""
 SEQUENCES = 128
-"""Sequences of every recording: the candidates of a query, and some."""
+"""The number of sequences of every recording: a little more than the candidates of a query."""
 SHORT = 512
-"""Attention asks for room for the longest sequence, so batches of short ones get recordings of their own."""
+"""Attention reserves memory for the longest sequence, so batches of sequences up to this length are recorded apart."""
 WARM_UPS = 2
-"""Runs before a recording: libraries prepare themselves in the first ones, in ways that cannot be recorded."""
+"""Runs before a recording: libraries initialise themselves in the first runs, which cannot be recorded."""
 
 Replay = Callable[[], Tensor]
 """Runs a recording again; the result is the same tensor each time."""
 Capture = Callable[[Callable[[], Tensor]], Replay]
-"""Records a function, which reads and writes the same memory at every call and never waits for the device."""
+"""Records a function, which must use the same memory at every call and must never wait for the device."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of a recording: its tokens, filled up, and the tokens that no sequence exceeds."""
+    """The size of a recording.
+
+    Attributes:
+        tokens: The number of tokens after filling up.
+        longest: A number of tokens that no sequence exceeds.
+    """
 
     tokens: int
     longest: int
@@ -48,10 +53,14 @@ class _Recording:
 
 
 class Recordings:
-    """Those of one model, made when a batch of their size first comes. One thread at a time may call it.
+    """The recordings of one model, each made for the first batch of its size. For one thread at a time.
 
-    ``compute`` takes numbers that are laid out as in ``Packed``, and their size, to a row for each sequence. Sequences
-    without tokens are among them, which get rows that mean nothing; ``longest`` is the most tokens of a sequence.
+    Args:
+        compute: Takes numbers that are laid out as in ``Packed`` and their size, and returns a row for each sequence.
+            Some of the sequences have no tokens; their rows mean nothing.
+        capture: Records a function.
+        device: The device.
+        longest: The most tokens of a sequence.
     """
 
     def __init__(
@@ -62,7 +71,7 @@ class Recordings:
         self._made: dict[Size, _Recording] = {}
 
     def run(self, batch: Packed) -> Tensor | None:
-        """A row for each sequence, in memory of its own; None where the batch cannot be run so."""
+        """Replay a batch. Returns a row for each sequence, in new memory; None if no recording can run the batch."""
         size = size_for(batch, self._longest)
         if size is None or not _in_order(self._device):
             return None
@@ -74,14 +83,14 @@ class Recordings:
         return recording.replay()[: batch.sequences].clone()
 
     def _make(self, size: Size, numbers: NDArray[np.int64]) -> _Recording | None:
-        """None where it fails, and then no other is made: it would fail as well, and each time take long."""
+        """Record a size. After a failure returns None, now and always: others would fail as well, and take long."""
         if self._capture is None:
             return None
         place = staged(numbers, self._device).to(self._device, copy=True)
         try:
             replay = self._capture(lambda: self._compute(place, size))
         except RuntimeError as error:  # of CUDA, or out of memory
-            # Where a kernel fails, the end of the recording fails with it, and says less.
+            # If a kernel fails, the end of the recording fails too, with a less clear message.
             why = error.__context__ or error
             logger.warning("batches run one kernel after the other, since %s records none: %s", self._device, why)
             self._capture = None
@@ -90,7 +99,7 @@ class Recordings:
 
 
 def size_for(batch: Packed, longest: int) -> Size | None:
-    """The smallest that has room for the batch and one more token, where the sequences without tokens begin."""
+    """The smallest size for the batch and one more token, at which the sequences without tokens begin; else None."""
     if batch.sequences > SEQUENCES or batch.longest > longest:
         return None
     tokens = next((tokens for tokens in TOKENS if batch.tokens < tokens), None)
@@ -98,7 +107,7 @@ def size_for(batch: Packed, longest: int) -> Size | None:
 
 
 def lay_out(batch: Packed, size: Size) -> NDArray[np.int64]:
-    """The batch's numbers, filled up with tokens of no sequence, and to ``SEQUENCES`` with sequences of no tokens."""
+    """The numbers of a batch, filled up with tokens of no sequence, and with empty sequences up to ``SEQUENCES``."""
     numbers = np.zeros(3 * size.tokens + SEQUENCES + 1, np.int64)
     fields, starts = numbers[: 3 * size.tokens].reshape(3, -1), numbers[3 * size.tokens :]
     fields[:, : batch.filled] = batch.numbers[: 3 * batch.filled].reshape(3, -1)
@@ -108,7 +117,7 @@ def lay_out(batch: Packed, size: Size) -> NDArray[np.int64]:
 
 
 def staged(numbers: NDArray[np.int64], device: torch.device) -> Tensor:
-    """A tensor on the host from which a copy to the device does not block; torch keeps its memory until then."""
+    """A host tensor from which a copy to the device does not block; torch keeps its memory until the copy ends."""
     tensor = torch.as_tensor(numbers)
     return tensor.pin_memory() if device.type == "cuda" else tensor
 
@@ -118,12 +127,12 @@ _CAPTURING = threading.Lock()
 
 
 def turn_on(device: torch.device) -> threading.Lock:
-    """Held by whoever gives a device work: while something is recorded, torch cannot serve other threads in full."""
+    """The lock to hold while work is submitted to a device: torch limits other threads during a recording."""
     return _TURNS.setdefault(device, threading.Lock())
 
 
 def capture_on(device: torch.device) -> Capture:
-    """Records CUDA graphs, which share one pool of memory: only one of them runs at a time."""
+    """Make the recorder of CUDA graphs for a device. The graphs share one memory pool: only one runs at a time."""
     stream, pool = torch.cuda.Stream(device), torch.cuda.graph_pool_handle()
 
     def capture(function: Callable[[], Tensor]) -> Replay:
@@ -132,7 +141,7 @@ def capture_on(device: torch.device) -> Capture:
             outside = torch.cuda.current_stream()
             stream.wait_stream(outside)
             try:
-                # torch.cuda.graph does not leave its stream where a recording fails; this one is left in any case.
+                # torch.cuda.graph does not leave its stream if a recording fails; torch.cuda.stream always does.
                 with torch.cuda.stream(stream):
                     for _ in range(WARM_UPS):
                         function()
@@ -151,5 +160,5 @@ def capture_on(device: torch.device) -> Capture:
 
 
 def _in_order(device: torch.device) -> bool:
-    """Whether what this thread asks for comes after what others asked for: on a stream of its own it would not."""
+    """Whether work of this thread runs after the earlier work of others, which needs the default stream."""
     return device.type != "cuda" or torch.cuda.current_stream(device) == torch.cuda.default_stream(device)

@@ -1,4 +1,4 @@
-"""Classification heads of transformers: what they read of an encoder, and what they make of it. Know no layers."""
+"""Classification heads of the transformers library: how they pool an encoder's states and compute outputs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,13 @@ from .engine import Finish, Pooling
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The base model, what is read of it, and the rest of the model, which gives (sequences, outputs)."""
+    """A model split into an encoder and its head.
+
+    Attributes:
+        base: The base model of transformers.
+        pooling: The states of the base model that the head takes.
+        finish: The rest of the model: (sequences, hidden) to (sequences, outputs).
+    """
 
     base: Any
     pooling: Pooling
@@ -16,7 +22,7 @@ class Head:
 
 
 def head_of(model: Any) -> Head | None:  # noqa: ANN401 - models share no useful base
-    """The head of a sequence classifier of transformers; None where it is of a kind that is not known here."""
+    """Split a sequence classifier of transformers into base model and head; None if its class is not supported."""
     kind = type(model).__name__
     if kind == "BertForSequenceClassification":
         pooler, classifier = model.bert.pooler, model.classifier

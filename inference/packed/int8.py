@@ -1,7 +1,7 @@
-"""Linear layers that multiply in eight bits on a CPU, after they have watched some text. Know no architecture.
+"""Linear layers that multiply in eight bits on a CPU, after a calibration on some texts.
 
-Activations are unsigned and weights signed, because processors multiply that pair; each scale is fixed once, so that a
-score depends on nothing else in its batch, and each pass over the activations is one of few.
+Activations are unsigned and weights signed, because processors multiply this combination. Each scale is fixed once, so
+a score does not depend on the rest of its batch, and few passes over the activations are needed.
 """
 
 import threading
@@ -15,43 +15,47 @@ from ...errors import ArgumentError, ModelError
 from .linear import FUSED, Linear, activation_of, joined, make_linear
 
 _STEPS, _ZERO = 127, 128
-"""Inputs are from -127 to 127 steps, of which 128 makes unsigned bytes."""
+"""Inputs are from -127 to 127 steps; adding 128 makes unsigned bytes."""
 _SPLIT_SHARE = 96
-"""Units that are added for outliers: up to one for so many."""
+"""Units that are added for outliers: at most one for each 96 units."""
 _UNSEEN = 1.25
-"""Outliers may be so much larger than those that were watched."""
+"""The factor by which outliers may exceed those seen in the calibration."""
 _ALIGNED = 16
 _TINY = 1e-5
 _observing = threading.Lock()
 
 
 class _Scale(NamedTuple):
-    """What a byte means: ``step * (byte - zero)``."""
+    """The value of a byte: ``step * (byte - zero)``."""
 
     step: float
     zero: int
 
 
 class Int8Linears:
-    """Makes layers that compute in float32 and remember the range of their inputs, until ``quantise``."""
+    """Makes layers that compute in float32 and record the range of their inputs until ``quantise`` is called.
+
+    Attributes:
+        dtype: The number format of inputs and outputs.
+    """
 
     def __init__(self, device: torch.device) -> None:
-        """Raises ``ArgumentError`` where the device or the processor does not multiply bytes quickly."""
+        """Check the device. Raises ``ArgumentError`` if the device or the processor does not multiply bytes fast."""
         _require_fast(device)
         self.dtype = torch.bfloat16 if _multiplies_bfloat16() else torch.float32
-        """The number format of what goes in and comes out."""
         self._layers: list[_Layer] = []
         self._pairs: list[tuple[_Layer, _Layer]] = []
 
     def layer(self, *parts: nn.Linear, activation: str | None = None) -> "_Layer":
-        """As ``make_linear``; the activation is one of ``FUSED``."""
+        """The same as ``make_linear``; the activation must be one of ``FUSED``."""
         self._layers.append(_Layer(*joined(parts, torch.float32), activation))
         return self._layers[-1]
 
     def feed_forward(self, up: nn.Linear, down: nn.Linear, activation: str) -> tuple[Linear, Linear]:
-        """Two layers, of which the second takes what the first gives, in bytes.
+        """Make two layers, where the second takes the output of the first in bytes.
 
-        An activation that cannot be part of the product would need passes of its own: then no bytes.
+        With an activation that cannot be fused with the product, the layers do not use bytes, since it would need
+        passes of its own.
         """
         if activation not in FUSED:
             return make_linear(up, activation=activation, dtype=self.dtype), make_linear(down, dtype=self.dtype)
@@ -60,9 +64,10 @@ class Int8Linears:
         return first, second
 
     def quantise(self) -> None:
-        """Compute in eight bits from now on, for ranges like those that were watched.
+        """Switch to eight bits, with the ranges of the calibration.
 
-        Raises ``ModelError`` where the model has come to numbers that are not finite.
+        Raises:
+            ModelError: The model computed numbers that are not finite.
         """
         if not all(layer.low.isfinite().all() and layer.high.isfinite().all() for layer in self._layers):
             raise ModelError("the model computes NaN or infinity, which have no bytes; its weights are damaged")
@@ -73,7 +78,7 @@ class Int8Linears:
 
 
 class _Layer:
-    """Watches until it is settled."""
+    """A linear layer that records the range of its inputs until it is quantised."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, activation: str | None) -> None:
         self.weight, self.bias, self.activation = weight, bias, activation
@@ -97,7 +102,7 @@ class _Layer:
         if takes is None:
             # Input channels share the difficulty with their weights (Xiao et al. 2023, section 4, with alpha 0.5).
             reach = torch.maximum(self.high, -self.low)
-            reach = reach.clamp_min(reach.mean().item() / 4 + _TINY)  # few texts may not show all of a channel
+            reach = reach.clamp_min(reach.mean().item() / 4 + _TINY)  # few texts may not show a channel's full range
             share = (reach / weight.abs().amax(0).clamp_min(_TINY)).sqrt()
             multiply = (_STEPS / (reach / share).max() / share).to(dtype)
             weight, takes = weight / multiply.float(), _Scale(1.0, _ZERO)
@@ -140,10 +145,10 @@ class _QuantisedLayer:
 
 
 def _join(first: _Layer, second: _Layer) -> None:
-    """Let ``first`` give bytes to ``second``, and waste few of its steps on the few units that become large.
+    """Let ``first`` give bytes to ``second``, without a coarse scale for the sake of a few large units.
 
-    A unit beyond the range of a byte gets copies, each of which begins where the one before is full: GELU and ReLU are
-    the identity there. (Zhao et al. 2019 split units in halves instead, for weights.)
+    A unit that exceeds the range of a byte gets copies, each of which begins where the one before is saturated: GELU
+    and ReLU are the identity there. (Zhao et al. 2019 split units in halves instead, for weights.)
     """
     low, high = second.low.min().item(), second.high.clamp_min(_TINY)
     top, copies = high.max().item(), torch.zeros(len(high), dtype=torch.long)

@@ -1,4 +1,4 @@
-"""Reads sequences some layers at a time, fewer and fewer of them. Knows no text, and not who goes on or why."""
+"""Runs sequences through some layers at a time, with fewer sequences each time."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -14,21 +14,27 @@ from .packing import Packed
 
 
 class LayeredRun:
-    """Sequences on their way through an encoder; for one thread, and one way through.
+    """One run of sequences through an encoder, for one thread.
 
-    Kept of each is the matrix that the next layer takes, so that no layer is computed anew for all of its tokens. The
-    layer of an exit is computed for first tokens alone, which costs a sixth of it; those that go on take it whole.
+    It keeps the input matrix of the next layer for each sequence, so that no layer is computed twice for all tokens.
+    The layer of an exit is computed for first tokens only, which costs a sixth of it. For sequences that go on, it is
+    then computed for all tokens.
     """
 
     def __init__(self, encoder: PackedEncoder, sequences: Sequence[NDArray[np.int32]]) -> None:
         self._encoder, self._sequences = encoder, sequences
-        self._behind = 0  # layers that those who go on have behind them
+        self._behind = 0  # layers that are done for sequences that go on
         self._states: dict[int, Tensor] = {}
 
     def first_tokens(self, layer: int, rows: Rows) -> NDArray[np.float32]:
-        """The first token after ``layer``, counted from 1, of the sequences in ``rows``, (len(rows), hidden).
+        """Run sequences up to a layer.
 
-        ``rows`` ascend and are among those of the call before; others are forgotten. ``layer`` grows with each call.
+        Args:
+            layer: The layer, counted from 1. It must increase from call to call.
+            rows: Numbers of sequences, ascending, and a subset of those of the call before. Others are dropped.
+
+        Returns:
+            The state of the first token of each sequence after ``layer``, float32 of shape (len(rows), hidden).
         """
         done = self._encoder.in_batches(self._sequences, rows, partial(self._to, layer))
         self._states = {}
@@ -38,11 +44,11 @@ class LayeredRun:
         return gathered([(some, first) for some, (first, _) in done])
 
     def outputs(self, rows: Rows) -> NDArray[np.float32]:
-        """What the encoder makes of the sequences in ``rows`` at its end, as ``PackedEncoder.run`` gives it."""
+        """Run the sequences in ``rows`` through the remaining layers; the rows are those of ``PackedEncoder.run``."""
         return gathered(self._encoder.in_batches(self._sequences, rows, self._to_end))
 
     def _to(self, layer: int, batch: Packed, rows: Rows) -> tuple[Tensor, Sequence[Tensor]]:
-        """First tokens after ``layer``, and of each sequence what that layer takes."""
+        """The first tokens after ``layer``, and the input of that layer for each sequence."""
         with self._encoder.turn():
             x, device_batch = self._before(layer, batch, rows)
             starts = batch.numbers[3 * batch.filled :].tolist()
@@ -54,7 +60,7 @@ class LayeredRun:
             return self._encoder.end(*self._before(len(self._encoder.layers), batch, rows))
 
     def _before(self, layer: int, batch: Packed, rows: Rows) -> tuple[Tensor, DeviceBatch]:
-        """What ``layer`` takes."""
+        """The input of ``layer``."""
         encoder = self._encoder
         device_batch = encoder.to_device(batch)
         if self._behind or self._states:

@@ -1,4 +1,4 @@
-"""Transformer layers over packed tokens. Know where the residuals and norms go, not where the weights come from."""
+"""Transformer layers over packed tokens: projections, attention, residuals, norms and feed-forward parts."""
 
 from dataclasses import dataclass
 
@@ -18,13 +18,20 @@ class Norm:
     epsilon: float
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The same shape and number format; sums are taken in float32."""
+        """Normalise ``x`` in its shape and number format; sums are computed in float32."""
         return nn.functional.layer_norm(x, x.shape[-1:], self.weight, self.bias, self.epsilon)
 
 
 @dataclass(frozen=True, slots=True)
 class Projections:
-    """Queries, keys and values in one product; or apart, for a layer whose result is read at a few places only."""
+    """Queries, keys and values in one product, or in two for a layer whose result is needed for few tokens.
+
+    Attributes:
+        together: All three in one product; None if they are computed apart.
+        queries: The queries alone.
+        keys_and_values: Keys and values in one product.
+        heads: The number of attention heads.
+    """
 
     together: Linear | None
     queries: Linear | None
@@ -32,7 +39,15 @@ class Projections:
     heads: int
 
     def __call__(self, x: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Each of shape (tokens, heads, head size); queries for the rows ``rows`` alone where these are given."""
+        """Compute queries, keys and values.
+
+        Args:
+            x: Hidden states, shape (tokens, hidden).
+            rows: The tokens that need queries, int64; None for all.
+
+        Returns:
+            Three tensors of shape (tokens, heads, head size); the first has only the rows ``rows`` if these are given.
+        """
         if self.together is not None:
             parts = self.together(x).chunk(3, dim=1)
             parts = parts if rows is None else (parts[0][rows], *parts[1:])
@@ -45,7 +60,7 @@ class Projections:
 
 @dataclass(frozen=True, slots=True)
 class PostNormLayer:
-    """Normalises after each sum, as BERT and its kin do (Devlin et al. 2019; Vaswani et al. 2017, section 3)."""
+    """Normalises after each sum, as BERT and its relatives do (Devlin et al. 2019; Vaswani et al. 2017, section 3)."""
 
     project: Projections
     out: Linear
@@ -55,7 +70,16 @@ class PostNormLayer:
     norm: Norm
 
     def __call__(self, x: Tensor, sequences: Sequences, rows: Tensor | None) -> Tensor:
-        """Shape (tokens, hidden), or (sequences, hidden) where only the rows ``rows`` are wanted."""
+        """Run the layer.
+
+        Args:
+            x: Hidden states, shape (tokens, hidden).
+            sequences: Where the sequences lie in ``x``.
+            rows: The first token of each sequence, if only these are needed; None for all tokens.
+
+        Returns:
+            Shape (tokens, hidden), or (sequences, hidden) with ``rows``.
+        """
         context = attend(*self.project(x, rows), sequences)
         x = self.attention_norm(self.out(context, x if rows is None else x[rows]))
         return self.norm(self.down(self.up(x), x))
@@ -63,13 +87,18 @@ class PostNormLayer:
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """Rotary positions (Su et al. 2021, section 3.4.2): cosines and sines by place, shape (places, head size)."""
+    """Rotary positions (Su et al. 2021, section 3.4.2).
+
+    Attributes:
+        cosines: By position, shape (positions, head size).
+        sines: The same for sines.
+    """
 
     cosines: Tensor
     sines: Tensor
 
     def __call__(self, x: Tensor, places: Tensor) -> Tensor:
-        """``x`` of shape (tokens, heads, head size), each token turned by its place."""
+        """Rotate each token of ``x``, shape (tokens, heads, head size), by its position in ``places``, (tokens,)."""
         wide = x.float()
         left, right = wide.chunk(2, dim=-1)
         turned = torch.cat((-right, left), dim=-1)
@@ -78,7 +107,10 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True)
 class PreNormLayer:
-    """ModernBERT's (Warner et al. 2024, section 2): norms before, rotary positions, a gated unit, local attention."""
+    """The layer of ModernBERT: norms before each part, rotary positions, a gated unit and local attention.
+
+    See Warner et al. 2024, section 2. ``window`` is the greatest distance of attention in tokens, None for no limit.
+    """
 
     attention_norm: Norm | None
     project: Projections

@@ -1,6 +1,6 @@
-"""Linear layers over packed tokens, in the fastest form that the device has. Knows no architecture.
+"""Linear layers over packed tokens, in the fastest form that the device supports.
 
-On a CPU the weights are brought once into the layout that oneDNN multiplies fastest, and the activation or the residual
+On a CPU the weights are converted once to the layout that oneDNN multiplies fastest, and the activation or the residual
 is applied while the product is still in the cache.
 """
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 PACKED_FOR_ROWS = 1024
 """The layout is chosen for products of this many rows; other numbers of rows use it as well."""
 
-# What oneDNN calls the activations of transformers.
+# oneDNN's names of the activations of transformers.
 FUSED = {
     "gelu": ("gelu", "none"),
     "gelu_new": ("gelu", "tanh"),
@@ -24,15 +24,23 @@ FUSED = {
 
 
 class Linear(Protocol):
-    """``activation(x @ weight.T + bias)`` for ``x`` of shape (tokens, inputs); ``other`` is added where it is given."""
+    """A linear layer with an activation and a residual: ``activation(x @ weight.T + bias) + other``."""
 
     def __call__(self, x: Tensor, other: Tensor | None = None) -> Tensor:
-        """Shape (tokens, outputs), in the number format of ``x`` unless two layers agree on bytes between them."""
+        """Run the layer.
+
+        Args:
+            x: Shape (tokens, inputs).
+            other: A residual to add, shape (tokens, outputs), or None.
+
+        Returns:
+            Shape (tokens, outputs), in the number format of ``x``, except where two int8 layers exchange bytes.
+        """
         ...
 
 
 class PlainLinear:
-    """As torch computes it; what a GPU uses."""
+    """A linear layer computed by plain torch, for GPUs."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, activation: str | None) -> None:
         self._weight, self._bias = weight, bias
@@ -45,7 +53,7 @@ class PlainLinear:
 
 
 class PrepackedLinear:
-    """By oneDNN, with the weights in its own layout."""
+    """A linear layer computed by oneDNN, with the weights in its own layout."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, activation: str | None) -> None:
         operations: Any = torch.ops.mkldnn
@@ -64,13 +72,22 @@ class PrepackedLinear:
 
 
 def make_linear(*parts: nn.Linear, activation: str | None = None, dtype: torch.dtype) -> Linear:
-    """One linear layer that computes all ``parts`` side by side; ``activation`` is named as in transformers."""
+    """Make one linear layer that computes several side by side.
+
+    Args:
+        parts: Linear layers of torch with the same inputs.
+        activation: The name of an activation in transformers; None for none.
+        dtype: The number format.
+
+    Returns:
+        A layer whose outputs are those of all ``parts``, one after the other.
+    """
     weight, bias = joined(parts, dtype)
     return (PrepackedLinear if _can_prepack(weight) else PlainLinear)(weight, bias, activation)
 
 
 def _can_prepack(weight: Tensor) -> bool:
-    """Whether oneDNN has a layout of its own for these weights: in bfloat16 only on a CPU with AVX-512 or AVX-NE."""
+    """Whether oneDNN has its own layout for these weights; for bfloat16 only on a CPU with AVX-512 or AVX-NE."""
     if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available() or weight.dtype == torch.float16:
         return False
     operations: Any = torch.ops.mkldnn
@@ -85,7 +102,7 @@ def joined(parts: Sequence[nn.Linear], dtype: torch.dtype) -> tuple[Tensor, Tens
 
 
 def activation_of(name: str | None) -> Callable[[Tensor], Tensor]:
-    """The function that transformers calls so; None is the identity."""
+    """The activation function with that name in transformers; None gives the identity."""
     if name is None:
         return nn.Identity()
     from transformers.activations import ACT2FN

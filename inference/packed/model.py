@@ -1,4 +1,4 @@
-"""Models that run packed, from texts to numbers. Know which models can, and nothing of queries or documents."""
+"""Packed models, from token ids to vectors or logits, and the choice of models that can run packed."""
 
 import logging
 from collections.abc import Callable, Collection, Sequence
@@ -23,34 +23,54 @@ logger = logging.getLogger("bicross")
 
 
 class PackedModel:
-    """A tokenizer and an encoder. Any number of threads may share it."""
+    """A tokenizer and a packed encoder. Any number of threads may share it."""
 
     def __init__(self, tokenizer: TextTokenizer, encoder: PackedEncoder, *, max_length: int) -> None:
-        """``max_length`` is the most tokens that are read at once, special tokens included."""
+        """Join a tokenizer and an encoder.
+
+        Args:
+            tokenizer: The tokenizer.
+            encoder: The encoder.
+            max_length: The most tokens of an input, special tokens included.
+        """
         self.tokenizer = tokenizer
         self._encoder = encoder
         self.max_length = max_length
 
     def run(self, texts: Sequence[TokenIds]) -> NDArray[np.float32]:
-        """A row for each text, which is cut where it is too long."""
+        """Run texts.
+
+        Args:
+            texts: The token ids of each text, without special tokens. A text that is too long is cut.
+
+        Returns:
+            A row for each text, float32 of shape (len(texts), outputs).
+        """
         return self._encoder.run([self.tokenizer.single(ids, max_length=self.max_length) for ids in texts])
 
     def run_pairs(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> NDArray[np.float32]:
-        """A row for each pair, whose second text is cut where the pair is too long."""
+        """Run pairs of texts.
+
+        Args:
+            pairs: The token ids of both texts, without special tokens. The second is cut if the pair is too long.
+
+        Returns:
+            A row for each pair, float32 of shape (len(pairs), outputs).
+        """
         return self._encoder.run(self._sequences(pairs))
 
     def run_layered(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> LayeredRun:
-        """The pairs at the first layer, to be read on by whoever asks."""
+        """Start a run of pairs at the first layer; the caller decides which pairs run through further layers."""
         return LayeredRun(self._encoder, self._sequences(pairs))
 
     @property
     def layers(self) -> int:
-        """How many there are."""
+        """The number of layers."""
         return len(self._encoder.layers)
 
     @property
     def hidden(self) -> int:
-        """The width of what a layer gives."""
+        """The width of the hidden states."""
         return self._encoder.hidden
 
     def _sequences(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> list[NDArray[np.int32]]:
@@ -65,9 +85,20 @@ def packed_classifier(
     max_length: int,
     exits: Collection[int] = (),
 ) -> PackedModel | None:
-    """A sequence classifier of transformers, in float32, packed: a row has its raw outputs. None where it cannot be.
+    """Pack a sequence classifier.
 
-    ``exits`` are the layers, counted from 1, whose first tokens are going to be asked for.
+    Args:
+        model: A sequence classifier of transformers, in float32.
+        tokenizer: Its tokenizer of transformers.
+        dtype: The number format of the layers.
+        max_length: The most tokens of an input, special tokens included.
+        exits: The layers, counted from 1, whose first tokens are needed.
+
+    Returns:
+        A model whose rows are the raw outputs, or None if this model cannot run packed.
+
+    Raises:
+        ArgumentError: ``dtype`` is "int8" and the device does not multiply bytes fast.
     """
     head = head_of(model)
     if head is None:
@@ -76,9 +107,20 @@ def packed_classifier(
 
 
 def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel | None:  # noqa: ANN401
-    """A SentenceTransformer, in float32, packed: a row is a text's vector, without any prompt. None where it cannot be.
+    """Pack a SentenceTransformer.
 
-    It is one transformer, the mean or the first token of what it gives, and then any layers on that vector.
+    It can run packed if it is one transformer, then mean or first-token pooling, then any dense or normalising layers.
+
+    Args:
+        model: A SentenceTransformer, in float32.
+        dtype: The number format of the layers.
+        max_length: The most tokens of an input, special tokens included.
+
+    Returns:
+        A model whose rows are vectors of texts, without any prompt, or None if this model cannot run packed.
+
+    Raises:
+        ArgumentError: ``dtype`` is "int8" and the device does not multiply bytes fast.
     """
     modules: list[Any] = list(model)
     kinds = [type(module).__name__ for module in modules]
@@ -135,7 +177,7 @@ def _packed(
 
 def _calibrate_with_pairs(model: PackedModel) -> None:
     queries, passages = (model.tokenizer.encode(texts) for texts in zip(*CALIBRATION_PAIRS, strict=True))
-    longest = model.max_length // 2  # a query is never cut by the model
+    longest = model.max_length // 2  # the model never cuts a query
     model.run_pairs([(query[:longest], passage) for query, passage in zip(queries, passages, strict=True)])
 
 

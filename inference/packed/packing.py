@@ -1,4 +1,4 @@
-"""Batches of sequences without padding: which sequences run together, and where each begins. Knows no model."""
+"""Packs sequences into batches without padding: which sequences run together, and where each begins."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 FEW_TOKENS = 128
-"""Up to so many a batch is filled up finely: a query is a few tokens, which a coarse multiple would double."""
+"""Batches up to this size are filled up to a small multiple: a large one could double a query of a few tokens."""
 ROUND_FEW, ROUND_MANY = 8, 64
-"""A batch is filled up to a multiple of so many tokens, since oneDNN prepares itself for each new size."""
+"""A batch is filled up to a multiple of so many tokens, because oneDNN prepares itself for each new size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Neighbouring sequences of one length: the first one's number and first token."""
+    """Consecutive sequences of one length.
+
+    Attributes:
+        sequence: The number of the first sequence.
+        token: The first token of the first sequence.
+        count: The number of sequences.
+        length: The tokens of each.
+    """
 
     sequence: int
     token: int
@@ -25,11 +32,15 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Sequences end to end, filled up with tokens that belong to none.
+    """A batch of sequences end to end, filled up with tokens that belong to no sequence.
 
-    ``numbers`` holds four arrays in one, int64, so that they reach a device in one copy: the token ids, the type ids,
-    and the places in the sequence, ``filled`` of each; then the first token of each sequence, and ``tokens``, where the
-    last one ends.
+    Attributes:
+        numbers: Four arrays in one, int64, so that one copy brings them to a device: the token ids, the type ids and
+            the positions in the sequence, ``filled`` of each; then the first token of each sequence and the end of the
+            last one, which is ``tokens``.
+        filled: The number of tokens after filling up.
+        tokens: The number of tokens of the sequences.
+        groups: The sequences by length.
     """
 
     numbers: NDArray[np.int64]
@@ -39,19 +50,26 @@ class Packed:
 
     @property
     def sequences(self) -> int:
-        """How many sequences there are."""
+        """The number of sequences."""
         return len(self.numbers) - 3 * self.filled - 1
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest sequence."""
+        """The number of tokens of the longest sequence."""
         return max(group.length for group in self.groups)
 
 
 def plan(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
-    """Which sequences run together: longest first, as many as have ``budget`` tokens, but at least one.
+    """Choose which sequences run together, the longest first.
 
-    Equal lengths keep their order, so that the same input always makes the same batches.
+    Sequences of equal length keep their order, so the same input always makes the same batches.
+
+    Args:
+        lengths: The tokens of each sequence, shape (sequences,).
+        budget: The most tokens of a batch; a batch has at least one sequence.
+
+    Returns:
+        The numbers of the sequences of each batch.
     """
     order = np.argsort(-lengths, kind="stable")
     start = 0
@@ -63,9 +81,15 @@ def plan(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]
 
 
 def pack(sequences: Sequence[NDArray[np.int32]], rows: NDArray[np.int64], *, placeless: int | None = None) -> Packed:
-    """Put the sequences in ``rows``, sorted by length, end to end; each is (2, tokens): ids and type ids.
+    """Put sequences end to end.
 
-    The token id ``placeless`` takes no place: its own is -1, and the tokens after it are counted without it.
+    Args:
+        sequences: Token ids and type ids, each int32 of shape (2, tokens).
+        rows: The numbers of the sequences to pack, sorted by length.
+        placeless: A token id without a position: its position is -1, and tokens after it are counted without it.
+
+    Returns:
+        The batch.
     """
     chosen = [sequences[int(row)] for row in rows]
     lengths = np.array([one.shape[1] for one in chosen], np.int64)
