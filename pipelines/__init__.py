@@ -1,4 +1,4 @@
-"""Both stages chained, and everything that a person runs. The only package that knows the others."""
+"""Combines the other packages into search pipelines, and into everything that a person runs."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -94,7 +94,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for, when it is: a search need not wait for the rest."""
+    """Import a name when it is first used, so that a search need not wait for the other imports."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_MODULES[name]}", __name__), name)

@@ -1,4 +1,4 @@
-"""The words that options of a search may be. Imports nothing, so that ``--help`` is there at once."""
+"""The values that search options may have. The module imports nothing slow, so that ``--help`` is fast."""
 
 from typing import Literal
 

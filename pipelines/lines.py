@@ -1,4 +1,4 @@
-"""Lines of a text file with their numbers. Knows no format; what cannot be read is an error with file and line."""
+"""Reads the lines of a text file with their numbers, and names file and line in errors."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,9 +7,10 @@ from ..errors import EvaluationError
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Number, from 1, and text of each line that is not blank, without its end.
+    """Yield the number, from 1, and the text of each line that is not blank, without its line end.
 
-    Raises ``EvaluationError`` where the file is not there, or has a line that is not UTF-8.
+    Raises:
+        EvaluationError: The file does not exist, or a line is not UTF-8.
     """
     if not path.is_file():
         raise EvaluationError(f"no such file: {path}")

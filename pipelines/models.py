@@ -1,4 +1,4 @@
-"""Which models an index is searched with. Knows names and fingerprints, and no search."""
+"""Opens the encoder, the retriever and the reranker with which an index is searched."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,15 +21,19 @@ from ..retrieval import (
 from .choices import FirstStage
 
 Devices = str | Sequence[str] | None
-"""Where a model runs: one device, or several as a list or joined by commas; None is the fastest that there is."""
+"""Where a model runs: one device, or several as a list or joined by commas; None is the fastest one available."""
 
 
 def load_encoder(
     encoder: str | Path, *, device: Devices = None, dtype: Dtype = "float32", early: EarlyLayers | None = None
 ) -> Encoder:
-    """The bi-encoder of that name, with a copy of it on each device where there are several.
+    """Load a bi-encoder by its name.
 
-    With ``early`` it is the name of a cross-encoder, of which those layers embed.
+    Args:
+        encoder: A hub id, a local folder or a bundled name.
+        device: Where it runs; with several devices there is a copy on each.
+        dtype: The number format in which it calculates.
+        early: The layers that embed, where ``encoder`` names a cross-encoder; None for a bi-encoder.
     """
     encoders = [_load_encoder(encoder, one, dtype, early) for one in _devices(device)]
     return encoders[0] if len(encoders) == 1 else ParallelEncoder(encoders)
@@ -42,7 +46,11 @@ def _load_encoder(name: str | Path, device: str | None, dtype: Dtype, early: Ear
 
 
 def require_one_device(device: Devices) -> None:
-    """Raise ``ArgumentError`` where there are several."""
+    """Check that there are not several devices.
+
+    Raises:
+        ArgumentError: There are several.
+    """
     devices = _devices(device)
     if len(devices) > 1:
         raise ArgumentError(f"a search runs on one device, and {device!r} names {len(devices)}: name one of them")
@@ -60,10 +68,18 @@ def _devices(device: Devices) -> list[str] | list[None]:
 def open_encoder(
     index: Index, encoder: str | Path | Encoder | None, *, device: Devices = None, dtype: Dtype = "float32"
 ) -> Encoder:
-    """The encoder that was asked for; None is the one that ``index`` was built with, if it is on this machine.
+    """Open the encoder of an index.
 
-    An index names its model, but never causes a download on its own: the folder may come from anyone. Raises
-    ``IndexModelMismatch`` where the encoder is not the model that the index was built with.
+    An index names its model, but never causes a download by itself, because the folder may come from anyone.
+
+    Args:
+        index: The index to search.
+        encoder: A model or its name; None is the model that built the index, if it is on this machine.
+        device: Where a model given by name runs.
+        dtype: The number format in which a model given by name calculates.
+
+    Raises:
+        IndexModelMismatch: The encoder is not the model that built the index.
     """
     if encoder is None:
         name = built_with(index)
@@ -91,9 +107,16 @@ def open_retriever(  # noqa: PLR0913 - each argument has a default
     dtype: Dtype = "float32",
     passages: int = 1,
 ) -> DenseRetriever | LexicalRetriever | HybridRetriever:
-    """The retriever of that name; None is "dense". ``fusion`` is for "hybrid", and "lexical" needs no encoder.
+    """Open the retriever of an index.
 
-    ``passages`` is how many of a document a hit may have; it has one with "lexical".
+    Args:
+        index: The index to search.
+        encoder: A model or its name, as for ``open_encoder``; "lexical" needs none.
+        first_stage: How candidates are found; None is "dense".
+        fusion: How "hybrid" combines scores.
+        device: Where a model given by name runs.
+        dtype: The number format in which a model given by name calculates.
+        passages: The most passages of a document that a hit may have; with "lexical" it has one.
     """
     if first_stage == "lexical":
         return LexicalRetriever(index)
@@ -106,7 +129,7 @@ def open_retriever(  # noqa: PLR0913 - each argument has a default
 
 
 def built_with(index: Index) -> str:
-    """The name, with its revision, of the encoder that an index was built with."""
+    """Return the name, with its revision, of the encoder that an index was built with."""
     model = index.model
     return f"{model.id}@{model.revision}" if model.revision else model.id
 
@@ -114,7 +137,7 @@ def built_with(index: Index) -> str:
 def open_reranker(
     reranker: str | Path | Reranker | None, *, device: str | None = None, dtype: Dtype = "float32"
 ) -> Reranker | None:
-    """The reranker that was asked for; None stays None."""
+    """Open a reranker by its name; a model or None is returned as it is."""
     if isinstance(reranker, str | Path):
         return CrossEncoderReranker(reranker, device=device, dtype=dtype)
     return reranker

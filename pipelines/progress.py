@@ -13,7 +13,7 @@ from ..training import TrainingProgress, Watch
 
 
 class DocumentProgress:
-    """Counts the documents that were read and those that are done; the rest is being worked on."""
+    """Counts the documents that were read and those that are done; the others are in progress."""
 
     def __init__(self, documents: Iterable[Document], bar: Progress | None, label: str) -> None:
         """Count ``documents``; ``bar=None`` draws nothing."""
@@ -93,7 +93,7 @@ def training_progress(*, shown: bool) -> Generator[Watch | None]:
         task = bar.add_task("Training", total=None, start=False, loss=None, quality=None)
 
         def watch(now: TrainingProgress) -> None:
-            if not bar.tasks[0].started:  # of a run that goes on, what was done before says nothing of the rate
+            if not bar.tasks[0].started:  # in a resumed run the earlier steps say nothing about the rate
                 bar.start_task(task)
             bar.update(task, total=now.steps, completed=now.step, loss=now.loss, quality=now.quality)
 

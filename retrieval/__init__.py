@@ -1,4 +1,4 @@
-"""Stage one: text to vectors or terms to candidates. Knows the index, and nothing of reranking."""
+"""The first stage: turns queries into vectors or terms, and finds candidates with them."""
 
 from .bi_encoder import DEFAULT_ENCODER, BiEncoder
 from .early_layers import EarlyLayerEncoder, EarlyLayers, EarlyPooling, write_early_layers

@@ -1,4 +1,4 @@
-"""BiEncoder: a sentence-transformers model as an Encoder. Knows no index."""
+"""BiEncoder: a sentence-transformers model as an Encoder."""
 
 import logging
 import threading
@@ -29,14 +29,21 @@ DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 class BiEncoder:
-    """Embeds queries and passages with any sentence-transformers model, honouring its prompts.
+    """Embeds queries and passages with any sentence-transformers model, and applies its prompts.
 
-    ``model`` is a hub id, a local folder or a bundled name; ``device=None`` takes CUDA, then MPS, then the CPU.
-    ``max_length`` lowers the number of tokens that the model reads, special tokens included. ``batch_size`` matters to
-    models that run through sentence-transformers alone. ``dtype`` "int8", as for ``CrossEncoderReranker``, changes
-    vectors so much that other passages come among the nearest. Any number of threads may share an encoder.
+    Any number of threads may share an encoder.
 
-    What is no list of texts is an ``ArgumentError``; a vector that is not finite, or has no length, a ``ModelError``.
+    Args:
+        model: A hub id, a local folder or a bundled name.
+        device: Such as "cpu" or "cuda:1"; None takes CUDA, then MPS, then the CPU.
+        dtype: The number format, as for ``CrossEncoderReranker``. "int8" changes vectors so much that other passages
+            become the nearest ones.
+        batch_size: Texts of a batch; it matters only to models that run through sentence-transformers.
+        max_length: Lowers the number of tokens that the model reads, special tokens included.
+
+    Raises:
+        ArgumentError: A method was called with something that is not a list of texts.
+        ModelError: A vector is not finite, or has length zero.
     """
 
     def __init__(
@@ -50,7 +57,7 @@ class BiEncoder:
     ) -> None:
         require_dtype(dtype)
         folder = resolve_model(model)
-        from sentence_transformers import SentenceTransformer  # these take seconds: not at the import of this module
+        from sentence_transformers import SentenceTransformer  # slow to import
 
         from ..inference.packed import packed_embedder
 
@@ -66,33 +73,36 @@ class BiEncoder:
 
     @property
     def fingerprint(self) -> ModelFingerprint:
-        """Which model this is."""
+        """The identity of the model."""
         return self._fingerprint
 
     @property
     def max_tokens(self) -> int:
-        """Tokens of a text that the model reads, without special tokens."""
+        """The most tokens of a text that the model reads, without special tokens."""
         return self._max_tokens
 
     def encode_queries(self, queries: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors of shape (len(queries), dimension). What is beyond the model's limit is cut, and logged."""
+        """Return unit vectors of shape (len(queries), dimension), float32.
+
+        Text beyond the model's limit is cut, and a warning is logged.
+        """
         for query, tokens in zip(queries, self.count_tokens(queries), strict=True):
             if tokens > self._max_tokens:
                 logger.warning("stage one reads %d of the %d tokens of %.60r", self._max_tokens, tokens, query)
         return self._encode(queries, self._fingerprint.query_prompt)
 
     def encode_documents(self, passages: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors of shape (len(passages), dimension). What is beyond the model's limit is cut."""
+        """Return unit vectors of shape (len(passages), dimension), float32. Text beyond the model's limit is cut."""
         return self._encode(passages, self._fingerprint.document_prompt)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, without special tokens."""
+        """Return the number of tokens of each text, without special tokens."""
         require_texts(texts)
         if not texts:
             return []
         if self._packed:
             return self._packed.tokenizer.count(texts)
-        with self._lock:  # a tokenizer of transformers changes while it works
+        with self._lock:  # a tokenizer of transformers changes its state while it works
             encoded = self._standard.tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
         return [len(ids) for ids in encoded["input_ids"]]
 
@@ -117,7 +127,7 @@ class BiEncoder:
 def _identify(model: Any, name: str, folder: Path, max_length: int) -> ModelFingerprint:  # noqa: ANN401
     files = ModelFiles.of(name, folder)
     pooling = next((str(m.pooling_mode) for m in model if hasattr(m, "pooling_mode")), "")
-    # The names, in this order, that sentence-transformers goes by.
+    # sentence-transformers looks for these names in this order.
     document = next((name for name in ("document", "passage", "corpus") if name in model.prompts), "")
     return ModelFingerprint(
         id=files.id,
@@ -134,13 +144,13 @@ def _identify(model: Any, name: str, folder: Path, max_length: int) -> ModelFing
 
 
 def _unit(vectors: object, texts: Sequence[str]) -> NDArray[np.float32]:
-    """Float32 of length one: a model need not normalise, and in half precision it does so only roughly."""
+    """Normalise vectors to length one in float32: a model need not do so, and half precision does it only roughly."""
     array = np.asarray(vectors, dtype=np.float32).reshape(len(texts), -1)
     lengths = np.linalg.norm(array, axis=1, keepdims=True)
     broken = np.flatnonzero(~np.isfinite(lengths[:, 0]))
     if len(broken):
         raise ModelError(f"the encoder gave a vector that is not finite for {texts[int(broken[0])][:60]!r}")
     nowhere = np.flatnonzero(lengths[:, 0] == 0)
-    if len(nowhere):  # it would be as near to one text as to any other, and never be found
+    if len(nowhere):  # a zero vector is equally near to every text, and would never be found
         raise ModelError(f"the encoder gave a vector of length zero for {texts[int(nowhere[0])][:60]!r}")
     return array / lengths

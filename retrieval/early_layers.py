@@ -1,7 +1,7 @@
-"""The first layers of a cross-encoder as a bi-encoder, in memory or as a folder. Knows no index and no training.
+"""The first layers of a cross-encoder as a bi-encoder, in memory or as a folder.
 
-A cross-encoder reads query and passage together, and its last layers are about the pair. Its first ones still are about
-the text: given one text alone, what they make of it can be pooled into a vector.
+A cross-encoder takes query and passage together, and its last layers represent the pair. Its first layers still
+represent the text: their output for a single text can be pooled into a vector.
 """
 
 import re
@@ -16,16 +16,19 @@ from ..inference import Dtype, ModelFiles, load_model, resolve_model, token_limi
 from .bi_encoder import BiEncoder
 
 EarlyPooling = Literal["mean", "cls"]
-"""What becomes of the tokens' vectors: their mean, or that of the first token."""
+"""How the vectors of the tokens become one: their mean, or the vector of the first token."""
 
 _STACKS = ("encoder.layer", "transformer.layer", "layers")
-"""Where the base models of transformers keep their layers."""
+"""The attributes in which base models of transformers keep their layers."""
 _NAMED = re.compile(r"(\w+) of layer ([1-9][0-9]{0,3})")
 
 
 @dataclass(frozen=True, slots=True)
 class EarlyLayers:
-    """How many of the first layers are kept, and how the last of them is pooled; as text, what a fingerprint says."""
+    """How many of the first layers are kept, and how the last of them is pooled.
+
+    As text it is the ``pooling`` of a fingerprint.
+    """
 
     layers: int = 2
     pooling: EarlyPooling = "mean"
@@ -41,7 +44,7 @@ class EarlyLayers:
 
     @classmethod
     def named(cls, pooling: str) -> "EarlyLayers | None":
-        """What the ``pooling`` of a fingerprint says; None where it is that of a whole model."""
+        """Parse the ``pooling`` of a fingerprint; None where it is that of a whole model."""
         found = _NAMED.fullmatch(pooling)
         if found is None or found[1] not in get_args(EarlyPooling):
             return None
@@ -51,9 +54,19 @@ class EarlyLayers:
 class EarlyLayerEncoder(BiEncoder):
     """Embeds texts with the first ``layers`` layers of a cross-encoder, one text at a time.
 
-    ``model`` is a hub id, a local folder or a bundled name, and ``pooling`` "mean" or "cls". The other parameters are
-    those of ``BiEncoder``. The fingerprint is the cross-encoder's, with a pooling such as "mean of layer 2", so that an
-    index which was built with it knows what to open. Raises ``ArgumentError`` where the model has fewer layers.
+    The fingerprint is the cross-encoder's, with a pooling such as "mean of layer 2". An index that was built with it
+    therefore says which model to open.
+
+    Args:
+        model: A hub id, a local folder or a bundled name of a cross-encoder.
+        layers: How many of its first layers to use.
+        pooling: "mean" or "cls".
+        device: As for ``BiEncoder``.
+        dtype: As for ``BiEncoder``.
+        max_length: As for ``BiEncoder``.
+
+    Raises:
+        ArgumentError: The model has fewer layers.
     """
 
     def __init__(
@@ -92,9 +105,18 @@ def write_early_layers(
 ) -> Path:
     """Write the first layers of a cross-encoder as a model of sentence-transformers, and return its folder.
 
-    It gives the vectors of ``EarlyLayerEncoder``, untrained, and can be used and trained further as any bi-encoder.
-    ``max_length`` lowers the number of tokens that it reads. ``output`` appears when it is whole. Raises
-    ``ArgumentError`` where something is there already, and where the model has fewer layers.
+    The new model gives the vectors of ``EarlyLayerEncoder``, untrained. It can be used and trained further like any
+    bi-encoder.
+
+    Args:
+        model: A hub id, a local folder or a bundled name of a cross-encoder.
+        output: The folder to write; it appears when it is complete.
+        layers: How many of the first layers to keep.
+        pooling: "mean" or "cls".
+        max_length: Lowers the number of tokens that the new model reads.
+
+    Raises:
+        ArgumentError: ``output`` exists already, or the model has fewer layers.
     """
     early, output = EarlyLayers(layers, pooling), Path(output).absolute()
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
@@ -113,7 +135,7 @@ def write_early_layers(
 
 
 def _write(model: str | Path, folder: Path, early: EarlyLayers, max_length: int | None) -> None:
-    from sentence_transformers import CrossEncoder, SentenceTransformer  # takes seconds: not at the import
+    from sentence_transformers import CrossEncoder, SentenceTransformer  # slow to import
     from sentence_transformers.base.modules import Normalize
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
@@ -140,7 +162,7 @@ def _write(model: str | Path, folder: Path, early: EarlyLayers, max_length: int 
 
 
 def _keep_first(base: Any, layers: int, name: str | Path) -> int:  # noqa: ANN401 - models share no useful base
-    """Take the later layers from a base model of transformers; returns how many it had."""
+    """Remove the later layers from a base model of transformers, and return how many layers it had."""
     modules, config = dict(base.named_modules()), base.config
     stack = next((modules[path] for path in _STACKS if path in modules), None)
     if stack is None or len(stack) != config.num_hidden_layers:

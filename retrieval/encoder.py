@@ -1,4 +1,4 @@
-"""The Encoder protocol: text to vectors. Knows no model and no index."""
+"""The Encoder protocol: turns texts into vectors."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,29 +10,29 @@ from ..index import ModelFingerprint
 
 
 class Encoder(Protocol):
-    """What stage one needs of a model. The same text must always give the same vector, up to rounding.
+    """What the first stage needs of a model. The same text must always give the same vector, up to rounding.
 
     While an index is built, one thread calls ``count_tokens`` and another ``encode_documents``, at the same time.
     """
 
     @property
     def fingerprint(self) -> ModelFingerprint:
-        """Which model this is; an index remembers it."""
+        """The identity of the model, which an index stores."""
         ...
 
     @property
     def max_tokens(self) -> int:
-        """Tokens of a text that the model reads, without the special tokens that it adds."""
+        """The most tokens of a text that the model reads, without the special tokens that it adds."""
         ...
 
     def encode_queries(self, queries: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors of shape (len(queries), dimension)."""
+        """Return unit vectors of shape (len(queries), dimension), float32."""
         ...
 
     def encode_documents(self, passages: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors of shape (len(passages), dimension)."""
+        """Return unit vectors of shape (len(passages), dimension), float32."""
         ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, without special tokens."""
+        """Return the number of tokens of each text, without special tokens."""
         ...

@@ -1,7 +1,7 @@
-"""Two scores to one: how dense and lexical candidates are ordered together. Knows numbers only.
+"""Combines dense and lexical scores into one score that orders the candidates of both searches.
 
-All candidates have both scores here, whichever search found them; a lexical score of 0.0 is that of a document without
-a term of the query.
+All candidates have both scores here, whichever search found them. A document without a term of the query has the
+lexical score 0.0.
 """
 
 from dataclasses import dataclass
@@ -16,19 +16,30 @@ Scores = NDArray[np.float64]
 
 
 class Fusion(Protocol):
-    """One score from two."""
+    """Combines the dense and the lexical score of each candidate into one."""
 
     def fuse(self, dense: Scores, lexical: Scores) -> Scores:
-        """Scores of the candidates of one query, shape (n,), higher is better; of equals the better dense one wins."""
+        """Combine the scores of the candidates of one query.
+
+        Args:
+            dense: Cosines, shape (n,).
+            lexical: BM25 scores, shape (n,).
+
+        Returns:
+            Scores of shape (n,), higher is better. Equal scores are ordered by the dense score.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class NormalisedSum:
-    """Both scores stretched to 0 for the worst and 1 for the best candidate, and added by weight.
+    """The weighted sum of both scores, each scaled to 0 for the worst and 1 for the best candidate.
 
-    Scores that are all equal count as zeros. With ``lexical_weight`` 0 the order is the dense one, with 1 the lexical
-    one, followed by those without a term.
+    Scores that are all equal count as zeros.
+
+    Attributes:
+        lexical_weight: From 0 to 1. With 0 the order is the dense one. With 1 it is the lexical one, followed by the
+            documents without a term of the query.
     """
 
     lexical_weight: float = 0.3
@@ -38,7 +49,7 @@ class NormalisedSum:
             raise ArgumentError(f"lexical_weight must be a number from 0 to 1, not {self.lexical_weight!r}")
 
     def fuse(self, dense: Scores, lexical: Scores) -> Scores:
-        """See ``Fusion``; scores are from 0 to 1."""
+        """Combine the scores as ``Fusion`` says; the results are from 0 to 1."""
         return (1.0 - self.lexical_weight) * _stretched(dense) + self.lexical_weight * _stretched(lexical)
 
 
@@ -56,7 +67,7 @@ class ReciprocalRank:
             raise ArgumentError(f"k must be a number from 0 to 1,000,000, not {self.k!r}")
 
     def fuse(self, dense: Scores, lexical: Scores) -> Scores:
-        """See ``Fusion``."""
+        """Combine the scores as ``Fusion`` says."""
         return 1.0 / (self.k + _ranks(dense)) + (lexical > 0.0) / (self.k + _ranks(lexical))
 
 
@@ -68,5 +79,5 @@ def _stretched(scores: Scores) -> Scores:
 
 
 def _ranks(scores: Scores) -> Scores:
-    """1 for the best, and for each other one more than there are better ones."""
+    """Return ranks: 1 for the best, and for each other the number of better ones plus 1."""
     return 1.0 + np.searchsorted(np.sort(-scores), -scores, side="left").astype(np.float64)

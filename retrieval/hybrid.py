@@ -1,4 +1,4 @@
-"""HybridRetriever: dense and lexical candidates, fused. Knows an index and an encoder, and nothing of reranking."""
+"""HybridRetriever: finds candidates by vectors and by terms, and fuses their scores."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from .lexical import analyse, require_analyzer
 
 
 class HybridRetriever:
-    """Retrieves by vectors and by terms, each on its own, and orders what both have found by a fusion of the scores."""
+    """Retrieves by vectors and by terms separately, and orders all candidates by a fusion of their scores."""
 
     def __init__(
         self,
@@ -23,9 +23,17 @@ class HybridRetriever:
         weights: BM25 | None = None,
         passages: int = 1,
     ) -> None:
-        """``fusion=None`` is ``NormalisedSum()``; ``passages`` is how many of a document a hit may have.
+        """Make a retriever.
 
-        Raises ``IndexModelMismatch`` where ``encoder`` is not the model that the index was built with.
+        Args:
+            index: The index to search.
+            encoder: The model that the index was built with.
+            fusion: How scores are combined; None is ``NormalisedSum()``.
+            weights: Parameters of BM25; None takes the defaults.
+            passages: The most passages of a document that a hit may have.
+
+        Raises:
+            IndexModelMismatch: ``encoder`` is not the model that the index was built with.
         """
         index.model.require_same(encoder.fingerprint)
         self.index = index
@@ -35,7 +43,7 @@ class HybridRetriever:
         self.passages = passages
 
     def over(self, index: Index) -> "HybridRetriever":
-        """The same retriever over another generation of the index."""
+        """Return the same retriever over another generation of the index."""
         return HybridRetriever(index, self.encoder, fusion=self.fusion, weights=self.weights, passages=self.passages)
 
     @property
@@ -44,10 +52,13 @@ class HybridRetriever:
         return self.index.tokenizer_fingerprint
 
     def candidates(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
-        """The best ``k`` by vectors and the best ``k`` by terms together, both scores complete, in the dense order.
+        """Return the best ``k`` by vectors and the best ``k`` by terms together, in the dense order.
 
-        Raises ``ArgumentError`` where the index keeps no terms, and ``IndexModelMismatch`` where they are of an
-        analyzer that is unknown.
+        Every candidate has both scores.
+
+        Raises:
+            ArgumentError: The index has no postings.
+            IndexModelMismatch: An unknown analyzer made the postings.
         """
         require_analyzer(self.index)
         if not queries or len(self.index) == 0:
@@ -57,12 +68,12 @@ class HybridRetriever:
         return self.index.search_both(vectors, terms, k, where=where, weights=self.weights, passages=self.passages)
 
     def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
-        """At most ``k`` documents for each query, best first, equal scores by the dense score, then by id."""
+        """Return at most ``k`` documents for each query, best first; equal scores by dense score, then by id."""
         return [fused(hits, self.fusion)[:k] for hits in self.candidates(queries, k, where=where)]
 
 
 def fused(candidates: Sequence[Hit], fusion: Fusion) -> list[Hit]:
-    """Candidates that have both scores, in the order of their fusion, which is their ``score`` then."""
+    """Order candidates that have both scores by their fusion, which becomes their ``score``."""
     dense, lexical = (
         np.array([np.nan if score is None else score for score in scores], np.float64)
         for scores in ([hit.dense_score for hit in candidates], [hit.lexical_score for hit in candidates])

@@ -1,7 +1,7 @@
-"""Texts to terms, and documents by the terms that they share with a query (BM25). Knows the index, and no model.
+"""Splits texts into terms, and retrieves the documents that share terms with a query (BM25).
 
 The analyzer is bm25s' tokenizer: lower case, words of two characters and more without English stop words, stemmed. An
-index keeps its terms under the name ``ANALYZER``, which has to change whenever the terms of any text would.
+index stores its postings under the name ``ANALYZER``. The name has to change whenever the terms of any text change.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ ANALYZER = "bm25s-english-1"
 
 
 def analyse(texts: Sequence[str]) -> list[list[str]]:
-    """The terms of each text, in order, repeated ones too."""
-    tokenization: Any = import_module("bm25s.tokenization")  # brings scipy, which dense searches do not need
+    """Return the terms of each text, in order and with repetitions."""
+    tokenization: Any = import_module("bm25s.tokenization")  # imports scipy, which dense searches do not need
     stemmers: Any = import_module("Stemmer")
-    stemmer = stemmers.Stemmer("english")  # not for several threads at once
+    stemmer = stemmers.Stemmer("english")  # threads must not share a stemmer
     return cast(
         "list[list[str]]",
         tokenization.tokenize(list(texts), stopwords="english", stemmer=stemmer, return_ids=False, show_progress=False),
@@ -26,7 +26,11 @@ def analyse(texts: Sequence[str]) -> list[list[str]]:
 
 
 def require_analyzer(index: Index) -> None:
-    """Raise ``IndexModelMismatch`` where an index keeps terms that ``analyse`` does not make."""
+    """Check that ``analyse`` made the terms of an index.
+
+    Raises:
+        IndexModelMismatch: Another analyzer made them.
+    """
     if index.analyzer not in ("", ANALYZER):
         raise IndexModelMismatch(
             f"{index.path} keeps terms of the analyzer {index.analyzer!r}, and this bicross has {ANALYZER!r}: "
@@ -35,14 +39,19 @@ def require_analyzer(index: Index) -> None:
 
 
 class LexicalRetriever:
-    """Retrieves by BM25: only documents that have a term of the query."""
+    """Retrieves by BM25; it finds only documents that have a term of the query.
+
+    Args:
+        index: The index to search, which has postings.
+        weights: Parameters of BM25; None takes the defaults.
+    """
 
     def __init__(self, index: Index, *, weights: BM25 | None = None) -> None:
         self.index = index
         self.weights = weights or BM25()
 
     def over(self, index: Index) -> "LexicalRetriever":
-        """The same retriever over another generation of the index."""
+        """Return the same retriever over another generation of the index."""
         return LexicalRetriever(index, weights=self.weights)
 
     @property
@@ -51,10 +60,16 @@ class LexicalRetriever:
         return self.index.tokenizer_fingerprint
 
     def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
-        """At most ``k`` documents for each query, best first, equal scores by id; ``where`` as for ``Index.search``.
+        """Return at most ``k`` documents for each query, best first; equal scores are ordered by id.
 
-        Raises ``ArgumentError`` where the index keeps no terms, and ``IndexModelMismatch`` where they are of an
-        analyzer that is unknown.
+        Args:
+            queries: Texts.
+            k: The most documents for each query.
+            where: A restriction by metadata, as for ``Index.search``.
+
+        Raises:
+            ArgumentError: The index has no postings.
+            IndexModelMismatch: An unknown analyzer made the postings.
         """
         require_analyzer(self.index)
         return self.index.search_terms(analyse(queries), k, where=where, weights=self.weights)

@@ -1,4 +1,4 @@
-"""ParallelEncoder: copies of one model on several devices as one Encoder. Knows no model and no device by name."""
+"""ParallelEncoder: copies of one model on several devices as one Encoder."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -12,21 +12,28 @@ from ..index import ModelFingerprint
 from .encoder import Encoder
 
 _SHARES = 4
-"""Portions for each device: a slower one, or one that got the longer texts, is waited for as long as one takes."""
+"""Portions for each device. The others wait for a slower device, or one with longer texts, for at most one portion."""
 
 _MIN_PORTION = 32
-"""Fewer passages would not fill a device."""
+"""The fewest passages of a portion; fewer would not fill a device."""
 
 
 class ParallelEncoder:
-    """Embeds passages on all ``encoders`` at once, which are the same model; queries on the first of them.
+    """Embeds passages on several copies of a model at once, and queries on the first of them.
 
-    Passages are sorted by length and cut into portions, of which each encoder takes the next when it is free, in a
-    thread of its own. The portions depend on the passages alone, so that equal devices give equal vectors every time.
+    Passages are sorted by length and cut into portions. Each encoder takes the next portion in a thread of its own
+    when it is free. The portions depend only on the passages, so equal devices give equal vectors every time.
     """
 
     def __init__(self, encoders: Sequence[Encoder]) -> None:
-        """Raises ``ArgumentError`` where there is no encoder, or two are different models."""
+        """Make one encoder of several.
+
+        Args:
+            encoders: Copies of the same model.
+
+        Raises:
+            ArgumentError: There is no encoder, or two are different models.
+        """
         if not encoders:
             raise ArgumentError("a ParallelEncoder needs at least one encoder, and got none")
         self.encoders = tuple(encoders)
@@ -39,26 +46,26 @@ class ParallelEncoder:
 
     @property
     def fingerprint(self) -> ModelFingerprint:
-        """Which model all of them are."""
+        """The identity of the model."""
         return self.encoders[0].fingerprint
 
     @property
     def max_tokens(self) -> int:
-        """Tokens of a text that the model reads, without special tokens."""
+        """The most tokens of a text that the model reads, without special tokens."""
         return self.encoders[0].max_tokens
 
     def encode_queries(self, queries: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors of shape (len(queries), dimension)."""
+        """Return unit vectors of shape (len(queries), dimension), float32."""
         return self.encoders[0].encode_queries(queries)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, without special tokens."""
+        """Return the number of tokens of each text, without special tokens."""
         return self.encoders[0].count_tokens(texts)
 
     def encode_documents(self, passages: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors of shape (len(passages), dimension), in the order of ``passages``.
+        """Return unit vectors of shape (len(passages), dimension), float32, in the order of ``passages``.
 
-        The first error of an encoder is raised; the others finish the portion that they are at.
+        The first error of an encoder is raised, after the others have finished their current portion.
         """
         longest_first = sorted(range(len(passages)), key=lambda row: -len(passages[row]))
         size = max(_MIN_PORTION, -(-len(passages) // (_SHARES * len(self.encoders))))
@@ -86,7 +93,7 @@ class ParallelEncoder:
             try:
                 wait(futures, return_when=FIRST_EXCEPTION)
             finally:
-                remaining.clear()  # after an error or an interrupt nobody begins another portion
+                remaining.clear()  # after an error or an interrupt no encoder begins another portion
         for future in futures:
             future.result()
         return np.concatenate([nothing, *found])

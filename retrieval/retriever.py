@@ -1,4 +1,4 @@
-"""Retrievers: a query to candidate documents. Know an index and an encoder, and nothing of reranking."""
+"""Retrievers: find candidate documents for a query."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from .encoder import Encoder
 
 
 class Retriever(Protocol):
-    """Stage one of a pipeline."""
+    """The first stage of a pipeline."""
 
     def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
-        """At most ``k`` documents for each query, best first, of those whose metadata match ``where``."""
+        """Return at most ``k`` documents for each query, best first, of those whose metadata match ``where``."""
         ...
 
 
@@ -26,15 +26,21 @@ class TokenRetriever(Retriever, Protocol):
 
     @property
     def tokenizer(self) -> str:
-        """The fingerprint of the tokenizer that made the ids of its hits; empty where they have none."""
+        """The fingerprint of the tokenizer that made the token ids of its hits; empty where they have none."""
         ...
 
 
 class Explorer(Protocol):
-    """Knows, for the queries of one search, what lies near a document."""
+    """Finds the neighbours of documents for the queries of one search."""
 
     def neighbours(self, query: int, ids: Sequence[str], k: int) -> list[list[Hit]]:
-        """The ``k`` documents nearest to each of these, scored for the query of that number as stage one scores."""
+        """Return the ``k`` documents nearest to each of the given ones, scored for a query as the first stage does.
+
+        Args:
+            query: The position of the query in the search, from 0.
+            ids: Ids of documents.
+            k: Neighbours of each document.
+        """
         ...
 
 
@@ -43,21 +49,21 @@ class ExploringRetriever(Retriever, Protocol):
     """A retriever that can be asked for neighbours."""
 
     def explorer(self, queries: Sequence[str], *, where: Predicate | None = None) -> Explorer:
-        """For these queries, among the documents whose metadata match ``where``."""
+        """Return an explorer for these queries, among the documents whose metadata match ``where``."""
         ...
 
 
 @runtime_checkable
 class IndexRetriever(Retriever, Protocol):
-    """A retriever over an ``Index``, of which another generation can take its place."""
+    """A retriever over an ``Index`` that can move to another generation."""
 
     @property
     def index(self) -> Index:
-        """What it searches."""
+        """The index that it searches."""
         ...
 
     def over(self, index: Index) -> "IndexRetriever":
-        """The same retriever over another generation of the index.
+        """Return the same retriever over another generation of the index.
 
         Raises:
             IndexModelMismatch: Another model built that generation.
@@ -84,9 +90,15 @@ class DenseRetriever:
     """Retrieves by the inner product of query and passage vectors."""
 
     def __init__(self, index: Index, encoder: Encoder, *, passages: int = 1) -> None:
-        """``passages`` is how many of a document a hit may have.
+        """Make a retriever.
 
-        Raises ``IndexModelMismatch`` where ``encoder`` is not the model that the index was built with.
+        Args:
+            index: The index to search.
+            encoder: The model that the index was built with.
+            passages: The most passages of a document that a hit may have.
+
+        Raises:
+            IndexModelMismatch: ``encoder`` is not the model that the index was built with.
         """
         index.model.require_same(encoder.fingerprint)
         self.index = index
@@ -94,7 +106,7 @@ class DenseRetriever:
         self.passages = passages
 
     def over(self, index: Index) -> "DenseRetriever":
-        """The same retriever over another generation of the index."""
+        """Return the same retriever over another generation of the index."""
         return DenseRetriever(index, self.encoder, passages=self.passages)
 
     @property
@@ -103,24 +115,30 @@ class DenseRetriever:
         return self.index.tokenizer_fingerprint
 
     def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
-        """At most ``k`` documents for each query, best first, equal scores by id; ``where`` as for ``Index.search``."""
+        """Return at most ``k`` documents for each query, best first; equal scores are ordered by id.
+
+        Args:
+            queries: Texts.
+            k: The most documents for each query.
+            where: A restriction by metadata, as for ``Index.search``.
+        """
         if not queries or len(self.index) == 0:
             return [[] for _ in queries]
         return self.index.search(self.encoder.encode_queries(queries), k, where=where, passages=self.passages)
 
     def explorer(self, queries: Sequence[str], *, where: Predicate | None = None) -> Explorer:
-        """Knows the nearest of a document by their vectors, scored for a query as ``retrieve`` scores."""
+        """Return an explorer that finds neighbours by their vectors, and scores them as ``retrieve`` does."""
         return _VectorExplorer(self.index, self.encoder.encode_queries(queries), where)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _VectorExplorer:
-    """``vectors`` are those of the queries, shape (queries, dimension)."""
+    """An ``Explorer`` by vectors; ``vectors`` are those of the queries, shape (queries, dimension)."""
 
     index: Index
     vectors: NDArray[np.float32]
     where: Predicate | None
 
     def neighbours(self, query: int, ids: Sequence[str], k: int) -> list[list[Hit]]:
-        """See ``Explorer``."""
+        """Find neighbours as ``Explorer`` says."""
         return self.index.neighbours(ids, k, where=self.where, query=self.vectors[query])

@@ -48,7 +48,7 @@ def demo_command(
 
 
 def demo_path() -> Path:
-    """Where the demo keeps its index."""
+    """Return the folder in which the demo keeps its index."""
     return cache_folder() / "demo"
 
 
@@ -78,12 +78,12 @@ def show_demo(path: Path, questions: Sequence[str], *, device: str | None, conso
 
 
 def _program() -> str:
-    """The command as it can be typed: after `make demo` it stands in an environment that is not on the path."""
+    """Return the command as the user can type it: after ``make demo`` its environment is not on the path."""
     return "bicross" if shutil.which("bicross") else str(Path(sys.executable).parent / "bicross")
 
 
 def print_demo(path: Path, questions: Sequence[str], *, device: str | None) -> None:
-    """The answers as JSON, an object a question."""
+    """Print the answers as JSON, one object for each question."""
     for question, results in zip(
         questions, SearchPipeline.open(path, device=device).search_batch(questions), strict=True
     ):

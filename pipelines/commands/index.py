@@ -1,4 +1,4 @@
-"""The commands that make and change an index. Knows how to ask and how to show, not how it is done."""
+"""The commands that build, change and check an index."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Options that several commands have. Knows what they are called and what their help says, nothing of what they do."""
+"""The options that several commands share, with their names and help texts."""
 
 from pathlib import Path
 from typing import Annotated
@@ -30,7 +30,7 @@ FirstStageName = Annotated[
     FirstStage | None, typer.Option(help="How candidates are found; default: as tuned, else dense.")
 ]
 OldFirstStageName = Annotated[FirstStage | None, typer.Option("--stage-one", hidden=True)]
-"""The name that ``--first-stage`` had before."""
+"""The former name of ``--first-stage``."""
 RetrieveK = Annotated[int | None, typer.Option(help="Documents that stage one retrieves; default: as tuned, else 100.")]
 Passages = Annotated[
     PassageScoring,

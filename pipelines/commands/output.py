@@ -1,4 +1,4 @@
-"""How results look in a terminal and as JSON. Knows no search. Documents are untrusted: nothing in them is markup."""
+"""Formats results for a terminal and as JSON. Documents are untrusted: nothing in them is treated as markup."""
 
 import dataclasses
 import json
@@ -16,7 +16,7 @@ SNIPPET_CHARACTERS = 240
 
 
 def print_json(record: object) -> None:
-    """One line of JSON on standard output, in ASCII: it survives every terminal and encoding."""
+    """Print one line of JSON on standard output, in ASCII, so that every terminal and encoding can show it."""
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
         record = dataclasses.asdict(record)
     sys.stdout.write(json.dumps(record) + "\n")
@@ -24,7 +24,7 @@ def print_json(record: object) -> None:
 
 
 def results_table(query: str, results: Sequence[SearchResult], depth: Depth) -> Table:
-    """Rank, the rank of stage one, relevance, title and the beginning of the passage."""
+    """Return a table of rank, 1st-stage rank, relevance, title and the beginning of the passage."""
     reranked = any(result.logit is not None for result in results)
     table = Table(title=plain(query), title_justify="left", title_style="bold", show_lines=True)
     table.add_column("", justify="right")
@@ -54,7 +54,7 @@ def _title(result: SearchResult) -> Text:
 
 
 def snippet(text: str) -> str:
-    """The beginning of a text on one line, cut between words."""
+    """Return the beginning of a text on one line, cut between words."""
     line = " ".join(text.split())
     if len(line) <= SNIPPET_CHARACTERS:
         return line
@@ -62,13 +62,13 @@ def snippet(text: str) -> str:
 
 
 def info_record(info: IndexInfo) -> dict[str, object]:
-    """What ``bicross info --json`` writes; two of its keys are older than the names of the fields."""
+    """Return what ``bicross info --json`` prints; two of its keys are older than the names of the fields."""
     keys = {"tokenizer_fingerprint": "tokenizer", "analyzer": "lexical"}
     return {keys.get(name, name): value for name, value in dataclasses.asdict(info).items()}
 
 
 def info_table(info: IndexInfo) -> Table:
-    """What ``bicross info`` shows."""
+    """Return the table that ``bicross info`` shows."""
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(overflow="fold")
@@ -83,7 +83,7 @@ def info_table(info: IndexInfo) -> Table:
 
 
 def _flat(record: dict[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """The entries of a record and of the records in it; what is not known is left out."""
+    """Yield the entries of a record and of the records in it; unknown values are left out."""
     for name, value in record.items():
         label = f"{prefix} {name}".strip().replace("_", " ")
         if isinstance(value, dict):
@@ -93,5 +93,5 @@ def _flat(record: dict[str, object], prefix: str = "") -> Iterator[tuple[str, ob
 
 
 def plain(text: str) -> Text:
-    """Text without control characters, which could move the cursor or change the terminal."""
+    """Return a text without control characters, which could move the cursor or change the terminal."""
     return Text("".join(character if character.isprintable() else " " for character in text))

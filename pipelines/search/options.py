@@ -55,8 +55,8 @@ class SearchOptions:
         stop_rule: Says for ``rerank_k="auto"`` when further candidates cannot be expected to enter the results.
         calibration: Makes the relevance of results from logits; default: the sigmoid.
         min_relevance: Results of less relevance are left out; a number from 0 to 1.
-        passages: What the reranker reads of a document: its "best" passage by the first stage, its "first", or its best
-            three, of which the highest logit ("max") or the "mean" counts.
+        passages: The passages of a document that the reranker scores: its "best" by the first stage, its "first", or
+            its best three, of which the highest logit ("max") or the "mean" counts.
         adaptive: Whether documents near good candidates are reranked too, within ``rerank_k``.
         cascade: Pairs of a layer of the reranker and the number of candidates that go on after it, such as
             ((3, 30), (4, 10)).
@@ -101,9 +101,9 @@ class SearchOptions:
         top_k: int | None = None,
         min_relevance: float | None = None,
     ) -> "SearchOptions":
-        """Return the options of one search: what is given takes the place of what the pipeline has.
+        """Return the options of one search: given values replace those of the pipeline.
 
-        Where only ``retrieve_k`` is given, and is smaller than the other two, these follow it.
+        If only ``retrieve_k`` is given and it is smaller than ``rerank_k`` or ``top_k``, these are lowered to it.
         """
         if retrieve_k is rerank_k is top_k is min_relevance is None:
             return self
@@ -177,7 +177,7 @@ def _at_most(rerank_k: RerankK | None, retrieve_k: int | None) -> RerankK | None
 
 
 def read_cascade(text: str | None) -> list[tuple[int, int]] | None:
-    """A cascade as commands take it: 3:30,4:10 is [(3, 30), (4, 10)]; None stays None."""
+    """Parse a cascade as commands take it: 3:30,4:10 is [(3, 30), (4, 10)]; None stays None."""
     if text is None:
         return None
     try:
@@ -187,7 +187,7 @@ def read_cascade(text: str | None) -> list[tuple[int, int]] | None:
 
 
 def read_layers(text: str | None) -> tuple[int, ...]:
-    """Layers as commands take them: 3,4 is (3, 4), in ascending order; None is none."""
+    """Parse layers as commands take them: 3,4 is (3, 4), in ascending order; None gives no layers."""
     if text is None:
         return ()
     try:

@@ -80,7 +80,11 @@ class SearchParts:
         self._clock = clock
 
     def check(self, options: SearchOptions) -> None:
-        """Raise ``ArgumentError`` where a search with these options needs what the parts have not."""
+        """Check that the parts have everything that a search with these options needs.
+
+        Raises:
+            ArgumentError: Something is missing.
+        """
         if options.min_relevance is not None and self.reranker is None:
             raise ArgumentError(
                 f"min_relevance={options.min_relevance} needs a reranker, which alone says how relevant a result is: "
@@ -140,7 +144,7 @@ class SearchParts:
             return [], ""
         tokenizer = tokenizer_fingerprint(self.retriever)
         candidates = self.retriever.retrieve(queries, k, where=where)
-        # An index that moved to a newer generation meanwhile may have another tokenizer: whose ids these are is open.
+        # If the index moved to a newer generation meanwhile, another tokenizer may have made these ids.
         return candidates, tokenizer if tokenizer == tokenizer_fingerprint(self.retriever) else ""
 
     def _score(
@@ -192,7 +196,7 @@ def tokenizer_fingerprint(retriever: Retriever) -> str:
 
 
 def _scales(rule: StopRule | None, scored: ScoredCandidates, depth: int) -> Scales | None:
-    """Return what a blend is measured by, where a rule can say what all candidates would have given."""
+    """Return the deviations for a blend, if a stop rule can estimate those of all candidates."""
     hits = scored.hits[:depth]
     if rule is None or not 0 < len(scored.logits) < len(hits):
         return None

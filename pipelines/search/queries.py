@@ -6,7 +6,7 @@ from typing import TypeVar
 from ...errors import QueryError
 
 QUERIES_AT_ONCE = 32
-"""Queries that are searched together where there are many."""
+"""The most queries that are searched together."""
 MAX_QUERY_CHARACTERS = 8192
 
 Item = TypeVar("Item")

@@ -1,4 +1,4 @@
-"""Timings: where the time of searches went, and how many candidates were reranked. Knows no clock and no search."""
+"""Timings: where the time of searches went, and how many candidates were reranked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,15 @@ class Depth:
 
 @dataclass(slots=True)
 class Timings:
-    """Where the time went: pass one to ``search_batch``, which adds to it. ``depths`` has an entry for each query."""
+    """Where the time of searches went; ``search_batch`` adds to the record that it is given.
+
+    Attributes:
+        queries: Queries that were searched.
+        pairs: Pairs that were reranked.
+        retrieve_seconds: Seconds of the first stage.
+        rerank_seconds: Seconds of the second stage.
+        depths: An entry for each query.
+    """
 
     queries: int = 0
     pairs: int = 0
@@ -23,7 +31,7 @@ class Timings:
     depths: list[Depth] = field(default_factory=list[Depth])
 
     def add(self, depths: Sequence[Depth], *, retrieve_seconds: float, rerank_seconds: float) -> None:
-        """One more batch."""
+        """Add one more batch."""
         self.queries += len(depths)
         self.pairs += sum(depth.reranked for depth in depths)
         self.retrieve_seconds += retrieve_seconds

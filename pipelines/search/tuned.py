@@ -1,7 +1,7 @@
-"""Tuned: what `bicross tune` found best for an index, as the JSON that the index keeps. Knows no search.
+"""Tuned: the settings that ``bicross tune`` found best for an index, as the JSON that the index keeps.
 
-An index may come from anyone, so that what it says is looked at like any other input: a value that cannot be is an
-error, and none may make a search read without end.
+An index may come from anyone, so its settings are checked like any other input. An impossible value is an error, and
+no value may make a search rerank without end.
 """
 
 import math
@@ -21,18 +21,30 @@ SECTION = "search"
 """The key in ``Index.settings``."""
 VERSION = 1
 FIRST_STAGE_KEY = "stage_one"
-"""Where the JSON has ``first_stage``: the key of version 1, which indexes on disk have."""
+"""The JSON key of ``first_stage``; it is that of version 1, because indexes on disk have it."""
 MAX_CHARACTERS = 1000
 KnownFusion = NormalisedSum | ReciprocalRank
 
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """How an index is searched best with one reranker, and how that is known.
+    """The best settings for an index with one reranker, and where they come from.
 
-    ``reranker`` is its fingerprint. ``rerank_k`` 0 says that it is not worth using here: stage one alone is as good.
-    ``fusion`` belongs to ``first_stage`` "hybrid". ``collection``, ``queries``, ``date`` and ``measured`` say where it
-    comes from; no search depends on them.
+    No search depends on ``collection``, ``queries``, ``date`` and ``measured``.
+
+    Attributes:
+        reranker: The fingerprint of the reranker.
+        first_stage: How candidates are found.
+        retrieve_k: Documents that the first stage retrieves.
+        rerank_k: Candidates to rerank; 0 says that the first stage alone is as good as reranking.
+        blend: Weight of the reranker's score against that of the first stage, from 0 to 1.
+        fusion: How scores are combined with ``first_stage`` "hybrid".
+        stop_rule: The rule for ``rerank_k="auto"``.
+        calibration: Makes relevance from logits.
+        collection: The name of the judged queries.
+        queries: How many there were.
+        date: When the settings were tuned.
+        measured: Figures by name.
     """
 
     reranker: str
@@ -86,7 +98,7 @@ class Tuned:
         return options.complete(retrieve_k=self.retrieve_k, rerank_k=self.rerank_k or DEFAULT_K)
 
     def to_dict(self) -> dict[str, object]:
-        """As JSON; ``from_dict`` gives an equal one."""
+        """Return the settings as JSON; ``from_dict`` makes an equal record of it."""
         return {
             "version": VERSION,
             "reranker": self.reranker,
@@ -105,7 +117,11 @@ class Tuned:
 
     @classmethod
     def from_dict(cls, record: object) -> "Tuned":
-        """Raises ``ArgumentError`` for what ``to_dict`` did not make."""
+        """Make the settings from the result of ``to_dict``.
+
+        Raises:
+            ArgumentError: ``to_dict`` did not make the record.
+        """
         values = dict(_mapping("the search settings", record))
         version = values.pop("version", None)
         if version != VERSION:
@@ -116,7 +132,7 @@ class Tuned:
         measured = cast("Mapping[str, float]", dict(_mapping("measured", values["measured"])))
         rule, calibration, fusion = values["stop_rule"], values["calibration"], values["fusion"]
         return cls(
-            # Their types are looked at when it is made.
+            # Their types are checked when the record is made.
             reranker=cast("str", values["reranker"]),
             first_stage=cast("FirstStage", values[FIRST_STAGE_KEY]),
             retrieve_k=cast("int", values["retrieve_k"]),
@@ -133,7 +149,11 @@ class Tuned:
 
 
 def stored(index: Index) -> Tuned | None:
-    """What was tuned and kept in an index; None where nothing was. Raises ``IndexCorrupt`` for what cannot be used."""
+    """Return the tuned settings that an index keeps; None where it has none.
+
+    Raises:
+        IndexCorrupt: The settings cannot be used.
+    """
     record = index.settings.get(SECTION)
     if record is None:
         return None
@@ -147,7 +167,7 @@ def stored(index: Index) -> Tuned | None:
 
 
 def store(index: Index, tuned: Tuned) -> None:
-    """Keep it in an index, in the place of what was there, as one commit. Its other settings stay."""
+    """Store tuned settings in an index as one commit, replacing older ones. Its other settings stay."""
     index.set_settings({**index.settings, SECTION: tuned.to_dict()})
 
 

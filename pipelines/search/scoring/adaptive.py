@@ -1,9 +1,9 @@
-"""Adaptive reading: neighbours of good candidates share the budget of those retrieved. Knows no index and no model.
+"""Adaptive reranking: the neighbours of good candidates are scored within the same budget as the candidates.
 
 Graph-based adaptive re-ranking (MacAvaney, Tonellotto and Macdonald 2022, "Adaptive Re-Ranking with a Corpus Graph",
-arXiv 2208.08942, algorithm 1): what resembles a document that the reranker likes is likely to be relevant too, also
-where stage one did not find it. Batches come in turn from the candidates of stage one and from the frontier, the
-neighbours of what was read, those of the best first.
+arXiv 2208.08942, algorithm 1). A document that resembles one with a high logit is likely to be relevant too, even if
+the first stage did not find it. Batches alternate between the candidates of the first stage and the frontier. The
+frontier holds the neighbours of scored documents; the neighbours of the best documents come first.
 """
 
 from collections.abc import Sequence
@@ -17,23 +17,23 @@ from .budget import Deadline, ScoreFunction
 from .results import ScoredCandidates
 
 BATCH = 16
-"""Candidates of a query between two looks at their neighbours, as in the paper."""
+"""Candidates of a query that are scored before their neighbours are looked up, as in the paper."""
 NEIGHBOURS = 16
-"""Of each document that was read; the paper's own number."""
+"""Neighbours to look up for each scored document, as in the paper."""
 
 
 @dataclass(slots=True)
 class _Reading:
-    """How far the reading of one query has come."""
+    """The state of adaptive reranking for one query."""
 
     waiting: list[Hit]
     read: dict[str, tuple[Hit, float]] = field(default_factory=dict[str, tuple[Hit, float]])
     frontier: dict[str, tuple[Hit, float]] = field(default_factory=dict[str, tuple[Hit, float]])
-    """Neighbours that were not read, each with the best logit of those that led to it."""
+    """Neighbours that are not scored yet, each with the best logit of the documents that led to it."""
     outwards: bool = False
 
     def take(self, size: int) -> list[Hit]:
-        """The next to read, at most ``size``; from the frontier every other time."""
+        """Return at most ``size`` documents to score next, from the frontier every other time."""
         from_frontier = bool(self.frontier) and (self.outwards or not self.waiting)
         self.outwards = not from_frontier
         if from_frontier:
@@ -47,7 +47,7 @@ class _Reading:
         return taken
 
     def learn(self, hits: Sequence[Hit], logits: Sequence[float], near: Sequence[Sequence[Hit]]) -> None:
-        """These were read, and lie near those."""
+        """Record the logits of scored documents, and add their neighbours to the frontier."""
         for hit, logit in zip(hits, logits, strict=True):
             self.read[hit.document.id] = hit, logit
         known = {hit.document.id: hit for hit in self.waiting}
@@ -55,11 +55,11 @@ class _Reading:
             for hit in neighbours:
                 id_ = hit.document.id
                 if id_ not in self.read and (id_ not in self.frontier or self.frontier[id_][1] < logit):
-                    # A candidate stays the hit that stage one made of it.
+                    # Keep the hit of the first stage for a document that is also a candidate.
                     self.frontier[id_] = known.get(id_, hit), logit
 
     def result(self) -> ScoredCandidates:
-        """What was read, best of stage one first, and then the rest."""
+        """Return the scored documents in the order of the first stage, and then the rest."""
         read = sorted(self.read.values(), key=lambda entry: _place(entry[0]))
         hits = [hit for hit, _ in read] + self.waiting
         ranks = {hit.document.id: rank for rank, hit in enumerate(sorted(hits, key=_place), start=1)}
@@ -76,9 +76,20 @@ def score_adaptively(
     depth: int,
     deadline: Deadline | None = None,
 ) -> list[ScoredCandidates]:
-    """ScoredCandidates at most ``depth`` documents of each query, candidates and their neighbours in turn.
+    """Score at most ``depth`` documents of each query, alternating between candidates and their neighbours.
 
-    All queries advance together, a batch of each in one call of ``score``; a deadline ends the reading between two.
+    All queries advance together: each call of ``score`` has one batch of every query.
+
+    Args:
+        queries: Texts.
+        candidates: The hits of the first stage for each query, best first.
+        score: Computes the logits of candidates.
+        explorer: Finds the neighbours of a document.
+        depth: The most documents to score for each query.
+        deadline: When scoring ends; it is checked between two calls of ``score``. None is no deadline.
+
+    Returns:
+        The scored candidates of each query.
     """
     readings = [_Reading(list(hits)) for hits in candidates]
     left = not _is_over(deadline)
@@ -102,5 +113,5 @@ def _is_over(deadline: Deadline | None) -> bool:
 
 
 def _place(hit: Hit) -> tuple[float, str]:
-    """Where a hit stands in the order of stage one."""
+    """Return the key that sorts hits in the order of the first stage."""
     return -hit.score, hit.document.id

@@ -1,4 +1,4 @@
-"""How many candidates are read, and in which slices: until all are, a deadline, or a rule. Knows no model."""
+"""Scores candidates in slices until all are scored, a deadline is reached, or a stop rule ends it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from .scorer import Candidate
 from .stop_rule import CHECK_EVERY
 
 SMALL_SLICE = 8
-"""Pairs that are read before the pace of a call is known, and the fewest that are worth a call of the reranker."""
+"""Pairs that are scored before the pace of a call is known, and the fewest that are worth a call of the reranker."""
 
 ScoreFunction = Callable[[Sequence[Candidate]], tuple[NDArray[np.float32], int]]
 """Logits of candidates, and how many of them had to be computed."""
 Enough = Callable[[NDArray[np.float64], NDArray[np.float64]], bool]
-"""Given one query's retrieval scores, all of them, and the logits of the first: need no more be read?"""
+"""Takes all retrieval scores of a query and the logits of its first candidates; tells whether to stop scoring."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The moment, on ``clock``, by which reading ends; both in seconds."""
+    """The time on ``clock`` by which scoring ends; both are in seconds."""
 
     at: float
     clock: Callable[[], float]
@@ -30,10 +30,10 @@ class Deadline:
 class _Pace:
     """Sizes slices so that the deadline is met.
 
-    Nothing is kept between calls: the load of the machine and the length of passages change, and threads need share
-    nothing. Each slice takes half of the time that is left at the pace of the one before, so that a reading twice as
-    slow as foreseen is still in time, and it ends when what is left would not do for a small slice. Only the first one
-    is blind: at a steady pace its duration bounds the delay.
+    Nothing is kept between calls, because the load of the machine and the length of passages change. Threads therefore
+    share nothing. Each slice is sized for half of the time that is left, at the pace of the slice before. A slice that
+    takes twice as long as expected is still in time. Scoring ends when the time left is too short for a small slice.
+    Only the first slice has no known pace: at a steady pace its duration bounds the delay.
     """
 
     def __init__(self, deadline: Deadline) -> None:
@@ -42,7 +42,7 @@ class _Pace:
         self._started = 0.0
 
     def next_slice(self) -> int:
-        """Pairs to read now; 0 where the time is up."""
+        """Return how many pairs to score now; 0 when the time is up."""
         self._started = self._deadline.clock()
         left = self._deadline.at - self._started
         if left <= 0:
@@ -53,7 +53,7 @@ class _Pace:
         return 0 if affordable < SMALL_SLICE else max(SMALL_SLICE, int(affordable / 2))
 
     def measured(self, pairs: int) -> None:
-        """The slice is read; ``pairs`` of it had to be computed."""
+        """Record that the slice is scored, and that ``pairs`` of it had to be computed."""
         seconds = self._deadline.clock() - self._started
         if pairs and seconds > 0:
             self._rate = pairs / seconds
@@ -67,12 +67,23 @@ def score_within_budget(
     deadline: Deadline | None = None,
     enough: Enough | None = None,
 ) -> list[NDArray[np.float32]]:
-    """The logits of the first candidates of each query; of all unless ``deadline`` or ``enough`` ends it sooner.
+    """Score the candidates of each query in order, until all are scored or ``deadline`` or ``enough`` ends it.
 
-    With a deadline all queries are read to the same depth, give or take one. Without both, all pairs are one call.
+    With a deadline, the depths of all queries differ by one at most. Without a deadline and a rule, all pairs are
+    scored in one call.
+
+    Args:
+        queries: Texts.
+        candidates: The hits of the first stage for each query, best first.
+        score: Computes the logits of candidates.
+        deadline: When scoring ends; None is no deadline.
+        enough: Tells whether a query needs no more logits; None scores all candidates.
+
+    Returns:
+        For each query the logits of its first candidates; shape (scored,), float32.
     """
     logits: list[list[float]] = [[] for _ in candidates]
-    # By rank, then by query: whatever ends it, every query has been read about as deep.
+    # By rank, then by query: whatever ends the scoring, all queries have been scored to about the same depth.
     waiting = sorted((rank, query) for query, hits in enumerate(candidates) for rank in range(len(hits)))
     pace = None if deadline is None else _Pace(deadline)
     while waiting:

@@ -1,4 +1,4 @@
-"""Reading in a cascade: stage two gives up candidates after its early layers. Knows no model and no index."""
+"""Cascaded scoring: the second stage drops weak candidates after its early layers."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -32,7 +32,11 @@ def require_cascade_reranker(cascade: Cascade | None, reranker: Reranker | None)
 
 
 def require_cascade_fits(*, passages: PassageScoring, adaptive: bool) -> None:
-    """Raise ``ArgumentError`` where a cascade would not do what was asked for beside it."""
+    """Check that a cascade can be combined with the other options.
+
+    Raises:
+        ArgumentError: A cascade does not support this passage scoring, or adaptive reranking.
+    """
     if adaptive:
         raise ArgumentError("adaptive follows the neighbours of what was read to the end: use it without a cascade")
     if passages != "best":
@@ -51,11 +55,25 @@ def score_in_cascade(  # noqa: PLR0913 - three of them have a default or a name
     tokenizer: str = "",
     deadline: Deadline | None = None,
 ) -> list[tuple[NDArray[np.float32], NDArray[np.int64]]]:
-    """The logits of the first candidates of each query, and after which layer their reading stopped, 0 at the end.
+    """Score the candidates of each query by a cascade.
 
-    With a deadline, of each slice that is read the best go on: more of them than without one, and never fewer.
+    With a deadline, the best candidates of each slice go on to later layers. These are at least as many as without a
+    deadline.
+
+    Args:
+        scorer: The scorer, whose reranker has early exits.
+        cascade: Pairs of a layer and the number of candidates that go on after it.
+        queries: Texts.
+        candidates: The hits of the first stage for each query, best first.
+        blend: Weight of the logits against the retrieval scores, from 0 to 1.
+        tokenizer: Fingerprint of the tokenizer that made the token ids of the hits; empty where they have none.
+        deadline: When scoring ends; None is no deadline.
+
+    Returns:
+        For each query the logits of its first candidates, float32, and the layer after which the cascade stopped each
+        of them, int64, 0 for the whole model; both of shape (scored,).
     """
-    # Pairs of one text compete with each other, so a query that comes twice is read once.
+    # Pairs of one text compete with each other, so a query that comes twice is scored once.
     distinct = dict(zip(queries, candidates, strict=True))
     stopped: dict[tuple[str, str], int] = {}
 
@@ -78,7 +96,7 @@ def score_in_cascade(  # noqa: PLR0913 - three of them have a default or a name
 def _blended(
     blend: float, candidates: Sequence[Candidate], rows: NDArray[np.int64], logits: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """What would order the candidates in ``rows`` if these were their final logits."""
+    """Return the scores that would order the candidates in ``rows`` if these were their final logits."""
     scores = logits.astype(np.float64)
     if blend == 1.0:
         return scores

@@ -1,4 +1,4 @@
-"""Which passages of a document stage two reads, and what they say together of the document. Knows no model.
+"""Chooses the passages of a document that the second stage scores, and combines their logits into one.
 
 MaxP, FirstP and the mean of the best passages, after Dai and Callan 2019 ("Deeper Text Understanding for IR with
 Contextual Neural Language Modeling", arXiv 1905.09217), who sum where the best few are averaged here.
@@ -20,19 +20,28 @@ from .scorer import Candidate
 
 SCORINGS: tuple[PassageScoring, ...] = get_args(PassageScoring)
 PASSAGES_READ = 3
-"""Of a document, by "max" and "mean"; the best by stage one."""
+"""Passages of a document that "max" and "mean" score: the best by the first stage."""
 _ALL = 2**31
 
 
 def passages_needed(scoring: PassageScoring) -> int:
-    """How many passages of a document stage one has to find. Raises ``ArgumentError`` for what is none of these."""
+    """Return how many passages of a document the first stage has to find.
+
+    Raises:
+        ArgumentError: ``scoring`` is unknown.
+    """
     if scoring not in SCORINGS:
         raise ArgumentError(f"passages must be one of {', '.join(SCORINGS)}, not {scoring!r}")
     return {"best": 1, "first": _ALL}.get(scoring, PASSAGES_READ)
 
 
 def by_passages(score: ScoreFunction, scoring: PassageScoring) -> ScoreFunction:
-    """Scores documents as ``scoring`` says, where ``score`` scores passages."""
+    """Make a function that scores documents, from a function that scores passages.
+
+    Args:
+        score: Computes the logit of one passage of each candidate.
+        scoring: Which passages of a document are scored, and which logit counts.
+    """
     if scoring == "best":
         return score
 
@@ -42,14 +51,14 @@ def by_passages(score: ScoreFunction, scoring: PassageScoring) -> ScoreFunction:
         logits, computed = score(pairs)
         parts = np.split(logits, np.cumsum([len(hits) for hits in read])[:-1])
         combined = [part.mean() if scoring == "mean" else part.max() for part in parts]
-        # The pace of a search is counted in documents.
+        # The pace of a search is measured in documents.
         return np.array(combined, np.float32), math.ceil(computed * len(candidates) / len(pairs))
 
     return documents
 
 
 def _read(hit: Hit, scoring: PassageScoring) -> list[Hit]:
-    """The passages to read, each as a hit of its own."""
+    """Return the passages to score, each as a hit of its own."""
     others = [
         dataclasses.replace(hit, passage=other.passage, tokens=other.tokens, score=other.score) for other in hit.others
     ]

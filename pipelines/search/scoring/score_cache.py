@@ -1,4 +1,4 @@
-"""ScoreCache: logits of pairs that were read before, in bounded memory. Knows no query, no index and no model."""
+"""ScoreCache: keeps the logits of pairs that were scored before, in bounded memory."""
 
 import hashlib
 import math
@@ -10,12 +10,18 @@ from dataclasses import dataclass
 from ....errors import ArgumentError
 
 ENTRY_BYTES = 400
-"""What an entry takes at most in CPython: a digest, a float, their places in the table, and a table that is growing."""
+"""The most bytes of an entry in CPython: a digest, a float, their slots in the table, and a table that is growing."""
 
 
 @dataclass(frozen=True, slots=True)
 class CacheUse:
-    """``hits`` pairs were answered from the cache, ``misses`` were not; ``entries`` are in it now."""
+    """How a cache was used.
+
+    Attributes:
+        hits: Pairs whose logit was in the cache.
+        misses: Pairs whose logit was not.
+        entries: Logits that are in the cache now.
+    """
 
     hits: int
     misses: int
@@ -25,10 +31,10 @@ class CacheUse:
 class ScoreCache:
     """The most recently used logits, in at most ``max_bytes`` of memory. Threads and pipelines may share it.
 
-    A pair is known by a digest of what its score depends on and nothing else: the reranker, the query, and the text of
-    the passage with its title. No commit, rollback or rebuild of an index can therefore make an entry wrong: a changed
-    text is another pair. The digest is cryptographic, since documents come from anyone, and of one size, so that long
-    texts take no more memory than short ones.
+    The key of a pair is a digest of exactly what its score depends on: the reranker, the query, and the text of the
+    passage with its title. A changed text is another pair, so no commit, rollback or rebuild of an index makes an entry
+    wrong. The digest is cryptographic, because documents come from anyone. It has a fixed size, so long texts take no
+    more memory than short ones.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -41,19 +47,23 @@ class ScoreCache:
 
     @classmethod
     def of_megabytes(cls, megabytes: float) -> "ScoreCache":
-        """One of so many million bytes; ``ArgumentError`` where they are too few."""
+        """Make a cache of so many million bytes.
+
+        Raises:
+            ArgumentError: They are too few for an entry.
+        """
         if not ENTRY_BYTES <= megabytes * 1e6 < math.inf:
             raise ArgumentError(f"a score cache takes a positive number of megabytes, not {megabytes!r}")
         return cls(int(megabytes * 1e6))
 
     @property
     def use(self) -> CacheUse:
-        """Hits and misses since it was made."""
+        """Return hits and misses since the cache was made."""
         with self._lock:
             return CacheUse(self._hits, self._misses, len(self._logits))
 
     def get(self, keys: Sequence[bytes]) -> list[float | None]:
-        """The logit of each key, None where it is not known. What is found counts as used."""
+        """Return the logit of each key, None where it is not in the cache. A logit that is found counts as used."""
         with self._lock:
             found = [self._logits.get(key) for key in keys]
             for key, logit in zip(keys, found, strict=True):
@@ -65,7 +75,7 @@ class ScoreCache:
             return found
 
     def put(self, keys: Sequence[bytes], logits: Sequence[float]) -> None:
-        """Remember logits, all finite, and forget those that were not used for longest."""
+        """Store logits, all finite, and drop those that were not used for longest."""
         with self._lock:
             for key, logit in zip(keys, logits, strict=True):
                 self._logits[key] = logit
@@ -75,10 +85,16 @@ class ScoreCache:
 
 
 def pair_key(reranker: str, query: str, passage: str) -> bytes:
-    """32 bytes that stand for a pair and what reads it."""
+    """Return a key of 32 bytes for a pair and the reranker that scores it.
+
+    Args:
+        reranker: The fingerprint of the reranker.
+        query: The text of the query.
+        passage: The text of the passage with its title.
+    """
     digest = hashlib.blake2b(digest_size=32)
     for part in (reranker, query, passage):
         encoded = part.encode("utf-8")
-        digest.update(len(encoded).to_bytes(8, "little"))  # no two triples run together into the same bytes
+        digest.update(len(encoded).to_bytes(8, "little"))  # different triples never give the same bytes
         digest.update(encoded)
     return digest.digest()

@@ -1,4 +1,4 @@
-"""CandidateScorer: candidates to logits, by text or by token ids, through a cache. Knows no order and no budget."""
+"""CandidateScorer: computes the logits of candidates from texts or token ids, with a cache."""
 
 import logging
 import uuid
@@ -31,25 +31,40 @@ from .score_cache import ScoreCache, pair_key
 logger = logging.getLogger("bicross")
 
 Candidate = tuple[str, Hit]
-"""A query and what was found for it."""
+"""A query and a hit that was found for it."""
 
 
 class CandidateScorer:
-    """Asks a reranker, judges what it answers, and remembers it where there is a cache. Threads may share it."""
+    """Scores candidates with a reranker, checks the logits, and keeps them in the cache if there is one.
+
+    Threads may share a scorer.
+
+    Args:
+        reranker: The model.
+        cache: Keeps logits; None computes every logit anew.
+    """
 
     def __init__(self, reranker: Reranker, *, cache: ScoreCache | None = None) -> None:
         self._reranker = reranker
         self._cache = cache
-        # A reranker that does not say what it is may share its scores with no other: then this scorer stands for it.
+        # A reranker without a fingerprint must not share scores with another one: the scorer itself identifies it.
         named = reranker.fingerprint if cache and is_identified(reranker) else ""
         exits = reranker.exits_fingerprint if cache and can_exit_early(reranker) else ""
         self._identity, self._exits = named or uuid.uuid4().hex, exits or uuid.uuid4().hex
         self._told = False
 
     def score(self, candidates: Sequence[Candidate], *, tokenizer: str = "") -> tuple[NDArray[np.float32], int]:
-        """Logits of shape (len(candidates),), and how many of them the reranker had to compute.
+        """Score candidates.
 
-        ``tokenizer`` is the fingerprint of the one that made the token ids of the hits, if they have any.
+        Args:
+            candidates: Pairs of a query and a hit.
+            tokenizer: Fingerprint of the tokenizer that made the token ids of the hits; empty where they have none.
+
+        Returns:
+            Logits of shape (len(candidates),), float32, and how many of them the reranker had to compute.
+
+        Raises:
+            ModelError: The reranker returned the wrong number of logits, or one that is not finite.
         """
         if self._cache is None:
             return self._read(candidates, tokenizer), len(candidates)
@@ -65,10 +80,20 @@ class CandidateScorer:
     def score_cascade(
         self, candidates: Sequence[Candidate], cascade: Cascade, ranking_key: RankingKey, *, tokenizer: str = ""
     ) -> tuple[CascadeScores, int]:
-        """As ``score`` by a ``CascadeReranker``; the logits of exits are remembered too, each exit's by itself.
+        """Score candidates by a cascade of a ``CascadeReranker``.
 
-        Who is read on depends on all candidates of a query, so that it is read anew unless all that is asked for is
-        remembered; the answer is the same in both cases.
+        The cache also keeps the logits of early exits, each exit's separately. Which candidates go on depends on all
+        candidates of a query. The query is therefore scored anew unless the cache has every logit that is needed; the
+        result is the same in both cases.
+
+        Args:
+            candidates: Pairs of a query and a hit.
+            cascade: Pairs of a layer and the number of candidates that go on after it.
+            ranking_key: Computes what the candidates are ordered by after a layer.
+            tokenizer: Fingerprint of the tokenizer that made the token ids of the hits; empty where they have none.
+
+        Returns:
+            The scores, and how many candidates the reranker had to compute.
         """
         if self._cache is None:
             return self._read_cascade(candidates, cascade, ranking_key, tokenizer), len(candidates)
@@ -112,12 +137,12 @@ class CandidateScorer:
             cache.put(self._keys([candidates[i] for i in rows], layer), logits[rows].tolist())
 
     def _keys(self, candidates: Sequence[Candidate], layer: int = 0) -> list[bytes]:
-        """Those of the last layer are the same with and without a cascade."""
+        """Return the cache keys; those of the last layer are the same with and without a cascade."""
         identity = f"{self._exits} {layer}" if layer else self._identity
         return [pair_key(identity, query, _text(hit)) for query, hit in candidates]
 
     def _read(self, candidates: Sequence[Candidate], tokenizer: str) -> NDArray[np.float32]:
-        """Logits that are finite, or ``ModelError``."""
+        """Compute logits, and raise ``ModelError`` where one is not finite."""
         ids = self._token_pairs(candidates, tokenizer)
         if ids is not None and takes_token_ids(self._reranker):
             answer = self._reranker.score_tokens(ids)
@@ -137,7 +162,7 @@ class CandidateScorer:
         return found
 
     def _token_pairs(self, candidates: Sequence[Candidate], tokenizer: str) -> list[TokenPair] | None:
-        """The pairs as token ids, None where they are not there for all or not of the reranker's tokenizer."""
+        """Return the pairs as token ids; None where some have none, or another tokenizer made them."""
         wanted = self._reranker.tokenizer_fingerprint if takes_token_ids(self._reranker) else ""
         if not wanted or not tokenizer:
             return None
@@ -156,7 +181,7 @@ class CandidateScorer:
 
 
 def _checked(answer: NDArray[np.float32], candidates: Sequence[Candidate]) -> NDArray[np.float32]:
-    """The logits, where there is a finite one for each candidate."""
+    """Return the logits after a check that there is a finite one for each candidate."""
     logits = np.asarray(answer, np.float32)
     if logits.shape != (len(candidates),):
         raise ModelError(f"the reranker gave scores of shape {logits.shape} for {len(candidates)} pairs")

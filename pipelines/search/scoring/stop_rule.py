@@ -1,15 +1,16 @@
-"""StopRule: when further candidates cannot be expected to enter the best k. Knows scores, and no model and no text.
+"""StopRule: tells when further candidates cannot be expected to enter the best k.
 
-A logit is taken to be linear in the retrieval score, plus a shift of the whole query, plus noise: a random-intercept
-model, whose best linear unbiased predictor of the shift is the shrunken mean residual of the candidates that were read
-(Henderson 1975; Robinson 1991, "That BLUP is a good thing"). It gives each unread candidate a normal distribution, and
-the sum of their chances to beat the current k-th is the expected number that would enter.
+A logit is modelled as linear in the retrieval score, plus a shift of the whole query, plus noise. This is a
+random-intercept model. The best linear unbiased predictor of the shift is the shrunken mean residual of the scored
+candidates (Henderson 1975; Robinson 1991, "That BLUP is a good thing"). The model gives each unscored candidate a
+normal distribution. The sum of their chances to beat the current k-th is the expected number that would enter.
 
-Relevant candidates make the tail heavier than normal, so that number is not trusted as it stands. The threshold below
-which reading ends is chosen on the queries of the fit, by conformal risk control (Angelopoulos et al. 2022,
-arXiv 2208.02814): the largest at which the share of the best k that a complete reading would have given and this one
-does not, averaged over queries, is at most ``risk``. It holds for queries like those of the fit, reading in steps of
-``CHECK_EVERY``; the line is fitted on the same queries, which adds little with five numbers and a hundred queries.
+Relevant candidates make the tail heavier than normal, so the expected number is not used as it stands. Scoring ends
+below a threshold that is chosen on the queries of the fit by conformal risk control (Angelopoulos et al. 2022,
+arXiv 2208.02814). Stopping early loses a share of the best k that scoring all candidates would give. The threshold is
+the largest at which this share, averaged over queries, is at most ``risk``. It holds for queries like those of the fit
+and for checks every ``CHECK_EVERY`` candidates. The line is fitted on the same queries; with five numbers and a hundred
+queries this adds little.
 """
 
 import math
@@ -24,20 +25,28 @@ from ....errors import ArgumentError
 from .blend import Scales, final_scores
 
 CHECK_EVERY = 10
-"""Candidates of a query between two looks at the rule."""
+"""Candidates of a query that are scored between two checks of the rule."""
 LARGEST = 1e100
-"""Of the numbers of a rule, which may come from a file: their squares are finite too."""
+"""Limit of the numbers of a rule, which may come from a file; their squares are finite too."""
 THRESHOLDS = np.logspace(-6, 1, 71)
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class StopRule:
-    """Made by ``fit_stop_rule`` or ``SearchPipeline.fit_stop_rule``.
+    """A rule that ends scoring; made by ``fit_stop_rule`` or ``SearchPipeline.fit_stop_rule``.
 
-    A logit is predicted as ``intercept + slope * (retrieval score - the query's best)``; queries differ from that by
-    ``query_spread`` and candidates of one query by ``spread``, both standard deviations. Reading ends when fewer than
-    ``threshold`` unread candidates are expected to enter the best ``k``. It was fitted for ``risk`` at this ``blend``.
+    A logit is predicted as ``intercept + slope * (retrieval score - the query's best)``.
+
+    Attributes:
+        intercept: Of the line.
+        slope: Of the line.
+        query_spread: Standard deviation of queries from the line.
+        spread: Standard deviation of the candidates of one query.
+        threshold: Scoring ends when fewer unscored candidates are expected to enter the best ``k``.
+        risk: The share of the best ``k`` that may be missed, for which the rule was fitted.
+        blend: Weight of the logits at which the rule was fitted.
+        k: Results that the rule was fitted for.
     """
 
     intercept: float
@@ -60,22 +69,28 @@ class StopRule:
         _check(self.risk, self.blend, self.k)
 
     def to_dict(self) -> dict[str, float]:
-        """As numbers that JSON can hold; ``from_dict`` gives an equal rule."""
+        """Return the rule as numbers that JSON can hold; ``from_dict`` makes an equal rule of them."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, record: Mapping[str, object]) -> "StopRule":
-        """Raises ``ArgumentError`` where a field is missing, unknown or no number."""
+        """Make a rule from the result of ``to_dict``.
+
+        Raises:
+            ArgumentError: A field is missing, unknown or not a number.
+        """
         names = {field.name for field in fields(cls)}
         if set(record) != names:
             raise ArgumentError(f"a stop rule has the fields {sorted(names)}, not {sorted(record)}")
-        return cls(**cast("dict[str, Any]", record))  # what the values are is looked at when it is made
+        return cls(**cast("dict[str, Any]", record))  # the values are checked when the rule is made
 
     def enough(self, retrieval: Floats, logits: Floats, *, k: int) -> bool:
-        """Whether the candidates after the first ``len(logits)`` need not be read for the best ``k``.
+        """Tell whether the best ``k`` need no more candidates than the first ``len(logits)``.
 
-        ``retrieval`` has the scores of all candidates of the query, best first. A ``k`` below the rule's own counts as
-        that.
+        Args:
+            retrieval: Scores of all candidates of the query, best first; shape (candidates,).
+            logits: Of the first candidates; shape (scored,).
+            k: Results that are wanted; a number below the rule's own ``k`` is raised to it.
         """
         k = max(k, self.k)
         if len(logits) >= len(retrieval):
@@ -83,9 +98,13 @@ class StopRule:
         return len(logits) >= k and self.expected_entries(retrieval, logits, k) < self.threshold
 
     def scales(self, retrieval: Floats, logits: Floats) -> Scales:
-        """The deviations that logits and retrieval scores would have if all candidates were read, as far as is known.
+        """Estimate the deviations that logits and retrieval scores would have if all candidates were scored.
 
-        A blend is of standardised scores; those of the first few candidates alone have other deviations.
+        A blend combines standardised scores, and the first few candidates alone have other deviations.
+
+        Args:
+            retrieval: Scores of all candidates of the query, best first; shape (candidates,).
+            logits: Of the first candidates; shape (scored,).
         """
         predicted, variance = self._predict(retrieval, logits)
         everything = np.concatenate([logits, predicted])
@@ -93,7 +112,13 @@ class StopRule:
         return _positive(math.sqrt(float(everything.var()) + unread * variance)), _positive(float(retrieval.std()))
 
     def expected_entries(self, retrieval: Floats, logits: Floats, k: int) -> float:
-        """How many unread candidates are expected to get a better final score than the k-th best that was read."""
+        """Estimate how many unscored candidates would get a better final score than the k-th best scored one.
+
+        Args:
+            retrieval: Scores of all candidates of the query, best first; shape (candidates,).
+            logits: Of the first candidates; shape (scored,).
+            k: Results that are wanted.
+        """
         read, (predicted, variance) = len(logits), self._predict(retrieval, logits)
         scales = self.scales(retrieval, logits)
         scores = final_scores(np.concatenate([logits, predicted]), retrieval, self.blend, scales=scales)
@@ -103,10 +128,10 @@ class StopRule:
         return sum(0.5 * math.erfc((border - score) / (deviation * math.sqrt(2.0))) for score in scores[read:].tolist())
 
     def _predict(self, retrieval: Floats, logits: Floats) -> tuple[Floats, float]:
-        """The logits to be expected of the unread candidates, and the variance of each."""
+        """Return the expected logits of the unscored candidates, and the variance of each."""
         read, noise, shift = len(logits), self.spread**2, self.query_spread**2
         line = self.intercept + self.slope * (retrieval - retrieval[0])
-        # The more was read, the more the query's own shift counts, and the surer it is.
+        # With more scored candidates the query's own shift counts more and is more certain.
         trust = shift / (shift + noise / read) if shift else 0.0
         predicted = line[read:] + trust * float((logits - line[:read]).mean())
         return predicted, noise + shift * (1.0 - trust)
@@ -120,10 +145,17 @@ def fit_stop_rule(
     k: int = 10,
     blend: float = 1.0,
 ) -> StopRule:
-    """A rule from queries all of whose candidates were read; no judgments are needed.
+    """Fit a rule on queries whose candidates were all scored; no judgments are needed.
 
-    For each query two arrays of shape (candidates,), in the order of stage one. ``risk`` is the share of the best ``k``
-    that may be missed, averaged over queries. Raises ``ArgumentError`` where there are too few queries to promise that.
+    Args:
+        retrieval_scores: For each query an array of shape (candidates,), in the order of the first stage.
+        logits: For each query an array of the same shape.
+        risk: The share of the best ``k`` that may be missed, averaged over queries.
+        k: Results that are wanted.
+        blend: Weight of the logits against the retrieval scores, from 0 to 1.
+
+    Raises:
+        ArgumentError: There are too few queries to keep ``risk``, or a value is out of range.
     """
     _check(risk, blend, k)
     retrieval = [np.asarray(scores, np.float64) for scores in retrieval_scores]
@@ -144,14 +176,14 @@ def fit_stop_rule(
     rule = StopRule(*_line(used), threshold=0.0, risk=risk, blend=blend, k=k)
     losses = np.mean([_losses(rule, r, v) for r, v in used], axis=0)
     allowed = (losses * len(used) + 1.0) / (len(used) + 1) <= risk
-    # The first threshold that loses too much ends it, also where a higher one happens to lose less.
+    # Stop at the first threshold that loses too much, even if a higher one happens to lose less.
     good = int(np.argmin(allowed)) if not allowed.all() else len(allowed)
     threshold = float(THRESHOLDS[good - 1]) if good else 0.0
     return StopRule(rule.intercept, rule.slope, rule.query_spread, rule.spread, threshold, risk, blend, k)
 
 
 def _line(queries: Sequence[tuple[Floats, Floats]]) -> tuple[float, float, float, float]:
-    """Intercept, slope, and the deviations of queries and of candidates, by the method of moments."""
+    """Return intercept, slope, and the deviations of queries and of candidates, by the method of moments."""
     centred = [(r - r.mean(), v - v.mean()) for r, v in queries]
     square = sum(float(r @ r) for r, _ in centred)
     slope = sum(float(r @ v) for r, v in centred) / square if square > 0 else 0.0
@@ -163,7 +195,7 @@ def _line(queries: Sequence[tuple[Floats, Floats]]) -> tuple[float, float, float
 
 
 def _losses(rule: StopRule, retrieval: Floats, logits: Floats) -> Floats:
-    """The share of the best k that each of ``THRESHOLDS`` would have missed on one query."""
+    """Return the share of the best k that each of ``THRESHOLDS`` would have missed on one query."""
     k = min(rule.k, len(logits))
     best = set(_best(final_scores(logits, retrieval, rule.blend), k))
     losses, undecided = np.zeros(len(THRESHOLDS)), np.ones(len(THRESHOLDS), bool)
@@ -183,7 +215,7 @@ def _best(scores: Floats, k: int) -> list[int]:
 
 
 def _positive(deviation: float) -> float:
-    """A deviation to divide by: where all are equal nothing is expected to change, however it is scaled."""
+    """Return a deviation to divide by; where all values are equal, any scale gives the same result."""
     return max(deviation, 1e-12)
 
 
