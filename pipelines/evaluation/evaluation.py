@@ -1,4 +1,4 @@
-"""evaluate: how well a pipeline ranks before and after reranking, with confidence intervals and tests."""
+"""Measures how well a pipeline ranks before and after reranking, with confidence intervals and tests."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -84,9 +84,13 @@ def evaluate_runs(
     queries: Mapping[str, str] | None = None,
     measures: Sequence[str] = DEFAULT_MEASURES,
 ) -> Evaluation:
-    """Measure runs, by name, and compare the last one with each of the others.
+    """Measure runs, and compare the last one with each of the others.
 
-    ``queries`` are texts by id, for the queries that changed most.
+    Args:
+        runs: Rankings by name.
+        qrels: Grades by query id and document id.
+        queries: Texts by id, to show the queries that changed most.
+        measures: Names of ir-measures.
     """
     if not runs:
         raise ArgumentError("there is no run to measure; name one")
@@ -98,7 +102,11 @@ def evaluate_runs(
 
 
 def measure_run(name: str, run: Run, qrels: Qrels, *, measures: Sequence[str] = DEFAULT_MEASURES) -> System:
-    """The values and means of one run. Raises ``ArgumentError`` where no query is judged."""
+    """Return the values and means of one run.
+
+    Raises:
+        ArgumentError: No query is judged.
+    """
     qrels = _with_grades(qrels)
     values = per_query(measures, qrels, run)
     means = estimate_means(np.stack([_column(values[measure], list(qrels)) for measure in measures], axis=1))
@@ -128,7 +136,7 @@ def compare(baseline: System, system: System, queries: Mapping[str, str]) -> Com
 def _search(
     pipeline: SearchPipeline, queries: Mapping[str, str], on_progress: Callable[[int, int], None]
 ) -> dict[str, Run]:
-    """What the pipeline returns for each query in both orders, or that of the first stage alone."""
+    """Return the results of each query in both orders, or in that of the first stage if there is no reranker."""
     ids, top_k = list(queries), pipeline.options.candidates
     first_stage: dict[str, list[tuple[str, float]]] = {}
     reranked: dict[str, list[tuple[str, float]]] = {}
@@ -157,7 +165,7 @@ def _column(values: Mapping[str, float], ids: Sequence[str]) -> Floats:
 
 
 def _unknown(pipeline: SearchPipeline, qrels: Qrels) -> tuple[int | None, int | None]:
-    """How many judged documents the index does not have, and how many judgments call one of them relevant."""
+    """Count the judged documents that the index does not have, and the judgments that call one of them relevant."""
     index = getattr(pipeline.retriever, "index", None)
     if not isinstance(index, Index):
         return None, None

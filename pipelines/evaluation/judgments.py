@@ -1,4 +1,4 @@
-"""Judged queries: texts and grades, from BEIR folders, TREC files and ir_datasets. Knows no index and no measure."""
+"""Reads judged queries, their texts and grades, from BEIR folders, TREC files and ir_datasets."""
 
 import importlib
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from .topics import read_topics
 
 IR_DATASETS = "ir_datasets:"
 MAX_GRADE = 10_000
-"""trec_eval makes a table as long as the highest grade."""
+"""The highest grade that is accepted, because trec_eval makes a table as long as the highest grade."""
 
 Qrels = Mapping[str, Mapping[str, int]]
 """Grades by query id and document id; from 1 a document is relevant, and higher is better."""
@@ -21,9 +21,12 @@ Qrels = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Queries, and what people say about documents for them; made by ``read_judged``.
+    """Queries with relevance judgments; made by ``read_judged``.
 
-    ``queries`` are texts by id, also of queries without judgments.
+    Attributes:
+        name: The name of the collection.
+        queries: Texts by id, also of queries without judgments.
+        qrels: Grades by query id and document id.
     """
 
     name: str
@@ -32,17 +35,17 @@ class Judged:
 
     @property
     def judged_ids(self) -> tuple[str, ...]:
-        """The queries for which a document is relevant, in the order of the judgments."""
+        """Return the ids of queries with a relevant document, in the order of the judgments."""
         return tuple(query_id for query_id, grades in self.qrels.items() if max(grades.values(), default=0) > 0)
 
     def only(self, ids: Iterable[str]) -> "Judged":
-        """With these queries alone, in this order, and their judgments."""
+        """Return these queries alone, in this order, with their judgments."""
         chosen = list(ids)
         queries = {query_id: self.queries[query_id] for query_id in chosen}
         return Judged(self.name, queries, {query_id: self.qrels[query_id] for query_id in chosen})
 
     def first(self, number: int) -> "Judged":
-        """With the judgments of the first so many queries that have any; the other judged queries are left out."""
+        """Return the first ``number`` queries that have judgments; the other judged queries are left out."""
         qrels = dict(islice(self.qrels.items(), number))
         kept = {id_: text for id_, text in self.queries.items() if id_ in qrels or id_ not in self.qrels}
         return Judged(self.name, kept, qrels)
@@ -57,10 +60,15 @@ def read_judged(
 ) -> Judged:
     """Read queries and judgments.
 
-    ``source`` is a BEIR folder, with ``queries.jsonl`` and ``qrels/SPLIT.tsv``, or ``ir_datasets:ID``. ``topics`` and
-    ``qrels`` are files that take the place of the folder's two: topics as lines of id, tab, text, as JSON Lines or in
-    TREC's ``<top>`` format; qrels as ``read_qrels`` reads them. Raises ``EvaluationError`` naming file and line where
-    something is wrong, among that a judged query without a text.
+    Args:
+        source: A BEIR folder, with ``queries.jsonl`` and ``qrels/SPLIT.tsv``, or ``ir_datasets:ID``.
+        split: The name of the file of judgments in the folder.
+        topics: A file that replaces the folder's queries: lines of id, tab, text; JSON Lines; or TREC's ``<top>``
+            format.
+        qrels: A file that replaces the folder's judgments, in a format of ``read_qrels``.
+
+    Raises:
+        EvaluationError: A file cannot be used, or a judged query has no text; the message names file and line.
     """
     if isinstance(source, str) and source.startswith(IR_DATASETS):
         if topics is not None or qrels is not None:
@@ -80,10 +88,17 @@ def read_judged(
 
 
 def read_qrels(path: str | Path, *, queries: Mapping[str, str] | None = None) -> dict[str, dict[str, int]]:
-    """Grades by query and document, in the order of the file.
+    """Read grades by query id and document id, in the order of the file.
 
-    Lines are TREC's (query, iteration, document, grade; between white space) or BEIR's (query, document, grade; between
-    tabs, under a header). With ``queries`` each judged query must have a text there. Raises ``EvaluationError``.
+    Lines are those of TREC (query, iteration, document, grade; separated by white space) or of BEIR (query, document,
+    grade; separated by tabs, under a header).
+
+    Args:
+        path: The file.
+        queries: Texts by id, in which each judged query must have one; None does not check.
+
+    Raises:
+        EvaluationError: The file cannot be used; the message names file and line.
     """
     path, source = Path(path), str(path)
     qrels: dict[str, dict[str, int]] = {}

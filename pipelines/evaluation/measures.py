@@ -1,6 +1,6 @@
-"""Measures of a run against judgments, query by query, as ir-measures calculates them. Knows no pipeline.
+"""Measures a run against judgments, query by query, with ir-measures.
 
-The only module that talks to ir-measures, which is a part of the extra ``evaluate``.
+This is the only module that uses ir-measures, which is a part of the extra ``evaluate``.
 """
 
 import ast
@@ -17,11 +17,21 @@ DEFAULT_MEASURES = ("nDCG@10", "RR@10", "R@10", "R@100", "AP@100")
 
 
 def per_query(measures: Sequence[str], qrels: Qrels, run: Run) -> dict[str, dict[str, float]]:
-    """For each measure, by the name that it is given by, the value of each judged query.
+    """Measure every judged query.
 
-    Documents count in the order of the run, whatever their scores. A judged query for which nothing was returned counts
-    as ir-measures counts it, 0; one that is not judged is passed over. Raises ``ArgumentError`` for a measure that
-    ir-measures does not know or cannot calculate here.
+    Documents count in the order of the run, whatever their scores. A judged query without results counts 0, as in
+    ir-measures. Queries without judgments are skipped.
+
+    Args:
+        measures: Names of ir-measures.
+        qrels: Grades by query id and document id.
+        run: The ranking.
+
+    Returns:
+        Values by measure, as it is named in ``measures``, and by query id.
+
+    Raises:
+        ArgumentError: ir-measures does not know a measure, or cannot calculate it here.
     """
     parsed = {measure: _parse(measure) for measure in measures}
     judged = {query_id: _measurable(grades) for query_id, grades in qrels.items() if grades}
@@ -35,21 +45,25 @@ def per_query(measures: Sequence[str], qrels: Qrels, run: Run) -> dict[str, dict
 
 
 def canonical(measures: Sequence[str]) -> tuple[str, ...]:
-    """ir-measures' own names of the measures, each once: MRR@10 is RR@10. Raises ``ArgumentError``."""
+    """Return the names that ir-measures gives to measures, each once: MRR@10 is RR@10.
+
+    Raises:
+        ArgumentError: A measure is unknown.
+    """
     if not measures:
         raise ArgumentError("name a measure, such as nDCG@10")
     return tuple(dict.fromkeys(str(_parse(measure)) for measure in measures))
 
 
 def cutoff(measure: str) -> int | None:
-    """The rank down to which a measure looks; None where it looks at all."""
+    """Return the last rank that a measure takes into account; None where it takes all."""
     return _parse(measure).params.get("cutoff")
 
 
 def _parse(name: str) -> Any:  # noqa: ANN401 - ir-measures' own
-    """A measure by its name, as in ``nDCG@10`` or ``P(rel=2)@5``.
+    """Parse the name of a measure, such as ``nDCG@10`` or ``P(rel=2)@5``.
 
-    ir-measures' own reader of names uses parts of ``ast`` that newer Pythons lack.
+    The parser of ir-measures uses parts of ``ast`` that newer Pythons lack.
     """
     library = _library()
     try:
@@ -73,14 +87,14 @@ def _parse(name: str) -> Any:  # noqa: ANN401 - ir-measures' own
 
 
 def _measurable(grades: Mapping[str, int]) -> dict[str, int]:
-    """The grades; zeros where all are negative, of which pytrec_eval makes any number, or does not come to an end."""
+    """Return the grades; all-negative grades become 0, because pytrec_eval returns garbage or hangs on them."""
     if max(grades.values(), default=0) < 0:
         return dict.fromkeys(grades, 0)
     return dict(grades)
 
 
 def _by_rank(documents: Sequence[tuple[str, float]], query_id: str) -> dict[str, float]:
-    """Scores that fall with the rank: of equal ones each measure would make an order of its own."""
+    """Replace scores by descending ranks, because measures break ties differently."""
     scores = {document_id: float(len(documents) - place) for place, (document_id, _) in enumerate(documents)}
     if len(scores) < len(documents):
         raise ArgumentError(f"the run has a document twice for query {query_id!r}")

@@ -1,4 +1,4 @@
-"""What an evaluation finds: systems, their measures, and their differences."""
+"""The results of an evaluation: systems, their measures, and their differences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -113,7 +113,7 @@ class Evaluation:
     deeper: tuple[str, ...] = ()
 
     def system(self, name: str) -> System:
-        """The system of that name, such as "first stage" or "reranked"."""
+        """Return the system of that name, such as "first stage" or "reranked"."""
         for system in self.systems:
             if system.name == name:
                 return system

@@ -1,4 +1,4 @@
-"""Runs: what a system returned for each query, as TREC run files. Knows no judgment and no pipeline."""
+"""Reads and writes runs, the results of a system for each query, as TREC run files."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,17 +11,20 @@ from ...inference import whole_file
 from ..lines import text_lines
 
 Run = Mapping[str, Sequence[tuple[str, float]]]
-"""By query id what was returned, best first: document id and score. The order counts, and not the score."""
+"""Results by query id, best first: document id and score. Only the order counts, not the score."""
 
 _LARGEST = float(np.finfo(np.float32).max)
 
 
 def read_run(path: str | Path) -> dict[str, list[tuple[str, float]]]:
-    """The run in a file of lines ``query Q0 document rank score tag``.
+    """Read a run from a file of lines ``query Q0 document rank score tag``.
 
-    As trec_eval does it goes by the score, in 32 bits, and where scores are equal by the document id, the last one
-    first; the rank in the file counts for nothing. Raises ``EvaluationError`` naming file and line for a score that is
-    no finite number, a document that comes twice for a query, and a wrong number of columns.
+    Documents are ordered as in trec_eval: by score, in 32 bits, and with equal scores by document id, the last one
+    first. The rank in the file is ignored.
+
+    Raises:
+        EvaluationError: A score is not a finite number, a document comes twice for a query, or the number of columns is
+            wrong; the message names file and line.
     """
     path, source = Path(path), str(path)
     found: dict[str, dict[str, float]] = {}
@@ -42,11 +45,18 @@ def read_run(path: str | Path) -> dict[str, list[tuple[str, float]]]:
 
 
 def write_run(path: str | Path, run: Run, *, tag: str = "bicross") -> None:
-    """Write a run so that whoever sorts it by score gets its order, however they break ties.
+    """Write a run so that sorting it by score gives its order, however ties are broken.
 
-    Scores are written in 32 bits, in which trec_eval reads them; one that would not be below the score before it is
-    lowered to the next number that is. The file is whole or not there. Raises ``ArgumentError`` for an id that has
-    white space, which the format cannot hold, and for a score that is no finite number.
+    Scores are written in 32 bits, in which trec_eval reads them. A score that is not below the one before it is lowered
+    to the next number that is. The file is written atomically.
+
+    Args:
+        path: The file.
+        run: The ranking.
+        tag: The name of the system, in the last column.
+
+    Raises:
+        ArgumentError: An id has white space, which the format cannot hold, or a score is not a finite number.
     """
     lines: list[str] = []
     _check_id("tag", tag)
@@ -77,7 +87,7 @@ def _score(field: str, source: str, number: int) -> float:
 
 
 def _falling(scores: Sequence[float], query_id: str) -> list[np.float32]:
-    """In 32 bits, each below the one before."""
+    """Return the scores in 32 bits, each below the one before."""
     falling: list[np.float32] = []
     for score in scores:
         if not abs(score) <= _LARGEST:

@@ -1,4 +1,4 @@
-"""How certain a mean is, and a difference of two systems: confidence intervals and p-values over queries, by scipy."""
+"""Confidence intervals of means and p-values of differences between systems, over queries, by scipy."""
 
 import importlib
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from ...errors import ArgumentError
 SAMPLES = 10_000
 CONFIDENCE = 0.95
 TIE = 1e-9
-"""Values that differ by less are equal: the order of a sum changes it by less."""
+"""Values that differ by less are equal; the order of summation changes a sum by less."""
 _NUMBERS_AT_ONCE = 1 << 21
 """Resampled values that are in memory at once."""
 

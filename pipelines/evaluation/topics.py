@@ -1,4 +1,4 @@
-"""Texts of queries by id, from JSON Lines, tab-separated lines and TREC's topics. Knows no judgment."""
+"""Reads the texts of queries by id from JSON Lines, tab-separated lines and TREC's topics."""
 
 import json
 import re
@@ -17,9 +17,13 @@ Topic = tuple[int, str, str]
 
 
 def read_topics(path: Path) -> dict[str, str]:
-    """Texts by id in the order of the file: ``*.jsonl`` with ``_id`` and ``text``, TREC's ``<top>`` format, or TSV.
+    """Read the texts of queries by id, in the order of the file.
 
-    Raises ``EvaluationError`` naming file and line.
+    Args:
+        path: A file ``*.jsonl`` with ``_id`` and ``text``, a file in TREC's ``<top>`` format, or TSV.
+
+    Raises:
+        EvaluationError: The file cannot be used; the message names file and line.
     """
     queries: dict[str, str] = {}
     lines: dict[str, int] = {}
@@ -66,7 +70,7 @@ def _tsv(path: Path) -> Iterator[Topic]:
 
 
 def _trec(path: Path) -> Iterator[Topic]:
-    """``<top> <num> Number: 301 <title> the query <desc> ... </top>``, where an end tag is needed of ``top`` alone."""
+    """Parse ``<top> <num> Number: 301 <title> the query <desc> ... </top>``; only ``top`` needs an end tag."""
     fields: dict[str, list[str]] = {}
     tag, started = "", 0
     for number, line in text_lines(path):

@@ -1,17 +1,18 @@
-"""Which setting to take, and how good that choice is on queries that it has not seen. Knows numbers alone.
+"""Chooses a setting, and estimates how good the choice is on queries that it has not seen.
 
-**Choosing.** The setting with the best mean is compared with each other one, query by query. Of those that are worse by
-at most one standard error of that paired difference, the cheapest is taken, and of equally cheap ones the one with the
-best mean (the one-standard-error rule of Breiman et al. 1984, with paired errors).
+**Choosing.** The setting with the best mean is compared with each other setting, query by query. Some are worse by at
+most one standard error of this paired difference. Of these the cheapest is taken, and of equally cheap ones the one
+with the best mean (the one-standard-error rule of Breiman et al. 1984, with paired errors).
 
-**How good it is.** The means that a choice was made by flatter it: the best of a thousand settings is partly luck. So
-the choice is repeated on parts of the queries, and each query gets what was chosen without it (repeated k-fold
-cross-validation). These held-out values are what is reported.
+**How good it is.** The means on which a choice is based are too high: the best of a thousand settings is partly luck.
+The choice is therefore repeated on parts of the queries, and each query is measured with the setting that was chosen
+without it (repeated k-fold cross-validation). These held-out values are reported.
 
-**Do no harm.** Stage one alone is chosen and held out in the same way. The reranker is recommended only where its
-held-out gain over that is larger than ``SURE`` standard errors of the gain, which luck alone gives to one reranker in
-twenty; else stage one alone is, and where even choosing a stage one does not pay on held-out queries, the plain one.
-What is recommended is therefore never below stage one on held-out folds.
+**Do no harm.** The first stage alone is chosen and held out in the same way. The reranker is recommended only if its
+held-out gain over the first stage is larger than ``SURE`` standard errors of the gain. By luck alone, one reranker in
+twenty has such a gain. Otherwise the first stage alone is recommended. If even choosing a first stage does not pay on
+held-out queries, the plain one is recommended. The recommendation is therefore never below the first stage on held-out
+folds.
 """
 
 from dataclasses import dataclass
@@ -25,15 +26,21 @@ Mask = NDArray[np.bool_]
 FOLDS = 5
 REPEATS = 10
 SURE = 1.645
-"""Standard errors: a normal deviate is larger with a chance of 0.05."""
+"""Standard errors; a normal deviate is larger with a chance of 0.05."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
     """Rows of the settings that were chosen on all queries, and held-out values of shape (queries,).
 
-    ``best`` is the choice among all, ``alone`` among those of stage one, or the plain one where that is better held
-    out. ``recommended`` is one of these two, and ``held_out`` what was reached by such a choice.
+    Attributes:
+        recommended: The row to use: ``best`` or ``alone``.
+        best: The choice among all settings.
+        alone: The choice among those of the first stage, or the plain one where that is better on held-out queries.
+        held_out: Values of the recommended choice.
+        held_out_best: Values of the choice among all settings.
+        held_out_alone: Values of the choice among those of the first stage.
+        held_out_plain: Values of the plain first stage.
     """
 
     recommended: int
@@ -46,7 +53,16 @@ class Choice:
 
 
 def choose(values: Floats, costs: Floats, allowed: Mask) -> int:
-    """The row of ``values``, of shape (settings, queries), to take of those that are allowed; see the module."""
+    """Choose a setting as the module describes.
+
+    Args:
+        values: The measure of each setting and query; shape (settings, queries).
+        costs: The cost of each setting; shape (settings,).
+        allowed: The settings to choose from; shape (settings,), bool.
+
+    Returns:
+        The row of the setting.
+    """
     rows = np.flatnonzero(allowed)
     some, price = values[rows], costs[rows]
     means = some.mean(axis=1)
@@ -60,9 +76,15 @@ def choose(values: Floats, costs: Floats, allowed: Mask) -> int:
 def choose_and_hold_out(
     values: Floats, costs: Floats, *, allowed: Mask, alone: Mask, plain: int, seed: int = 0
 ) -> Choice:
-    """Choose a row of ``values``, of shape (settings, queries), of those that are ``allowed``; see the module.
+    """Choose a setting as the module describes, and measure the choice on held-out queries.
 
-    ``alone`` are the rows without a reranker, and ``plain`` the one of them that a search takes by default.
+    Args:
+        values: The measure of each setting and query; shape (settings, queries).
+        costs: The cost of each setting; shape (settings,).
+        allowed: The settings to choose from; shape (settings,), bool.
+        alone: The settings without a reranker; shape (settings,), bool.
+        plain: The row without a reranker that a search takes by default.
+        seed: Fixes the folds.
     """
     queries = values.shape[1]
     random = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""The stop rule and the calibration that go with a setting, from the scores of a tuning. Knows no model."""
+"""Fits the stop rule and the calibration of a setting on the scores of a tuning."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,21 @@ from .result import Calibrated
 from .scores import Scored
 
 STOP_QUERIES = 500
-"""What a stop rule is fitted on at most: more of them only take longer."""
+"""The most queries that a stop rule is fitted on; more of them only take longer."""
 Floats = NDArray[np.float64]
 
 
 def stop_rule(scored: Scored, shown: Configuration, risk: float) -> StopRule | None:
-    """The rule for a search with that stage one and blend; None where there are too few queries for that risk."""
+    """Fit the stop rule of a setting.
+
+    Args:
+        scored: The scores of the candidates.
+        shown: The setting, with its first stage and blend.
+        risk: The share of the best results that may be missed, averaged over queries.
+
+    Returns:
+        The rule; None where there are too few queries for that risk.
+    """
     retrieval, logits = list[Floats](), list[Floats]()
     for query in scored.queries[:STOP_QUERIES]:
         best, scores = query.ranked(shown.fusion, scored.k)
@@ -38,9 +47,16 @@ def stop_rule(scored: Scored, shown: Configuration, risk: float) -> StopRule | N
 
 
 def calibrate(scored: Scored, judged: Judged, shown: Configuration, method: CalibrationMethod) -> Calibrated:
-    """A calibration from what a search with that setting reads; what nobody judged counts as not relevant.
+    """Fit a calibration on the candidates that a search with a setting scores.
 
-    Its errors are measured on queries that the curve was not fitted to, in folds of whole queries.
+    Documents without a judgment count as not relevant. The errors are measured on queries that the curve was not fitted
+    to, in folds of whole queries.
+
+    Args:
+        scored: The scores of the candidates.
+        judged: The judgments.
+        shown: The setting.
+        method: The kind of calibration.
     """
     logits, relevant, query = list[Floats](), list[NDArray[np.bool_]](), list[NDArray[np.int64]]()
     for place, one in enumerate(scored.queries):
@@ -55,7 +71,7 @@ def calibrate(scored: Scored, judged: Judged, shown: Configuration, method: Cali
         held = of % FOLDS == fold
         try:
             after[held] = fit_calibration(x[~held], y[~held], method=method).apply(x[held])
-        except ArgumentError:  # the other folds have pairs of one kind alone
+        except ArgumentError:  # the other folds have only relevant or only irrelevant pairs
             after[held] = calibration.apply(x[held])
     return Calibrated(
         calibration,

@@ -1,7 +1,8 @@
-"""Every setting of a search, evaluated on scores that are there already. Knows judgments, no model and no choice.
+"""Evaluates every setting of a search on scores that were computed before.
 
-What a search would return is made by ``final_scores`` and the fusions themselves, in the order that ``ordering`` gives:
-what was read, by its final score, then the rest as stage one had it, equals as stage one had them.
+The results of a search are computed by the same ``final_scores`` and fusions, and ordered as a search orders them:
+reranked candidates by their final score, then the rest in the order of the first stage. Candidates with equal scores
+keep the order of the first stage.
 """
 
 from collections.abc import Sequence
@@ -19,17 +20,20 @@ from .scores import QueryScores, Scored
 
 CUTOFF = 10
 BLENDS = tuple(step / 10 for step in range(1, 11))
-"""0 is stage one, whatever is read."""
+"""Without 0, which is the order of the first stage at every depth."""
 FUSIONS: tuple[KnownFusion, ...] = (*(NormalisedSum(step / 10) for step in range(1, 11)), ReciprocalRank())
-"""A lexical weight of 0 is the dense score alone."""
+"""Without the lexical weight 0, which is the dense score alone."""
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """``depth`` candidates of stage one are read; 0 is stage one alone, whose ``blend`` says nothing.
+    """A setting of a search.
 
-    ``fusion`` None is stage one by vectors alone.
+    Attributes:
+        fusion: How dense and lexical scores are combined; None is a first stage by vectors alone.
+        depth: Candidates of the first stage to rerank; 0 is the first stage alone.
+        blend: Weight of the logits, from 0 to 1; it has no meaning with ``depth`` 0.
     """
 
     fusion: KnownFusion | None
@@ -38,13 +42,13 @@ class Configuration:
 
     @property
     def cost(self) -> float:
-        """What prefers the cheaper one of two that are as good: pairs to read, and then whether words are looked up."""
+        """The cost, to prefer the cheaper one of two equally good settings: pairs to score, then a lexical search."""
         return self.depth + (0.0 if self.fusion is None else 0.5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sheet:
-    """Queries with as many candidates each, in the order of one stage one: arrays of shape (queries, candidates)."""
+    """Queries with equally many candidates, in the order of one first stage; arrays of shape (queries, candidates)."""
 
     queries: NDArray[np.int64]
     retrieval: Floats
@@ -54,28 +58,33 @@ class _Sheet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """``ndcg`` has the shape (configurations, queries): nDCG@10 of each query."""
+    """The quality of every setting.
+
+    Attributes:
+        configurations: The settings.
+        ndcg: nDCG@10 of each query; shape (configurations, queries).
+    """
 
     configurations: tuple[Configuration, ...]
     ndcg: Floats
 
     @property
     def costs(self) -> Floats:
-        """Shape (configurations,)."""
+        """Return the cost of each setting; shape (configurations,)."""
         return np.array([one.cost for one in self.configurations])
 
     def place(self, configuration: Configuration) -> int:
-        """Its row."""
+        """Return the row of a setting."""
         return self.configurations.index(configuration)
 
 
 def depths_up_to(k: int) -> list[int]:
-    """The depths that are tried: 5, then every ten, and ``k`` itself."""
+    """Return the depths that are tried: 5, then every ten, and ``k`` itself."""
     return sorted({depth for depth in (5, *range(10, k, 10), k) if depth <= k})
 
 
 def evaluate_grid(scored: Scored, judged: Judged) -> Grid:
-    """nDCG@10 of every query under every depth, blend and fusion."""
+    """Compute nDCG@10 of every query for every depth, blend and fusion."""
     configurations: list[Configuration] = []
     rows: list[Floats] = []
     ideals = np.array([ideal_dcg(judged.qrels[query.query_id].values(), cutoff=CUTOFF) for query in scored.queries])
@@ -89,7 +98,16 @@ def evaluate_grid(scored: Scored, judged: Judged) -> Grid:
 
 
 def recall_curve(scored: Scored, judged: Judged, fusion: KnownFusion | None) -> tuple[tuple[int, float], ...]:
-    """For several k, the share of the relevant documents among the first k of stage one, on average over queries."""
+    """Return for several k the share of relevant documents among the first k of the first stage.
+
+    Args:
+        scored: The scores of the candidates.
+        judged: The judgments.
+        fusion: How dense and lexical scores are combined; None is a first stage by vectors alone.
+
+    Returns:
+        Pairs of k and recall@k, averaged over queries.
+    """
     ks = sorted({1, 2, 3, *depths_up_to(scored.k)})
     totals = np.array([sum(grade > 0 for grade in judged.qrels[query.query_id].values()) for query in scored.queries])
     found = np.zeros((len(scored.queries), len(ks)))
@@ -99,7 +117,7 @@ def recall_curve(scored: Scored, judged: Judged, fusion: KnownFusion | None) -> 
 
 
 def grades_of(query: QueryScores, judged: Judged) -> Floats:
-    """The grade of each candidate, 0 where nobody judged it."""
+    """Return the grade of each candidate; 0 where it has no judgment."""
     grades = judged.qrels[query.query_id]
     return np.array([max(0, grades.get(document, 0)) for document in query.documents], np.float64)
 

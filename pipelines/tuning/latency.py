@@ -1,4 +1,4 @@
-"""How long searches take at each depth, by searching. Knows no judgment and no choice."""
+"""Measures how long searches take at each depth."""
 
 import importlib
 import time
@@ -17,12 +17,12 @@ from ..search import SearchPipeline
 Floats = NDArray[np.float64]
 
 WARM_UP = 2
-"""Searches at the greatest depth that are not counted: the first ones pay for memory and compiled code."""
+"""Searches at the greatest depth that are not counted: the first ones allocate memory and compile code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds of whole searches that read ``depth`` candidates."""
+    """The duration of whole searches that rerank ``depth`` candidates, in milliseconds."""
 
     depth: int
     median_ms: float
@@ -39,10 +39,18 @@ def measure_latency(
     depths: Sequence[int],
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Latency]:
-    """Search every query, one at a time, at every depth, 0 being stage one alone.
+    """Search every query, one at a time, at every depth.
 
     The depths take turns, so that a machine that is busy for a while slows all of them. A deeper search cannot be
     faster: where it was measured to be, both get their mean.
+
+    Args:
+        retriever: The first stage.
+        reranker: The second stage.
+        queries: Texts.
+        retrieve_k: Documents that the first stage retrieves.
+        depths: Numbers of candidates to rerank; 0 is the first stage alone.
+        clock: Returns seconds.
     """
     if not queries:
         raise ArgumentError("a latency is measured on queries, and there are none")
@@ -69,13 +77,17 @@ def measure_latency(
 
 
 def _increasing(values: Floats) -> Floats:
-    """The nearest non-decreasing values: what falls is replaced by its mean."""
+    """Return the nearest non-decreasing values: falling neighbours are replaced by their mean."""
     isotonic: Any = importlib.import_module("sklearn.isotonic")  # takes a second
     return isotonic.isotonic_regression(values)
 
 
 def milliseconds(text: str) -> float:
-    """What ``300ms``, ``0.3s`` or ``300`` says. Raises ``ArgumentError``."""
+    """Parse a duration such as ``300ms``, ``0.3s`` or ``300``, and return milliseconds.
+
+    Raises:
+        ArgumentError: It is not a duration.
+    """
     number, factor = text.strip().lower(), 1.0
     for unit, value in (("ms", 1.0), ("s", 1000.0)):
         if number.endswith(unit):

@@ -1,7 +1,7 @@
-"""Scores of a tuning in a file, so that the next one need not read the candidates again. Knows no model and no measure.
+"""Stores the scores of a tuning in a file, so that the next tuning need not score the candidates again.
 
-Arrays in NumPy's own format, with a JSON text of what the scores depend on: the index and its generation, both models,
-k, and the queries. Scores that depend on anything else are not used.
+The file has arrays in NumPy's own format, and a JSON text of what the scores depend on: the index and its generation,
+both models, k, and the queries. A tuning ignores scores that depend on anything else.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ScoresKey:
-    """What scores depend on. ``queries`` is a digest of their ids and texts."""
+    """Everything that scores depend on. ``queries`` is a digest of their ids and texts."""
 
     index: str
     generation: int
@@ -40,18 +40,18 @@ class ScoresKey:
 
     @classmethod
     def of(cls, index: Index, reranker: str, k: int, queries: Mapping[str, str]) -> "ScoresKey":
-        """Of a tuning on one index; ``reranker`` is its fingerprint."""
+        """Make the key of a tuning on one index; ``reranker`` is its fingerprint."""
         digest = hashlib.sha256(json.dumps(list(queries.items())).encode()).hexdigest()
         model = index.model.weights_sha256
         return cls(index.info().uuid, index.generation, model, reranker, index.analyzer, k, digest)
 
     def moved(self, generation: int) -> "ScoresKey":
-        """Of another generation with the same documents."""
+        """Return the key of another generation with the same documents."""
         return replace(self, generation=generation)
 
 
 def write_scores(path: Path, key: ScoresKey, scored: Scored, latencies: Sequence[Latency]) -> None:
-    """Replace the file, all at once."""
+    """Write the scores to a file, and replace an older file atomically."""
     queries = scored.queries
     known = {
         "key": asdict(key),
@@ -70,9 +70,17 @@ def write_scores(path: Path, key: ScoresKey, scored: Scored, latencies: Sequence
 
 
 def read_scores(path: Path, key: ScoresKey) -> tuple[Scored, list[Latency]] | None:
-    """The scores of a file; None where there is none, or where it has others than ``key`` asks for.
+    """Read the scores of a file.
 
-    Raises ``ArgumentError`` for a file that holds no scores: it might be anything, and is not overwritten.
+    Args:
+        path: The file.
+        key: What the scores must depend on.
+
+    Returns:
+        The scores and the latencies; None where there is no file, or where its key is another one.
+
+    Raises:
+        ArgumentError: The file holds no scores. It might be anything, and is not overwritten.
     """
     if not path.exists():
         return None

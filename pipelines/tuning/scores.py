@@ -58,7 +58,7 @@ class Scored:
 
     @property
     def hybrid(self) -> bool:
-        """Whether there are lexical scores."""
+        """Tell whether there are lexical scores."""
         return all(query.lexical is not None for query in self.queries)
 
 
@@ -73,7 +73,13 @@ def score_candidates(
 ) -> Scored:
     """Score the ``k`` nearest documents of every query, and the ``k`` best by BM25 where the index has postings.
 
-    ``on_progress`` is called with how many queries are scored, of how many.
+    Args:
+        index: The index to search.
+        queries: Texts by id.
+        encoder: The encoder of the index.
+        reranker: The model that scores candidates.
+        k: Candidates of each retriever.
+        on_progress: Called with how many queries are scored, of how many.
     """
     if not len(index):
         raise ArgumentError(f"{index.path} holds no documents; add some before tuning")

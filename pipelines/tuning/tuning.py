@@ -1,4 +1,4 @@
-"""tune: the settings with which an index is searched best with one reranker, learned from judged queries."""
+"""Finds the best search settings for an index and a reranker, from judged queries."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
