@@ -40,7 +40,7 @@ class DocumentProgress:
             self._bar.update(self._task, total=completed, completed=completed)
 
     def _completed(self) -> float:
-        """How much is done: a share of the source where it reports one, else a number of documents."""
+        """Return how much is done: a share of the source if it reports one, else a number of documents."""
         if isinstance(self._documents, DocumentReader):
             return self._documents.fraction * self._done / max(1, self._read)
         return self._done

@@ -31,7 +31,8 @@ DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 class BiEncoder:
     """Embeds queries and passages with any sentence-transformers model, and applies its prompts.
 
-    Any number of threads may share an encoder.
+    Any number of threads may share an encoder. Its methods raise ``ArgumentError`` for anything but a list of texts, and
+    ``ModelError`` for a vector that is not finite or has length zero.
 
     Args:
         model: A hub id, a local folder or a bundled name.
@@ -40,10 +41,6 @@ class BiEncoder:
             become the nearest ones.
         batch_size: Texts of a batch; it matters only to models that run through sentence-transformers.
         max_length: Lowers the number of tokens that the model reads, special tokens included.
-
-    Raises:
-        ArgumentError: A method was called with something that is not a list of texts.
-        ModelError: A vector is not finite, or has length zero.
     """
 
     def __init__(

@@ -55,9 +55,13 @@ class NormalisedSum:
 
 @dataclass(frozen=True, slots=True)
 class ReciprocalRank:
-    """The sum of 1 / (k + rank) in both orders (Cormack, Clarke and Büttcher 2009), ranks counted among the candidates.
+    """The sum of 1 / (k + rank) over both orders (Cormack, Clarke and Büttcher 2009).
 
-    Equal scores have the same rank; a document without a term of the query has none in the lexical order.
+    Ranks are counted among the candidates. Equal scores have the same rank. A document without a term of the query has
+    no rank in the lexical order.
+
+    Attributes:
+        k: Added to every rank; a larger number makes the first ranks count less.
     """
 
     k: float = 60.0

@@ -72,17 +72,17 @@ class IndexRetriever(Retriever, Protocol):
 
 
 def has_token_ids(retriever: object) -> TypeGuard[TokenRetriever]:
-    """Tell whether it is a ``TokenRetriever``."""
+    """Tell whether a retriever is a ``TokenRetriever``."""
     return has_members(retriever, TokenRetriever)
 
 
 def can_explore(retriever: object) -> TypeGuard[ExploringRetriever]:
-    """Tell whether it is an ``ExploringRetriever``."""
+    """Tell whether a retriever is an ``ExploringRetriever``."""
     return has_members(retriever, ExploringRetriever)
 
 
 def has_index(retriever: object) -> TypeGuard[IndexRetriever]:
-    """Tell whether it is an ``IndexRetriever``."""
+    """Tell whether a retriever is an ``IndexRetriever``."""
     return has_members(retriever, IndexRetriever)
 
 

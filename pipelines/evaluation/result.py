@@ -29,7 +29,7 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """By how much a system is better than a baseline in one measure.
+    """The difference between a system and a baseline in one measure.
 
     Attributes:
         measure: Its name.
@@ -96,7 +96,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What ``evaluate`` and ``evaluate_runs`` return.
+    """The result of ``evaluate`` and ``evaluate_runs``.
 
     Attributes:
         measures: Their names, as ir-measures writes them.

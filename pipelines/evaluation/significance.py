@@ -40,7 +40,7 @@ class Outcomes:
 def estimate_means(
     values: Floats, *, samples: int = SAMPLES, confidence: float = CONFIDENCE, seed: int = 0
 ) -> list[Estimate]:
-    """The mean of each column with its percentile bootstrap interval (Efron 1979).
+    """Estimate the mean of each column with its percentile bootstrap interval (Efron 1979).
 
     Every resample draws the same queries for all columns, so the interval of a column of paired differences is that of
     the difference.
@@ -85,7 +85,9 @@ def estimate_means(
 
 
 def randomisation_test(differences: Floats, *, samples: int = SAMPLES, seed: int = 0) -> float:
-    """The two-sided p-value of paired differences by Fisher's randomisation test (Smucker et al. 2007, section 2.5).
+    """Compute the two-sided p-value of paired differences by Fisher's randomisation test.
+
+    The test is described by Smucker et al. 2007, section 2.5.
 
     If two systems are equally good, each difference is as likely to have the other sign. p is the share of random signs
     whose mean is at least as far from 0.
@@ -124,17 +126,17 @@ def _distance_of_sum(differences: Floats, axis: int) -> Floats:
 
 
 def _batch(numbers: int) -> int:
-    """How many resamples of so many values are computed at once."""
+    """Return how many resamples of so many values are computed at once."""
     return max(1, _NUMBERS_AT_ONCE // numbers)
 
 
 def outcomes(differences: Floats) -> Outcomes:
-    """Wins, ties and losses of paired differences, shape (queries,)."""
+    """Count wins, ties and losses of paired differences, shape (queries,)."""
     wins = int(np.count_nonzero(differences > TIE))
     losses = int(np.count_nonzero(differences < -TIE))
     return Outcomes(wins, len(differences) - wins - losses, losses)
 
 
 def _stats() -> Any:  # noqa: ANN401 - scipy has no types
-    """scipy.stats, which takes a second to import."""
+    """Return scipy.stats, which takes a second to import."""
     return importlib.import_module("scipy.stats")

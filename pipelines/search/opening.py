@@ -22,10 +22,17 @@ Stages = tuple[Retriever, Reranker | None, SearchOptions]
 
 
 class StagesFromIndex:
-    """Opens both stages for an index as it was tuned, with models that are loaded once.
+    """Opens both stages of an index with its tuned settings; models are loaded once.
 
-    What was tuned counts for the reranker that it was tuned with; a warning in the log says where it is another one.
+    Tuned settings hold only for the reranker that they were tuned with; a warning is logged if it is another one.
     Without a reranker the first stage is still the tuned one.
+
+    Args:
+        options: How to search; values left open are taken from the tuned settings, else from the defaults.
+        encoder: A model or its name; None is the model that built the index, if it is on this machine.
+        reranker: A model or its name; None searches with the first stage alone.
+        device: Where models given by name run; None is the fastest one available.
+        dtype: The number format in which models given by name calculate.
     """
 
     def __init__(
@@ -82,7 +89,7 @@ class StagesFromIndex:
             dtype=self._dtype,
             passages=passages_needed(options.passages),
         )
-        self._encoder = getattr(retriever, "encoder", self._encoder)  # loaded once, whatever comes later
+        self._encoder = getattr(retriever, "encoder", self._encoder)  # loaded once, and kept for later generations
         return retriever
 
 
@@ -103,12 +110,16 @@ def newest_generation(retriever: Retriever) -> Index:
 
 
 def tuned_with(tuned: Tuned, reranker: Reranker) -> bool:
-    """Tell whether it is the very reranker: weights, tokenizer and limit, in any number format."""
+    """Tell whether settings were tuned with this reranker: same weights, tokenizer and limit, in any number format."""
     return is_identified(reranker) and reranker.model_fingerprint == tuned.reranker
 
 
 def require_postings(index: Index, first_stage: FirstStage) -> None:
-    """Raise ``ArgumentError`` where a first stage needs the postings of an index that has none."""
+    """Check that an index has the postings that a first stage needs.
+
+    Raises:
+        ArgumentError: The first stage needs postings, and the index has none.
+    """
     if first_stage != "dense" and not index.analyzer:
         raise ArgumentError(
             f"first_stage={first_stage!r} searches for words, and {index.path} keeps none: "

@@ -103,7 +103,7 @@ class SearchOptions:
     ) -> "SearchOptions":
         """Return the options of one search: given values replace those of the pipeline.
 
-        If only ``retrieve_k`` is given and it is smaller than ``rerank_k`` or ``top_k``, these are lowered to it.
+        A ``rerank_k`` or ``top_k`` that is not given is lowered to a smaller ``retrieve_k``.
         """
         if retrieve_k is rerank_k is top_k is min_relevance is None:
             return self
@@ -150,7 +150,11 @@ class SearchOptions:
 
 
 def check_deadline(deadline_ms: float | None) -> None:
-    """Raise ``ArgumentError`` unless it is None or a number of milliseconds from 0."""
+    """Check a deadline.
+
+    Raises:
+        ArgumentError: It is neither None nor a number of milliseconds from 0.
+    """
     if deadline_ms is None:
         return
     number = type(deadline_ms) in (int, float)  # no bool, which is an int

@@ -38,7 +38,7 @@ logger = logging.getLogger("bicross")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What ends the reranking of a query: ``depth`` documents, a deadline, or a rule."""
+    """The limits at which the reranking of a query ends: ``depth`` documents, a deadline, or a stop rule."""
 
     depth: int
     deadline: Deadline | None = None
@@ -46,7 +46,7 @@ class Limits:
 
 
 class SearchParts:
-    """What a pipeline holds until it is closed or refreshed. A search under way keeps its parts to its end.
+    """The parts of a pipeline until it is closed or refreshed. A running search keeps its parts until it ends.
 
     Attributes:
         blend: Weight of the reranker's score: that of the options, else what the reranker recommends.

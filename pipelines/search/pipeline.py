@@ -102,7 +102,11 @@ class SearchPipeline:
 
     @property
     def retriever(self) -> Retriever:
-        """The first stage. Raises ``PipelineClosed`` after ``close``, as every search does."""
+        """The first stage.
+
+        Raises:
+            PipelineClosed: The pipeline was closed; every search raises this too.
+        """
         return self._open_parts().retriever
 
     @property
@@ -112,7 +116,7 @@ class SearchPipeline:
 
     @property
     def options(self) -> SearchOptions:
-        """How it searches, with nothing left open but the blend, which the reranker may say."""
+        """The complete options; only the blend may be left open, and the reranker may recommend it."""
         return self._open_parts().options
 
     @property
@@ -122,15 +126,15 @@ class SearchPipeline:
 
     @property
     def generation(self) -> int | None:
-        """The generation of the index that it answers from; None for a retriever without an index."""
+        """The generation of the index that is searched; None for a retriever without an index."""
         retriever = self._open_parts().retriever
         return retriever.index.generation if has_index(retriever) else None
 
     def refresh(self) -> bool:
         """Move to the newest generation of the index.
 
-        What ``bicross tune`` stored is read again for what the caller left open. Searches under way finish on the parts
-        that they began with. On an error the pipeline stays as it was.
+        Values that the caller left open are taken again from what ``bicross tune`` stored. Running searches finish with
+        the parts that they began with. On an error the pipeline stays as it was.
 
         Returns:
             Whether there was a newer generation.

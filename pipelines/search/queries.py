@@ -34,7 +34,7 @@ def check_query(query: object, number: int | str) -> None:
     """Check one query.
 
     Args:
-        query: What is going to be searched.
+        query: The text to search for.
         number: What the error calls it: its position in the batch, or its id.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The JSON shape of an answer."""
+"""Converts search results to JSON records."""
 
 from collections.abc import Sequence
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How many candidates of a query were reranked, of ``candidates`` that could have been."""
+    """How many candidates of a query were reranked, and how many candidates there were."""
 
     reranked: int
     candidates: int

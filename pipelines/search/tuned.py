@@ -82,7 +82,7 @@ class Tuned:
             _number(f"measured {name:.40}", value, -1e100, 1e100)
 
     def complete(self, options: SearchOptions) -> SearchOptions:
-        """Return the options with what was tuned where they leave it open.
+        """Return the options, with tuned settings for the values that they leave open.
 
         The stop rule is left out where it was fitted for another blend or another first stage than is asked for.
         """

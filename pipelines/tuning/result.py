@@ -126,7 +126,7 @@ class Tuning:
 
     @property
     def tuned(self) -> Tuned:
-        """The settings that an index stores."""
+        """Return the settings that an index stores."""
         recommended, held_out = self.recommended, self.held_out
         return Tuned(
             reranker=self.reranker,

@@ -1,4 +1,4 @@
-"""The candidates of judged queries, scored once by both stages.
+"""Scores the candidates of judged queries once with both stages.
 
 Tuning computes from these scores what a search would return under any setting, with the code of the search itself.
 """
@@ -38,7 +38,15 @@ class QueryScores:
     logits: Floats
 
     def ranked(self, fusion: KnownFusion | None, k: int) -> tuple[NDArray[np.int64], Floats]:
-        """The rows of the best ``k`` candidates by the first stage, in order, and their scores, both of shape (n,)."""
+        """Rank the candidates by the first stage.
+
+        Args:
+            fusion: How dense and lexical scores are combined; None takes the dense scores.
+            k: Candidates to keep.
+
+        Returns:
+            The rows of the best ``k`` candidates, in order, and their scores, both of shape (n,).
+        """
         if fusion is None:
             scores = self.dense
         elif self.lexical is None:
@@ -100,7 +108,7 @@ def score_candidates(
 
 
 def _candidates(index: Index, encoder: Encoder) -> Callable[[Sequence[str], int], Sequence[Sequence[Hit]]]:
-    """The method that finds the best ``k`` candidates of each query by every way that the index has."""
+    """Return a function that finds the best ``k`` candidates of each query, by terms too if the index has postings."""
     return HybridRetriever(index, encoder).candidates if index.analyzer else DenseRetriever(index, encoder).retrieve
 
 

@@ -96,7 +96,7 @@ def _identity(reranker: Reranker) -> IdentifiedReranker:
 
 
 def _queries(judged: Judged, options: TuningOptions) -> dict[str, str]:
-    """The texts of the judged queries, or of as many as the options ask for."""
+    """Return the texts of the judged queries, or of as many as the options ask for."""
     ids = list(judged.judged_ids)
     if len(ids) < MIN_QUERIES:
         raise ArgumentError(
@@ -116,7 +116,7 @@ def _scores(
     score: Callable[[], Scored],
     measure: Callable[[Scored], list[Latency]],
 ) -> tuple[Scored, list[Latency]]:
-    """From the file where it has them, else computed and written to the file."""
+    """Return scores and latencies from the file if it has them; else compute them and write them to the file."""
     saved = None if options.scores is None else read_scores(options.scores, key)
     scored, latencies = saved or (None, [])
     if scored is not None and (latencies or not options.latency_queries):
@@ -124,7 +124,7 @@ def _scores(
     if scored is None:
         scored = score()
         if options.scores is not None:
-            write_scores(options.scores, key, scored, [])  # this took longest: keep it, whatever fails later
+            write_scores(options.scores, key, scored, [])  # scoring takes longest: keep it even if a later step fails
     if options.latency_queries:
         latencies = measure(scored)
         if options.scores is not None:
@@ -153,7 +153,7 @@ def _grid(index: Index, scored: Scored, judged: Judged) -> Grid:
 
 
 def _choose(grid: Grid, latencies: Sequence[Latency], options: TuningOptions) -> tuple[Choice, Configuration]:
-    """The choice, and the best setting that reranks, whether or not it is recommended."""
+    """Return the choice, and the best setting that reranks, whether or not it is recommended."""
     depths = np.array([setting.depth for setting in grid.configurations])
     alone = depths == 0
     allowed = np.ones(len(depths), bool)

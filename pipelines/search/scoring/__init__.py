@@ -1,4 +1,4 @@
-"""The second stage within a search: which candidates are scored, how far, and in which order they end."""
+"""The second stage of a search: chooses the candidates to score, scores them, and orders the results."""
 
 from .adaptive import score_adaptively
 from .blend import Scales, final_scores, standardised

@@ -1,4 +1,4 @@
-"""The blend: the reranker's and the first stage's scores of the same candidates, combined into one."""
+"""Blends the scores of the reranker and the first stage into one score."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,9 @@ def final_scores(
 ) -> NDArray[np.float64]:
     """Combine the scores of both stages into the score that orders the candidates.
 
-    Both are standardised among the same candidates, so that a few candidates are weighed as many are. A single
-    candidate keeps its place. Two candidates that the stages order in opposite ways change places only where the
-    reranker weighs more.
+    Both are standardised among the same candidates, so that the weight means the same for few and for many candidates.
+    A single candidate keeps its place. If the stages disagree on the order of two candidates, they change places only
+    where the reranker weighs more.
 
     Args:
         logits: Of the reranker; shape (candidates,), or (queries, candidates) for queries with as many candidates each.

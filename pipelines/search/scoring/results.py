@@ -129,6 +129,9 @@ def _lower(scores: NDArray[np.float64], tiers: NDArray[np.int64]) -> None:
 
 
 def at_least(results: Sequence[SearchResult], min_relevance: float) -> list[SearchResult]:
-    """Keep the results of at least this relevance, and rank them anew. A result without relevance is left out."""
+    """Keep the results of at least this relevance, and number their ranks again from 1.
+
+    A result without relevance is left out.
+    """
     kept = [result for result in results if result.relevance is not None and result.relevance >= min_relevance]
     return [dataclasses.replace(result, rank=rank) for rank, result in enumerate(kept, start=1)]
