@@ -31,8 +31,8 @@ DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 class BiEncoder:
     """Embeds queries and passages with any sentence-transformers model, and applies its prompts.
 
-    Any number of threads may share an encoder. Its methods raise ``ArgumentError`` for anything but a list of texts, and
-    ``ModelError`` for a vector that is not finite or has length zero.
+    Any number of threads may share an encoder. Its methods raise ``ArgumentError`` for anything but a list of texts.
+    They raise ``ModelError`` for a vector that is not finite or has length zero.
 
     Args:
         model: A hub id, a local folder or a bundled name.
