@@ -101,6 +101,13 @@ def require_dtype(dtype: str) -> None:
 def cast_model(model: Any, dtype: Dtype) -> Any:  # noqa: ANN401 - models share no useful base
     """Convert the weights of a model to another number format.
 
+    Args:
+        model: A model of torch.
+        dtype: The number format.
+
+    Returns:
+        The model.
+
     Raises:
         ArgumentError: ``dtype`` is "int8", which only models that run packed support.
     """

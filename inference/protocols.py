@@ -1,4 +1,4 @@
-"""A test for runtime-checkable protocols that evaluates no property."""
+"""An instance check for runtime-checkable protocols that does not evaluate properties."""
 
 from functools import lru_cache
 from inspect import getattr_static
@@ -12,6 +12,10 @@ def has_members(value: object, protocol: type) -> bool:
 
     On Python 3.11 ``isinstance`` with a runtime-checkable protocol reads each property, and one of ours hashes the
     weights of a model. Here members are looked up on the type and in the object's own attributes, and never computed.
+
+    Args:
+        value: Any object.
+        protocol: A protocol class; members of its base protocols count too.
     """
     return all(getattr_static(value, name, _MISSING) is not _MISSING for name in _members(protocol))
 

@@ -1,4 +1,4 @@
-"""Calibration: curves from logits to probabilities of relevance, and measures of how well they hold.
+"""Calibration: curves from logits to probabilities of relevance, and measures of their quality.
 
 ``Platt`` is a sigmoid of ``slope * logit + intercept``, fitted to the smoothed targets of Platt 1999 ("Probabilistic
 outputs for support vector machines"), which keep it finite where a threshold separates the two kinds of pairs.
@@ -27,7 +27,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Platt:
-    """``sigmoid(slope * logit + intercept)``; a negative slope would reverse the order and is refused."""
+    """The curve ``sigmoid(slope * logit + intercept)``.
+
+    Attributes:
+        slope: Not negative: a negative slope would reverse the order.
+        intercept: The log odds at logit 0.
+
+    Raises:
+        ArgumentError: A number is not finite, or the slope is negative.
+    """
 
     slope: float
     intercept: float
@@ -49,7 +57,15 @@ class Platt:
 
 @dataclass(frozen=True, slots=True)
 class Isotonic:
-    """Linear between the knots (``logits[i]``, ``probabilities[i]``), constant before the first and after the last."""
+    """A curve that is linear between its knots, and constant before the first and after the last.
+
+    Attributes:
+        logits: The logits of the knots, increasing.
+        probabilities: Their probabilities in [0, 1], never decreasing.
+
+    Raises:
+        ArgumentError: The knots are not such a curve, or more than ``MAX_KNOTS``.
+    """
 
     logits: tuple[float, ...]
     probabilities: tuple[float, ...]
@@ -157,7 +173,19 @@ def fit_calibration(logits: ArrayLike, relevant: ArrayLike, *, method: Calibrati
 
 
 def reliability(probabilities: ArrayLike, relevant: ArrayLike, *, bins: int = 10) -> list[Bin]:
-    """The bins of a reliability diagram, of equal width from 0 to 1, empty ones included."""
+    """Compute a reliability diagram.
+
+    Args:
+        probabilities: From 0 to 1, shape (pairs,).
+        relevant: Whether each passage is relevant, bool or 0 and 1, of the same shape.
+        bins: The number of bins.
+
+    Returns:
+        Bins of equal width from 0 to 1, empty ones included.
+
+    Raises:
+        ArgumentError: The arrays do not fit, or ``bins`` is below 1.
+    """
     p, y = _checked(probabilities, relevant)
     if bins < 1:
         raise ArgumentError(f"bins must be at least 1, not {bins}")

@@ -164,7 +164,12 @@ def group_by_query(queries: Sequence[str]) -> list[PairNumbers]:
 
 
 def restrict_key(ranking_key: RankingKey, pairs: PairNumbers) -> RankingKey:
-    """The key for a subset: pair ``i`` of the subset is pair ``pairs[i]`` for ``ranking_key``."""
+    """Make the ranking key for a subset of the pairs.
+
+    Args:
+        ranking_key: The key for all pairs.
+        pairs: The numbers of the pairs in the subset: pair ``i`` of the subset is pair ``pairs[i]``.
+    """
     return lambda rows, logits: ranking_key(pairs[rows], logits)
 
 

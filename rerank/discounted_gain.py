@@ -1,6 +1,6 @@
 """nDCG of ranked gains, as trec_eval has it: the grade itself is the gain (Järvelin and Kekäläinen 2002).
 
-Gains need not be whole numbers: a teacher's scores are gains too, which no tool for TREC judgments takes.
+Gains need not be whole numbers: a teacher's scores are gains too, which tools for TREC judgments do not accept.
 """
 
 from collections.abc import Iterable

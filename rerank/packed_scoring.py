@@ -107,7 +107,19 @@ def score_packed_cascade(
 
 
 def first_tokens(packed: "PackedModel", encoded: Encoded, layers: Sequence[int]) -> tuple[NDArray[np.float32], Logits]:
-    """See ``CrossEncoderReranker.first_tokens``."""
+    """Compute the states of first tokens and the logits for ``CrossEncoderReranker.first_tokens``.
+
+    Args:
+        packed: The model.
+        encoded: The token ids of the query and the passage of each pair, without special tokens.
+        layers: Layers in ascending order, from 1 to the last but one.
+
+    Returns:
+        The states, float32 of shape (pairs, layers, hidden), and the logits, float32 of shape (pairs,).
+
+    Raises:
+        ArgumentError: The layers are not valid.
+    """
     require_exit_layers(layers, packed.layers)
     states, logits = (
         np.empty((len(encoded), len(layers), packed.hidden), np.float32),

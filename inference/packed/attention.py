@@ -68,7 +68,13 @@ def _band(length: int, window: int, one: bool, device: torch.device) -> Tensor: 
 
 
 def serves_all_lengths(device: torch.device, dtype: torch.dtype, head_size: int) -> bool:
-    """Whether torch has a kernel for sequences of different lengths: FlashAttention on NVIDIA GPUs."""
+    """Tell whether torch has a kernel for sequences of different lengths: FlashAttention on NVIDIA GPUs.
+
+    Args:
+        device: The device.
+        dtype: The number format of queries, keys and values.
+        head_size: The width of one attention head.
+    """
     return (
         device.type == "cuda"
         and torch.version.hip is None

@@ -25,7 +25,7 @@ SEQUENCES = 128
 SHORT = 512
 """Attention reserves memory for the longest sequence, so batches of sequences up to this length are recorded apart."""
 WARM_UPS = 2
-"""Runs before a recording: libraries initialise themselves in the first runs, which cannot be recorded."""
+"""Runs before a recording: libraries initialise themselves in the first runs, and that cannot be recorded."""
 
 Replay = Callable[[], Tensor]
 """Runs a recording again; the result is the same tensor each time."""
@@ -83,7 +83,7 @@ class Recordings:
         return recording.replay()[: batch.sequences].clone()
 
     def _make(self, size: Size, numbers: NDArray[np.int64]) -> _Recording | None:
-        """Record a size. After a failure returns None, now and always: others would fail as well, and take long."""
+        """Record a size. None after a failure, and for all later sizes: they would fail too, and each takes long."""
         if self._capture is None:
             return None
         place = staged(numbers, self._device).to(self._device, copy=True)

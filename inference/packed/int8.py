@@ -145,7 +145,7 @@ class _QuantisedLayer:
 
 
 def _join(first: _Layer, second: _Layer) -> None:
-    """Let ``first`` give bytes to ``second``, without a coarse scale for the sake of a few large units.
+    """Let ``first`` give bytes to ``second``, and keep the scale fine although a few units become large.
 
     A unit that exceeds the range of a byte gets copies, each of which begins where the one before is saturated: GELU
     and ReLU are the identity there. (Zhao et al. 2019 split units in halves instead, for weights.)

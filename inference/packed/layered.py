@@ -19,6 +19,10 @@ class LayeredRun:
     It keeps the input matrix of the next layer for each sequence, so that no layer is computed twice for all tokens.
     The layer of an exit is computed for first tokens only, which costs a sixth of it. For sequences that go on, it is
     then computed for all tokens.
+
+    Args:
+        encoder: The encoder.
+        sequences: Token ids and type ids, each int32 of shape (2, tokens), special tokens included.
     """
 
     def __init__(self, encoder: PackedEncoder, sequences: Sequence[NDArray[np.int32]]) -> None:
