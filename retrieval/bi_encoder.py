@@ -85,7 +85,7 @@ class BiEncoder:
         """
         for query, tokens in zip(queries, self.count_tokens(queries), strict=True):
             if tokens > self._max_tokens:
-                logger.warning("stage one reads %d of the %d tokens of %.60r", self._max_tokens, tokens, query)
+                logger.warning("the first stage reads %d of the %d tokens of %.60r", self._max_tokens, tokens, query)
         return self._encode(queries, self._fingerprint.query_prompt)
 
     def encode_documents(self, passages: Sequence[str]) -> NDArray[np.float32]:

@@ -93,8 +93,8 @@ def print_demo(path: Path, questions: Sequence[str], *, device: str | None) -> N
 def _side_by_side(question: str, results: Sequence[SearchResult]) -> Table:
     table = Table(title=plain(question), title_justify="left", title_style="bold")
     table.add_column("", justify="right")
-    table.add_column("first stage", min_width=25, overflow="fold")
-    table.add_column("after reranking", min_width=25, overflow="fold")
+    table.add_column("first stage", min_width=22, overflow="fold")
+    table.add_column("after reranking", min_width=22, overflow="fold")
     table.add_column("1st-stage rank", justify="right", max_width=9)
     table.add_column("relevance", justify="right", no_wrap=True)
     before = sorted(results, key=lambda result: result.retrieval_rank)

@@ -25,27 +25,29 @@ Where = Annotated[
 IndexPath = Annotated[Path, typer.Argument(metavar="INDEX", help="The folder of the index.")]
 ModelName = Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")]
 IndexEncoder = Annotated[str | None, typer.Option(help="Default: the one that built the index.")]
-Rerank = Annotated[bool, typer.Option(help="Without it, stage one alone.")]
+Rerank = Annotated[bool, typer.Option(help="Rerank, or search by the first stage alone.")]
 FirstStageName = Annotated[
     FirstStage | None, typer.Option(help="How candidates are found; default: as tuned, else dense.")
 ]
 OldFirstStageName = Annotated[FirstStage | None, typer.Option("--stage-one", hidden=True)]
 """The former name of ``--first-stage``."""
-RetrieveK = Annotated[int | None, typer.Option(help="Documents that stage one retrieves; default: as tuned, else 100.")]
+RetrieveK = Annotated[
+    int | None, typer.Option(help="Documents that the first stage retrieves; default: as tuned, else 100.")
+]
 Passages = Annotated[
     PassageScoring,
     typer.Option(
-        help="What stage two reads of a document: its best passage by stage one, its first, "
+        help="What the reranker scores of a document: its best passage by the first stage, its first, "
         "or its best 3, of which the highest score or the mean counts."
     ),
 ]
-Adaptive = Annotated[bool, typer.Option("--adaptive", help="Read documents that are near to good candidates, too.")]
+Adaptive = Annotated[bool, typer.Option("--adaptive", help="Score documents that are near to good candidates, too.")]
 CascadeStages = Annotated[
     str | None,
     typer.Option(
         "--cascade",
-        help="Read on with the best candidates only: 3:30,4:10 with 30 after layer 3 of the reranker, with 10 after "
-        "layer 4. Its model needs exits there (`bicross train exits`).",
+        help="Score only the best candidates to the end: 3:30,4:10 keeps 30 after layer 3 of the reranker, and 10 "
+        "after layer 4. Its model needs exits there (`bicross train exits`).",
         metavar="LAYER:CANDIDATES[,...]",
     ),
 ]

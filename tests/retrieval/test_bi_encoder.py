@@ -81,7 +81,7 @@ def test_tokens_are_counted_without_special_ones(folder):
 def test_a_query_beyond_the_limit_is_cut_and_logged(folder, caplog):
     with caplog.at_level(logging.WARNING, logger="bicross"):
         BiEncoder(folder, device="cpu").encode_queries(["cat", "dog " * 40])
-    assert "stage one reads 30 of the 40 tokens of 'dog dog" in caplog.text
+    assert "the first stage reads 30 of the 40 tokens of 'dog dog" in caplog.text
 
 
 def test_no_texts_give_no_vectors(folder):

@@ -41,7 +41,8 @@ def require_cascade_fits(*, passages: PassageScoring, adaptive: bool) -> None:
         raise ArgumentError("adaptive follows the neighbours of what was read to the end: use it without a cascade")
     if passages != "best":
         raise ArgumentError(
-            f"a cascade reads one passage of a document, its best by stage one: use passages={passages!r} without it"
+            "a cascade scores one passage of a document, its best by the first stage: "
+            f"use passages={passages!r} without it"
         )
 
 

@@ -68,7 +68,7 @@ def test_one_search_can_have_other_options():
         ({"passages": "all"}, "passages must be one of best, first, max, mean, not 'all'"),
         ({"cascade": [(4, 30), (3, 10)]}, "each stage needs a later layer"),
         ({"cascade": [(3, 30)], "adaptive": True}, "adaptive follows the neighbours"),
-        ({"cascade": [(3, 30)], "passages": "max"}, "a cascade reads one passage of a document"),
+        ({"cascade": [(3, 30)], "passages": "max"}, "a cascade scores one passage of a document"),
     ],
 )
 def test_what_cannot_be_is_said_when_the_record_is_made(values, message):

@@ -194,7 +194,7 @@ def test_what_does_not_go_with_it(index):
         pipeline(index).fit_stop_rule(QUERIES)
     with pytest.raises(ArgumentError, match="adaptive follows the neighbours"):
         pipeline(index, adaptive=True)
-    with pytest.raises(ArgumentError, match=r"a cascade reads one passage .* use passages='max' without it"):
+    with pytest.raises(ArgumentError, match=r"a cascade scores one passage .* use passages='max' without it"):
         SearchPipeline(DenseRetriever(index, ENCODER, passages=3), ExitingReranker(), passages="max", cascade=STAGES)
     with pytest.raises(ArgumentError, match=r"cascade=\[\(2, 9\), \(4, 4\)\] needs a reranker, and where tuning"):
         SearchPipeline(DenseRetriever(index, ENCODER), None, cascade=STAGES)
