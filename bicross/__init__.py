@@ -4,9 +4,10 @@ The packages are ``bicross.index``, ``bicross.retrieval``, ``bicross.rerank``, `
 ``bicross.training``; the names here are those of theirs that most programs need.
 """
 
-from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING
+
+from bicross.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .errors import BicrossError
@@ -50,33 +51,31 @@ __all__ = [
     "upsert_documents",
 ]
 
-_PACKAGES = {
-    "errors": ("BicrossError",),
-    "index": ("Chunking", "Document", "Index", "read_documents"),
-    "pipelines": (
-        "SearchPipeline",
-        "SearchResult",
-        "add_documents",
-        "build_index",
-        "delete_documents",
-        "evaluate",
-        "read_judged",
-        "tune",
-        "upsert_documents",
-    ),
-    "rerank": ("CrossEncoderReranker",),
-    "retrieval": ("BiEncoder", "DenseRetriever", "HybridRetriever", "LexicalRetriever"),
-}
+_load = lazy_names(
+    __name__,
+    {
+        "errors": ("BicrossError",),
+        "index": ("Chunking", "Document", "Index", "read_documents"),
+        "pipelines": (
+            "SearchPipeline",
+            "SearchResult",
+            "add_documents",
+            "build_index",
+            "delete_documents",
+            "evaluate",
+            "read_judged",
+            "tune",
+            "upsert_documents",
+        ),
+        "rerank": ("CrossEncoderReranker",),
+        "retrieval": ("BiEncoder", "DenseRetriever", "HybridRetriever", "LexicalRetriever"),
+    },
+)
 
 
 def __getattr__(name: str) -> object:
-    """Load the package that has the name."""
-    if name == "__version__":
-        return version("bicross")
-    for package, names in _PACKAGES.items():
-        if name in names:
-            return getattr(import_module(f".{package}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Load the package that has the name, or the metadata that have the version."""
+    return version("bicross") if name == "__version__" else _load(name)
 
 
 def __dir__() -> list[str]:

@@ -77,7 +77,7 @@ def test_what_a_room_exports_can_be_imported_and_is_documented(room):
         if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith("bicross."):
             assert inspect.getdoc(value), name
     own = {name for name, value in vars(module).items() if not name.startswith("_") and not inspect.ismodule(value)}
-    assert own - {"import_module", "version", "TYPE_CHECKING"} <= set(names)
+    assert own - {"lazy_names", "version", "TYPE_CHECKING"} <= set(names)
 
 
 @pytest.mark.parametrize("room", [room for room in ROOMS if room.name not in ("errors", "models")], ids=dotted)
@@ -92,6 +92,13 @@ def test_what_a_type_checker_sees_of_a_room_is_what_it_exports(room):
     }
     module = importlib.import_module(dotted(room))
     assert visible == set(getattr(module, "__all__", ())) - {"__version__"}
+
+
+@every_room
+def test_a_name_that_a_room_lacks_is_an_attribute_error(room):
+    """Also where names are loaded when they are first used (``bicross.lazy``)."""
+    with pytest.raises(AttributeError, match=rf"module '{dotted(room)}' has no attribute 'no_such_name'"):
+        _ = importlib.import_module(dotted(room)).no_such_name
 
 
 def test_importing_bicross_costs_nothing():

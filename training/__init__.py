@@ -1,7 +1,8 @@
 """Trainers of rerankers, bi-encoders and exit heads, which learn from ranking lists."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from bicross.lazy import lazy_names
 
 from .encoders import EncoderObjective
 from .environment import (
@@ -45,15 +46,14 @@ __all__ = [
     "write_atomically",
 ]
 
-_MODULES = {
-    "train_encoder": "encoders",
-    "train_exits": "rerankers",
-    "train_reranker": "rerankers",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import a name on first use: torch comes with it, which takes seconds."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
+# The trainers import torch, which takes seconds.
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "encoders": ("train_encoder",),
+        "rerankers": (
+            "train_exits",
+            "train_reranker",
+        ),
+    },
+)

@@ -1,7 +1,8 @@
 """Trains rerankers and bi-encoders for a collection: hard negatives, pseudo-queries, distillation, model cards."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from bicross.lazy import lazy_names
 
 from .distillation import EXIT_PASSAGES, distilled_lists, exit_lists, read_queries
 from .options import DataOptions, EncoderData, RerankerData
@@ -37,20 +38,23 @@ __all__ = [
     "train_reranker_on",
 ]
 
-_MODULES = {
-    "encoder_record": "cards",
-    "encoder_summary": "cards",
-    "reranker_record": "cards",
-    "reranker_summary": "cards",
-    "default_objective": "encoder",
-    "train_encoder_on": "encoder",
-    "TrainedReranker": "reranker",
-    "train_reranker_on": "reranker",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import a name on first use: torch comes with the trainers, which takes seconds."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
+# The trainers import torch, which takes seconds.
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "cards": (
+            "encoder_record",
+            "encoder_summary",
+            "reranker_record",
+            "reranker_summary",
+        ),
+        "encoder": (
+            "default_objective",
+            "train_encoder_on",
+        ),
+        "reranker": (
+            "TrainedReranker",
+            "train_reranker_on",
+        ),
+    },
+)

@@ -1,7 +1,8 @@
 """Trains bi-encoders."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from bicross.lazy import lazy_names
 
 from .encoder_objective import EncoderLoss, EncoderObjective
 
@@ -15,14 +16,13 @@ __all__ = [
     "train_encoder",
 ]
 
-_MODULES = {
-    "TrainedEncoder": "train",
-    "train_encoder": "train",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import what is asked for, when it is: torch comes with it, and takes seconds."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
+# The trainer imports torch, which takes seconds.
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "train": (
+            "TrainedEncoder",
+            "train_encoder",
+        ),
+    },
+)

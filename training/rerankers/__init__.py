@@ -1,7 +1,8 @@
 """Trains cross-encoders, and exit heads of cross-encoders."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from bicross.lazy import lazy_names
 
 from .reranker_method import LoraSettings, LossName, RerankerMethod, Sampling, ScorePairs
 
@@ -20,15 +21,14 @@ __all__ = [
     "train_reranker",
 ]
 
-_MODULES = {
-    "ExitSettings": "exit_fitting",
-    "train_exits": "exit_fitting",
-    "train_reranker": "train",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import what is asked for, when it is: torch comes with it, and takes seconds."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
+# The trainers import torch, which takes seconds.
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "exit_fitting": (
+            "ExitSettings",
+            "train_exits",
+        ),
+        "train": ("train_reranker",),
+    },
+)

@@ -1,0 +1,26 @@
+"""Gives a package names whose modules are imported when they are first used."""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+
+
+def lazy_names(package: str, modules: Mapping[str, Sequence[str]]) -> Callable[[str], object]:
+    """Make the ``__getattr__`` of a package (PEP 562).
+
+    A type checker cannot follow it, so the package also imports the names under ``if TYPE_CHECKING``.
+
+    Args:
+        package: The package, its ``__name__``.
+        modules: The names that each module or sub-package of it provides.
+
+    Returns:
+        A function from one of the names to its value, which raises AttributeError for every other name.
+    """
+    module_of = {name: module for module, names in modules.items() for name in names}
+
+    def load(name: str) -> object:
+        if name not in module_of:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(f".{module_of[name]}", package), name)
+
+    return load
