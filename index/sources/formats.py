@@ -11,7 +11,6 @@ import os
 import zlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from gzip import BadGzipFile, GzipFile
 from io import BufferedReader, FileIO, RawIOBase, TextIOWrapper
@@ -20,6 +19,8 @@ from typing import TYPE_CHECKING, TextIO, TypeAlias, cast
 
 from ...errors import SourceError
 from .budget import MAX_ROW_BYTES, VALUE_BYTES, Budget, MaxBytes
+from .options import SourceOptions
+from .rows import SourceRow
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -29,32 +30,18 @@ TextFile: TypeAlias = "TextIOWrapper[BufferedReader]"
 _UNDECODABLE = "\udcff"  # stands where bytes could not be decoded; no decoder yields a lone surrogate by itself
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRow:
-    """One row of a source: its named values, or the ``problem`` for which it has none.
-
-    ``line`` counts from 1, in lines or in rows; ``fraction`` is the share of the source that is read after this row.
-    """
-
-    source: str
-    line: int | None
-    fraction: float
-    values: Mapping[str, object] = field(default_factory=dict[str, object])
-    problem: str = ""
-
-
-def read_json_lines(path: Path, max_bytes: MaxBytes) -> Iterator[SourceRow]:
+def read_json_lines(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
     """One JSON object a line; blank lines are passed over."""
-    with _open_lines(path, max_bytes, newline="\n") as lines:
+    with _open_lines(path, options.max_bytes, newline="\n") as lines:
         yield from _rows(lines, map(_json_object, filter(lines.end_record, lines)))
 
 
-def read_csv(path: Path, max_bytes: MaxBytes) -> Iterator[SourceRow]:
+def read_csv(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
     """Comma-separated values, or tab-separated ones in a ``.tsv`` file, with the names of the columns in a header."""
     # The limit belongs to the whole process; without one, a quote that is never closed would load the rest of the file.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_BYTES))
     delimiter = "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else ","
-    with _open_lines(path, max_bytes, newline="") as lines:
+    with _open_lines(path, options.max_bytes, newline="") as lines:
         # Strict, because the lenient mode ends a quote that is never closed at the end of the file, without a word.
         records = filter(lines.end_record, csv.reader(lines, delimiter=delimiter, strict=True))
         try:

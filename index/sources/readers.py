@@ -4,8 +4,7 @@ How a file becomes rows is known in ``formats``, ``tables`` and ``text_files``.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -14,13 +13,15 @@ from xxhash import xxh3_128_digest
 
 from ...errors import ArgumentError, DocumentError, SourceError
 from ..document import Document, check_text
-from .budget import MaxBytes, check_max_bytes
-from .formats import SourceRow, read_csv, read_json_lines
+from .budget import MaxBytes
+from .columns import check_columns, role_columns
+from .formats import read_csv, read_json_lines
+from .options import ColumnType, SourceOptions
+from .rows import ReadRows, SourceRow
 from .tables import read_arrow, read_parquet
 from .text_files import TEXT_SUFFIXES, read_text, read_text_folder, text_files
 
 OnError = Literal["raise", "skip"]
-ReadRows = Callable[[Path, MaxBytes], Iterator[SourceRow]]
 
 _FORMATS: dict[str, ReadRows] = {
     **dict.fromkeys((".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"), read_json_lines),
@@ -46,6 +47,12 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
     on_error: OnError = "raise",
     errors_path: str | PathLike[str] = "errors.jsonl",
     max_bytes: MaxBytes = "auto",
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    columns: Sequence[str] | None = None,
+    types: Mapping[str, ColumnType] | None = None,
+    metadata_columns: Sequence[str] | None = None,
+    leave_out: Sequence[str] = (),
 ) -> "DocumentReader":
     """The documents of a file or a folder, one after the other and never all of them in memory.
 
@@ -60,14 +67,25 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
     So does a source that decodes to more than ``max_bytes``: by default 256 MiB or, if that is more, 200 times its
     size, far more than texts do. None sets no limit, for sources that you trust with all of the memory.
     """
-    check_max_bytes(max_bytes)
+    options = SourceOptions(
+        id_column=id_column,
+        title_column=title_column,
+        text_column=text_column,
+        delimiter=delimiter,
+        encoding=encoding,
+        columns=_names(columns),
+        types=types or {},
+        metadata_columns=_names(metadata_columns),
+        leave_out=_names(leave_out) or (),
+        max_bytes=max_bytes,
+    )
     if on_error not in get_args(OnError):
         raise ArgumentError(f"on_error must be 'raise' or 'skip', not {on_error!r}")
     source, read = _find_format(Path(path))
     log_path = Path(errors_path).resolve() if on_error == "skip" else None
     if log_path == source.resolve():
         raise ArgumentError(f"errors_path is the source itself, which the list of bad rows would overwrite: {log_path}")
-    return DocumentReader(source, read, _Columns(id_column, title_column, text_column), log_path, max_bytes)
+    return DocumentReader(source, read, options, log_path)
 
 
 class DocumentReader(Iterable[Document]):
@@ -77,16 +95,13 @@ class DocumentReader(Iterable[Document]):
     read so far, from 0.0 to 1.0.
     """
 
-    def __init__(
-        self, source: Path, read: ReadRows, columns: "_Columns", log_path: Path | None, max_bytes: MaxBytes
-    ) -> None:
+    def __init__(self, source: Path, read: ReadRows, options: SourceOptions, log_path: Path | None) -> None:
         self.skipped = 0
         self.fraction = 0.0
         self._source = source
         self._read = read
-        self._columns = columns
+        self._options = options
         self._log_path = log_path  # None raises the first bad row
-        self._max_bytes: MaxBytes = max_bytes
 
     def __iter__(self) -> Iterator[Document]:
         self.skipped, self.fraction = 0, 0.0
@@ -95,7 +110,7 @@ class DocumentReader(Iterable[Document]):
         for row in self._rows():
             self.fraction = row.fraction
             try:
-                document = self._columns.document(row)
+                document = _document(row, self._options)
                 _claim(document.id, seen)
             except DocumentError as error:
                 self._refuse(DocumentError(error.reason, source=row.source, line=row.line))
@@ -106,9 +121,9 @@ class DocumentReader(Iterable[Document]):
     def _rows(self) -> Iterator[SourceRow]:
         row = None
         is_checked = self._read is read_json_lines  # where every row names its own columns
-        for row in self._read(self._source, self._max_bytes):
+        for row in self._read(self._source, self._options):
             if not is_checked and not row.problem:
-                self._columns.check(row.values, self._source)
+                check_columns(self._options, row.values, self._source)
                 is_checked = True
             yield row
         if row is None:
@@ -122,46 +137,23 @@ class DocumentReader(Iterable[Document]):
         self.skipped += 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """The columns that the user has named."""
+def _document(row: SourceRow, options: SourceOptions) -> Document:
+    """The document in a row. Raises ``DocumentError`` where there is none."""
+    if row.problem:
+        raise DocumentError(row.problem)
+    names = id_name, title_name, text_name = role_columns(options, row.values)
+    document_id = _id(row.values, id_name)
+    text = _text("text", row.values.get(text_name))
+    title = "" if title_name == text_name else _text("title", row.values.get(title_name))
+    if not text.strip() and not title.strip():
+        raise DocumentError(f"no text: {text_name!r} and {title_name!r} are both missing or blank")
+    rest = {name: value for name, value in row.values.items() if name not in names and options.keeps(name)}
+    return Document(document_id, text, title, _metadata(rest))
 
-    id: str | None
-    title: str | None
-    text: str | None
 
-    def names(self, present: Collection[str]) -> tuple[str, str, str]:
-        """The columns of the id, the title and the text, where a row has the columns ``present``."""
-        default_id = "_id" if "_id" in present else "id"
-        return (
-            default_id if self.id is None else self.id,
-            "title" if self.title is None else self.title,
-            "text" if self.text is None else self.text,
-        )
-
-    def check(self, present: Collection[str], source: Path) -> None:
-        """Raise ``SourceError`` unless a table has the columns. Only a title that nobody has named may be missing."""
-        id_name, title_name, text_name = self.names(present)
-        needed = (id_name, text_name) if self.title is None else (id_name, title_name, text_name)
-        missing = [name for name in needed if name not in present]
-        if missing:
-            raise SourceError(
-                f"{source} has no column {' and no column '.join(map(repr, missing))}, only {', '.join(present)}:"
-                " name those to read with id_column, title_column and text_column"
-            )
-
-    def document(self, row: SourceRow) -> Document:
-        """The document in a row. Raises ``DocumentError`` where there is none."""
-        if row.problem:
-            raise DocumentError(row.problem)
-        names = id_name, title_name, text_name = self.names(row.values)
-        document_id = _id(row.values, id_name)
-        text = _text("text", row.values.get(text_name))
-        title = "" if title_name == text_name else _text("title", row.values.get(title_name))
-        if not text.strip() and not title.strip():
-            raise DocumentError(f"no text: {text_name!r} and {title_name!r} are both missing or blank")
-        rest = {name: value for name, value in row.values.items() if name not in names}
-        return Document(document_id, text, title, _metadata(rest))
+def _names(names: Sequence[str] | None) -> tuple[str, ...] | None:
+    """The names as a tuple. A single string stays what it is, so that it is refused and not taken for letters."""
+    return cast("tuple[str, ...]", names) if names is None or isinstance(names, str) else tuple(names)
 
 
 def _id(values: Mapping[str, object], name: str) -> str:

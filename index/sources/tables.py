@@ -16,18 +16,20 @@ import pyarrow.parquet as pq
 
 from ...errors import SourceError
 from ..files import decoded_sizes, is_stream
-from .budget import MAX_ROW_BYTES, Budget, MaxBytes, RowMeter
-from .formats import SourceRow, check_names
+from .budget import MAX_ROW_BYTES, Budget, RowMeter
+from .formats import check_names
+from .options import SourceOptions
 from .parquet_pages import list_columns, measure_row_group
+from .rows import SourceRow
 
 BATCH_ROWS = 256
 
 Batches: TypeAlias = Iterator[tuple[pa.RecordBatch, float]]  # each with the share of the source that is read after it
 
 
-def read_parquet(path: Path, max_bytes: MaxBytes) -> Iterator[SourceRow]:
+def read_parquet(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
     """A Parquet file, a few rows at a time."""
-    budget = Budget(path, path.stat().st_size, max_bytes)
+    budget = Budget(path, path.stat().st_size, options.max_bytes)
     with (
         _damage_as_source_error(path),
         path.open("rb") as raw,
@@ -45,9 +47,9 @@ def read_parquet(path: Path, max_bytes: MaxBytes) -> Iterator[SourceRow]:
             yield from _table_rows(path, _parquet_batches(file, data, budget), budget)
 
 
-def read_arrow(path: Path, max_bytes: MaxBytes) -> Iterator[SourceRow]:
+def read_arrow(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
     """An Arrow IPC file (also known as Feather version 2) or stream, from a memory map."""
-    budget = Budget(path, path.stat().st_size, max_bytes)
+    budget = Budget(path, path.stat().st_size, options.max_bytes)
     with _damage_as_source_error(path), pa.memory_map(str(path)) as file:
         if budget.is_limited:
             _check_messages(file, budget)

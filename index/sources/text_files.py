@@ -8,18 +8,20 @@ from itertools import pairwise
 from pathlib import Path
 
 from .budget import MAX_ROW_BYTES, Budget, MaxBytes
-from .formats import SourceRow, open_text
+from .formats import open_text
+from .options import SourceOptions
+from .rows import SourceRow
 
 
-def read_text(path: Path, max_bytes: MaxBytes) -> Iterator[SourceRow]:
+def read_text(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
     """A text file as one row, whose id is the file's name."""
-    return _rows(path.parent, [path], max_bytes)
+    return _rows(path.parent, [path], options.max_bytes)
 
 
-def read_text_folder(folder: Path, max_bytes: MaxBytes) -> Iterator[SourceRow]:
+def read_text_folder(folder: Path, options: SourceOptions) -> Iterator[SourceRow]:
     """Every text file under ``folder`` as a row, whose id is the file's path relative to the folder, with slashes."""
     paths = sorted(text_files(folder), key=lambda path: path.relative_to(folder).as_posix())
-    return _rows(folder, paths, max_bytes)
+    return _rows(folder, paths, options.max_bytes)
 
 
 def text_files(folder: Path) -> Iterator[Path]:

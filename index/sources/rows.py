@@ -1,0 +1,36 @@
+"""SourceRow: what every reader of a format yields."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from .options import SourceOptions
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One row of a source: its named values, or the ``problem`` for which it has none.
+
+    Attributes:
+        source: The file.
+        line: The line, or in a table the row, counted from 1; None in a file that is one document.
+        fraction: The share of the source that is read after this row.
+        values: Its values by the names of their columns.
+        problem: Why the row cannot be read, or "".
+        rows: How many rows of the file this stands for: more than one where a problem has swallowed several.
+        note: What a report should say of the file, such as which of its columns is left out. It stands on the first
+            row after which it is known, and is no problem of that row.
+    """
+
+    source: str
+    line: int | None
+    fraction: float
+    values: Mapping[str, object] = field(default_factory=dict[str, object])
+    problem: str = ""
+    rows: int = 1
+    note: str = ""
+
+
+ReadRows: TypeAlias = Callable[[Path, SourceOptions], Iterator[SourceRow]]
+"""A reader of a format. It opens the path anew at every call, and may read it twice: standard input needs a copy."""
