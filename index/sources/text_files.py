@@ -3,12 +3,12 @@
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
 from .budget import MAX_ROW_BYTES, Budget, MaxBytes
 from .formats import open_text
+from .html_pages import html_title_and_text
 from .options import SourceOptions
 from .rows import SourceRow
 
@@ -94,64 +94,11 @@ def _rst(content: str) -> tuple[str, str]:
     return "", content
 
 
-def _html(content: str) -> tuple[str, str]:
-    page = _Page()
-    try:
-        page.feed(content)
-        page.close()
-    except AssertionError as error:  # how html.parser refuses a declaration that it does not know
-        raise ValueError(f"not HTML: {error}") from None
-    return "".join(_blocks(page.title)[:1]), "\n".join(_blocks(page.text))
-
-
-def _blocks(pieces: Sequence[str]) -> list[str]:
-    blocks = (" ".join(block.split()) for block in "".join(pieces).split(_BREAK))
-    return [block for block in blocks if block]
-
-
-class _Page(HTMLParser):
-    """Collects a page's title and text, with a break at every tag that begins or ends a block."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.title: list[str] = []
-        self.text: list[str] = []
-        self._inside = ""  # the element whose content is not part of the text
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _NO_TEXT:
-            self._inside = tag
-        if tag not in _INLINE:
-            self.text.append(_BREAK)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self._inside:
-            self._inside = ""
-        if tag == "title":
-            self.title.append(_BREAK)  # a drawing in the page has titles, too
-        if tag not in _INLINE:
-            self.text.append(_BREAK)
-
-    def handle_data(self, data: str) -> None:
-        if not self._inside:
-            self.text.append(data)
-        elif self._inside == "title":
-            self.title.append(data)
-
-
-_BREAK = "\0"  # cannot be confused with the line breaks inside a block, which are mere spaces
-_NO_TEXT = frozenset({"script", "style", "title"})
-_INLINE = (
-    {"a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i"}
-    | {"img", "ins", "kbd", "label", "mark", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike"}
-    | {"strong", "sub", "sup", "time", "tt", "u", "var", "wbr"}
-)
-
 _TITLE_AND_TEXT: dict[str, Callable[[str], tuple[str, str]]] = {
     ".txt": _plain,
     ".md": _markdown,
     ".rst": _rst,
-    ".html": _html,
-    ".htm": _html,
+    ".html": html_title_and_text,
+    ".htm": html_title_and_text,
 }
 TEXT_SUFFIXES = tuple(_TITLE_AND_TEXT)

@@ -578,15 +578,6 @@ def test_html_of_any_kind_is_read_or_refused(content):
         assert all(document.text.startswith("start") for document in read)
 
 
-def test_html_that_python_refuses(monkeypatch):
-    def feed(parser, content):
-        raise AssertionError("unknown status keyword")  # on "<![x[" up to Python 3.13
-
-    monkeypatch.setattr("html.parser.HTMLParser.feed", feed)
-    with pytest.raises(DocumentError, match=r"^a\.html: not HTML: unknown status keyword$"):
-        list(read_documents(write("a.html", "<p>text")))
-
-
 def test_a_file_of_its_own():
     write("folder/a.txt", "text")
     assert list(read_documents("folder/a.txt")) == [Document("a.txt", "text", "a", {"path": "a.txt"})]
