@@ -8,33 +8,20 @@ import typer
 from rich.console import Console
 
 from ...errors import ArgumentError, IndexCorrupt
-from ...index import TARGET_RECALL, Chunking, Index, read_documents
+from ...index import TARGET_RECALL, Chunking, Index
 from ...rerank import DEFAULT_RERANKER
 from ...retrieval import DEFAULT_ENCODER
 from ..indexing import add_documents, build_index, index_terms, retokenize, upsert_documents
 from ..models import load_encoder, open_encoder
 from .options import AsJson, Devices, IndexPath, ModelName, Precision, Where
 from .output import info_record, info_table, plain, print_json
-
-Source = Annotated[
-    Path, typer.Argument(metavar="SOURCE", help="A JSONL, CSV, TSV, Parquet or Arrow file, a BEIR folder, or texts.")
-]
-IdColumn = Annotated[str | None, typer.Option(help="Where ids stand; default _id or id.")]
-TitleColumn = Annotated[str | None, typer.Option(help="Where titles stand; default title.")]
-TextColumn = Annotated[str | None, typer.Option(help="Where texts stand; default text.")]
-SkipErrors = Annotated[
-    bool, typer.Option("--skip-errors", help="Leave bad rows out, and report them, instead of stopping.")
-]
-MaxBytes = Annotated[
-    int | None, typer.Option(min=1, help="What the source may decode to; default: 200 times its size.")
-]
-Errors = Annotated[Path, typer.Option(help="Where --skip-errors reports them.")]
+from .sources import Source, with_source
 
 
+@with_source
 def index(
-    source: Source,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the index.")],
     *,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the index.")],
     encoder: ModelName = DEFAULT_ENCODER,
     reranker: Annotated[
         str, typer.Option(help="The one whose token ids are kept of every passage; its weights are not loaded.")
@@ -51,12 +38,7 @@ def index(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a build that was interrupted, with what is on disk already.")
     ] = False,
-    id_column: IdColumn = None,
-    title_column: TitleColumn = None,
-    text_column: TextColumn = None,
-    skip_errors: SkipErrors = False,
-    errors: Errors = Path("errors.jsonl"),
-    max_bytes: MaxBytes = None,
+    source: Source,
     passage_tokens: Annotated[int | None, typer.Option(help="Split longer documents; default: what fits.")] = None,
     overlap: Annotated[int, typer.Option(help="Tokens that neighbouring passages share.")] = 32,
     whole: Annotated[
@@ -71,15 +53,7 @@ def index(
 
     Example: bicross index articles.jsonl -o my-index
     """
-    documents = read_documents(
-        source,
-        id_column=id_column,
-        title_column=title_column,
-        text_column=text_column,
-        on_error="skip" if skip_errors else "raise",
-        errors_path=errors,
-        max_bytes="auto" if max_bytes is None else max_bytes,
-    )
+    documents = source.read()
     built = build_index(
         documents,
         output,
@@ -97,12 +71,12 @@ def index(
     info = built.info()
     record = {"path": str(output), "documents": info.documents, "passages": info.passages, "skipped": documents.skipped}
     _report(record, f"Indexed {info.documents:,} documents as {info.passages:,} passages in {output}", as_json=as_json)
-    _report_skipped(documents.skipped, errors, as_json=as_json)
+    _report_skipped(documents.skipped, source.errors, as_json=as_json)
 
 
+@with_source
 def add(
     path: IndexPath,
-    source: Source,
     *,
     replace: Annotated[
         bool, typer.Option("--replace", help="A document takes the place of the one that has its id (upsert).")
@@ -112,12 +86,7 @@ def add(
     ] = None,
     device: Devices = None,
     dtype: Precision = "float32",
-    id_column: IdColumn = None,
-    title_column: TitleColumn = None,
-    text_column: TextColumn = None,
-    skip_errors: SkipErrors = False,
-    errors: Errors = Path("errors.jsonl"),
-    max_bytes: MaxBytes = None,
+    source: Source,
     as_json: AsJson = False,
 ) -> None:
     """Add the documents of a collection to an index; with --replace, what did not change is not embedded again.
@@ -125,20 +94,12 @@ def add(
     Example: bicross add my-index news.jsonl --replace
     """
     encoder = open_encoder(Index.open(path, verify="size"), None, device=device, dtype=dtype)
-    documents = read_documents(
-        source,
-        id_column=id_column,
-        title_column=title_column,
-        text_column=text_column,
-        on_error="skip" if skip_errors else "raise",
-        errors_path=errors,
-        max_bytes="auto" if max_bytes is None else max_bytes,
-    )
+    documents = source.read()
     change = upsert_documents if replace else add_documents
     written = change(path, documents, encoder=encoder, reranker=reranker, progress=_watched(as_json))
     record = {"path": str(path), "written": written, "skipped": documents.skipped}
     _report(record, f"Wrote {written:,} documents to {path}", as_json=as_json)
-    _report_skipped(documents.skipped, errors, as_json=as_json)
+    _report_skipped(documents.skipped, source.errors, as_json=as_json)
 
 
 def delete(
