@@ -8,32 +8,22 @@ import typer
 from ....retrieval import DEFAULT_ENCODER
 from ....training import EncoderObjective, TrainingSettings
 from ....training.encoders import EncoderLoss
-from ...training import PSEUDO_QUERY_KINDS, EncoderData
-from ..options import AsJson, Device
+from ...training import EncoderData
+from ..options import AsJson
 from .options import (
-    CandidateIndex,
-    DevSplit,
-    Epochs,
+    DataOptionValues,
     EvaluateEvery,
-    FilterWith,
-    HeldOutShare,
-    Limit,
     ListsPerStep,
-    Margin,
     ModelOutput,
-    OwnText,
-    Patience,
-    PseudoQueries,
-    Seed,
-    Split,
-    Steps,
-    TrainingPrecision,
+    RunOptionValues,
     from_options,
     run_options,
     show_result,
+    with_option_records,
 )
 
 
+@with_option_records
 def train_encoder_command(
     source: Annotated[
         Path,
@@ -45,8 +35,7 @@ def train_encoder_command(
     ],
     *,
     output: ModelOutput,
-    pseudo_queries: PseudoQueries = False,
-    own_text: OwnText = False,
+    data: DataOptionValues,
     distil_from: Annotated[
         str | None, typer.Option(help="Distillation: learn this reranker's scores for --queries.")
     ] = None,
@@ -54,15 +43,8 @@ def train_encoder_command(
         Path | None,
         typer.Option(help="Queries without judgments: one per line, or JSON Lines, TSV or TREC topics with ids."),
     ] = None,
-    split: Split = "train",
-    dev_split: DevSplit = None,
-    held_out: HeldOutShare = 0.1,
-    limit: Limit = None,
     model: Annotated[str, typer.Option(help="The model to start from: a hub id or a folder.")] = DEFAULT_ENCODER,
-    index: CandidateIndex = None,
     depth: Annotated[int, typer.Option(min=2, help="First-stage candidates per query.")] = 20,
-    margin: Margin = None,
-    filter_with: FilterWith = None,
     loss: Annotated[
         EncoderLoss | None,
         typer.Option(help="Loss function. Default: multiple-negatives, or kl with --distil-from."),
@@ -79,15 +61,10 @@ def train_encoder_command(
         ),
     ] = None,
     learning_rate: Annotated[float, typer.Option(help="Learning rate.")] = 2e-5,
-    epochs: Epochs = 1.0,
-    max_steps: Steps = None,
+    schedule: RunOptionValues,
     lists_per_step: ListsPerStep = 32,
     evaluate_every: EvaluateEvery = 100,
-    patience: Patience = 5,
     max_length: Annotated[int, typer.Option(min=8, help="Maximum tokens of a text in training.")] = 256,
-    seed: Seed = 0,
-    dtype: TrainingPrecision = "float32",
-    device: Device = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a bi-encoder on judged queries, on pseudo-queries from the documents, or on a reranker's scores.
@@ -104,15 +81,10 @@ def train_encoder_command(
         train_encoder_on,
     )
 
-    data = from_options(
-        EncoderData,
-        options,
-        pseudo_queries=PSEUDO_QUERY_KINDS if pseudo_queries or own_text else (),
-        teacher=distil_from,
-    )
-    default = default_objective(data)
+    training_data = from_options(EncoderData, options, pseudo_queries=data.query_kinds, teacher=distil_from)
+    default = default_objective(training_data)
     trained = train_encoder_on(
-        data,
+        training_data,
         from_options(TrainingSettings, options),
         model=model,
         objective=from_options(

@@ -2,8 +2,10 @@
 
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -11,59 +13,132 @@ import typer
 from rich.console import Console
 
 from ....training import TrainingDtype, is_main_process
+from ...training import PSEUDO_QUERY_KINDS, PseudoQueryKind
+from ..options import Device
 from ..output import plain, print_json
 
 ModelOutput = Annotated[
     Path, typer.Option("-o", "--output", help="The folder of the trained model. Run the same command again to resume.")
 ]
-PseudoQueries = Annotated[
-    bool,
-    typer.Option("--pseudo-queries", help="Learn from pseudo-queries: titles, headings, sentences of the documents."),
-]
-OwnText = Annotated[bool, typer.Option("--own-text", hidden=True, help="The former name of --pseudo-queries.")]
-Split = Annotated[str, typer.Option(help="The judgments of a BEIR folder to learn from.")]
-DevSplit = Annotated[str | None, typer.Option(help="The judgments to evaluate on. Default: a part of --split.")]
-HeldOutShare = Annotated[float, typer.Option(help="Share of the queries that is held out for evaluation.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Maximum queries, drawn at random.")]
-CandidateIndex = Annotated[
-    Path | None, typer.Option(help="The index to take candidates from. Default: a temporary one.")
-]
-Margin = Annotated[
-    float | None,
-    typer.Option(help="Drop negatives whose cosine is above this share of the best relevant passage's, as in 0.95."),
-]
-FilterWith = Annotated[
-    str | None,
-    typer.Option(
-        help="Consistency filtering: keep a pseudo-query if this reranker ranks its passage in the top 3; drop "
-        "negatives that it scores above the best relevant passage."
-    ),
-]
-Epochs = Annotated[float, typer.Option(help="How often each training list is used.")]
-Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Maximum steps; overrides --epochs.")]
 ListsPerStep = Annotated[int, typer.Option(min=1, help="Training lists in a step, on each GPU.")]
 EvaluateEvery = Annotated[int, typer.Option(min=1, help="Steps between evaluations; each writes a checkpoint.")]
-Patience = Annotated[int, typer.Option(min=1, help="Stop after this many evaluations without a gain.")]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
-TrainingPrecision = Annotated[
-    TrainingDtype, typer.Option(help="Number format; bfloat16 is faster if the hardware supports it.")
-]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataOptionValues:
+    """The options of training data that rerankers and encoders share, each as Typer reads it."""
+
+    pseudo_queries: Annotated[
+        bool,
+        typer.Option(
+            "--pseudo-queries", help="Learn from pseudo-queries: titles, headings, sentences of the documents."
+        ),
+    ] = False
+    own_text: Annotated[bool, typer.Option("--own-text", hidden=True, help="The former name of --pseudo-queries.")] = (
+        False
+    )
+    split: Annotated[str, typer.Option(help="The judgments of a BEIR folder to learn from.")] = "train"
+    dev_split: Annotated[str | None, typer.Option(help="The judgments to evaluate on. Default: a part of --split.")] = (
+        None
+    )
+    held_out: Annotated[float, typer.Option(help="Share of the queries that is held out for evaluation.")] = 0.1
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum queries, drawn at random.")] = None
+    index: Annotated[Path | None, typer.Option(help="The index to take candidates from. Default: a temporary one.")] = (
+        None
+    )
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            help="Drop negatives whose cosine is above this share of the best relevant passage's, as in 0.95."
+        ),
+    ] = None
+    filter_with: Annotated[
+        str | None,
+        typer.Option(
+            help="Consistency filtering: keep a pseudo-query if this reranker ranks its passage in the top 3; drop "
+            "negatives that it scores above the best relevant passage."
+        ),
+    ] = None
+
+    @property
+    def query_kinds(self) -> tuple[PseudoQueryKind, ...]:
+        """The kinds of pseudo-queries to learn from; none means judged queries."""
+        return PSEUDO_QUERY_KINDS if self.pseudo_queries or self.own_text else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptionValues:
+    """The options of a training run that rerankers and encoders share, each as Typer reads it."""
+
+    epochs: Annotated[float, typer.Option(help="How often each training list is used.")] = 1.0
+    max_steps: Annotated[int | None, typer.Option("--steps", min=1, help="Maximum steps; overrides --epochs.")] = None
+    patience: Annotated[int, typer.Option(min=1, help="Stop after this many evaluations without a gain.")] = 5
+    seed: Seed = 0
+    dtype: Annotated[
+        TrainingDtype, typer.Option(help="Number format; bfloat16 is faster if the hardware supports it.")
+    ] = "float32"
+    device: Device = None
+
 
 Record = TypeVar("Record")
+
+
+def with_option_records(command: Callable[..., None]) -> Callable[..., None]:
+    """Make the fields of a command's records options of the command, because Typer takes every option by itself.
+
+    Args:
+        command: A function some of whose parameters have a dataclass of options as their type.
+
+    Returns:
+        A function of the same name and help, whose signature has the fields in place of these parameters.
+    """
+    parameters = signature(command).parameters.values()
+    records: dict[str, Any] = {given.name: given.annotation for given in parameters if is_dataclass(given.annotation)}
+
+    @wraps(command)
+    def run(**options: object) -> None:
+        values = {
+            name: record(**{field.name: options.pop(field.name) for field in fields(record)})
+            for name, record in records.items()
+        }
+        command(**options, **values)
+
+    flat = [
+        single
+        for given in parameters
+        for single in (_options_of(records[given.name]) if given.name in records else [given])
+    ]
+    run.__signature__ = Signature(flat)  # pyright: ignore[reportAttributeAccessIssue]
+    return run
+
+
+def _options_of(record: Any) -> list[Parameter]:  # noqa: ANN401 - the class of any dataclass
+    return [
+        Parameter(
+            field.name,
+            Parameter.KEYWORD_ONLY,
+            default=Parameter.empty if field.default is MISSING else field.default,
+            annotation=field.type,
+        )
+        for field in fields(record)
+    ]
 
 
 def from_options(record: type[Record], options: Mapping[str, Any], **others: object) -> Record:
     """Make a record from the options of a command that have the names of its fields.
 
-    Typer takes every option as a parameter of its own, and a command has some thirty of them.
-
     Args:
         record: A dataclass.
-        options: The parameters of the command by name.
+        options: The parameters of the command by name; those of a record count by the names of its fields.
         others: Fields whose value is not that of an option.
     """
-    names = {field.name for field in fields(record)} & options.keys() - others.keys()  # pyright: ignore[reportArgumentType]
-    return record(**{name: options[name] for name in names}, **others)
+    values = dict(options)
+    for value in options.values():
+        if is_dataclass(value):
+            values |= {field.name: getattr(value, field.name) for field in fields(value)}
+    names = {field.name for field in fields(record)} & values.keys() - others.keys()  # pyright: ignore[reportArgumentType]
+    return record(**{name: values[name] for name in names}, **others)
 
 
 def run_options(*, as_json: bool) -> dict[str, Any]:

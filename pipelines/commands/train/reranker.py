@@ -9,29 +9,18 @@ from ....rerank import DEFAULT_RERANKER
 from ....training import RerankerMethod, TrainingSettings
 from ....training.rerankers import LoraSettings, LossName, Sampling
 from ...search import read_layers
-from ...training import PSEUDO_QUERY_KINDS, RerankerData
-from ..options import AsJson, Device
+from ...training import RerankerData
+from ..options import AsJson
 from .options import (
-    CandidateIndex,
-    DevSplit,
-    Epochs,
+    DataOptionValues,
     EvaluateEvery,
-    FilterWith,
-    HeldOutShare,
-    Limit,
     ListsPerStep,
-    Margin,
     ModelOutput,
-    OwnText,
-    Patience,
-    PseudoQueries,
-    Seed,
-    Split,
-    Steps,
-    TrainingPrecision,
+    RunOptionValues,
     from_options,
     run_options,
     show_result,
+    with_option_records,
 )
 
 LORA_RATE, FULL_RATE = 8e-4, 5e-5
@@ -42,6 +31,7 @@ train_app = typer.Typer(help="Train models for your own collection.", no_args_is
 
 
 @train_app.command("reranker")
+@with_option_records
 def train_reranker_command(
     source: Annotated[
         Path,
@@ -53,16 +43,10 @@ def train_reranker_command(
     ],
     *,
     output: ModelOutput,
-    pseudo_queries: PseudoQueries = False,
-    own_text: OwnText = False,
-    split: Split = "train",
-    dev_split: DevSplit = None,
-    held_out: HeldOutShare = 0.1,
-    limit: Limit = None,
+    data: DataOptionValues,
     model: Annotated[str, typer.Option(help="The model to start from: a cross-encoder or an encoder.")] = (
         DEFAULT_RERANKER
     ),
-    index: CandidateIndex = None,
     encoder: Annotated[
         str | None, typer.Option(help="First-stage encoder. Default: that of --index, or the default encoder.")
     ] = None,
@@ -71,8 +55,6 @@ def train_reranker_command(
         int, typer.Option(min=1, help="Negatives of a list in a step; three in five come from the top 15.")
     ] = 5,
     positives: Annotated[int, typer.Option(min=1, help="Maximum relevant passages of a list in a step.")] = 1,
-    margin: Margin = None,
-    filter_with: FilterWith = None,
     loss: Annotated[LossName, typer.Option(help="Loss function; margin-mse needs --teacher.")] = "listwise",
     teacher: Annotated[str | None, typer.Option(help="A reranker whose scores are learned.")] = None,
     graded: Annotated[
@@ -90,15 +72,10 @@ def train_reranker_command(
     learning_rate: Annotated[
         float | None, typer.Option(help=f"Learning rate. Default: {LORA_RATE:g}, or {FULL_RATE:g} with --full.")
     ] = None,
-    epochs: Epochs = 1.0,
-    max_steps: Steps = None,
+    schedule: RunOptionValues,
     lists_per_step: ListsPerStep = 8,
     evaluate_every: EvaluateEvery = 200,
-    patience: Patience = 5,
     max_length: Annotated[int, typer.Option(min=8, help="Maximum tokens of a pair in training.")] = 256,
-    seed: Seed = 0,
-    dtype: TrainingPrecision = "float32",
-    device: Device = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a reranker on judged queries or on pseudo-queries from the documents, with hard negatives.
@@ -112,7 +89,7 @@ def train_reranker_command(
 
     hard = max(1, round(_HARD_SHARE * negatives))
     trained = train_reranker_on(
-        from_options(RerankerData, options, pseudo_queries=PSEUDO_QUERY_KINDS if pseudo_queries or own_text else ()),
+        from_options(RerankerData, options, pseudo_queries=data.query_kinds),
         from_options(TrainingSettings, options, learning_rate=learning_rate or (FULL_RATE if full else LORA_RATE)),
         model=model,
         method=from_options(
