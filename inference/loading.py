@@ -1,7 +1,9 @@
 """Loads models safely, and chooses their device, number format, length limit and batch size."""
 
+import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -10,6 +12,7 @@ from ..errors import ArgumentError, ModelError
 Dtype = Literal["float32", "bfloat16", "float16", "int8"]
 """The number format of the layers. "int8" is for models that run packed on a CPU, and rounds the most."""
 Model = TypeVar("Model")
+logger = logging.getLogger("bicross")
 
 
 def load_model(constructor: Callable[..., Model], folder: Path, *, device: str | None) -> Model:
@@ -116,9 +119,38 @@ def cast_model(model: Any, dtype: Dtype) -> Any:  # noqa: ANN401 - models share 
     if dtype == "int8":
         raise ArgumentError(
             "dtype='int8' is for models that run packed, and this one runs through sentence-transformers (the log says "
-            "why); use dtype='bfloat16' or 'float32'"
+            "why); use dtype='float32'"
         )
+    warn_if_slow(dtype, next(model.parameters()).device.type)
     return model.to(getattr(torch, dtype))
+
+
+@cache  # one warning in a process is enough, however many models it loads
+def warn_if_slow(dtype: str, device_type: str) -> None:
+    """Log a warning if a CPU has no instructions for a number format, and so is slower with it than with float32.
+
+    Args:
+        dtype: The number format of the layers.
+        device_type: The type of a torch device, "cpu" for example.
+    """
+    if device_type == "cpu" and dtype in ("bfloat16", "float16") and not _multiplies_fast(dtype):
+        logger.warning(
+            "dtype=%r is several times slower than float32 on this CPU, which has no instructions for it; "
+            "use dtype='float32' (--dtype float32)",
+            dtype,
+        )
+
+
+def _multiplies_fast(dtype: str) -> bool:
+    """Whether the CPU multiplies in half precision by instructions of its own, through oneDNN."""
+    import torch
+
+    operations: Any = torch.ops.mkldnn
+    supported = {
+        "bfloat16": operations._is_mkldnn_bf16_supported,
+        "float16": operations._is_mkldnn_fp16_supported,
+    }
+    return torch.backends.mkldnn.is_available() and bool(supported[dtype]())
 
 
 def batch_size_for(device: object) -> int:

@@ -172,12 +172,15 @@ def _join(first: _Layer, second: _Layer) -> None:
 
 
 def _require_fast(device: torch.device) -> None:
-    instead = "use dtype='bfloat16' or 'float32'"
     if device.type != "cpu":
-        raise ArgumentError(f"dtype='int8' is for a CPU, not for the device {str(device)!r}; {instead}")
+        raise ArgumentError(
+            f"dtype='int8' is for a CPU, not for the device {str(device)!r}; use dtype='bfloat16' or 'float32'"
+        )
     supported: Any = getattr(torch.cpu, "_is_vnni_supported", bool)
     if not (supported() and torch.backends.mkldnn.is_available() and hasattr(_operations(), "qlinear_pointwise")):
-        raise ArgumentError(f"dtype='int8' needs a processor with AVX-512 VNNI, and a torch with oneDNN; {instead}")
+        raise ArgumentError(
+            "dtype='int8' needs a processor with AVX-512 VNNI, and a torch with oneDNN; use dtype='float32'"
+        )
 
 
 def _multiplies_bfloat16() -> bool:

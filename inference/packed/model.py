@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import ModelError
-from ..loading import Dtype
+from ..loading import Dtype, warn_if_slow
 from ..tokenizer import TextTokenizer, TokenIds
 from .architectures import BuildOptions, build
 from .calibration_texts import CALIBRATION_PAIRS
@@ -155,6 +155,7 @@ def _packed(
     device = head.base.device
     if device.type not in ("cpu", "cuda"):
         return _cannot(f"on a device like {device} it has not been tried")
+    warn_if_slow(dtype, device.type)
     int8 = Int8Linears(device) if dtype == "int8" else None
     options = BuildOptions(
         int8.dtype if int8 else getattr(torch, dtype), first_token_only=head.pooling == "first", int8=int8, exits=exits

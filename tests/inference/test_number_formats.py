@@ -1,7 +1,11 @@
 """Half precision: every architecture gives finite numbers near those of float32."""
 
+import logging
+
 import numpy as np
 import pytest
+import torch
+from bicross.inference import loading
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
 from helpers.tiny_architectures import ARCHITECTURES, SENTENCES, save_bi_encoder, save_cross_encoder
@@ -39,3 +43,47 @@ def test_vectors(name, dtype, score_error, vector_error, tmp_path):
     np.testing.assert_allclose(np.linalg.norm(half, axis=1), 1, atol=1e-6)
     assert not np.array_equal(half, full), "it is another number format"
     assert (1 - np.sum(half * full, axis=1)).max() < vector_error * (1 - full @ full.T).max()
+
+
+@pytest.fixture
+def processor(monkeypatch):
+    """Say which number formats the CPU has instructions for, in a process that has not warned yet."""
+
+    def set_formats(*formats):
+        monkeypatch.setattr(loading, "_multiplies_fast", lambda dtype: dtype in formats)
+
+    loading.warn_if_slow.cache_clear()
+    yield set_formats
+    loading.warn_if_slow.cache_clear()
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("kind", ["packed", "through sentence-transformers"])
+def test_a_format_without_instructions_is_warned_of_once(dtype, kind, processor, tmp_path, caplog):
+    processor()
+    folder = save_bi_encoder(tmp_path / "model", "bert" if kind == "packed" else "mpnet")
+    for _ in range(2):
+        BiEncoder(folder, device="cpu", dtype=dtype)
+    [warning] = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert warning.name == "bicross"
+    assert warning.getMessage() == (
+        f"dtype='{dtype}' is several times slower than float32 on this CPU, which has no instructions for it; "
+        "use dtype='float32' (--dtype float32)"
+    )
+
+
+def test_other_formats_processors_and_devices_are_not_warned_of(processor, caplog):
+    processor()
+    for dtype, device in (("float32", "cpu"), ("int8", "cpu"), ("bfloat16", "cuda"), ("float16", "mps")):
+        loading.warn_if_slow(dtype, device)
+    processor("bfloat16")
+    loading.warn_if_slow("bfloat16", "cpu")
+    assert not caplog.records
+    loading.warn_if_slow("float16", "cpu")
+    assert "dtype='float16'" in caplog.text
+
+
+def test_the_processor_is_asked(monkeypatch):
+    assert loading._multiplies_fast("bfloat16") == torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert not loading._multiplies_fast("bfloat16")
