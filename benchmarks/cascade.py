@@ -34,8 +34,8 @@ from bicross.rerank import (
 )
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
 from numpy.typing import NDArray
+from parts.judged import measured_part
 from parts.machine import set_threads
-from parts.quality_parts import measured_part
 from parts.report_file import check_folders, header, write
 from parts.rounds import in_turn, percentiles_ms, ratio, slices
 from parts.tables.layers import cascade_means_table, cascade_table

@@ -30,8 +30,8 @@ from bicross.pipelines.evaluation.result import Difference
 from bicross.rerank import DEFAULT_RERANKER
 from bicross.retrieval import DEFAULT_ENCODER, EarlyLayerEncoder
 from numpy.typing import NDArray
+from parts.judged import measured_part
 from parts.machine import set_threads
-from parts.quality_parts import measured_part
 from parts.report_file import check_folders, header, write
 from parts.rounds import in_turn, percentiles_ms, ratio
 from parts.speed_texts import spread

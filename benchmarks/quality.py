@@ -4,7 +4,7 @@ Usage: python benchmarks/quality.py FOLDER... [--queries N] [--dtype bfloat16] [
 
 Each FOLDER is a BEIR folder. The rows of the table: the first stage on whole documents, where there are published
 figures; BM25, vectors and hybrid search on passages; each of them reranked with the defaults; and what tuning
-recommends from other queries, where parts/quality_parts.py names some. Takes hours on two cores.
+recommends from other queries, where parts/judged.py names some. Takes hours on two cores.
 """
 
 import argparse
@@ -20,8 +20,8 @@ from bicross.pipelines.evaluation.result import Difference
 from bicross.pipelines.search import store
 from bicross.pipelines.search.scoring import passages_needed
 from bicross.retrieval import DenseRetriever, HybridRetriever, LexicalRetriever, Retriever
+from parts.judged import measured_part
 from parts.quality_bench import Bench, add_options, measured, opened
-from parts.quality_parts import measured_part
 from parts.report_file import check_folders, header, write
 from parts.tables.relevance import quality_table
 

@@ -24,7 +24,7 @@ from bicross.pipelines import SearchPipeline, build_index
 from bicross.pipelines.evaluation.judgments import Qrels
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
-from parts.judged import QUERIES_AT_ONCE, mean_ndcg, read_queries
+from parts.judged import mean_ndcg, read_queries
 from parts.machine import set_threads
 from parts.report_file import check_folders, header, write
 from parts.rerank_variants import REFERENCE, Pairs, Score, Scores, load, variants
@@ -33,6 +33,7 @@ from scipy.stats import kendalltau
 
 COLLECTIONS = ("scifact", "nfcorpus")
 CANDIDATES = 100
+QUERIES_AT_ONCE = 8
 HOW = (
     "The same candidates for all: first stage of bicross, passages of its default size. Differences are to the "
     "reference; blended is the order that a pipeline gives, alone that of the logits."

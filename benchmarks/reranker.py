@@ -4,7 +4,7 @@ Usage: python benchmarks/reranker.py FOLDER... [--reranker NAME] [--scores FOLDE
 
 Each FOLDER is a BEIR folder; its test queries are measured as in quality.py. No setting is chosen on them: the blend is
 the reranker's own, 100 candidates are scored, and "tuned" is the best setting with the reranker that tuning finds on
-other queries, where parts/quality_parts.py names some. Takes hours on two cores;
+other queries, where parts/judged.py names some. Takes hours on two cores;
 with --scores each pair is scored once, whatever else changes later.
 """
 
@@ -21,8 +21,8 @@ from bicross.pipelines.evaluation.result import Difference
 from bicross.pipelines.search import PassageScoring
 from bicross.pipelines.search.scoring import passages_needed
 from bicross.retrieval import DenseRetriever, HybridRetriever
+from parts.judged import measured_part
 from parts.quality_bench import MEASURES, Bench, add_options, measured, opened
-from parts.quality_parts import measured_part
 from parts.report_file import header, write
 from parts.tables.relevance import reranker_table
 

@@ -9,7 +9,7 @@ from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder, DenseRetriever
 from cascade import FULL, ways_of
 from helpers.tiny_exit_models import save_deep
-from parts.quality_parts import measured_part
+from parts.judged import measured_part
 from parts.tables.layers import way_label
 
 pytestmark = pytest.mark.slow

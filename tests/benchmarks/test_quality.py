@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from parts.quality_parts import TUNED_ON, measured_part
+from parts.judged import TUNED_ON, measured_part
 
 ROOT = Path(__file__).parents[2]
 

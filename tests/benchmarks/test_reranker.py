@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from bicross.rerank import CrossEncoderReranker, IdentifiedReranker
 from helpers import tiny_models
-from parts.remembered import RECORD, RememberedReranker
+from parts.quality_bench import RECORD, RememberedReranker
 from reranker import DENSE, HYBRID, Target
 
 PAIRS = [("who sleeps ?", "the cat sleeps"), ("dog", "a dog runs in the park"), ("owl", ""), ("dog", "owl")]
