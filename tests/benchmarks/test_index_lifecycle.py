@@ -57,5 +57,5 @@ def test_bytes_are_those_of_the_files(report):
 
 
 def test_a_folder_without_vectors_is_an_error(run, tmp_path):
-    with pytest.raises(FileNotFoundError, match="holds no vectors; make them: python benchmarks/vectors.py DATA"):
+    with pytest.raises(FileNotFoundError, match="holds no vectors; make them: python"):
         run(tmp_path)
