@@ -57,14 +57,20 @@ class QueryError(ArgumentError):
 
 
 class _PlacedError(BicrossError):
-    """Something in a file is wrong. ``source`` and ``line`` say where it stands, where that is known."""
+    """Something in a file is wrong. ``source`` and ``line`` say where it stands, where that is known.
 
-    def __init__(self, reason: str, *, source: str | None = None, line: int | None = None) -> None:
+    ``remedy`` is what the message says after the reason.
+    """
+
+    def __init__(
+        self, reason: str, *, source: str | None = None, line: int | None = None, remedy: str | None = None
+    ) -> None:
         self.reason = reason
         self.source = source
         self.line = line
         place = "" if source is None else source if line is None else f"{source}, line {line}"
-        super().__init__(f"{place}: {reason}" if place else reason)
+        message = f"{reason}; {remedy}" if remedy else reason
+        super().__init__(f"{place}: {message}" if place else message)
 
 
 class DocumentError(_PlacedError):

@@ -1,8 +1,12 @@
 """Reads documents from users' files of every supported format, streamed and within limits."""
 
+from .accounting import LeftOut, LeftOutKind, SourceReport
 from .readers import DocumentReader, read_documents
 
 __all__ = [
     "DocumentReader",
+    "LeftOut",
+    "LeftOutKind",
+    "SourceReport",
     "read_documents",
 ]

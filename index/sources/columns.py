@@ -21,10 +21,10 @@ def role_columns(options: SourceOptions, present: Collection[str]) -> tuple[str,
 
 
 def check_columns(options: SourceOptions, present: Collection[str], source: Path) -> None:
-    """Raise ``SourceError`` unless a table has the columns. Only a title that nobody has named may be missing."""
+    """Raise ``SourceError`` unless a table has the columns. An id and a title that nobody has named may be missing."""
     id_name, title_name, text_name = role_columns(options, present)
-    needed = (id_name, text_name) if options.title_column is None else (id_name, title_name, text_name)
-    missing = [name for name in needed if name not in present]
+    needed = {id_name: options.id_column is not None, title_name: options.title_column is not None, text_name: True}
+    missing = [name for name, is_needed in needed.items() if is_needed and name not in present]
     if missing:
         raise SourceError(
             f"{source} has no column {' and no column '.join(map(repr, missing))}, only {', '.join(present)}:"

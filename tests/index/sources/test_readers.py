@@ -335,7 +335,7 @@ def test_bad_rows_of_csv(row, line, reason, monkeypatch):
     path = write("a.csv", f"id,title,text\n0,a,b\n{row}\n2,c,d\n")
     with pytest.raises(DocumentError) as caught:
         list(read_documents(path))
-    assert str(caught.value) == f"a.csv, line {line}: {reason}"
+    assert str(caught.value).startswith(f"a.csv, line {line}: {reason}")
     assert ids(read_documents(path, on_error="skip")) == ["0", "2"]
 
 
@@ -375,13 +375,16 @@ def test_text_that_is_not_utf_8_in_parquet():
 # Skipping
 
 
+EARLIER_LOG = '{"source": "another.jsonl", "line": 1, "reason": "from an earlier run"}\n'
+
+
 def read_log(path="errors.jsonl"):
     return [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
 
 
 def test_the_log_holds_every_bad_row_of_the_latest_iteration():
     path = write_lines("a.jsonl", {"id": 1}, {"id": 2, "text": "t"}, "{\n", "[]\n")
-    write("log.jsonl", "from an earlier run\n" * 9)
+    write("log.jsonl", EARLIER_LOG * 9)
     reader = read_documents(path, on_error="skip", errors_path="log.jsonl")
     for _ in range(2):
         assert ids(reader) == ["2"]
@@ -391,17 +394,29 @@ def test_the_log_holds_every_bad_row_of_the_latest_iteration():
 
 
 def test_no_log_without_a_bad_row():
-    write("errors.jsonl", "from an earlier run")
+    """The list of an earlier run would be taken for that of this one."""
+    write("errors.jsonl", EARLIER_LOG)
     reader = read_documents(write_lines("a.jsonl", {"id": 1, "text": "t"}), on_error="skip")
     assert ids(reader) == ["1"]
     assert reader.skipped == 0
-    assert Path("errors.jsonl").read_text() == "from an earlier run"
+    assert not Path("errors.jsonl").exists()
 
 
-def test_a_log_that_cannot_be_written_is_an_error():
-    reader = read_documents(write_lines("a.jsonl", {"id": 1}), on_error="skip", errors_path="missing/log.jsonl")
-    with pytest.raises(FileNotFoundError):
-        list(reader)
+def test_a_log_that_cannot_be_written_is_an_error_at_once():
+    path = write_lines("a.jsonl", {"id": 1, "text": "t"})
+    Path("folder").mkdir()
+    for name, reason in {"missing/log.jsonl": "No such file or directory", "a.jsonl/log": "Not a directory"}.items():
+        with pytest.raises(ArgumentError, match=rf"cannot be written to {name}: {reason}; .* \(--errors\)"):
+            read_documents(path, on_error="skip", errors_path=name)
+
+
+@pytest.mark.parametrize("content", ["notes of mine", '{"id": 1}\n', "[]\n", "\xff"])
+def test_a_log_never_replaces_another_file(content):
+    path = write_lines("a.jsonl", {"id": 1, "text": "t"})
+    write("notes.txt", content)
+    with pytest.raises(ArgumentError, match=r"notes\.txt is there and is no list of bad rows: name another file"):
+        read_documents(path, on_error="skip", errors_path="notes.txt")
+    assert Path("notes.txt").read_text("utf-8") == content
 
 
 def test_the_log_never_overwrites_the_source():
@@ -412,10 +427,12 @@ def test_the_log_never_overwrites_the_source():
     assert read_documents(path, errors_path=path).skipped == 0  # unused
 
 
-def test_only_bad_rows_are_no_empty_source():
+def test_a_source_without_a_good_row_is_an_error():
     reader = read_documents(write_lines("a.jsonl", {"id": 1}, {"id": 2}), on_error="skip")
-    assert ids(reader) == []
+    with pytest.raises(SourceError, match=r"all 2 rows and files are left out, the first of them a\.jsonl, line 1: "):
+        list(reader)
     assert reader.skipped == 2
+    assert len(read_log()) == 2
 
 
 @pytest.mark.parametrize("on_error", ["ignore", "", None, True, ["skip"]])
@@ -516,11 +533,12 @@ def test_a_folder_of_text_files():
     write("notes/page.HTML", "<p>Hi")
     write("notes/.hidden.txt", "hidden")
     write("notes/.git/x.txt", "hidden")
-    write("notes/data.csv", "id,text\n1,t")
+    write("notes/data.csv", "id,text,n\n1,t,x")
     assert [(d.id, d.title, d.metadata) for d in read_documents("notes")] == [
         ("B/z.md", "The *title* of C#", {"path": "B/z.md"}),
         ("a.rst", "The manual", {"path": "a.rst"}),
         ("b.txt", "b", {"path": "b.txt"}),
+        ("1", "", {"n": "x"}),
         ("page.HTML", "page", {"path": "page.HTML"}),
         ("plain.md", "plain", {"path": "plain.md"}),
     ]
@@ -597,7 +615,7 @@ def test_links_out_of_the_folder_are_not_followed():
 
 
 def test_bad_text_files(monkeypatch):
-    monkeypatch.setattr("bicross.index.sources.text_files.MAX_ROW_BYTES", 100)
+    monkeypatch.setattr("bicross.index.sources.texts.reading.MAX_ROW_BYTES", 100)
     write("folder/a.txt", "good")
     write("folder/blank.md", " \n")
     write("folder/bytes.txt", b"a\xff")
@@ -609,10 +627,11 @@ def test_bad_text_files(monkeypatch):
     Path("folder/vanishes.txt").unlink()
     assert list(documents) == []
     assert {Path(error["source"]).name: error["reason"] for error in read_log()} == {
-        "blank.md": "no text: 'text' and 'title' are both missing or blank",
-        "bytes.txt": "'utf-8' codec can't decode byte 0xff in position 1: invalid start byte",
+        "blank.md": "no text: the file is blank",
+        "bytes.txt": "byte 2 (0xff) is not UTF-8; save the file as UTF-8, or name its encoding (--encoding, as in"
+        " --encoding cp1252)",
         "large.txt": "the file has 101 bytes, more than the 100 that are read as one document",
-        "vanishes.txt": f"[Errno 2] No such file or directory: {str(Path('folder/vanishes.txt'))!r}",
+        "vanishes.txt": "the file cannot be read: No such file or directory",
     }
     with pytest.raises(DocumentError, match=r"blank\.md: no text") as caught:
         list(read_documents("folder"))
@@ -621,7 +640,7 @@ def test_bad_text_files(monkeypatch):
 
 # Sources that cannot be read
 
-KINDS = r"bicross reads files that end in \.jsonl, .*, a folder with a corpus\.jsonl, and a folder of \.txt, "
+KINDS = r"bicross reads files that end in \.jsonl, .*, folders of such files, and a folder with a corpus\.jsonl, "
 
 
 @pytest.mark.parametrize(
@@ -629,7 +648,7 @@ KINDS = r"bicross reads files that end in \.jsonl, .*, a folder with a corpus\.j
     [
         ("missing.jsonl", None, f"there is no missing.jsonl; {KINDS}"),
         ("missing", None, f"there is no missing; {KINDS}"),
-        ("a.xlsx", "x", f"a.xlsx is of an unknown kind; {KINDS}"),
+        ("a.xyz", "x", f"a.xyz is of an unknown kind; {KINDS}"),
         ("a", "x", f"a is of an unknown kind; {KINDS}"),
         ("a.jsonl", "", f"a.jsonl is empty; {KINDS}"),
         ("a.parquet", "", f"a.parquet is empty; {KINDS}"),
@@ -644,9 +663,10 @@ def test_source_errors_at_once(name, content, message):
 
 
 def test_folders_without_documents():
-    write("folder/data.csv", "id,text\n1,t")
+    write("folder/data.xyz", "id,text\n1,t")
     write("folder/.hidden/a.txt", "x")
-    with pytest.raises(SourceError, match=f"the folder folder holds no documents; {KINDS}"):
+    contents = r"only 1 left out \(hidden: \.hidden/\); 1 left out \(ending: data\.xyz\)"
+    with pytest.raises(SourceError, match=f"the folder folder holds no documents, {contents}; {KINDS}"):
         read_documents("folder")
     write("folder/corpus.jsonl", "")
     with pytest.raises(SourceError, match=r"corpus\.jsonl is empty"):
@@ -671,7 +691,8 @@ def test_tables_without_rows(name):
 @pytest.mark.parametrize(
     ("named", "missing"),
     [
-        ({"text_column": "body"}, "no column 'id' and no column 'body'"),
+        ({"text_column": "body"}, "no column 'body'"),
+        ({"id_column": "key", "text_column": "body"}, "no column 'key' and no column 'body'"),
         ({"id_column": "nr"}, "no column 'text'"),
         ({"id_column": "nr", "text_column": "Text", "title_column": "title"}, "no column 'title'"),
     ],

@@ -28,6 +28,7 @@ _LONG_NUMBER = re.compile(r"&#([0-9]{8,});?")
 _BREAK = "\0"  # cannot be confused with the line breaks inside a block, which are mere spaces
 _RAW_ENDS = {name: re.compile(rf"</{name}(?=[ \t\n\r\f/>])", re.IGNORECASE) for name in ("script", "style")}
 _NO_TEXT = {*_RAW_ENDS, "title"}
+_LEFT_OUT = {"nav", "noscript", "template"}  # what is not about the subject of the page, or not shown
 _INLINE = (
     {"a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i"}
     | {"img", "ins", "kbd", "label", "mark", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike"}
@@ -36,10 +37,11 @@ _INLINE = (
 
 
 def html_title_and_text(content: str) -> tuple[str, str]:
-    """Return the title of a page, and its text with a line for each block."""
+    """Return the title of a page, and its text with a line for each block, without its navigation."""
     page = _Page(content)
     page.read()
-    return "".join(_blocks(page.title)[:1]), "\n".join(_blocks(page.text))
+    # A page that is all navigation, such as a table of contents, keeps it.
+    return "".join(_blocks(page.title)[:1]), "\n".join(_blocks(page.text_kept()) or _blocks(page.text))
 
 
 def _blocks(pieces: Sequence[str]) -> list[str]:
@@ -55,6 +57,9 @@ class _Page:
         self.text: list[str] = []
         self._content = content
         self._inside = ""  # the element whose content is not part of the text
+        self._drawings = 0  # open at this place; they have titles, too
+        self._open: list[tuple[str, int]] = []  # the elements of _LEFT_OUT, and where in the text each begins
+        self._left_out: list[tuple[int, int]] = []  # the parts of the text that the outermost of them took
         self._tag = _TAG
         self._last = content.rfind(">")  # no markup ends after it
         self._last_comment_end = max(content.rfind("-->"), content.rfind("--!>"))
@@ -67,6 +72,15 @@ class _Page:
             self._data(content[position:start])
             position = self._markup(start)
         self._data(content[position:])
+
+    def text_kept(self) -> list[str]:
+        """Return the text without elements that are left out. One without an end stays: it would take all the rest."""
+        kept: list[str] = []
+        start = 0
+        for begin, end in self._left_out:
+            kept += self.text[start:begin]
+            start = end
+        return kept + self.text[start:]
 
     def _markup(self, start: int) -> int:
         """Read the markup, or the text, that begins with the ``<`` at ``start``; return where it ends."""
@@ -111,6 +125,9 @@ class _Page:
     def _start_tag(self, name: str) -> None:
         if name in _NO_TEXT:
             self._inside = name
+        elif name in _LEFT_OUT:
+            self._open.append((name, len(self.text)))
+        self._drawings += name == "svg"
         if name not in _INLINE:
             self.text.append(_BREAK)
 
@@ -118,13 +135,22 @@ class _Page:
         if name == self._inside:
             self._inside = ""
         if name == "title":
-            self.title.append(_BREAK)  # a drawing in the page has titles, too
+            self.title.append(_BREAK)
+        elif name == "svg":
+            self._drawings = max(0, self._drawings - 1)
         if name not in _INLINE:
             self.text.append(_BREAK)
+        if self._open and self._open[-1][0] == name:
+            begin = self._open.pop()[1]
+            while self._left_out and self._left_out[-1][0] >= begin:  # inside of this one
+                self._left_out.pop()
+            self._left_out.append((begin, len(self.text)))
 
     def _data(self, data: str) -> None:
-        if data and self._inside in ("", "title"):
-            (self.title if self._inside else self.text).append(_unescaped(data))
+        if data and not self._inside:
+            self.text.append(_unescaped(data))
+        elif data and self._inside == "title" and not self._drawings:
+            self.title.append(_unescaped(data))
 
 
 def _is_letter(character: str) -> bool:

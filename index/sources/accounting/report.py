@@ -1,0 +1,72 @@
+"""SourceReport: what was read of a source, and what was left out."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+LeftOutKind: TypeAlias = Literal[
+    "row",
+    "empty",
+    "encoding",
+    "size",
+    "file",
+    "name",
+    "duplicate",
+    "ending",
+    "hidden",
+    "link",
+    "special",
+    "own",
+    "beside",
+]
+"""Why something was left out.
+
+- ``row``: a bad row.
+- ``empty``: a text file without text.
+- ``encoding``: a text in another encoding.
+- ``size``: a text that is too large for one document.
+- ``file``: a file or folder that cannot be read.
+- ``name``: a text file whose name, which is its id, is not UTF-8.
+- ``duplicate``: the title and text of another document, where ids are made from them.
+- ``ending``: a file of a kind that is not read.
+- ``hidden``: a name that begins with a dot.
+- ``link``: a link that leads nowhere, out of the folder, or to a folder.
+- ``special``: a pipe, socket or device.
+- ``own``: an index, or a list of bad rows.
+- ``beside``: a file beside the ``corpus.jsonl`` of a BEIR folder.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What was left out for one reason.
+
+    Attributes:
+        kind: The reason.
+        count: How many rows, files or folders.
+        examples: The names of the first few; a row is named by its file and line.
+    """
+
+    kind: LeftOutKind
+    count: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What was read of a source. ``found`` is the sum of ``documents`` and of all that was left out.
+
+    Attributes:
+        files: How many files were read.
+        found: Rows of those files, where a text is one row, and the files and folders that were not read.
+        documents: How many documents were read.
+        ids_made: How many of them got an id that was made from title and text, because they came without one.
+        left_out: What was left out, by reason.
+        notes: What else there is to know about how files were read.
+    """
+
+    files: int
+    found: int
+    documents: int
+    ids_made: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,55 @@
+"""Knows which files are read, by how their names end, and what to say of the others."""
+
+from pathlib import Path
+
+from ....errors import ArgumentError, SourceError
+from ..formats import read_csv, read_json_lines
+from ..rows import ReadRows
+from ..tables import read_arrow, read_parquet
+from ..texts import TEXT_SUFFIXES
+
+ROW_READERS: dict[str, ReadRows] = {
+    **dict.fromkeys((".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"), read_json_lines),
+    **dict.fromkeys((".csv", ".tsv", ".csv.gz", ".tsv.gz"), read_csv),
+    ".parquet": read_parquet,
+    **dict.fromkeys((".arrow", ".feather", ".ipc"), read_arrow),
+}
+ENDINGS = (*ROW_READERS, *TEXT_SUFFIXES)
+KINDS = (
+    f"bicross reads files that end in {', '.join(ENDINGS)}, folders of such files, and a folder with a corpus.jsonl,"
+    " of which it reads that file alone"
+)
+_AS_TEXT = "convert it to text, Markdown or HTML first"
+_OTHERS = {
+    ".pdf": ("a PDF file", f"{_AS_TEXT}, for example with pdftotext"),
+    **dict.fromkeys((".docx", ".doc", ".odt", ".rtf"), ("a document of a word processor", f"{_AS_TEXT} (pandoc does)")),
+    ".epub": ("an e-book", f"{_AS_TEXT} (pandoc does)"),
+    **dict.fromkeys((".pptx", ".ppt", ".odp"), ("a presentation", _AS_TEXT)),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), ("a spreadsheet", "save it as CSV first")),
+    **dict.fromkeys((".zip", ".tar", ".7z"), ("an archive", "unpack it first, and name the folder")),
+}
+
+
+def ending_of(path: Path) -> str:
+    """Return the supported ending of a file's name, in small letters, or ""."""
+    endings = "".join(suffix.lower() for suffix in path.suffixes)
+    return max((ending for ending in ENDINGS if endings.endswith(ending)), key=len, default="")
+
+
+def ending_of_format(format_name: str) -> str:
+    """Return the ending of files of a format, which a user has named, such as ``csv``."""
+    ending = f".{format_name.lower().removeprefix('.')}"
+    if ending not in ENDINGS:
+        known = ", ".join(ending.removeprefix(".") for ending in ENDINGS)
+        raise ArgumentError(f"there is no format {format_name!r} (--format); the formats are {known}")
+    return ending
+
+
+def refusal(path: Path) -> SourceError:
+    """Return the error for a file that is not read."""
+    if path.suffix.lower() in _OTHERS:
+        kind, remedy = _OTHERS[path.suffix.lower()]
+        return SourceError(f"{path} is {kind}, which bicross does not read: {remedy}")
+    return SourceError(
+        f"{path} is of an unknown kind; {KINDS}; format (--format) names that of a file with another ending"
+    )

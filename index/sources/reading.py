@@ -1,0 +1,188 @@
+"""Reading: one pass over sources, in which every row and file becomes a document or is counted as left out."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from xxhash import xxh3_128_digest
+
+from ...errors import DocumentError, SourceError
+from ..document import Document
+from .accounting import ErrorLog, LeftOutKind, Tally
+from .budget import Budget
+from .columns import check_columns
+from .formats import read_json_lines
+from .options import SourceOptions
+from .places import ROW_READERS, NamedSource, NotRead, SourceFile
+from .row_documents import checked_metadata, document_of, lacks_id
+from .rows import SourceRow
+from .texts import PageError, read_page
+
+HOW_TO_SKIP = "on_error='skip' (--skip-errors) leaves out what is bad, and lists it"
+
+
+class Reading:
+    """One pass. ``fraction`` is the share that is read so far."""
+
+    def __init__(self, options: SourceOptions, log: ErrorLog | None) -> None:
+        """``log=None`` raises the first bad row or file."""
+        self.tally = Tally()
+        self.fraction = 0.0
+        self._options = options
+        self._log = log
+        self._ids = _KnownIds()
+        self._done = 0
+        self._size = 1
+
+    def documents(self, sources: Sequence[NamedSource]) -> Iterator[Document]:
+        """Yield the documents of the sources.
+
+        Raises:
+            SourceError: A source cannot be read, or none of its rows is a document.
+            DocumentError: A row is bad, where errors are not skipped.
+        """
+        if self._log is not None:
+            self._log.begin()
+        listed = [(source, source.entries()) for source in sources]
+        files = [entry for _, entries in listed for entry in entries if isinstance(entry, SourceFile)]
+        self._size = max(1, sum(file.size for file in files))
+        for source, entries in listed:
+            before, left_out = self.tally.documents, self.tally.left_out
+            texts = sum(entry.size for entry in entries if isinstance(entry, SourceFile) and entry.is_text)
+            budget = Budget(source.name, max(1, texts), self._options.max_bytes)
+            for entry in entries:
+                if isinstance(entry, NotRead):
+                    self._pass_over(entry)
+                    continue
+                yield from self._text(entry, budget) if entry.is_text else self._rows(entry, source)
+                self._done += entry.size
+            if self.tally.documents == before:
+                raise self._nothing_in(source, self.tally.left_out - left_out)
+        self.fraction = 1.0
+
+    def _text(self, file: SourceFile, budget: Budget) -> Iterator[Document]:
+        """Yield the document of a text file."""
+        budget.spend(file.size)
+        self.tally.files += 1
+        self._move(file, 1.0)
+        try:
+            page = read_page(file.path, file.ending, encoding=self._options.encoding)
+            if not page.text.strip() and not page.title:  # the name of a file alone makes no document
+                raise PageError("empty", "no text: the file is blank")
+            metadata = checked_metadata({"metadata": {**page.metadata, "path": file.name}})
+            title = page.title.replace("\0", " ") or Path(file.name).stem
+            document = Document(file.name, page.text.replace("\0", " "), title, metadata)
+            self._ids.claim(document.id, file.shown, None)
+        except PageError as error:
+            self._refuse(error.kind, str(error), file.shown)
+        except OSError as error:
+            self._refuse("file", f"the file cannot be read: {error.strerror or error}", file.shown)
+        except DocumentError as error:
+            self._refuse("row", error.reason, file.shown)
+        else:
+            if page.note:
+                self.tally.note(f"{file.shown}: {page.note}")
+            self.tally.documents += 1
+            yield document
+
+    def _rows(self, file: SourceFile, source: NamedSource) -> Iterator[Document]:
+        """Yield the documents in the rows of a file. In a folder one bad file does not spoil the others."""
+        self.tally.files += 1
+        try:
+            yield from self._documents_in(file)
+        except SourceError as error:
+            reason = str(error).replace(str(file.path), file.shown)
+            if not source.is_folder:
+                raise SourceError(reason) from error
+            self._refuse("file", reason, file.shown)
+        except OSError as error:
+            if not source.is_folder:
+                raise
+            self._refuse("file", f"the file cannot be read: {error.strerror or error}", file.shown)
+
+    def _documents_in(self, file: SourceFile) -> Iterator[Document]:
+        row_reader = ROW_READERS[file.ending]
+        makes_ids: bool | None = None  # until the first good row tells
+        row = None
+        for row in row_reader(file.path, self._options):
+            self._move(file, row.fraction)
+            if row.note:
+                self.tally.note(f"{file.shown}: {row.note}")
+            if makes_ids is None and not row.problem:
+                makes_ids = lacks_id(row.values, self._options)
+                if row_reader is not read_json_lines:  # where every row names its own columns
+                    check_columns(self._options, row.values, file.path)
+            document = self._document(row, file, makes_ids=bool(makes_ids))
+            if document is not None:
+                yield document
+        if row is None:
+            raise SourceError(f"{file.shown} holds no documents: is it the right file, and is it complete?")
+
+    def _document(self, row: SourceRow, file: SourceFile, *, makes_ids: bool) -> Document | None:
+        """Return the document in a row; None where the row is left out."""
+        try:
+            document = document_of(row, self._options, makes_ids=makes_ids)
+            if makes_ids and document.id in self._ids:
+                self.tally.leave_out("duplicate", _place(file.shown, row.line))
+                return None
+            self._ids.claim(document.id, file.shown, row.line)
+        except DocumentError as error:
+            self._refuse("row", error.reason, file.shown, row.line, count=row.rows)
+            return None
+        self.tally.documents += 1
+        self.tally.ids_made += makes_ids
+        return document
+
+    def _pass_over(self, entry: NotRead) -> None:
+        if entry.problem:
+            self._refuse(entry.kind, entry.problem, entry.name)
+        else:
+            self.tally.leave_out(entry.kind, entry.name)
+
+    def _refuse(self, kind: LeftOutKind, reason: str, source: str, line: int | None = None, *, count: int = 1) -> None:
+        """Leave a bad row or file out, or raise the error for it."""
+        if self._log is None:
+            raise DocumentError(reason, source=source, line=line, remedy=HOW_TO_SKIP) from None
+        self._log.write(source, line, reason)
+        self.tally.leave_out(kind, _place(source, line), count=count)
+        self.tally.bad += count
+        self.tally.first_problem = self.tally.first_problem or f"{_place(source, line)}: {reason}"
+
+    def _move(self, file: SourceFile, fraction: float) -> None:
+        self.fraction = min(1.0, (self._done + file.size * fraction) / self._size)
+
+    def _nothing_in(self, source: NamedSource, left_out: int) -> SourceError:
+        first = f", the first of them {self.tally.first_problem}" if self.tally.first_problem else ""
+        return SourceError(f"{source.name} holds no documents: all {left_out:,} rows and files are left out{first}")
+
+
+def _place(source: str, line: int | None) -> str:
+    return source if line is None else f"{source}, line {line}"
+
+
+class _KnownIds:
+    """The ids so far, and where each was read.
+
+    Digests take about 100 bytes a document, however long the ids are, and those are often paths or addresses.
+    """
+
+    def __init__(self) -> None:
+        self._places: dict[bytes, int] = {}  # the number of the file, and the line in it
+        self._files: list[str] = []
+
+    def __contains__(self, document_id: str) -> bool:
+        return xxh3_128_digest(document_id.encode()) in self._places
+
+    def claim(self, document_id: str, source: str, line: int | None) -> None:
+        """Keep an id; one that is there already is a ``DocumentError`` that says where."""
+        if not self._files or self._files[-1] != source:
+            self._files.append(source)
+        digest = xxh3_128_digest(document_id.encode())
+        if digest in self._places:
+            number, line = divmod(self._places[digest], _MOST_LINES)
+            raise DocumentError(
+                f"duplicate id {document_id!r}, which {_place(self._files[number], line or None)} has too"
+            )
+        self._places[digest] = (len(self._files) - 1) * _MOST_LINES + (line or 0)
+
+
+_MOST_LINES = 2**40

@@ -1,0 +1,47 @@
+"""Reads the text file at a path."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..budget import MAX_ROW_BYTES
+from .decoding import decode
+from .html_pages import html_title_and_text
+from .markdown import read_markdown
+from .page import PageError, TextPage
+from .rst import read_rst
+
+
+def _read_html(content: str) -> TextPage:
+    title, text = html_title_and_text(content)
+    return TextPage(text, title)
+
+
+_READERS: dict[str, Callable[[str], TextPage]] = {
+    ".txt": TextPage,
+    **dict.fromkeys((".md", ".markdown"), read_markdown),
+    ".rst": read_rst,
+    **dict.fromkeys((".html", ".htm", ".xhtml"), _read_html),
+}
+TEXT_SUFFIXES = tuple(_READERS)
+
+
+def read_page(path: Path, suffix: str, *, encoding: str | None) -> TextPage:
+    """Read a text file.
+
+    Args:
+        path: The file.
+        suffix: Which of ``TEXT_SUFFIXES`` it is to be read as.
+        encoding: Its encoding if it names none itself; None is UTF-8.
+
+    Raises:
+        PageError: It is larger than one document can be, or it cannot be decoded.
+        OSError: It cannot be opened.
+    """
+    with path.open("rb") as file:
+        content = file.read(MAX_ROW_BYTES + 1)  # the size that the system tells may be another by now
+    if len(content) > MAX_ROW_BYTES:
+        size = path.stat().st_size
+        reason = f"the file has {size} bytes, more than the {MAX_ROW_BYTES} that are read as one document"
+        raise PageError("size", reason)
+    read = _READERS[suffix]
+    return read(decode(content, encoding=encoding, is_html=read is _read_html))
