@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import DocumentError
+from .metadata import plain_metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +15,12 @@ class Document:
         id: Unique in its collection.
         text: The text.
         title: A title; every passage of the document carries it.
-        metadata: JSON values by name, for filters.
+        metadata: JSON values by name, for filters. The document has a copy of what is given, in which dates are text
+            in ISO 8601, NaN is None, and the values of numpy, pandas and others are those of Python.
 
     Raises:
-        DocumentError: The id is empty, title and text are both blank, or one of them is not valid Unicode.
+        DocumentError: The id is empty, title and text are both blank, one of them is not valid Unicode, or metadata
+            hold what JSON does not have.
     """
 
     id: str
@@ -26,17 +29,26 @@ class Document:
     metadata: Mapping[str, object] = field(default_factory=dict[str, object], hash=False)
 
     def __post_init__(self) -> None:
-        for name, value in (("id", self.id), ("title", self.title), ("text", self.text)):
-            check_text(name, value)
-        if not self.id:
-            raise DocumentError("the document has an empty id")
-        if not self.title.strip() and not self.text.strip():
-            raise DocumentError(f"document {self.id!r} has neither a title nor a text")
+        _check(self.id, self.title, self.text)
+        object.__setattr__(self, "metadata", plain_metadata(self.metadata, self.id))
 
     @property
     def passage(self) -> str:
         """Title and text joined by a space: what models read of a document that is not split."""
         return passage_text(self.title, self.text)
+
+
+def stored_document(id_: str, text: str, title: str, metadata: Mapping[str, object]) -> Document:
+    """The document that an index holds: its metadata are taken as they were written, by whatever rule held then.
+
+    Raises:
+        DocumentError: As for ``Document``, but not for metadata.
+    """
+    _check(id_, title, text)
+    document = object.__new__(Document)
+    for name, value in (("id", id_), ("text", text), ("title", title), ("metadata", metadata)):
+        object.__setattr__(document, name, value)
+    return document
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,15 @@ class Passage:
 def passage_text(title: str, text: str) -> str:
     """Title and text joined by a space: what models read of a passage."""
     return f"{title} {text}".strip()
+
+
+def _check(id_: str, title: str, text: str) -> None:
+    for name, value in (("id", id_), ("title", title), ("text", text)):
+        check_text(name, value)
+    if not id_:
+        raise DocumentError("the document has an empty id")
+    if not title.strip() and not text.strip():
+        raise DocumentError(f"document {id_!r} has neither a title nor a text")
 
 
 def check_text(name: str, value: object) -> None:

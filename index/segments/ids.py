@@ -4,7 +4,6 @@ Ids are looked up by their 64-bit xxh3 in a sorted column; the caller confirms t
 hash cannot be taken for each other.
 """
 
-import json
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ from numpy.typing import NDArray
 from ...errors import IndexCorrupt
 from ..document import Document
 from ..files import RecordBatch, numbers, record_batch
+from ..metadata import canonical_json
 
-_CANONICAL = json.JSONEncoder(sort_keys=True)
 IDS_SCHEMA = pa.schema([("id", pa.uint64()), ("row", pa.int64()), ("high", pa.uint64()), ("low", pa.uint64())])
 
 
@@ -31,7 +30,7 @@ def id_hash(id_: str) -> int:
 
 def content_hash(document: Document) -> tuple[int, int]:
     """128 bits over title, text and metadata, in two halves: equal for documents that a reader could not tell apart."""
-    content = _CANONICAL.encode([document.title, document.text, dict(document.metadata)])
+    content = canonical_json([document.title, document.text, document.metadata], document.id)
     digest = xxhash.xxh3_128_intdigest(content.encode())
     return digest >> 64, digest & 0xFFFF_FFFF_FFFF_FFFF
 

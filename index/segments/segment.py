@@ -1,8 +1,7 @@
 """Segment: opens the files of one segment for reading."""
 
-import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -11,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DocumentError, IndexCorrupt
-from ..document import Document, Passage
+from ..document import Document, Passage, stored_document
 from ..files import RecordBatch, numbers, one_batch, open_batches, verify_content, verify_size
 from ..manifest import SegmentEntry
+from ..metadata import parse_json, parse_written
 from ..vectors import VectorIndex
 from .columns import COLUMNS, TOKEN_IDS, ColumnTable, Kind, PassageColumn, Table
 from .embedded_batch import EmbeddedBatch
@@ -86,17 +86,24 @@ class Segment:
     def document(self, row: int) -> Document:
         """The document in a row; a fraction of a millisecond, whatever the size of the segment."""
         columns, offset = self._place(row)
-        return self._document(row, [column[offset].as_py() for column in columns])
+        return self._document(row, [column[offset].as_py() for column in columns], parse_json)
 
-    def documents(self, rows: Sequence[int]) -> Iterator[Document]:
-        """The documents in ascending rows: many of them a good deal faster than one by one."""
+    def documents(self, rows: Sequence[int], *, as_written: bool = False) -> Iterator[Document]:
+        """The documents in ascending rows: many of them a good deal faster than one by one.
+
+        Args:
+            rows: Their rows.
+            as_written: Keep NaN and infinities in metadata, which earlier versions wrote; otherwise they are None.
+        """
+        parse = parse_written if as_written else parse_json
         start = 0
         while start < len(rows):
             number = bisect_right(self._first_rows, rows[start]) - 1
             stop = bisect_left(rows, self._first_rows[number + 1], start)
             offsets = np.asarray(rows[start:stop]) - self._first_rows[number]
             columns = [column.take(offsets).to_pylist() for column in self._columns[number]]
-            yield from map(self._document, rows[start:stop], zip(*columns, strict=True))
+            for row, values in zip(rows[start:stop], zip(*columns, strict=True), strict=True):
+                yield self._document(row, values, parse)
             start = stop
 
     def passage(self, row: int, document: Document) -> Passage:
@@ -142,14 +149,14 @@ class Segment:
         first, last = np.searchsorted(self.document_rows, (start, stop))
         return int(first), int(last)
 
-    def _document(self, row: int, values: Sequence[str]) -> Document:
+    def _document(self, row: int, values: Sequence[str], parse: Callable[[str], Any]) -> Document:
         id_, title, text, metadata = values
         try:
-            fields = json.loads(metadata)
+            fields = parse(metadata)
             if not isinstance(fields, dict):
                 raise TypeError(f"its metadata are {metadata:.80}")
-            return Document(id_, text, title, cast("dict[str, object]", fields))
-        except (DocumentError, ValueError, TypeError, RecursionError) as error:
+            return stored_document(id_, text, title, cast("dict[str, object]", fields))
+        except (DocumentError, ValueError, TypeError) as error:
             raise IndexCorrupt(f"{self.folder / DOCUMENTS} has no readable document in row {row}: {error}") from error
 
     def _place(self, row: int) -> tuple[list[Any], int]:

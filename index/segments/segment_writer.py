@@ -10,7 +10,6 @@
 """
 
 import base64
-import json
 from array import array
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from ..files import CheckedFile, FileEntry, Filesystem, RecordBatch, create_checked, record_batch, write_batch
 from ..manifest import Canary, SegmentEntry
+from ..metadata import to_json
 from ..vectors import VectorIndex
 from .columns import Kind, PassageColumn
 from .embedded_batch import EmbeddedBatch
@@ -95,7 +95,7 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
             [document.id for document in batch.documents],
             [document.title for document in batch.documents],
             [document.text for document in batch.documents],
-            [json.dumps(dict(document.metadata)) for document in batch.documents],
+            [to_json(document.metadata, document.id) for document in batch.documents],
         )
         arrays: list[Any] = [pa.array(column, pa.large_utf8()) for column in columns]
         self._arrow.write_batch(record_batch(arrays, DOCUMENT_SCHEMA))

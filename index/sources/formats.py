@@ -182,11 +182,8 @@ def _named(header: Sequence[str], fields: Sequence[str]) -> Mapping[str, object]
     return dict(zip(header, fields, strict=True))
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"not JSON: {name}")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(parse_constant=lambda name: None)
+"""NaN and the infinities, which some programs write, are null as in every other format."""
 
 
 def _mark_undecodable(error: UnicodeError) -> tuple[str, int]:

@@ -1,6 +1,5 @@
 """Makes documents of rows."""
 
-import json
 from collections.abc import Mapping
 from typing import cast
 
@@ -11,8 +10,6 @@ from ..document import Document, check_text
 from .columns import role_columns
 from .options import SourceOptions
 from .rows import SourceRow
-
-_METADATA_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def lacks_id(values: Mapping[str, object], options: SourceOptions) -> bool:
@@ -59,10 +56,6 @@ def checked_metadata(columns: dict[str, object]) -> Mapping[str, object]:
         if twice := members.keys() & columns:
             raise DocumentError(f"{min(twice)!r} is both in metadata and beside it")
         columns.update(members)
-    try:
-        check_text("metadata", _METADATA_ENCODER.encode(columns))
-    except (ValueError, RecursionError) as error:
-        raise DocumentError(f"metadata cannot be written as JSON: {error}") from None
     return columns
 
 

@@ -4,8 +4,10 @@ import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from ...errors import BicrossError
 from ..manifest import Manifest, SegmentEntry
@@ -91,20 +93,35 @@ def _segment_problems(segment: Segment, ids: list[str]) -> Iterator[str]:
     columns, contents = MetadataColumns(), segment.id_table.contents_of_rows().tolist()
     for start in range(0, len(segment), BLOCK_ROWS):
         rows = range(start, min(start + BLOCK_ROWS, len(segment)))
-        documents = list(segment.documents(rows))
+        documents = list(segment.documents(rows, as_written=True))
         for row, document, passages in zip(rows, documents, segment.passages(rows, documents), strict=True):
             columns.append(document.metadata)
             if tuple(contents[row]) != content_hash(document):
                 yield f"{name}: the document {document.id!r} in row {row} is not the one that was written"
             if any(not 0 <= p.start <= p.end <= len(document.text) for p in passages):
                 yield f"{name}: a passage of the document {document.id!r} lies outside of its text"
-    if not columns.to_record_batch().equals(segment.metadata):
+    if not _is_equal(columns.to_record_batch(), segment.metadata):
         yield f"{name}: the columns of metadata are not those of its documents"
     for start in range(0, len(segment.vectors), BLOCK_ROWS):
         vectors = segment.vectors.vectors(start, min(start + BLOCK_ROWS, len(segment.vectors)))
         if not np.isfinite(vectors).all():
             yield f"{name}: vectors from row {start} on are not finite"
     yield from _canary_problems(segment)
+
+
+def _is_equal(one: Any, other: Any) -> bool:  # noqa: ANN401 - record batches
+    """Whether two batches hold the same; a NaN, which earlier versions wrote, is the same as a NaN."""
+    if one.schema != other.schema:
+        return False
+    for mine, theirs in zip(one.columns, other.columns, strict=True):
+        if mine.equals(theirs):
+            continue
+        if mine.type != pa.float64() or not mine.is_valid().equals(theirs.is_valid()):
+            return False
+        values = [column.to_numpy(zero_copy_only=False) for column in (mine, theirs)]
+        if not np.array_equal(*values, equal_nan=True):
+            return False
+    return True
 
 
 def _canary_problems(segment: Segment) -> Iterator[str]:

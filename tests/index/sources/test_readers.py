@@ -290,18 +290,15 @@ TOO_LARGE = '{"id": ' + "9" * 5000 + ', "text": "t"}'
         ({"id": "1", "text": "t", "a": 1, "metadata": {"a": 2}}, "'a' is both in metadata and beside it"),
         ({"id": "\ud800", "text": "t"}, "id has a lone surrogate U+D800 at character 0"),
         ({"id": "1", "text": "t\udfff"}, "text has a lone surrogate U+DFFF at character 1"),
-        ({"id": "1", "text": "t", "a": ["\ud800"]}, "metadata has a lone surrogate U+D800 at character 8"),
+        ({"id": "1", "text": "t", "a": ["\ud800"]}, "document '1': the metadata field 'a' has a lone surrogate U+D800"),
         ("{'id': 1}", "not JSON: Expecting property name enclosed in double quotes at column 2"),
         ('{"id": 1, "text": "t"} {}', "not JSON: Extra data at column 24"),
         ("[1]", "not a JSON object, but [1]"),
-        ('{"id": 1, "text": "t", "a": NaN}', "not JSON: NaN"),
-        ('{"id": 1, "text": "t", "a": -Infinity}', "not JSON: -Infinity"),
-        ('{"id": 1, "text": "t", "a": 1e999}', "metadata cannot be written as JSON: Out of range float values"),
         (TOO_DEEP, "not JSON that can be read: it is nested too deeply"),
         (TOO_LARGE, "Exceeds the limit (4300 digits) for integer string conversion"),
         ("x" * 1000 + "y" * 4_000_000, "the row is longer than 4000000 characters, or has too many values"),
     ],
-    ids=range(28),
+    ids=range(25),
 )
 def test_bad_rows_of_json_lines(row, reason, monkeypatch):
     monkeypatch.setattr(formats, "MAX_ROW_BYTES", 4_000_000)
@@ -353,7 +350,6 @@ def test_a_quote_that_is_never_closed_is_an_error():
         ({"id": ["0", "0", "2"]}, "duplicate id '0'"),
         ({"text": ["a", None, "c"]}, "no text: 'text' and 'title' are both missing or blank"),
         ({"n": [None, b"\0", None]}, r"row 2 has a value that cannot be read: bytes is no JSON value: b'\x00'"),
-        ({"n": [0.5, float("inf"), 0.5]}, "metadata cannot be written as JSON: Out of range float values"),
     ],
 )
 def test_bad_rows_of_tables(name, column, reason):
