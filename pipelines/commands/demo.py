@@ -101,6 +101,7 @@ def _side_by_side(question: str, results: Sequence[SearchResult]) -> Table:
     for first, then in list(zip(before, results, strict=True))[:SHOWN]:
         after = plain(then.document.title)
         after.stylize("bold green" if then.retrieval_rank > then.rank else "")
-        relevance = "" if then.relevance is None else f"{then.relevance:.2f}"
-        table.add_row(str(then.rank), plain(first.document.title), after, str(then.retrieval_rank), relevance)
+        table.add_row(
+            str(then.rank), plain(first.document.title), after, str(then.retrieval_rank), f"{then.relevance:.2f}"
+        )
     return table

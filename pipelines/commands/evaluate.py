@@ -24,7 +24,7 @@ from ..evaluation import (
     write_run,
 )
 from ..progress import counting
-from ..search import SearchPipeline, read_cascade
+from ..search import SearchPipeline, Settings, read_cascade
 from .options import (
     Adaptive,
     AsJson,
@@ -42,7 +42,7 @@ from .options import (
     RetrieveK,
     Topics,
 )
-from .output import print_json
+from .output import plain, print_json
 from .reports import evaluation_record, evaluation_report
 
 Runs = list[Path] | None
@@ -70,7 +70,7 @@ def evaluate_command(
         Path | None, typer.Option(help="File to write the order of the first stage to, as a TREC run.")
     ] = None,
     save_stage_one_run: Annotated[Path | None, typer.Option(hidden=True)] = None,
-    rerank: Rerank = True,
+    rerank: Rerank = None,
     reranker: ModelName = DEFAULT_RERANKER,
     encoder: IndexEncoder = None,
     retrieve_k: RetrieveK = None,
@@ -104,12 +104,12 @@ def evaluate_command(
     with SearchPipeline.open(
         path,
         encoder=encoder,
-        reranker=reranker if rerank else None,
+        reranker=None if rerank is False else reranker,
         device=device,
         dtype=dtype,
         retrieve_k=retrieve_k,
         rerank_k=rerank_k,
-        top_k=1,  # the evaluation asks for all that are retrieved
+        rerank=rerank or None,  # without a reranker False says nothing
         first_stage=first_stage or stage_one,
         passages=passages,
         adaptive=adaptive,
@@ -120,7 +120,8 @@ def evaluate_command(
             evaluation = evaluate(
                 pipeline, judged.queries, judged.qrels, measures=names, runs=others, on_progress=count
             )
-    _show(judged.name, evaluation, as_json=as_json)
+        settings = pipeline.settings
+    _show(judged.name, evaluation, as_json=as_json, settings=settings)
     for file, system in ((save_first_stage_run, FIRST_STAGE), (save_run, final)):
         if file is not None:
             write_run(file, evaluation.system(system).run)
@@ -151,8 +152,12 @@ def _require_folders(*files: Path | None) -> None:
             raise ArgumentError(f"cannot write a run to {file}: it is a folder, or its folder does not exist")
 
 
-def _show(name: str, evaluation: Evaluation, *, as_json: bool) -> None:
+def _show(name: str, evaluation: Evaluation, *, as_json: bool, settings: Settings | None = None) -> None:
     if as_json:
-        print_json({"name": name, **evaluation_record(evaluation)})
-    else:
-        Console().print(evaluation_report(name, evaluation))
+        searched = {} if settings is None else {"settings": settings.to_dict()}
+        print_json({"name": name, **evaluation_record(evaluation), **searched})
+        return
+    console = Console()
+    console.print(evaluation_report(name, evaluation))
+    if settings is not None:
+        console.print(plain(f"Settings: {settings}"), style="dim")

@@ -25,14 +25,21 @@ Where = Annotated[
 IndexPath = Annotated[Path, typer.Argument(metavar="INDEX", help="The folder of the index.")]
 ModelName = Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")]
 IndexEncoder = Annotated[str | None, typer.Option(help="Default: the one that built the index.")]
-Rerank = Annotated[bool, typer.Option(help="Rerank, or search by the first stage alone.")]
+Rerank = Annotated[
+    bool | None,
+    typer.Option("--rerank/--no-rerank", help="Rerank or not; default: as tuned, else rerank."),
+]
 FirstStageName = Annotated[
     FirstStage | None, typer.Option(help="How candidates are found; default: as tuned, else dense.")
 ]
 OldFirstStageName = Annotated[FirstStage | None, typer.Option("--stage-one", hidden=True)]
 """The former name of ``--first-stage``."""
 RetrieveK = Annotated[
-    int | None, typer.Option(help="Documents that the first stage retrieves; default: as tuned, else 100.")
+    int | None,
+    typer.Option(
+        help="Documents that the first stage retrieves; default: as tuned, else 100, and never fewer than are shown or "
+        "reranked."
+    ),
 ]
 Passages = Annotated[
     PassageScoring,

@@ -38,11 +38,11 @@ def results_table(query: str, results: Sequence[SearchResult], depth: Depth) -> 
         table.add_row(
             str(result.rank),
             *([str(result.retrieval_rank)] if reranked else []),
-            "" if value is None else f"{value:.3f}",
+            f"{value:.3f}",
             Text("\n").join([_title(result), plain(snippet(result.passage.text))]),
         )
-    if depth.reranked < depth.candidates:
-        table.caption = f"{depth.reranked} of {depth.candidates} candidates were reranked"
+    if depth.reranked < depth.wanted:
+        table.caption = f"{depth.reranked} of {depth.wanted} candidates were reranked"
         table.caption_justify = "left"
     return table
 

@@ -33,7 +33,7 @@ def search_command(
     queries: Annotated[list[str] | None, typer.Argument(metavar="[QUERY]...", help="One query or several.")] = None,
     *,
     file: Annotated[str | None, typer.Option(help="Read queries from a file, one a line; - is standard input.")] = None,
-    top_k: Annotated[int, typer.Option(help="Results to show.")] = 10,
+    top_k: Annotated[int | None, typer.Option(help="Results to show; default: 10.")] = None,
     retrieve_k: RetrieveK = None,
     rerank_k: Annotated[
         str | None,
@@ -49,13 +49,13 @@ def search_command(
     cascade: CascadeStages = None,
     min_relevance: Annotated[
         float | None,
-        typer.Option(help="Leave out results of less relevance, a number from 0 to 1, and results not reranked."),
+        typer.Option(help="Leave out results of less relevance, a number from 0 to 1."),
     ] = None,
     deadline_ms: Annotated[
         float | None,
         typer.Option(help="Milliseconds from the start of a search, of 32 queries at most, to the end of reranking."),
     ] = None,
-    rerank: Rerank = True,
+    rerank: Rerank = None,
     reranker: ModelName = DEFAULT_RERANKER,
     encoder: IndexEncoder = None,
     where: Where = None,
@@ -76,11 +76,12 @@ def search_command(
     pipeline = SearchPipeline.open(
         path,
         encoder=encoder,
-        reranker=reranker if rerank else None,
+        reranker=None if rerank is False else reranker,
         device=device,
         dtype=dtype,
         retrieve_k=retrieve_k,
         rerank_k=_rerank_k(rerank_k),
+        rerank=rerank or None,  # without a reranker False says nothing
         top_k=top_k,
         first_stage=first_stage or stage_one,
         passages=passages,
@@ -90,7 +91,7 @@ def search_command(
     )
     from rich.console import Console
 
-    from .output import print_json, results_table
+    from .output import plain, print_json, results_table
 
     console = Console()
     remaining = iter(queries or _lines(file or "-"))
@@ -99,9 +100,11 @@ def search_command(
         answers = pipeline.search_batch(some, where=where, deadline_ms=deadline_ms, timings=timings)
         for query, results, depth in zip(some, answers, timings.depths, strict=True):
             if as_json:
-                print_json(search_record(query, results, depth))
+                print_json({**search_record(query, results, depth), "settings": pipeline.settings.to_dict()})
             else:
                 console.print(results_table(query, results, depth))
+    if not as_json:
+        console.print(plain(f"Settings: {pipeline.settings}"), style="dim")
 
 
 def _rerank_k(value: str | None) -> int | Literal["auto"] | None:

@@ -16,6 +16,7 @@ from .scoring import (
     fit_stop_rule,
     standardised,
 )
+from .settings import Origin, Settings
 from .timings import Depth, Timings
 from .tuned import MAX_CHARACTERS, KnownFusion, Tuned, store
 
@@ -27,12 +28,14 @@ __all__ = [
     "CandidateScorer",
     "Depth",
     "KnownFusion",
+    "Origin",
     "PassageScoring",
     "RerankK",
     "ScoreCache",
     "SearchOptions",
     "SearchPipeline",
     "SearchResult",
+    "Settings",
     "StopRule",
     "Timings",
     "Tuned",

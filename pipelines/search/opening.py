@@ -13,12 +13,13 @@ from ..choices import FirstStage
 from ..models import open_reranker, open_retriever, require_one_device
 from .options import SearchOptions
 from .scoring import passages_needed
+from .settings import Settings
 from .tuned import Tuned, stored
 
 logger = logging.getLogger("bicross")
 
-Stages = tuple[Retriever, Reranker | None, SearchOptions]
-"""The retriever, the reranker and the complete options for one generation of an index."""
+Stages = tuple[Retriever, Reranker | None, Settings]
+"""The retriever, the reranker and the settings for one generation of an index."""
 
 
 class StagesFromIndex:
@@ -68,14 +69,13 @@ class StagesFromIndex:
                 tuned.reranker,
             )
             tuned = None
-        given = self._options
-        options = given.complete() if tuned is None else tuned.complete(given)
-        if tuned is not None and reranker is not None and tuned.rerank_k == 0 and given.rerank_k is None:
+        settings = Settings(self._options, tuned, None if reranker is None else reranker.blend)
+        if reranker is not None and not settings.reranks:
             logger.info(
                 "tuning found %s no better with the reranker: it is used only where rerank_k is given", index.path
             )
-            reranker = None
-        return self._retriever(index, options, None if tuned is None else tuned.fusion), reranker, options
+        fusion = None if tuned is None else tuned.fusion
+        return self._retriever(index, settings.options, fusion), reranker, settings
 
     def _retriever(self, index: Index, options: SearchOptions, fusion: Fusion | None) -> Retriever:
         first_stage: FirstStage = options.first_stage or "dense"

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal, TypedDict, get_args
+from typing import Literal, TypedDict, get_args, overload
 
 from ...errors import ArgumentError
 from ...rerank import Calibration, Cascade, check_cascade
@@ -25,11 +25,13 @@ class OptionValues(TypedDict, total=False):
 
     retrieve_k: int | None
     rerank_k: RerankK | None
-    top_k: int
+    top_k: int | None
+    rerank: bool | None
     blend: float | None
     first_stage: FirstStage | None
     stop_rule: StopRule | None
     calibration: Calibration | None
+    first_stage_calibration: Calibration | None
     min_relevance: float | None
     passages: PassageScoring
     adaptive: bool
@@ -44,16 +46,21 @@ class SearchOptions:
     else from the defaults. The ``options`` of a pipeline have no cutoff left open.
 
     Attributes:
-        retrieve_k: Documents that the first stage retrieves; default 100.
+        retrieve_k: Documents that the first stage retrieves; default 100, or ``top_k`` or ``rerank_k`` where one of
+            these is larger.
         rerank_k: Candidates that the reranker scores, at most ``retrieve_k``; "auto" leaves it to ``stop_rule``;
             default 100, or ``retrieve_k`` where that is less.
-        top_k: Results to return, at most ``retrieve_k``.
+        top_k: Results to return, at most ``retrieve_k``; default 10, or ``retrieve_k`` where that is less.
+        rerank: Whether the candidates are reranked. None is as tuned, else yes; whoever gives ``rerank_k``,
+            ``cascade``, ``adaptive``, ``blend`` or a ``passages`` other than "best" asks for it.
         blend: Weight of the reranker's score against that of the first stage, from 0 to 1, both standardised among the
             reranked candidates of a query; default: what the reranker recommends.
         first_stage: How candidates are found: "dense" by vectors, "lexical" by BM25, or "hybrid" by both; default
             "dense". It matters where an index is opened.
         stop_rule: Says for ``rerank_k="auto"`` when further candidates cannot be expected to enter the results.
         calibration: Makes the relevance of results from logits; default: the sigmoid.
+        first_stage_calibration: Estimates the relevance of results that were not reranked, from cosines, or from BM25
+            with ``first_stage="lexical"``; default: curves that are not fitted to the collection.
         min_relevance: Results of less relevance are left out; a number from 0 to 1.
         passages: The passages of a document that the reranker scores: its "best" by the first stage, its "first", or
             its best three, of which the highest logit ("max") or the "mean" counts.
@@ -65,17 +72,19 @@ class SearchOptions:
         ArgumentError: A value cannot be, or does not fit another one.
 
     Example:
-        >>> SearchOptions(retrieve_k=200, rerank_k=50).top_k
-        10
+        >>> SearchOptions(top_k=150).complete().retrieve_k
+        150
     """
 
     retrieve_k: int | None = None
     rerank_k: RerankK | None = None
-    top_k: int = DEFAULT_TOP_K
+    top_k: int | None = None
+    rerank: bool | None = None
     blend: float | None = None
     first_stage: FirstStage | None = None
     stop_rule: StopRule | None = None
     calibration: Calibration | None = None
+    first_stage_calibration: Calibration | None = None
     min_relevance: float | None = None
     passages: PassageScoring = "best"
     adaptive: bool = False
@@ -87,6 +96,8 @@ class SearchOptions:
             raise ArgumentError(f"blend must be a number from 0 to 1, not {self.blend!r}")
         if self.first_stage is not None and self.first_stage not in FIRST_STAGES:
             raise ArgumentError(f"first_stage must be one of {', '.join(FIRST_STAGES)}, not {self.first_stage!r}")
+        if self.rerank not in (None, True, False):
+            raise ArgumentError(f"rerank must be True, False or None, not {self.rerank!r}")
         _check_relevance(self.min_relevance)
         passages_needed(self.passages)
         object.__setattr__(self, "cascade", check_cascade(self.cascade or ()) or None)
@@ -103,50 +114,90 @@ class SearchOptions:
     ) -> "SearchOptions":
         """Return the options of one search: given values replace those of the pipeline.
 
-        A ``rerank_k`` or ``top_k`` that is not given is lowered to a smaller ``retrieve_k``.
+        A ``rerank_k`` or ``top_k`` that is not given is lowered to a smaller ``retrieve_k``. With ``rerank_k`` the
+        search reranks, whatever the pipeline does.
         """
         if retrieve_k is rerank_k is top_k is min_relevance is None:
             return self
-        if retrieve_k is None:
-            retrieve_k = self.retrieve_k
-        else:
+        if retrieve_k is not None:
             _require_positive("retrieve_k", retrieve_k)
         return replace(
             self,
-            retrieve_k=retrieve_k,
+            retrieve_k=retrieve_k or self.retrieve_k,
             rerank_k=_at_most(self.rerank_k, retrieve_k) if rerank_k is None else rerank_k,
-            top_k=(self.top_k if retrieve_k is None else min(self.top_k, retrieve_k)) if top_k is None else top_k,
+            top_k=_at_most(self.top_k, retrieve_k) if top_k is None else top_k,
+            rerank=self.rerank if rerank_k is None else True,
             min_relevance=self.min_relevance if min_relevance is None else min_relevance,
         )
 
     def complete(self, *, retrieve_k: int = DEFAULT_K, rerank_k: int = DEFAULT_K) -> "SearchOptions":
-        """Return the options with these cutoffs where none are given; ``rerank_k`` follows a smaller ``retrieve_k``."""
-        retrieve_k = self.retrieve_k or retrieve_k
-        return replace(self, retrieve_k=retrieve_k, rerank_k=self.rerank_k or min(rerank_k, retrieve_k))
+        """Return the options with these cutoffs where none are given.
+
+        ``retrieve_k`` is raised to a larger ``top_k`` or ``rerank_k`` that is given, and the cutoffs that are not given
+        are lowered to a smaller ``retrieve_k``.
+        """
+        retrieve_k = self.retrieve_k or max(retrieve_k, self.needed)
+        return replace(
+            self,
+            retrieve_k=retrieve_k,
+            rerank_k=self.rerank_k or min(rerank_k, retrieve_k),
+            top_k=self.top_k or min(DEFAULT_TOP_K, retrieve_k),
+        )
+
+    @property
+    def needed(self) -> int:
+        """The candidates that the ``top_k`` and the ``rerank_k`` that are given need; 0 where none are given."""
+        return max(self.top_k or 0, self.rerank_k if isinstance(self.rerank_k, int) else 0)
 
     @property
     def candidates(self) -> int:
         """``retrieve_k``, or its default."""
-        return self.retrieve_k or DEFAULT_K
+        return self.retrieve_k or max(DEFAULT_K, self.needed)
 
     @property
     def depth(self) -> int:
         """The most candidates of a query that are reranked."""
+        if self.rerank is False:
+            return 0
         return self.candidates if self.rerank_k == "auto" else self.rerank_k or min(DEFAULT_K, self.candidates)
+
+    @property
+    def results(self) -> int:
+        """``top_k``, or its default."""
+        return self.top_k or min(DEFAULT_TOP_K, self.candidates)
+
+    @property
+    def asks_to_rerank(self) -> bool:
+        """Tell whether a value that is given has a meaning only for the reranker."""
+        if self.rerank is not None:
+            return self.rerank
+        given = self.rerank_k is not None or self.blend is not None or self.cascade is not None
+        return given or self.adaptive or self.passages != "best"
 
     def _check_cutoffs(self) -> None:
         for name in ("retrieve_k", "rerank_k", "top_k"):
             value = getattr(self, name)
             if value is not None and (name, value) != ("rerank_k", "auto"):
                 _require_positive(name, value)
-        most = MAX_RETRIEVE_K if self.retrieve_k is None else self.retrieve_k
+        if self.retrieve_k is None:
+            self._check_needed()
+            return
         for name in ("rerank_k", "top_k"):
             value = getattr(self, name)
-            if isinstance(value, int) and value > most:
+            if isinstance(value, int) and value > self.retrieve_k:
                 raise ArgumentError(
-                    f"{name}={value} is larger than retrieve_k={most}: "
-                    "the second stage sees only what the first stage retrieves"
+                    f"{name}={value} is larger than retrieve_k={self.retrieve_k}: "
+                    f"the first stage must retrieve at least so many; give a larger retrieve_k, or leave it out"
                 )
+
+    def _check_needed(self) -> None:
+        """Check that ``retrieve_k`` may follow the other cutoffs."""
+        if self.needed > MAX_RETRIEVE_K:
+            name = "top_k" if self.needed == self.top_k else "rerank_k"
+            raise ArgumentError(
+                f"{name}={self.needed} needs as many candidates, and retrieve_k follows only up to {MAX_RETRIEVE_K}: "
+                f"give retrieve_k={self.needed} too"
+            )
 
 
 def check_deadline(deadline_ms: float | None) -> None:
@@ -174,10 +225,12 @@ def _require_positive(name: str, value: object) -> None:
         raise ArgumentError(f"{name} must be a whole number of at least 1, not {value!r}")
 
 
-def _at_most(rerank_k: RerankK | None, retrieve_k: int | None) -> RerankK | None:
-    if rerank_k is None or rerank_k == "auto" or retrieve_k is None:
-        return rerank_k
-    return min(rerank_k, retrieve_k)
+@overload
+def _at_most(k: int | None, retrieve_k: int | None) -> int | None: ...
+@overload
+def _at_most(k: RerankK | None, retrieve_k: int | None) -> RerankK | None: ...
+def _at_most(k: RerankK | None, retrieve_k: int | None) -> RerankK | None:
+    return k if k is None or k == "auto" or retrieve_k is None else min(k, retrieve_k)
 
 
 def read_cascade(text: str | None) -> list[tuple[int, int]] | None:

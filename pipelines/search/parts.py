@@ -17,6 +17,7 @@ from .scoring import (
     CandidateScorer,
     Deadline,
     Enough,
+    RelevanceCurves,
     Scales,
     ScoreCache,
     ScoredCandidates,
@@ -31,6 +32,7 @@ from .scoring import (
     score_in_cascade,
     score_within_budget,
 )
+from .settings import Settings
 from .timings import Depth, Timings
 
 logger = logging.getLogger("bicross")
@@ -49,7 +51,7 @@ class SearchParts:
     """The parts of a pipeline until it is closed or refreshed. A running search keeps its parts until it ends.
 
     Attributes:
-        blend: Weight of the reranker's score: that of the options, else what the reranker recommends.
+        settings: The settings that the pipeline has, which a search may replace.
         generation: The generation of the index when the parts were put together; None without an index.
     """
 
@@ -57,39 +59,37 @@ class SearchParts:
         self,
         retriever: Retriever,
         reranker: Reranker | None,
-        options: SearchOptions,
+        settings: Settings,
         *,
         cache: ScoreCache | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.retriever = retriever
         self.reranker = reranker
-        self.options = options
-        self.blend = options.blend if options.blend is not None else 1.0 if reranker is None else reranker.blend
+        self.settings = settings
+        options = settings.options
         self.generation = retriever.index.generation if has_index(retriever) else None
         _check_retriever(retriever, options)
         require_cascade_reranker(options.cascade, reranker)
         rule = options.stop_rule
-        if reranker is not None and rule is not None and rule.blend != self.blend:
+        if reranker is not None and rule is not None and rule.blend != settings.blend:
             raise ArgumentError(
-                f"the stop rule was fitted for blend={rule.blend}, and the pipeline has blend={self.blend}: "
+                f"the stop rule was fitted for blend={rule.blend}, and the pipeline has blend={settings.blend}: "
                 "fit one with SearchPipeline.fit_stop_rule"
             )
-        self.check(options)
+        self.check(settings)
         self._scorer = None if reranker is None else CandidateScorer(reranker, cache=cache)
         self._clock = clock
 
-    def check(self, options: SearchOptions) -> None:
-        """Check that the parts have everything that a search with these options needs.
+    def check(self, settings: Settings) -> None:
+        """Check that the parts have everything that a search with these settings needs.
 
         Raises:
             ArgumentError: Something is missing.
         """
-        if options.min_relevance is not None and self.reranker is None:
-            raise ArgumentError(
-                f"min_relevance={options.min_relevance} needs a reranker, which alone says how relevant a result is: "
-                "search with one, and where tuning switched it off, give rerank_k"
-            )
+        options = settings.options
+        if settings.given.rerank and self.reranker is None:
+            raise ArgumentError("rerank=True needs a reranker, and the pipeline has none: give one")
         if options.rerank_k != "auto" or self.reranker is None:
             return
         if options.adaptive:
@@ -98,40 +98,41 @@ class SearchParts:
             )
         if options.cascade:
             raise ArgumentError('rerank_k="auto" foresees logits of the whole reranker: with a cascade give a number')
-        if options.stop_rule is None:
-            raise ArgumentError(
-                'rerank_k="auto" needs a stop_rule: make one with SearchPipeline.fit_stop_rule(queries), '
-                "store one with `bicross tune`, or give a number"
-            )
+        settings.require_stop_rule()
 
     def search(
         self,
         queries: Sequence[str],
-        options: SearchOptions,
+        settings: Settings,
         *,
         where: Predicate | None = None,
         deadline_ms: float | None = None,
         timings: Timings | None = None,
     ) -> list[list[SearchResult]]:
-        """Retrieve, score and order; see ``SearchPipeline.search_batch``. The options are checked by the caller."""
+        """Retrieve, score and order; see ``SearchPipeline.search_batch``. The settings are checked by the caller."""
+        options = settings.options
         started = self._clock()
         deadline = None if deadline_ms is None else Deadline(started + deadline_ms / 1000.0, self._clock)
         candidates, tokenizer = self._retrieve(queries, options.candidates, where)
         retrieved = self._clock()
         rule = options.stop_rule if options.rerank_k == "auto" else None
-        enough = None if rule is None else partial(rule.enough, k=options.top_k)
-        limits = Limits(options.depth if self.reranker else 0, deadline, enough)
+        enough = None if rule is None else partial(rule.enough, k=options.results)
+        limits = Limits(options.depth, deadline, enough)
         scored = self._score(queries, candidates, limits, tokenizer=tokenizer, where=where)
         depths = [_depth(one_query, limits.depth) for one_query in scored]
         _log_deadline(deadline_ms, depths)
         if timings is not None:
             timings.add(depths, retrieve_seconds=retrieved - started, rerank_seconds=self._clock() - retrieved)
-        calibration, least = options.calibration, options.min_relevance
+        least = options.min_relevance
         answers = [
-            order(one_query, self.blend, scales=_scales(rule, one_query, limits.depth), calibration=calibration)
-            for one_query in scored
+            order(one_query, settings.blend, scales=_scales(rule, one_query, limits.depth), curves=curves)
+            for one_query, curves in zip(scored, self._curves(queries, options), strict=True)
         ]
-        return [(results if least is None else at_least(results, least))[: options.top_k] for results in answers]
+        return [(results if least is None else at_least(results, least))[: options.results] for results in answers]
+
+    def _curves(self, queries: Sequence[str], options: SearchOptions) -> list[RelevanceCurves]:
+        """Return what makes the relevance of each query's results."""
+        return [RelevanceCurves(options.calibration, options.first_stage_calibration) for _ in queries]
 
     def _retrieve(self, queries: Sequence[str], k: int, where: Predicate | None) -> tuple[list[list[Hit]], str]:
         """Retrieve candidates.
@@ -157,22 +158,23 @@ class SearchParts:
         where: Predicate | None,
     ) -> list[ScoredCandidates]:
         """Score the first candidates of each query, or, where this is adaptive, also their neighbours."""
-        if self._scorer is None:
+        if self._scorer is None or not limits.depth:
             return [ScoredCandidates.in_order(hits, np.empty(0, np.float32)) for hits in candidates]
+        options = self.settings.options
         first = [hits[: limits.depth] for hits in candidates]
-        if self.options.cascade:
+        if options.cascade:
             scored = score_in_cascade(
                 self._scorer,
-                self.options.cascade,
+                options.cascade,
                 queries,
                 first,
-                blend=self.blend,
+                blend=self.settings.blend,
                 tokenizer=tokenizer,
                 deadline=limits.deadline,
             )
             return [ScoredCandidates.in_order(hits, *logits) for hits, logits in zip(candidates, scored, strict=True)]
-        score = by_passages(partial(self._scorer.score, tokenizer=tokenizer), self.options.passages)
-        if self.options.adaptive and can_explore(self.retriever) and queries:
+        score = by_passages(partial(self._scorer.score, tokenizer=tokenizer), options.passages)
+        if options.adaptive and can_explore(self.retriever) and queries:
             explorer = self.retriever.explorer(queries, where=where)
             return score_adaptively(queries, candidates, score, explorer, depth=limits.depth, deadline=limits.deadline)
         logits = score_within_budget(queries, first, score, deadline=limits.deadline, enough=limits.enough)
@@ -205,10 +207,10 @@ def _scales(rule: StopRule | None, scored: ScoredCandidates, depth: int) -> Scal
 
 def _depth(scored: ScoredCandidates, depth: int) -> Depth:
     reranked = len(scored.logits)
-    return Depth(reranked, max(reranked, min(depth, len(scored.hits))))
+    return Depth(reranked, len(scored.hits), max(reranked, min(depth, len(scored.hits))))
 
 
 def _log_deadline(deadline_ms: float | None, depths: Sequence[Depth]) -> None:
-    reranked, candidates = sum(depth.reranked for depth in depths), sum(depth.candidates for depth in depths)
-    if deadline_ms is not None and reranked < candidates:
-        logger.info("deadline of %g ms: %d of %d candidates were reranked", deadline_ms, reranked, candidates)
+    reranked, wanted = sum(depth.reranked for depth in depths), sum(depth.wanted for depth in depths)
+    if deadline_ms is not None and reranked < wanted:
+        logger.info("deadline of %g ms: %d of %d candidates were reranked", deadline_ms, reranked, wanted)

@@ -20,6 +20,7 @@ from .options import OptionValues, RerankK, SearchOptions, check_deadline
 from .parts import SearchParts
 from .queries import check_queries, query_slices
 from .scoring import ScoreCache, SearchResult, StopRule, fit_stop_rule
+from .settings import Settings
 from .timings import Timings
 
 
@@ -30,7 +31,7 @@ class SearchPipeline:
         retriever: The first stage, which finds candidates.
         reranker: The second stage, which scores each candidate together with the query; None searches with the first
             stage alone.
-        options: How to search; None takes the defaults.
+        options: How to search; None takes the defaults. ``Settings`` bring what was tuned too.
         cache: Remembers the logits of pairs that are scored again.
         clock: Returns seconds.
         **values: Fields of ``SearchOptions``, such as ``retrieve_k=100``, in place of those of ``options``.
@@ -48,13 +49,17 @@ class SearchPipeline:
         retriever: Retriever,
         reranker: Reranker | None,
         *,
-        options: SearchOptions | None = None,
+        options: SearchOptions | Settings | None = None,
         cache: ScoreCache | None = None,
         clock: Callable[[], float] = time.perf_counter,
         **values: Unpack[OptionValues],
     ) -> None:
-        complete = replace(options or SearchOptions(), **values).complete()
-        self._parts: SearchParts | None = SearchParts(retriever, reranker, complete, cache=cache, clock=clock)
+        if not isinstance(options, Settings):
+            options = Settings(
+                options or SearchOptions(), recommended_blend=None if reranker is None else reranker.blend
+            )
+        settings = replace(options, given=replace(options.given, **values))
+        self._parts: SearchParts | None = SearchParts(retriever, reranker, settings, cache=cache, clock=clock)
         self._stages_of: StagesFromIndex | None = None
         self._changing = threading.Lock()
         self._clock = clock
@@ -75,7 +80,8 @@ class SearchPipeline:
     ) -> "SearchPipeline":
         """Open an index with its models, and with what ``bicross tune`` stored in it for this reranker.
 
-        Where tuning found the reranker not worth using, there is none unless ``rerank_k`` is given.
+        Where tuning found the reranker not worth using, searches use it only if they are asked to, here or in the call:
+        see ``SearchOptions.rerank``.
 
         Args:
             path: The folder of the index.
@@ -95,8 +101,8 @@ class SearchPipeline:
         given = replace(options or SearchOptions(), **values)
         cache = None if cache_mb is None else ScoreCache.of_megabytes(cache_mb)
         stages_of = StagesFromIndex(given, encoder=encoder, reranker=reranker, device=device, dtype=dtype)
-        retriever, found_reranker, complete = stages_of(Index.open(path))
-        pipeline = cls(retriever, found_reranker, options=complete, cache=cache)
+        retriever, opened_reranker, settings = stages_of(Index.open(path))
+        pipeline = cls(retriever, opened_reranker, options=settings, cache=cache)
         pipeline._stages_of = stages_of
         return pipeline
 
@@ -111,18 +117,24 @@ class SearchPipeline:
 
     @property
     def reranker(self) -> Reranker | None:
-        """The second stage, if there is one."""
-        return self._open_parts().reranker
+        """The second stage; None where there is none, or where tuning switched it off and nobody asked for it."""
+        parts = self._open_parts()
+        return parts.reranker if parts.settings.reranks else None
 
     @property
     def options(self) -> SearchOptions:
         """The complete options; only the blend may be left open, and the reranker may recommend it."""
-        return self._open_parts().options
+        return self._open_parts().settings.options
+
+    @property
+    def settings(self) -> Settings:
+        """The options and where each comes from: given, tuned, or a default. As text they are one line."""
+        return self._open_parts().settings
 
     @property
     def blend(self) -> float:
         """Weight of the reranker's score against that of the first stage, from 0 to 1."""
-        return self._open_parts().blend
+        return self._open_parts().settings.blend
 
     @property
     def generation(self) -> int | None:
@@ -152,7 +164,7 @@ class SearchPipeline:
                 stages = self._stages_of(index)
             else:
                 assert has_index(parts.retriever)
-                stages = parts.retriever.over(index), parts.reranker, parts.options
+                stages = parts.retriever.over(index), parts.reranker, parts.settings
             self._parts = SearchParts(*stages, cache=self.cache, clock=self._clock)
             return True
 
@@ -207,9 +219,9 @@ class SearchPipeline:
 
         Args:
             queries: Texts.
-            top_k: In place of the pipeline's own.
+            top_k: In place of the pipeline's own. Where no ``retrieve_k`` was given, that is raised to it.
             retrieve_k: The same; where it alone is given, and is smaller than the other two k, these follow it.
-            rerank_k: The same.
+            rerank_k: As ``top_k``. The search reranks, also where tuning switched the reranker off.
             where: Restricts the search to documents whose metadata match: ``"year >= 2020 and source == 'pubmed'"``, or
                 an Arrow compute expression.
             deadline_ms: Milliseconds after the start of the call at which reranking ends. Candidates that were not
@@ -223,13 +235,13 @@ class SearchPipeline:
             ArgumentError: A cutoff cannot be.
         """
         parts = self._open_parts()
-        options = parts.options.replaced(
+        settings = parts.settings.replaced(
             retrieve_k=retrieve_k, rerank_k=rerank_k, top_k=top_k, min_relevance=min_relevance
         )
         check_deadline(deadline_ms)
         check_queries(queries)
-        parts.check(options)
-        return parts.search(queries, options, where=where, deadline_ms=deadline_ms, timings=timings)
+        parts.check(settings)
+        return parts.search(queries, settings, where=where, deadline_ms=deadline_ms, timings=timings)
 
     def fit_stop_rule(self, queries: Sequence[str], *, risk: float = 0.05) -> StopRule:
         """Fit a rule for ``rerank_k="auto"`` of a pipeline like this one.
@@ -238,8 +250,8 @@ class SearchPipeline:
             queries: Like those to come; a hundred or more are a good number. All candidates of each are scored.
             risk: The share of the best ``top_k`` that a search may miss, averaged over queries.
         """
-        if self.reranker is None:
-            raise ArgumentError("a pipeline without a reranker reads nothing: there is no rule to fit")
+        if self._open_parts().reranker is None:
+            raise ArgumentError("a pipeline without a reranker scores nothing: there is no rule to fit")
         options = self.options
         if options.cascade:
             raise ArgumentError("a rule is fitted to logits of the whole reranker: use a pipeline without a cascade")
@@ -249,7 +261,7 @@ class SearchPipeline:
                 ranked = sorted(results, key=lambda result: result.retrieval_rank)
                 retrieval.append(np.array([result.retrieval_score for result in ranked]))
                 logits.append(np.array([result.logit for result in ranked], np.float64))
-        return fit_stop_rule(retrieval, logits, risk=risk, k=options.top_k, blend=self.blend)
+        return fit_stop_rule(retrieval, logits, risk=risk, k=options.results, blend=self.blend)
 
     def _open_parts(self) -> SearchParts:
         parts = self._parts

@@ -6,10 +6,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How many candidates of a query were reranked, and how many candidates there were."""
+    """How deep a query was searched.
+
+    Attributes:
+        reranked: Candidates that the reranker scored.
+        candidates: Candidates that the first stage retrieved, and neighbours that were added to them.
+        wanted: Candidates to rerank; a deadline, a stop rule or an early exit may have scored fewer.
+    """
 
     reranked: int
     candidates: int
+    wanted: int = 0
 
 
 @dataclass(slots=True)

@@ -41,6 +41,7 @@ class Tuned:
         fusion: How scores are combined with ``first_stage`` "hybrid".
         stop_rule: The rule for ``rerank_k="auto"``.
         calibration: Makes relevance from logits.
+        first_stage_calibration: Estimates relevance from cosines, or from BM25 with ``first_stage`` "lexical".
         collection: The name of the judged queries.
         queries: How many there were.
         date: When the settings were tuned.
@@ -55,6 +56,7 @@ class Tuned:
     fusion: KnownFusion | None = None
     stop_rule: StopRule | None = None
     calibration: Calibration | None = None
+    first_stage_calibration: Calibration | None = None
     collection: str = ""
     queries: int = 0
     date: str = ""
@@ -84,22 +86,30 @@ class Tuned:
     def complete(self, options: SearchOptions) -> SearchOptions:
         """Return the options, with tuned settings for the values that they leave open.
 
-        The stop rule is left out where it was fitted for another blend or another first stage than is asked for.
+        The stop rule is left out where it was fitted for another blend or another first stage than is asked for. Where
+        tuning switched the reranker off, it stays off unless the options ask for it.
         """
         fits = options.first_stage in (None, self.first_stage) and options.blend in (None, self.blend)
+        asked = options.first_stage or self.first_stage
+        same_scores = (asked == "lexical") == (self.first_stage == "lexical")  # BM25, or cosines
         options = replace(
             options,
+            rerank=options.rerank if self.rerank_k or options.rerank is not None else options.asks_to_rerank,
             first_stage=options.first_stage or self.first_stage,
             blend=self.blend if options.blend is None else options.blend,
             stop_rule=options.stop_rule or (self.stop_rule if fits else None),
             calibration=options.calibration or self.calibration,
+            first_stage_calibration=options.first_stage_calibration
+            or (self.first_stage_calibration if same_scores else None),
         )
-        # With rerank_k 0 there is a reranker only where the caller gives rerank_k.
         return options.complete(retrieve_k=self.retrieve_k, rerank_k=self.rerank_k or DEFAULT_K)
 
     def to_dict(self) -> dict[str, object]:
         """Return the settings as JSON; ``from_dict`` makes an equal record of it."""
+        # An older bicross, which refuses what it does not know, can read settings without the curve.
+        curve = self.first_stage_calibration
         return {
+            **({} if curve is None else {"first_stage_calibration": curve.to_dict()}),
             "version": VERSION,
             "reranker": self.reranker,
             FIRST_STAGE_KEY: self.first_stage,
@@ -126,7 +136,9 @@ class Tuned:
         version = values.pop("version", None)
         if version != VERSION:
             raise ArgumentError(f"search settings of version {version!r:.40}; this bicross reads version {VERSION}")
+        curve = values.pop("first_stage_calibration", None)
         names = {FIRST_STAGE_KEY if field.name == "first_stage" else field.name for field in fields(cls)}
+        names.remove("first_stage_calibration")
         if set(values) != names:
             raise ArgumentError(f"search settings have the fields {sorted(names)}, not {sorted(values)!s:.400}")
         measured = cast("Mapping[str, float]", dict(_mapping("measured", values["measured"])))
@@ -141,6 +153,7 @@ class Tuned:
             fusion=None if fusion is None else _fusion(_mapping("fusion", fusion)),
             stop_rule=None if rule is None else StopRule.from_dict(_mapping("stop_rule", rule)),
             calibration=None if calibration is None else calibration_from_dict(calibration),
+            first_stage_calibration=None if curve is None else calibration_from_dict(curve),
             collection=cast("str", values["collection"]),
             queries=cast("int", values["queries"]),
             date=cast("str", values["date"]),

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from ...errors import ArgumentError
 from ...rerank import (
     UNCALIBRATED,
+    Calibration,
     CalibrationMethod,
     brier_score,
     expected_calibration_error,
@@ -42,6 +43,28 @@ def stop_rule(scored: Scored, shown: Configuration, risk: float) -> StopRule | N
         logits.append(query.logits[best])
     try:
         return fit_stop_rule(retrieval, logits, risk=risk, k=CUTOFF, blend=shown.blend)
+    except ArgumentError:
+        return None
+
+
+def first_stage_curve(scored: Scored, judged: Judged, chosen: Configuration) -> Calibration | None:
+    """Fit the curve that estimates relevance from the cosine, for results that are not reranked.
+
+    Args:
+        scored: The scores of the candidates.
+        judged: The judgments; documents without one count as not relevant.
+        chosen: The setting whose candidates it is fitted to.
+
+    Returns:
+        The curve; None where the candidates are all relevant or all not.
+    """
+    cosines, relevant = list[Floats](), list[NDArray[np.bool_]]()
+    for query in scored.queries:
+        best, _ = query.ranked(chosen.fusion, scored.k)
+        cosines.append(query.dense[best])
+        relevant.append(grades_of(query, judged)[best] > 0)
+    try:
+        return fit_calibration(np.concatenate(cosines), np.concatenate(relevant))
     except ArgumentError:
         return None
 

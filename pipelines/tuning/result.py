@@ -102,6 +102,7 @@ class Tuning:
         latencies: By depth; empty where none were measured.
         latency_budget_ms: The budget that was given.
         stop_rule: The stop rule, None where too few queries allow one.
+        first_stage_curve: Estimates relevance from the cosine where nothing is reranked.
         calibrated: The calibration, where one was asked for.
         stored: Whether the index has the result.
     """
@@ -121,6 +122,7 @@ class Tuning:
     latencies: tuple[Latency, ...]
     latency_budget_ms: float | None
     stop_rule: StopRule | None
+    first_stage_curve: Calibration | None
     calibrated: Calibrated | None
     stored: bool
 
@@ -137,6 +139,7 @@ class Tuning:
             fusion=recommended.fusion,
             stop_rule=self.stop_rule,
             calibration=None if self.calibrated is None else self.calibrated.calibration,
+            first_stage_calibration=self.first_stage_curve,
             collection=self.collection[:MAX_CHARACTERS],
             queries=self.queries,
             date=self.date,

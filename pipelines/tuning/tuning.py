@@ -1,6 +1,7 @@
 """Finds the best search settings for an index and a reranker, from judged queries."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -15,7 +16,7 @@ from ..evaluation import Estimate, Judged, estimate_means
 from ..models import open_retriever
 from ..search import store
 from .choice import SURE, Choice, choose, choose_and_hold_out
-from .fits import calibrate, stop_rule
+from .fits import calibrate, first_stage_curve, stop_rule
 from .grid import CUTOFF, Configuration, Grid, depths_up_to, evaluate_grid, recall_curve
 from .latency import Latency, measure_latency
 from .result import MIN_QUERIES, CrossValidated, Tuning, TuningOptions
@@ -75,7 +76,8 @@ def tune(
         recall=recall_curve(scored, judged, shown.fusion),
         latencies=tuple(latencies),
         latency_budget_ms=options.latency_budget_ms,
-        stop_rule=stop_rule(scored, shown, options.risk) if recommended.depth else None,
+        stop_rule=stop_rule(scored, replace(shown, fusion=recommended.fusion), options.risk),
+        first_stage_curve=first_stage_curve(scored, judged, recommended),
         calibrated=None if options.calibrate is None else calibrate(scored, judged, shown, options.calibrate),
         stored=options.store,
     )

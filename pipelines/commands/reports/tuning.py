@@ -119,6 +119,8 @@ def _outcome(tuning: Tuning, path: str) -> str:
             f'With rerank_k="auto" (--rerank-k auto) a search stops reranking where at most '
             f"{tuning.tuned.stop_rule.risk:.0%} of the first ten are missed."
         )
+    else:
+        lines.append(f"No stop rule: {tuning.queries} queries are too few for --rerank-k auto.")
     return " ".join(lines)
 
 

@@ -5,7 +5,7 @@ from .blend import Scales, final_scores, standardised
 from .budget import Deadline, Enough, score_within_budget
 from .cascade import require_cascade_fits, require_cascade_reranker, score_in_cascade
 from .passages import PassageScoring, by_passages, passages_needed
-from .results import ScoredCandidates, SearchResult, at_least, order
+from .results import RelevanceCurves, ScoredCandidates, SearchResult, at_least, order
 from .score_cache import CacheUse, ScoreCache
 from .scorer import CandidateScorer
 from .stop_rule import StopRule, fit_stop_rule
@@ -16,6 +16,7 @@ __all__ = [
     "Deadline",
     "Enough",
     "PassageScoring",
+    "RelevanceCurves",
     "Scales",
     "ScoreCache",
     "ScoredCandidates",

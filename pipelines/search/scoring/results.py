@@ -1,6 +1,5 @@
 """SearchResult, and how scored candidates are ordered into results."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from ....index import Document, Hit, Passage
 from ....rerank import UNCALIBRATED, Calibration
 from .blend import Scales, final_scores
+from .relevance import agreeing, estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,10 @@ class SearchResult:
         passage: The part of it that was found, with its span in ``document.text``.
         score: What the list is ordered by, higher is better: the reranker's logit, its blend with the first stage, or
             ``retrieval_score`` without a reranker.
-        relevance: A number from 0 to 1: the probability that a calibration gives the logit, or the sigmoid of the
-            logit. None for a document that was not reranked, or at which a cascade stopped early, since an early exit
-            only estimates the logit of the whole model.
+        relevance: A number from 0 to 1 that never rises down the list, and is the same for equal scores. It comes
+            from the logit, by the calibration or the sigmoid; where a document was not reranked (``logit`` is None) it
+            is an estimate from the score of the first stage. The module ``relevance`` says how it is made to agree with
+            the order.
         logit: The cross-encoder's raw output, or that of the early exit; None for a document that was not reranked.
         retrieval_score: What the first stage orders by.
         retrieval_rank: The rank in the first stage, from 1.
@@ -61,7 +62,7 @@ class SearchResult:
     document: Document
     passage: Passage
     score: float
-    relevance: float | None
+    relevance: float
     logit: float | None
     retrieval_score: float
     retrieval_rank: int
@@ -70,8 +71,23 @@ class SearchResult:
     exit_layer: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RelevanceCurves:
+    """What makes relevance from scores.
+
+    Attributes:
+        reranked: From logits; None is the sigmoid.
+        first_stage: From first-stage scores of documents that were not reranked; None takes default curves.
+        ceiling: The most that a result of the query can have.
+    """
+
+    reranked: Calibration | None = None
+    first_stage: Calibration | None = None
+    ceiling: float = 1.0
+
+
 def order(
-    scored: ScoredCandidates, blend: float, *, scales: Scales | None = None, calibration: Calibration | None = None
+    scored: ScoredCandidates, blend: float, *, scales: Scales | None = None, curves: RelevanceCurves | None = None
 ) -> list[SearchResult]:
     """Order the candidates of one query.
 
@@ -83,29 +99,34 @@ def order(
         scored: The candidates, of which the first have logits.
         blend: Weight of the logits, from 0 to 1.
         scales: See ``final_scores``.
-        calibration: Makes ``relevance`` from logits; None takes the sigmoid.
+        curves: What makes ``relevance``; None takes the defaults.
     """
     hits, logits, reranked = scored.hits, scored.logits, len(scored.logits)
     retrieval = np.array([hit.score for hit in hits], dtype=np.float64)
     scores = retrieval.copy()
     stopped = np.zeros(reranked, np.int64) if scored.stopped is None else scored.stopped
-    # The whole model first, then the exits, the last one first.
-    tiers = np.where(stopped == 0, np.iinfo(np.int64).min, -stopped)
+    # The whole model first, then the exits, the last one first, and then what was not reranked.
+    tiers = np.full(len(hits), np.iinfo(np.int64).max)
+    tiers[:reranked] = np.where(stopped == 0, np.iinfo(np.int64).min, -stopped)
     if reranked:
         scores[:reranked] = final_scores(logits.astype(np.float64), retrieval[:reranked], blend, scales=scales)
-        _lower(scores[:reranked], tiers)
+        _lower(scores[:reranked], tiers[:reranked])
         # The scores of the rest continue downwards from the lowest score.
         scores[reranked:] += scores[:reranked].min() - retrieval[reranked - 1 :].max()
     # A stable sort on the score alone keeps the order of the first stage, whose equals are ordered by id.
-    relevance = (calibration or UNCALIBRATED).apply(logits)
-    ordered = [*np.lexsort((-scores[:reranked], tiers)).tolist(), *range(reranked, len(hits))]
+    ordered = [*np.lexsort((-scores[:reranked], tiers[:reranked])).tolist(), *range(reranked, len(hits))]
+    curves = curves or RelevanceCurves()
+    estimates = np.concatenate(
+        [(curves.reranked or UNCALIBRATED).apply(logits), estimate(hits[reranked:], curves.first_stage)]
+    )
+    relevance = agreeing(estimates[ordered], scores[ordered], tiers[ordered], ceiling=curves.ceiling)
     return [
         SearchResult(
             rank=rank,
             document=hits[i].document,
             passage=hits[i].passage,
             score=float(scores[i]),
-            relevance=float(relevance[i]) if i < reranked and not stopped[i] else None,
+            relevance=float(relevance[rank - 1]),
             logit=float(logits[i]) if i < reranked else None,
             retrieval_score=hits[i].score,
             retrieval_rank=scored.ranks[i],
@@ -129,9 +150,5 @@ def _lower(scores: NDArray[np.float64], tiers: NDArray[np.int64]) -> None:
 
 
 def at_least(results: Sequence[SearchResult], min_relevance: float) -> list[SearchResult]:
-    """Keep the results of at least this relevance, and number their ranks again from 1.
-
-    A result without relevance is left out.
-    """
-    kept = [result for result in results if result.relevance is not None and result.relevance >= min_relevance]
-    return [dataclasses.replace(result, rank=rank) for rank, result in enumerate(kept, start=1)]
+    """Return the results of at least this relevance, which come first; below them none has it."""
+    return [result for result in results if result.relevance >= min_relevance]

@@ -210,7 +210,7 @@ def test_skip_errors(tmp_path, capsys, monkeypatch):
         (["search", "index", "a\udc80"], 2, "query 0 has a lone surrogate U+DC80 at character 1"),
         (["search", "index", "cat", "--top-k", "0"], 2, "top_k must be a whole number of at least 1, not 0"),
         (["search", "index", "cat", "--rerank-k", "-1"], 2, "rerank_k must be a whole number of at least 1, not -1"),
-        (["search", "index", "cat", "--top-k", "101"], 2, "top_k=101 is larger than retrieve_k=100"),
+        (["search", "index", "cat", "--top-k", "101", "--retrieve-k", "100"], 2, "top_k=101 is larger than retrieve_k"),
         (["search", "index", "cat", "--deadline-ms", "-1"], 2, "deadline_ms must be a number of milliseconds from 0"),
         (["search", "index", "cat", "--top-k", "many"], 2, "Invalid value for '--top-k'"),
         (["search", "index"], 2, "give a query, as in: bicross search"),

@@ -112,6 +112,39 @@ def test_evaluate_measures_what_was_tuned(index, folder, capsys):
     assert (code, measured) == (0, pytest.approx(expected))
 
 
+def test_after_a_tuning_that_switched_the_reranker_off_what_is_given_counts(index, folder, capsys):
+    harmful = ("--reranker", "harmful")
+    run(capsys, "tune", index, folder, *QUICK, *harmful)
+    assert stored(Index.open(index)).rerank_k == 0
+
+    def search(*options):
+        code, out, err = run(capsys, "search", index, JUDGED.queries["q0"], *harmful, *options, "--json")
+        assert (code, err) == (0, "")
+        return json.loads(out)
+
+    answer = search()
+    assert (answer["reranked"], answer["candidates"], len(answer["results"])) == (0, 20, 10)
+    assert answer["settings"]["rerank_k"] == {"value": 0, "from": "tuned"}
+    assert all(0 < result["relevance"] < 1 for result in answer["results"])
+    assert search("--rerank")["reranked"] == 20
+    assert search("--rerank-k", "7")["reranked"] == 7
+    assert 0 < search("--rerank-k", "auto")["reranked"] <= 20
+    assert len(search("--top-k", "50")["results"]) == search("--top-k", "50")["candidates"] == 50
+    assert search("--rerank-k", "60")["reranked"] == 60
+    least = answer["results"][4]["relevance"]
+    assert 0 < len(search("--min-relevance", str(least))["results"]) <= 10
+    assert search("--no-rerank", "--retrieve-k", "70", "--top-k", "60")["candidates"] == 70
+    code, out, _ = run(capsys, "search", index, JUDGED.queries["q0"], *harmful)
+    assert "Settings: first stage dense (tuned), 20 retrieved (tuned), not reranked (tuned)" in " ".join(out.split())
+    evaluation = ("evaluate", index, folder, "--split", "train", *harmful)
+    code, out, _ = run(capsys, *evaluation)
+    assert (code, "not reranked (tuned)" in " ".join(out.split())) == (0, True)
+    _, out, _ = run(capsys, *evaluation, "--rerank", "--json")
+    record = json.loads(out)
+    assert [system["name"] for system in record["systems"]] == ["first stage", "reranked"]
+    assert record["settings"]["rerank_k"] == {"value": 20, "from": "default"}
+
+
 def test_a_search_with_another_reranker_ignores_what_was_tuned(index, folder, capsys):
     run(capsys, "tune", index, folder, *QUICK)
     _, out, _ = run(capsys, "search", index, "word1 word2", "--json", "--reranker", "harmful")

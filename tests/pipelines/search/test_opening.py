@@ -62,8 +62,10 @@ def test_what_was_tuned_is_used(tuned):
         pipeline.retriever, guesser(), retrieve_k=40, rerank_k=12, blend=0.4, calibration=Platt(0.5, -2.0)
     )
     assert results == by_hand.search(QUERY)
-    for result in results:
+    by_logit = opened(tuned, guesser(), blend=1.0).search(QUERY)
+    for result in by_logit:
         assert result.relevance == pytest.approx(1 / (1 + np.exp(2.0 - 0.5 * result.logit)))
+    for result in results:
         assert result.dense_score == result.retrieval_score
         assert result.lexical_score is None
 
@@ -76,8 +78,13 @@ def test_what_is_given_counts(tuned):
     assert (pipeline.blend, pipeline.options.stop_rule) == (0.9, None), "the rule was fitted for another blend"
     other = dataclasses.replace(RULE, threshold=9.0)
     assert opened(tuned, guesser(), stop_rule=other).options.stop_rule == other
+    assert cutoffs(opened(tuned, guesser(), rerank_k=41)) == (41, 41, 10), "what was tuned is no limit"
+    assert cutoffs(opened(tuned, guesser(), top_k=50)) == (50, 12, 50)
+    assert len(opened(tuned, guesser()).search(QUERY, top_k=50)) == 50
     with pytest.raises(ArgumentError, match="rerank_k=41 is larger than retrieve_k=40"):
-        opened(tuned, guesser(), rerank_k=41)
+        opened(tuned, guesser(), rerank_k=41, retrieve_k=40)
+    with pytest.raises(ArgumentError, match="top_k=50 is larger than retrieve_k=40"):
+        opened(tuned, guesser(), retrieve_k=40).search(QUERY, top_k=50)
 
 
 def test_auto_takes_the_stored_rule(tuned):
@@ -86,7 +93,7 @@ def test_auto_takes_the_stored_rule(tuned):
     pipeline.search_batch(list(JUDGED.queries.values()), timings=timings)
     assert {depth.candidates for depth in timings.depths} == {40}
     assert any(depth.reranked < 40 for depth in timings.depths)
-    with pytest.raises(ArgumentError, match=r'rerank_k="auto" needs a stop_rule'):
+    with pytest.raises(ArgumentError, match=r"keeps one for first_stage='dense' and blend=0\.4: leave these as"):
         opened(tuned, guesser(), rerank_k="auto", blend=0.9)
 
 
@@ -129,6 +136,11 @@ def test_where_reranking_did_not_pay_it_is_off_unless_asked_for(index, caplog):
     asked = opened(index, guesser(), rerank_k=20)
     assert (cutoffs(asked), asked.blend) == ((40, 20, 10), 0.4)
     assert asked.search(QUERY)[0].logit is not None
+    assert pipeline.search(QUERY, rerank_k=20) == asked.search(QUERY), "a search may ask for it as well"
+    assert cutoffs(opened(index, guesser(), rerank=True)) == (40, 40, 10)
+    for given in ({"rerank": True}, {"blend": 0.7}, {"passages": "max"}, {"adaptive": True}):
+        assert opened(index, guesser(), **given).search(QUERY)[0].logit is not None, given
+    assert pipeline.search(QUERY)[0].logit is None
 
 
 @pytest.mark.parametrize(
@@ -174,16 +186,17 @@ def test_a_stage_one_that_there_is_not(index):
 def test_min_relevance_cuts_the_ranked_list(index):
     pipeline = opened(index, guesser(), blend=0.5, rerank_k=30)
     everything = pipeline.search(QUERY, top_k=100)
-    assert any(result.relevance is None for result in everything), "what was not read has none"
-    read = [result for result in everything if result.relevance is not None]
+    assert [result.logit is None for result in everything] == [False] * 30 + [True] * 50
+    relevance = [result.relevance for result in everything]
+    assert relevance == sorted(relevance, reverse=True)
     for least in (0.0, 0.4, 0.6, 1.0):
-        kept = [result for result in read if result.relevance >= least]
+        kept = [result for result in everything if result.relevance >= least]
         found = pipeline.search(QUERY, top_k=8, min_relevance=least)
         assert [result.document.id for result in found] == [result.document.id for result in kept[:8]]
         assert [result.rank for result in found] == list(range(1, len(found) + 1))
     opened_with = opened(index, guesser(), blend=0.5, rerank_k=30, min_relevance=0.6)
     assert opened_with.search(QUERY, top_k=8) == pipeline.search(QUERY, top_k=8, min_relevance=0.6)
-    assert len(opened_with.search(QUERY, top_k=80, min_relevance=0.0)) == 30, "what is given to a search counts"
+    assert len(opened_with.search(QUERY, top_k=80, min_relevance=0.0)) == 80, "what is given to a search counts"
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), True, "0.5"])
@@ -199,8 +212,14 @@ def test_lists_that_are_cut_are_not_measured(index):
         evaluate(opened(index, guesser(), min_relevance=0.5), JUDGED.queries, JUDGED.qrels)
 
 
-def test_min_relevance_needs_a_reranker(index):
-    with pytest.raises(ArgumentError, match=r"min_relevance=0\.5 needs a reranker"):
-        opened(index, None, min_relevance=0.5)
-    with pytest.raises(ArgumentError, match=r"min_relevance=0\.5 needs a reranker"):
-        opened(index, None).search(QUERY, min_relevance=0.5)
+def test_min_relevance_without_a_reranker_goes_by_the_estimate(index):
+    everything = opened(index, None).search(QUERY, top_k=80)
+    kept = [result for result in everything if result.relevance >= 0.3]
+    assert 0 < len(kept) < 80
+    assert opened(index, None, min_relevance=0.3).search(QUERY, top_k=80) == kept
+    assert opened(index, None).search(QUERY, top_k=80, min_relevance=0.3) == kept
+
+
+def test_asking_to_rerank_without_a_reranker_is_an_error(index):
+    with pytest.raises(ArgumentError, match="rerank=True needs a reranker, and the pipeline has none"):
+        opened(index, None, rerank=True)

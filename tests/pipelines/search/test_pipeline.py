@@ -41,7 +41,7 @@ def test_stage_one_alone_is_the_order_of_the_vectors(index):
         assert (result.rank, result.retrieval_rank) == (rank, rank)
         assert result.score == result.retrieval_score == pytest.approx(np.sort(cosines)[-rank], abs=1e-6)
         assert result.logit is None
-        assert result.relevance is None
+        assert result.relevance == pytest.approx(1 / (1 + math.exp(6 - 12 * result.score)))
 
 
 def test_the_reranker_alone_orders_by_its_logit(index):
@@ -227,7 +227,8 @@ def test_open_takes_objects_and_checks_the_encoder(index):
     with pytest.raises(IndexModelMismatch, match="'hash-encoder', which is not 'stranger'"):
         SearchPipeline.open(index.path, encoder=HashEncoder(name="stranger"), reranker=None)
     with pytest.raises(ArgumentError, match="top_k=200 is larger than retrieve_k=100"):
-        SearchPipeline.open(index.path, encoder=ENCODER, reranker=None, top_k=200)
+        SearchPipeline.open(index.path, encoder=ENCODER, reranker=None, top_k=200, retrieve_k=100)
+    assert SearchPipeline.open(index.path, encoder=ENCODER, reranker=None, top_k=200).options.retrieve_k == 200
     with pytest.raises(IndexNotFound, match="nowhere does not exist"):
         SearchPipeline.open("nowhere")
 

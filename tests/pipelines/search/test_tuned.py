@@ -1,9 +1,10 @@
+import dataclasses
 import json
 
 import pytest
 from bicross.errors import ArgumentError, IndexCorrupt
 from bicross.index import Index
-from bicross.pipelines import StopRule, Tuned, build_index
+from bicross.pipelines import SearchOptions, StopRule, Tuned, build_index
 from bicross.pipelines.search import store
 from bicross.pipelines.search.tuned import SECTION, stored
 from bicross.rerank import Isotonic, Platt
@@ -46,6 +47,28 @@ def index(tmp_path):
 )
 def test_settings_survive_json(tuned):
     assert Tuned.from_dict(json.loads(json.dumps(tuned.to_dict()))) == tuned
+
+
+def test_a_curve_for_the_first_stage_is_stored_only_where_there_is_one():
+    """Settings of an older bicross have none, and settings without one can be read by an older bicross."""
+    assert "first_stage_calibration" not in FULL.to_dict()
+    curve = dataclasses.replace(FULL, first_stage_calibration=Platt(2.0, -1.0))
+    record = json.loads(json.dumps(curve.to_dict()))
+    assert Tuned.from_dict(record) == curve
+    assert Tuned.from_dict({name: value for name, value in record.items() if name != "first_stage_calibration"}) == FULL
+    with pytest.raises(ArgumentError, match="a calibration is an object with a method, not 3"):
+        Tuned.from_dict({**record, "first_stage_calibration": 3})
+
+
+@pytest.mark.parametrize(("kept", "asked", "used"), [
+    ("dense", None, True), ("dense", "hybrid", True), ("hybrid", "dense", True), ("dense", "lexical", False),
+    ("lexical", None, True), ("lexical", "lexical", True), ("lexical", "hybrid", False),
+])  # fmt: skip
+def test_a_curve_for_cosines_is_not_used_for_bm25(kept, asked, used):
+    fusion = NormalisedSum() if kept == "hybrid" else None
+    tuned = Tuned("r", kept, 100, 0, 0.5, fusion=fusion, first_stage_calibration=Platt(2.0, -1.0))
+    curve = tuned.complete(SearchOptions(first_stage=asked)).first_stage_calibration
+    assert curve == (Platt(2.0, -1.0) if used else None)
 
 
 def test_an_index_keeps_them_beside_other_settings(index):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError
 from bicross.index import Document, Index
-from bicross.pipelines import Judged, SearchPipeline, TuningOptions, add_documents, build_index, tune
+from bicross.pipelines import Judged, SearchPipeline, Timings, TuningOptions, add_documents, build_index, tune
 from bicross.pipelines.commands.reports import tuning_record
 from bicross.pipelines.evaluation import per_query
 from bicross.pipelines.search.tuned import stored
@@ -88,10 +88,51 @@ def test_a_reranker_that_harms_is_recommended_off(index):
     found = tuned(index, oracle(JUDGED, sign=-1.0))
     assert found.recommended.depth == 0
     assert found.tuned.rerank_k == 0
-    assert found.tuned.stop_rule is None
     pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=oracle(JUDGED, sign=-1.0))
     assert pipeline.reranker is None
     assert ndcg(pipeline) == ndcg(SearchPipeline.open(index.path, encoder=ENCODER, reranker=None))
+
+
+def test_a_tuning_that_switched_the_reranker_off_takes_nothing_away(index):
+    """The README's first snippet, rerank_k="auto", min_relevance and larger cutoffs work as they did before it."""
+    reranker = oracle(JUDGED, sign=-1.0)
+    found = tuned(index, reranker, retrieve_k=20, calibrate="platt")
+    assert found.tuned.rerank_k == 0
+    query = JUDGED.queries["q0"]
+    pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=reranker)
+    relevance = [round(result.relevance, 2) for result in pipeline.search(query)]
+    assert len(relevance) == 10
+    assert relevance == sorted(relevance, reverse=True)
+    for result in pipeline.search(query):
+        assert result.logit is None
+        assert result.relevance == pytest.approx(found.first_stage_curve.apply(result.dense_score))
+    assert 0 < len(pipeline.search(query, min_relevance=relevance[4])) < 10
+    assert len(pipeline.search(query, top_k=50)) == 50
+    assert all(result.logit is not None for result in pipeline.search(query, rerank_k=60, top_k=60))
+    assert "not reranked (tuned)" in str(pipeline.settings)
+    auto, timings = SearchPipeline.open(index.path, encoder=ENCODER, reranker=reranker, rerank_k="auto"), Timings()
+    assert auto.options.stop_rule == found.stop_rule
+    auto.search_batch([query], timings=timings)
+    assert 0 < timings.depths[0].reranked <= timings.depths[0].candidates == 20
+    asked = SearchPipeline.open(index.path, encoder=ENCODER, reranker=reranker, rerank=True)
+    assert asked.search(query)[0].logit is not None
+    assert "20 reranked" in str(asked.settings)
+    for first_stage in ("dense", None):
+        other = SearchPipeline.open(index.path, encoder=ENCODER, reranker=reranker, first_stage=first_stage)
+        assert other.options.first_stage_calibration == found.first_stage_curve
+
+
+def test_the_estimate_without_a_reranker_is_calibrated(index):
+    """Of documents with an estimate around p, about p are relevant."""
+    found = tuned(index, oracle(JUDGED, sign=-1.0))
+    pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=None, top_k=30)
+    curve = found.first_stage_curve
+    pairs = [
+        (float(curve.apply(result.dense_score)), JUDGED.qrels[query_id].get(result.document.id, 0) > 0)
+        for query_id, query in JUDGED.queries.items()
+        for result in pipeline.search(query)
+    ]
+    assert np.mean([p for p, _ in pairs]) == pytest.approx(np.mean([y for _, y in pairs]), abs=0.01)
 
 
 def test_noise_is_no_gain(index):
@@ -229,6 +270,8 @@ def test_a_stop_rule_comes_with_a_reranker(index):
     assert rule == everything.fit_stop_rule([JUDGED.queries[query_id] for query_id in JUDGED.judged_ids])
     few = tuned(index, oracle(JUDGED), queries=12)
     assert few.tuned.stop_rule is None, "twelve queries cannot promise one in twenty"
+    with pytest.raises(ArgumentError, match="stored none: the 12 queries were too few for one"):
+        SearchPipeline.open(index.path, encoder=ENCODER, reranker=oracle(JUDGED), rerank_k="auto")
 
 
 def test_a_draw_of_queries_is_the_same_for_the_same_seed(index):

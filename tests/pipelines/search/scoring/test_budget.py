@@ -122,7 +122,7 @@ def test_a_deadline_that_stage_one_used_up_gives_the_order_of_stage_one(caplog):
         [results], timings = run(pipeline, ["q"], deadline_ms=300)
     assert reranker.calls == []
     assert [result.retrieval_rank for result in results] == list(range(1, 101))
-    assert timings.depths == [Depth(0, 100)]
+    assert timings.depths == [Depth(0, 100, wanted=100)]
     assert "deadline of 300 ms: 0 of 100 candidates were reranked" in caplog.text
 
 

@@ -48,7 +48,9 @@ def test_the_order_is_by_how_far_it_was_read_and_then_by_score(index, blend):
         said = reranker.exit(result.exit_layer, QUERIES[0], result.document.passage) if result.exit_layer else None
         expected = reranker.logit(QUERIES[0], result.document.passage) if said is None else said
         assert result.logit == np.float32(expected)
-        assert (result.relevance is None) == (result.exit_layer is not None)
+    relevance = [r.relevance for r in results]
+    assert relevance == sorted(relevance, reverse=True)
+    assert all(0 < number < 1 for number in relevance)
     read = sorted(results[:16], key=lambda r: r.retrieval_rank)
     logits, cosines = (np.array([getattr(r, name) for r in read]) for name in ("logit", "retrieval_score"))
     blended = dict(zip([r.document.id for r in read], final_scores(logits, cosines, blend), strict=True))
@@ -82,7 +84,7 @@ def test_an_empty_cascade_and_a_wide_one_are_none(index):
     plain = pipeline(index, cascade=None).search_batch(QUERIES)
     assert pipeline(index, cascade=[]).search_batch(QUERIES) == plain
     assert pipeline(index, cascade=[(2, 20)]).search_batch(QUERIES) == plain
-    assert all(r.exit_layer is None and r.relevance is not None for results in plain for r in results)
+    assert all(r.exit_layer is None for results in plain for r in results)
 
 
 @settings(max_examples=30, deadline=None)
@@ -168,9 +170,11 @@ def test_a_cache_that_forgets_changes_nothing(index):
         assert own.search_batch(QUERIES) == pipeline(index, reranker).search_batch(QUERIES)
 
 
-def test_min_relevance_keeps_what_was_read_to_the_end(index):
-    results = pipeline(index).search(QUERIES[0], min_relevance=0.0)
-    assert standing(results) == [9] * 4
+def test_min_relevance_cuts_the_tail(index):
+    results = pipeline(index).search(QUERIES[0], top_k=20)
+    for least in sorted({0.0, 1.0, *(r.relevance for r in results)}):
+        kept = [r for r in results if r.relevance >= least]
+        assert pipeline(index).search(QUERIES[0], top_k=20, min_relevance=least) == kept == results[: len(kept)]
 
 
 def test_evaluation_sees_the_same_candidates(index):

@@ -154,7 +154,7 @@ def test_auto_without_a_rule_says_how_to_get_one():
             ArgumentError, match=r'rerank_k="auto" needs a stop_rule: make one with SearchPipeline\.fit'
         ):
             attempt()
-    with pytest.raises(ArgumentError, match="without a reranker reads nothing"):
+    with pytest.raises(ArgumentError, match="without a reranker scores nothing"):
         SearchPipeline(found, None).fit_stop_rule(["0"])
     with pytest.raises(ArgumentError, match=r"fitted for blend=1\.0, and the pipeline has blend=0\.5"):
         SearchPipeline(found, found, blend=0.5, stop_rule=RULE)

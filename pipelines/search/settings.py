@@ -1,0 +1,135 @@
+"""Settings: the options of a search, and where each of them comes from."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ...errors import ArgumentError
+from .options import DEFAULT_K, RerankK, SearchOptions
+from .tuned import Tuned
+
+Origin = Literal["given", "tuned", "default", "raised for top_k", "raised for rerank_k", "the reranker's"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options of a search, and where each of them comes from.
+
+    What is given counts first, then what ``bicross tune`` stored in the index, then the default.
+
+    Attributes:
+        given: The options that the caller gave; None is a value left open.
+        tuned: What the index stores for this reranker; None where it stores nothing, or for another one.
+        recommended_blend: The blend that the reranker recommends; None without a reranker.
+    """
+
+    given: SearchOptions
+    tuned: Tuned | None = None
+    recommended_blend: float | None = None
+
+    @property
+    def options(self) -> SearchOptions:
+        """The complete options; only the blend may be left open, and is then ``recommended_blend``."""
+        options = self.given.complete() if self.tuned is None else self.tuned.complete(self.given)
+        return replace(options, rerank=False) if self.recommended_blend is None else options
+
+    @property
+    def reranks(self) -> bool:
+        """Whether there is a reranker, and searches use it."""
+        return self.options.rerank is not False
+
+    @property
+    def blend(self) -> float:
+        """Weight of the reranker's score against that of the first stage, from 0 to 1."""
+        blend = self.options.blend
+        if blend is not None:
+            return blend
+        return 1.0 if self.recommended_blend is None else self.recommended_blend
+
+    def replaced(
+        self,
+        *,
+        retrieve_k: int | None = None,
+        rerank_k: RerankK | None = None,
+        top_k: int | None = None,
+        min_relevance: float | None = None,
+    ) -> "Settings":
+        """Return the settings of one search; see ``SearchOptions.replaced``."""
+        given = self.given.replaced(retrieve_k=retrieve_k, rerank_k=rerank_k, top_k=top_k, min_relevance=min_relevance)
+        return self if given is self.given else replace(self, given=given)
+
+    def origin(self, name: str) -> Origin:
+        """Return where the value of a field of ``SearchOptions`` comes from."""
+        if name == "rerank":
+            return self._rerank_origin()
+        if getattr(self.given, name) is not None:
+            return "given"
+        value, tuned = getattr(self.options, name), getattr(self.tuned, name, None)
+        if name == "retrieve_k" and value > (tuned or DEFAULT_K):
+            return "raised for top_k" if self.given.needed == self.given.top_k else "raised for rerank_k"
+        if name == "blend" and value is None:
+            return "the reranker's"
+        return "tuned" if tuned and tuned == value else "default"
+
+    def _rerank_origin(self) -> Origin:
+        if self.given.rerank is not None or self.recommended_blend is None or self.given.asks_to_rerank:
+            return "given"
+        return "default" if self.tuned is None else "tuned"
+
+    def __str__(self) -> str:
+        """Return one line that says how candidates are found and ordered, and where each setting comes from.
+
+        Example:
+            >>> print(pipeline.settings)
+            first stage dense (default), 150 retrieved (raised for top_k), 50 reranked (tuned), blend 0.4 (tuned),
+            relevance calibrated (tuned)
+        """
+        options = self.options
+        parts = [f"first stage {options.first_stage} ({self.origin('first_stage')})"] if options.first_stage else []
+        parts.append(f"{options.candidates} retrieved ({self.origin('retrieve_k')})")
+        if self.reranks:
+            depth = "as many as needed" if options.rerank_k == "auto" else str(options.depth)
+            parts.append(f"{depth} reranked ({self.origin('rerank_k')})")
+        else:
+            parts.append(f"not reranked ({self.origin('rerank')})")
+        if self.reranks:
+            parts.append(f"blend {self.blend:g} ({self.origin('blend')})")
+            curve = "not calibrated" if options.calibration is None else "calibrated"
+            parts.append(f"relevance {curve} ({self.origin('calibration')})")
+        return ", ".join(parts)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the settings as JSON: for each name the value and where it comes from."""
+        options, none = self.options, self.options.rerank is False
+        values: dict[str, object] = {
+            "first_stage": options.first_stage,
+            "retrieve_k": options.candidates,
+            "rerank_k": 0 if none else options.rerank_k,
+            "top_k": options.results,
+            "blend": None if none else self.blend,
+        }
+        origins = {name: self.origin("rerank" if none and name in ("rerank_k", "blend") else name) for name in values}
+        return {name: {"value": value, "from": origins[name]} for name, value in values.items()}
+
+    def require_stop_rule(self) -> None:
+        """Check that there is a stop rule for ``rerank_k="auto"``.
+
+        Raises:
+            ArgumentError: There is none. The error says why, and what to do.
+        """
+        if self.options.stop_rule is not None:
+            return
+        tuned = self.tuned
+        if tuned is None:
+            raise ArgumentError(
+                'rerank_k="auto" needs a stop_rule: make one with SearchPipeline.fit_stop_rule(queries), '
+                "store one with `bicross tune`, or give a number"
+            )
+        if tuned.stop_rule is not None:
+            raise ArgumentError(
+                f'rerank_k="auto" needs a stop_rule, and the index keeps one for first_stage={tuned.first_stage!r} and '
+                f"blend={tuned.blend:g}: leave these as they were tuned, or give a number"
+            )
+        raise ArgumentError(
+            f'rerank_k="auto" needs a stop_rule, and `bicross tune` stored none: the {tuned.queries} queries were too '
+            "few for one, or it was an older bicross; tune again with more queries, or give a number"
+        )
