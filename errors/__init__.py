@@ -68,9 +68,9 @@ class _PlacedError(BicrossError):
         self.reason = reason
         self.source = source
         self.line = line
-        place = "" if source is None else source if line is None else f"{source}, line {line}"
+        position = "" if source is None else source if line is None else f"{source}, line {line}"
         message = f"{reason}; {remedy}" if remedy else reason
-        super().__init__(f"{place}: {message}" if place else message)
+        super().__init__(f"{position}: {message}" if position else message)
 
 
 class DocumentError(_PlacedError):

@@ -177,7 +177,7 @@ class Index(OpenedIndex):
             Snapshot.open(self.path, older, known=self._snapshot.views)  # damaged or incomplete: said before it counts
             commit(self.path, older, self._filesystem, reason=f"rollback to {generation}")
         with self._moving:
-            self._snapshot = open_newest(self.path, verify="full", known=self._snapshot.views)
+            self._snapshot = open_newest(self.path, verify="full", open_views=self._snapshot.views)
 
     def set_settings(self, settings: Mapping[str, object]) -> None:
         """Replace the settings, in one commit that changes nothing else.

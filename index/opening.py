@@ -140,7 +140,7 @@ class OpenedIndex(IndexReader):
         path = Path(path)
         if model is not None:
             read_manifest(path).model.require_same(model)
-        return cls(path, open_newest(path, verify=verify, known=()), filesystem or Filesystem())
+        return cls(path, open_newest(path, verify=verify, open_views=()), filesystem or Filesystem())
 
     def refresh(self) -> bool:
         """Move to the newest generation. Searches that are running finish on the old one.
@@ -156,16 +156,16 @@ class OpenedIndex(IndexReader):
             if (newest.uuid, newest.generation) == (self._manifest.uuid, self.generation):
                 return False
             newest.model.require_same(self.model)
-            self._snapshot = open_newest(self.path, verify="full", known=self._snapshot.views)
+            self._snapshot = open_newest(self.path, verify="full", open_views=self._snapshot.views)
             return True
 
 
-def open_newest(path: Path, *, verify: Verify, known: Sequence[View]) -> Snapshot:
+def open_newest(path: Path, *, verify: Verify, open_views: Sequence[View]) -> Snapshot:
     """Open the newest generation, also where a writer replaces it and deletes its files meanwhile."""
     while True:
         manifest = read_manifest(path)
         try:
-            return Snapshot.open(path, manifest, verify=verify, known=known)
+            return Snapshot.open(path, manifest, verify=verify, known=open_views)
         except IndexCorrupt:
             if read_manifest(path).generation == manifest.generation:
                 raise

@@ -41,8 +41,8 @@ class IndexReader:
             For each query its hits, best first.
         """
         snapshot = self._snapshot
-        found = snapshot.nearest(vectors, k, snapshot.masks(where))
-        return [best_hits(line) for line in with_other_passages(found, vectors, passages)]
+        nearest = snapshot.nearest(vectors, k, snapshot.masks(where))
+        return [best_hits(line) for line in with_other_passages(nearest, vectors, passages)]
 
     def search_terms(
         self,
@@ -97,8 +97,8 @@ class IndexReader:
         Returns:
             For each query its hits, ordered by ``dense_score``.
         """
-        found = search_both(self._snapshot, vectors, queries, k, where=where, weights=weights)
-        return [best_hits(line) for line in with_other_passages(found, vectors, passages)]
+        candidates = search_both(self._snapshot, vectors, queries, k, where=where, weights=weights)
+        return [best_hits(line) for line in with_other_passages(candidates, vectors, passages)]
 
     def neighbours(
         self,

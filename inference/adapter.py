@@ -150,14 +150,14 @@ def _build(folder: Path, base: Path, adapter: Path, settings: AdapterSettings) -
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
     weights = merge(load_file(base / "model.safetensors"), load_file(adapter / ADAPTER_WEIGHTS), settings.scale)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    known: dict[str, object] = {
+    model_settings: dict[str, object] = {
         "blend": settings.blend,
         "weights_sha256": sha256_of(folder / "model.safetensors"),
     }
     if settings.exits_sha256 is not None:
         shutil.copyfile(adapter / EXITS, folder / EXITS)
-        known["exits"] = exits_entry(folder)
-    (folder / MODEL_SETTINGS).write_text(json.dumps(known), encoding="utf-8")
+        model_settings["exits"] = exits_entry(folder)
+    (folder / MODEL_SETTINGS).write_text(json.dumps(model_settings), encoding="utf-8")
 
 
 def merge(

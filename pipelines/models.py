@@ -35,7 +35,7 @@ def load_encoder(
         dtype: The number format in which it calculates.
         early: The layers that embed, where ``encoder`` names a cross-encoder; None for a bi-encoder.
     """
-    encoders = [_load_encoder(encoder, one, dtype, early) for one in _devices(device)]
+    encoders = [_load_encoder(encoder, device_name, dtype, early) for device_name in _devices(device)]
     return encoders[0] if len(encoders) == 1 else ParallelEncoder(encoders)
 
 

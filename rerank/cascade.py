@@ -86,10 +86,10 @@ def require_exits(stages: Cascade, exits: Collection[int], model: str) -> None:
     """
     missing = [layer for layer, _ in stages if layer not in exits]
     if missing:
-        known = f"exits after the layers {', '.join(map(str, exits))} only" if exits else "no exits"
+        available = f"exits after the layers {', '.join(map(str, exits))} only" if exits else "no exits"
         layers = ",".join(str(layer) for layer in sorted({*missing, *exits}))
         raise ModelError(
-            f"cascade={list(stages)} stops after layer {missing[0]}, and {model} has {known}: "
+            f"cascade={list(stages)} stops after layer {missing[0]}, and {model} has {available}: "
             f"train them with `bicross train exits --layers {layers}`"
         )
 

@@ -286,8 +286,8 @@ def _each(compute: Callable[[Sequence[str]], list[Computed]], texts: Sequence[st
     """The results of ``compute`` for each text; a text that occurs several times is computed once."""
     require_texts(texts)
     distinct = list(dict.fromkeys(texts))
-    found = dict(zip(distinct, compute(distinct), strict=True))
-    return [found[text] for text in texts]
+    result_of = dict(zip(distinct, compute(distinct), strict=True))
+    return [result_of[text] for text in texts]
 
 
 def _blend(folder: Path) -> float:

@@ -128,8 +128,8 @@ def first_tokens(packed: "PackedModel", encoded: Encoded, layers: Sequence[int])
     for start in range(0, len(encoded), PAIRS_AT_ONCE):
         part = encoded[start : start + PAIRS_AT_ONCE]
         run, rows, here = packed.run_layered(part), np.arange(len(part)), slice(start, start + len(part))
-        for place, layer in enumerate(layers):
-            states[here, place] = run.first_tokens(layer, rows)
+        for column, layer in enumerate(layers):
+            states[here, column] = run.first_tokens(layer, rows)
         logits[here] = logits_of(run.outputs(rows))
     return states, logits
 

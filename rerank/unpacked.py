@@ -34,14 +34,14 @@ class StandardCrossEncoder:
     def outputs(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """The outputs of the model before any activation, float32 of shape (len(pairs), outputs)."""
         with self._lock:
-            found = self._model.predict(
+            outputs = self._model.predict(
                 [list(pair) for pair in pairs],
                 batch_size=self._batch_size,
                 show_progress_bar=False,
                 activation_fn=_raw,
                 processing_kwargs={"text": {"truncation": "only_second", "max_length": self._max_length}},
             )
-        return np.asarray(found, dtype=np.float32).reshape(len(pairs), -1)
+        return np.asarray(outputs, dtype=np.float32).reshape(len(pairs), -1)
 
 
 def _raw(outputs: object) -> object:

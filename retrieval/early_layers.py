@@ -45,10 +45,10 @@ class EarlyLayers:
     @classmethod
     def named(cls, pooling: str) -> "EarlyLayers | None":
         """Parse the ``pooling`` of a fingerprint; None where it is that of a whole model."""
-        found = _NAMED.fullmatch(pooling)
-        if found is None or found[1] not in get_args(EarlyPooling):
+        parsed = _NAMED.fullmatch(pooling)
+        if parsed is None or parsed[1] not in get_args(EarlyPooling):
             return None
-        return cls(int(found[2]), "mean" if found[1] == "mean" else "cls")
+        return cls(int(parsed[2]), "mean" if parsed[1] == "mean" else "cls")
 
 
 class EarlyLayerEncoder(BiEncoder):

@@ -78,15 +78,15 @@ class ParallelEncoder:
     def _encode_portions(self, portions: Sequence[Sequence[str]]) -> NDArray[np.float32]:
         remaining = deque(enumerate(portions))
         nothing = np.empty((0, self.fingerprint.dimension), np.float32)
-        found = [nothing] * len(portions)
+        vectors = [nothing] * len(portions)
 
         def work(encoder: Encoder) -> None:
             while True:
                 try:
-                    place, texts = remaining.popleft()
+                    number, texts = remaining.popleft()
                 except IndexError:
                     return
-                found[place] = encoder.encode_documents(texts)
+                vectors[number] = encoder.encode_documents(texts)
 
         with ThreadPoolExecutor(len(self.encoders), thread_name_prefix="bicross") as threads:
             futures = [threads.submit(work, encoder) for encoder in self.encoders[: len(portions)]]
@@ -96,4 +96,4 @@ class ParallelEncoder:
                 remaining.clear()  # after an error or an interrupt no encoder begins another portion
         for future in futures:
             future.result()
-        return np.concatenate([nothing, *found])
+        return np.concatenate([nothing, *vectors])

@@ -58,8 +58,8 @@ def one_batch(path: Path, schema: pa.Schema | None, *, rows: int, thorough: bool
     """The only batch of a file, with as many rows as the manifest says."""
     batches = open_batches(path, schema, thorough=thorough)
     if len(batches) != 1 or batches[0].num_rows != rows:
-        found = sum(batch.num_rows for batch in batches)
-        raise IndexCorrupt(f"{path} holds {found} rows in {len(batches)} batches, not {rows} in one")
+        total = sum(batch.num_rows for batch in batches)
+        raise IndexCorrupt(f"{path} holds {total} rows in {len(batches)} batches, not {rows} in one")
     return batches[0]
 
 

@@ -29,38 +29,38 @@ def checked_settings(settings: Mapping[str, object]) -> dict[str, object]:
     return copied
 
 
-def _copied(value: object, place: str, *, depth: int) -> object:
+def _copied(value: object, path: str, *, depth: int) -> object:
     if depth > MAX_DEPTH:
-        raise ArgumentError(f"{place:.200} is more than {MAX_DEPTH} deep")
+        raise ArgumentError(f"{path:.200} is more than {MAX_DEPTH} deep")
     match value:
         case None | bool():
             return value
         case str():
-            return _text(value, place)
+            return _text(value, path)
         case int() if abs(value) <= MAX_WHOLE:
             return int(value)
         case float() if math.isfinite(value):
             return float(value)
         case Mapping():
             items = cast("Mapping[Any, object]", value).items()
-            return {_text(name, place): _copied(one, f"{place}[{name!r}]", depth=depth + 1) for name, one in items}
+            return {_text(name, path): _copied(item, f"{path}[{name!r}]", depth=depth + 1) for name, item in items}
         case list() | tuple():
-            some = cast("list[object]", value)
-            return [_copied(one, f"{place}[{number}]", depth=depth + 1) for number, one in enumerate(some)]
+            elements = cast("list[object]", value)
+            return [_copied(item, f"{path}[{number}]", depth=depth + 1) for number, item in enumerate(elements)]
         case int() | float():
-            raise ArgumentError(f"{place:.200} must be finite, and whole numbers within ±2**53, not {_short(value)}")
+            raise ArgumentError(f"{path:.200} must be finite, and whole numbers within ±2**53, not {_short(value)}")
         case _:
-            raise ArgumentError(f"{place:.200} is {type(value).__name__}, which JSON has not: {value!r:.80}")
+            raise ArgumentError(f"{path:.200} is {type(value).__name__}, which JSON has not: {value!r:.80}")
 
 
-def _text(value: object, place: str) -> str:
+def _text(value: object, path: str) -> str:
     try:
         if not isinstance(value, str):
-            raise ArgumentError(f"{place:.200} has a name that is no text: {value!r:.80}")
+            raise ArgumentError(f"{path:.200} has a name that is no text: {value!r:.80}")
         value.encode("utf-8")
     except UnicodeEncodeError as error:
         code = ord(error.object[error.start])
-        raise ArgumentError(f"{place:.200} has a lone surrogate U+{code:04X} in a text") from None
+        raise ArgumentError(f"{path:.200} has a lone surrogate U+{code:04X} in a text") from None
     return str(value)
 
 

@@ -46,12 +46,12 @@ class TermCounts:
 
 def count_terms(terms: Sequence[Sequence[str]]) -> TermCounts:
     """The terms of some passages, counted."""
-    known: dict[str, int] = {}
-    flat = [known.setdefault(term, len(known)) for some in terms for term in some]
-    rows = np.repeat(np.arange(len(terms)), [len(some) for some in terms])
+    number_of: dict[str, int] = {}
+    flat = [number_of.setdefault(term, len(number_of)) for passage in terms for term in passage]
+    rows = np.repeat(np.arange(len(terms)), [len(passage) for passage in terms])
     keys, counts = np.unique(rows << 32 | np.array(flat, np.int64), return_counts=True)
     bounds = np.searchsorted(keys, np.arange(len(terms) + 1) << 32)
-    return TermCounts(list(known), keys & 0xFFFF_FFFF, counts.astype(np.uint32), bounds)
+    return TermCounts(list(number_of), keys & 0xFFFF_FFFF, counts.astype(np.uint32), bounds)
 
 
 def count_of_lists(terms: Sequence[Sequence[str]] | TermCounts) -> int:
@@ -66,10 +66,10 @@ def check_terms(terms: Sequence[Sequence[str]] | TermCounts) -> None:
 
 
 def _check_words(terms: Sequence[Sequence[str]]) -> None:
-    for row, some in enumerate(terms):
-        if isinstance(some, str):
-            raise ArgumentError(f"the terms of passage {row} must be a list of strings, not one: {some!r:.80}")
-    for word in cast("set[object]", {term for some in terms for term in some}):
+    for row, passage in enumerate(terms):
+        if isinstance(passage, str):
+            raise ArgumentError(f"the terms of passage {row} must be a list of strings, not one: {passage!r:.80}")
+    for word in cast("set[object]", {term for passage in terms for term in passage}):
         if not isinstance(word, str) or not word:
             raise ArgumentError(f"a term must be a string that is not empty, not {word!r:.80}")
         try:
@@ -127,7 +127,7 @@ class PostingsWriter:
             pa.array(words, pa.large_utf8()),
             *map(pa.array, (starts, np.concatenate(self._rows)[order], narrow, np.concatenate(self._lengths))),
         ]
-        lists = [cast(Any, pa.LargeListArray).from_arrays(np.array([0, len(one)]), one) for one in values]
+        lists = [cast(Any, pa.LargeListArray).from_arrays(np.array([0, len(column)]), column) for column in values]
         return record_batch(lists, _schema(values[3].type))
 
 
@@ -144,9 +144,11 @@ class PostingsTable:
         batches = open_batches(path, None, thorough=thorough)
         if len(batches) != 1 or batches[0].num_rows != 1 or batches[0].schema not in map(_schema, _COUNT_TYPES):
             raise IndexCorrupt(f"{path} does not hold one row of postings")
-        words, *others = (_values(batches[0], name, path) for name in _schema(pa.uint8()).names)
+        words, *number_columns = (_values(batches[0], name, path) for name in _schema(pa.uint8()).names)
         self._path, self._words, self._thorough = path, words, thorough
-        self._starts, self._rows, self._counts, self.lengths = (one.to_numpy(zero_copy_only=True) for one in others)
+        self._starts, self._rows, self._counts, self.lengths = (
+            column.to_numpy(zero_copy_only=True) for column in number_columns
+        )
         self._check(rows)
         if thorough:
             self._check_postings()
@@ -154,10 +156,10 @@ class PostingsTable:
 
     def postings(self, term: str) -> tuple[NDArray[np.uint32], NDArray[Any]]:
         """The passages that have a term, ascending, and how often; views into the file."""
-        place = bisect_left(range(len(self._words)), term, key=lambda number: self._words[number].as_py())
-        if place == len(self._words) or self._words[place].as_py() != term:
+        position = bisect_left(range(len(self._words)), term, key=lambda number: self._words[number].as_py())
+        if position == len(self._words) or self._words[position].as_py() != term:
             return self._rows[:0], self._counts[:0]
-        start, stop = self._starts[place], self._starts[place + 1]
+        start, stop = self._starts[position], self._starts[position + 1]
         rows, counts = self._rows[start:stop], self._counts[start:stop]
         # Ascending, so that the last is the largest.
         if not self._thorough and (rows[-1] >= len(self.lengths) or (rows[1:] <= rows[:-1]).any() or not counts.all()):
@@ -198,17 +200,17 @@ class PostingsTable:
 
     def _check_postings(self) -> None:
         """All of them: in range, in order, and as many in each passage as is said of it."""
-        found = np.zeros(len(self.lengths), np.float64)  # whole numbers, up to 2**53
+        totals = np.zeros(len(self.lengths), np.float64)  # whole numbers, up to 2**53
         for start in range(0, len(self._rows), _BLOCK_POSTINGS):
             rows, counts = (column[start : start + _BLOCK_POSTINGS] for column in (self._rows, self._counts))
-            if rows.max() >= len(found) or not counts.all():
+            if rows.max() >= len(totals) or not counts.all():
                 raise self._error("postings of no passage, or that say that a term does not occur")
-            found += np.bincount(rows, counts, minlength=len(found))
+            totals += np.bincount(rows, counts, minlength=len(totals))
             before = self._rows[max(0, start - 1) : start + _BLOCK_POSTINGS]
             falls = max(1, start) + np.flatnonzero(before[1:] <= before[:-1])
             if not (self._starts[np.searchsorted(self._starts, falls)] == falls).all():
                 raise self._error("postings that are not in the order of passages")
-        if not np.array_equal(found, self.lengths):
+        if not np.array_equal(totals, self.lengths):
             raise self._error("passages that are not as long as their terms are many")
 
     def _error(self, what: str) -> IndexCorrupt:
@@ -224,15 +226,15 @@ class _Block:
     counts: NDArray[np.uint32]
     bounds: NDArray[np.int64]
 
-    def of(self, place: int) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
-        part = slice(int(self.bounds[place]), int(self.bounds[place + 1]))
+    def of(self, row: int) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+        part = slice(int(self.bounds[row]), int(self.bounds[row + 1]))
         return self.terms[part], self.counts[part]
 
 
 def _collect(number: int, starts: NDArray[np.int64], rows: NDArray[np.uint32], counts: NDArray[Any]) -> _Block:
     first = number * _BLOCK_PASSAGES
-    found = np.flatnonzero((rows >= first) & (rows < first + _BLOCK_PASSAGES))
-    order = found[np.argsort(rows[found], kind="stable")]
+    inside = np.flatnonzero((rows >= first) & (rows < first + _BLOCK_PASSAGES))
+    order = inside[np.argsort(rows[inside], kind="stable")]
     bounds = np.searchsorted(rows[order], np.arange(first, first + _BLOCK_PASSAGES + 1))
     terms = np.searchsorted(starts, order, side="right") - 1
     return _Block(number, terms, counts[order].astype(np.uint32), bounds)
@@ -240,7 +242,7 @@ def _collect(number: int, starts: NDArray[np.int64], rows: NDArray[np.uint32], c
 
 def _schema(count: Any) -> pa.Schema:  # noqa: ANN401 - a type of Arrow's
     types = {"terms": pa.large_utf8(), "starts": pa.int64(), "passages": pa.uint32(), "counts": count}
-    return pa.schema([(name, pa.large_list(one)) for name, one in {**types, "lengths": pa.uint32()}.items()])
+    return pa.schema([(name, pa.large_list(type_)) for name, type_ in {**types, "lengths": pa.uint32()}.items()])
 
 
 def _values(batch: RecordBatch, name: str, path: Path) -> Any:  # noqa: ANN401

@@ -113,13 +113,13 @@ class Segment:
 
     def passages(self, rows: Sequence[int], documents: Sequence[Document]) -> list[list[Passage]]:
         """All passages of the documents in ascending rows."""
-        found: list[list[Passage]] = []
+        of_documents: list[list[Passage]] = []
         first = np.searchsorted(self.document_rows, rows, side="left").tolist()
         last = np.searchsorted(self.document_rows, rows, side="right").tolist()
         for document, start, stop in zip(documents, first, last, strict=True):
             spans = zip(self._starts[start:stop].tolist(), self._ends[start:stop].tolist(), strict=True)
-            found.append([Passage(document.text[begin:end], begin, end) for begin, end in spans])
-        return found
+            of_documents.append([Passage(document.text[begin:end], begin, end) for begin, end in spans])
+        return of_documents
 
     def column(self, column: PassageColumn[Table]) -> Table | None:
         """A stored column; None where the index does not store it."""

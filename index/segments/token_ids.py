@@ -27,8 +27,8 @@ _BATCH_IDS = 1 << 20
 
 def widest(types: Iterable[TokenType | None]) -> TokenType | None:
     """The type that holds the ids of all of ``types``; None where there are no ids."""
-    some = {one for one in types if one is not None}
-    return (_WIDE if _WIDE in some else _NARROW) if some else None
+    given = {type_ for type_ in types if type_ is not None}
+    return (_WIDE if _WIDE in given else _NARROW) if given else None
 
 
 def type_of(tokens: Sequence[NDArray[Any]]) -> TokenType:
@@ -100,8 +100,8 @@ class TokenIdsTable:
         """The ids of the passage in a row: a view into the file, in about a microsecond."""
         number = bisect_right(self._first_rows, row) - 1
         offsets, ids = self._parts[number]
-        place = row - self._first_rows[number]
-        return ids[offsets[place] : offsets[place + 1]]
+        batch_row = row - self._first_rows[number]
+        return ids[offsets[batch_row] : offsets[batch_row + 1]]
 
     def take(self, rows: Sequence[int]) -> list[TokenIds]:
         """As ``of`` for many passages."""

@@ -148,13 +148,13 @@ class ExactNeighbours:
             )
             self.seen += len(block)
 
-    def recall(self, found: NDArray[np.int64]) -> float:
+    def recall(self, answers: NDArray[np.int64]) -> float:
         """The share of the nearest that is among ``found`` rows, int64 (n, anything); itself is passed over."""
         k = min(RECALL_AT, self.seen - 1)
         if k <= 0 or not len(self.queries):
             return 1.0
         shares: list[float] = []
-        for query, scores, rows, mine in zip(found, self._scores, self._rows, self.query_rows, strict=True):
+        for query, scores, rows, mine in zip(answers, self._scores, self._rows, self.query_rows, strict=True):
             near = rows[scores >= scores[k - 1] - _TIE]
             others = query[query != mine][:k]
             shares.append(min(k, len(np.intersect1d(others, near))) / k)
@@ -196,8 +196,8 @@ def tune(parts: Sequence[VectorIndex], exact: ExactNeighbours, *, target: float 
         raise ArgumentError(f"recall was to be measured against {exact.seen} vectors, but the index holds {rows}")
     best: MeasuredRecall | None = None
     for settings in ladder(parts):
-        _, found = search_parts(parts, exact.queries, RECALL_AT + 1, settings=settings)
-        measured = MeasuredRecall(exact.recall(found), len(exact.queries), target, settings)
+        _, answers = search_parts(parts, exact.queries, RECALL_AT + 1, settings=settings)
+        measured = MeasuredRecall(exact.recall(answers), len(exact.queries), target, settings)
         if best is None or measured.recall_at_100 > best.recall_at_100:
             best = measured
         if measured.reached:

@@ -158,8 +158,8 @@ class VectorIndex:
             return self._index.search(vectors, k, params=_parameters(self._index, settings, allowed))
         # No selector in this kind: ask for as many more as the filter will take away, with some to spare.
         share = np.count_nonzero(allowed) / len(self)
-        wanted = min(len(self), int(1.2 * k / share) + _TIES)
-        scores, rows = self._index.search(vectors, wanted, params=_parameters(self._index, settings, None))
+        asked = min(len(self), int(1.2 * k / share) + _TIES)
+        scores, rows = self._index.search(vectors, asked, params=_parameters(self._index, settings, None))
         kept = np.argsort(~((rows >= 0) & allowed[rows]), axis=1, kind="stable")[:, :k]
         scores, rows = np.take_along_axis(scores, kept, 1), np.take_along_axis(rows, kept, 1)
         rows[(rows >= 0) & ~allowed[rows]] = -1
@@ -172,10 +172,10 @@ class VectorIndex:
         if _selects(self._store) and not (self._declared.graph and self._store is self._index):
             settings = SearchSettings(nprobe=self.lists or None)
             parameters = _parameters(self._store, settings, allowed)
-            found, places = self._store.search(vectors, k + _TIES, params=parameters)
-            scores, rows = ordered(found, places, k)
+            raw_scores, raw_rows = self._store.search(vectors, k + _TIES, params=parameters)
+            scores, rows = ordered(raw_scores, raw_rows, k)
             # Which of the rows that tie with the last one FAISS has kept is chance, unless all of them are there.
-            unsure = (places[:, -1] >= 0) & (found[:, -1] == found[:, k - 1])
+            unsure = (raw_rows[:, -1] >= 0) & (raw_scores[:, -1] == raw_scores[:, k - 1])
             if (self.lists and self._store is self._index) or not unsure.any():
                 return scores, rows
         else:

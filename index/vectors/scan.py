@@ -84,8 +84,8 @@ def scan(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """The k best of ``rows`` (ascending, at least k) for each vector; ``decode`` gives the vectors of rows."""
     step = max(1, _BLOCK_VALUES // max(_QUERIES, vectors.shape[1]))
-    scores = np.empty((len(vectors), k), np.float32)
-    found = np.empty((len(vectors), k), np.int64)
+    best_scores = np.empty((len(vectors), k), np.float32)
+    best_rows = np.empty((len(vectors), k), np.int64)
     for first in range(0, len(vectors), _QUERIES):
         queries = vectors[first : first + _QUERIES]
         best = np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
@@ -97,5 +97,5 @@ def scan(
                 np.concatenate((best[1], np.broadcast_to(numbers, products.shape)), axis=1),
                 k,
             )
-        scores[first : first + _QUERIES], found[first : first + _QUERIES] = best
-    return scores, found
+        best_scores[first : first + _QUERIES], best_rows[first : first + _QUERIES] = best
+    return best_scores, best_rows

@@ -38,7 +38,7 @@ class IndexBuilder(IndexWriter):
     def holds(self, documents: Sequence[Document]) -> list[bool]:
         """As ``IndexWriter.holds``; what is held counts as having come again."""
         held = super().holds(documents)
-        ids = [document.id for document, known in zip(documents, held, strict=True) if known]
+        ids = [document.id for document, is_held in zip(documents, held, strict=True) if is_held]
         for target, unseen in zip(self._views, self._unseen, strict=False):
             unseen[[entry.row for entry in target.find(ids) if entry is not None]] = False
         return held

@@ -99,8 +99,8 @@ def _rewrite(path: Path, filesystem: Filesystem, manifest: Manifest, names: set[
             merged = list(rewritten.merged)
             if rewritten.layout != manifest.vectors:
                 # What was added meanwhile has to follow: all segments share one quantiser.
-                known = Snapshot.open(path, newest, known=snapshot.views)
-                added = [view for view in known.views if view.entry.name not in names]
+                current = Snapshot.open(path, newest, known=snapshot.views)
+                added = [view for view in current.views if view.entry.name not in names]
                 merged += _merge(path, filesystem, added, rewritten, created=created, first_view=len(views))
                 views += added
             segments = _replaced(path, newest, views, merged, filesystem)
@@ -130,9 +130,9 @@ def _replaced(
             tombstones = write_tombstones(filesystem, path / TOMBSTONES, live)
             entry = dataclasses.replace(entry, deleted=int((~live).sum()), tombstones=tombstones)
         written.append(entry)
-    place = min((i for i, entry in enumerate(newest.segments) if entry.name in names), default=0)
+    position = min((i for i, entry in enumerate(newest.segments) if entry.name in names), default=0)
     rest = [entry for entry in newest.segments if entry.name not in names]
-    return (*rest[:place], *written, *rest[place:])
+    return (*rest[:position], *written, *rest[position:])
 
 
 def _alive(path: Path, entry: SegmentEntry) -> NDArray[np.bool_]:
@@ -150,8 +150,8 @@ def segments_to_merge(manifest: Manifest) -> list[SegmentEntry]:
         # From the smallest up, while the next is no larger than those before together: a large segment is rewritten
         # only when the small ones have grown to its size, so that adding costs no more than a few rewrites in all.
         together = 0
-        for place, segment in enumerate(rest):
-            if place > MAX_SEGMENTS // 2 and segment.passages > together:
+        for number, segment in enumerate(rest):
+            if number > MAX_SEGMENTS // 2 and segment.passages > together:
                 break
             chosen.append(segment)
             together += segment.passages
@@ -215,5 +215,5 @@ def _vectors(path: Path, entry: SegmentEntry, like: VectorIndex) -> VectorIndex:
 def _batches(views: Sequence[View]) -> Iterator[Batch]:
     for number, view in enumerate(views):
         rows = view.rows()
-        while some := list(islice(rows, BATCH_DOCUMENTS)):
-            yield Batch(number, np.array(some, np.int64))
+        while next_rows := list(islice(rows, BATCH_DOCUMENTS)):
+            yield Batch(number, np.array(next_rows, np.int64))

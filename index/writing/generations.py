@@ -51,13 +51,13 @@ def read_generation(path: Path, generation: int) -> Manifest:
         return newest
     old = path / f"{MANIFEST_NAME}.{generation}"
     try:
-        found = Manifest.from_bytes(old.read_bytes(), source=str(old))
+        manifest = Manifest.from_bytes(old.read_bytes(), source=str(old))
     except FileNotFoundError:
         there = ", ".join(map(str, [*older_generations(path), newest.generation]))
         raise ArgumentError(f"{path} has no generation {generation}; there are {there}") from None
-    if found.generation != generation:
-        raise IndexCorrupt(f"{old} is damaged: it holds generation {found.generation}")
-    return found
+    if manifest.generation != generation:
+        raise IndexCorrupt(f"{old} is damaged: it holds generation {manifest.generation}")
+    return manifest
 
 
 def older_generations(path: Path) -> list[int]:
@@ -133,8 +133,8 @@ def _remove_unlisted(path: Path, filesystem: Filesystem) -> None:
 
 def _state(file: Path) -> tuple[int, int, int]:
     """What of a file is another once it has been written again."""
-    found = file.stat()
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    status = file.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 @lru_cache(maxsize=2000)
@@ -143,8 +143,8 @@ def _named(manifest: Path, state: tuple[int, int, int]) -> frozenset[str] | None
 
     Many small commits within the grace time leave hundreds; to read all of them took most of the time of a commit.
     """
-    found = _read_if_any(manifest)
-    return None if found is None else frozenset(found.named())
+    content = _read_if_any(manifest)
+    return None if content is None else frozenset(content.named())
 
 
 def _read_if_any(manifest: Path) -> Manifest | None:

@@ -84,9 +84,9 @@ def measured(
     exact = ExactNeighbours(_take(views, rows, dimension), rows)
     for block in _blocks(views):
         exact.add(block)
-    found = tune(parts, exact, target=layout.target_recall)
+    recall = tune(parts, exact, target=layout.target_recall)
     return dataclasses.replace(
-        layout, settings=found.settings, recall_at_100=found.recall_at_100, recall_queries=found.queries
+        layout, settings=recall.settings, recall_at_100=recall.recall_at_100, recall_queries=recall.queries
     )
 
 

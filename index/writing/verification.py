@@ -80,9 +80,9 @@ def _generation_problems(path: Path, manifest: Manifest, seen: dict[str, Segment
                 yield str(error)
 
 
-def _is_same(one: SegmentEntry, other: SegmentEntry) -> bool:
+def _is_same(entry: SegmentEntry, other: SegmentEntry) -> bool:
     """Whether two generations say the same of a segment's files; what is deleted is no matter of theirs."""
-    return replace(one, deleted=0, tombstones=None) == replace(other, deleted=0, tombstones=None)
+    return replace(entry, deleted=0, tombstones=None) == replace(other, deleted=0, tombstones=None)
 
 
 def _segment_problems(segment: Segment, ids: list[str]) -> Iterator[str]:

@@ -66,19 +66,19 @@ class IndexWriter:
         ids, contents = [document.id for document in documents], [content_hash(document) for document in documents]
         held = [False] * len(documents)
         for target in self._views:
-            for place, entry in enumerate(target.find(ids)):
-                held[place] |= entry is not None and entry.content == contents[place]
+            for number, entry in enumerate(target.find(ids)):
+                held[number] |= entry is not None and entry.content == contents[number]
         return held
 
     def add(self, batch: EmbeddedBatch) -> int:
         """Append documents whose ids are new, and return how many; a known id is a ``DocumentError``."""
         self._check(batch)
         ids = [document.id for document in batch.documents]
-        known = {ids[place] for target in self._views for place, entry in enumerate(target.find(ids)) if entry}
+        taken = {ids[number] for target in self._views for number, entry in enumerate(target.find(ids)) if entry}
         for id_ in ids:
-            if id_ in known or id_ in self._rows:
+            if id_ in taken or id_ in self._rows:
                 raise DocumentError(f"the id {id_!r} is there already; ids must be unique in an index")
-            known.add(id_)
+            taken.add(id_)
         self._write(batch)
         return len(ids)
 

@@ -111,19 +111,19 @@ def _bert(model: Any, options: BuildOptions) -> Architecture:  # noqa: ANN401
     embeddings, project = model.embeddings, getattr(model, "embeddings_project", None)
 
     def embed(ids: Tensor, types: Tensor, places: Tensor) -> Tensor:
-        found = embeddings(input_ids=ids[None], token_type_ids=types[None], position_ids=places[None])[0]
-        return found if project is None else project(found)
+        embedded = embeddings(input_ids=ids[None], token_type_ids=types[None], position_ids=places[None])[0]
+        return embedded if project is None else project(embedded)
 
     return Architecture(embed, layers, None, model.config.hidden_size, _vocabulary(model))
 
 
 def _roberta(model: Any, options: BuildOptions) -> Architecture:  # noqa: ANN401
-    found, padding = _bert(model, options), int(model.config.pad_token_id)
+    base, padding = _bert(model, options), int(model.config.pad_token_id)
 
     def embed(ids: Tensor, types: Tensor, places: Tensor) -> Tensor:
-        return found.embed(ids, types, places + padding + 1)
+        return base.embed(ids, types, places + padding + 1)
 
-    return replace(found, embed=embed, placeless=padding)
+    return replace(base, embed=embed, placeless=padding)
 
 
 def _distilbert(model: Any, options: BuildOptions) -> Architecture:  # noqa: ANN401

@@ -45,14 +45,14 @@ def attend(q: Tensor, k: Tensor, v: Tensor, sequences: Sequences, *, window: int
         return _all_lengths(q, k, v, sequences.borders, longest=sequences.longest, window=window)
     # Rows that belong to no sequence are zeros, which are safe to calculate with.
     out = q.new_zeros((q.shape[0], q.shape[1] * q.shape[2]))
-    one = q.shape[0] != k.shape[0]
+    first_only = q.shape[0] != k.shape[0]
     for group in sequences.groups:
         keys = slice(group.token, group.token + group.count * group.length)
-        rows = slice(group.sequence, group.sequence + group.count) if one else keys
-        parts = (_split(part[place], group.count) for part, place in ((q, rows), (k, keys), (v, keys)))
-        mask = None if window is None or group.length <= window else _band(group.length, window, one, q.device)
-        found = nn.functional.scaled_dot_product_attention(*parts, attn_mask=mask)
-        out[rows].view(group.count, -1, *q.shape[1:]).copy_(found.transpose(1, 2))
+        rows = slice(group.sequence, group.sequence + group.count) if first_only else keys
+        parts = (_split(part[part_rows], group.count) for part, part_rows in ((q, rows), (k, keys), (v, keys)))
+        mask = None if window is None or group.length <= window else _band(group.length, window, first_only, q.device)
+        attended = nn.functional.scaled_dot_product_attention(*parts, attn_mask=mask)
+        out[rows].view(group.count, -1, *q.shape[1:]).copy_(attended.transpose(1, 2))
     return out
 
 
@@ -61,9 +61,9 @@ def _split(part: Tensor, count: int) -> Tensor:
     return part.view(count, -1, *part.shape[1:]).transpose(1, 2)
 
 
-def _band(length: int, window: int, one: bool, device: torch.device) -> Tensor:  # noqa: FBT001
+def _band(length: int, window: int, first_only: bool, device: torch.device) -> Tensor:  # noqa: FBT001
     places = torch.arange(length, device=device)
-    queries = places[:1] if one else places
+    queries = places[:1] if first_only else places
     return (queries[:, None] - places[None, :]).abs() <= window
 
 

@@ -138,14 +138,14 @@ class PackedEncoder:
         done: list[tuple[Rows, Computed]] = []
         while len(todo):
             budget = self._budget_for(int(lengths[todo].sum()))
-            batches = [todo[some] for some in plan(lengths[todo], budget)]
+            batches = [todo[rows_of_batch] for rows_of_batch in plan(lengths[todo], budget)]
             missing = [np.empty(0, np.int64)]
             attempt = partial(self._attempt, sequences, compute, budget)
-            for some, got in zip(batches, self._each(attempt, batches), strict=True):
+            for rows_of_batch, got in zip(batches, self._each(attempt, batches), strict=True):
                 if got is None:
-                    missing.append(some)
+                    missing.append(rows_of_batch)
                 else:
-                    done.append((some, got))
+                    done.append((rows_of_batch, got))
             todo = np.concatenate(missing)
         return done
 
@@ -170,11 +170,11 @@ class PackedEncoder:
         if self._budget < budget:
             return None  # another batch of this size has already failed
         batch = pack(sequences, rows, placeless=self._architecture.placeless)
-        highest, known = int(batch.numbers[: batch.filled].astype(np.uint32).max()), self._architecture.vocabulary
-        if highest >= known:  # on a GPU it would crash the process
+        highest, vocabulary = int(batch.numbers[: batch.filled].astype(np.uint32).max()), self._architecture.vocabulary
+        if highest >= vocabulary:  # on a GPU it would crash the process
             raise ModelError(
-                f"the model has {known} token ids, and {highest} is none of them: its tokenizer is another model's, or "
-                "the index is damaged (`bicross verify`; `bicross retokenize` makes its ids anew)"
+                f"the model has {vocabulary} token ids, and {highest} is none of them: its tokenizer is another "
+                "model's, or the index is damaged (`bicross verify`; `bicross retokenize` makes its ids anew)"
             )
         try:
             with torch.inference_mode():
@@ -198,9 +198,9 @@ class PackedEncoder:
     def _start(self, batch: Packed) -> Tensor:
         """Start a batch. Returns a row for each sequence, which a GPU may still be computing."""
         with self.turn():
-            found = self._recordings.run(batch) if self._recordings else None
-            if found is not None:
-                return found
+            replayed = self._recordings.run(batch) if self._recordings else None
+            if replayed is not None:
+                return replayed
             return self._compute(self.to_device(batch))
 
     def _replayed(self, numbers: Tensor, size: Size) -> Tensor:
@@ -263,5 +263,5 @@ class PackedEncoder:
 
 def gathered(done: Sequence[tuple[Rows, Tensor]]) -> NDArray[np.float32]:
     """Join the results of batches in ascending order of rows, with one copy to the host, which waits for a GPU."""
-    values = torch.cat([found for _, found in done]).cpu().numpy()
+    values = torch.cat([result for _, result in done]).cpu().numpy()
     return values[np.argsort(np.concatenate([rows for rows, _ in done]))]

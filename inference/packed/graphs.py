@@ -86,16 +86,16 @@ class Recordings:
         """Record a size. None after a failure, and for all later sizes: they would fail too, and each takes long."""
         if self._capture is None:
             return None
-        place = staged(numbers, self._device).to(self._device, copy=True)
+        buffer = staged(numbers, self._device).to(self._device, copy=True)
         try:
-            replay = self._capture(lambda: self._compute(place, size))
+            replay = self._capture(lambda: self._compute(buffer, size))
         except RuntimeError as error:  # of CUDA, or out of memory
             # If a kernel fails, the end of the recording fails too, with a less clear message.
             why = error.__context__ or error
             logger.warning("batches run one kernel after the other, since %s records none: %s", self._device, why)
             self._capture = None
             return None
-        return self._made.setdefault(size, _Recording(place, replay))
+        return self._made.setdefault(size, _Recording(buffer, replay))
 
 
 def size_for(batch: Packed, longest: int) -> Size | None:
@@ -146,13 +146,13 @@ def capture_on(device: torch.device) -> Capture:
                     for _ in range(WARM_UPS):
                         function()
                     with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
-                        found = function()
+                        result = function()
             finally:
                 outside.wait_stream(stream)
 
         def replay() -> Tensor:
             graph.replay()
-            return found
+            return result
 
         return replay
 

@@ -154,10 +154,10 @@ def _join(first: _Layer, second: _Layer) -> None:
     top, copies = high.max().item(), torch.zeros(len(high), dtype=torch.long)
     while True:
         lower = top * 0.95
-        wanted = (torch.where(high > lower, high * _UNSEEN, high) / lower).ceil().long() - 1
-        if wanted.sum() > len(high) // _SPLIT_SHARE:
+        needed = (torch.where(high > lower, high * _UNSEEN, high) / lower).ceil().long() - 1
+        if needed.sum() > len(high) // _SPLIT_SHARE:
             break
-        top, copies = lower, wanted
+        top, copies = lower, needed
     scale = _Scale((top - low) / 255, round(-low * 255 / (top - low)))
     first.gives = second.takes = scale
     units = torch.repeat_interleave(torch.arange(len(high)), copies)

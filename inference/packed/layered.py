@@ -42,10 +42,10 @@ class LayeredRun:
         """
         done = self._encoder.in_batches(self._sequences, rows, partial(self._to, layer))
         self._states = {}
-        for some, (_, matrices) in done:
-            self._states |= dict(zip(some.tolist(), matrices, strict=True))
+        for batch_rows, (_, matrices) in done:
+            self._states |= dict(zip(batch_rows.tolist(), matrices, strict=True))
         self._behind = layer - 1
-        return gathered([(some, first) for some, (first, _) in done])
+        return gathered([(batch_rows, first) for batch_rows, (first, _) in done])
 
     def outputs(self, rows: Rows) -> NDArray[np.float32]:
         """Run the sequences in ``rows`` through the remaining layers; the rows are those of ``PackedEncoder.run``."""

@@ -92,7 +92,7 @@ def pack(sequences: Sequence[NDArray[np.int32]], rows: NDArray[np.int64], *, pla
         The batch.
     """
     chosen = [sequences[int(row)] for row in rows]
-    lengths = np.array([one.shape[1] for one in chosen], np.int64)
+    lengths = np.array([sequence.shape[1] for sequence in chosen], np.int64)
     starts = np.concatenate(([0], np.cumsum(lengths)))
     tokens = int(starts[-1])
     step = ROUND_FEW if tokens <= FEW_TOKENS else ROUND_MANY

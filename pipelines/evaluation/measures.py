@@ -40,8 +40,8 @@ def per_query(measures: Sequence[str], qrels: Qrels, run: Run) -> dict[str, dict
     if judged:
         for metric in _library().iter_calc(list(set(parsed.values())), judged, ranked):
             values[str(metric.measure)][metric.query_id] = _finite(metric)
-    by_name = {measure: values[str(known)] for measure, known in parsed.items()}
-    return {measure: {query_id: found[query_id] for query_id in judged} for measure, found in by_name.items()}
+    by_name = {measure: values[str(parsed_measure)] for measure, parsed_measure in parsed.items()}
+    return {measure: {query_id: by_query[query_id] for query_id in judged} for measure, by_query in by_name.items()}
 
 
 def canonical(measures: Sequence[str]) -> tuple[str, ...]:
@@ -78,9 +78,9 @@ def _parse(name: str) -> Any:  # noqa: ANN401 - ir-measures' own
         measure.validate_params()
         supported = library.DefaultPipeline.supports(measure)
     except (AssertionError, KeyError, SyntaxError, TypeError, ValueError) as error:
-        known = ", ".join(sorted(library.measures.registry, key=str.lower))
+        names = ", ".join(sorted(library.measures.registry, key=str.lower))
         reason = f" ({error})" if isinstance(error, AssertionError) else ""
-        raise ArgumentError(f"no measure {name!r}{reason}; as in nDCG@10, with the names {known}") from None
+        raise ArgumentError(f"no measure {name!r}{reason}; as in nDCG@10, with the names {names}") from None
     if not supported:
         raise ArgumentError(f"ir-measures knows {name!r}, but calculates it with a package that is not installed")
     return measure
@@ -95,7 +95,7 @@ def _measurable(grades: Mapping[str, int]) -> dict[str, int]:
 
 def _by_rank(documents: Sequence[tuple[str, float]], query_id: str) -> dict[str, float]:
     """Replace scores by descending ranks, because measures break ties differently."""
-    scores = {document_id: float(len(documents) - place) for place, (document_id, _) in enumerate(documents)}
+    scores = {document_id: float(len(documents) - rank) for rank, (document_id, _) in enumerate(documents)}
     if len(scores) < len(documents):
         raise ArgumentError(f"the run has a document twice for query {query_id!r}")
     return scores

@@ -27,21 +27,23 @@ def read_run(path: str | Path) -> dict[str, list[tuple[str, float]]]:
             wrong; the message names file and line.
     """
     path, source = Path(path), str(path)
-    found: dict[str, dict[str, float]] = {}
+    by_query: dict[str, dict[str, float]] = {}
     for number, line in text_lines(path):
         fields = line.split()
         if len(fields) != 6:
             reason = f"has {len(fields)} columns in place of 6: query, Q0, document, rank, score, tag"
             raise EvaluationError(reason, source=source, line=number)
         query_id, document_id = fields[0], fields[2]
-        documents = found.setdefault(query_id, {})
+        documents = by_query.setdefault(query_id, {})
         if document_id in documents:
             reason = f"has document {document_id!r} for query {query_id!r} again"
             raise EvaluationError(reason, source=source, line=number)
         documents[document_id] = _score(fields[4], source, number)
-    if not found:
+    if not by_query:
         raise EvaluationError("holds no results", source=source)
-    return {query_id: sorted(documents.items(), key=_trec_order, reverse=True) for query_id, documents in found.items()}
+    return {
+        query_id: sorted(documents.items(), key=_trec_order, reverse=True) for query_id, documents in by_query.items()
+    }
 
 
 def write_run(path: str | Path, run: Run, *, tag: str = "bicross") -> None:
@@ -72,8 +74,8 @@ def write_run(path: str | Path, run: Run, *, tag: str = "bicross") -> None:
         file.write("".join(lines).encode())
 
 
-def _trec_order(found: tuple[str, float]) -> tuple[float, str]:
-    return float(np.float32(found[1])), found[0]
+def _trec_order(result: tuple[str, float]) -> tuple[float, str]:
+    return float(np.float32(result[1])), result[0]
 
 
 def _score(field: str, source: str, number: int) -> float:

@@ -94,8 +94,8 @@ def add_documents(
     model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)
     with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
         added = 0
-        some = batches_of(counted.read(), model)
-        with embedded(some, model, index.chunking, tokenizer, terms=terms) as batches:
+        to_embed = batches_of(counted.read(), model)
+        with embedded(to_embed, model, index.chunking, tokenizer, terms=terms) as batches:
             for batch in batches:
                 added += writer.add(batch)
                 counted.done(len(batch.documents))
@@ -125,14 +125,17 @@ def upsert_documents(
     with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
 
         def changed() -> Iterator[list[Document]]:
-            for some in batches_of(counted.read(), model):
-                last = list({document.id: document for document in some}.values())
+            for documents_read in batches_of(counted.read(), model):
+                last = list({document.id: document for document in documents_read}.values())
                 # What the writer says of a document that is to be replaced by one underway is about to be wrong.
                 replaced = set[str]().union(*underway)
-                held = [holds and one.id not in replaced for one, holds in zip(last, writer.holds(last), strict=True)]
+                held = [
+                    holds and document.id not in replaced
+                    for document, holds in zip(last, writer.holds(last), strict=True)
+                ]
                 new = _without(last, held)
                 underway.append({document.id for document in new})
-                counted.done(len(some) - len(new))
+                counted.done(len(documents_read) - len(new))
                 yield new
 
         with embedded(changed(), model, index.chunking, tokenizer, terms=terms) as batches:
@@ -159,11 +162,11 @@ def _encoder(encoder: str | Path | Encoder, device: Devices) -> Encoder:
 
 def _lacking(builder: IndexWriter, counted: DocumentProgress, model: Encoder) -> Iterator[list[Document]]:
     """Batches of what an interrupted build has not left on disk."""
-    for some in batches_of(counted.read(), model):
-        held = builder.holds(some)
+    for documents in batches_of(counted.read(), model):
+        held = builder.holds(documents)
         counted.done(sum(held))
-        yield _without(some, held)
+        yield _without(documents, held)
 
 
 def _without(documents: Sequence[Document], held: Sequence[bool]) -> list[Document]:
-    return list(compress(documents, (not known for known in held)))
+    return list(compress(documents, (not is_held for is_held in held)))

@@ -46,8 +46,13 @@ def reranker_card(record: TrainingRecord, *, recipe: Recipe, lists: TrainingList
         quality=_reranker_quality(record.best, len(lists.held_out)),
         evaluation_names=("step", MEASURE, "alone", "blend"),
         evaluations=[
-            (_step(found, record), f"{found[QUALITY]:.4f}", f"{found[ALONE]:.4f}", f"{found[BLEND]:g}")
-            for found in record.evaluations
+            (
+                _step(evaluation, record),
+                f"{evaluation[QUALITY]:.4f}",
+                f"{evaluation[ALONE]:.4f}",
+                f"{evaluation[BLEND]:g}",
+            )
+            for evaluation in record.evaluations
         ],
         saved=f"This folder holds the model of step {record.best_step:,}.",
         lists=f"{len(lists.training):,} lists with {passages:,} passages; {len(lists.held_out):,} queries held out.",
@@ -69,7 +74,7 @@ def encoder_card(trained: "TrainedEncoder", *, recipe: Recipe) -> str:
         '`build_index(documents, path, encoder="this-folder")`.',
         quality=_encoder_quality(trained),
         evaluation_names=("step", MEASURE),
-        evaluations=[(_step(found, record), f"{found[QUALITY]:.4f}") for found in record.evaluations],
+        evaluations=[(_step(evaluation, record), f"{evaluation[QUALITY]:.4f}") for evaluation in record.evaluations],
         saved=f"This folder holds {_saved_weights(trained)}.",
         lists=f"{trained.rows:,} queries with passages; {trained.held_out:,} queries held out.",
         objective_name="objective",
@@ -84,7 +89,7 @@ def reranker_record(output: str, queries: Mapping[str, int], record: TrainingRec
         "steps": record.steps,
         "best_step": record.best_step,
         "held_out": None if record.best is None else dict(record.best),
-        "evaluations": [dict(found) for found in record.evaluations],
+        "evaluations": [dict(evaluation) for evaluation in record.evaluations],
     }
 
 

@@ -87,8 +87,8 @@ def read_training_data(
 def relevant_texts(data: TrainingData) -> dict[str, str]:
     """Return the passages of judged documents by id; raise ``ArgumentError`` if a query has no relevant one."""
     qrels = [*data.training.qrels.items(), *data.held_out.qrels.items()]
-    wanted = {document_id for _, grades in qrels for document_id in grades}
-    texts = {document.id: document.passage for document in data.documents if document.id in wanted}
+    judged_ids = {document_id for _, grades in qrels for document_id in grades}
+    texts = {document.id: document.passage for document in data.documents if document.id in judged_ids}
     for query_id, grades in qrels:
         relevant = [document_id for document_id, grade in grades.items() if grade > 0]
         if not any(document_id in texts for document_id in relevant):

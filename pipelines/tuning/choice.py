@@ -64,12 +64,12 @@ def choose(values: Floats, costs: Floats, allowed: Mask) -> int:
         The row of the setting.
     """
     rows = np.flatnonzero(allowed)
-    some, price = values[rows], costs[rows]
-    means = some.mean(axis=1)
-    worse = some[int(np.argmax(means))] - some
+    allowed_values, allowed_costs = values[rows], costs[rows]
+    means = allowed_values.mean(axis=1)
+    worse = allowed_values[int(np.argmax(means))] - allowed_values
     error = worse.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
     near = worse.mean(axis=1) <= error
-    cheapest = near & (price == price[near].min())
+    cheapest = near & (allowed_costs == allowed_costs[near].min())
     return int(rows[cheapest][np.argmax(means[cheapest])])
 
 

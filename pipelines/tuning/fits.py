@@ -82,11 +82,11 @@ def calibrate(scored: Scored, judged: Judged, shown: Configuration, method: Cali
         method: The kind of calibration.
     """
     logits, relevant, query = list[Floats](), list[NDArray[np.bool_]](), list[NDArray[np.int64]]()
-    for place, one in enumerate(scored.queries):
-        read = one.ranked(shown.fusion, scored.k)[0][: shown.depth]
-        logits.append(one.logits[read])
-        relevant.append(grades_of(one, judged)[read] > 0)
-        query.append(np.full(len(read), place))
+    for number, scored_query in enumerate(scored.queries):
+        shown_rows = scored_query.ranked(shown.fusion, scored.k)[0][: shown.depth]
+        logits.append(scored_query.logits[shown_rows])
+        relevant.append(grades_of(scored_query, judged)[shown_rows] > 0)
+        query.append(np.full(len(shown_rows), number))
     x, y, of = np.concatenate(logits), np.concatenate(relevant), np.concatenate(query)
     calibration = fit_calibration(x, y, method=method)
     before, after = UNCALIBRATED.apply(x), np.empty(len(x))

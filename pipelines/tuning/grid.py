@@ -71,7 +71,7 @@ class Grid:
     @property
     def costs(self) -> Floats:
         """Return the cost of each setting; shape (configurations,)."""
-        return np.array([one.cost for one in self.configurations])
+        return np.array([configuration.cost for configuration in self.configurations])
 
     def place(self, configuration: Configuration) -> int:
         """Return the row of a setting."""
@@ -110,10 +110,10 @@ def recall_curve(scored: Scored, judged: Judged, fusion: KnownFusion | None) -> 
     """
     ks = sorted({1, 2, 3, *depths_up_to(scored.k)})
     totals = np.array([sum(grade > 0 for grade in judged.qrels[query.query_id].values()) for query in scored.queries])
-    found = np.zeros((len(scored.queries), len(ks)))
+    retrieved = np.zeros((len(scored.queries), len(ks)))
     for sheet in _sheets(scored, judged, fusion):
-        found[sheet.queries] = np.stack([(sheet.grades[:, :k] > 0).sum(axis=1) for k in ks], axis=1)
-    return tuple(zip(ks, (found / totals[:, None]).mean(axis=0).tolist(), strict=True))
+        retrieved[sheet.queries] = np.stack([(sheet.grades[:, :k] > 0).sum(axis=1) for k in ks], axis=1)
+    return tuple(zip(ks, (retrieved / totals[:, None]).mean(axis=0).tolist(), strict=True))
 
 
 def grades_of(query: QueryScores, judged: Judged) -> Floats:
@@ -124,19 +124,19 @@ def grades_of(query: QueryScores, judged: Judged) -> Floats:
 
 def _sheets(scored: Scored, judged: Judged, fusion: KnownFusion | None) -> list[_Sheet]:
     rows: list[tuple[int, int, Floats, Floats, Floats]] = []
-    for place, query in enumerate(scored.queries):
+    for number, query in enumerate(scored.queries):
         best, scores = query.ranked(fusion, scored.k)
-        rows.append((len(best), place, scores, query.logits[best], grades_of(query, judged)[best]))
+        rows.append((len(best), number, scores, query.logits[best], grades_of(query, judged)[best]))
     rows.sort(key=lambda row: row[:2])
     sheets: list[_Sheet] = []
     for _, group in groupby(rows, key=lambda row: row[0]):
-        some = list(group)
+        members = list(group)
         sheets.append(
             _Sheet(
-                np.array([row[1] for row in some]),
-                np.array([row[2] for row in some]),
-                np.array([row[3] for row in some]),
-                np.array([row[4] for row in some]),
+                np.array([row[1] for row in members]),
+                np.array([row[2] for row in members]),
+                np.array([row[3] for row in members]),
+                np.array([row[4] for row in members]),
             )
         )
     return sheets

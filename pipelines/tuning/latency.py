@@ -61,18 +61,18 @@ def measure_latency(
     seconds = np.zeros((len(depths), len(queries)))
     for number, query in enumerate(queries):
         for turn in range(len(depths)):
-            place = (turn + number) % len(depths)
+            row = (turn + number) % len(depths)
             started = clock()
-            if depths[place]:
-                reranked.search(query, rerank_k=depths[place])
+            if depths[row]:
+                reranked.search(query, rerank_k=depths[row])
             else:
                 alone.search(query)
-            seconds[place, number] = clock() - started
-    order = sorted(range(len(depths)), key=lambda place: depths[place])
+            seconds[row, number] = clock() - started
+    order = sorted(range(len(depths)), key=lambda row: depths[row])
     medians, tails = (1000.0 * _increasing(np.quantile(seconds[order], share, axis=1)) for share in (0.5, 0.95))
     return [
-        Latency(depths[place], median, tail, len(queries))
-        for place, median, tail in zip(order, medians.tolist(), tails.tolist(), strict=True)
+        Latency(depths[row], median, tail, len(queries))
+        for row, median, tail in zip(order, medians.tolist(), tails.tolist(), strict=True)
     ]
 
 
@@ -94,9 +94,9 @@ def milliseconds(text: str) -> float:
             number, factor = number.removesuffix(unit), value
             break
     try:
-        found = float(number) * factor
+        latency = float(number) * factor
     except ValueError:
-        found = 0.0
-    if not 0.0 < found < float("inf"):
+        latency = 0.0
+    if not 0.0 < latency < float("inf"):
         raise ArgumentError(f"a latency is a time such as 300ms or 0.3s, not {text!r}")
-    return found
+    return latency

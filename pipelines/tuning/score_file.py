@@ -53,16 +53,16 @@ class ScoresKey:
 def write_scores(path: Path, key: ScoresKey, scored: Scored, latencies: Sequence[Latency]) -> None:
     """Write the scores to a file, and replace an older file atomically."""
     queries = scored.queries
-    known = {
+    description = {
         "key": asdict(key),
-        "latencies": [asdict(one) for one in latencies],
+        "latencies": [asdict(latency) for latency in latencies],
         "documents": {query.query_id: query.documents for query in queries},
     }
     lexical = [query.lexical for query in queries if query.lexical is not None]
     with whole_file(path) as file:
         np.savez(
             file,
-            known=np.frombuffer(json.dumps(known).encode(), np.uint8),
+            known=np.frombuffer(json.dumps(description).encode(), np.uint8),
             dense=_joined([query.dense for query in queries]),
             lexical=_joined(lexical if scored.hybrid else []),
             logits=_joined([query.logits for query in queries]),
@@ -86,34 +86,34 @@ def read_scores(path: Path, key: ScoresKey) -> tuple[Scored, list[Latency]] | No
         return None
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            known = json.loads(arrays["known"].tobytes())
-            if known["key"] != asdict(key):
+            description = json.loads(arrays["known"].tobytes())
+            if description["key"] != asdict(key):
                 logger.info("%s has scores of another index, model or set of queries: they are made anew", path)
                 return None
             columns = {name: np.asarray(arrays[name], np.float64) for name in ("dense", "lexical", "logits")}
             if not key.lexical:
                 del columns["lexical"]
-        latencies = [Latency(**one) for one in known["latencies"]]
-        return _scored(key.k, known["documents"], columns), latencies
+        latencies = [Latency(**latency) for latency in description["latencies"]]
+        return _scored(key.k, description["documents"], columns), latencies
     except (EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ArgumentError(f"{path} holds no scores of a tuning ({reason:.200}); name another file") from None
 
 
 def _scored(k: int, documents: Mapping[str, Sequence[str]], columns: Mapping[str, Floats]) -> Scored:
-    ends = np.cumsum([len(some) for some in documents.values()])
+    ends = np.cumsum([len(ids) for ids in documents.values()])
     if not all(column.shape == (ends[-1],) for column in columns.values()):
         raise ValueError("its columns have other lengths than its lists of documents")
     parts = {name: np.split(column, ends[:-1]) for name, column in columns.items()}
     queries = [
         QueryScores(
             query_id,
-            tuple(some),
-            parts["dense"][place],
-            parts["lexical"][place] if "lexical" in parts else None,
-            parts["logits"][place],
+            tuple(ids),
+            parts["dense"][number],
+            parts["lexical"][number] if "lexical" in parts else None,
+            parts["logits"][number],
         )
-        for place, (query_id, some) in enumerate(documents.items())
+        for number, (query_id, ids) in enumerate(documents.items())
     ]
     return Scored(k, tuple(queries))
 

@@ -179,12 +179,12 @@ def _held_out(choice: Choice) -> CrossValidated:
 
 def _depth_curve(grid: Grid, shown: Configuration) -> tuple[tuple[int, Estimate], ...]:
     curve = [
-        one
-        for one in grid.configurations
-        if one.fusion == shown.fusion and (one.depth == 0 or one.blend == shown.blend)
+        configuration
+        for configuration in grid.configurations
+        if configuration.fusion == shown.fusion and (configuration.depth == 0 or configuration.blend == shown.blend)
     ]
-    values = np.stack([grid.ndcg[grid.place(one)] for one in curve], axis=1)
-    return tuple(zip((one.depth for one in curve), estimate_means(values), strict=True))
+    values = np.stack([grid.ndcg[grid.place(configuration)] for configuration in curve], axis=1)
+    return tuple(zip((configuration.depth for configuration in curve), estimate_means(values), strict=True))
 
 
 def _reason(grid: Grid, choice: Choice, held_out: CrossValidated, options: TuningOptions) -> str:

@@ -39,12 +39,12 @@ def _ranked(lists: Sequence[RankingList], passages: int, seed: int) -> Iterator[
         )
     for item, right in zip(lists, relevant, strict=True):
         wrong = list(dict.fromkeys(passage for passage in item.passages if passage not in right))
-        wanted = min(passages - 1, others)
-        while len(wrong) < wanted:
+        negatives = min(passages - 1, others)
+        while len(wrong) < negatives:
             if (other := chance.choice(pool)) not in right and other not in wrong:
                 wrong.append(other)
         for passage in sorted(right, key=item.passages.index):
-            yield TrainingRow(item.query, (passage, *wrong[:wanted]))
+            yield TrainingRow(item.query, (passage, *wrong[:negatives]))
 
 
 def _scored(lists: Sequence[RankingList], passages: int) -> Iterator[TrainingRow]:
