@@ -8,7 +8,7 @@ from .info import IndexInfo
 from .manifest import ModelFingerprint, VectorLayout
 from .reading import BM25, Hit, PassageHit
 from .segments import EmbeddedBatch, Verify
-from .sources import DocumentReader, LeftOut, SourceReport, read_documents
+from .sources import DocumentReader, LeftOut, LeftOutKind, SourceReport, read_documents
 from .vectors import AUTO, TARGET_RECALL
 from .writing import IndexWriter, Verification
 
@@ -25,6 +25,7 @@ __all__ = [
     "IndexInfo",
     "IndexWriter",
     "LeftOut",
+    "LeftOutKind",
     "ModelFingerprint",
     "Passage",
     "PassageHit",

@@ -69,9 +69,10 @@ def index(
         progress=_watched(as_json),
     )
     info = built.info()
-    record = {"path": str(output), "documents": info.documents, "passages": info.passages, "skipped": documents.skipped}
-    _report(record, f"Indexed {info.documents:,} documents as {info.passages:,} passages in {output}", as_json=as_json)
-    _report_skipped(documents.skipped, source.errors, as_json=as_json)
+    summary = source.summary(documents, written=info.documents)
+    record: dict[str, object] = {"path": str(output), "documents": info.documents, "passages": info.passages}
+    text = f"Indexed {info.documents:,} documents as {info.passages:,} passages in {output}"
+    summary.show(record, text, as_json=as_json)
 
 
 @with_source
@@ -97,9 +98,8 @@ def add(
     documents = source.read()
     change = upsert_documents if replace else add_documents
     written = change(path, documents, encoder=encoder, reranker=reranker, progress=_watched(as_json))
-    record = {"path": str(path), "written": written, "skipped": documents.skipped}
-    _report(record, f"Wrote {written:,} documents to {path}", as_json=as_json)
-    _report_skipped(documents.skipped, source.errors, as_json=as_json)
+    summary = source.summary(documents, written=written)
+    summary.show({"path": str(path)}, f"Wrote {written:,} documents to {path}", as_json=as_json)
 
 
 def delete(
@@ -205,8 +205,3 @@ def _report(record: object, text: str, *, as_json: bool) -> None:
         print_json(record)
     else:
         Console().print(plain(text), soft_wrap=True)
-
-
-def _report_skipped(skipped: int, errors: Path, *, as_json: bool) -> None:
-    if skipped and not as_json:
-        Console().print(plain(f"Left out {skipped:,} bad rows: see {errors}"), soft_wrap=True)

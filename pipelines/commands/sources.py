@@ -10,6 +10,7 @@ from typing import Annotated, get_type_hints
 import typer
 
 from ...index import DocumentReader, read_documents
+from .source_summary import SourceSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,24 +18,37 @@ class Source:
     """What a command line says of the documents to read. Each field is an argument or an option of a command."""
 
     source: Annotated[
-        Path,
-        typer.Argument(metavar="SOURCE", help="A JSONL, CSV, TSV, Parquet or Arrow file, a BEIR folder, or texts."),
+        list[Path],
+        typer.Argument(
+            metavar="SOURCE",
+            help="Files of JSONL, CSV, TSV, Parquet, Arrow, text, Markdown, HTML or reStructuredText; folders of them;"
+            " a BEIR folder; or - for standard input.",
+        ),
     ]
+    format: Annotated[
+        str | None, typer.Option(help="How a file or standard input is read, as in jsonl; default: as its name ends.")
+    ] = None
+    encoding: Annotated[
+        str | None, typer.Option(help="The encoding of texts that name none themselves, as in cp1252; default: UTF-8.")
+    ] = None
     id_column: Annotated[str | None, typer.Option(help="Where ids stand; default _id or id.")] = None
     title_column: Annotated[str | None, typer.Option(help="Where titles stand; default title.")] = None
     text_column: Annotated[str | None, typer.Option(help="Where texts stand; default text.")] = None
     skip_errors: Annotated[
-        bool, typer.Option("--skip-errors", help="Leave bad rows out, and report them, instead of stopping.")
+        bool, typer.Option("--skip-errors", help="Leave bad rows and files out, and list them, instead of stopping.")
     ] = False
-    errors: Annotated[Path, typer.Option(help="Where --skip-errors reports them.")] = Path("errors.jsonl")
+    errors: Annotated[Path, typer.Option(help="Where --skip-errors lists them.")] = Path("errors.jsonl")
     max_bytes: Annotated[
-        int | None, typer.Option(min=1, help="What the source may decode to; default: 200 times its size.")
+        int | None,
+        typer.Option(min=1, help="What a file, or all texts of a folder, may decode to; default: 200 times its size."),
     ] = None
 
     def read(self) -> DocumentReader:
         """Return the documents; what is wrong with the options or the path is an error at once."""
         return read_documents(
             self.source,
+            format=self.format,
+            encoding=self.encoding,
             id_column=self.id_column,
             title_column=self.title_column,
             text_column=self.text_column,
@@ -42,6 +56,10 @@ class Source:
             errors_path=self.errors,
             max_bytes="auto" if self.max_bytes is None else self.max_bytes,
         )
+
+    def summary(self, reader: DocumentReader, *, written: int) -> SourceSummary:
+        """Return what came of the documents that ``reader`` has read, of which ``written`` were written."""
+        return SourceSummary(reader.report, written, self.errors if self.skip_errors else None)
 
 
 def with_source(command: Callable[..., None]) -> Callable[..., None]:

@@ -64,7 +64,16 @@ def test_index_says_what_it_did(source, tmp_path, capsys):
     assert (code, err) == (0, "")
     assert f"Indexed 3 documents as 3 passages in {tmp_path / 'new'}" in out
     code, out, _ = run(capsys, "index", str(source), "-o", str(tmp_path / "json"), "--json")
-    assert json.loads(out) == {"path": str(tmp_path / "json"), "documents": 3, "passages": 3, "skipped": 0}
+    assert json.loads(out) == {
+        "path": str(tmp_path / "json"),
+        "documents": 3,
+        "passages": 3,
+        "read": 3,
+        "written": 3,
+        "unchanged": 0,
+        "skipped": 0,
+        "source": {"files": 1, "found": 3, "documents": 3, "ids_made": 0, "left_out": [], "notes": []},
+    }
 
 
 def test_search_as_json_gives_documents_scores_and_ranks(index, capsys):
@@ -185,7 +194,11 @@ def test_skip_errors(tmp_path, capsys, monkeypatch):
     assert not (tmp_path / "index").exists()
     code, out, _ = run(capsys, "index", "rows.jsonl", "-o", "index", "--skip-errors")
     assert code == 0
-    assert "Left out 2 bad rows: see errors.jsonl" in out
+    assert out.splitlines()[1:] == [
+        "Found 3 rows and files: 1 read, 1 written, 2 left out",
+        "Left out 2 bad rows: rows.jsonl, line 2, rows.jsonl, line 3",
+        "What is bad is listed in errors.jsonl",
+    ]
     assert [json.loads(line)["line"] for line in (tmp_path / "errors.jsonl").read_text().splitlines()] == [2, 3]
 
 
@@ -276,6 +289,10 @@ def ids(index):
     return sorted(document.id for document in Index.open(index).documents())
 
 
+def changed(out):
+    return {name: value for name, value in json.loads(out).items() if name != "source"}
+
+
 def test_add(index, tmp_path, capsys):
     (tmp_path / "new.jsonl").write_text('{"id": "ant", "text": "Ants carry leaves"}\n{"id": "fly", "text": "Flies"}\n')
     code, out, err = run(capsys, "add", index, str(tmp_path / "new.jsonl"))
@@ -284,7 +301,7 @@ def test_add(index, tmp_path, capsys):
     assert ids(index) == ["ant", "cat", "dog", "fly", "owl"]
     (tmp_path / "newer.jsonl").write_text('{"id": "bat", "text": "Bats"}\n')
     code, out, _ = run(capsys, "add", index, str(tmp_path / "newer.jsonl"), "--json")
-    assert (code, json.loads(out)) == (0, {"path": index, "written": 1, "skipped": 0})
+    assert (code, changed(out)) == (0, {"path": index, "read": 1, "written": 1, "unchanged": 0, "skipped": 0})
 
 
 def test_add_with_replace_writes_what_is_new_or_changed(index, more, capsys):
@@ -292,7 +309,7 @@ def test_add_with_replace_writes_what_is_new_or_changed(index, more, capsys):
     assert (code, "the id 'cat' is there already" in err) == (1, True)
     assert ids(index) == ["cat", "dog", "owl"]
     code, out, _ = run(capsys, "add", index, more, "--replace", "--json")
-    assert (code, json.loads(out)) == (0, {"path": index, "written": 2, "skipped": 0})
+    assert (code, changed(out)) == (0, {"path": index, "read": 3, "written": 2, "unchanged": 1, "skipped": 0})
     assert Index.open(index).get(["cat"])[0].text == "The cat is awake"
     assert ids(index) == ["ant", "cat", "dog", "owl"]
     code, out, _ = run(capsys, "add", index, more, "--replace")
@@ -305,7 +322,7 @@ def test_add_leaves_bad_rows_out_when_asked(index, tmp_path, capsys, monkeypatch
     assert run(capsys, "add", index, "bad.jsonl")[0] == 1
     assert ids(index) == ["cat", "dog", "owl"]
     code, out, _ = run(capsys, "add", index, "bad.jsonl", "--skip-errors")
-    assert (code, "Left out 1 bad rows: see errors.jsonl" in out) == (0, True)
+    assert (code, "Left out 1 bad rows: bad.jsonl, line 2" in out) == (0, True)
     assert ids(index) == ["ant", "cat", "dog", "owl"]
 
 
