@@ -1,6 +1,8 @@
-"""What tests of several packages ask for, and how many threads each of several test processes may start."""
+"""What tests of several packages ask for, how many threads each process may start, and what a quick run leaves out."""
 
 import os
+import re
+import sys
 
 # Before numpy, torch and faiss are there. Threads that wait for a core spin: with more of them than cores, tests of
 # many small calls take five times as long.
@@ -8,17 +10,46 @@ if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 import pytest
-import torch
 from hypothesis import settings
 
 # A deadline is a timing assertion: on a busy machine it fails without a fault.
-settings.register_profile("bicross", deadline=None)
+settings.register_profile("bicross", deadline=None, max_examples=100)
+settings.register_profile("quick", settings.get_profile("bicross"), max_examples=20)
 settings.load_profile("bicross")
+
+QUICK = "not slow"
+"""The mark expression of a run that leaves the slow tests out, as ``make quick`` does."""
+
+MODEL_LIBRARIES = ("sentence_transformers", "transformers")
+SLOW_MODULE = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.M)
+
+
+class NoModelLibraries:
+    """A finder that refuses to import the model libraries: that alone takes seconds in each process."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name in MODEL_LIBRARIES:
+            raise RuntimeError(f"a quick test imports {name}; mark it @pytest.mark.slow")
+
+
+def pytest_configure(config):
+    if config.option.markexpr == QUICK:
+        sys.meta_path.insert(0, NoModelLibraries())
+        settings.load_profile("quick")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """A module whose ``pytestmark`` says slow is not even imported by a quick run."""
+    if config.option.markexpr == QUICK and collection_path.suffix == ".py":
+        return SLOW_MODULE.search(collection_path.read_text(encoding="utf-8")) is not None or None
+    return None
 
 
 @pytest.fixture(scope="module")
 def one_thread():
     """As in the processes that are killed: last digits depend on the number of threads."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -9,6 +9,8 @@ from bicross.retrieval import EarlyLayerEncoder
 from early_layers import Layers, documents_of, nearest
 from helpers.tiny_architectures import SENTENCES, save_cross_encoder
 
+pytestmark = pytest.mark.slow
+
 TEXTS = [*SENTENCES, "cat", *(f"{sentence} and {sentence}" for sentence in SENTENCES), " ".join(SENTENCES * 30)]
 
 

@@ -21,7 +21,6 @@ from parts.speed_texts import FEWEST_WORDS, MOST_WORDS, Overlap, passages_of, sp
 from parts.tables.markdown import markdown
 from rerank_quality import Candidates, compare, mean_tau
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoModelForSequenceClassification
 from vectors import sentences_of
 
 
@@ -97,8 +96,11 @@ def test_ratios_are_of_neighbours():
     assert percentiles_ms([0.001, 0.002, 0.003])["p50_ms"] == pytest.approx(2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [1, 7, 32])
 def test_flop_are_those_that_torch_counts(tmp_path, length):
+    from transformers import AutoModelForSequenceClassification
+
     folder = tiny_models.save_cross_encoder(tmp_path / "model", outputs=1)
     model = AutoModelForSequenceClassification.from_pretrained(folder, attn_implementation="eager")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -108,6 +110,7 @@ def test_flop_are_those_that_torch_counts(tmp_path, length):
     assert cost.flop([length] * 3) == counter.get_total_flops()
 
 
+@pytest.mark.slow
 def test_tokens_are_those_that_the_model_reads(tmp_path):
     folder = tiny_models.save_cross_encoder(tmp_path / "model", outputs=1)
     tokenizer = tiny_models.tokenizer()
@@ -136,6 +139,7 @@ def test_what_cannot_be_loaded_is_said():
     assert reasons == {"a": "not available: dtype must be another one", "b": "not measured: it is not installed"}
 
 
+@pytest.mark.slow
 def test_an_exported_model_gets_what_it_asks_for(tmp_path, monkeypatch):
     folder = tiny_models.save_cross_encoder(tmp_path / "model", outputs=1)
     asked = []
@@ -201,6 +205,7 @@ def test_orders_are_compared_query_by_query():
     assert mean_tau(list(first), list(second)) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_documents_begin_with_the_texts_of_their_vectors():
     texts = [f"text {n} has some words of its own" for n in range(50)]
     documents = Documents(texts, 20)

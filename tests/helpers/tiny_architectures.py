@@ -1,34 +1,23 @@
 """Checkpoints of every architecture of the inference engine, tiny and random but always the same.
 
 No parameter keeps the 0 or 1 that transformers starts it with, since a bias that is left out or swapped with another
-would not be seen. Sizes are odd, and the three kinds of tokenizer are those that the architectures come with.
+would not be seen. Sizes are odd, and the three kinds of tokenizer are those that the architectures come with. No
+import of this module loads the model libraries: see tiny_models.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.modules import Dense, Normalize
-from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import (
-    AutoModel,
-    AutoModelForSequenceClassification,
-    BertConfig,
-    DistilBertConfig,
-    ElectraConfig,
-    ModernBertConfig,
-    MPNetConfig,
-    PreTrainedConfig,
-    PreTrainedTokenizerFast,
-    RobertaConfig,
-    XLMRobertaConfig,
-)
+from typing import TYPE_CHECKING, Any
 
 from helpers import tiny_models
+
+if TYPE_CHECKING:
+    import torch
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
 
 LIMIT = 512
 """Tokens that all of them read, special ones included."""
@@ -42,6 +31,8 @@ ROBERTA_SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 
 
 def _fast(tokens: Tokenizer, special: Sequence[str], *, types: bool) -> PreTrainedTokenizerFast:
+    from transformers import PreTrainedTokenizerFast
+
     names = ("cls_token", "sep_token", "pad_token", "unk_token", "mask_token")
     return PreTrainedTokenizerFast(
         tokenizer_object=tokens,
@@ -61,6 +52,8 @@ def word_piece(*, types: bool = True) -> PreTrainedTokenizerFast:
 
 def byte_level() -> PreTrainedTokenizerFast:
     """As RoBERTa has it: byte-level BPE, two separators between the texts."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+
     tokens = Tokenizer(models.BPE())
     tokens.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -74,6 +67,8 @@ def byte_level() -> PreTrainedTokenizerFast:
 
 def modern() -> PreTrainedTokenizerFast:
     """As ModernBERT has it: byte-level BPE with BERT's special tokens, and no token types."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
     tokens = Tokenizer(models.BPE())
     tokens.normalizer = normalizers.NFC()
     tokens.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -91,6 +86,8 @@ def modern() -> PreTrainedTokenizerFast:
 
 def unigram() -> PreTrainedTokenizerFast:
     """As XLM-RoBERTa has it: SentencePiece's Unigram, spaces as part of the words."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
     tokens = Tokenizer(models.Unigram())
     tokens.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace("  ", " ")])
     tokens.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -106,9 +103,9 @@ def unigram() -> PreTrainedTokenizerFast:
 
 @dataclass(frozen=True)
 class Architecture:
-    """How to make a configuration, and the tokenizer that belongs to it."""
+    """How to make a configuration, by the name of its class in transformers, and the tokenizer that belongs to it."""
 
-    config: type[PreTrainedConfig]
+    config: str
     settings: dict[str, Any]
     tokenizer: Callable[[], PreTrainedTokenizerFast]
 
@@ -145,16 +142,16 @@ _MODERN = {
 _BIASES = {"attention_bias": True, "mlp_bias": True, "norm_bias": True, "classifier_bias": True}
 
 SUPPORTED = {
-    "bert": Architecture(BertConfig, _BERT, word_piece),
-    "bert-relu": Architecture(BertConfig, _BERT | {"hidden_act": "relu", "layer_norm_eps": 1e-3}, word_piece),
-    "roberta": Architecture(RobertaConfig, _ROBERTA | {"type_vocab_size": 1}, byte_level),
+    "bert": Architecture("BertConfig", _BERT, word_piece),
+    "bert-relu": Architecture("BertConfig", _BERT | {"hidden_act": "relu", "layer_norm_eps": 1e-3}, word_piece),
+    "roberta": Architecture("RobertaConfig", _ROBERTA | {"type_vocab_size": 1}, byte_level),
     "xlm-roberta": Architecture(
-        XLMRobertaConfig,
+        "XLMRobertaConfig",
         _ROBERTA | {"type_vocab_size": 1, "hidden_size": 48, "num_attention_heads": 2, "hidden_act": "gelu_new"},
         unigram,
     ),
     "distilbert": Architecture(
-        DistilBertConfig,
+        "DistilBertConfig",
         {
             "dim": 24,
             "n_layers": 3,
@@ -165,12 +162,12 @@ SUPPORTED = {
         },
         lambda: word_piece(types=False),
     ),
-    "electra": Architecture(ElectraConfig, _BERT | {"embedding_size": 16}, word_piece),
-    "modernbert": Architecture(ModernBertConfig, _MODERN, modern),
-    "modernbert-biases": Architecture(ModernBertConfig, _MODERN | _BIASES | {"classifier_pooling": "mean"}, modern),
+    "electra": Architecture("ElectraConfig", _BERT | {"embedding_size": 16}, word_piece),
+    "modernbert": Architecture("ModernBertConfig", _MODERN, modern),
+    "modernbert-biases": Architecture("ModernBertConfig", _MODERN | _BIASES | {"classifier_pooling": "mean"}, modern),
 }
 """Those that the engine runs itself."""
-OTHERS = {"mpnet": Architecture(MPNetConfig, _ROBERTA, byte_level)}
+OTHERS = {"mpnet": Architecture("MPNetConfig", _ROBERTA, byte_level)}
 """Those that sentence-transformers has to run."""
 ARCHITECTURES = SUPPORTED | OTHERS
 
@@ -180,6 +177,8 @@ def randomise(model: torch.nn.Module, seed: int) -> None:
 
     The wider a matrix, the smaller its numbers, or a float32 would be too coarse to compare with.
     """
+    import torch
+
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in sorted(model.named_parameters()):
@@ -189,9 +188,11 @@ def randomise(model: torch.nn.Module, seed: int) -> None:
 
 
 def _new(name: str, auto: Any, seed: int, **settings: Any) -> tuple[Any, PreTrainedTokenizerFast]:
+    import transformers
+
     architecture = ARCHITECTURES[name]
     tokenizer = architecture.tokenizer()
-    config = architecture.config(vocab_size=len(tokenizer), **architecture.settings, **settings)
+    config = getattr(transformers, architecture.config)(vocab_size=len(tokenizer), **architecture.settings, **settings)
     model = auto.from_config(config, attn_implementation="eager")
     randomise(model, seed)
     return model, tokenizer
@@ -199,6 +200,8 @@ def _new(name: str, auto: Any, seed: int, **settings: Any) -> tuple[Any, PreTrai
 
 def save_cross_encoder(folder: Path, name: str, *, outputs: int = 1, seed: int = 0, cut_left: bool = False) -> Path:
     """A cross-encoder as transformers saves it."""
+    from transformers import AutoModelForSequenceClassification
+
     model, tokenizer = _new(name, AutoModelForSequenceClassification, seed, num_labels=outputs)
     tokenizer.truncation_side = "left" if cut_left else "right"
     model.save_pretrained(folder)
@@ -219,6 +222,12 @@ class Head:
 
 def save_bi_encoder(folder: Path, name: str, head: Head | None = None, *, seed: int = 1) -> Path:
     """A bi-encoder as sentence-transformers saves it."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Dense, Normalize
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import AutoModel
+
     head = head or Head()
     base = folder.with_name(f"{folder.name}-base")
     model, tokenizer = _new(name, AutoModel, seed)

@@ -1,16 +1,15 @@
-"""Tiny cross-encoders of several layers with random exit heads, their oracle, and a collection that they can read."""
+"""Tiny cross-encoders of several layers with random exit heads, their oracle, and a collection that they can read.
+
+No import of this module loads the model libraries: see tiny_models.
+"""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from bicross.index import Document
 from bicross.inference import ExitHead, write_exits
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-from helpers.tiny_architectures import ARCHITECTURES, LIMIT, save_cross_encoder
 
 DEPTH = 5
 WORDS = "cat dog owl cow bee sleeps runs hunts all day at night in the warm field park".split()  # noqa: SIM905
@@ -30,6 +29,8 @@ def head(width: int, seed: int) -> ExitHead:
 
 def save_deep(folder: Path, name: str, *, exits=(2, 4), outputs: int = 1, layers: int = DEPTH) -> Path:
     """A cross-encoder of that architecture with ``layers``, and heads after the layers ``exits``."""
+    from helpers.tiny_architectures import ARCHITECTURES, save_cross_encoder
+
     architecture = ARCHITECTURES[name]
     setting = "n_layers" if name == "distilbert" else "num_hidden_layers"
     with pytest.MonkeyPatch.context() as patch:
@@ -44,6 +45,11 @@ def save_deep(folder: Path, name: str, *, exits=(2, 4), outputs: int = 1, layers
 
 def first_tokens(folder: Path, pairs) -> np.ndarray:
     """By transformers, one pair at a time: (pairs, layers, hidden), the first token after each layer, normed."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    from helpers.tiny_architectures import LIMIT
+
     model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     norm = getattr(getattr(model, "model", None), "final_norm", torch.nn.Identity())

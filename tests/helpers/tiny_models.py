@@ -1,12 +1,16 @@
-"""Real transformer checkpoints, tiny and random but always the same, to compare with sentence-transformers."""
+"""Real transformer checkpoints, tiny and random but always the same, to compare with sentence-transformers.
+
+The model libraries take seconds to import: no import of this module does it, since quick tests are beside those that
+make a model.
+"""
+
+from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertForSequenceClassification, BertModel, PreTrainedTokenizerFast
+if TYPE_CHECKING:
+    from transformers import BertConfig, PreTrainedTokenizerFast
 
 WORDS = "the a cat dog owl sleeps runs hunts all day night on in warm sofa park field what who does at and . ?".split()  # noqa: SIM905 - a sentence reads better
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -14,6 +18,9 @@ MAX_LENGTH = 32
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
     pieces = [chr(c) for c in range(ord("a"), ord("z") + 1)]
     vocabulary = {piece: i for i, piece in enumerate([*SPECIAL, *WORDS, *(f"##{p}" for p in pieces), *pieces[1:]])}
     tokens = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
@@ -32,6 +39,8 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 def config(**settings) -> BertConfig:
+    from transformers import BertConfig
+
     return BertConfig(
         vocab_size=len(tokenizer()),
         hidden_size=24,
@@ -45,6 +54,9 @@ def config(**settings) -> BertConfig:
 
 
 def save_cross_encoder(folder: Path, *, outputs: int) -> Path:
+    import torch
+    from transformers import BertForSequenceClassification
+
     torch.manual_seed(outputs)
     BertForSequenceClassification(config(num_labels=outputs)).save_pretrained(folder)
     tokenizer().save_pretrained(folder)
@@ -52,6 +64,11 @@ def save_cross_encoder(folder: Path, *, outputs: int) -> Path:
 
 
 def save_bi_encoder(folder: Path, *, prompts: dict[str, str] | None = None) -> Path:
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertModel
+
     torch.manual_seed(7)
     base = folder.with_name(f"{folder.name}-base")
     BertModel(config()).save_pretrained(base)

@@ -19,6 +19,7 @@ from bicross.errors import (
 from bicross.index import Document, EmbeddedBatch, Index, Passage, whole
 from bicross.index.files import Filesystem
 from bicross.index.writing import writer
+from helpers.examples import examples
 from helpers.fakes import HashEncoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,7 +50,7 @@ def test_documents_survive_unchanged(tmp_path):
     assert len(index) == 3
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     passages_of=st.lists(st.integers(1, 6), min_size=1, max_size=25),
     adds=st.integers(1, 4),

@@ -163,6 +163,7 @@ class ReadingThreads:
             thread.join(60)
 
 
+@pytest.mark.slow
 def test_every_answer_is_that_of_a_committed_generation(tmp_path):
     """Eight threads and two processes read while a writer changes everything."""
     path = tmp_path / "i"
@@ -202,6 +203,7 @@ def test_every_answer_is_that_of_a_committed_generation(tmp_path):
     assert Index.verify(path).problems == ()
 
 
+@pytest.mark.slow
 def test_a_reader_that_opens_while_old_generations_are_deleted_never_fails(tmp_path):
     """Each open is of a generation that the next compaction deletes at once."""
     path = tmp_path / "i"

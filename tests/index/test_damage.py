@@ -79,6 +79,7 @@ def older_generation(path: Path, name: str) -> int:
     return max(n for n in range(1, 5) if parts[1] in (path / f"MANIFEST.{n}").read_text())
 
 
+@pytest.mark.slow
 def test_every_accident_to_every_file_is_found_and_the_file_is_named(victim):
     """By a reader of the newest generation, or where only older ones need the file, which hinders no reader, by a
     rollback. By a verification always, for which every twentieth accident must do here, since it takes longer."""

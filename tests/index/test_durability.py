@@ -17,7 +17,7 @@ from helpers.faults import every_fault, scratch_folder
 from helpers.power_cuts import RecordingFilesystem, every_power_cut, syncs_not_missed
 from helpers.toy_collections import ANALYZER, TOKENIZER
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the harness forks")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="the harness forks")]
 
 ENCODER = HashEncoder(dimension=16)
 KILL_ROUNDS = int(os.environ.get("BICROSS_KILL_ROUNDS", "200"))

@@ -12,7 +12,7 @@ from helpers.forks import forked
 from helpers.power_cuts import RecordingFilesystem, every_power_cut, syncs_not_missed
 from helpers.toy_store import ToyStore
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the harness forks")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="the harness forks")]
 
 STATES = [{}, {"a": "1", "b": "2"}, {"a": "1", "b": "3", "c": "4"}, {"b": "3", "c": "4"}, {"b": "3", "c": "4"}]
 STEPS = [

@@ -119,6 +119,7 @@ def kind_of(name: str) -> str:
     return name.split("/")[-1 if "." in name else 0]
 
 
+@pytest.mark.slow
 @linux_only
 def test_no_sealed_file_crashes_hangs_or_fills_the_memory(copied):
     manifest = (copied / "MANIFEST").read_bytes()
@@ -136,6 +137,7 @@ def test_no_sealed_file_crashes_hangs_or_fills_the_memory(copied):
         write_anew(copied / "MANIFEST", manifest)
 
 
+@pytest.mark.slow
 @linux_only
 @pytest.mark.parametrize("target", ["IVF4,SQ8"], indirect=True)
 def test_no_sealed_manifest_crashes_hangs_or_leads_out_of_the_index(copied):
@@ -432,6 +434,7 @@ def test_absurd_counts_are_refused_or_change_nothing(exact, field, count):
         assert "index" in str(error)
 
 
+@pytest.mark.slow
 @linux_only
 @pytest.mark.parametrize("target", ["auto", "PQ8x4fs,Refine(SQ8)"], indirect=True)
 def test_a_hostile_index_can_be_changed_or_says_why_not(target, tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from bicross.errors import DocumentError
 from bicross.index import Index
+from helpers.examples import examples
 from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, Oracle, assert_same, ids_of, record
 from helpers.toy_collections import batch as plain_batch
 from hypothesis import Phase, settings
@@ -127,5 +128,5 @@ class IndexMachine(RuleBasedStateMachine):
 
 TestIndexMachine = IndexMachine.TestCase
 TestIndexMachine.settings = settings(
-    max_examples=25, stateful_step_count=15, deadline=None, phases=[Phase.explicit, Phase.generate]
+    max_examples=examples(25), stateful_step_count=15, deadline=None, phases=[Phase.explicit, Phase.generate]
 )

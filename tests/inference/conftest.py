@@ -1,10 +1,8 @@
 """Every supported architecture as a cross-encoder and as a bi-encoder, with the oracle's numbers for ``gpu_cases``."""
 
 import pytest
-import torch
 from helpers.gpu_cases import LOCAL_LAST, PAIRS, TEXTS
 from helpers.tiny_architectures import ARCHITECTURES, SUPPORTED, Head, save_bi_encoder, save_cross_encoder
-from sentence_transformers import CrossEncoder, SentenceTransformer
 
 
 @pytest.fixture(scope="module", params=[*SUPPORTED, "modernbert-local-last"])
@@ -26,6 +24,9 @@ def bi(name, request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def scores(cross):
+    import torch
+    from sentence_transformers import CrossEncoder
+
     model = CrossEncoder(str(cross), device="cpu", model_kwargs={"dtype": torch.float32})
     pairs = [list(pair) for pair in PAIRS]
     return model.predict(pairs, activation_fn=torch.nn.Identity(), batch_size=1)
@@ -33,5 +34,8 @@ def scores(cross):
 
 @pytest.fixture(scope="module")
 def vectors(bi):
+    import torch
+    from sentence_transformers import SentenceTransformer
+
     model = SentenceTransformer(str(bi), device="cpu", model_kwargs={"dtype": torch.float32})
     return model.encode(TEXTS, normalize_embeddings=True, batch_size=1)

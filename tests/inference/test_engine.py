@@ -13,6 +13,8 @@ from bicross.retrieval import BiEncoder
 from helpers.tiny_architectures import byte_level, save_bi_encoder, save_cross_encoder
 from tokenizers import processors
 
+pytestmark = pytest.mark.slow
+
 PAIRS = [(query, "cat " * size) for query in ("who sleeps", "dog") for size in (1, 60, 3, 100, 0, 25, 25, 80, 7, 90)]
 
 

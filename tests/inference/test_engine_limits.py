@@ -18,6 +18,8 @@ from helpers.fakes import HashEncoder
 from helpers.tiny_architectures import ARCHITECTURES, LIMIT, save_bi_encoder, save_cross_encoder
 from safetensors.torch import load_file, save_file
 
+pytestmark = pytest.mark.slow
+
 TESTS = next(folder for folder in Path(__file__).parents if folder.name == "tests")
 
 

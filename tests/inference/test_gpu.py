@@ -11,7 +11,7 @@ from bicross.retrieval import BiEncoder
 from helpers.gpu_cases import PAIRS, TEXTS
 from helpers.tiny_architectures import SUPPORTED, save_cross_encoder
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")]
 
 HALF = ["bfloat16", "float16"]
 CLOSE = {"bfloat16": 0.1, "float16": 0.01}

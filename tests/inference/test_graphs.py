@@ -20,6 +20,8 @@ from helpers.tiny_architectures import LIMIT, save_cross_encoder
 from sentence_transformers import CrossEncoder
 from torch.nn.attention.varlen import varlen_attn
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("record", [False, True])
 def test_scores_are_those_of_the_oracle(cross, scores, monkeypatch, record):

@@ -12,6 +12,8 @@ from helpers.tiny_architectures import OTHERS, SENTENCES, SUPPORTED, save_bi_enc
 from torch import nn
 from transformers.activations import ACT2FN
 
+pytestmark = pytest.mark.slow
+
 PASSAGES = [*SENTENCES, "cat", "the cat sleeps", " ".join(SENTENCES), "A Dog runs; in the PARK all day!", "owl " * 200]
 PAIRS = [(query, passage) for query in ("who sleeps at night ?", "dog", "où est la façade ?") for passage in PASSAGES]
 

@@ -15,6 +15,8 @@ from helpers.tiny_exit_models import DEPTH, first_tokens, save_deep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+pytestmark = pytest.mark.slow
+
 SOME = [*PAIRS[:8], PAIRS[-1]]
 
 

@@ -179,6 +179,7 @@ def test_a_damaged_merge_is_made_again(cache, damage):
     assert (resolve_model(RERANKER) / "model.safetensors").read_bytes() == good
 
 
+@pytest.mark.slow
 def test_merging_at_the_same_time_gives_one_whole_model(cache):
     start = threading.Barrier(4)
 

@@ -10,6 +10,8 @@ from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
 from helpers.tiny_architectures import ARCHITECTURES, SENTENCES, save_bi_encoder, save_cross_encoder
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["", "cat", *SENTENCES, "the dog runs", "owl " * 40, "[SEP] 東京 <s>", "cat dog owl " * 50]
 PAIRS = [(query, text) for query in ("who sleeps at night ?", "dog") for text in TEXTS]
 CASES = pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from sentence_transformers import CrossEncoder, SentenceTransformer
 from transformers import AutoTokenizer
 
+pytestmark = pytest.mark.slow
+
 QUERIES = ["who sleeps at night ?", "dog", "où est la façade, 東京 ?"]
 PASSAGES = [
     "",

@@ -25,6 +25,8 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+pytestmark = pytest.mark.slow
+
 KINDS = {
     "word_piece": word_piece,
     "without_types": lambda: word_piece(types=False),

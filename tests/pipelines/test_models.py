@@ -47,6 +47,7 @@ def test_an_empty_device_is_an_error_that_names_what_was_given(loaded, device):
     assert loaded == []
 
 
+@pytest.mark.slow
 def test_several_devices_build_and_change_an_index_and_one_searches_it(loaded, tmp_path):
     build_index([Document("a", "one")], tmp_path / "i", encoder="name", device=["x", "y"])
     add_documents(tmp_path / "i", [Document("b", "two")], device="x,y")
@@ -66,6 +67,7 @@ def test_a_device_for_an_encoder_that_is_loaded_already_is_an_error(loaded, tmp_
     assert not (tmp_path / "i").exists()
 
 
+@pytest.mark.slow
 def test_two_cpus_give_what_one_gives(tmp_path):
     folder = save_bi_encoder(tmp_path / "bi")
     some = [Document(f"d{i}", "the cat sleeps and the dog runs in the park . " * (1 + i % 5)) for i in range(80)]

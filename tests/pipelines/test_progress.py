@@ -53,6 +53,7 @@ def test_the_bar_moves_with_what_is_done_not_with_what_is_read(tmp_path, monkeyp
     assert task.fields["documents"] == 8
 
 
+@pytest.mark.slow
 def test_what_is_held_or_doubled_counts_as_done(tmp_path, monkeypatch, screen):
     monkeypatch.setattr(embedding, "BATCH_DOCUMENTS", 4)
     build_index(documents(10), tmp_path / "i", encoder=ENCODER, progress=True)

@@ -16,6 +16,7 @@ from bicross.rerank import (
     reliability,
 )
 from bicross.rerank.calibration import MAX_KNOTS, _isotonic
+from helpers.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
@@ -71,7 +72,7 @@ def newton(logits, targets):
     return weights[0] / spread, weights[1] - weights[0] / spread * centre
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(seed=st.integers(0, 999), n=st.integers(20, 300), slope=st.floats(0.1, 3), spread=st.floats(0.05, 20))
 def test_platt_is_newtons_method_on_smoothed_targets(seed, n, slope, spread):
     random = np.random.default_rng(seed)
@@ -98,7 +99,7 @@ def pooled(values, weights):
     return np.repeat([mean for mean, _, _ in blocks], [length for _, _, length in blocks])
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(seed=st.integers(0, 999), n=st.integers(2, 300), digits=st.integers(0, 3))
 def test_isotonic_is_pooling_of_adjacent_violators(seed, n, digits):
     logits, relevant, _ = sample(n, seed=seed, digits=digits)
@@ -118,7 +119,7 @@ def test_no_rounding_lifts_a_point_above_the_next_knot():
     assert said[-1] == fitted.probabilities[-1]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(data=st.data(), method=st.sampled_from(["platt", "isotonic"]))
 def test_what_is_fitted_never_decreases_and_is_a_probability(data, method):
     logits = data.draw(st.lists(st.floats(-80, 80, width=32), min_size=2, max_size=40))

@@ -22,6 +22,8 @@ from helpers.tiny_exit_models import first_tokens, head, save_deep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+pytestmark = pytest.mark.slow
+
 QUERIES = ["who sleeps at night ?", "dog"]
 PAIRS = [(query, passage) for query in QUERIES for passage in [*PASSAGES, "cat " * 700]]
 STAGES = [(2, 6), (4, 3)]

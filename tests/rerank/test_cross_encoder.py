@@ -9,6 +9,8 @@ from bicross.rerank import CrossEncoderReranker
 from helpers.tiny_models import MAX_LENGTH, WORDS, save_cross_encoder
 from sentence_transformers import CrossEncoder
 
+pytestmark = pytest.mark.slow
+
 PASSAGES = ["the cat sleeps", "a dog runs in the park all day", "", "an owl", " ".join(WORDS[:20]), "the"]
 PAIRS = list(itertools.product(["who sleeps at night ?", "dog", "what does the owl hunt"], PASSAGES))
 

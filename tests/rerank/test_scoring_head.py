@@ -6,6 +6,8 @@ from bicross.rerank import CrossEncoderReranker
 from bicross.rerank.scoring_head import require_scoring_head
 from helpers.tiny_models import save_bi_encoder, save_cross_encoder
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_mere_encoder_does_not_score(tmp_path):
     CrossEncoderReranker(save_cross_encoder(tmp_path / "cross", outputs=1))

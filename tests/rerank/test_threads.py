@@ -11,6 +11,8 @@ from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
 from helpers.tiny_architectures import save_bi_encoder, save_cross_encoder
 
+pytestmark = pytest.mark.slow
+
 THREADS = 4
 ROUNDS = 3
 NAMES = ["bert", "modernbert", "mpnet"]  # of which the last is run by sentence-transformers

@@ -9,6 +9,8 @@ from bicross.retrieval import BiEncoder
 from helpers.tiny_models import MAX_LENGTH, save_bi_encoder
 from sentence_transformers import SentenceTransformer
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["the cat sleeps all day", "a dog", "", "an owl hunts at night in the field . " * 10, "cat"]
 PROMPTS = {"query": "what does ", "document": "the "}
 

@@ -13,6 +13,8 @@ from helpers.tiny_architectures import ARCHITECTURES, LIMIT, SENTENCES, save_cro
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+pytestmark = pytest.mark.slow
+
 TEXTS = [*SENTENCES, "cat", "", " ".join(SENTENCES * 40)]
 
 

@@ -88,6 +88,7 @@ def test_an_error_of_one_is_raised_and_all_threads_end(failing):
     assert len(encoders[failing].portions) == 1
 
 
+@pytest.mark.slow
 def test_real_models_share_the_work(tmp_path):
     folder = save_bi_encoder(tmp_path / "bi")
     texts = [" ".join(["the cat", "sleeps", "and a dog runs in the park"][: 1 + i % 3]) for i in range(100)]

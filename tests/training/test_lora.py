@@ -9,6 +9,8 @@ from helpers.tiny_models import config, tokenizer
 from sentence_transformers import CrossEncoder
 from transformers import BertForSequenceClassification, BertModel
 
+pytestmark = pytest.mark.slow
+
 PAIRS = [("what does the cat do ?", f"the {animal} sleeps") for animal in ("cat", "dog", "owl")]
 
 

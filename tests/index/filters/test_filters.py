@@ -10,6 +10,7 @@ from bicross.errors import ArgumentError
 from bicross.index.filters import matching, unified_types
 from bicross.index.filters.filters import parse_predicate
 from bicross.index.segments import MetadataColumns
+from helpers.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -308,7 +309,7 @@ ANY_TEXT = st.text(st.characters(), max_size=60)
 NEARLY = st.lists(FRAGMENTS, max_size=30)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(ANY_TEXT | NEARLY.map(" ".join) | NEARLY.map("".join))
 def test_any_text_is_a_filter_or_an_argument_error(text):
     try:
@@ -407,7 +408,7 @@ PREDICATES = st.recursive(LEAVES, lambda inner: negations(inner) | junctions(inn
 DOCUMENTS = st.lists(st.fixed_dictionaries({}, optional={k: v | st.none() for k, v in KINDS.items()}), max_size=6)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(predicate=PREDICATES, first=DOCUMENTS, second=DOCUMENTS)
 def test_predicates_equal_their_meaning_in_python(predicate, first, second):
     text, evaluate = predicate

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from bicross.index.segments import ROWS, TEXT_LISTS, UNFILTERABLE, MetadataColumns
 from bicross.index.segments import metadata as module
+from helpers.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -170,7 +171,7 @@ JSON = st.recursive(
 NAMES = st.sampled_from("abcdefgh") | st.text(st.characters(), max_size=3)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(documents=st.lists(st.dictionaries(NAMES, JSON, max_size=6), max_size=12), chunk=st.integers(1, 5))
 def test_any_metadata_makes_a_batch_that_says_the_same(documents, chunk):
     with pytest.MonkeyPatch.context() as patch:

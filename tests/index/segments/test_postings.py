@@ -13,6 +13,7 @@ from bicross.index.segments.postings import count_terms
 from bicross.index.writing import compaction
 from helpers.column_files import POSTINGS_OF_NO_PASSAGE, postings_file
 from helpers.damage import files_of, put_and_seal, read_body
+from helpers.examples import examples
 from helpers.toy_collections import (
     ANALYZER,
     DIMENSION,
@@ -134,7 +135,7 @@ text = st.lists(word, max_size=6).map(" ".join)
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     segments=st.lists(st.lists(text, min_size=1, max_size=5), min_size=1, max_size=4),
     deleted=st.sets(st.integers(0, 19)),

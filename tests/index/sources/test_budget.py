@@ -107,6 +107,7 @@ for name in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process's memory is read from /proc")
 def test_bombs_are_refused_before_they_fill_the_memory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

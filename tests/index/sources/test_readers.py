@@ -486,6 +486,7 @@ def measured(path):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet", "a.arrow"])
 def test_memory_stays_far_below_the_size_of_the_file(name):
     rows = 3000

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError, IndexCorrupt
 from bicross.index.vectors import SearchSettings, VectorIndex
+from helpers.examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -90,6 +91,7 @@ def brute_force(queries, vectors, k, allowed):
     return np.take_along_axis(scores, order, 1), rows[order]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_searched_copied_written_and_read(kind, tmp_path):
     index = built(kind)
@@ -133,7 +135,7 @@ def test_stored_vectors_are_near_the_added_ones(kind):
         index.vectors(0, ROWS + 1)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(
     kind=st.sampled_from(FILTERS),
     share=st.sampled_from([0.0, 0.01, 0.05, 0.2, 0.5, 0.9, 0.995, 1.0]),
@@ -226,6 +228,7 @@ def test_index_types_that_cannot_be_used_are_refused_by_name(factory, words):
         VectorIndex.trained(factory, sample)
 
 
+@pytest.mark.slow
 def test_training_prints_nothing(capfd):
     for kind in ("IVF16,PQ8x4fs,Refine(SQ8)", "RR,PQ8x4fs", "IVF16,PQ8x6", "PQ8x8"):
         VectorIndex.trained(kind, VECTORS)
@@ -383,6 +386,7 @@ def mutants(content, seed):
         "PCA8,Flat",
     ],
 )
+@pytest.mark.slow
 def test_no_file_crashes_hangs_or_fills_the_memory(kind, tmp_path):
     rows = 120
     index = built(kind).empty_copy()

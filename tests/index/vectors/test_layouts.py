@@ -8,6 +8,7 @@ import pytest
 from bicross.errors import ArgumentError, IndexNotFound
 from bicross.index import Document, EmbeddedBatch, Index, Passage, VectorLayout
 from bicross.index.vectors import SearchSettings
+from helpers.examples import examples
 from helpers.toy_collections import DIMENSION, FINGERPRINT, Oracle, assert_same, batch, record, unit_vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,6 +59,7 @@ def assert_agrees(index, oracle):
         assert all(hit.document.metadata["even"] for hit in hits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_index_of_each_kind_through_all_its_changes(tmp_path, kind):
     index = create(tmp_path / "i", RECORDS, VectorLayout(kind, target_recall=0.95))
@@ -309,7 +311,7 @@ def exact_batch(numbers, start):
     return EmbeddedBatch(made, [[Passage("x", 0, 1)] for _ in made], vectors)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     numbers=st.lists(st.integers(0, 40), min_size=10, max_size=60),
     cuts=st.lists(st.integers(1, 59), min_size=1, max_size=4),

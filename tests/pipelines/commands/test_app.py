@@ -166,6 +166,7 @@ def test_info(index, capsys):
     assert known["model"]["id"] == "hash-encoder"
 
 
+@pytest.mark.slow
 def test_demo_shows_both_stages_and_how_to_go_on(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("bicross.pipelines.commands.demo.BiEncoder", lambda device: ENCODER)
     path = tmp_path / "demo"
@@ -304,6 +305,7 @@ def test_add(index, tmp_path, capsys):
     assert (code, changed(out)) == (0, {"path": index, "read": 1, "written": 1, "unchanged": 0, "skipped": 0})
 
 
+@pytest.mark.slow
 def test_add_with_replace_writes_what_is_new_or_changed(index, more, capsys):
     code, _, err = run(capsys, "add", index, more)
     assert (code, "the id 'cat' is there already" in err) == (1, True)
@@ -378,6 +380,7 @@ def test_verify(index, more, capsys):
     assert str(path) in json.loads(out)["problems"][0]
 
 
+@pytest.mark.slow
 def test_index_resume_continues_what_broke_off(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("bicross.index.writing.builder.IndexBuilder.segment_passages", 2)
     monkeypatch.setattr("bicross.pipelines.indexing.embedding.BATCH_DOCUMENTS", 2)
@@ -454,6 +457,7 @@ def test_the_help_of_each_command_names_its_options(capsys, command, mentioned):
         assert part in out
 
 
+@pytest.mark.slow
 def test_help_names_every_command_and_loads_no_model_library():
     code = (
         "import sys\nfrom bicross.pipelines.commands.app import main\nassert main(['--help']) == 0\n"
@@ -474,6 +478,7 @@ def test_an_index_built_in_python_is_searched_by_the_command(tmp_path, capsys):
     assert json.loads(out)["results"][0]["document"]["id"] == "a"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "unneeded"),
     [

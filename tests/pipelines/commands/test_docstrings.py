@@ -50,6 +50,7 @@ def test_documents_are_many_short_public_and_each_there_once(collection: dict[st
     assert not any(" at 0x" in document.text for document in documents)
 
 
+@pytest.mark.slow
 def test_a_limit_keeps_the_plainest_names(collection: dict[str, Document]) -> None:
     few = docstring_documents(limit=50)
     assert [document.id for document in few] == list(collection)[:50]
@@ -57,6 +58,7 @@ def test_a_limit_keeps_the_plainest_names(collection: dict[str, Document]) -> No
     assert docstring_documents(limit=0) == []
 
 
+@pytest.mark.slow
 def test_the_same_python_gives_the_same_documents_and_prints_nothing(collection: dict[str, Document]) -> None:
     code = (
         "from bicross.pipelines.commands.docstrings import docstring_documents as d\n"

@@ -51,6 +51,7 @@ def run(capsys, *arguments):
 QUICK = ("--retrieve-k", "20", "--latency-queries", "2")
 
 
+@pytest.mark.slow
 def test_tune_recommends_explains_draws_and_stores(index, folder, tmp_path, capsys):
     code, out, err = run(
         capsys, "tune", index, folder, *QUICK, "--calibrate", "platt", "--plot", str(tmp_path / "plots"),

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from bicross.errors import ArgumentError, EvaluationError
 from bicross.pipelines import Judged, read_judged, read_qrels
+from helpers.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -193,7 +194,7 @@ def test_ir_datasets(monkeypatch):
         read_judged("ir_datasets:animals/test")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.binary(max_size=80) | st.text(alphabet='q1\t 0-x\n<>top/{}"', max_size=80).map(str.encode))
 def test_any_bytes_are_read_or_refused(tmp_path_factory, content):
     folder = tmp_path_factory.mktemp("bytes")

@@ -8,6 +8,7 @@ from bicross.errors import ArgumentError, EvaluationError
 from bicross.pipelines import write_run
 from bicross.pipelines.evaluation import DEFAULT_MEASURES, canonical, per_query
 from bicross.pipelines.evaluation.measures import cutoff
+from helpers.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ir_measures import AP, RR, P, R, Rprec, nDCG
@@ -42,7 +43,8 @@ def runs(draw):
     return run
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=examples(150), deadline=None)
 @given(qrels=QRELS, run=runs())
 def test_equal_to_ir_measures_on_the_saved_run(tmp_path_factory, qrels, run):
     path = tmp_path_factory.mktemp("run") / "run.txt"
@@ -79,7 +81,7 @@ def oracle(grades, ranked):
     }
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(qrels=QRELS, run=runs())
 def test_equal_to_the_definitions(qrels, run):
     found = per_query(["nDCG@10", "RR@10", "R@10", "AP@100"], qrels, run)

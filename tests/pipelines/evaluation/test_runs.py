@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError, EvaluationError
 from bicross.pipelines import read_run, write_run
+from helpers.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ SCORES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(scores=st.lists(SCORES, min_size=1, max_size=30), seed=st.integers(0, 99))
 def test_whoever_sorts_a_saved_run_gets_its_order(tmp_path_factory, scores, seed):
     path = tmp_path_factory.mktemp("run") / "run.txt"

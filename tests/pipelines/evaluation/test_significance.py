@@ -7,6 +7,7 @@ import pytest
 from bicross.errors import ArgumentError
 from bicross.pipelines.evaluation import estimate_means, significance
 from bicross.pipelines.evaluation.significance import Outcomes, outcomes, randomisation_test
+from helpers.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -67,7 +68,7 @@ def test_one_query_has_no_width():
     assert vars_of(found) == (0.25, 0.25, 0.25)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(st.integers(-4, 4), max_size=8))
 def test_few_queries_are_tested_exactly(quarters):
     differences = np.array(quarters, np.float64) / 4

@@ -25,6 +25,7 @@ def test_documents_are_embedded_with_their_titles_in_batches(tmp_path, monkeypat
     assert index.info().segments == 1
 
 
+@pytest.mark.slow
 def test_chunking_can_be_set_and_switched_off(tmp_path):
     long = Document("long", "One two three four. " * 20)
     passages = {
@@ -48,6 +49,7 @@ def test_a_duplicate_id_commits_nothing(tmp_path):
     assert not (tmp_path / "i").exists()
 
 
+@pytest.mark.slow
 def test_overwrite(tmp_path):
     build_index(documents(3), tmp_path / "i", encoder=ENCODER)
     with pytest.raises(IndexExists, match="replace it with overwrite"):
@@ -160,6 +162,7 @@ def found(index, queries=("text number 3", "title", "17")):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_build_that_was_interrupted_embeds_only_the_rest(tmp_path, small_checkpoints, overwrite):
     some = [Document(f"d{i}", f"text number {i}. " * (1 + i % 3), "title", {"i": i}) for i in range(20)]
@@ -186,6 +189,7 @@ def test_a_build_that_was_interrupted_embeds_only_the_rest(tmp_path, small_check
     assert Index.verify(tmp_path / "i").problems == ()
 
 
+@pytest.mark.slow
 def test_an_interrupted_build_is_in_the_way_of_another(tmp_path, small_checkpoints):
     with pytest.raises(Interrupted):
         build_index(breaking_off(list(documents(20)), 12), tmp_path / "i", encoder=ENCODER)
@@ -201,6 +205,7 @@ def test_an_interrupted_build_is_in_the_way_of_another(tmp_path, small_checkpoin
     assert len(encoder.encoded) == 20
 
 
+@pytest.mark.slow
 def test_the_kind_of_index_can_be_named_or_chosen(tmp_path, monkeypatch, caplog):
     some = [Document(f"d{i}", f"text number {i}") for i in range(150)]
     named = build_index(some, tmp_path / "named", encoder=ENCODER, index_type="IVF4,Flat", target_recall=0.9)

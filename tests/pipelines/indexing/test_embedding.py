@@ -8,6 +8,7 @@ from bicross.index.writing import IndexBuilder
 from bicross.pipelines import add_documents, build_index, upsert_documents
 from bicross.pipelines.indexing import embedding
 from bicross.retrieval import ParallelEncoder
+from helpers.examples import examples
 from helpers.fakes import HashEncoder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -68,6 +69,7 @@ class Recorded(HashEncoder):
         return np.tile(np.float32([1, 0, 0, 0]), (len(passages), 1))
 
 
+@pytest.mark.slow
 def test_however_long_a_document_is_few_passages_are_embedded_at_once(tmp_path):
     encoder = Recorded()
     some = [Document("short", "a text"), Document("long", "A sentence of words. " * 100_000), Document("last", "text")]
@@ -149,6 +151,7 @@ def broken_source():
     raise DocumentError("row 7 is bad")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "encoder", "error"),
     [(broken_source, HashEncoder(), "row 7 is bad"), (lambda: iter(documents(20)), Failing(), "the device is full")],
@@ -167,7 +170,8 @@ def test_after_an_error_all_that_came_before_it_can_be_resumed(tmp_path, monkeyp
     assert len(Index.open(tmp_path / "i")) == 20
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.slow
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["old", "new", "newer"])), max_size=14))
 def test_of_one_id_the_last_stays_whatever_is_underway(tmp_path_factory, stream):
     path = tmp_path_factory.mktemp("upsert") / "i"

@@ -67,6 +67,7 @@ def assert_ids(index, folder=None):
     assert Index.verify(index.path).problems == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunking", [Chunking(max_tokens=12, overlap=0), Chunking(), None])
 def test_an_index_keeps_what_the_rerankers_tokenizer_gives(tmp_path, reranker, chunking):
     """All of it, beyond what any model reads, and without special tokens."""
@@ -94,6 +95,7 @@ def test_a_reranker_that_was_named_and_is_not_there_is_an_error(tmp_path, no_def
     assert not (tmp_path / "i").exists()
 
 
+@pytest.mark.slow
 def test_a_slow_tokenizer_is_an_error_where_it_was_named(tmp_path, reranker, monkeypatch):
     def load(folder):
         raise ModelError("SlowTokenizer has no tokenizer.json.")
@@ -103,6 +105,7 @@ def test_a_slow_tokenizer_is_an_error_where_it_was_named(tmp_path, reranker, mon
         build_index(documents(1), tmp_path / "i", encoder=ENCODER, reranker=reranker)
 
 
+@pytest.mark.slow
 def test_adding_finds_the_tokenizer_or_says_how(tmp_path, reranker, other, no_default):
     path = tmp_path / "i"
     index = build_index(documents(1, 2), path, encoder=ENCODER, reranker=reranker)
@@ -123,12 +126,14 @@ def test_adding_finds_the_tokenizer_or_says_how(tmp_path, reranker, other, no_de
     assert_ids(index)
 
 
+@pytest.mark.slow
 def test_adding_to_an_index_without_ids_for_a_reranker_says_what_to_do(tmp_path, reranker):
     build_index(documents(1), tmp_path / "i", encoder=ENCODER, reranker=None)
     with pytest.raises(ArgumentError, match=f"keeps no token ids; make them with `bicross retokenize .* {reranker}`"):
         add_documents(tmp_path / "i", documents(2), encoder=ENCODER, reranker=reranker)
 
 
+@pytest.mark.slow
 def test_adding_looks_at_the_encoder_that_built_the_index(tmp_path, reranker, no_default, monkeypatch):
     encoder = save_bi_encoder(tmp_path / "encoder")
     monkeypatch.setattr(tokens, "built_with", lambda index: str(encoder))
@@ -147,6 +152,7 @@ def test_the_default_models_have_one_tokenizer(tmp_path):
     assert not retokenize(tmp_path / "i")
 
 
+@pytest.mark.slow
 def test_retokenize(tmp_path, reranker, other):
     path = tmp_path / "i"
     index = build_index(documents(*range(5)), path, encoder=ENCODER, reranker=None)
@@ -160,6 +166,7 @@ def test_retokenize(tmp_path, reranker, other):
     assert_ids(Index.open(path), other)
 
 
+@pytest.mark.slow
 def test_an_index_that_is_retokenized_meanwhile_takes_no_ids_of_the_old_tokenizer(
     tmp_path, reranker, other, monkeypatch
 ):
@@ -189,6 +196,7 @@ def test_ids_of_a_large_vocabulary_take_four_bytes():
         assert (ids.tolist(), ids.dtype) == ([2, largest, 2], kind)
 
 
+@pytest.mark.slow
 def test_the_commands(tmp_path, reranker, other, capsys, monkeypatch):
     from bicross.pipelines.commands import index as changes
 

@@ -8,6 +8,7 @@ from bicross.errors import ArgumentError, IndexModelMismatch, IndexNotFound, Mod
 from bicross.index import Document, Index
 from bicross.pipelines import SearchPipeline, Timings, add_documents, build_index
 from bicross.retrieval import DenseRetriever
+from helpers.examples import examples
 from helpers.fakes import HashEncoder, OverlapReranker
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -77,7 +78,7 @@ def test_the_blend_is_the_rerankers_own_unless_given(index):
         pipeline(index, OverlapReranker(), blend=1.5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     retrieve_k=st.integers(1, 7), rerank_k=st.integers(1, 7), top_k=st.integers(1, 7), blend=st.sampled_from([0.5, 1.0])
 )

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from bicross.index import Document, Passage
 from bicross.pipelines import Depth, SearchResult
 from bicross.pipelines.search import result_record, search_record
@@ -23,6 +24,7 @@ def test_a_record_has_the_fields_of_a_result():
     assert json.loads(json.dumps(answer)) == {"query": "what?", "reranked": 3, "candidates": 5, "results": [record]}
 
 
+@pytest.mark.slow
 def test_a_search_and_its_json_need_no_terminal_library():
     code = "import sys, bicross.pipelines.search; print('rich' in sys.modules, 'typer' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -159,6 +159,7 @@ def test_pairs_come_in_the_order_of_the_documents():
     assert pairs == expected
 
 
+@pytest.mark.slow
 def test_pairs_of_a_document_depend_on_no_other_and_on_no_process():
     documents = collection(20)
     pairs = pseudo_query_pairs(documents, kinds=["sentence"])

@@ -1,5 +1,6 @@
 import numpy as np
 from bicross.pipelines.tuning.choice import choose, choose_and_hold_out
+from helpers.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ def chosen_by_hand(values, costs, allowed):
     return max((row for row in near if costs[row] == cheapest), key=lambda row: values[row].mean())
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(seed=st.integers(0, 10**6), queries=st.integers(10, 40))
 def test_the_cheapest_within_one_standard_error(seed, queries):
     random = np.random.default_rng(seed)
@@ -82,7 +83,7 @@ def test_a_reranker_that_helps_is_recommended():
     assert choice.held_out.mean() > base.mean() + 0.25
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(seed=st.integers(0, 10**6), size=st.floats(-0.2, 0.2))
 def test_what_is_recommended_is_never_below_stage_one_on_held_out_queries(seed, size):
     random = np.random.default_rng(seed)

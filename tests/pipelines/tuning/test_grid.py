@@ -7,6 +7,7 @@ from bicross.pipelines.tuning import Configuration
 from bicross.pipelines.tuning.grid import FUSIONS, depths_up_to, evaluate_grid, recall_curve
 from bicross.pipelines.tuning.scores import QueryScores, Scored
 from bicross.retrieval import NormalisedSum, ReciprocalRank
+from helpers.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ir_measures import R, nDCG
@@ -90,7 +91,8 @@ def measured(measure, judged, answers):
     return [found[query_id] for query_id in judged.qrels]
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=examples(60), deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     depth=st.sampled_from([0, 1, 5, 10, 17, 20]),

@@ -38,6 +38,7 @@ def ndcg(pipeline):
     return values
 
 
+@pytest.mark.slow
 def test_every_setting_is_worth_what_a_search_with_it_is(index, found):
     assert {type(one.fusion) for one in found.grid.configurations} == {type(None), NormalisedSum, ReciprocalRank}
     random = np.random.default_rng(1)

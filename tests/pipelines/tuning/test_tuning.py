@@ -66,6 +66,7 @@ def test_an_oracle_is_recommended_and_a_later_search_uses_it(index):
     np.testing.assert_allclose(row, list(ndcg(pipeline).values()), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_every_setting_is_worth_what_a_search_with_it_is(index):
     reranker = oracle(JUDGED, strength=1.0)
     found = tuned(index, reranker, store=False)
@@ -135,6 +136,7 @@ def test_the_estimate_without_a_reranker_is_calibrated(index):
     assert np.mean([p for p, _ in pairs]) == pytest.approx(np.mean([y for _, y in pairs]), abs=0.01)
 
 
+@pytest.mark.slow
 def test_noise_is_no_gain(index):
     off, gains = 0, []
     for seed in range(8):

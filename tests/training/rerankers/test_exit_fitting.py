@@ -10,6 +10,8 @@ from bicross.training.rerankers import ExitSettings, exit_fitting, train_exits
 from bicross.training.rerankers.exit_fitting import fit_exit
 from helpers.tiny_exit_models import save_deep
 
+pytestmark = pytest.mark.slow
+
 WORDS = "the cat dog owl sleeps runs hunts all day night on warm sofa park field".split()  # noqa: SIM905
 SETTINGS = ExitSettings(layers=(2, 4), seed=3)
 

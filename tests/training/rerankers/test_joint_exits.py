@@ -18,7 +18,7 @@ from helpers.tiny_reranker_training import METHOD, judged_by_a_word, save_base, 
 from sentence_transformers import CrossEncoder
 from torch import nn
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 PAIRS = [("who sleeps ?", "the cat sleeps"), ("who sleeps ?", "a dog runs in the park all day"), ("an owl", "the owl")]
 WITH_EXITS = replace(METHOD, exits=(1,))

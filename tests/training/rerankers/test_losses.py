@@ -5,6 +5,8 @@ from bicross.training.rerankers.losses import ListwiseLoss, listwise_cross_entro
 from helpers.tiny_models import save_cross_encoder
 from sentence_transformers import CrossEncoder
 
+pytestmark = pytest.mark.slow
+
 QUERIES = ["who sleeps ?", "what does the owl hunt"]
 PASSAGES = [["the cat sleeps", "a dog runs in the park all day", "an owl"], ["the owl", "day and night"]]
 LABELS = [[1.0, 0.0, 2.0], [0.0, 1.0]]

@@ -31,7 +31,7 @@ from sentence_transformers import CrossEncoder
 
 TESTS = next(folder for folder in Path(__file__).parents if folder.name == "tests")
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 FULL = RerankerMethod(lora=None, sampling=Sampling(hard=6, other=3, hard_depth=6))
 

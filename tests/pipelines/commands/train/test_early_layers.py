@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
 from bicross.pipelines.commands.app import main
 from bicross.retrieval import BiEncoder, EarlyLayerEncoder
 from helpers.tiny_models import save_cross_encoder
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_folder_is_a_bi_encoder_of_the_first_layers(tmp_path, capsys):

@@ -31,6 +31,7 @@ def run(folder, model, *options):
     return main([*asked, "--encoder", str(folder / "bi"), "--passages", "6", *options])
 
 
+@pytest.mark.slow
 def test_a_model_gets_exits_and_a_search_uses_them(collection, capsys):
     assert run(collection, collection / "model", "--layers", "1,3", "--json") == 0
     record = json.loads(capsys.readouterr().out)
@@ -47,6 +48,7 @@ def test_a_model_gets_exits_and_a_search_uses_them(collection, capsys):
     assert [result.exit_layer for result in results] == [None] * 2 + [3] * 4 + [1] * 4
 
 
+@pytest.mark.slow
 def test_a_copy_gets_exits_and_the_model_stays_as_it_is(collection, capsys):
     before = {path.name: path.read_bytes() for path in (collection / "model").iterdir()}
     assert run(collection, collection / "model", "-o", str(collection / "copy")) == 0
@@ -57,6 +59,7 @@ def test_a_copy_gets_exits_and_the_model_stays_as_it_is(collection, capsys):
     assert "exists and is not an empty folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(collection):
     for name in ("a", "b"):
         assert run(collection, collection / "model", "-o", str(collection / name), "--seed", "7") == 0
@@ -64,11 +67,13 @@ def test_the_same_seed_gives_the_same_bytes(collection):
     assert first == second
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_ones_own_needs_a_place(collection):
     with pytest.raises(ArgumentError, match="'bicross-rerank-mini' is shared by all programs here: name a folder"):
         prepare_output_folder("bicross-rerank-mini", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -11,6 +11,8 @@ from bicross.training import checkpoints
 from helpers.tiny_models import save_bi_encoder
 from helpers.tiny_reranker_training import TOPICS, save_base
 
+pytestmark = pytest.mark.slow
+
 OTHER = "cuda" if torch.backends.mps.is_available() else "mps"
 QUICK = ("--steps", "4", "--evaluate-every", "2", "--lists-per-step", "2", "--device", "cpu", "--max-length", "32",
          "--rank", "4", "--depth", "6")  # fmt: skip

@@ -9,6 +9,7 @@ from bicross.errors import ArgumentError, ModelError
 from bicross.index import Document, Hit, Passage
 from bicross.pipelines import Depth, ScoreCache, SearchPipeline, Timings
 from bicross.pipelines.search.scoring.budget import SMALL_SLICE
+from helpers.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,7 +66,7 @@ def run(pipeline, queries, **settings):
     return pipeline.search_batch(queries, timings=timings, **settings), timings
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=examples(80))
 @given(
     deadline=st.integers(0, 5000),
     first_stage=st.sampled_from([0.0, 0.05, 0.4]),

@@ -9,6 +9,7 @@ from bicross.pipelines import ScoreCache, SearchPipeline, StopRule, Timings, bui
 from bicross.pipelines.search import final_scores, read_cascade
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder, DenseRetriever
+from helpers.examples import examples
 from helpers.fakes import ExitingReranker, HashEncoder, OverlapReranker
 from helpers.tiny_exit_models import documents, save_deep
 from helpers.tiny_models import save_bi_encoder
@@ -87,7 +88,7 @@ def test_an_empty_cascade_and_a_wide_one_are_none(index):
     assert all(r.exit_layer is None for results in plain for r in results)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     queries=st.lists(st.sampled_from(QUERIES), max_size=5), keep=st.integers(1, 25), blend=st.sampled_from([0.4, 1.0])
 )
@@ -228,6 +229,7 @@ def models(tmp_path_factory):
     return root, encoder, reranker
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokens", [True, False])
 def test_with_a_model_what_is_read_to_the_end_has_its_logit(models, tokens, tmp_path):
     root, encoder, reranker = models
@@ -245,6 +247,7 @@ def test_with_a_model_what_is_read_to_the_end_has_its_logit(models, tokens, tmp_
             assert result.logit == pytest.approx(logits[result.document.id], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_commands(models, capsys):
     from bicross.pipelines.commands.app import main
 

@@ -88,6 +88,7 @@ ENCODER = HashEncoder()
 CAT, DOG = Document("cat", "the cat sleeps", "Cats"), Document("dog", "the dog sleeps", "Dogs")
 
 
+@pytest.mark.slow
 def test_repeated_pairs_are_not_read_again_and_changed_texts_are(tmp_path):
     index = build_index([CAT, DOG], tmp_path / "i", encoder=ENCODER)
     reranker, cache = OverlapReranker(), ScoreCache(1 << 20)

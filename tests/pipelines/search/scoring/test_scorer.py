@@ -86,6 +86,7 @@ def test_another_tokenizer_is_said_once(caplog):
     ]
 
 
+@pytest.mark.slow
 def test_a_dense_retriever_names_the_tokenizer_of_its_index(tmp_path):
     for name, reranker in (("with", DEFAULT_RERANKER), ("without", None)):
         index = build_index([Document("a", "text")], tmp_path / name, encoder=ENCODER, reranker=reranker)
@@ -151,6 +152,7 @@ def shape(answers):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"deadline_ms": 1e6}], ids=["whole", "sliced"])
 def test_threads_share_a_pipeline(tmp_path, settings):
     words = ["cat", "dog", "owl", "cow", "bee", "field", "night", "sofa"]
