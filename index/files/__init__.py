@@ -1,4 +1,4 @@
-"""The only code that writes an index, and what every file needs: locks, memory maps, Arrow, checksums."""
+"""The only code that writes the files of an index; also locks, memory maps, Arrow files and checksums."""
 
 from .arrow_files import RecordBatch, numbers, one_batch, open_batches, record_batch, write_batch
 from .arrow_messages import decoded_sizes, is_stream

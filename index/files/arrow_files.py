@@ -1,6 +1,6 @@
 """Reads and writes the Arrow files of a segment.
 
-Uncompressed Arrow IPC: a row is a view into the file, so an index larger than memory can be read.
+Files are uncompressed Arrow IPC. A row is a view into the memory-mapped file, so an index may be larger than memory.
 """
 
 import struct
@@ -21,15 +21,28 @@ RecordBatch = Any  # Arrow's stubs leave most of its methods unknown
 
 
 def record_batch(columns: Sequence[Any], schema: pa.Schema) -> RecordBatch:
-    """Arrays as one batch of a schema."""
+    """Join columns into one record batch.
+
+    Args:
+        columns: Arrow arrays of equal length.
+        schema: The schema of the batch.
+    """
     return cast(Any, pa.RecordBatch).from_arrays(list(columns), schema=schema)
 
 
 def open_batches(path: Path, schema: pa.Schema | None, *, thorough: bool) -> list[RecordBatch]:
-    """The batches of a file, mapped. Its checksum must have been verified, and still nothing in it is believed.
+    """Map a file and return its record batches.
 
-    Raises ``IndexCorrupt`` unless every batch is valid Arrow of ``schema``; None takes any. ``thorough`` looks at every
-    value, which reads the whole file.
+    The checksum of the file must have been verified. The content is not trusted even so.
+
+    Args:
+        path: An Arrow IPC file.
+        schema: The schema that the file must have; None accepts any.
+        thorough: Validate every value, which reads the whole file.
+
+    Raises:
+        IndexCorrupt: The file is missing, is not valid Arrow, has another schema, or has compressed columns.
+        MemoryError: The file cannot be mapped because memory is exhausted.
     """
     try:
         with pa.memory_map(str(path)) as source:
@@ -49,13 +62,23 @@ def open_batches(path: Path, schema: pa.Schema | None, *, thorough: bool) -> lis
     except (pa.ArrowException, EOFError, OSError, ValueError, IndexError, struct.error) as error:
         raise_if_out_of_memory(error)
         if getattr(error, "errno", None) is not None:
-            raise  # what the system says, such as that there are too many open files, is no damage
+            raise  # an error of the system, such as too many open files: the file is not damaged
         raise IndexCorrupt(f"{path} is not a valid Arrow file: {error}") from error
     return batches
 
 
 def one_batch(path: Path, schema: pa.Schema | None, *, rows: int, thorough: bool) -> RecordBatch:
-    """The only batch of a file, with as many rows as the manifest says."""
+    """Map a file that has one record batch, and return the batch.
+
+    Args:
+        path: An Arrow IPC file.
+        schema: The schema that the file must have; None accepts any.
+        rows: The number of rows that the manifest lists.
+        thorough: Validate every value, which reads the whole file.
+
+    Raises:
+        IndexCorrupt: As for ``open_batches``, or the file has another number of batches or rows.
+    """
     batches = open_batches(path, schema, thorough=thorough)
     if len(batches) != 1 or batches[0].num_rows != rows:
         total = sum(batch.num_rows for batch in batches)
@@ -64,7 +87,16 @@ def one_batch(path: Path, schema: pa.Schema | None, *, rows: int, thorough: bool
 
 
 def numbers(batch: RecordBatch, name: str, source: Path) -> NDArray[Any]:
-    """A column without nulls as an array that shares the memory of the file."""
+    """Return a column of numbers as an array that shares the memory of the file.
+
+    Args:
+        batch: The batch that has the column.
+        name: The name of the column.
+        source: The file of the batch, for messages.
+
+    Raises:
+        IndexCorrupt: The column has missing values.
+    """
     column = batch.column(name)
     if column.null_count:
         raise IndexCorrupt(f"{source}: the column {name!r} has {column.null_count} missing values")
@@ -72,6 +104,6 @@ def numbers(batch: RecordBatch, name: str, source: Path) -> NDArray[Any]:
 
 
 def write_batch(file: CheckedFile, batch: RecordBatch) -> None:
-    """One record batch as a whole Arrow file."""
+    """Write one record batch as a whole Arrow file."""
     with pa.ipc.new_file(file, batch.schema) as arrow:
         cast(Any, arrow).write_batch(batch)

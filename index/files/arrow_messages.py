@@ -16,7 +16,7 @@ _BUFFER = struct.Struct("<qq")  # in a message: where a buffer is in its body, a
 
 
 def is_stream(file: pa.MemoryMappedFile) -> bool:
-    """Whether this is a stream, and not a file with a footer. Leaves the position at the beginning."""
+    """Whether a file is an Arrow stream rather than a file with a footer. Leaves the position at the beginning."""
     file.seek(0)
     start = file.read(6)
     file.seek(0)
@@ -24,9 +24,12 @@ def is_stream(file: pa.MemoryMappedFile) -> bool:
 
 
 def decoded_sizes(file: pa.MemoryMappedFile) -> Iterator[tuple[bool, int]]:
-    """For every batch what its compressed buffers decode to, and whether the batch is a dictionary's.
+    """Yield, for each batch, whether it is a dictionary and how many bytes its compressed buffers decode to.
 
-    Raises ``ValueError``, ``struct.error`` or an Arrow error where the messages are damaged.
+    The size of an uncompressed batch counts as 0, because its buffers are used in the memory map.
+
+    Raises:
+        ValueError: The messages are damaged. It can also be a ``struct.error`` or an Arrow error.
     """
     for message in pa.ipc.MessageReader.open_stream(file) if is_stream(file) else _file_messages(file):
         metadata = memoryview(message.metadata)
@@ -41,7 +44,7 @@ def decoded_sizes(file: pa.MemoryMappedFile) -> Iterator[tuple[bool, int]]:
 
 
 def _file_messages(file: pa.MemoryMappedFile) -> Iterator[pa.ipc.Message]:
-    """The messages that the footer names, which are the ones that a reader decodes, wherever they are in the file."""
+    """Yield the messages that the footer names: a reader decodes these, wherever they are in the file."""
     file.seek(max(0, file.size() - 10))
     [length] = struct.unpack_from("<i", file.read(4))
     if not 0 < length < file.size():
@@ -69,7 +72,7 @@ def _u32(data: memoryview, position: int) -> int:
 
 
 class _Table:
-    """A FlatBuffers table: a list of offsets to its fields, in which a missing field has 0."""
+    """A FlatBuffers table: a list of offsets to its fields. A missing field has the offset 0."""
 
     def __init__(self, data: memoryview, position: int) -> None:
         self._data = data

@@ -1,4 +1,4 @@
-"""Files with checksums: hashed while they are written, verified before any parser sees a byte."""
+"""Files with checksums: hashed while they are written, verified before a parser sees a byte."""
 
 import io
 import uuid
@@ -20,7 +20,7 @@ BLOCK_BYTES = 1 << 22
 
 
 class CheckedFile(io.RawIOBase):
-    """Counts and hashes what is written through it. Closing it leaves the file to whoever opened that."""
+    """A writable file that counts and hashes its bytes. Closing it does not close the file below."""
 
     def __init__(self, file: NewFile) -> None:
         super().__init__()
@@ -29,11 +29,15 @@ class CheckedFile(io.RawIOBase):
         self._bytes = 0
 
     def writable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def write(self, content: "ReadableBuffer", /) -> int:
-        """Append all of ``content``; a disk that does not take it is an ``OSError``."""
+        """Append all of ``content`` and return its size in bytes.
+
+        Raises:
+            OSError: The disk does not take it.
+        """
         view = memoryview(content).cast("B")
         self._file.write(view)
         self._hash.update(view)
@@ -41,23 +45,34 @@ class CheckedFile(io.RawIOBase):
         return view.nbytes
 
     def tell(self) -> int:
-        """Bytes written so far."""
+        """Return the number of bytes written so far."""
         return self._bytes
 
     def entry(self) -> FileEntry:
-        """Size and checksum of what was written so far."""
+        """Return the size and the checksum of what was written so far."""
         return FileEntry(self._bytes, self._hash.hexdigest())
 
 
 @contextmanager
 def create_checked(filesystem: Filesystem, path: Path) -> Generator[CheckedFile]:
-    """Create a file; ask for its ``entry`` inside the block, or after it."""
+    """Create a file. Its ``entry`` can be read inside the block and after it."""
     with filesystem.create(path) as file:
         yield CheckedFile(file)
 
 
 def write_named(filesystem: Filesystem, folder: Path, write: Callable[[CheckedFile], object]) -> NamedFile:
-    """Let ``write`` fill a new file with a name of its own in ``folder``; on disk on return, but for its name."""
+    """Write a new file under a random name.
+
+    On return the bytes of the file are on disk, but its name may not be.
+
+    Args:
+        filesystem: Writes the file.
+        folder: The folder of the file.
+        write: Writes the content.
+
+    Returns:
+        The name, size and checksum of the file.
+    """
     name = uuid.uuid4().hex
     with create_checked(filesystem, folder / name) as file:
         write(file)
@@ -66,7 +81,15 @@ def write_named(filesystem: Filesystem, folder: Path, write: Callable[[CheckedFi
 
 
 def verify_size(path: Path, entry: FileEntry | None) -> None:
-    """Raise ``IndexCorrupt`` unless ``path`` is a file of the size that the manifest says."""
+    """Check that a file has the size that the manifest lists.
+
+    Args:
+        path: The file.
+        entry: What the manifest lists; None where it does not list the file.
+
+    Raises:
+        IndexCorrupt: The file is not listed, is missing, or has another size.
+    """
     if entry is None:
         raise IndexCorrupt(f"the manifest lists no {path.name} for {path.parent.name}")
     try:
@@ -80,25 +103,41 @@ def verify_size(path: Path, entry: FileEntry | None) -> None:
 
 
 def verify_content(path: Path, entry: FileEntry | None) -> None:
-    """Raise ``IndexCorrupt`` unless ``path`` holds the very bytes that the manifest says."""
+    """Check the size and the checksum of a file.
+
+    Args:
+        path: The file.
+        entry: What the manifest lists; None where it does not list the file.
+
+    Raises:
+        IndexCorrupt: The file is not listed, is missing, or has other bytes.
+    """
     for _ in _verified_blocks(path, entry):
         pass
 
 
 def read_verified(path: Path, entry: FileEntry) -> bytes:
-    """The content of a small file; ``IndexCorrupt`` unless it is the very bytes that the manifest says."""
+    """Return the content of a small file.
+
+    Raises:
+        IndexCorrupt: The file is missing, or its size or checksum is not that of ``entry``.
+    """
     return b"".join(_verified_blocks(path, entry))
 
 
 def copy_verified(filesystem: Filesystem, source: Path, target: Path, entry: FileEntry) -> None:
-    """Copy a file; ``IndexCorrupt`` unless it is the very bytes that the manifest says. On disk on return."""
+    """Copy a file and check it on the way. On return the bytes of the copy are on disk.
+
+    Raises:
+        IndexCorrupt: The file is missing, or its size or checksum is not that of ``entry``.
+    """
     with filesystem.create(target) as file:
         for block in _verified_blocks(source, entry):
             file.write(block)
 
 
 def _verified_blocks(path: Path, entry: FileEntry | None) -> Iterator[bytes]:
-    """What a file holds; only at the end is it known that this is right."""
+    """Yield the content of a file in blocks. Only after the last block is it certain that they are right."""
     verify_size(path, entry)
     digest = xxhash.xxh3_128()
     try:

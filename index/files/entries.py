@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
-"""A file or folder that the manifest names: nothing that could lead out of the index."""
+"""The name of a file or folder in the manifest. It cannot lead out of the index."""
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
@@ -21,7 +21,7 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class NamedFile:
-    """A file that a generation has to itself: its name, size and checksum."""
+    """A file with a name of its own in the manifest: name, size in bytes, and xxh3-128 (hex)."""
 
     name: Name
     bytes: Count
@@ -29,5 +29,5 @@ class NamedFile:
 
     @property
     def entry(self) -> FileEntry:
-        """Size and checksum."""
+        """Size and checksum without the name."""
         return FileEntry(self.bytes, self.xxh3)

@@ -1,7 +1,7 @@
-"""Filesystem: all that writes to the disk for an index.
+"""Filesystem: every write to the disk for an index.
 
-Every write is checked and reaches the disk before its method returns, so that a caller who then commits may rely on it.
-The single operations of the system stand on their own: a test replaces them to fail, to record or to kill at any one.
+A method checks what it wrote, and returns when that is on disk, so that the caller may commit. Each call of the
+operating system is a method of its own: a test replaces one to make it fail, to record it, or to kill the process.
 """
 
 import errno
@@ -14,7 +14,7 @@ BUFFER_BYTES = 1 << 20
 
 
 class Filesystem:
-    """The real one."""
+    """Writes to the disk through the operating system."""
 
     # The operations of the system, one call each.
 
@@ -28,17 +28,17 @@ class Filesystem:
         return os.open(path, flags, 0o666)
 
     def write(self, descriptor: int, content: memoryview) -> int:
-        """Write what the system takes, and return how many bytes that were."""
+        """Write as many bytes as the system takes, and return their number."""
         return os.write(descriptor, content)
 
     def fsync(self, descriptor: int) -> None:
-        """Bring a file's bytes to disk."""
+        """Bring the bytes of a file to disk."""
         os.fsync(descriptor)
 
     def fsync_folder(self, path: Path) -> None:
         """Bring the names in a folder to disk."""
         if os.name == "nt":
-            return  # there is no such call, and none is needed
+            return  # Windows has no such call and needs none
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -46,7 +46,7 @@ class Filesystem:
             os.close(descriptor)
 
     def rename(self, source: Path, target: Path) -> None:
-        """Put a file in the place of another, in one step."""
+        """Replace ``target`` by ``source`` in one step."""
         source.replace(target)
 
     def unlink(self, path: Path) -> None:
@@ -60,7 +60,10 @@ class Filesystem:
     # What the index does with them.
 
     def make_folder(self, path: Path) -> None:
-        """Create ``path`` and its missing parents; an existing folder is fine. The new names are on disk on return."""
+        """Create a folder and its missing parents. An existing folder is left as it is.
+
+        On return the new names are on disk.
+        """
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         for folder in reversed(missing):
             with suppress(FileExistsError):
@@ -69,7 +72,13 @@ class Filesystem:
 
     @contextmanager
     def create(self, path: Path) -> Generator["NewFile"]:
-        """Open a new file for writing; it must not exist. On a clean exit its bytes are on disk, its name is not."""
+        """Open a new file for writing.
+
+        After the block the bytes of the file are on disk, but its name may not be.
+
+        Raises:
+            FileExistsError: The file exists.
+        """
         descriptor = self.open_new(path)
         try:
             file = NewFile(self, descriptor)
@@ -80,7 +89,7 @@ class Filesystem:
             os.close(descriptor)
 
     def replace(self, path: Path, content: bytes) -> None:
-        """Put ``content`` at ``path`` in one step: a reader sees the old bytes or the new ones, also after a crash."""
+        """Write ``content`` to ``path`` in one step: after a crash the file has the old bytes or the new ones."""
         temporary = path.with_name(f"{path.name}.tmp")
         self.remove_file(temporary)  # left by a writer that died
         with self.create(temporary) as file:
@@ -89,17 +98,17 @@ class Filesystem:
         self.fsync_folder(path.parent)
 
     def note(self, path: Path, text: str) -> None:
-        """Leave a word in an existing file that nothing depends on: unchecked, and not brought to disk."""
+        """Write a text into an existing file, for people only: errors are ignored, and nothing waits for the disk."""
         with suppress(OSError):
             path.write_text(text, "utf-8")
 
     def remove_file(self, path: Path) -> None:
-        """Delete a file; a missing one is fine."""
+        """Delete a file. A missing file is not an error."""
         with suppress(FileNotFoundError):
             self.unlink(path)
 
     def remove_folder(self, path: Path) -> None:
-        """Delete a folder and what is in it; a missing one is fine."""
+        """Delete a folder with its content. A missing folder is not an error."""
         if path.is_symlink() or not path.is_dir():
             self.remove_file(path)
             return
@@ -109,7 +118,7 @@ class Filesystem:
 
 
 class NewFile:
-    """A file being written, through a buffer: every byte is either accepted by the system or an ``OSError``."""
+    """A file being written through a buffer. Every byte is written, or there is an ``OSError``."""
 
     def __init__(self, filesystem: Filesystem, descriptor: int) -> None:
         self._filesystem = filesystem
@@ -125,7 +134,7 @@ class NewFile:
         self._write_all(memoryview(content).cast("B"))
 
     def flush(self) -> None:
-        """Hand what is buffered to the system."""
+        """Pass the buffered bytes to the system."""
         self._write_all(memoryview(self._buffer))
         self._buffer = bytearray()
 

@@ -1,4 +1,4 @@
-"""Locks that admit one writer and one compaction at a time and end with the process that holds them."""
+"""Locks for one writer and one compaction at a time. They end with the process that holds them."""
 
 import json
 import os
@@ -15,25 +15,38 @@ from .filesystem import Filesystem
 LOCK = "LOCK"
 COMPACTION_LOCK = "COMPACTING"
 _GLANCE_SECONDS = 0.2
-"""Whoever asks ``is_compacting`` holds that lock for a moment, which is no reason to refuse a compaction."""
+"""``is_compacting`` holds the lock for a moment. A compaction waits that long rather than fail."""
 
 
 @contextmanager
 def writing(path: Path, filesystem: Filesystem, *, patience: float = 0.0) -> Generator[None]:
-    """Hold the lock of the one writer; ``IndexLocked`` names who holds it after ``patience`` seconds of waiting."""
+    """Hold the lock of the writer.
+
+    Args:
+        path: The folder of the index.
+        filesystem: Notes in the lock file which process holds it.
+        patience: How many seconds to wait for another writer.
+
+    Raises:
+        IndexLocked: Another process holds the lock. The message names it.
+    """
     with _held(path / LOCK, filesystem, patience):
         yield
 
 
 @contextmanager
 def compacting(path: Path, filesystem: Filesystem) -> Generator[None]:
-    """Hold the lock of the one compaction, which others may write beside until it commits."""
+    """Hold the lock of the compaction. Others may write until it commits.
+
+    Raises:
+        IndexLocked: Another compaction runs.
+    """
     with _held(path / COMPACTION_LOCK, filesystem, _GLANCE_SECONDS):
         yield
 
 
 def is_compacting(path: Path) -> bool:
-    """Whether a compaction is under way, whose new files no manifest lists yet."""
+    """Whether a compaction is running. No manifest lists its new files yet."""
     lock = filelock.FileLock(path / COMPACTION_LOCK, timeout=0)
     try:
         with lock:
@@ -44,7 +57,7 @@ def is_compacting(path: Path) -> bool:
 
 @contextmanager
 def _held(path: Path, filesystem: Filesystem, patience: float) -> Generator[None]:
-    # The operating system releases such a lock when its holder dies, however that happens. Not on every network disk.
+    # The operating system releases the lock when the process dies, whatever the cause; some network disks do not.
     lock = filelock.FileLock(path, timeout=patience)
     try:
         lock.acquire()

@@ -1,13 +1,13 @@
-"""Tells an error of a machine that is out of memory from one of a damaged file."""
+"""Tells a machine that is out of memory from a damaged file."""
 
 import errno
 import os
 
 
 def raise_if_out_of_memory(error: Exception) -> None:
-    """Raise ``MemoryError`` where that is what an error means.
+    """Raise ``MemoryError`` if an error means that memory is exhausted.
 
-    Arrow and FAISS say that a file cannot be mapped as they say that it is damaged: only the text is another.
+    When a file cannot be mapped, Arrow and FAISS raise the same errors as for a damaged file; only the text differs.
     """
     if isinstance(error, MemoryError):
         raise error

@@ -1,4 +1,4 @@
-"""The manifest: what a generation of an index consists of. Replacing it is the commit."""
+"""The manifest lists all that one generation of an index consists of. Replacing it is the commit."""
 
 from .columns import COLUMN_NAMES, POSTINGS_NAMES, TOKEN_IDS_NAMES, ColumnNames
 from .manifest import (

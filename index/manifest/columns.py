@@ -8,11 +8,11 @@ from ...errors import ArgumentError
 
 @dataclass(frozen=True, slots=True)
 class ColumnNames:
-    """How a stored column is called: in a segment, in the manifest, and in messages.
+    """The names of a stored column: in a segment, in the manifest, and in messages.
 
     Attributes:
-        file: Its file in a segment. The file exists exactly where the index stores the column.
-        field: The field of ``Manifest`` that names what made the column; the field is empty where it is not stored.
+        file: Its file in a segment. The file exists if and only if the index stores the column.
+        field: The field of ``Manifest`` with the name of the maker; it is empty if the column is not stored.
         key: The key of that field in the manifest file.
         values: What the column holds, in words.
         maker: What makes it, in words.
@@ -29,12 +29,16 @@ class ColumnNames:
     form: str
 
     def check_maker(self, name: str) -> None:
-        """Raise ``ArgumentError`` unless a manifest can hold ``name`` as the maker of this column."""
+        """Check the name of a maker of this column.
+
+        Raises:
+            ArgumentError: A manifest cannot hold the name.
+        """
         if not re.fullmatch(self.pattern, name):
             raise ArgumentError(f"the {self.maker} must be {self.form}, or '' for none, not {name!r:.100}")
 
     def described(self, name: str) -> str:
-        """The maker in a message, such as "the analyzer words-1", or "no analyzer" for an empty name."""
+        """Return the maker for a message, such as "the analyzer words-1", or "no analyzer" for an empty name."""
         return f"the {self.maker} {name}" if name else f"no {self.maker}"
 
 

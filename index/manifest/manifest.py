@@ -1,6 +1,6 @@
-"""The manifest: the list of all that one generation of an index consists of.
+"""The manifest: lists all that one generation of an index consists of.
 
-On disk it is one line of canonical JSON and a second line with the xxh3-128 of the first.
+On disk it is one line of canonical JSON, and a second line with the xxh3-128 of the first.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from .settings import checked_settings
 
 FORMAT_VERSION = 4
 READABLE_VERSIONS = (2, 3, FORMAT_VERSION)
-"""Version 2 knew no token ids, and neither 2 nor 3 settings and postings; they lack nothing else."""
+"""Version 2 has no token ids, and versions 2 and 3 have no settings and no postings."""
 MANIFEST_NAME = "MANIFEST"
 METRIC = "inner_product"
 
@@ -33,9 +33,21 @@ Settings = Annotated[Mapping[str, object], AfterValidator(checked_settings)]
 
 @dataclass(frozen=True, slots=True)
 class ModelFingerprint:
-    """Which model made the vectors, and how. Two that differ in anything but ``id`` and ``revision`` do not mix.
+    """Identifies the model that made the vectors, and how it made them.
 
-    ``id`` and ``revision`` say where the model came from; the hashes say which bytes it is, wherever they lie.
+    Vectors of two models mix only if every field but ``id`` and ``revision`` is equal.
+
+    Attributes:
+        id: Where the model came from: a hub id or a folder.
+        revision: The revision on the hub; empty if there is none.
+        weights_sha256: The sha256 of the weights, in hex.
+        tokenizer_sha256: The sha256 of the tokenizer, in hex.
+        dimension: The length of a vector.
+        pooling: How token vectors become the vector of a text.
+        normalised: Whether vectors have length 1.
+        query_prompt: The text put before a query.
+        document_prompt: The text put before a passage.
+        max_length: The most tokens of a text, special tokens included.
     """
 
     id: str
@@ -50,7 +62,11 @@ class ModelFingerprint:
     max_length: Count
 
     def require_same(self, other: "ModelFingerprint") -> None:
-        """Raise ``IndexModelMismatch`` naming each field in which ``other``, the model at hand, differs."""
+        """Check that ``other``, the model at hand, is the model of the index.
+
+        Raises:
+            IndexModelMismatch: They differ. The message names each field with both values.
+        """
         differing = [
             f"{field.name}: {getattr(self, field.name)!r} in the index, {getattr(other, field.name)!r} in the model"
             for field in dataclasses.fields(self)
@@ -65,9 +81,13 @@ class ModelFingerprint:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A search whose answer was written down with the segment: float32 bytes (base64), and the scores found, in order.
+    """A search whose result was stored with the segment, for verification.
 
-    The scores of equal vectors change places freely, so rows are not part of it.
+    Rows are not stored: those of equal scores may change places.
+
+    Attributes:
+        query: The query vector, float32 bytes in base64.
+        scores: The scores of the best rows, in descending order.
     """
 
     query: str
@@ -76,7 +96,17 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class SegmentEntry:
-    """One immutable segment: its folder's name, its counts, its files by name, and which of its rows are deleted."""
+    """One immutable segment.
+
+    Attributes:
+        name: The name of its folder.
+        documents: The number of documents, deleted ones included.
+        passages: The number of passages, those of deleted documents included.
+        files: Its files by name.
+        canary: A search with a known result; None if the segment has no vectors.
+        deleted: The number of deleted documents.
+        tombstones: The file that says which documents are deleted; None if there are none.
+    """
 
     name: Name
     documents: Count
@@ -91,10 +121,15 @@ class SegmentEntry:
 class VectorLayout:
     """How vectors are stored and searched.
 
-    ``index_type``, ``target_recall`` and ``memory_bytes`` are what was asked for: "auto" or a FAISS factory string, and
-    what auto has to heed. ``factory`` is what was chosen. Where that
-    is trained, ``quantiser`` holds it without vectors, for all segments. ``recall_at_100`` was measured against exact
-    search with ``recall_queries`` of the index's own vectors, None where search is exact.
+    Attributes:
+        index_type: The type that was asked for: "auto" or a FAISS factory string.
+        factory: The FAISS factory string that was chosen.
+        quantiser: The trained index without vectors that all segments share; None if nothing is trained.
+        settings: How hard a search works.
+        target_recall: The recall@100 that was asked for.
+        memory_bytes: The most bytes for the vectors that were asked for; None for no limit.
+        recall_at_100: The recall@100 that was measured against exact search; None if search is exact.
+        recall_queries: The number of vectors of the index that it was measured with.
     """
 
     index_type: str = AUTO
@@ -109,11 +144,20 @@ class VectorLayout:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One generation of an index. ``committed`` is its time in seconds since 1970; ``reason`` is what made it.
+    """One generation of an index.
 
-    ``tokenizer_fingerprint`` is the sha256 of the tokenizer whose ids are kept of every passage, and ``analyzer`` the
-    name of the analyzer whose terms are; each is empty where none are. ``settings`` are for the programs that
-    search the index.
+    Attributes:
+        uuid: Identifies the index. It changes when an index is built anew.
+        generation: The number of the generation. It grows with every commit.
+        model: The model that made the vectors.
+        chunking: How documents were split; None if each is one passage.
+        vectors: How vectors are stored.
+        segments: The segments, in the order of their documents.
+        tokenizer_fingerprint: The sha256 of the tokenizer whose ids are stored; empty if none are.
+        analyzer: The name of the analyzer whose terms are stored; empty if none are.
+        settings: Settings of the programs that search the index.
+        committed: The time of the commit, in seconds since 1970.
+        reason: What made the generation, in a word.
     """
 
     uuid: Name
@@ -131,21 +175,21 @@ class Manifest:
     reason: str = ""
 
     def maker(self, names: ColumnNames) -> str:
-        """What made a stored column; empty where the index does not store it."""
+        """Return the name of what made a stored column; empty if the index does not store it."""
         return getattr(self, names.field)
 
     @property
     def documents(self) -> int:
-        """Live documents."""
+        """The number of live documents."""
         return sum(segment.documents - segment.deleted for segment in self.segments)
 
     @property
     def passages(self) -> int:
-        """Passages, those of deleted documents counted."""
+        """The number of passages, those of deleted documents included."""
         return sum(segment.passages for segment in self.segments)
 
     def named(self) -> Iterator[str]:
-        """The names of all that this generation needs under the folders of an index."""
+        """Yield the names of all files and folders of this generation in the folders of the index."""
         if self.vectors.quantiser is not None:
             yield self.vectors.quantiser.name
         for segment in self.segments:
@@ -154,7 +198,7 @@ class Manifest:
                 yield segment.tombstones.name
 
     def to_bytes(self) -> bytes:
-        """Canonical JSON and its checksum."""
+        """Return canonical JSON and its checksum."""
         fields = dataclasses.asdict(self)
         body = {_KEYS.get(name, name): value for name, value in fields.items()} | {
             "format_version": FORMAT_VERSION,
@@ -166,7 +210,15 @@ class Manifest:
 
     @staticmethod
     def from_bytes(content: bytes, *, source: str) -> "Manifest":
-        """Read what ``to_bytes`` wrote; anything else is ``IndexCorrupt`` naming ``source``."""
+        """Parse what ``to_bytes`` returned.
+
+        Args:
+            content: The bytes of a manifest file.
+            source: The name of the file, for messages.
+
+        Raises:
+            IndexCorrupt: The bytes are damaged, of another format version, or not a manifest.
+        """
         line, _, seal = content.partition(b"\n")
         if seal != xxhash.xxh3_128_hexdigest(line).encode("ascii") + b"\n":
             raise IndexCorrupt(f"{source} is damaged: its checksum does not match its content")
@@ -187,7 +239,7 @@ class Manifest:
 
 
 def _check_columns(manifest: Manifest, source: str) -> None:
-    """Raise ``IndexCorrupt`` unless each segment has exactly the columns that the manifest names a maker of."""
+    """Raise ``IndexCorrupt`` unless each segment has exactly the columns for which the manifest names a maker."""
     for names in COLUMN_NAMES:
         maker = manifest.maker(names)
         for segment in manifest.segments:
@@ -199,7 +251,7 @@ def _check_columns(manifest: Manifest, source: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Stored(Manifest):
-    """The manifest as it stands on disk."""
+    """The manifest as it is on disk."""
 
     format_version: Literal[2, 3, 4] = FORMAT_VERSION
     metric: Literal["inner_product"] = METRIC

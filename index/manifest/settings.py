@@ -8,17 +8,18 @@ from typing import Any, cast
 from ...errors import ArgumentError
 
 MAX_BYTES = 2**16
-"""Of all settings together, as JSON: they are part of every generation's manifest."""
+"""Limit for all settings together, as JSON: every generation's manifest holds them."""
 MAX_DEPTH = 16
 MAX_WHOLE = 2**53
-"""What every reader of JSON takes as it stands."""
+"""Every JSON reader keeps whole numbers up to this one exact."""
 
 
 def checked_settings(settings: Mapping[str, object]) -> dict[str, object]:
-    """A copy as JSON has it, tuples as lists.
+    """Return a copy of settings as JSON has them: tuples become lists.
 
-    Raises ``ArgumentError``, which says where, for what is no JSON or not finite, and for more than 64 KiB of it or
-    objects and lists more than 16 deep.
+    Raises:
+        ArgumentError: A value has no form in JSON or is not finite, the settings exceed 64 KiB as JSON, or objects and
+            lists are more than 16 deep. The message names the place.
     """
     if not isinstance(settings, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - it may come from a file
         raise ArgumentError(f"settings must be a JSON object, not {type(settings).__name__}: {settings!r:.80}")

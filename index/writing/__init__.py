@@ -1,4 +1,4 @@
-"""Changes to an index: building, adding, deleting, compacting, rewriting, verifying."""
+"""Changes an index: builds, adds, deletes, compacts, rewrites and verifies."""
 
 from .builder import IndexBuilder, building
 from .compaction import compact, segments_to_merge

@@ -22,21 +22,31 @@ from .writer import IndexWriter
 
 
 class IndexBuilder(IndexWriter):
-    """Writes the first generation of an index. What ``BUILDING`` lists is kept when it is left without ``commit``.
+    """Writes the first generation of an index.
 
-    Until the commit vectors are exact; then they get the layout that was asked for, and the segments become few.
-    Documents of the interrupted build that do not come again, or come changed, are not part of the result.
+    Finished segments are listed in the file ``BUILDING``. If the builder is left without ``commit``, they stay, so that
+    the next build can resume. Documents of an interrupted build that do not come again, or that have changed, are
+    dropped.
+
+    Until the commit vectors are stored exactly. The commit gives them the layout that was asked for, and merges
+    segments.
     """
 
     segment_passages = 25_000
 
     def __init__(self, path: Path, begun: Snapshot, filesystem: Filesystem) -> None:
-        """``begun`` is what an interrupted build left, or an empty generation."""
+        """Continue from what is on disk.
+
+        Args:
+            path: The folder of the index.
+            begun: What an interrupted build left, or a generation without segments.
+            filesystem: Writes the files.
+        """
         super().__init__(path, begun, filesystem, template=VectorIndex(begun.manifest.model.dimension))
         self._unseen: list[NDArray[np.bool_]] = [target.live.copy() for target in self._views]
 
     def holds(self, documents: Sequence[Document]) -> list[bool]:
-        """As ``IndexWriter.holds``; what is held counts as having come again."""
+        """See ``IndexWriter.holds``. A document that is held counts as having come again."""
         held = super().holds(documents)
         ids = [document.id for document, is_held in zip(documents, held, strict=True) if is_held]
         for target, unseen in zip(self._views, self._unseen, strict=False):
@@ -44,7 +54,7 @@ class IndexBuilder(IndexWriter):
         return held
 
     def add(self, batch: EmbeddedBatch) -> int:
-        """As ``IndexWriter.add``; a document that the interrupted build had otherwise takes its place."""
+        """See ``IndexWriter.add``. A document replaces another version of it that the interrupted build left."""
         ids = [document.id for document in batch.documents]
         for target, unseen in zip(self._views, self._unseen, strict=False):
             for entry in target.find(ids):
@@ -53,7 +63,7 @@ class IndexBuilder(IndexWriter):
         return super().add(batch)
 
     def commit(self, *, reason: str) -> Manifest:
-        """Commit all of it, in place of whatever index there was."""
+        """Commit the index. It replaces the one that existed at its path, if any."""
         for target, unseen in zip(self._views, self._unseen, strict=False):
             for row in np.flatnonzero(unseen & target.live).tolist():
                 target.kill(row)
@@ -73,10 +83,10 @@ class IndexBuilder(IndexWriter):
         if self._segment is None:
             return
         super()._finish_segment()
-        # What was written so far is on disk, and a later build can continue from here.
+        # The segments so far are on disk: a later build can continue from here.
         manifest = dataclasses.replace(self._base, segments=self._entries())
         self._filesystem.fsync_folder(self._path / SEGMENTS)
-        # As with a commit: after an error nobody can say whether the file lists what was written.
+        # As with a commit: after an error it is unknown whether the file lists the new segments, so they stay.
         self._created = []
         self._filesystem.replace(self._path / BUILDING, manifest.to_bytes())
 
@@ -85,8 +95,22 @@ class IndexBuilder(IndexWriter):
 def building(
     path: Path, new: Manifest, filesystem: Filesystem, *, overwrite: bool, resume: bool
 ) -> Generator[IndexBuilder]:
-    """Hold the lock and yield the builder of ``new``, a generation without segments; see ``Index.build``."""
-    # What is in the way, or cannot be had, is said before anything is written.
+    """Hold the lock and yield the builder of a new index; see ``Index.build``.
+
+    Args:
+        path: The folder of the index.
+        new: The generation to write, without segments.
+        filesystem: Writes the files.
+        overwrite: Replace an index that exists at ``path``.
+        resume: Continue an interrupted build.
+
+    Raises:
+        IndexExists: An index or another file is at ``path``.
+        IndexLocked: Another process writes.
+        IndexModelMismatch: The interrupted build used another model.
+        ArgumentError: The layout cannot be built, or the interrupted build had other settings.
+    """
+    # Errors that can be foreseen are raised before anything is written.
     require_free(path, overwrite=overwrite, resume=resume)
     check_asked(new.vectors, new.model.dimension)
     new_folder = not path.exists()
@@ -101,7 +125,7 @@ def building(
                 yield builder
             collect_garbage(path, filesystem, grace=GRACE_SECONDS, compacted=True)
     except (IndexExists, IndexLocked):
-        raise  # another writer was faster, and what is there is theirs
+        raise  # another writer was faster, and owns the folder
     except BaseException:
         if new_folder and not (path / BUILDING).exists() and not (path / MANIFEST_NAME).exists():
             with suppress(OSError):
@@ -110,7 +134,7 @@ def building(
 
 
 def _begun(path: Path, new: Manifest) -> Snapshot:
-    """What an interrupted build left, if it was to become the same index."""
+    """Return what an interrupted build of the same index left."""
     building_file = path / BUILDING
     try:
         begun = Manifest.from_bytes(building_file.read_bytes(), source=str(building_file))

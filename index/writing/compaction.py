@@ -1,7 +1,7 @@
 """Compaction: merges small segments and drops deleted documents.
 
-It runs beside readers and, until it commits, beside a writer: what was deleted meanwhile is deleted in the result too,
-and what was added stays as it is.
+It runs beside readers and, until it commits, beside a writer. Documents that are deleted meanwhile are deleted in the
+result too; documents that are added meanwhile stay in their segments.
 """
 
 import dataclasses
@@ -50,7 +50,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """A new segment, and where its documents came from, in their order."""
+    """A new segment, and the batches that it was made of, in order."""
 
     entry: SegmentEntry
     batches: Sequence[Batch]
@@ -58,7 +58,13 @@ class Merged:
 
 @dataclass(slots=True)
 class Rewritten:
-    """New segments, and the layout of their vectors; ``empty`` is that layout without rows."""
+    """The result of ``rewrite``.
+
+    Attributes:
+        layout: The layout of the vectors.
+        empty: An index of that layout without rows.
+        merged: The new segments.
+    """
 
     layout: VectorLayout
     empty: VectorIndex
@@ -72,9 +78,16 @@ def compact(
     grace: float,
     choose: Callable[[Manifest], Sequence[SegmentEntry]] | None = None,
 ) -> None:
-    """Rewrite the segments that ``choose`` says, or all. Raises ``IndexLocked`` where another compaction runs.
+    """Rewrite segments without their deleted documents, in one commit.
 
-    Files of generations that were replaced more than ``grace`` seconds ago are deleted.
+    Args:
+        path: The folder of the index.
+        filesystem: Writes the files.
+        grace: Seconds after which a generation that was replaced may be deleted.
+        choose: Chooses the segments; None rewrites all.
+
+    Raises:
+        IndexLocked: Another compaction runs, or a writer does not finish within a minute.
     """
     with compacting(path, filesystem):
         manifest = read_manifest(path)
@@ -98,7 +111,7 @@ def _rewrite(path: Path, filesystem: Filesystem, manifest: Manifest, names: set[
             newest = read_manifest(path)
             merged = list(rewritten.merged)
             if rewritten.layout != manifest.vectors:
-                # What was added meanwhile has to follow: all segments share one quantiser.
+                # Segments that were added meanwhile must be rewritten too: all segments share one quantiser.
                 current = Snapshot.open(path, newest, known=snapshot.views)
                 added = [view for view in current.views if view.entry.name not in names]
                 merged += _merge(path, filesystem, added, rewritten, created=created, first_view=len(views))
@@ -116,7 +129,7 @@ def _rewrite(path: Path, filesystem: Filesystem, manifest: Manifest, names: set[
 def _replaced(
     path: Path, newest: Manifest, views: Sequence[View], merged: Sequence[Merged], filesystem: Filesystem
 ) -> tuple[SegmentEntry, ...]:
-    """The segments of ``newest`` with the merged ones in place of what they were made of, deletions kept."""
+    """Return the segments of ``newest`` with the merged ones in place of their parts; deletions are kept."""
     entries = {entry.name: entry for entry in newest.segments}
     names = [view.entry.name for view in views]
     if not entries.keys() >= set(names):
@@ -141,14 +154,18 @@ def _alive(path: Path, entry: SegmentEntry) -> NDArray[np.bool_]:
 
 
 def segments_to_merge(manifest: Manifest) -> list[SegmentEntry]:
-    """What an automatic compaction rewrites: nothing, segments full of deletions, the smallest of too many, or all."""
+    """Choose what an automatic compaction rewrites.
+
+    Returns: All segments if the vectors need another layout; else those of which many documents are deleted and, if
+    there are too many segments, the smallest. Often none.
+    """
     if wants_another_layout(manifest):
         return list(manifest.segments)
     chosen = [s for s in manifest.segments if s.documents and s.deleted > MAX_DELETED_SHARE * s.documents]
     if len(manifest.segments) - len(chosen) > MAX_SEGMENTS:
         rest = sorted((s for s in manifest.segments if s not in chosen), key=lambda s: s.passages)
-        # From the smallest up, while the next is no larger than those before together: a large segment is rewritten
-        # only when the small ones have grown to its size, so that adding costs no more than a few rewrites in all.
+        # From the smallest up, while the next is no larger than the sum of those before: a large segment is rewritten
+        # only when the small ones have grown to its size, so that each document is rewritten a few times in all.
         together = 0
         for number, segment in enumerate(rest):
             if number > MAX_SEGMENTS // 2 and segment.passages > together:
@@ -161,10 +178,17 @@ def segments_to_merge(manifest: Manifest) -> list[SegmentEntry]:
 def rewrite(
     path: Path, filesystem: Filesystem, manifest: Manifest, views: Sequence[View], *, created: list[Path]
 ) -> Rewritten | None:
-    """Write the live documents of ``views``, in order, as few segments; None where they are as they should be already.
+    """Write the live documents of some segments, in order, as few new segments.
 
-    Where ``views`` are all segments of ``manifest``, the layout of the vectors is chosen anew. What is written is added
-    to ``created``, for the caller to remove unless it commits.
+    Args:
+        path: The folder of the index.
+        filesystem: Writes the files.
+        manifest: The generation of the segments.
+        views: The segments. If they are all that the generation has, the layout of the vectors is chosen anew.
+        created: The new files and folders are appended. The caller removes them unless it commits.
+
+    Returns:
+        The new segments; None if the old ones need no change.
     """
     if len(views) == len(manifest.segments) and wants_another_layout(manifest):
         layout, empty = train(path, filesystem, manifest, views, created=created)

@@ -1,8 +1,8 @@
-"""Generations: reads manifests, commits the next one, and deletes what none of them lists.
+"""Generations: reads manifests, commits the next one, and deletes files that no manifest lists.
 
-``MANIFEST`` is the newest generation; replacing it is the commit. ``MANIFEST.<number>`` are older ones, to which one
-can roll back. What none of them lists is not part of the index: a writer that dies leaves files behind, never half an
-index.
+``MANIFEST`` is the newest generation; replacing it is the commit. ``MANIFEST.<number>`` are older ones, to which the
+index can be rolled back. A file that no manifest lists is not part of the index: a writer that dies leaves files
+behind, but never half an index.
 """
 
 import dataclasses
@@ -18,16 +18,21 @@ from ..reading import SEGMENTS
 from ..segments import QUANTISERS, TOMBSTONES
 
 BUILDING = "BUILDING"
-"""A build's manifest while it is not finished: what ``resume`` continues."""
+"""The manifest of an unfinished build, which ``resume`` continues."""
 FOLDERS = (SEGMENTS, TOMBSTONES, QUANTISERS)
 GRACE_SECONDS = 3600.0
-"""How long an old generation stays after the one that replaced it: readers may be opening it."""
+"""How long an old generation stays after it was replaced, because readers may be opening it."""
 KEPT_GENERATIONS = 20
-"""More than these old generations are kept only for their grace time, or until a compaction."""
+"""Old generations beyond this number are deleted after their grace time, without a compaction."""
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The newest generation; ``IndexNotFound`` where there is none."""
+    """Read the newest generation.
+
+    Raises:
+        IndexNotFound: There is no index at ``path``, or only an unfinished build.
+        IndexCorrupt: The manifest is damaged, or older than another that is there.
+    """
     manifest = path / MANIFEST_NAME
     older = older_generations(path)  # listed before it is read: a commit meanwhile adds to them
     try:
@@ -45,7 +50,12 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def read_generation(path: Path, generation: int) -> Manifest:
-    """One generation, the newest or an older one; ``ArgumentError`` where it is not there."""
+    """Read one generation, the newest or an older one.
+
+    Raises:
+        ArgumentError: The index does not have this generation.
+        IndexCorrupt: Its manifest is damaged.
+    """
     newest = read_manifest(path)
     if generation == newest.generation:
         return newest
@@ -61,15 +71,24 @@ def read_generation(path: Path, generation: int) -> Manifest:
 
 
 def older_generations(path: Path) -> list[int]:
-    """The numbers of the older generations that can be rolled back to, ascending."""
+    """Return the numbers of the older generations that the index can be rolled back to, ascending."""
     suffixes = (entry.name.removeprefix(f"{MANIFEST_NAME}.") for entry in path.glob(f"{MANIFEST_NAME}.*"))
     return sorted(int(suffix) for suffix in suffixes if suffix.isdecimal() and suffix == str(int(suffix)))
 
 
 def commit(path: Path, manifest: Manifest, filesystem: Filesystem, *, reason: str) -> Manifest:
-    """Make ``manifest`` the next generation. Its files must be on disk; their names are brought there here.
+    """Make a manifest the next generation. The caller holds the lock.
 
-    The lock is held by the caller. After an error nobody can say which generation is the newest: read it again.
+    After an error it is unknown which generation is the newest: read it again.
+
+    Args:
+        path: The folder of the index.
+        manifest: The generation. The bytes of its files must be on disk; this function brings their names there.
+        filesystem: Writes the files.
+        reason: What made the generation, in a word.
+
+    Returns:
+        The manifest with its number and time.
     """
     for folder in FOLDERS:
         filesystem.fsync_folder(path / folder)
@@ -78,14 +97,14 @@ def commit(path: Path, manifest: Manifest, filesystem: Filesystem, *, reason: st
         filesystem.replace(path / f"{MANIFEST_NAME}.{old.generation}", old.to_bytes())
     generation = old.generation + 1 if old is not None else max(older_generations(path), default=0) + 1
     if old is None and (path / MANIFEST_NAME).exists():
-        generation += 1  # the one that is being replaced is damaged; it came after the last of the older ones
+        generation += 1  # the generation that is being replaced is damaged; it came after the older ones
     next_one = dataclasses.replace(manifest, generation=generation, committed=time.time(), reason=reason)
     filesystem.replace(path / MANIFEST_NAME, next_one.to_bytes())
     return next_one
 
 
 def prepare_folders(path: Path, filesystem: Filesystem) -> None:
-    """Make the folders of an index; those that are there stay."""
+    """Make the folders of an index. Existing ones are left as they are."""
     filesystem.make_folder(path)
     make_missing_folders(path, filesystem)
     filesystem.fsync_folder(path)
@@ -94,16 +113,21 @@ def prepare_folders(path: Path, filesystem: Filesystem) -> None:
 
 
 def make_missing_folders(path: Path, filesystem: Filesystem) -> None:
-    """Many ways to copy an index, git for one, leave out folders that are empty."""
+    """Make folders that are missing: some ways to copy an index, such as git, leave out empty folders."""
     for folder in FOLDERS:
         filesystem.make_folder(path / folder)
 
 
 def collect_garbage(path: Path, filesystem: Filesystem, *, grace: float, compacted: bool) -> None:
-    """Delete generations whose grace time has passed, and every file that no remaining one lists.
+    """Delete old generations, and then every file that no remaining generation lists. The caller holds the lock.
 
-    Generations go when the index has been compacted, or when there are many. The lock is held by the caller. What
-    cannot be deleted now (an open file on Windows) is left for the next time.
+    A file that cannot be deleted now (an open one on Windows) is left for the next time.
+
+    Args:
+        path: The folder of the index.
+        filesystem: Deletes the files.
+        grace: Seconds after which a generation that was replaced may be deleted.
+        compacted: Consider all old generations; otherwise only those beyond ``KEPT_GENERATIONS``.
     """
     with suppress(OSError):
         old = older_generations(path)
@@ -111,7 +135,7 @@ def collect_garbage(path: Path, filesystem: Filesystem, *, grace: float, compact
         for number, follower in zip(old if compacted else old[:-KEPT_GENERATIONS], followers, strict=False):
             superseded = _read_if_any(follower)
             if superseded is not None and superseded.committed + grace > time.time():
-                break  # those after it were replaced later still
+                break  # later generations were replaced later
             filesystem.remove_file(path / f"{MANIFEST_NAME}.{number}")
         _remove_unlisted(path, filesystem)
 
@@ -123,8 +147,8 @@ def _remove_unlisted(path: Path, filesystem: Filesystem) -> None:
     manifests = [_named(file, _state(file)) for file in files if file.exists()]
     listed = {name for names in manifests if names is not None for name in names}
     unlisted = [entry for folder in FOLDERS for entry in (path / folder).iterdir() if entry.name not in listed]
-    # Nobody knows what a damaged manifest lists: it may be restored. A compaction writes files that no manifest lists
-    # yet; one that begins after this question makes others than were found before it.
+    # It is unknown what a damaged manifest lists, and it may be restored. A compaction writes files that no manifest
+    # lists yet; a compaction that begins after this check makes other files than those that were listed above.
     if None in manifests or is_compacting(path):
         return
     for entry in unlisted:
@@ -132,30 +156,35 @@ def _remove_unlisted(path: Path, filesystem: Filesystem) -> None:
 
 
 def _state(file: Path) -> tuple[int, int, int]:
-    """What of a file is another once it has been written again."""
+    """Return what changes in the metadata of a file when it is written again."""
     status = file.stat()
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 @lru_cache(maxsize=2000)
 def _named(manifest: Path, state: tuple[int, int, int]) -> frozenset[str] | None:
-    """What a manifest names, None where it is damaged. An old generation stays as it is, and is read once a process.
+    """Return the names that a manifest lists; None if it is damaged.
 
-    Many small commits within the grace time leave hundreds; to read all of them took most of the time of a commit.
+    The manifest of an old generation never changes, so each is read once in a process. Many small commits within the
+    grace time leave hundreds of them, and reading all of them took most of the time of a commit.
     """
     content = _read_if_any(manifest)
     return None if content is None else frozenset(content.named())
 
 
 def _read_if_any(manifest: Path) -> Manifest | None:
-    """None where it is missing, or damaged and therefore of no use to anybody."""
+    """Read a manifest; None if it is missing or damaged."""
     with suppress(FileNotFoundError, IndexCorrupt):
         return Manifest.from_bytes(manifest.read_bytes(), source=str(manifest))
     return None
 
 
 def require_free(path: Path, *, overwrite: bool, resume: bool) -> None:
-    """Raise ``IndexExists`` where something at ``path`` is in the way of a new index."""
+    """Check that a new index can be built at ``path``.
+
+    Raises:
+        IndexExists: An index, an unfinished build, or another file is there.
+    """
     if not path.exists():
         if path.is_symlink():
             raise IndexExists(f"{path} is a symbolic link to nothing; remove it, or choose another path")

@@ -30,7 +30,11 @@ BLOCK_ROWS = 16_384
 
 
 def check_asked(layout: VectorLayout, dimension: int) -> None:
-    """``ArgumentError`` where what is asked for cannot be had, whatever the vectors will be."""
+    """Check the layout that was asked for, before there are vectors.
+
+    Raises:
+        ArgumentError: The index type or the target recall cannot be had.
+    """
     check_target(layout.target_recall)
     if layout.index_type != AUTO:
         untrained(layout.index_type, dimension)
@@ -39,7 +43,7 @@ def check_asked(layout: VectorLayout, dimension: int) -> None:
 def wants_another_layout(manifest: Manifest) -> bool:
     """Whether the index has become too large for exact search, or was empty when a layout was asked for.
 
-    Codes cannot be turned back into vectors: an index that has left exact search stays as it is.
+    Vectors cannot be restored from codes, so an index that has left exact search keeps its layout.
     """
     return manifest.vectors.factory == FLAT and _wanted_factory(manifest) != FLAT
 
@@ -57,14 +61,25 @@ def _wanted_factory(manifest: Manifest) -> str:
 
 
 def _live_passages(segment: SegmentEntry) -> int:
-    """About how many: the manifest does not say which documents have more of them. Only without documents it is 0."""
+    """Estimate the live passages: the manifest does not list which documents have more. 0 only without documents."""
     return -(-segment.passages * (segment.documents - segment.deleted) // max(1, segment.documents))
 
 
 def train(
     path: Path, filesystem: Filesystem, manifest: Manifest, views: Sequence[View], *, created: list[Path]
 ) -> tuple[VectorLayout, VectorIndex]:
-    """Choose a layout for all the vectors of ``views`` and train it on a sample; what is written joins ``created``."""
+    """Choose a layout for the vectors of some segments, and train it on a sample of them.
+
+    Args:
+        path: The folder of the index.
+        filesystem: Writes the quantiser.
+        manifest: The generation of the segments.
+        views: The segments.
+        created: The file of the quantiser is appended.
+
+    Returns:
+        The layout, and an index of that layout without rows.
+    """
     factory = _wanted_factory(manifest)
     rows = sum(_live_rows(view) for view in views)
     empty = new_index(factory, _take(views, sample_rows(rows, TRAINING_ROWS), manifest.model.dimension))
@@ -76,9 +91,18 @@ def train(
 def measured(
     layout: VectorLayout, views: Sequence[View], parts: Sequence[VectorIndex], *, dimension: int
 ) -> VectorLayout:
-    """``layout`` with the settings that reach its target, and the recall that they have.
+    """Find the cheapest search settings that reach the target recall, and measure it.
 
-    ``parts`` hold the live vectors of ``views``, which are exact, in the same order; a sample of them are the queries.
+    A sample of the vectors are the queries.
+
+    Args:
+        layout: A layout without settings.
+        views: Segments whose vectors are exact.
+        parts: The live vectors of ``views`` in the layout, in the same order.
+        dimension: The length of a vector.
+
+    Returns:
+        The layout with settings and recall.
     """
     rows = sample_rows(sum(len(part) for part in parts), RECALL_QUERIES, seed=1)
     exact = ExactNeighbours(_take(views, rows, dimension), rows)
@@ -95,7 +119,7 @@ def _live_rows(view: View) -> int:
 
 
 def _blocks(views: Sequence[View]) -> Iterator[NDArray[np.float32]]:
-    """The live vectors, in order."""
+    """Yield the live vectors, in order."""
     for view in views:
         for start in range(0, len(view.segment.vectors), BLOCK_ROWS):
             stop = min(start + BLOCK_ROWS, len(view.segment.vectors))
@@ -104,7 +128,7 @@ def _blocks(views: Sequence[View]) -> Iterator[NDArray[np.float32]]:
 
 
 def _take(views: Sequence[View], rows: NDArray[np.int64], dimension: int) -> NDArray[np.float32]:
-    """The live vectors with these ascending numbers."""
+    """Return the live vectors with these numbers, which ascend."""
     taken: list[NDArray[np.float32]] = [np.empty((0, dimension), np.float32)]
     first = 0
     for block in _blocks(views):

@@ -1,7 +1,7 @@
 """Makes a stored column anew, or for the first time, in one commit.
 
-A rewrite holds the writer's lock and runs beside readers. Every segment is copied as it is, deleted documents included,
-but for the file of that column. Older generations keep their segments.
+A rewrite holds the writer's lock and runs beside readers. It copies each segment, deleted documents included, and
+replaces only the file of that column. Older generations keep their segments.
 """
 
 import dataclasses
@@ -24,14 +24,14 @@ from .writer import new_segment
 BATCH_DOCUMENTS = 1024
 
 Tokenize: TypeAlias = Callable[[Sequence[str]], Sequence[NDArray[Any]]]
-"""Texts to a flat array of uint16 or of uint32 for each, always of the same type."""
+"""Returns the token ids of each text: a flat array of uint16 or of uint32, always of the same type."""
 Analyse: TypeAlias = Callable[[Sequence[str]], Sequence[Sequence[str]]]
-"""Texts to a list of terms for each."""
+"""Returns the list of terms of each text."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Rewrite:
-    """The column to make, its maker's name, and the function that makes its values of texts."""
+    """The column to make, the name of its maker, and the function that makes the values of some texts."""
 
     column: PassageColumn[Any]
     maker: str
@@ -46,20 +46,20 @@ def replace_column(
     maker: str,
     make: Callable[[Sequence[str]], Any],
 ) -> bool:
-    """Store ``column`` for every passage of an index, in one commit.
+    """Store a column for every passage of an index, in one commit.
 
     Args:
         path: The folder of the index.
-        filesystem: What writes.
+        filesystem: Writes the files.
         column: The column to make.
-        maker: The name of what makes it, as the manifest is to hold it.
-        make: Gives the values of some passages for their texts.
+        maker: The name of what makes it, for the manifest.
+        make: Returns the values of some passages, given their texts.
 
     Returns:
-        False where the index already stores this column of this maker; nothing is written then.
+        False if the index already stores this column of this maker; then nothing is written.
 
     Raises:
-        ArgumentError: ``maker`` is not a name, or ``make`` gave values that cannot be stored.
+        ArgumentError: ``maker`` is not a valid name, or ``make`` returned values that cannot be stored.
         IndexLocked: Another process writes.
     """
     names = column.names
@@ -79,7 +79,7 @@ def replace_column(
                 created.append(new_segment(path))
                 files = _write_copy(view.segment, created[-1], filesystem, _Rewrite(column, maker, make))
                 segments.append(dataclasses.replace(view.entry, name=created[-1].name, files=files))
-            created.clear()  # from here on nobody can say whether the new manifest lists them
+            created.clear()  # from here on the new manifest may list them, even after an error
             changes: dict[str, Any] = {"segments": tuple(segments), names.field: maker}
             commit(path, dataclasses.replace(newest, **changes), filesystem, reason=f"new {names.file}")
         finally:
@@ -90,7 +90,7 @@ def replace_column(
 
 
 def _write_copy(segment: Segment, folder: Path, filesystem: Filesystem, rewrite: _Rewrite) -> dict[str, FileEntry]:
-    """Copy the files of a segment to a new folder, and write the new column there; returns the manifest's entries."""
+    """Copy the files of a segment, write the new column, and return the files for the manifest."""
     filesystem.make_folder(folder)
     new = rewrite.column.file
     files = {name: entry for name, entry in segment.entry.files.items() if name != new}
@@ -120,7 +120,7 @@ def _write_column(file: CheckedFile, segment: Segment, rewrite: _Rewrite) -> Non
 
 
 def _texts(segment: Segment) -> Iterator[list[str]]:
-    """The texts that models read of the passages, in the order of the vectors, in batches."""
+    """Yield the texts of the passages as models read them, in batches, in the order of the vectors."""
     for start in range(0, len(segment), BATCH_DOCUMENTS):
         rows = range(start, min(start + BATCH_DOCUMENTS, len(segment)))
         documents = list(segment.documents(rows))

@@ -32,16 +32,23 @@ from .generations import commit
 
 
 class IndexWriter:
-    """Writes the next generation of an index. The lock is held by whoever made it.
+    """Writes the next generation of an index. Whoever makes it holds the lock.
 
-    Nothing is part of the index before ``commit``; leaving without it removes what was written.
+    Nothing is part of the index before ``commit``. Leaving the writer without a commit removes what was written.
     """
 
     segment_passages = 250_000
-    """Another segment begins after this many: it bounds the memory that a writer needs."""
+    """A new segment begins after this many passages: it bounds the memory that a writer needs."""
 
     def __init__(self, path: Path, base: Snapshot, filesystem: Filesystem, *, template: VectorIndex) -> None:
-        """``template`` has the layout of the vectors, trained where it must be, and no rows."""
+        """Begin with the segments of a generation.
+
+        Args:
+            path: The folder of the index.
+            base: The generation to change.
+            filesystem: Writes the files.
+            template: An index without rows in the layout of the vectors, trained if the layout needs that.
+        """
         self._path, self._filesystem, self._template = path, filesystem, template
         self._base = base.manifest
         self._views = [_Target(view, changed=False) for view in base.views]
@@ -57,12 +64,15 @@ class IndexWriter:
     def __exit__(self, *error: object) -> None:
         if self._segment is not None:
             self._segment.__exit__()
-        with suppress(OSError):  # what cannot be removed now is removed by the next writer
+        with suppress(OSError):  # the next writer removes what cannot be removed now
             for path in self._created:
                 self._filesystem.remove_folder(path)
 
     def holds(self, documents: Sequence[Document]) -> list[bool]:
-        """For each document whether the index has the very same: then nothing needs to be embedded or written."""
+        """Say for each document whether the index has it already, with the same title, text and metadata.
+
+        Such a document needs no embedding and no writing.
+        """
         ids, contents = [document.id for document in documents], [content_hash(document) for document in documents]
         held = [False] * len(documents)
         for target in self._views:
@@ -71,7 +81,15 @@ class IndexWriter:
         return held
 
     def add(self, batch: EmbeddedBatch) -> int:
-        """Append documents whose ids are new, and return how many; a known id is a ``DocumentError``."""
+        """Append new documents.
+
+        Returns:
+            How many documents were appended.
+
+        Raises:
+            DocumentError: The index already has one of the ids.
+            ArgumentError: The parts of the batch do not fit together, or do not fit the index.
+        """
         self._check(batch)
         ids = [document.id for document in batch.documents]
         taken = {ids[number] for target in self._views for number, entry in enumerate(target.find(ids)) if entry}
@@ -83,14 +101,21 @@ class IndexWriter:
         return len(ids)
 
     def upsert(self, batch: EmbeddedBatch) -> int:
-        """Append documents, each in place of the one that has its id, and return how many. The last of equals stays."""
+        """Append documents; each replaces the one with its id. If two of the batch have one id, the last stays.
+
+        Returns:
+            How many documents were written.
+
+        Raises:
+            ArgumentError: As for ``add``.
+        """
         self._check(batch)
         self.delete([document.id for document in batch.documents])
         self._write(batch)
         return len(batch.documents)
 
     def delete(self, ids: Sequence[str]) -> int:
-        """Delete documents by id and return how many there were; an id that is not there is fine."""
+        """Delete documents by id, and return how many there were. Unknown ids are ignored."""
         deleted = 0
         for target in self._views:
             for entry in target.find(list(dict.fromkeys(ids))):
@@ -114,12 +139,12 @@ class IndexWriter:
 
     @property
     def tokenizer_fingerprint(self) -> str:
-        """The fingerprint of the tokenizer whose ids every batch must have; empty where none may."""
+        """The sha256 of the tokenizer whose ids every batch must have; empty if batches must have none."""
         return self._base.tokenizer_fingerprint
 
     @property
     def analyzer(self) -> str:
-        """The name of the analyzer whose terms every batch must have; empty where none may."""
+        """The name of the analyzer whose terms every batch must have; empty if batches must have none."""
         return self._base.analyzer
 
     @property
@@ -128,16 +153,23 @@ class IndexWriter:
         return self._segment is not None or len(self._views) > self._old or any(t.changed for t in self._views)
 
     def commit(self, *, reason: str) -> Manifest:
-        """Commit what was collected: on return it survives a kill and a power cut."""
+        """Commit the changes. When this returns, they survive a kill and a power cut.
+
+        Args:
+            reason: What the commit does, in a word, for the manifest.
+
+        Returns:
+            The new generation, or the old one if nothing changed.
+        """
         if not self.changed:
             return self._base
         manifest = dataclasses.replace(self._base, segments=self._entries())
-        # From here on the files stay: when the commit fails, nobody can say whether the new manifest is in place.
+        # From here on the files stay: if the commit fails, it is unknown whether the new manifest is in place.
         self._created = []
         return commit(self._path, manifest, self._filesystem, reason=reason)
 
     def _entries(self) -> tuple[SegmentEntry, ...]:
-        """What the manifest is to say of the segments; their files are on disk then."""
+        """Bring the segments to disk and return their entries in the manifest."""
         self._finish_segment()
         entries: list[SegmentEntry] = []
         for target in self._views:
@@ -171,7 +203,7 @@ class IndexWriter:
         entry = self._segment.finish()
         self._segment = None
         folder = self._path / SEGMENTS / entry.name
-        # Written a moment ago: its checksums were made from the bytes themselves.
+        # Its checksums were computed from the bytes a moment ago.
         segment = Segment(folder, entry, self._template, verify="size")
         live = np.zeros(entry.documents, np.bool_)
         live[list(self._rows.values())] = True
@@ -179,7 +211,7 @@ class IndexWriter:
         self._rows = {}
 
     def _check(self, batch: EmbeddedBatch) -> None:
-        """Raise ``ArgumentError`` where a batch does not fit together."""
+        """Raise ``ArgumentError`` unless the parts of a batch fit together."""
         passages = sum(len(p) for p in batch.passages)
         dimension = self._base.model.dimension
         if len(batch.passages) != len(batch.documents) or not all(batch.passages):
@@ -195,7 +227,7 @@ class IndexWriter:
 
 
 def new_segment(path: Path) -> Path:
-    """The folder of a segment that does not exist yet."""
+    """Return the folder of a new segment, which does not exist yet."""
     return path / SEGMENTS / uuid.uuid4().hex
 
 
@@ -209,15 +241,15 @@ class _Target:
 
     @property
     def live(self) -> NDArray[np.bool_]:
-        """One bool a document."""
+        """Which documents live; bool, shape (documents,)."""
         return np.ones(len(self.view.segment), np.bool_) if self.view.live is None else self.view.live
 
     def find(self, ids: Sequence[str]) -> list[IdEntry | None]:
-        """The row of each id that lives."""
+        """Return the entry of each id, or None if it is not there or is deleted."""
         return self.view.find(ids)
 
     def kill(self, row: int) -> None:
-        """Mark a row as deleted, in this generation alone."""
+        """Mark a row as deleted in this generation."""
         if not self._copied:
             self.view = View(self.view.segment, self.view.entry, self.live.copy())
             self._copied = True
