@@ -1,21 +1,28 @@
 """Splits long texts into passages at sentence borders. The caller says how tokens are counted."""
 
 import re
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, groupby
 
 from ..errors import ArgumentError
-from .document import Document, Passage
+from .document import Document, Passage, passage_text
 
 TokenCounter = Callable[[Sequence[str]], list[int]]
 """Tokens of each text, without the special tokens that a model adds."""
 
 # A sentence ends after . ! ? or a CJK full stop (and closing quotes or brackets) before white space, or at a blank line
 # or the end of a line that starts a list item or a new paragraph. Wrong borders cost nothing but a less tidy passage.
-_BORDER = re.compile(r"""(?<=[.!?])["')\]]*\s+|(?<=[。！？])\s*|\s*\n\s*\n\s*|\n(?=\s*[-*•\d])""")
-_WORD = re.compile(r"\S+\s*")
+# The third alternative takes the whole white space around a line break, and _border_ends decides what it is: each
+# character is looked at a few times, however long a run of blanks or line breaks is.
+_BORDER = re.compile(
+    r"""(?<=[.!?])["')\]]*+\s++ | (?<=[。！？])\s*+ | (?<!\s)[^\S\n]*+\n(?P<below>\s*+)(?=(?P<item>[-*•\d])?)""",
+    re.VERBOSE,
+)
+_WORD = re.compile(r"\S+\s{0,64}")
+"""A word and the white space after it, of which the rest of a long run belongs to no word."""
 
 _COUNTED_CHARACTERS = 2**18
 """Counting takes a hundred bytes a character while it lasts: of a long document only parts are counted at once."""
@@ -51,13 +58,16 @@ def whole(document: Document) -> Passage:
 def split_documents(
     documents: Sequence[Document], *, count_tokens: TokenCounter, max_tokens: int, overlap: int
 ) -> list[list[Passage]]:
-    """Split documents into passages that cover their texts but for white space between sentences.
+    """Split documents into passages that cover their texts but for white space between sentences and words.
+
+    A passage with its title has at most ``max_tokens``, whatever the tokenizer: the tokens of each passage are counted,
+    and one that has more than its parts had is split again.
 
     Args:
         documents: The documents.
         count_tokens: Counts the tokens of each text, without special tokens.
-        max_tokens: Tokens of a title and a passage together. A title that fills more than half of them counts as half;
-            the encoder then cuts the end of the passage.
+        max_tokens: Tokens of a title and a passage together. A title that fills more than seven eighths of them counts
+            as half; the encoder then cuts the end of the passage.
         overlap: Tokens that a passage repeats from the one before, at most.
 
     Returns:
@@ -71,11 +81,23 @@ def split_documents(
         if total <= max_tokens:
             passages.append([whole(document)])
             continue
-        budget = max(1, max_tokens - min(title, max_tokens // 2))
+        too_long = title > max_tokens - max(1, max_tokens // 8)
+        budget = max(1, max_tokens - (min(title, max_tokens // 2) if too_long else title))
         pieces = _pieces(document.text, count_tokens, budget)
         windows = _windows(pieces, budget, min(overlap, budget // 2))
-        passages.append([Passage(document.text[start:end], start, end) for start, end in windows] or [whole(document)])
+        limit = _Limit("" if too_long else document.title, budget if too_long else max_tokens, count_tokens)
+        fitting = _within(limit, document.text, windows, [piece.start for piece in pieces])
+        passages.append([Passage(document.text[start:end], start, end) for start, end in fitting] or [whole(document)])
     return passages
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """What a passage may have: with ``title``, at most ``max_tokens``."""
+
+    title: str
+    max_tokens: int
+    count_tokens: TokenCounter
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +116,9 @@ def _pieces(text: str, count_tokens: TokenCounter, budget: int) -> list[_Piece]:
         if piece.tokens <= budget:
             pieces.append(piece)
             continue
-        words = [
-            (piece.start + m.start(), piece.start + m.end()) for m in _WORD.finditer(text[piece.start : piece.end])
-        ]
+        words = [(match.start(), match.end()) for match in _WORD.finditer(text, piece.start, piece.end)]
         for word in _counted(text, words, count_tokens):
-            pieces.extend([word] if word.tokens <= budget else _cut_word(word, budget))
+            pieces.extend([word] if word.tokens <= budget else _cut_word(text, word, count_tokens, budget))
     return pieces
 
 
@@ -106,7 +126,7 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     """Start and end, in characters, of each sentence, without the white space around it."""
     spans: list[tuple[int, int]] = []
     start = 0
-    for after in [match.end() for match in _BORDER.finditer(text)] + [len(text)]:
+    for after in [*_border_ends(text), len(text)]:
         sentence = text[start:after].rstrip()
         stripped = sentence.lstrip()
         if stripped:
@@ -114,6 +134,14 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
             spans.append((first, first + len(stripped)))
         start = after
     return spans
+
+
+def _border_ends(text: str) -> Iterator[int]:
+    for match in _BORDER.finditer(text):
+        if match["below"] is None or "\n" in match["below"]:
+            yield match.end()
+        elif match["item"] is not None:
+            yield match.start("below")
 
 
 def _counted(text: str, spans: Sequence[tuple[int, int]], count_tokens: TokenCounter) -> list[_Piece]:
@@ -133,12 +161,23 @@ def _count_in_parts(count_tokens: TokenCounter, texts: Sequence[str]) -> list[in
     return counts
 
 
-def _cut_word(word: _Piece, budget: int) -> list[_Piece]:
-    """Equal parts of a word too long for the budget: a token is at least a character, so ``budget`` characters fit."""
-    return [
-        _Piece(start, min(start + budget, word.end), min(budget, word.end - start))
-        for start in range(word.start, word.end, budget)
-    ]
+def _cut_word(text: str, word: _Piece, count_tokens: TokenCounter, budget: int) -> list[_Piece]:
+    """Equal parts of a word too long for the budget, of at most ``budget`` characters and tokens each.
+
+    Byte-level tokenizers make several tokens of a character: parts are halved until they fit.
+    """
+    spans = [(start, min(start + budget, word.end)) for start in range(word.start, word.end, budget)]
+    while True:
+        parts = _counted(text, [span for span in spans if text[slice(*span)].strip()], count_tokens)
+        if all(part.tokens <= budget or part.end - part.start == 1 for part in parts):
+            return [
+                _Piece(part.start, part.end, min(budget, max(part.tokens, part.end - part.start))) for part in parts
+            ]
+        spans: list[tuple[int, int]] = []
+        for part in parts:
+            middle = (part.start + part.end) // 2
+            fits = part.tokens <= budget or part.end - part.start == 1
+            spans += [(part.start, part.end)] if fits else [(part.start, middle), (middle, part.end)]
 
 
 def _windows(pieces: Sequence[_Piece], budget: int, overlap: int) -> list[tuple[int, int]]:
@@ -163,3 +202,47 @@ def _windows(pieces: Sequence[_Piece], budget: int, overlap: int) -> list[tuple[
             following += 1
         first = following
     return windows
+
+
+def _within(
+    limit: _Limit, text: str, windows: Sequence[tuple[int, int]], borders: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Halve the windows that have more tokens than all their pieces together, at the border nearest to their middle.
+
+    Some tokenizers make tokens of the white space between the pieces, or other tokens where two pieces meet.
+    """
+    while True:
+        counts = limit.count_tokens([passage_text(limit.title, text[start:end]) for start, end in windows])
+        long = [
+            tokens > limit.max_tokens and end - start > 1 for tokens, (start, end) in zip(counts, windows, strict=True)
+        ]
+        if not any(long):
+            return _without_contained(windows)
+        halves: list[tuple[int, int]] = []
+        for window, is_long in zip(windows, long, strict=True):
+            halves += _halves(text, window, borders) if is_long else [window]
+        windows = halves
+
+
+def _without_contained(windows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Windows in order, without those that lie within another: half of a window can be what the next one repeats."""
+    kept: list[tuple[int, int]] = []
+    for start, end in sorted(windows, key=lambda window: (window[0], -window[1])):
+        if not kept or end > kept[-1][1]:
+            kept.append((start, end))
+    return kept
+
+
+def _halves(text: str, window: tuple[int, int], borders: Sequence[int]) -> list[tuple[int, int]]:
+    """The two halves of a window, without white space around them; a blank half is left out."""
+    start, end = window
+    middle = (start + end) // 2
+    near = bisect_left(borders, middle)
+    inside = [border for border in borders[max(0, near - 1) : near + 1] if start < border < end]
+    cut = min(inside, key=lambda border: abs(border - middle), default=middle)
+    halves: list[tuple[int, int]] = []
+    for first, last in ((start, cut), (cut, end)):
+        half = text[first:last].rstrip()
+        if stripped := half.lstrip():
+            halves.append((first + len(half) - len(stripped), first + len(half)))
+    return halves

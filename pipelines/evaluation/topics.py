@@ -74,10 +74,10 @@ def _trec(path: Path) -> Iterator[Topic]:
     fields: dict[str, list[str]] = {}
     tag, started = "", 0
     for number, line in text_lines(path):
-        rest = line
-        while match := _TAG.search(rest):
-            fields.setdefault(tag, []).append(rest[: match.start()])
-            rest = rest[match.end() :]
+        position = 0
+        for match in _TAG.finditer(line):
+            fields.setdefault(tag, []).append(line[position : match.start()])
+            position = match.end()
             ends, tag = bool(match[1]), match[2]
             if tag == "top":
                 if bool(started) != ends:
@@ -87,7 +87,7 @@ def _trec(path: Path) -> Iterator[Topic]:
                     yield started, _field(fields, "num", path, started), _field(fields, "title", path, started)
                 fields, started = {}, 0 if ends else number
             tag = "" if ends else tag
-        fields.setdefault(tag, []).append(rest)
+        fields.setdefault(tag, []).append(line[position:])
     if started:
         raise EvaluationError("a topic without </top>", source=str(path), line=started)
 

@@ -28,7 +28,7 @@ KEPT_SHARE = 0.1
 
 _ORNAMENT = "#=-~*.: \t\r\n"
 """Characters around a title: markup of Markdown and reStructuredText, and punctuation."""
-_ATX = re.compile(r" {0,3}#{1,6}[ \t]+(?P<heading>.*?)[ \t]*#*[ \t]*")
+_ATX = re.compile(r" {0,3}#{1,6}[ \t]+")
 _UNDERLINE = re.compile(r"([=\-~^\"'`#*+.:_])\1{2,}")
 
 
@@ -160,9 +160,10 @@ def _headings(lines: Sequence[str]) -> Iterator[tuple[int, int, str]]:
             fenced = not fenced
         elif fenced:
             continue
-        elif match := _ATX.fullmatch(line):
-            if match["heading"]:
-                yield number, number + 1, match["heading"]
+        elif match := _ATX.match(line):
+            heading = line[match.end() :].rstrip(" \t").rstrip("#").rstrip(" \t")
+            if heading:
+                yield number, number + 1, heading
         elif number + 1 < len(lines) and re.match(r"\w", line):
             below = lines[number + 1].rstrip()
             if _UNDERLINE.fullmatch(below) and len(below) >= len(line.rstrip()):
@@ -172,9 +173,10 @@ def _headings(lines: Sequence[str]) -> Iterator[tuple[int, int, str]]:
 def _cut_out(passage: str) -> Iterator[tuple[str, str]]:
     """The rest of the passage and the sentence, for each sentence of a suitable length."""
     for start, end in sentence_spans(passage):
-        rest = f"{passage[:start].rstrip()} {passage[end:].lstrip()}".strip()
-        if MIN_SENTENCE_WORDS <= len(passage[start:end].split()) <= MAX_SENTENCE_WORDS and _long_enough(rest):
-            yield rest, passage[start:end]
+        if MIN_SENTENCE_WORDS <= len(passage[start:end].split()) <= MAX_SENTENCE_WORDS:
+            rest = f"{passage[:start].rstrip()} {passage[end:].lstrip()}".strip()
+            if _long_enough(rest):
+                yield rest, passage[start:end]
 
 
 def _hidden(sentence: str, rest: str, title: str) -> bool:

@@ -1,4 +1,5 @@
 import random
+import re
 import subprocess
 import sys
 
@@ -192,3 +193,22 @@ def test_no_text_to_make_pairs_of(documents):
 def test_options_that_mean_nothing(options, message):
     with pytest.raises(ArgumentError, match=message):
         pseudo_query_pairs(collection(1), **options)
+
+
+ATX = re.compile(r" {0,3}#{1,6}[ \t]+(?P<heading>.*?)[ \t]*#*[ \t]*")
+"""What a heading is, in an expression that takes cubic time on long runs of blanks."""
+
+
+@given(st.text("#a \t", max_size=12).map(lambda line: f"# {line}" if len(line) % 2 else line))
+def test_headings_are_those_of_the_slow_expression(line):
+    body = "One sentence of eight words that is below it."
+    match = ATX.fullmatch(line)
+    headings = [match["heading"]] if match and match["heading"] else []
+    pairs = list(heading_pairs(Document("d", f"{line}\n{body}", "title")))
+    assert [(pair.query, pair.passage) for pair in pairs] == [(heading, body) for heading in headings]
+
+
+def test_a_heading_with_a_megabyte_of_blanks_is_read_at_once():
+    line = "# a" + " \t" * 500_000
+    [pair] = heading_pairs(Document("d", f"{line} ##\nOne sentence of eight words that is below it.", "title"))
+    assert pair.query == "a"

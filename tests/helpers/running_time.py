@@ -1,0 +1,71 @@
+"""Finds texts for which a function takes more than linear time."""
+
+import gc
+import time
+from collections.abc import Callable
+
+BLANKS = (" ", "\t", "\xa0", "\u3000", "\n", " \n", "\t\n\t", "\r", "\x1c", "\u2028", "\u200b", "\ufeff")
+MARKUP = ("<a ", '<a b="', "<a b='>", "<!--", "<!", "</", "</a ", "<", "<script>", "<title>", "<![CDATA[", "<?", "-->")
+REFERENCES = ("&", "&#", "&#1", "&#x1", "&amp")
+HEADINGS = (
+    "#",
+    "# ",
+    "# a\n",
+    "## ",
+    "a\n=\n",
+    "===\n",
+    "---\n",
+    "---",
+    "`",
+    "```\n",
+    "~~~\n",
+    "- ",
+    "\n-",
+    "a: b\n",
+    "  - a\n",
+)
+BRACKETS = ('"', "'", "\\", '\\"', '."', ".)", "[", "](", "((", ")", "{", '{"a":', "[[", "},", "|", "[a]: ")
+COLUMNS = (",", ";", "a\t", '"a",', '""', '"\n', '\n"', "<top>", "<num>", "q 0 d 1\n", "q 0 d 1 1 t ")
+WORDS = ("a", "1", "1.", "1e", "_", "a ", "a b. ", ". ", "not ", "-", "a and ", "(a)", "x in [", "'a' ")
+SCRIPTS = ("e\u0301", "\u0301", "हि", "漢", "。", "。 ", "\u1112", "ไ", "か゛", "ﬁ", "👨\u200d", "\u202e", "ß")
+PIECES = (*BLANKS, *MARKUP, *REFERENCES, *HEADINGS, *BRACKETS, *COLUMNS, *WORDS, *SCRIPTS)
+"""What attacks and sloppy exports repeat."""
+
+SHAPES = ("{}", "# a{}x", "<p>One sentence. {}\n>\"')")
+"""How the repeated piece stands in a text."""
+
+_MEASURABLE = 0.02
+"""Seconds; shorter times are mostly noise, and a quadratic function takes longer from 2**16 characters on."""
+_MOST = 9.0
+"""A text four times as long may take three times as long for each doubling: 4 is linear, 16 is quadratic."""
+
+
+def seconds(function: Callable[[str], object], text: str) -> float:
+    """The processor time of one call, without the collection of garbage."""
+    gc.disable()
+    try:
+        started = time.process_time()
+        function(text)
+        return time.process_time() - started
+    finally:
+        gc.enable()
+
+
+def require_linear(function: Callable[[str], object], piece: str, shape: str, *, largest: int) -> None:
+    """Assert that four times the text takes at most nine times as long, at the first size that can be measured.
+
+    Both times are the least of several, since other processes only add to them.
+    """
+
+    def text(size: int) -> str:
+        return shape.replace("{}", piece * (size // len(piece)))
+
+    size = 2**12
+    while (taken := seconds(function, text(size))) < _MEASURABLE and size < largest:
+        size = min(largest, 4 * size)
+    quarter, whole = seconds(function, text(size // 4)), taken
+    for _ in range(4):
+        if whole < _MEASURABLE or whole <= _MOST * quarter:
+            return
+        quarter, whole = min(quarter, seconds(function, text(size // 4))), min(whole, seconds(function, text(size)))
+    raise AssertionError(f"{size} characters of {text(60)!r:.60} take {whole / quarter:.1f} times as long as a quarter")

@@ -1,0 +1,86 @@
+"""Every function that reads a text of others takes time that grows no faster than the text, whatever the text is."""
+
+from contextlib import suppress
+from functools import partial
+
+import pytest
+from bicross.errors import BicrossError
+from bicross.index import Document, read_documents, sentence_spans, split_documents
+from bicross.index.filters.predicates import parse_predicate
+from bicross.pipelines.commands.output import plain, snippet
+from bicross.pipelines.evaluation import read_qrels, read_run, read_topics
+from bicross.pipelines.training import pseudo_query_pairs
+from bicross.retrieval import analyse
+from helpers.running_time import PIECES, SHAPES, require_linear
+
+
+def split(text, overlap=32):
+    if text.strip():
+        split_documents(
+            [Document("d", f"{'word ' * 300}{text} end")],
+            count_tokens=lambda texts: [len(text.split()) for text in texts],
+            max_tokens=64,
+            overlap=overlap,
+        )
+
+
+def make_pseudo_queries(text):
+    if text.strip():
+        pseudo_query_pairs([Document("d", text), Document("e", "One sentence of five words. " * 9, "title")])
+
+
+def read_with(reader, path, text):
+    path.write_text(text, "utf-8", newline="")
+    reader(path)
+
+
+READERS = {
+    **{f"a.{suffix}": lambda path: list(read_documents(path)) for suffix in ("txt", "md", "rst", "html", "csv", "tsv")},
+    "a.jsonl": lambda path: list(read_documents(path)),
+    "topics.tsv": read_topics,
+    "topics.jsonl": read_topics,
+    "topics": read_topics,
+    "qrels": read_qrels,
+    "run": read_run,
+}
+FUNCTIONS = {
+    "sentence_spans": sentence_spans,
+    "split_documents": split,
+    "pseudo_query_pairs": make_pseudo_queries,
+    "analyse": lambda text: analyse([text]),
+    "snippet": lambda text: plain(snippet(text)),
+    "where": parse_predicate,
+}
+BEFORE = {
+    "a.jsonl": '{"id": "1", "text": ',
+    "topics.jsonl": '{"_id": "1", "text": ',
+    "topics": "<top>\n<num> 1\n<title> ",
+    "a.csv": "id,text\n1,",
+    "a.tsv": "id\ttext\n1\t",
+}
+
+
+def refused_or_read(name, folder):
+    function = FUNCTIONS.get(name) or partial(read_with, READERS[name], folder / name)
+
+    def call(text):
+        with suppress(BicrossError):
+            function(BEFORE.get(name, "") + text)
+
+    return call
+
+
+@pytest.mark.parametrize("name", [*FUNCTIONS, *READERS])
+def test_no_text_takes_more_than_linear_time(name, tmp_path):
+    function = refused_or_read(name, tmp_path)
+    for piece in PIECES:
+        require_linear(function, piece, "# a{}x", largest=2**16)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", [*FUNCTIONS, *READERS])
+def test_no_megabyte_takes_more_than_linear_time(name, shape, tmp_path):
+    function = refused_or_read(name, tmp_path)
+    for piece in PIECES:
+        require_linear(function, piece, shape, largest=2**20)
