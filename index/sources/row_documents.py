@@ -1,6 +1,8 @@
 """Makes documents of rows."""
 
 from collections.abc import Mapping
+from math import isnan
+from numbers import Integral
 from typing import cast
 
 from xxhash import xxh3_128_hexdigest
@@ -63,8 +65,8 @@ def _id(values: Mapping[str, object], name: str) -> str:
     if name not in values:
         raise DocumentError(f"no id: the row has no {name!r}, only {', '.join(values)}")
     value = values[name]
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
+    if isinstance(value, Integral) and not isinstance(value, bool):  # numpy's are no int
+        value = str(int(value))
     if not isinstance(value, str):
         raise DocumentError(f"no id: {name!r} must be a string or an integer, not {value!r:.80}")
     if not value.strip():
@@ -75,7 +77,7 @@ def _id(values: Mapping[str, object], name: str) -> str:
 
 
 def _text(name: str, value: object) -> str:
-    if value is None:
+    if value is None or (isinstance(value, float) and isnan(value)):  # as pandas has it where there is no text
         return ""
     check_text(name, value)
     return str(value).replace("\0", " ")

@@ -78,7 +78,7 @@ class _Page:
         kept: list[str] = []
         start = 0
         for begin, end in self._left_out:
-            kept += self.text[start:begin]
+            kept += [*self.text[start:begin], _BREAK]
             start = end
         return kept + self.text[start:]
 
