@@ -1,6 +1,6 @@
 """The columns that a segment can store for its passages besides vectors: how each is checked, written and read.
 
-All that writes, opens, merges or rewrites segments loops over ``COLUMNS``. Another column needs a module with its file
+Code that writes, opens, merges or rewrites segments loops over ``COLUMNS``. A new column needs a module with its file
 format, an entry here, its names in ``manifest/columns.py``, and a field of ``Manifest`` and of ``EmbeddedBatch``.
 """
 
@@ -17,11 +17,11 @@ from .postings import PostingsTable, PostingsWriter, check_terms, count_of_lists
 from .token_ids import TokenIdsTable, TokenIdsWriter, check_token_ids, type_of
 
 Kind = Hashable
-"""How the file of a column stores its values; all values of a segment must fit one kind."""
+"""How the file of a column stores its values. All values of a segment must fit one kind."""
 
 
 class ColumnWriter(Protocol):
-    """Writes the values of a segment's passages into one file."""
+    """Writes the values of a segment's passages to one file."""
 
     def fits(self, kind: Kind) -> bool:
         """Whether the file can take values of this kind."""
@@ -32,7 +32,7 @@ class ColumnWriter(Protocol):
         ...
 
     def close(self) -> None:
-        """Write what is not in the file yet. Closing the file is left to whoever opened it."""
+        """Write what is still in memory. The caller closes the file."""
         ...
 
 
@@ -45,7 +45,7 @@ class ColumnTable(Protocol):
         ...
 
     def take(self, rows: Sequence[int], /) -> Any:  # noqa: ANN401 - what the column holds
-        """The values of the passages in ascending ``rows``, as ``EmbeddedBatch`` has them."""
+        """Return the values of the passages in ascending ``rows``, in the form of ``EmbeddedBatch``."""
         ...
 
 
@@ -57,22 +57,31 @@ class OpenTable(Protocol[OpenedTable]):
     """Opens the file of a column."""
 
     def __call__(self, path: Path, *, rows: int, thorough: bool) -> OpenedTable:
-        """Raise ``IndexCorrupt`` unless the file holds ``rows`` passages; ``thorough`` checks every value."""
+        """Open the file.
+
+        Args:
+            path: The file.
+            rows: The number of passages that it must have.
+            thorough: Check every value.
+
+        Raises:
+            IndexCorrupt: The file is damaged, or has another number of passages.
+        """
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class PassageColumn(Generic[Table]):
-    """One stored column.
+    """A stored column.
 
     Attributes:
-        names: What it is called.
+        names: Its names.
         batch_field: The field of ``EmbeddedBatch`` that holds its values.
-        each: What a passage has, in messages, in the plural.
-        count: How many passages some values are of.
+        each: What a passage has, for messages, in the plural.
+        count: Returns the number of passages of some values.
         check: Raises ``ArgumentError`` for values that cannot be stored.
-        kind_of: The kind that holds some values.
-        writer: Opens a writer on an empty file, for values of all the kinds that are given.
+        kind_of: Returns the kind that holds some values.
+        writer: Opens a writer on an empty file, for values of all the given kinds.
         open_table: Opens its file.
     """
 
@@ -91,16 +100,20 @@ class PassageColumn(Generic[Table]):
         return self.names.file
 
     def of(self, batch: EmbeddedBatch) -> Any:  # noqa: ANN401 - what the column holds
-        """The values of a batch; None where it has none."""
+        """Return the values of a batch; None if it has none."""
         return getattr(batch, self.batch_field)
 
     def check_batch(self, values: Any, *, passages: int, maker: str) -> None:  # noqa: ANN401
-        """Raise ``ArgumentError`` unless an index can store ``values`` for as many passages.
+        """Check that an index can store the values of a batch.
 
         Args:
             values: The values of the passages, or None.
-            passages: How many passages there are.
-            maker: What made the column of the index; empty where the index does not store it.
+            passages: The number of passages.
+            maker: The name of what made the column of the index; empty if the index does not store it.
+
+        Raises:
+            ArgumentError: Values are missing, are there although the index does not store them, are of another number
+                of passages, or cannot be stored.
         """
         names = self.names
         if values is None:
@@ -136,7 +149,7 @@ POSTINGS = PassageColumn(
     each="lists of terms",
     count=count_of_lists,
     check=check_terms,
-    kind_of=lambda terms: None,  # counts become as wide as they need to be at the end
+    kind_of=lambda terms: None,  # the width of the counts is chosen when the file is written
     writer=PostingsWriter,
     open_table=PostingsTable,
 )
@@ -145,11 +158,20 @@ assert tuple(column.names for column in COLUMNS) == COLUMN_NAMES
 
 
 def kinds_of(batch: EmbeddedBatch) -> Mapping[PassageColumn[Any], Sequence[Kind]]:
-    """The columns of a batch, each with the kind that holds its values."""
+    """Return the columns of a batch, each with the kind that holds its values."""
     return {column: [column.kind_of(column.of(batch))] for column in COLUMNS if column.of(batch) is not None}
 
 
 def check_columns_of(batch: EmbeddedBatch, *, passages: int, manifest: Manifest) -> None:
-    """Raise ``ArgumentError`` unless a batch has the columns that the index of ``manifest`` stores."""
+    """Check that a batch has the columns that an index stores.
+
+    Args:
+        batch: The batch.
+        passages: The number of its passages.
+        manifest: The generation of the index.
+
+    Raises:
+        ArgumentError: A column is missing or not wanted, or has values that cannot be stored.
+    """
     for column in COLUMNS:
         column.check_batch(column.of(batch), passages=passages, maker=manifest.maker(column.names))

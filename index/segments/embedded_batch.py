@@ -1,4 +1,4 @@
-"""EmbeddedBatch: documents with all that an index stores of them, as a writer takes them."""
+"""EmbeddedBatch: documents with everything that an index stores of them, the input of a writer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

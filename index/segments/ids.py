@@ -1,7 +1,7 @@
-"""The id table of a segment: which row holds which id, and a hash of each document's content.
+"""The id table of a segment: the row of each id, and a hash of each document's content.
 
-Ids are looked up by their 64-bit xxh3 in a sorted column; the caller confirms the id itself, so that two ids of one
-hash cannot be taken for each other.
+Ids are looked up by their 64-bit xxh3 in a sorted column. The caller compares the id itself, so two ids with one hash
+are not mistaken for each other.
 """
 
 from array import array
@@ -24,12 +24,12 @@ IDS_SCHEMA = pa.schema([("id", pa.uint64()), ("row", pa.int64()), ("high", pa.ui
 
 
 def id_hash(id_: str) -> int:
-    """The hash by which an id is looked up."""
+    """Return the hash by which an id is looked up."""
     return xxhash.xxh3_64_intdigest(id_.encode())
 
 
 def content_hash(document: Document) -> tuple[int, int]:
-    """128 bits over title, text and metadata, in two halves: equal for documents that a reader could not tell apart."""
+    """Return a 128-bit hash of title, text and metadata as two 64-bit halves."""
     content = canonical_json([document.title, document.text, document.metadata], document.id)
     digest = xxhash.xxh3_128_intdigest(content.encode())
     return digest >> 64, digest & 0xFFFF_FFFF_FFFF_FFFF
@@ -42,14 +42,14 @@ class IdTableWriter:
         self._ids, self._high, self._low = array("Q"), array("Q"), array("Q")
 
     def append(self, document: Document) -> None:
-        """The next row."""
+        """Add the next row."""
         high, low = content_hash(document)
         self._ids.append(id_hash(document.id))
         self._high.append(high)
         self._low.append(low)
 
     def to_record_batch(self) -> RecordBatch:
-        """The table, sorted by hash, and by row where hashes are equal."""
+        """Return the table, sorted by hash, and by row among equal hashes."""
         ids = np.frombuffer(self._ids, np.uint64)
         order = np.argsort(ids, kind="stable")
         columns: list[Any] = [ids[order], order.astype(np.int64)]
@@ -58,16 +58,24 @@ class IdTableWriter:
 
 
 class IdTable:
-    """Looks up rows by id, in the memory of the file."""
+    """Looks up rows by id. The table stays in the memory of the file."""
 
     def __init__(self, batch: RecordBatch, source: Path) -> None:
-        """``source`` is the file of ``batch``; ``IndexCorrupt`` names it where it is not sorted or lacks a row."""
+        """Check a table.
+
+        Args:
+            batch: The table.
+            source: Its file, for messages.
+
+        Raises:
+            IndexCorrupt: The table is not sorted, or does not have each row once.
+        """
         self._ids, self._rows, self._high, self._low = (numbers(batch, name, source) for name in IDS_SCHEMA.names)
         if not _is_permutation(self._rows) or (self._ids[1:] < self._ids[:-1]).any():
             raise IndexCorrupt(f"{source} is not sorted, or does not hold every row once")
 
     def candidates(self, ids: Sequence[str]) -> list[list["IdEntry"]]:
-        """For each id the rows that have its hash, the last one first."""
+        """Return, for each id, the rows that have its hash, the last one first."""
         hashes = np.fromiter((id_hash(id_) for id_ in ids), np.uint64, len(ids))
         first = np.searchsorted(self._ids, hashes, side="left").tolist()
         last = np.searchsorted(self._ids, hashes, side="right").tolist()
@@ -77,13 +85,13 @@ class IdTable:
         ]
 
     def contents_of_rows(self) -> NDArray[np.uint64]:
-        """The hash of each row's content, shape (rows, 2), in the order of the rows."""
+        """Return the content hash of each row, uint64 of shape (rows, 2)."""
         by_row = np.empty((len(self._rows), 2), np.uint64)
         by_row[self._rows, 0], by_row[self._rows, 1] = self._high, self._low
         return by_row
 
     def hash_of_rows(self) -> NDArray[np.uint64]:
-        """The hash of each row's id, in the order of the rows."""
+        """Return the hash of each row's id, uint64 of shape (rows,)."""
         by_row = np.empty(len(self._rows), np.uint64)
         by_row[self._rows] = self._ids
         return by_row

@@ -1,12 +1,11 @@
 """Postings: which terms occur in which passages of a segment, and how often.
 
-Raw counts are stored, and no scores: BM25 depends on how often a term occurs in the whole index, which changes with
-every addition and deletion. For that reason the index of bm25s, in which scores are stored as they were when it was
-built, is not what is kept.
+Counts are stored, not scores. BM25 depends on how often a term occurs in the whole index, and every addition and
+deletion changes that. bm25s stores the scores of the time when it was built, so its index is not used here.
 
-Uncompressed Arrow IPC, one row of lists, mapped: ``terms``, sorted; ``starts``, where the postings of each term begin,
-and where the last ones end; ``passages`` and ``counts`` of all postings, a term's together, passages ascending; and
-``lengths``, the number of terms in each passage.
+Uncompressed Arrow IPC, one row of lists, memory-mapped: ``terms``, sorted; ``starts``, where the postings of each term
+begin, and where the last ones end; ``passages`` and ``counts`` of all postings, those of a term together and by
+ascending passage; and ``lengths``, the number of terms of each passage.
 """
 
 from bisect import bisect_left
@@ -24,18 +23,23 @@ from ...errors import ArgumentError, IndexCorrupt
 from ..files import CheckedFile, RecordBatch, open_batches, record_batch, write_batch
 
 _BLOCK_POSTINGS = 1 << 20
-"""Checked at a time."""
+"""Postings checked at a time."""
 _BLOCK_PASSAGES = 1 << 16
-"""Turned from postings into the terms of each passage at a time."""
+"""Passages whose terms are collected from the postings at a time."""
 _COUNT_TYPES = (pa.uint8(), pa.uint16(), pa.uint32())
 
 
 @dataclass(frozen=True, slots=True)
 class TermCounts:
-    """How often which terms occur in each of some passages, whatever their order was.
+    """The terms of some passages with their counts; the order of terms in a passage is lost.
 
-    Passage ``i`` has the terms ``words[number]`` for the ``numbers`` from ``bounds[i]`` to ``bounds[i + 1]``, each of
-    them once, and ``counts`` (uint32) says how often.
+    Passage ``i`` has the terms ``words[n]`` for each ``n`` in ``numbers[bounds[i]:bounds[i + 1]]``, each once.
+
+    Attributes:
+        words: The terms.
+        numbers: Positions in ``words``, int64.
+        counts: How often each term occurs in its passage, uint32 of the shape of ``numbers``.
+        bounds: Where each passage begins in ``numbers``, and where the last one ends; int64 of shape (passages + 1,).
     """
 
     words: Sequence[str]
@@ -45,7 +49,7 @@ class TermCounts:
 
 
 def count_terms(terms: Sequence[Sequence[str]]) -> TermCounts:
-    """The terms of some passages, counted."""
+    """Count the terms of some passages."""
     number_of: dict[str, int] = {}
     flat = [number_of.setdefault(term, len(number_of)) for passage in terms for term in passage]
     rows = np.repeat(np.arange(len(terms)), [len(passage) for passage in terms])
@@ -55,12 +59,12 @@ def count_terms(terms: Sequence[Sequence[str]]) -> TermCounts:
 
 
 def count_of_lists(terms: Sequence[Sequence[str]] | TermCounts) -> int:
-    """How many passages the terms are of."""
+    """Return the number of passages."""
     return len(terms.bounds) - 1 if isinstance(terms, TermCounts) else len(terms)
 
 
 def check_terms(terms: Sequence[Sequence[str]] | TermCounts) -> None:
-    """Raise ``ArgumentError`` unless each passage has a list of strings that are not empty and valid Unicode."""
+    """Raise ``ArgumentError`` unless each passage has a list of strings that are valid Unicode and not empty."""
     if not isinstance(terms, TermCounts):
         _check_words(terms)
 
@@ -79,7 +83,7 @@ def _check_words(terms: Sequence[Sequence[str]]) -> None:
 
 
 class PostingsWriter:
-    """Collects the terms of a segment's passages, in order. They are in memory until ``close`` writes them."""
+    """Collects the terms of a segment's passages, in order, in memory; ``close`` writes them."""
 
     def __init__(self, file: CheckedFile, kinds: Iterable[None] = ()) -> None:
         self._file = file
@@ -91,7 +95,7 @@ class PostingsWriter:
         self._passages = 0
 
     def fits(self, kind: object) -> bool:
-        """Whether the file can take further values: always."""
+        """Return True: values of every kind fit."""
         return True
 
     def write(self, terms: Sequence[Sequence[str]] | TermCounts) -> None:
@@ -110,11 +114,11 @@ class PostingsWriter:
         self._passages += passages
 
     def close(self) -> None:
-        """Write all of it."""
+        """Write everything."""
         write_batch(self._file, self.to_record_batch())
 
     def to_record_batch(self) -> RecordBatch:
-        """All of it, as the file has it."""
+        """Return everything in the form of the file."""
         words = sorted(self._known)
         rank = np.empty(len(words), np.int64)
         rank[[self._known[word] for word in words]] = np.arange(len(words))
@@ -132,14 +136,20 @@ class PostingsWriter:
 
 
 class PostingsTable:
-    """The postings of a segment, in the memory of the file."""
+    """The postings of a segment. They stay in the memory of the file."""
 
     kind = None
 
     def __init__(self, path: Path, *, rows: int, thorough: bool) -> None:
-        """Raises ``IndexCorrupt`` unless the file is that of ``rows`` passages.
+        """Open a file.
 
-        Postings are looked at here with ``thorough``, and otherwise when they are asked for.
+        Args:
+            path: The file.
+            rows: The number of passages that it must have.
+            thorough: Check all postings now; otherwise each is checked when it is used.
+
+        Raises:
+            IndexCorrupt: The file is damaged, or has another number of passages.
         """
         batches = open_batches(path, None, thorough=thorough)
         if len(batches) != 1 or batches[0].num_rows != 1 or batches[0].schema not in map(_schema, _COUNT_TYPES):
@@ -155,7 +165,14 @@ class PostingsTable:
         self._held: _Block | None = None
 
     def postings(self, term: str) -> tuple[NDArray[np.uint32], NDArray[Any]]:
-        """The passages that have a term, ascending, and how often; views into the file."""
+        """Return the postings of a term; views into the file.
+
+        Returns:
+            The passages that have the term, ascending, and how often each has it. Both are empty for an unknown term.
+
+        Raises:
+            IndexCorrupt: The postings are damaged.
+        """
         position = bisect_left(range(len(self._words)), term, key=lambda number: self._words[number].as_py())
         if position == len(self._words) or self._words[position].as_py() != term:
             return self._rows[:0], self._counts[:0]
@@ -167,7 +184,7 @@ class PostingsTable:
         return rows, counts
 
     def take(self, rows: Sequence[int]) -> TermCounts:
-        """The terms of the passages in ascending rows: for many of them, since they have to be collected."""
+        """Return the terms of the passages in ascending ``rows``. Meant for many rows: terms must be collected."""
         parts = [self._block(row // _BLOCK_PASSAGES).of(row % _BLOCK_PASSAGES) for row in rows]
         numbers = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
         counts = np.concatenate([np.empty(0, np.uint32), *(part[1] for part in parts)])
@@ -182,7 +199,7 @@ class PostingsTable:
         return held
 
     def _check(self, rows: int) -> None:
-        """What every use relies on, without a look at the postings."""
+        """Check what every use relies on, but not the postings."""
         words: Any = self._words
         try:
             words.validate(full=True)
@@ -199,7 +216,7 @@ class PostingsTable:
             raise self._error(f"postings of {len(self.lengths)} passages; the manifest says {rows}")
 
     def _check_postings(self) -> None:
-        """All of them: in range, in order, and as many in each passage as is said of it."""
+        """Check that all postings are in range and in order, and as many as ``lengths`` says."""
         totals = np.zeros(len(self.lengths), np.float64)  # whole numbers, up to 2**53
         for start in range(0, len(self._rows), _BLOCK_POSTINGS):
             rows, counts = (column[start : start + _BLOCK_POSTINGS] for column in (self._rows, self._counts))
@@ -219,7 +236,7 @@ class PostingsTable:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """The postings of some passages, a passage's together."""
+    """The postings of some passages, those of each passage together."""
 
     number: int
     terms: NDArray[np.int64]
@@ -246,7 +263,7 @@ def _schema(count: Any) -> pa.Schema:  # noqa: ANN401 - a type of Arrow's
 
 
 def _values(batch: RecordBatch, name: str, path: Path) -> Any:  # noqa: ANN401
-    """The one list of a column."""
+    """Return the only list of a column."""
     lists = batch.column(name)
     if lists.null_count or lists.values.null_count or lists.offsets.to_pylist() != [0, len(lists.values)]:
         raise IndexCorrupt(f"{path}: the column {name!r} is not one list without missing values")

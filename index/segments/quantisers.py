@@ -10,7 +10,15 @@ QUANTISERS = "quantisers"
 
 
 def template(path: Path, manifest: Manifest) -> VectorIndex:
-    """What a segment's vectors go into, without rows. Raises ``IndexCorrupt``."""
+    """Return an index without rows in the layout of an index's vectors.
+
+    Args:
+        path: The folder of the index.
+        manifest: The generation.
+
+    Raises:
+        IndexCorrupt: The quantiser of the index is missing or damaged.
+    """
     quantiser = manifest.vectors.quantiser
     if quantiser is None:
         return VectorIndex(manifest.model.dimension)
@@ -20,5 +28,8 @@ def template(path: Path, manifest: Manifest) -> VectorIndex:
 
 
 def write_quantiser(filesystem: Filesystem, folder: Path, empty: VectorIndex) -> NamedFile:
-    """Store an index without rows in a new file; on disk on return, but for its name."""
+    """Store an index without rows in a new file.
+
+    On return the bytes of the file are on disk, but its name may not be.
+    """
     return write_named(filesystem, folder, lambda file: empty.write(file.write))

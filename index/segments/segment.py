@@ -23,14 +23,24 @@ from .segment_writer import DOCUMENT_SCHEMA, DOCUMENTS, IDS, METADATA, PASSAGE_S
 from .token_ids import TokenIds
 
 Verify = Literal["full", "size"]
-"""How files are checked before they are read: every byte through its checksum, or the size alone."""
+"""How files are checked before they are read: "full" by their checksums, "size" by their sizes alone."""
 
 
 class Segment:
-    """The documents, passages and vectors of a segment, memory-mapped."""
+    """The documents, passages and vectors of one segment, memory-mapped."""
 
     def __init__(self, folder: Path, entry: SegmentEntry, like: VectorIndex, *, verify: Verify = "full") -> None:
-        """``like`` is the layout of the vectors. Raises ``IndexCorrupt`` where a file is not what the manifest says."""
+        """Open the files of a segment.
+
+        Args:
+            folder: The folder of the segment.
+            entry: What the manifest lists of it.
+            like: An index with the layout of the vectors.
+            verify: How files are checked.
+
+        Raises:
+            IndexCorrupt: A file is missing, damaged, or not what the manifest lists.
+        """
         thorough = verify == "full"
         columns = [column for column in COLUMNS if column.file in entry.files]
         for name in (DOCUMENTS, METADATA, PASSAGES, IDS, VECTORS, *(column.file for column in columns)):
@@ -62,39 +72,34 @@ class Segment:
         return self._first_rows[-1]
 
     def find(self, ids: Sequence[str]) -> list[IdEntry | None]:
-        """The last row of each id, with the hash of its content; None where the segment does not have the id."""
+        """Return the last row of each id, with the hash of its content; None if the segment does not have the id."""
         return [
             next((entry for entry in entries if self.id(entry.row) == id_), None)
             for id_, entries in zip(ids, self._ids.candidates(ids), strict=True)
         ]
 
     def id(self, row: int) -> str:
-        """The id of one row."""
+        """Return the id of a row."""
         columns, offset = self._place(row)
         return columns[0][offset].as_py()
 
     def ids(self) -> Iterator[str]:
-        """The ids of all rows, in order."""
+        """Yield the ids of all rows, in order."""
         for columns in self._columns:
             yield from columns[0].to_pylist()
 
     @property
     def id_table(self) -> IdTable:
-        """Hashed ids and contents."""
+        """The hashes of ids and contents."""
         return self._ids
 
     def document(self, row: int) -> Document:
-        """The document in a row; a fraction of a millisecond, whatever the size of the segment."""
+        """Return the document in a row. It takes a fraction of a millisecond, however large the segment is."""
         columns, offset = self._place(row)
         return self._document(row, [column[offset].as_py() for column in columns], parse_json)
 
     def documents(self, rows: Sequence[int], *, as_written: bool = False) -> Iterator[Document]:
-        """The documents in ascending rows: many of them a good deal faster than one by one.
-
-        Args:
-            rows: Their rows.
-            as_written: Keep NaN and infinities in metadata, which earlier versions wrote; otherwise they are None.
-        """
+        """Yield the documents in ascending ``rows``: faster than one by one."""
         parse = parse_written if as_written else parse_json
         start = 0
         while start < len(rows):
@@ -107,12 +112,22 @@ class Segment:
             start = stop
 
     def passage(self, row: int, document: Document) -> Passage:
-        """The passage in a row of ``vectors``, which must be one of ``document``."""
+        """Return a passage.
+
+        Args:
+            row: A row of ``vectors``.
+            document: The document that the passage belongs to.
+        """
         start, end = int(self._starts[row]), int(self._ends[row])
         return Passage(document.text[start:end], start, end)
 
     def passages(self, rows: Sequence[int], documents: Sequence[Document]) -> list[list[Passage]]:
-        """All passages of the documents in ascending rows."""
+        """Return all passages of some documents.
+
+        Args:
+            rows: The rows of the documents, ascending.
+            documents: The documents in these rows.
+        """
         of_documents: list[list[Passage]] = []
         first = np.searchsorted(self.document_rows, rows, side="left").tolist()
         last = np.searchsorted(self.document_rows, rows, side="right").tolist()
@@ -122,20 +137,24 @@ class Segment:
         return of_documents
 
     def column(self, column: PassageColumn[Table]) -> Table | None:
-        """A stored column; None where the index does not store it."""
+        """Return a stored column; None if the index does not store it."""
         return cast("Table | None", self._tables.get(column))
 
     def tokens(self, row: int) -> TokenIds | None:
-        """The token ids of the passage in a row of ``vectors``, a view into the file; None where none are stored."""
+        """Return the token ids of a passage, a view into the file; None if the index stores none.
+
+        Args:
+            row: A row of ``vectors``.
+        """
         table = self.column(TOKEN_IDS)
         return None if table is None else table.of(row)
 
     def kinds(self) -> dict[PassageColumn[Any], Kind]:
-        """Its stored columns, and how their values are stored."""
+        """Return the stored columns, each with how its values are stored."""
         return {column: table.kind for column, table in self._tables.items()}
 
     def batch(self, rows: Sequence[int]) -> EmbeddedBatch:
-        """All that is stored of the documents in ascending ``rows``."""
+        """Return everything that is stored of the documents in ascending ``rows``."""
         documents = list(self.documents(rows))
         first, last = self.passage_rows(rows[0], rows[-1] + 1)
         chosen = np.isin(self.document_rows[first:last], rows)
@@ -145,7 +164,7 @@ class Segment:
         return EmbeddedBatch(documents, passages, self.vectors.vectors(first, last)[chosen], **values)
 
     def passage_rows(self, start: int, stop: int) -> tuple[int, int]:
-        """Where the passages of the documents in rows ``[start, stop)`` begin and end: they stand together."""
+        """Return the first and the end row of the passages of the documents in rows ``[start, stop)``."""
         first, last = np.searchsorted(self.document_rows, (start, stop))
         return int(first), int(last)
 
@@ -160,7 +179,7 @@ class Segment:
             raise IndexCorrupt(f"{self.folder / DOCUMENTS} has no readable document in row {row}: {error}") from error
 
     def _place(self, row: int) -> tuple[list[Any], int]:
-        """The columns of the batch that a row is in, and where in them."""
+        """Return the columns of the batch that has a row, and the offset of the row in them."""
         number = bisect_right(self._first_rows, row) - 1
         return self._columns[number], row - self._first_rows[number]
 
@@ -175,7 +194,7 @@ def _check_passages(
 ) -> None:
     if len(rows) == 0 and documents == 0:
         return
-    # In order, none left out, none beyond: then every document has its passages, and they stand together.
+    # Ascending without a gap from the first document to the last: every document has passages, and they are adjacent.
     steps = np.diff(rows, prepend=-1, append=documents)
     if steps.min() < 0 or steps.max() > 1 or rows[0] != 0 or rows[-1] != documents - 1:
         raise IndexCorrupt(f"{path} does not hold passages of each of the {documents} documents, in order")

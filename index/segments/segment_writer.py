@@ -4,9 +4,9 @@
 - ``metadata.arrow``: the metadata again as typed columns, for filters; one record batch.
 - ``passages.arrow``: row of the document, start and end in its text; one record batch, a document's passages together.
 - ``ids.arrow``: hashed ids, sorted, with the hash of each document's content; one record batch.
-- ``vectors.faiss``: a vector per passage, in the same order.
-- ``tokens.arrow``: the token ids of each passage, in the same order, where the index keeps them.
-- ``terms.arrow``: which terms occur in which passages, and how often, where the index keeps them.
+- ``vectors.faiss``: a vector for each passage, in the same order.
+- ``tokens.arrow``: the token ids of each passage, in the same order, if the index stores them.
+- ``terms.arrow``: which terms occur in which passages, and how often, if the index stores them.
 """
 
 import base64
@@ -42,9 +42,9 @@ CANARY_K = 10
 
 
 class SegmentWriter(AbstractContextManager["SegmentWriter"]):
-    """Writes one segment into a new folder.
+    """Writes one segment to a new folder.
 
-    Documents and token ids go to disk as they come. Vectors and postings are in memory until ``finish``.
+    Documents and token ids are written as they come. Vectors and postings stay in memory until ``finish``.
     """
 
     def __init__(
@@ -58,9 +58,9 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         """Make the folder.
 
         Args:
-            filesystem: What writes.
+            filesystem: Writes the files.
             folder: The new folder.
-            vectors: An empty index, trained where it must be.
+            vectors: An empty index, trained if its layout needs that.
             columns: The columns that every batch has, each with the kinds of all its values.
         """
         self._filesystem = filesystem
@@ -82,7 +82,7 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
 
     @property
     def passages(self) -> int:
-        """Passages written so far."""
+        """The number of passages so far."""
         return len(self._vectors)
 
     def fits(self, columns: Mapping[PassageColumn[Any], Iterable[Kind]]) -> bool:
@@ -114,7 +114,7 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
             writer.write(column.of(batch))
 
     def finish(self) -> SegmentEntry:
-        """Bring everything to disk and return what the manifest is to say of it."""
+        """Bring everything to disk, and return the entry of the segment for the manifest."""
         self._arrow.close()
         files = {DOCUMENTS: self._file.entry()}
         for column, writer in self._columns.items():

@@ -1,6 +1,6 @@
 """Token ids: the tokens of each passage of a segment, for a reranker.
 
-Uncompressed Arrow IPC: one list of uint16 or uint32 a passage, in the order of the vectors.
+Uncompressed Arrow IPC: a list of uint16 or uint32 for each passage, in the order of the vectors.
 """
 
 from bisect import bisect_right
@@ -17,22 +17,22 @@ from ...errors import ArgumentError, IndexCorrupt
 from ..files import CheckedFile, RecordBatch, open_batches, record_batch
 
 TokenIds = NDArray[np.uint16] | NDArray[np.uint32]
-"""Token ids of one passage, shape (tokens,)."""
+"""The token ids of a passage, shape (tokens,)."""
 TokenType = np.dtype[np.uint16] | np.dtype[np.uint32]
 
 _NARROW, _WIDE = np.dtype(np.uint16), np.dtype(np.uint32)
 _BATCH_IDS = 1 << 20
-"""A batch of the file has about so many: few enough to hold, and a million passages are a few hundred batches."""
+"""Token ids in a batch of the file, about: few enough for the memory, and few batches for a million passages."""
 
 
 def widest(types: Iterable[TokenType | None]) -> TokenType | None:
-    """The type that holds the ids of all of ``types``; None where there are no ids."""
+    """Return the widest of some types; None if there is none."""
     given = {type_ for type_ in types if type_ is not None}
     return (_WIDE if _WIDE in given else _NARROW) if given else None
 
 
 def type_of(tokens: Sequence[NDArray[Any]]) -> TokenType:
-    """The type that holds all these ids."""
+    """Return the type that holds all these ids: uint32 if one array needs it, else uint16."""
     return _WIDE if any(ids.dtype == _WIDE for ids in tokens) else _NARROW
 
 
@@ -45,10 +45,10 @@ def check_token_ids(tokens: Sequence[NDArray[Any]]) -> None:
 
 
 class TokenIdsWriter:
-    """Writes the arrays of a segment; what is not in the file yet is a batch of it at most."""
+    """Writes the token ids of a segment. At most one batch of the file is in memory."""
 
     def __init__(self, file: CheckedFile, kinds: Iterable[TokenType]) -> None:
-        """Write ids of all these types, in the widest of them."""
+        """Write ids in the widest of the types ``kinds``."""
         self.kind: TokenType = widest(kinds) or _NARROW
         self._schema = _schema(self.kind)
         self._arrow: Any = pa.ipc.new_file(file, self._schema)
@@ -57,11 +57,11 @@ class TokenIdsWriter:
         self._held = 0
 
     def fits(self, kind: object) -> bool:
-        """Whether ids of this type can be written: of the same, or a narrower one."""
+        """Whether ids of this type can be written: the type is not wider than that of the file."""
         return kind in (_NARROW, self.kind)
 
     def write(self, tokens: Sequence[NDArray[Any]]) -> None:
-        """Append an array a passage, none wider than ``kind``."""
+        """Append one array for each passage, none wider than ``kind``."""
         lengths = [len(ids) for ids in tokens]
         self._lengths += lengths
         self._ids.append(np.concatenate([np.empty(0, self.kind), *tokens]))
@@ -83,10 +83,19 @@ class TokenIdsWriter:
 
 
 class TokenIdsTable:
-    """The token ids of a segment's passages, in the memory of the file."""
+    """The token ids of a segment's passages. They stay in the memory of the file."""
 
     def __init__(self, path: Path, *, rows: int, thorough: bool) -> None:
-        """Raises ``IndexCorrupt`` unless the file holds ``rows`` arrays, each of which lies inside of it."""
+        """Open a file.
+
+        Args:
+            path: The file.
+            rows: The number of passages that it must have.
+            thorough: Check every value.
+
+        Raises:
+            IndexCorrupt: The file is damaged, has another number of passages, or ids outside of it.
+        """
         batches = [batch for batch in open_batches(path, None, thorough=thorough) if batch.num_rows]
         self.kind: TokenType = _NARROW
         if batches:
@@ -97,14 +106,14 @@ class TokenIdsTable:
             raise IndexCorrupt(f"{path} holds token ids of {self._first_rows[-1]} passages; the manifest says {rows}")
 
     def of(self, row: int) -> TokenIds:
-        """The ids of the passage in a row: a view into the file, in about a microsecond."""
+        """Return the ids of the passage in a row: a view into the file, in about a microsecond."""
         number = bisect_right(self._first_rows, row) - 1
         offsets, ids = self._parts[number]
         batch_row = row - self._first_rows[number]
         return ids[offsets[batch_row] : offsets[batch_row + 1]]
 
     def take(self, rows: Sequence[int]) -> list[TokenIds]:
-        """As ``of`` for many passages."""
+        """Return the ids of the passages in ``rows``."""
         return [self.of(row) for row in rows]
 
 

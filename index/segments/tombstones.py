@@ -1,4 +1,4 @@
-"""Tombstones: which documents of a segment are deleted, one bit each, in a file per generation."""
+"""Tombstones: which documents of a segment are deleted, one bit each, in a file for each generation."""
 
 from pathlib import Path
 
@@ -13,13 +13,32 @@ TOMBSTONES = "tombstones"
 
 
 def write_tombstones(filesystem: Filesystem, folder: Path, live: NDArray[np.bool_]) -> NamedFile:
-    """A new file that says which rows are not ``live``; on disk on return, but for its name."""
+    """Write a new file of deletions.
+
+    On return the bytes of the file are on disk, but its name may not be.
+
+    Args:
+        filesystem: Writes the file.
+        folder: The folder of the file.
+        live: Which rows live, shape (documents,).
+    """
     content = np.packbits(~live, bitorder="little").tobytes()
     return write_named(filesystem, folder, lambda file: file.write(content))
 
 
 def read_tombstones(folder: Path, segment: SegmentEntry) -> NDArray[np.bool_] | None:
-    """One bool a document, True where it lives; None where all do. Raises ``IndexCorrupt``."""
+    """Read which documents of a segment live.
+
+    Args:
+        folder: The folder of the file.
+        segment: What the manifest lists of the segment.
+
+    Returns:
+        Shape (documents,), True for a live document; None if all live.
+
+    Raises:
+        IndexCorrupt: The file is damaged, or does not fit what the manifest lists.
+    """
     if segment.tombstones is None:
         if segment.deleted:
             raise IndexCorrupt(f"the manifest lists no tombstones for {segment.deleted} deletions in {segment.name}")
