@@ -1,4 +1,4 @@
-"""Vectors: trained, added, searched, and read from untrusted bytes. Only ``faiss_index`` imports faiss."""
+"""Trains, stores, searches and checks vectors. Only ``faiss_index`` and ``faiss_parts`` import faiss."""
 
 from .choice import (
     AUTO,
@@ -13,7 +13,8 @@ from .choice import (
     sample_rows,
     tune,
 )
-from .faiss_index import FLAT, VectorIndex, untrained
+from .faiss_index import FLAT, VectorIndex
+from .faiss_parts import untrained
 from .scan import SearchSettings
 
 __all__ = [

@@ -4,6 +4,7 @@ A row number that points outside of the index would make FAISS read, while it se
 """
 
 import struct
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,23 @@ _MAX_EFFORT = 1 << 16
 
 class FormatError(ValueError):
     """The bytes are not an index that bicross reads; the message is the reason, without the name of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredIndex:
+    """What an index is: ``kind`` in the words of a FAISS factory string, its shape, and what can be tuned in a search.
+
+    ``family`` is the outermost class; ``lists`` counts the inverted lists (0: none), ``refined`` and ``graph`` say
+    whether there is a refinement and a neighbour graph anywhere in it.
+    """
+
+    family: str
+    kind: str
+    dimension: int
+    rows: int
+    lists: int = 0
+    refined: bool = False
+    graph: bool = False
 
 
 def require(condition: object, reason: str) -> None:

@@ -7,7 +7,7 @@ number of rows, only the kinds named below pass, and nothing may follow the inde
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from ...errors import IndexCorrupt
 from ..files import raise_if_out_of_memory
-from .faiss_bytes import Cursor, FormatError, expect_length, read_blocks, read_graph, read_lists, require
+from .faiss_bytes import (
+    Cursor,
+    FormatError,
+    StoredIndex,
+    expect_length,
+    read_blocks,
+    read_graph,
+    read_lists,
+    require,
+)
 
 __all__ = ["FormatError", "StoredIndex", "check_content", "check_file"]
 
@@ -24,23 +33,6 @@ _MAX_DIMENSION = 1 << 16
 _BLOCKS = (32, 64, 96, 128, 160, 192, 224, 256)
 _MAX_PQ_BITS = 8
 """FAISS derives tables of 4**bits entries from a product quantiser: with more bits a small file fills the memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredIndex:
-    """What an index is: ``kind`` in the words of a FAISS factory string, its shape, and what can be tuned in a search.
-
-    ``family`` is the outermost class; ``lists`` counts the inverted lists (0: none), ``refined`` and ``graph`` say
-    whether there is a refinement and a neighbour graph anywhere in it.
-    """
-
-    family: str
-    kind: str
-    dimension: int
-    rows: int
-    lists: int = 0
-    refined: bool = False
-    graph: bool = False
 
 
 def check_content(content: NDArray[np.uint8]) -> StoredIndex:

@@ -5,11 +5,9 @@ that any number of threads may search one index; adding is for one thread, befor
 """
 
 import sys
-import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import faiss
 import numpy as np
@@ -18,7 +16,17 @@ from numpy.typing import NDArray
 from ...errors import ArgumentError, IndexCorrupt
 from ..files import raise_if_out_of_memory
 from .faiss_checks import FormatError, StoredIndex, check_content, check_file
-from .faiss_words import is_plausible, reason
+from .faiss_parts import (
+    REMEDY,
+    deserialisation_limit,
+    finest_store,
+    inner_index,
+    quiet_training,
+    search_parameters,
+    takes_filter,
+    untrained,
+)
+from .faiss_words import reason
 from .scan import DEFAULT_SETTINGS, SearchSettings, checked, count_allowed, ordered, require_full, scan
 
 FLAT = "Flat"
@@ -27,9 +35,7 @@ _EXACT_SHARE = 10
 rows, tuned to find the first hundred of them, would have to find the first thousand."""
 _TIES = 32
 """So many more than k are asked of an exact index, to see whether rows that tie with the last one were left out."""
-_REMEDY = 'choose another index type, or "auto"'
 _faiss: Any = faiss  # the stubs lack half of it
-_limits = threading.Lock()
 
 if sys.platform == "darwin":
     # On macOS the wheels of torch and faiss each bring an OpenMP runtime; two of them with threads crash the process.
@@ -44,7 +50,7 @@ class VectorIndex:
 
     def _set(self, index: Any, declared: StoredIndex, factory: str) -> None:  # noqa: ANN401 - untyped by faiss
         self._index = index
-        self._store = _store(index)
+        self._store = finest_store(index)
         self._declared = declared
         self._growing = declared.rows == 0
         self.factory = factory
@@ -65,15 +71,15 @@ class VectorIndex:
         sample = checked(sample, None, "training vectors")
         index = untrained(factory, sample.shape[1])
         try:
-            _quiet(index)
+            quiet_training(index)
             index.train(sample)
             declared = check_content(_faiss.serialize_index(index))
         except FormatError as error:
-            raise ArgumentError(f"the index type {factory!r} is not supported: {error}; {_REMEDY}") from None
+            raise ArgumentError(f"the index type {factory!r} is not supported: {error}; {REMEDY}") from None
         except (RuntimeError, MemoryError, AssertionError) as error:
             raise ArgumentError(
                 f"the index type {factory!r} cannot be trained on {sample.shape[0]} vectors of {sample.shape[1]} "
-                f"dimensions: {reason(error)}; give more vectors, or {_REMEDY}"
+                f"dimensions: {reason(error)}; give more vectors, or {REMEDY}"
             ) from error
         return cls._of(index, declared, factory)
 
@@ -85,7 +91,7 @@ class VectorIndex:
         while part is not None:
             if hasattr(part, "ntotal2"):
                 part.ntotal2 = 0  # which reset() leaves as it was
-            part = _inner(part)
+            part = inner_index(part)
         return VectorIndex._of(index, check_content(_faiss.serialize_index(index)), self.factory)
 
     def __len__(self) -> int:
@@ -154,12 +160,12 @@ class VectorIndex:
         self, vectors: NDArray[np.float32], k: int, settings: SearchSettings, allowed: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """As FAISS finds them, with -1 where it finds no more."""
-        if allowed is None or _selects(self._index):
-            return self._index.search(vectors, k, params=_parameters(self._index, settings, allowed))
+        if allowed is None or takes_filter(self._index):
+            return self._index.search(vectors, k, params=search_parameters(self._index, settings, allowed))
         # No selector in this kind: ask for as many more as the filter will take away, with some to spare.
         share = np.count_nonzero(allowed) / len(self)
         asked = min(len(self), int(1.2 * k / share) + _TIES)
-        scores, rows = self._index.search(vectors, asked, params=_parameters(self._index, settings, None))
+        scores, rows = self._index.search(vectors, asked, params=search_parameters(self._index, settings, None))
         kept = np.argsort(~((rows >= 0) & allowed[rows]), axis=1, kind="stable")[:, :k]
         scores, rows = np.take_along_axis(scores, kept, 1), np.take_along_axis(rows, kept, 1)
         rows[(rows >= 0) & ~allowed[rows]] = -1
@@ -169,9 +175,9 @@ class VectorIndex:
         self, vectors: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Every allowed row compared, as precisely as its stored code permits."""
-        if _selects(self._store) and not (self._declared.graph and self._store is self._index):
+        if takes_filter(self._store) and not (self._declared.graph and self._store is self._index):
             settings = SearchSettings(nprobe=self.lists or None)
-            parameters = _parameters(self._store, settings, allowed)
+            parameters = search_parameters(self._store, settings, allowed)
             raw_scores, raw_rows = self._store.search(vectors, k + _TIES, params=parameters)
             scores, rows = ordered(raw_scores, raw_rows, k)
             # Which of the rows that tie with the last one FAISS has kept is chance, unless all of them are there.
@@ -212,7 +218,7 @@ class VectorIndex:
         declared = check_file(path, dimension=dimension, rows=rows, kind=kind)
         # FAISS counts tables of IVFPQ too, which it needs for another metric only; a row of them is 1 KiB at most.
         try:
-            with _deserialisation_limit(path.stat().st_size + (declared.lists * dimension << 10)):
+            with deserialisation_limit(path.stat().st_size + (declared.lists * dimension << 10)):
                 # An index without rows is there to be copied and added to, which a mapped one cannot be.
                 index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if rows else 0)
         except (RuntimeError, FileNotFoundError) as error:
@@ -221,79 +227,3 @@ class VectorIndex:
         if (index.d, index.ntotal, index.metric_type) != (dimension, rows, faiss.METRIC_INNER_PRODUCT):
             raise IndexCorrupt(f"{path} is not what its first bytes say")
         return cls._of(index, declared, factory)
-
-
-def untrained(factory: str, dimension: int) -> Any:  # noqa: ANN401 - untyped by faiss
-    """What FAISS makes of a string; ``ArgumentError`` for one that it does not know, or not for that dimension."""
-    if not is_plausible(factory):
-        raise ArgumentError(f"the index type {factory!r} is not one that FAISS knows; {_REMEDY}")
-    try:
-        return _faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT)
-    except (RuntimeError, MemoryError, AssertionError) as error:
-        message = f"the index type {factory!r} is not one for vectors of {dimension} dimensions: {reason(error)}"
-        raise ArgumentError(f"{message}; {_REMEDY}") from error
-
-
-@contextmanager
-def _deserialisation_limit(size: int) -> Generator[None]:
-    """Let no declared size exceed this; FAISS keeps these limits for the whole process."""
-    with _limits:
-        before = _faiss.get_deserialization_vector_byte_limit(), _faiss.get_deserialization_loop_limit()
-        _faiss.set_deserialization_vector_byte_limit(size + 1)
-        _faiss.set_deserialization_loop_limit(size + 1)
-        try:
-            yield
-        finally:
-            _faiss.set_deserialization_vector_byte_limit(before[0])
-            _faiss.set_deserialization_loop_limit(before[1])
-
-
-def _store(index: Any) -> Any:  # noqa: ANN401
-    """The part that keeps every row's finest code."""
-    if isinstance(index, _faiss.IndexRefine):
-        return faiss.downcast_index(index.refine_index)
-    return faiss.downcast_index(index.storage) if isinstance(index, faiss.IndexHNSW) else index
-
-
-def _inner(index: Any) -> Any:  # noqa: ANN401
-    """The index that an index asks first; None where it does the work itself."""
-    if isinstance(index, _faiss.IndexRefine):
-        return faiss.downcast_index(index.base_index)
-    return faiss.downcast_index(index.index) if isinstance(index, faiss.IndexPreTransform) else None
-
-
-def _selects(index: Any) -> bool:  # noqa: ANN401
-    """Whether a search of this kind can be told which rows are allowed."""
-    inner = _inner(index)
-    return _selects(inner) if inner else not isinstance(index, (faiss.IndexPQ, _faiss.IndexFastScan))
-
-
-def _parameters(index: Any, settings: SearchSettings, allowed: NDArray[np.bool_] | None) -> Any:  # noqa: ANN401
-    """Settings of one search: setting them on the index would change the searches of other threads."""
-    inner = _inner(index)
-    below = _parameters(inner, settings, allowed) if inner else None
-    if isinstance(index, _faiss.IndexRefine):
-        factor = min(settings.k_factor or 4, max(1, index.ntotal))
-        return _faiss.IndexRefineSearchParameters(k_factor=factor, base_index_params=below)
-    if inner:
-        return _faiss.SearchParametersPreTransform(index_params=below)
-    selector = None if allowed is None else _faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
-    if isinstance(index, faiss.IndexIVF):
-        nprobe = min(settings.nprobe or -(-index.nlist // 8), index.nlist)
-        return _faiss.SearchParametersIVF(sel=selector, nprobe=nprobe)
-    if isinstance(index, faiss.IndexHNSW):
-        return _faiss.SearchParametersHNSW(sel=selector, efSearch=settings.ef_search or 256)
-    return None if selector is None else _faiss.SearchParameters(sel=selector)
-
-
-def _quiet(index: Any) -> None:  # noqa: ANN401
-    """Keep FAISS from printing that a sample is small, and from training for a search that bicross does not use."""
-    index = faiss.downcast_index(index)
-    for name in ("base_index", "index", "quantizer"):
-        if hasattr(index, name):
-            _quiet(getattr(index, name))
-    for trained in (index, getattr(index, "pq", None)):
-        if hasattr(trained, "cp"):
-            cast(Any, trained).cp.min_points_per_centroid = 1
-    if isinstance(index, faiss.IndexPQ):
-        cast(Any, index).do_polysemous_training = False

@@ -290,7 +290,7 @@ def test_a_generation_may_go_between_any_two_steps_of_opening_it(tmp_path, monke
     before("segments.segment", "open_batches")
     before("segments.segment", "one_batch")
     before("vectors.faiss_index", "check_file")
-    before("vectors.faiss_index", "_deserialisation_limit")
+    before("vectors.faiss_index", "deserialisation_limit")
     index = Index.open(path)
     assert steps > place, "the reader has fewer steps than this"
     assert index.generation > 2
