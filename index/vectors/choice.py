@@ -1,7 +1,7 @@
 """Chooses the FAISS index type for a collection, tunes its search settings and measures its recall.
 
-A kind is chosen from the size of a collection. What it then finds is measured, against exact search, on vectors of that
-collection, and its search works as much harder as the target demands: recall on other people's vectors says little.
+The size of the collection decides the type. The recall of that type is measured against exact search on vectors of the
+collection itself, because recall on other vectors says little, and the settings are raised until it meets the target.
 """
 
 import logging
@@ -20,15 +20,16 @@ AUTO = "auto"
 RECALL_AT = 100
 TARGET_RECALL = 0.99
 EXACT_MULTIPLY_ADDS = 200_000 * 384
-"""So much work for a query is left to exact search: about 10 ms of one core, which nobody notices beside the 200 ms of
-a rerank, for a recall of 1 and no training."""
+"""Exact search does at most this much work for a query: about 10 ms on one core. That is little
+beside the 200 ms of reranking, and it needs no training and has a recall of 1.
+"""
 INVERTED_ROWS = 5_000_000
-"""From so many rows on a query no longer visits all of them: that would take more than 25 ms of one core."""
+"""From this size on a query visits only some rows: all of them would take more than 25 ms on one core."""
 TRAINING_ROWS = 100_000
 RECALL_QUERIES = 300
 _INVERTED_LISTS = 4096
 _SQ8_RECALL = 0.993
-"""Recall@100 that 8 bits a dimension hardly exceed, however many candidates are scored with them (measured: 0.995)."""
+"""The recall@100 that codes of 8 bits for a dimension reach, however many candidates they score (measured: 0.995)."""
 _TIE = 1e-6
 _LIST_SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1.0)
 _GRAPH_EFFORTS = (64, 128, 192, 256, 384, 512, 1024, 2048, 4096)
@@ -38,9 +39,13 @@ _log = logging.getLogger("bicross")
 
 @dataclass(frozen=True, slots=True)
 class MeasuredRecall:
-    """The share of the true ``RECALL_AT`` nearest neighbours that a search with ``settings`` finds.
+    """The share of the true 100 nearest neighbours that a search finds.
 
-    A mean over ``queries`` vectors of the collection itself, each without itself; with no queries, it is 1.
+    Attributes:
+        recall_at_100: The mean share; 1 if there are no queries.
+        queries: The number of vectors of the collection that were searched for, each without itself.
+        target: The recall that was asked for.
+        settings: The settings of the search.
     """
 
     recall_at_100: float
@@ -55,10 +60,16 @@ class MeasuredRecall:
 
 
 def choose_factory(rows: int, dimension: int, *, memory_bytes: int | None = None, target: float = TARGET_RECALL) -> str:
-    """The FAISS factory string for so many vectors; "Flat", which is exact, while that is fast and fits the memory.
+    """Choose a FAISS factory string. "Flat", which is exact, is preferred while it is fast and fits the memory.
 
-    ``memory_bytes`` bounds what the vectors take, ``target`` is the recall@100 that is to be reached. ``ArgumentError``
-    where no kind fits the memory, or the target is not within (0, 1].
+    Args:
+        rows: The number of vectors.
+        dimension: The length of a vector.
+        memory_bytes: The most bytes for the vectors; None for no limit.
+        target: The recall@100 to reach, above 0 and at most 1.
+
+    Raises:
+        ArgumentError: No type fits the memory, or the target is out of its range.
     """
     check_target(target)
     fits = [
@@ -76,7 +87,7 @@ def choose_factory(rows: int, dimension: int, *, memory_bytes: int | None = None
 
 
 def _candidates(rows: int, dimension: int, target: float) -> list[tuple[str, float]]:
-    """Kinds and their bytes for a vector, in the order of preference."""
+    """Return index types with their bytes for a vector, in the order of preference."""
     exact = (FLAT, 4.0 * dimension)
     if target >= 1:
         return [exact]
@@ -93,33 +104,47 @@ def _candidates(rows: int, dimension: int, target: float) -> list[tuple[str, flo
 
 
 def _sub_quantisers(dimension: int) -> int:
-    """Parts of 2 dimensions, or the fewest more that divide the dimension; 0 where fewer than 9 do not."""
+    """Return the number of parts of 2 to 8 dimensions, the smallest possible; 0 if no such size fits."""
     return next((dimension // size for size in range(2, 9) if dimension % size == 0), 0)
 
 
 def check_target(target: float) -> None:
-    """``ArgumentError`` unless the recall is one that can be asked for."""
+    """Raise ``ArgumentError`` unless the target recall is above 0 and at most 1."""
     if not 0 < target <= 1:
         raise ArgumentError(f"the target recall is {target}; it must be above 0 and at most 1")
 
 
 def sample_rows(rows: int, count: int, *, seed: int = 0) -> NDArray[np.int64]:
-    """So many different rows out of ``rows``, or all if there are fewer; int64, ascending, the same each time."""
+    """Draw rows at random, always the same for the same arguments.
+
+    Args:
+        rows: The number of rows.
+        count: How many to draw; all if there are fewer.
+        seed: Random seed.
+
+    Returns:
+        Different rows, int64, ascending.
+    """
     if count >= rows:
         return np.arange(rows)
     return np.sort(np.random.default_rng(seed).choice(rows, count, replace=False)).astype(np.int64)
 
 
 def new_index(factory: str, sample: NDArray[np.float32]) -> VectorIndex:
-    """An empty index of that kind, trained where it must be. ``ArgumentError``: see ``VectorIndex.trained``."""
+    """Make an empty index, and train it if its type needs that.
+
+    Args:
+        factory: A FAISS factory string.
+        sample: Vectors to train on, float32 of shape (n, dimension).
+
+    Raises:
+        ArgumentError: As for ``VectorIndex.trained``.
+    """
     return VectorIndex(sample.shape[1]) if factory == FLAT else VectorIndex.trained(factory, sample)
 
 
 class ExactNeighbours:
-    """The true nearest neighbours of vectors of a collection, gathered while its vectors stream by.
-
-    ``queries`` (n, dimension) are the vectors of ``rows`` (n,), which do not count as neighbours of themselves.
-    """
+    """The true nearest neighbours of some vectors of a collection, found while its vectors stream by."""
 
     def __init__(self, queries: NDArray[np.float32], rows: NDArray[np.int64]) -> None:
         if queries.ndim != 2 or len(queries) != len(rows):
@@ -131,7 +156,7 @@ class ExactNeighbours:
         self._rows = np.empty((len(rows), 0), np.int64)
 
     def add(self, vectors: NDArray[np.float32]) -> None:
-        """Look at the next vectors of the collection, float32 (n, dimension), in the order of rows."""
+        """Compare the next vectors of the collection, float32 of shape (n, dimension), in the order of rows."""
         step = max(1, (1 << 22) // max(1, len(self.queries)))
         for first in range(0, len(vectors), step):
             block = np.ascontiguousarray(vectors[first : first + step], np.float32)
@@ -140,7 +165,7 @@ class ExactNeighbours:
             mine = np.flatnonzero((own >= 0) & (own < len(block)))
             scores[mine, own[mine]] = -np.inf
             rows = np.broadcast_to(np.arange(self.seen, self.seen + len(block)), scores.shape)
-            # Twice as many as are counted: those that tie with the last one count as well as that.
+            # Twice as many as are counted: those that tie with the last one count too.
             self._scores, self._rows = ordered(
                 np.concatenate((self._scores, scores), axis=1),
                 np.concatenate((self._rows, rows), axis=1),
@@ -149,7 +174,11 @@ class ExactNeighbours:
             self.seen += len(block)
 
     def recall(self, answers: NDArray[np.int64]) -> float:
-        """The share of the nearest that is among ``found`` rows, int64 (n, anything); itself is passed over."""
+        """Return the share of the true nearest neighbours that a search found.
+
+        Args:
+            answers: The rows that it found for each query, int64 of shape (queries, n). The query's own row is ignored.
+        """
         k = min(RECALL_AT, self.seen - 1)
         if k <= 0 or not len(self.queries):
             return 1.0
@@ -169,9 +198,17 @@ def search_parts(
     settings: SearchSettings = DEFAULT_SETTINGS,
     allowed: Sequence[NDArray[np.bool_] | None] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """``VectorIndex.search`` over several indexes as if they were one, whose rows are numbered through.
+    """Search several indexes as one whose rows are numbered through.
 
-    ``allowed`` holds one mask, or None, for each part.
+    Args:
+        parts: The indexes.
+        vectors: Float32 of shape (n, dimension).
+        k: How many rows to find.
+        settings: How hard to search.
+        allowed: For each part a mask of shape (rows,) or None; None allows all.
+
+    Returns:
+        Scores and rows, as ``VectorIndex.search`` returns them.
     """
     masks = allowed if allowed is not None else [None] * len(parts)
     starts = [0, *accumulate(len(part) for part in parts)]
@@ -185,10 +222,17 @@ def search_parts(
 
 
 def tune(parts: Sequence[VectorIndex], exact: ExactNeighbours, *, target: float = TARGET_RECALL) -> MeasuredRecall:
-    """The cheapest settings with which the parts, taken together, reach the target recall@100, and what they reach.
+    """Find the cheapest settings with which some indexes together reach a recall@100.
 
-    Where none reach it, the settings that come nearest, and a warning in the log of "bicross". ``ArgumentError`` where
-    ``exact`` has not seen as many vectors as the parts hold.
+    If none does, the best settings are returned, and a warning is logged.
+
+    Args:
+        parts: The indexes.
+        exact: The true neighbours; it has seen all vectors of the parts.
+        target: The recall to reach.
+
+    Raises:
+        ArgumentError: ``exact`` has seen another number of vectors than the parts hold.
     """
     check_target(target)
     rows = sum(len(part) for part in parts)
@@ -215,13 +259,13 @@ def tune(parts: Sequence[VectorIndex], exact: ExactNeighbours, *, target: float 
 
 
 def ladder(parts: Sequence[VectorIndex]) -> list[SearchSettings]:
-    """Settings to try, from the cheapest to the most thorough; one empty step where nothing can be set."""
+    """Return the settings to try, from the cheapest to the most thorough; one if nothing can be set."""
     part = next((part for part in parts if part.tunable), None)
     if part is None:
         return [DEFAULT_SETTINGS]
     heeds = part.tunable
-    # Of inverted lists the number visited decides, and a fixed choice of candidates from them is refined. Two times as
-    # many candidates would often do for vectors of the collection, but not for queries, which resemble it less.
+    # With inverted lists the number of visited lists matters most, so the number of refined candidates is fixed. Half
+    # as many or fewer often suffice for vectors of the collection, but not for queries, which resemble it less.
     factors = (8,) if "nprobe" in heeds else (4, 8, 16, 32, 64)
     tried = [
         SearchSettings(

@@ -1,6 +1,6 @@
 """Reads and checks the parts of a serialised FAISS index that hold row numbers.
 
-A row number that points outside of the index would make FAISS read, while it searches, memory that is not its own.
+A row number outside of the index would make a search of FAISS read memory that does not belong to the index.
 """
 
 import struct
@@ -16,15 +16,21 @@ _MAX_EFFORT = 1 << 16
 
 
 class FormatError(ValueError):
-    """The bytes are not an index that bicross reads; the message is the reason, without the name of the file."""
+    """The bytes are not an index that bicross reads. The message is the reason, without the name of the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredIndex:
-    """What an index is: ``kind`` in the words of a FAISS factory string, its shape, and what can be tuned in a search.
+    """What a stored index is.
 
-    ``family`` is the outermost class; ``lists`` counts the inverted lists (0: none), ``refined`` and ``graph`` say
-    whether there is a refinement and a neighbour graph anywhere in it.
+    Attributes:
+        family: The outermost class.
+        kind: Its type in the words of a FAISS factory string.
+        dimension: The length of a vector.
+        rows: The number of vectors.
+        lists: The number of inverted lists; 0 for none.
+        refined: Whether it has a refinement.
+        graph: Whether it has a neighbour graph.
     """
 
     family: str
@@ -37,13 +43,13 @@ class StoredIndex:
 
 
 def require(condition: object, reason: str) -> None:
-    """``FormatError`` unless the condition holds."""
+    """Raise ``FormatError`` with ``reason`` unless the condition holds."""
     if not condition:
         raise FormatError(reason)
 
 
 class Cursor:
-    """Reads little-endian values one after the other, never beyond the end."""
+    """Reads little-endian values one after the other, and never past the end."""
 
     def __init__(self, content: NDArray[np.uint8]) -> None:
         self._content = content
@@ -51,31 +57,46 @@ class Cursor:
 
     @property
     def left(self) -> int:
-        """Bytes not read yet."""
+        """The number of bytes that have not been read."""
         return len(self._content) - self._at
 
     def take(self, size: int) -> NDArray[np.uint8]:
-        """The next ``size`` bytes, as a view."""
+        """Return the next ``size`` bytes as a view."""
         require(0 <= size <= self.left, f"it declares {size} bytes where {self.left} are left")
         self._at += size
         return self._content[self._at - size : self._at]
 
     def fields(self, layout: str) -> tuple[Any, ...]:
-        """Fields in the notation of ``struct``, packed."""
+        """Return the next fields, packed, given their types in the notation of ``struct``."""
         return struct.unpack("<" + layout, self.take(struct.calcsize("<" + layout)).tobytes())
 
     def tag(self) -> str:
-        """A four-character code."""
+        """Return the next four bytes as a text."""
         return self.take(4).tobytes().decode("latin-1")
 
     def array(self, dtype: str, count: int | None = None) -> NDArray[Any]:
-        """An array, preceded by its length unless ``count`` gives that."""
+        """Return the next array.
+
+        Args:
+            dtype: The type of its values.
+            count: The number of its values; None if the file has it before the array.
+        """
         length = self.fields("Q")[0] if count is None else count
         return self.take(length * np.dtype(dtype).itemsize).view(dtype)
 
 
 def read_lists(cursor: Cursor, *, lists: int, rows: int, size: int) -> None:
-    """Inverted lists with codes of ``size`` bytes, which together hold every row once."""
+    """Check inverted lists that together hold every row once.
+
+    Args:
+        cursor: Where the lists begin.
+        lists: The number of lists.
+        rows: The number of rows.
+        size: The bytes of a code.
+
+    Raises:
+        FormatError: The lists are damaged.
+    """
     require(cursor.tag() == "ilar", "its inverted lists are not stored in the file itself")
     require(cursor.fields("QQ") == (lists, size), "its inverted lists do not fit its quantiser")
     tag = cursor.tag()
@@ -95,7 +116,18 @@ def read_lists(cursor: Cursor, *, lists: int, rows: int, size: int) -> None:
 
 
 def read_blocks(cursor: Cursor, *, lists: int, rows: int, block: int, size: int) -> None:
-    """Inverted lists in blocks of ``block`` rows and ``size`` bytes, which together hold every row once."""
+    """Check inverted lists that are stored in blocks and together hold every row once.
+
+    Args:
+        cursor: Where the lists begin.
+        lists: The number of lists.
+        rows: The number of rows.
+        block: The rows of a block.
+        size: The bytes of a block.
+
+    Raises:
+        FormatError: The lists are damaged.
+    """
     require(cursor.tag() == "ilbl", "its inverted lists are not stored in the file itself")
     require(cursor.fields("QqQQ") == (lists, -1, block, size), "its inverted lists do not fit its quantiser")
     seen, total = np.zeros(rows, bool), 0
@@ -108,7 +140,18 @@ def read_blocks(cursor: Cursor, *, lists: int, rows: int, block: int, size: int)
 
 
 def read_graph(cursor: Cursor, rows: int) -> int:
-    """The neighbour graph of HNSW over ``rows`` rows; returns the neighbours of a row in the upper levels."""
+    """Check the neighbour graph of HNSW.
+
+    Args:
+        cursor: Where the graph begins.
+        rows: The number of rows.
+
+    Returns:
+        The number of neighbours of a row in the upper levels.
+
+    Raises:
+        FormatError: The graph is damaged.
+    """
     probabilities, slots = cursor.array("f8"), cursor.array("i4").astype(np.int64)
     levels, offsets = cursor.array("i4").astype(np.int64), cursor.array("u8")
     neighbours = cursor.array("i4")
@@ -133,7 +176,7 @@ def read_graph(cursor: Cursor, rows: int) -> int:
 
 
 def expect_length(values: NDArray[Any], length: int) -> None:
-    """``FormatError`` unless there are so many."""
+    """Raise ``FormatError`` unless there are ``length`` values."""
     require(len(values) == length, f"it holds {len(values)} values where {length} belong")
 
 

@@ -1,8 +1,8 @@
-"""Checks the bytes of a serialised FAISS index before FAISS sees them.
+"""Checks the bytes of a serialised FAISS index before FAISS reads them.
 
-FAISS believes what a file declares: it allocates declared sizes, follows stored row numbers, and opens paths that are
-written inside of a file. Here every size is compared with the bytes that are there, every stored row number with the
-number of rows, only the kinds named below pass, and nothing may follow the index.
+FAISS trusts a file: it allocates declared sizes, follows stored row numbers, and opens paths that the file names. This
+module compares every size with the bytes that are there and every row number with the number of rows. It accepts only
+the kinds named below, and nothing after the index.
 """
 
 import math
@@ -32,11 +32,18 @@ _INNER_PRODUCT = 0
 _MAX_DIMENSION = 1 << 16
 _BLOCKS = (32, 64, 96, 128, 160, 192, 224, 256)
 _MAX_PQ_BITS = 8
-"""FAISS derives tables of 4**bits entries from a product quantiser: with more bits a small file fills the memory."""
+"""FAISS makes tables of 4**bits entries for a product quantiser: with more bits a small file fills the memory."""
 
 
 def check_content(content: NDArray[np.uint8]) -> StoredIndex:
-    """Walk a whole serialised index; ``FormatError`` where it is not exactly one index of a known, consistent kind."""
+    """Check a whole serialised index.
+
+    Args:
+        content: The bytes, uint8 of shape (bytes,).
+
+    Raises:
+        FormatError: The bytes are not exactly one consistent index of a kind that bicross reads.
+    """
     cursor = Cursor(content)
     declared = read_index(cursor, ("Flat", "SQ", "PQ", "PQfs", "IVF", "HNSW", "PreTransform", "Refine"))
     require(cursor.left == 0, f"{cursor.left} bytes follow the index")
@@ -49,7 +56,17 @@ def check_content(content: NDArray[np.uint8]) -> StoredIndex:
 
 
 def check_file(path: Path, *, dimension: int, rows: int, kind: str | None) -> StoredIndex:
-    """``check_content`` of a file; ``IndexCorrupt`` where it is damaged or not what the manifest says."""
+    """Check a file that holds a serialised index.
+
+    Args:
+        path: The file.
+        dimension: The length of a vector that the manifest lists.
+        rows: The number of vectors that the manifest lists.
+        kind: The kind that the index must be of; None accepts all that bicross reads.
+
+    Raises:
+        IndexCorrupt: The file is missing, damaged, or not what the manifest lists.
+    """
     try:
         content = np.memmap(path, np.uint8, mode="r") if path.stat().st_size else np.empty(0, np.uint8)
         declared = check_content(content)
@@ -71,7 +88,15 @@ def check_file(path: Path, *, dimension: int, rows: int, kind: str | None) -> St
 
 
 def read_index(cursor: Cursor, allowed: tuple[str, ...]) -> StoredIndex:
-    """One index with all that is nested in it, whose family must be one of ``allowed``."""
+    """Check an index with everything nested in it.
+
+    Args:
+        cursor: Where the index begins.
+        allowed: The families that it may be of.
+
+    Raises:
+        FormatError: The index is damaged or of another family.
+    """
     tag = cursor.tag()
     require(tag in _READERS, f"it holds an index of kind {tag!r}, which bicross does not read")
     family, reader = _READERS[tag]
@@ -90,7 +115,7 @@ def _flat(cursor: Cursor, declared: StoredIndex) -> StoredIndex:
 
 
 def _scalar_quantiser(cursor: Cursor, declared: StoredIndex) -> tuple[str, int]:
-    """Its name and the bytes of a code."""
+    """Return its name and the bytes of a code."""
     # Number of the type: name, bits of a dimension, trained values (of each dimension, or of all together).
     kinds = {
         0: ("SQ8", 8, 2 * declared.dimension),
@@ -117,7 +142,7 @@ def _scalar(cursor: Cursor, declared: StoredIndex) -> StoredIndex:
 
 
 def _product_quantiser(cursor: Cursor, declared: StoredIndex) -> tuple[int, int]:
-    """Sub-quantisers and bits of each."""
+    """Return the number of sub-quantisers and the bits of each."""
     dimension, parts, bits = cursor.fields("QQQ")
     require(dimension == declared.dimension, f"its product quantiser is of {dimension} dimensions")
     require(0 < parts <= dimension and dimension % parts == 0, f"its product quantiser has {parts} parts")
@@ -147,7 +172,7 @@ def _product_fast(cursor: Cursor, declared: StoredIndex) -> StoredIndex:
 def _inverted(
     codec: Callable[[Cursor, StoredIndex], tuple[str, int, int]],
 ) -> Callable[[Cursor, StoredIndex], StoredIndex]:
-    """A reader of inverted files; ``codec`` returns its name, the bytes of a code, and the rows of a block or 0."""
+    """Make a reader of inverted files. ``codec`` returns a name, the bytes of a code, and the rows of a block or 0."""
 
     def read(cursor: Cursor, declared: StoredIndex) -> StoredIndex:
         lists, _ = cursor.fields("QQ")
@@ -195,7 +220,7 @@ def _product_fast_codec(cursor: Cursor, declared: StoredIndex) -> tuple[str, int
 
 
 def _graph(storage: str) -> Callable[[Cursor, StoredIndex], StoredIndex]:
-    """A reader of HNSW over vectors stored in an index of the family ``storage``."""
+    """Make a reader of HNSW over vectors that are stored in an index of the family ``storage``."""
 
     def read(cursor: Cursor, declared: StoredIndex) -> StoredIndex:
         neighbours = read_graph(cursor, declared.rows)
@@ -217,7 +242,7 @@ def _refine(cursor: Cursor, declared: StoredIndex) -> StoredIndex:
 
 
 def _transform(cursor: Cursor, dimension: int) -> tuple[str, int]:
-    """A linear map of vectors of ``dimension``: its name and the dimension that comes out."""
+    """Check a linear map of vectors; return its name and the dimension of its results."""
     names = {"LTra": "OPQ", "rrot": "RR", "Pcam": "PCA"}
     tag = cursor.tag()
     require(tag in names, f"it transforms vectors in a way ({tag!r}) that bicross does not read")

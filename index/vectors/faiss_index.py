@@ -1,7 +1,7 @@
-"""VectorIndex: stores vectors and finds the nearest ones. The only module that imports faiss.
+"""VectorIndex: stores vectors and finds the nearest ones.
 
-One metric: the inner product, which of unit vectors is the cosine. Nothing that is shared changes during a search, so
-that any number of threads may search one index; adding is for one thread, before.
+The only metric is the inner product, which is the cosine of unit vectors. A search changes nothing that is shared, so
+any number of threads may search one index. Only one thread may add, and not during searches.
 """
 
 import sys
@@ -31,10 +31,11 @@ from .scan import DEFAULT_SETTINGS, SearchSettings, checked, count_allowed, orde
 
 FLAT = "Flat"
 _EXACT_SHARE = 10
-"""A filter that leaves less than a tenth of the rows is answered exactly: that is fast then, and a search among all
-rows, tuned to find the first hundred of them, would have to find the first thousand."""
+"""If a filter allows less than a tenth of the rows, search is exact. That is fast then; an approximate
+search is tuned to find the first hundred rows, and would have to find the first thousand.
+"""
 _TIES = 32
-"""So many more than k are asked of an exact index, to see whether rows that tie with the last one were left out."""
+"""An exact search asks for this many more rows than k, to see whether rows that tie with the last one are left out."""
 _faiss: Any = faiss  # the stubs lack half of it
 
 if sys.platform == "darwin":
@@ -43,7 +44,7 @@ if sys.platform == "darwin":
 
 
 class VectorIndex:
-    """Vectors under row numbers that count from 0 in the order of adding; a new one is exact."""
+    """Vectors, numbered from 0 in the order in which they are added. A new index is exact."""
 
     def __init__(self, dimension: int) -> None:
         self._set(faiss.IndexFlatIP(dimension), StoredIndex(FLAT, FLAT, dimension, 0), FLAT)
@@ -63,10 +64,15 @@ class VectorIndex:
 
     @classmethod
     def trained(cls, factory: str, sample: NDArray[np.float32]) -> "VectorIndex":
-        """An empty index of a kind that FAISS calls ``factory``, its quantisers trained on float32 (rows, dimension).
+        """Make an empty index of another type, and train its quantisers.
 
-        ``ArgumentError`` for a string that FAISS does not know, a sample that is too small or not finite, and a kind
-        that ``read`` would refuse.
+        Args:
+            factory: A FAISS factory string.
+            sample: Vectors to train on, float32 of shape (n, dimension).
+
+        Raises:
+            ArgumentError: FAISS does not know the type, ``read`` would not accept it, or the sample is too small or not
+                finite.
         """
         sample = checked(sample, None, "training vectors")
         index = untrained(factory, sample.shape[1])
@@ -84,7 +90,7 @@ class VectorIndex:
         return cls._of(index, declared, factory)
 
     def empty_copy(self) -> "VectorIndex":
-        """An index without rows that shares what this one has learnt in training, and no memory."""
+        """Return an index without rows that has the same trained quantisers, in memory of its own."""
         index = _faiss.clone_index(self._index)
         index.reset()
         part = index
@@ -99,27 +105,34 @@ class VectorIndex:
 
     @property
     def dimension(self) -> int:
-        """Of the vectors."""
+        """The length of a vector."""
         return self._declared.dimension
 
     @property
     def kind(self) -> str:
-        """What the index is, read from its own bytes, in the words of a factory string."""
+        """The type of the index in the words of a factory string, read from its bytes."""
         return self._declared.kind
 
     @property
     def lists(self) -> int:
-        """Inverted lists, the most that ``nprobe`` can be."""
+        """The number of inverted lists, which is the highest ``nprobe``."""
         return self._declared.lists
 
     @property
     def tunable(self) -> tuple[str, ...]:
-        """The names of the ``SearchSettings`` that this kind of index heeds."""
+        """The names of the ``SearchSettings`` that this type of index uses."""
         has = (("nprobe", self.lists), ("ef_search", self._declared.graph), ("k_factor", self._declared.refined))
         return tuple(name for name, present in has if present)
 
     def add(self, vectors: NDArray[np.float32]) -> None:
-        """Append float32 vectors of shape (n, dimension). ``ArgumentError`` for others, and after ``read`` of rows."""
+        """Append vectors.
+
+        Args:
+            vectors: Float32 of shape (n, dimension).
+
+        Raises:
+            ArgumentError: The shape is another, a value is not finite, or the index was read from a file with rows.
+        """
         if not self._growing:
             raise ArgumentError("this index was read from a file and cannot grow; add to an empty_copy() of it")
         vectors = checked(vectors, self.dimension, "vectors")
@@ -134,11 +147,21 @@ class VectorIndex:
         settings: SearchSettings = DEFAULT_SETTINGS,
         allowed: NDArray[np.bool_] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The k rows of highest inner product for each of float32 (n, dimension); only those that ``allowed`` names.
+        """Find the rows with the highest inner product for each vector.
 
-        Returns float32 scores and int64 rows, both of shape (n, min(k, rows allowed)), best first, ties in the order
-        of rows; always full. ``ArgumentError`` for vectors of another shape or that are not finite, for k < 0, and
-        where ``allowed`` is not one bool for each row; ``IndexCorrupt`` where a score is no number.
+        Args:
+            vectors: Float32 of shape (n, dimension).
+            k: How many rows to find.
+            settings: How hard to search.
+            allowed: Which rows may be found, bool of shape (rows,); None allows all.
+
+        Returns: Scores (float32) and rows (int64), both of shape (n, min(k, allowed rows)), best first, ties in the
+        order of rows.
+
+        Raises:
+            ArgumentError: The vectors have another shape or are not finite, k is negative, or the mask has another
+                shape.
+            IndexCorrupt: A score is not a finite number.
         """
         vectors = checked(vectors, self.dimension, "query vectors")
         if k < 0:
@@ -159,10 +182,10 @@ class VectorIndex:
     def _approximate(
         self, vectors: NDArray[np.float32], k: int, settings: SearchSettings, allowed: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """As FAISS finds them, with -1 where it finds no more."""
+        """Return what FAISS finds, with -1 where it finds no more rows."""
         if allowed is None or takes_filter(self._index):
             return self._index.search(vectors, k, params=search_parameters(self._index, settings, allowed))
-        # No selector in this kind: ask for as many more as the filter will take away, with some to spare.
+        # This kind takes no filter: ask for enough rows that k remain after filtering, and some to spare.
         share = np.count_nonzero(allowed) / len(self)
         asked = min(len(self), int(1.2 * k / share) + _TIES)
         scores, rows = self._index.search(vectors, asked, params=search_parameters(self._index, settings, None))
@@ -174,13 +197,13 @@ class VectorIndex:
     def _exhaustive(
         self, vectors: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Every allowed row compared, as precisely as its stored code permits."""
+        """Compare all allowed rows, as exactly as their stored codes permit."""
         if takes_filter(self._store) and not (self._declared.graph and self._store is self._index):
             settings = SearchSettings(nprobe=self.lists or None)
             parameters = search_parameters(self._store, settings, allowed)
             raw_scores, raw_rows = self._store.search(vectors, k + _TIES, params=parameters)
             scores, rows = ordered(raw_scores, raw_rows, k)
-            # Which of the rows that tie with the last one FAISS has kept is chance, unless all of them are there.
+            # FAISS keeps any of the rows that tie with the last one, so the result is certain only if all are there.
             unsure = (raw_rows[:, -1] >= 0) & (raw_scores[:, -1] == raw_scores[:, k - 1])
             if (self.lists and self._store is self._index) or not unsure.any():
                 return scores, rows
@@ -192,7 +215,18 @@ class VectorIndex:
         return scores, rows
 
     def vectors(self, start: int, stop: int) -> NDArray[np.float32]:
-        """The vectors of rows ``start`` to ``stop`` as float32 (stop - start, dimension), as far as codes keep them."""
+        """Return the vectors of some rows, as exactly as their codes permit.
+
+        Args:
+            start: The first row.
+            stop: The row after the last one.
+
+        Returns:
+            Float32 of shape (stop - start, dimension).
+
+        Raises:
+            ArgumentError: The rows are not in the index.
+        """
         if not 0 <= start <= stop <= len(self):
             raise ArgumentError(f"rows {start} to {stop} are not within the {len(self)} rows of the index")
         if start == stop:
@@ -200,26 +234,39 @@ class VectorIndex:
         return self._index.reconstruct_n(start, stop - start)
 
     def write(self, write: Callable[[bytes], object]) -> None:
-        """Serialise through ``write``, whose errors are passed on: faiss's own file writer hides a full disk."""
+        """Serialise the index through ``write``.
+
+        Errors of ``write`` are passed on. FAISS's own file writer hides a full disk.
+        """
         faiss.write_index(self._index, _faiss.PyCallbackIOWriter(write))
 
     @classmethod
     def read(
         cls, path: Path, *, dimension: int, rows: int, factory: str = FLAT, like: "VectorIndex | None" = None
     ) -> "VectorIndex":
-        """Map a file whose checksum has been verified, though it may come from someone who means harm.
+        """Map a file. Its checksum must have been verified; its content is not trusted even so.
 
-        Every size, nested index and row number in it is checked before FAISS sees the file. ``IndexCorrupt`` where it
-        is damaged, is not of the kind of ``like`` (without that: of a kind that bicross reads, and "Flat" where that
-        is the factory), or has not so many ``rows`` of ``dimension``. ``OSError`` and ``MemoryError`` are the
-        machine's: they do not say that the file is damaged.
+        Every size, nested index and row number in it is checked before FAISS reads the file.
+
+        Args:
+            path: The file.
+            dimension: The length of a vector that the manifest lists.
+            rows: The number of vectors that the manifest lists.
+            factory: The factory string that the index was made of.
+            like: An index of the kind that the file must have. None: "Flat" if that is the factory, else any kind that
+                bicross reads.
+
+        Raises:
+            IndexCorrupt: The file is damaged, or has another kind or shape.
+            OSError: The system cannot read the file; it is not damaged.
+            MemoryError: Memory is exhausted; the file is not damaged.
         """
         kind = like.kind if like is not None else FLAT if factory == FLAT else None
         declared = check_file(path, dimension=dimension, rows=rows, kind=kind)
-        # FAISS counts tables of IVFPQ too, which it needs for another metric only; a row of them is 1 KiB at most.
+        # FAISS counts the tables of IVFPQ too, although it needs them for another metric only; a row has 1 KiB at most.
         try:
             with deserialisation_limit(path.stat().st_size + (declared.lists * dimension << 10)):
-                # An index without rows is there to be copied and added to, which a mapped one cannot be.
+                # An index without rows is copied and added to, which a mapped one does not allow.
                 index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if rows else 0)
         except (RuntimeError, FileNotFoundError) as error:
             raise_if_out_of_memory(error)

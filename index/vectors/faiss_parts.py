@@ -19,7 +19,11 @@ _limits = threading.Lock()
 
 
 def untrained(factory: str, dimension: int) -> Any:  # noqa: ANN401 - untyped by faiss
-    """What FAISS makes of a string; ``ArgumentError`` for one that it does not know, or not for that dimension."""
+    """Make an index of FAISS that is not trained.
+
+    Raises:
+        ArgumentError: FAISS does not know the factory string, or not for this dimension.
+    """
     if not is_plausible(factory):
         raise ArgumentError(f"the index type {factory!r} is not one that FAISS knows; {REMEDY}")
     try:
@@ -31,7 +35,7 @@ def untrained(factory: str, dimension: int) -> Any:  # noqa: ANN401 - untyped by
 
 @contextmanager
 def deserialisation_limit(size: int) -> Generator[None]:
-    """Let no declared size exceed this; FAISS keeps these limits for the whole process."""
+    """Let FAISS allocate at most ``size`` bytes for a declared size. Its limits hold for the whole process."""
     with _limits:
         before = _faiss.get_deserialization_vector_byte_limit(), _faiss.get_deserialization_loop_limit()
         _faiss.set_deserialization_vector_byte_limit(size + 1)
@@ -44,27 +48,27 @@ def deserialisation_limit(size: int) -> Generator[None]:
 
 
 def finest_store(index: Any) -> Any:  # noqa: ANN401
-    """The part that keeps every row's finest code."""
+    """Return the part that holds the finest code of each row."""
     if isinstance(index, _faiss.IndexRefine):
         return faiss.downcast_index(index.refine_index)
     return faiss.downcast_index(index.storage) if isinstance(index, faiss.IndexHNSW) else index
 
 
 def inner_index(index: Any) -> Any:  # noqa: ANN401
-    """The index that an index asks first; None where it does the work itself."""
+    """Return the index that an index asks first; None if it searches by itself."""
     if isinstance(index, _faiss.IndexRefine):
         return faiss.downcast_index(index.base_index)
     return faiss.downcast_index(index.index) if isinstance(index, faiss.IndexPreTransform) else None
 
 
 def takes_filter(index: Any) -> bool:  # noqa: ANN401
-    """Whether a search of this kind can be told which rows are allowed."""
+    """Whether a search of this kind of index takes a filter of rows."""
     inner = inner_index(index)
     return takes_filter(inner) if inner else not isinstance(index, (faiss.IndexPQ, _faiss.IndexFastScan))
 
 
 def search_parameters(index: Any, settings: SearchSettings, allowed: NDArray[np.bool_] | None) -> Any:  # noqa: ANN401
-    """Settings of one search: setting them on the index would change the searches of other threads."""
+    """Return the settings of one search: setting them on the index would change the searches of other threads."""
     inner = inner_index(index)
     below = search_parameters(inner, settings, allowed) if inner else None
     if isinstance(index, _faiss.IndexRefine):

@@ -7,11 +7,11 @@ _PLACE = re.compile(r"^Error in .* at \S+:\d+: ")
 
 
 def is_plausible(factory: str) -> bool:
-    """Whether FAISS may see a factory string: it would allocate as much as any number in it says."""
+    """Whether FAISS may parse a factory string: it allocates as much as any number in the string says."""
     return bool(_FACTORY.fullmatch(factory)) and all(int(n) <= 1 << 20 for n in re.findall(r"\d+", factory))
 
 
 def reason(error: BaseException) -> str:
-    """What FAISS says, without the place in its source."""
+    """Return the message of an error of FAISS without the position in its source."""
     line = (str(error) or repr(error)).strip().splitlines()[-1]
     return _PLACE.sub("", line).split("Error: ")[-1].split(" failed: ")[-1]

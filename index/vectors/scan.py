@@ -1,6 +1,6 @@
 """Search settings, the order of results, and the exhaustive scan.
 
-``scan`` compares every row that is allowed, for kinds of index that cannot be told which rows those are.
+``scan`` compares all allowed rows, for kinds of index whose search takes no filter.
 """
 
 from collections.abc import Callable
@@ -13,16 +13,21 @@ from ...errors import ArgumentError, IndexCorrupt
 
 _MAX_SETTING = 1 << 20
 _BLOCK_VALUES = 1 << 22
-"""Numbers that a scan decodes, or scores that it computes, at a time: 16 MiB of each."""
+"""Numbers that a scan decodes at a time, and scores that it computes at a time: 16 MiB of each."""
 _QUERIES = 256
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
-    """How hard an approximate index searches; None leaves it at a default, and an exact index heeds none of them.
+    """How hard an approximate index searches. None takes the default; an exact index ignores all of them.
 
-    ``nprobe``: inverted lists visited. ``ef_search``: nodes of the graph kept in view. ``k_factor``: candidates, in
-    multiples of k, whose scores are computed again from the finer codes. Each is from 1 to 2**20 (``ArgumentError``).
+    Args:
+        nprobe: Inverted lists to visit.
+        ef_search: Nodes of the graph to keep in view.
+        k_factor: Candidates to score again with the finer codes, in multiples of k.
+
+    Raises:
+        ArgumentError: A value is not a whole number from 1 to 2**20.
     """
 
     nprobe: int | None = None
@@ -41,7 +46,16 @@ DEFAULT_SETTINGS = SearchSettings()
 
 
 def checked(vectors: NDArray[np.float32], dimension: int | None, name: str) -> NDArray[np.float32]:
-    """The vectors as float32 rows in a row; ``ArgumentError`` where they are not finite or not (n, dimension)."""
+    """Return vectors as contiguous float32.
+
+    Args:
+        vectors: Shape (n, dimension).
+        dimension: The length that a vector must have; None accepts any.
+        name: What the vectors are, for messages.
+
+    Raises:
+        ArgumentError: The shape is another, or a value is not finite.
+    """
     if vectors.ndim != 2 or vectors.shape[1] == 0 or vectors.shape[1] != (dimension or vectors.shape[1]):
         raise ArgumentError(f"{name} must be of shape (n, {dimension or 'dimension'}), not {vectors.shape}")
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
@@ -52,7 +66,15 @@ def checked(vectors: NDArray[np.float32], dimension: int | None, name: str) -> N
 
 
 def count_allowed(allowed: NDArray[np.bool_] | None, rows: int) -> int:
-    """How many of the rows a mask lets through; ``ArgumentError`` where it is not one bool for each."""
+    """Return how many rows a mask allows.
+
+    Args:
+        allowed: Bool of shape (rows,); None allows all.
+        rows: The number of rows.
+
+    Raises:
+        ArgumentError: The mask has another shape or type.
+    """
     if allowed is None:
         return rows
     if allowed.shape != (rows,) or allowed.dtype != np.bool_:
@@ -63,13 +85,25 @@ def count_allowed(allowed: NDArray[np.bool_] | None, rows: int) -> int:
 def ordered(
     scores: NDArray[np.float32], rows: NDArray[np.int64], k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The best k of each line, best first, ties in the order of rows; places without a row (-1) go last."""
+    """Return the best k of each line, best first.
+
+    Ties are in the order of rows. Entries without a row (-1) come last.
+
+    Args:
+        scores: Shape (lines, n).
+        rows: The rows of the scores, same shape.
+        k: How many to keep.
+    """
     order = np.lexsort((rows, np.where(rows < 0, np.inf, -scores)))[:, :k]
     return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
 
 
 def require_full(scores: NDArray[np.float32], rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The same; ``IndexCorrupt`` where a place has no row or no score: FAISS passes over rows whose score is NaN."""
+    """Return scores and rows unchanged.
+
+    Raises:
+        IndexCorrupt: An entry has no row or no finite score. FAISS passes over rows whose score is NaN.
+    """
     if (rows < 0).any() or not np.isfinite(scores).all():
         raise IndexCorrupt("stored vectors, or what they are decoded with, are not finite numbers")
     return scores, rows
@@ -82,7 +116,17 @@ def scan(
     *,
     k: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The k best of ``rows`` (ascending, at least k) for each vector; ``decode`` gives the vectors of rows."""
+    """Find the best rows for each vector by comparing all of them.
+
+    Args:
+        vectors: Float32 of shape (n, dimension).
+        rows: The rows to compare, ascending, at least k.
+        decode: Returns the vectors of some rows.
+        k: How many rows to find.
+
+    Returns:
+        Scores and rows, both of shape (n, k), best first.
+    """
     step = max(1, _BLOCK_VALUES // max(_QUERIES, vectors.shape[1]))
     best_scores = np.empty((len(vectors), k), np.float32)
     best_rows = np.empty((len(vectors), k), np.int64)
