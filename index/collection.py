@@ -34,17 +34,21 @@ logger = logging.getLogger("bicross")
 
 
 class Index(OpenedIndex):
-    """One committed generation of an index, opened for reading and changing.
+    """One committed generation of an index, open for reading and changing.
 
-    The index stays on its generation while others write. ``refresh`` moves it to the newest one, and so does each of
-    its own changes. Any number of threads may search it.
+    The index stays on its generation while others write. ``refresh`` moves it to the newest one; so does each change
+    made through it. Any number of threads may search it.
+
+    Example:
+        >>> index = Index.open("my-index")
+        >>> [document.id for document in index.documents()]
     """
 
     @contextmanager
     def writer(self) -> Generator[IndexWriter]:
-        """Yield a writer on the newest generation, which holds the lock: change it, then call ``commit``.
+        """Yield a writer on the newest generation: change it, then call its ``commit``. The writer holds the lock.
 
-        When the writer is left, this index moves to the newest generation, and is compacted if it needs to be.
+        After the block this index moves to the newest generation, and is compacted if it needs that.
 
         Raises:
             IndexLocked: Another process writes.
@@ -80,6 +84,8 @@ class Index(OpenedIndex):
 
         Raises:
             DocumentError: The index already has a document with one of the ids.
+            IndexLocked: Another process writes.
+            IndexModelMismatch: As for ``writer``.
         """
         with self.writer() as writer:
             added = sum(writer.add(batch) for batch in batches)
@@ -87,10 +93,17 @@ class Index(OpenedIndex):
         return added
 
     def upsert(self, batches: Iterable[EmbeddedBatch]) -> int:
-        """Add documents in one commit, each in place of the one that has its id; see ``add``.
+        """Add documents in one commit; each replaces the one with its id.
+
+        Args:
+            batches: As for ``add``.
 
         Returns:
             How many documents were written.
+
+        Raises:
+            IndexLocked: Another process writes.
+            IndexModelMismatch: As for ``writer``.
         """
         with self.writer() as writer:
             written = sum(writer.upsert(batch) for batch in batches)
@@ -98,14 +111,19 @@ class Index(OpenedIndex):
         return written
 
     def delete(self, ids: Iterable[str] = (), *, where: Predicate | None = None) -> int:
-        """Delete documents by id, by a predicate on their metadata, or both, in one commit.
+        """Delete documents by id, by a filter on their metadata, or both, in one commit.
 
         Args:
-            ids: Ids of documents; those that the index does not have are ignored.
+            ids: Ids of documents; unknown ones are ignored.
             where: As for ``search``.
 
         Returns:
             How many documents were deleted.
+
+        Raises:
+            ArgumentError: ``ids`` is a string, or ``where`` is not valid.
+            IndexLocked: Another process writes.
+            IndexModelMismatch: As for ``writer``.
         """
         if isinstance(ids, str):
             raise ArgumentError(f"delete takes a list of ids; for one document: [{ids!r}]")
@@ -117,7 +135,7 @@ class Index(OpenedIndex):
         return deleted
 
     def compact(self, *, grace: float = GRACE_SECONDS) -> None:
-        """Rewrite all segments as few, without deleted documents. Readers and one writer may go on meanwhile.
+        """Merge all segments into few, without deleted documents. Readers and one writer may continue meanwhile.
 
         Args:
             grace: Seconds after which a generation that was replaced may be deleted.
@@ -129,16 +147,17 @@ class Index(OpenedIndex):
         self.refresh()
 
     def retokenize(self, tokenizer_fingerprint: str, tokenize: Tokenize) -> bool:
-        """Store the token ids of every passage for another tokenizer, in one commit. Readers may go on meanwhile.
+        """Store the token ids of every passage for another tokenizer, in one commit. Readers may continue meanwhile.
 
         Args:
             tokenizer_fingerprint: The sha256 of the tokenizer, in hex.
-            tokenize: Gives a flat array of token ids for each of some texts, all uint16 or all uint32.
+            tokenize: Returns the token ids of each text: flat arrays, all uint16 or all uint32.
 
         Returns:
-            False where the index already stores the ids of this tokenizer; nothing is written then.
+            False if the index already stores the ids of this tokenizer; then nothing is written.
 
         Raises:
+            ArgumentError: The fingerprint is not valid, or ``tokenize`` returned something else.
             IndexLocked: Another process writes.
         """
         changed = replace_column(self.path, self._filesystem, TOKEN_IDS, maker=tokenizer_fingerprint, make=tokenize)
@@ -146,16 +165,17 @@ class Index(OpenedIndex):
         return changed
 
     def index_terms(self, analyzer: str, analyse: Analyse) -> bool:
-        """Store the terms of every passage for BM25, in one commit. Readers may go on meanwhile.
+        """Store the terms of every passage for BM25, in one commit. Readers may continue meanwhile.
 
         Args:
             analyzer: The name of the analyzer.
-            analyse: Gives a list of terms for each of some texts.
+            analyse: Returns the list of terms of each text.
 
         Returns:
-            False where the index already stores the terms of this analyzer; nothing is written then.
+            False if the index already stores the terms of this analyzer; then nothing is written.
 
         Raises:
+            ArgumentError: The name is not valid, or ``analyse`` returned something else.
             IndexLocked: Another process writes.
         """
         changed = replace_column(self.path, self._filesystem, POSTINGS, maker=analyzer, make=analyse)
@@ -170,6 +190,8 @@ class Index(OpenedIndex):
 
         Raises:
             ArgumentError: The index no longer has this generation.
+            IndexCorrupt: A file of the generation is missing or damaged.
+            IndexLocked: Another process writes.
         """
         with writing(self.path, self._filesystem):
             older = read_generation(self.path, generation)
@@ -182,15 +204,16 @@ class Index(OpenedIndex):
     def set_settings(self, settings: Mapping[str, object]) -> None:
         """Replace the settings, in one commit that changes nothing else.
 
-        Settings are for the programs that search the index; the index does not interpret them. Every change keeps them,
-        and a rollback restores those of its generation.
+        Settings are for the programs that search the index, which does not interpret them. Every change keeps them. A
+        rollback restores those of its generation.
 
         Args:
             settings: A JSON object of at most 64 KiB.
 
         Raises:
-            ArgumentError: The settings are no such object.
+            ArgumentError: The settings are not such an object.
             IndexLocked: Another process writes.
+            IndexModelMismatch: The index was replaced by one of another model.
         """
         checked = checked_settings(settings)
         with writing(self.path, self._filesystem):
@@ -203,11 +226,18 @@ class Index(OpenedIndex):
 
     @staticmethod
     def verify(path: str | Path) -> Verification:
-        """Check every file of every generation at ``path``, and that they agree; see ``Verification.problems``."""
+        """Check every file of every generation at ``path``, and that the files agree.
+
+        Damage is reported in ``Verification.problems``, not raised.
+
+        Raises:
+            IndexNotFound: There is no index at ``path``.
+            IndexCorrupt: The manifest cannot be read.
+        """
         return verify_index(Path(path))
 
     def _compact_quietly(self) -> None:
-        """Compact the index if it needs it; log a failure, because the change that was asked for is committed."""
+        """Compact the index if it needs that. A failure is only logged, because the requested change is committed."""
         try:
             if segments_to_merge(self._manifest):
                 compact(self.path, self._filesystem, grace=GRACE_SECONDS, choose=segments_to_merge)

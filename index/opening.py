@@ -21,11 +21,11 @@ class OpenedIndex(IndexReader):
     """An index that moves to newer generations; ``Index`` adds the changes."""
 
     def __init__(self, path: Path, snapshot: Snapshot, filesystem: Filesystem) -> None:
-        """Not called directly: see ``create`` and ``open``."""
+        """Wrap an open generation. Use ``create`` or ``open`` instead."""
         super().__init__(path, snapshot)
         self._filesystem = filesystem
         self._moving = threading.Lock()
-        """Of two threads that refresh, the slower one may not take the index back."""
+        """Held while the generation is replaced, so that of two refreshes the slower one does not go back."""
 
     @classmethod
     def create(  # noqa: PLR0913 - each argument has a default
@@ -47,12 +47,21 @@ class OpenedIndex(IndexReader):
             path: The folder of the new index.
             model: The model that made the vectors.
             batches: The documents with all that is stored of them; may be a generator.
-            chunking: How the documents were split; None where each is one passage.
-            layout: How vectors are to be stored.
+            chunking: How the documents were split; None if each is one passage.
+            layout: How vectors are stored; None chooses by their number.
             tokenizer_fingerprint: As for ``build``.
             analyzer: As for ``build``.
             overwrite: As for ``build``.
             filesystem: As for ``build``.
+
+        Returns:
+            The new index.
+
+        Raises:
+            IndexExists: As for ``build``.
+            IndexLocked: As for ``build``.
+            ArgumentError: As for ``build``, or a batch does not fit.
+            DocumentError: Two documents have the same id.
         """
         with cls.build(
             path,
@@ -87,18 +96,24 @@ class OpenedIndex(IndexReader):
         """Yield a writer of a new index: call its ``add``, then its ``commit``.
 
         Until the commit there is no index at ``path``, or still the old one. A folder that is not an index is never
-        touched. Raises ``IndexExists``, ``IndexLocked``, and ``ArgumentError`` for arguments that are not valid.
+        changed.
 
         Args:
             path: The folder of the new index.
             model: The model that made the vectors.
-            chunking: How the documents were split; None where each is one passage.
-            layout: How vectors are to be stored.
-            tokenizer_fingerprint: The sha256 (hex) of the tokenizer whose ids every batch then has; empty for none.
-            analyzer: The name of the analyzer whose terms every batch then has; empty for none.
+            chunking: How the documents were split; None if each is one passage.
+            layout: How vectors are stored; None chooses by their number.
+            tokenizer_fingerprint: The sha256 (hex) of the tokenizer whose ids every batch has; empty for none.
+            analyzer: The name of the analyzer whose terms every batch has; empty for none.
             overwrite: Replace an index that exists at ``path``, in the commit.
             resume: Continue an interrupted build; the writer's ``holds`` says which documents it already has.
-            filesystem: What writes; a test gives another one.
+            filesystem: Writes the files; a test passes another one.
+
+        Raises:
+            IndexExists: An index, an unfinished build or another file is at ``path``.
+            IndexLocked: Another process writes.
+            IndexModelMismatch: The interrupted build used another model.
+            ArgumentError: An argument is not valid, or the interrupted build had other settings.
         """
         path = Path(path)
         new = Manifest(
@@ -130,7 +145,7 @@ class OpenedIndex(IndexReader):
             path: The folder of the index.
             model: The model that the index must have been built with; None accepts any.
             verify: "full" verifies the checksum of every file, "size" only its size.
-            filesystem: What writes changes; a test gives another one.
+            filesystem: Writes changes; a test passes another one.
 
         Raises:
             IndexNotFound: There is no index at ``path``.
@@ -143,12 +158,13 @@ class OpenedIndex(IndexReader):
         return cls(path, open_newest(path, verify=verify, open_views=()), filesystem or Filesystem())
 
     def refresh(self) -> bool:
-        """Move to the newest generation. Searches that are running finish on the old one.
+        """Move to the newest generation. Running searches finish on the old one.
 
         Returns:
             Whether there was a newer generation.
 
         Raises:
+            IndexCorrupt: A file of the newest generation is missing or damaged.
             IndexModelMismatch: The index was replaced by one of another model.
         """
         with self._moving:
@@ -161,7 +177,17 @@ class OpenedIndex(IndexReader):
 
 
 def open_newest(path: Path, *, verify: Verify, open_views: Sequence[View]) -> Snapshot:
-    """Open the newest generation, also where a writer replaces it and deletes its files meanwhile."""
+    """Open the newest generation, even if a writer replaces it meanwhile and deletes its files.
+
+    Args:
+        path: The folder of the index.
+        verify: How files are checked.
+        open_views: Open segments, which are used again instead of being opened.
+
+    Raises:
+        IndexNotFound: There is no index at ``path``.
+        IndexCorrupt: A file is missing or damaged.
+    """
     while True:
         manifest = read_manifest(path)
         try:

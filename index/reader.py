@@ -28,17 +28,20 @@ class IndexReader:
     ) -> list[list[Hit]]:
         """Find the documents whose vectors are nearest to each query vector.
 
-        A document counts with its best passage. Equal scores are ordered by id.
+        The score of a document is that of its best passage. Equal scores are ordered by id.
 
         Args:
             vectors: Unit vectors, float32 of shape (queries, dimension).
-            k: How many documents to find for each query. There are fewer only where fewer live or match ``where``.
+            k: How many documents to find for each query. There are fewer if fewer live or match ``where``.
             where: Only documents whose metadata match: a string such as ``"year >= 2020 and source == 'pubmed'"``, or
                 an Arrow compute expression.
-            passages: How many passages of its document a hit has at most: the best one, and ``Hit.others``.
+            passages: The most passages of its document that a hit has: the best one, and those in ``Hit.others``.
 
         Returns:
             For each query its hits, best first.
+
+        Raises:
+            ArgumentError: The vectors have another shape or are not finite, or ``where`` is not valid.
         """
         snapshot = self._snapshot
         nearest = snapshot.nearest(vectors, k, snapshot.masks(where))
@@ -54,8 +57,8 @@ class IndexReader:
     ) -> list[list[Hit]]:
         """Find the documents with the highest BM25 score for each query.
 
-        Only documents that have one of the query's terms are found. A document counts with its best passage. Equal
-        scores are ordered by id. The statistics are those of all live passages, whatever ``where`` says.
+        Only documents with at least one of the query's terms are found. The score of a document is that of its best
+        passage. Equal scores are ordered by id. The statistics are those of all live passages, whatever ``where`` is.
 
         Args:
             queries: The terms of each query, from the analyzer that ``analyzer`` names.
@@ -83,8 +86,8 @@ class IndexReader:
     ) -> list[list[Hit]]:
         """Find what ``search`` and ``search_terms`` find, with both scores of each document.
 
-        A document has the passage by which ``search`` found it, or else the one by which ``search_terms`` did. Its
-        ``lexical_score`` is 0.0 where it has none of the query's terms.
+        The passage of a hit is the one that ``search`` found, or else the one that ``search_terms`` found. Its
+        ``lexical_score`` is 0.0 if it has none of the query's terms.
 
         Args:
             vectors: As for ``search``.
@@ -96,6 +99,9 @@ class IndexReader:
 
         Returns:
             For each query its hits, ordered by ``dense_score``.
+
+        Raises:
+            ArgumentError: As for ``search`` and ``search_terms``.
         """
         candidates = search_both(self._snapshot, vectors, queries, k, where=where, weights=weights)
         return [best_hits(line) for line in with_other_passages(candidates, vectors, passages)]
@@ -108,14 +114,14 @@ class IndexReader:
         where: Predicate | None = None,
         query: NDArray[np.float32] | None = None,
     ) -> list[list[Hit]]:
-        """Find the nearest other documents of each document, by the two of their passages that are nearest.
+        """Find the nearest other documents of each document, by the nearest pair of their passages.
 
         Args:
             ids: The ids of the documents.
             k: How many neighbours to find for each.
             where: As for ``search``.
             query: A unit vector of shape (dimension,). Each neighbour then has the score and the passage that a search
-                for this vector gives it; the order stays that of nearness.
+                for this vector gives it; the order is still by nearness to the document.
 
         Returns:
             For each document its neighbours, nearest first.
@@ -130,11 +136,11 @@ class IndexReader:
         return len(self._snapshot)
 
     def documents(self) -> Iterator[Document]:
-        """All live documents, in the order in which they were added."""
+        """Yield all live documents, in the order in which they were added."""
         return self._snapshot.documents()
 
     def get(self, ids: Sequence[str]) -> list[Document | None]:
-        """The document of each id; None for an id that the index does not have."""
+        """Return the document of each id; None for an id that the index does not have."""
         return self._snapshot.get(ids)
 
     @property
@@ -149,17 +155,17 @@ class IndexReader:
 
     @property
     def chunking(self) -> Chunking | None:
-        """How the documents were split; None where each is one passage."""
+        """How the documents were split; None if each is one passage."""
         return self._manifest.chunking
 
     @property
     def tokenizer_fingerprint(self) -> str:
-        """The sha256 of the tokenizer whose token ids the index stores; empty where it stores none."""
+        """The sha256 of the tokenizer whose token ids the index stores; empty if it stores none."""
         return self._manifest.tokenizer_fingerprint
 
     @property
     def analyzer(self) -> str:
-        """The name of the analyzer whose terms the index stores; empty where it stores none."""
+        """The name of the analyzer whose terms the index stores; empty if it stores none."""
         return self._manifest.analyzer
 
     @property
@@ -168,7 +174,7 @@ class IndexReader:
         return checked_settings(self._manifest.settings)
 
     def info(self) -> IndexInfo:
-        """Counts, size on disk, the vector layout and the models."""
+        """Return counts, the size on disk, the vector layout and the models."""
         return info_of(self.path, self._manifest)
 
     @property

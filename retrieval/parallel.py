@@ -1,4 +1,4 @@
-"""ParallelEncoder: copies of one model on several devices as one Encoder."""
+"""ParallelEncoder: copies of one model on several devices, used as one encoder."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -12,21 +12,21 @@ from ..index import ModelFingerprint
 from .encoder import Encoder
 
 _SHARES = 4
-"""Portions for each device. The others wait for a slower device, or one with longer texts, for at most one portion."""
+"""Portions for each device: the others wait for a slow device, or for long texts, at most one portion long."""
 
 _MIN_PORTION = 32
 """The fewest passages of a portion; fewer would not fill a device."""
 
 
 class ParallelEncoder:
-    """Embeds passages on several copies of a model at once, and queries on the first of them.
+    """Embeds passages on several copies of a model at once, and queries on the first copy.
 
-    Passages are sorted by length and cut into portions. Each encoder takes the next portion in a thread of its own
-    when it is free. The portions depend only on the passages, so equal devices give equal vectors every time.
+    Passages are sorted by length and cut into portions. Each encoder has a thread and takes the next portion when it is
+    free. The portions depend only on the passages, so equal devices return equal vectors every time.
     """
 
     def __init__(self, encoders: Sequence[Encoder]) -> None:
-        """Make one encoder of several.
+        """Join several encoders.
 
         Args:
             encoders: Copies of the same model.
@@ -63,9 +63,15 @@ class ParallelEncoder:
         return self.encoders[0].count_tokens(texts)
 
     def encode_documents(self, passages: Sequence[str]) -> NDArray[np.float32]:
-        """Return unit vectors of shape (len(passages), dimension), float32, in the order of ``passages``.
+        """Embed passages.
 
-        The first error of an encoder is raised, after the others have finished their current portion.
+        If an encoder fails, its error is raised after the others have finished their current portion.
+
+        Args:
+            passages: The texts.
+
+        Returns:
+            Unit vectors, float32 of shape (len(passages), dimension), in the order of ``passages``.
         """
         longest_first = sorted(range(len(passages)), key=lambda row: -len(passages[row]))
         size = max(_MIN_PORTION, -(-len(passages) // (_SHARES * len(self.encoders))))

@@ -1,6 +1,6 @@
 """Turns documents into embedded batches, in threads beside the one that reads and writes.
 
-One thread splits and another embeds, so that neither a GPU nor the reading and writing waits for the other.
+One thread splits documents and another embeds them. Neither a GPU nor the reading and writing waits for the other.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -20,17 +20,17 @@ BATCH_DOCUMENTS = 512
 """Documents embedded together, for each device: enough to sort by length, few enough to hold in memory."""
 
 BATCH_CHARACTERS = 2**19
-"""A batch ends with the document that brings it to so many characters, for each device."""
+"""Characters after which a batch is flushed, for each device."""
 
 BATCH_PASSAGES = 1024
-"""Passages that an encoder gets at once, for each device, however many a document has."""
+"""The most passages in one call of an encoder, for each device, however many a document has."""
 
 AHEAD = 2
-"""Batches that each of the two threads has before it or done: with one, it would wait whenever another is late."""
+"""Batches that each of the two threads has waiting or done: with only one, it would wait for the other."""
 
 
 def batches_of(documents: Iterable[Document], encoder: Encoder) -> Iterator[list[Document]]:
-    """Split the documents into batches of a size that suits ``encoder``."""
+    """Group documents into batches of a size that suits ``encoder``."""
     devices = _devices(encoder)
     batch: list[Document] = []
     characters = 0
@@ -55,15 +55,15 @@ def embedded(
 ) -> Generator[Iterator[EmbeddedBatch]]:
     """Yield one embedded batch for each of ``batches``, in order.
 
-    Batches are read in the thread that takes the results, at most ``2 * AHEAD`` of them before their result is taken.
-    An error is raised in the place of its result. On leaving, the threads have ended.
+    Batches are read in the thread that takes the results, at most ``2 * AHEAD`` batches ahead. An error is raised in
+    place of the result of its batch. After the block the threads have ended.
 
     Args:
         batches: Batches of documents.
         encoder: The model that makes the vectors.
-        chunking: How documents are split; None keeps each one passage.
-        tokenizer: Makes the token ids of each passage; None for none.
-        terms: Whether each passage gets its terms.
+        chunking: How documents are split; None keeps each as one passage.
+        tokenizer: Makes the token ids of each passage; None makes none.
+        terms: Whether to make the terms of each passage.
     """
     split = partial(_split, encoder=encoder, chunking=chunking, tokenizer=tokenizer, terms=terms)
     embed = partial(_embed, encoder=encoder)
@@ -73,7 +73,7 @@ def embedded(
 
 @dataclass(frozen=True, slots=True)
 class _Split:
-    """Documents with their passages, and for each passage its text, token ids and terms."""
+    """Documents with their passages, and the text, token ids and terms of each passage."""
 
     documents: Sequence[Document]
     passages: Sequence[Sequence[Passage]]

@@ -1,4 +1,4 @@
-"""map_ahead: applies a function in another thread, ahead of whoever takes the results."""
+"""map_ahead: applies a function in another thread, ahead of the thread that takes the results."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -12,16 +12,16 @@ Result = TypeVar("Result")
 
 @contextmanager
 def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], *, depth: int) -> Generator[Iterator[Result]]:
-    """Yield ``map(function, items)``, computed in another thread while the earlier results are used.
+    """Yield ``map(function, items)``, computed in another thread while earlier results are used.
 
-    ``items`` is read in the thread that takes the results, because what it reads may be bound to a thread, as database
-    cursors are. Results come in order; an error of ``function`` or ``items`` is raised in the place of its result. On
-    leaving, the thread has ended: the call in progress is awaited, and no other begins.
+    ``items`` is read in the thread that takes the results, because its source may be bound to that thread, as database
+    cursors are. Results come in order. An error of ``function`` or ``items`` is raised in place of its result. After
+    the block the thread has ended: a running call is awaited, and no other begins.
 
     Args:
         function: Applied to each item.
         items: The items.
-        depth: How many items are in progress or done, and not yet taken, at most.
+        depth: The most items that are waiting, running, or done and not yet taken.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="bicross") as thread:
         results = _results(thread, function, items, depth)
@@ -45,7 +45,7 @@ def _results(
                 pending.append(thread.submit(function, next(remaining)))
             except StopIteration:
                 ended = True
-            except Exception as error:  # noqa: BLE001 - raised below, after the results of what came before it
+            except Exception as error:  # noqa: BLE001 - raised below, after the results of earlier items
                 failure, ended = error, True
         if pending:
             yield pending.popleft().result()

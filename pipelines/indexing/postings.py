@@ -9,13 +9,13 @@ from ...retrieval import ANALYZER, analyse, require_analyzer
 def index_terms(path: str | Path) -> bool:
     """Store the terms of all passages of an index for BM25, in one commit. Nothing is embedded.
 
-    Searches may go on meanwhile, and older generations keep what they have.
+    Searches may continue meanwhile, and older generations stay as they are.
 
     Args:
         path: The folder of the index.
 
     Returns:
-        False where the index already stores the terms of this version's analyzer.
+        False if the index already stores the terms of this version's analyzer.
 
     Raises:
         IndexLocked: Another process writes.

@@ -1,4 +1,4 @@
-"""Makes the token ids of passages for a reranker, and finds the tokenizer that an index needs."""
+"""Makes the token ids of passages for a reranker, and loads the tokenizer that an index needs."""
 
 import logging
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ logger = logging.getLogger("bicross")
 def retokenize(path: str | Path, *, reranker: str | Path = DEFAULT_RERANKER) -> bool:
     """Store the token ids of all passages of an index for another reranker, in one commit. Nothing is embedded.
 
-    Only the tokenizer of the reranker is loaded. Searches may go on meanwhile, and older generations keep
-    what they have.
+    Only the tokenizer of the reranker is loaded. Searches may continue meanwhile, and older generations stay as they
+    are.
 
     Args:
         path: The folder of the index.
         reranker: The name or folder of the reranker.
 
     Returns:
-        False where the index already stores the token ids of this tokenizer.
+        False if the index already stores the token ids of this tokenizer.
 
     Raises:
         ModelError: The reranker is not available, or has no fast tokenizer.
@@ -41,10 +41,18 @@ def retokenize(path: str | Path, *, reranker: str | Path = DEFAULT_RERANKER) -> 
 
 
 def tokenizer_for_new(reranker: str | Path | None) -> TextTokenizer | None:
-    """The tokenizer whose ids a new index stores; None where it stores none.
+    """Load the tokenizer whose ids a new index stores.
 
-    Where the default reranker is not available, the index is built without token ids, and a warning is logged. For any
-    other reranker that is a ``ModelError``.
+    If the default reranker is not available, a warning is logged, and the index stores no token ids.
+
+    Args:
+        reranker: The name or folder of a reranker; None stores no token ids.
+
+    Returns:
+        The tokenizer; None if no token ids are stored.
+
+    Raises:
+        ModelError: Another reranker than the default one is not available.
     """
     if reranker is None:
         return None
@@ -59,12 +67,15 @@ def tokenizer_for_new(reranker: str | Path | None) -> TextTokenizer | None:
 
 
 def tokenizer_of(index: Index, reranker: str | Path | None) -> TextTokenizer | None:
-    """The tokenizer whose ids ``index`` stores; None where it stores none.
+    """Load the tokenizer whose ids an index stores.
 
     Args:
         index: The index.
         reranker: A reranker with this tokenizer; None tries the model that built the index and the default reranker, if
             they are on this machine.
+
+    Returns:
+        The tokenizer; None if the index stores no token ids.
 
     Raises:
         IndexModelMismatch: None of them has this tokenizer.
@@ -100,7 +111,7 @@ def tokenizer_of(index: Index, reranker: str | Path | None) -> TextTokenizer | N
 
 
 def token_ids(texts: Sequence[str], tokenizer: TextTokenizer) -> list[TokenIds]:
-    """The token ids of each text: uint16 where the vocabulary fits, else uint32."""
+    """Return the token ids of each text: uint16 if the vocabulary fits, else uint32."""
     encoded = tokenizer.encode(texts)
     return [ids.astype(np.uint16) for ids in encoded] if tokenizer.vocabulary_size <= 2**16 else encoded
 
