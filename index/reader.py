@@ -1,7 +1,9 @@
 """IndexReader: searches and reads one generation of an index, and changes nothing."""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +132,13 @@ class IndexReader:
             ArgumentError: The index does not have one of the ids.
         """
         return neighbours(self._snapshot, ids, k, where=where, query=query)
+
+    def pinned(self) -> Self:
+        """Return the same generation as an index of its own, which stays on it whatever this one moves to.
+
+        Several calls that must agree with each other go to one pinned index. It shares everything that is open.
+        """
+        return copy.copy(self)
 
     def __len__(self) -> int:
         """The number of live documents."""

@@ -12,11 +12,13 @@ from .retriever import (
     Explorer,
     ExploringRetriever,
     IndexRetriever,
+    PinnableRetriever,
     Retriever,
     TokenRetriever,
     can_explore,
     has_index,
     has_token_ids,
+    pinned,
 )
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "LexicalRetriever",
     "NormalisedSum",
     "ParallelEncoder",
+    "PinnableRetriever",
     "ReciprocalRank",
     "Retriever",
     "TokenRetriever",
@@ -44,6 +47,7 @@ __all__ = [
     "fused",
     "has_index",
     "has_token_ids",
+    "pinned",
     "require_analyzer",
     "write_early_layers",
 ]

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from ..index import BM25, Hit, Index, Predicate
 from .encoder import Encoder
 from .fusion import Fusion, NormalisedSum
 from .lexical import analyse, require_analyzer
+from .retriever import moved
 
 
 class HybridRetriever:
@@ -42,9 +44,14 @@ class HybridRetriever:
         self.weights = weights or BM25()
         self.passages = passages
 
-    def over(self, index: Index) -> "HybridRetriever":
+    def over(self, index: Index) -> Self:
         """Return the same retriever over another generation of the index."""
-        return HybridRetriever(index, self.encoder, fusion=self.fusion, weights=self.weights, passages=self.passages)
+        index.model.require_same(self.encoder.fingerprint)
+        return moved(self, index)
+
+    def pinned(self) -> Self:
+        """Return the same retriever over the generation of this moment, which it never leaves."""
+        return moved(self, self.index.pinned())
 
     @property
     def tokenizer(self) -> str:
@@ -60,12 +67,13 @@ class HybridRetriever:
             ArgumentError: The index has no postings.
             IndexModelMismatch: An unknown analyzer made the postings.
         """
-        require_analyzer(self.index)
-        if not queries or len(self.index) == 0:
+        index = self.index.pinned()
+        require_analyzer(index)
+        if not queries or len(index) == 0:
             return [[] for _ in queries]
         vectors = self.encoder.encode_queries(queries)
         terms = analyse(queries)
-        return self.index.search_both(vectors, terms, k, where=where, weights=self.weights, passages=self.passages)
+        return index.search_both(vectors, terms, k, where=where, weights=self.weights, passages=self.passages)
 
     def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
         """Return at most ``k`` documents for each query, best first; equal scores by dense score, then by id."""

@@ -6,10 +6,11 @@ index stores its postings under the name ``ANALYZER``. The name has to change wh
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from ..errors import IndexModelMismatch
 from ..index import BM25, Hit, Index, Predicate
+from .retriever import moved
 
 ANALYZER = "bm25s-english-1"
 
@@ -50,9 +51,13 @@ class LexicalRetriever:
         self.index = index
         self.weights = weights or BM25()
 
-    def over(self, index: Index) -> "LexicalRetriever":
+    def over(self, index: Index) -> Self:
         """Return the same retriever over another generation of the index."""
-        return LexicalRetriever(index, weights=self.weights)
+        return moved(self, index)
+
+    def pinned(self) -> Self:
+        """Return the same retriever over the generation of this moment, which it never leaves."""
+        return moved(self, self.index.pinned())
 
     @property
     def tokenizer(self) -> str:
@@ -71,5 +76,6 @@ class LexicalRetriever:
             ArgumentError: The index has no postings.
             IndexModelMismatch: An unknown analyzer made the postings.
         """
-        require_analyzer(self.index)
-        return self.index.search_terms(analyse(queries), k, where=where, weights=self.weights)
+        index = self.index.pinned()
+        require_analyzer(index)
+        return index.search_terms(analyse(queries), k, where=where, weights=self.weights)

@@ -1,8 +1,9 @@
 """Retrievers: find candidate documents for a query."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeGuard, runtime_checkable
+from typing import Protocol, Self, TypeGuard, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,18 @@ class IndexRetriever(Retriever, Protocol):
         ...
 
 
+@runtime_checkable
+class PinnableRetriever(Retriever, Protocol):
+    """A retriever whose index may move to another generation at any time."""
+
+    def pinned(self) -> Retriever:
+        """Return the same retriever over the generation of this moment, which it never leaves.
+
+        A search asks it several times: for candidates, neighbours, token ids. All answers are then of one generation.
+        """
+        ...
+
+
 def has_token_ids(retriever: object) -> TypeGuard[TokenRetriever]:
     """Tell whether a retriever is a ``TokenRetriever``."""
     return has_members(retriever, TokenRetriever)
@@ -81,9 +94,34 @@ def can_explore(retriever: object) -> TypeGuard[ExploringRetriever]:
     return has_members(retriever, ExploringRetriever)
 
 
+def _can_be_pinned(retriever: object) -> TypeGuard[PinnableRetriever]:
+    return has_members(retriever, PinnableRetriever)
+
+
+def pinned(retriever: Retriever) -> Retriever:
+    """Return a retriever that stays on one generation; one that is not a ``PinnableRetriever`` is returned as it is."""
+    return retriever.pinned() if _can_be_pinned(retriever) else retriever
+
+
 def has_index(retriever: object) -> TypeGuard[IndexRetriever]:
     """Tell whether a retriever is an ``IndexRetriever``."""
     return has_members(retriever, IndexRetriever)
+
+
+class OverIndex(Protocol):
+    """A retriever that keeps its index as an attribute."""
+
+    index: Index
+
+
+Moved = TypeVar("Moved", bound=OverIndex)
+
+
+def moved(retriever: Moved, index: Index) -> Moved:
+    """Return a copy of a retriever over another index; it keeps its class and all else."""
+    other = copy.copy(retriever)
+    other.index = index
+    return other
 
 
 class DenseRetriever:
@@ -105,9 +143,14 @@ class DenseRetriever:
         self.encoder = encoder
         self.passages = passages
 
-    def over(self, index: Index) -> "DenseRetriever":
+    def over(self, index: Index) -> Self:
         """Return the same retriever over another generation of the index."""
-        return DenseRetriever(index, self.encoder, passages=self.passages)
+        index.model.require_same(self.encoder.fingerprint)
+        return moved(self, index)
+
+    def pinned(self) -> Self:
+        """Return the same retriever over the generation of this moment, which it never leaves."""
+        return moved(self, self.index.pinned())
 
     @property
     def tokenizer(self) -> str:
@@ -122,13 +165,14 @@ class DenseRetriever:
             k: The most documents for each query.
             where: A restriction by metadata, as for ``Index.search``.
         """
-        if not queries or len(self.index) == 0:
+        index = self.index.pinned()
+        if not queries or len(index) == 0:
             return [[] for _ in queries]
-        return self.index.search(self.encoder.encode_queries(queries), k, where=where, passages=self.passages)
+        return index.search(self.encoder.encode_queries(queries), k, where=where, passages=self.passages)
 
     def explorer(self, queries: Sequence[str], *, where: Predicate | None = None) -> Explorer:
         """Return an explorer that finds neighbours by their vectors, and scores them as ``retrieve`` does."""
-        return _VectorExplorer(self.index, self.encoder.encode_queries(queries), where)
+        return _VectorExplorer(self.index.pinned(), self.encoder.encode_queries(queries), where)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,5 @@
 """Opening an index for searching: its models, and the options that were tuned for them."""
 
-import copy
 import logging
 from pathlib import Path
 
@@ -104,7 +103,7 @@ def newest_generation(retriever: Retriever) -> Index:
         raise ArgumentError(
             f"{type(retriever).__name__} has no index to refresh: use a retriever over one, such as DenseRetriever"
         )
-    index = copy.copy(retriever.index)  # shares all segments that stay
+    index = retriever.index.pinned()  # shares all segments that stay
     index.refresh()
     return index
 

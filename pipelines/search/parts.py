@@ -1,5 +1,6 @@
 """SearchParts: a retriever, a reranker and options that fit each other, and one search with them."""
 
+import dataclasses
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 from ...errors import ArgumentError
 from ...index import Hit, Predicate
 from ...rerank import Reranker
-from ...retrieval import Retriever, can_explore, has_index, has_token_ids
+from ...retrieval import Retriever, can_explore, has_index, has_token_ids, pinned
 from .options import SearchOptions
 from .scoring import (
     CandidateScorer,
@@ -47,6 +48,23 @@ class Limits:
     enough: Enough | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What the first stage found for the queries of a search.
+
+    Attributes:
+        retriever: The retriever, on the generation of the candidates.
+        candidates: The hits of each query.
+        tokenizer: Fingerprint of the tokenizer that made their token ids; empty where these are not to be used.
+        generation: The generation; None where the retriever has no index, or may have left the generation.
+    """
+
+    retriever: Retriever
+    candidates: Sequence[Sequence[Hit]]
+    tokenizer: str
+    generation: int | None
+
+
 class SearchParts:
     """The parts of a pipeline until it is closed or refreshed. A running search keeps its parts until it ends.
 
@@ -68,7 +86,7 @@ class SearchParts:
         self.reranker = reranker
         self.settings = settings
         options = settings.options
-        self.generation = retriever.index.generation if has_index(retriever) else None
+        self.generation = _generation(retriever)
         _check_retriever(retriever, options)
         require_cascade_reranker(options.cascade, reranker)
         rule = options.stop_rule
@@ -113,13 +131,14 @@ class SearchParts:
         options = settings.options
         started = self._clock()
         deadline = None if deadline_ms is None else Deadline(started + deadline_ms / 1000.0, self._clock)
-        candidates, tokenizer = self._retrieve(queries, options.candidates, where)
+        first_stage = self._retrieve(queries, options.candidates, where)
         retrieved = self._clock()
         rule = options.stop_rule if options.rerank_k == "auto" else None
         enough = None if rule is None else partial(rule.enough, k=options.results)
         limits = Limits(options.depth, deadline, enough)
-        scored = self._score(queries, candidates, limits, tokenizer=tokenizer, where=where)
-        depths = [_depth(one_query, limits.depth) for one_query in scored]
+        scored = self._score(first_stage, queries, limits, where=where)
+        generation = first_stage.generation
+        depths = [_depth(one_query, limits.depth, generation) for one_query in scored]
         _log_deadline(deadline_ms, depths)
         if timings is not None:
             timings.add(depths, retrieve_seconds=retrieved - started, rerank_seconds=self._clock() - retrieved)
@@ -128,36 +147,36 @@ class SearchParts:
             order(one_query, settings.blend, scales=_scales(rule, one_query, limits.depth), curves=curves)
             for one_query, curves in zip(scored, self._curves(queries, options), strict=True)
         ]
-        return [(results if least is None else at_least(results, least))[: options.results] for results in answers]
+        cut = [(results if least is None else at_least(results, least))[: options.results] for results in answers]
+        return [[dataclasses.replace(result, generation=generation) for result in results] for results in cut]
 
     def _curves(self, queries: Sequence[str], options: SearchOptions) -> list[RelevanceCurves]:
         """Return what makes the relevance of each query's results."""
         return [RelevanceCurves(options.calibration, options.first_stage_calibration) for _ in queries]
 
-    def _retrieve(self, queries: Sequence[str], k: int, where: Predicate | None) -> tuple[list[list[Hit]], str]:
-        """Retrieve candidates.
-
-        Returns:
-            The candidates of each query, and the fingerprint of the tokenizer that made their token ids; that is empty
-            where the ids are not to be used.
-        """
-        if not queries:
-            return [], ""
-        tokenizer = tokenizer_fingerprint(self.retriever)
-        candidates = self.retriever.retrieve(queries, k, where=where)
-        # If the index moved to a newer generation meanwhile, another tokenizer may have made these ids.
-        return candidates, tokenizer if tokenizer == tokenizer_fingerprint(self.retriever) else ""
+    def _retrieve(self, queries: Sequence[str], k: int, where: Predicate | None) -> Retrieved:
+        """Retrieve candidates from one generation, with which the search goes on, whatever else moves the index."""
+        retriever = pinned(self.retriever)
+        generation, tokenizer = _generation(retriever), tokenizer_fingerprint(retriever)
+        candidates = retriever.retrieve(queries, k, where=where) if queries else []
+        # One that cannot be pinned may have moved meanwhile, and another tokenizer may have made its token ids.
+        return Retrieved(
+            retriever,
+            candidates,
+            tokenizer if tokenizer == tokenizer_fingerprint(retriever) else "",
+            generation if generation == _generation(retriever) else None,
+        )
 
     def _score(
         self,
+        first_stage: Retrieved,
         queries: Sequence[str],
-        candidates: Sequence[Sequence[Hit]],
         limits: Limits,
         *,
-        tokenizer: str,
         where: Predicate | None,
     ) -> list[ScoredCandidates]:
         """Score the first candidates of each query, or, where this is adaptive, also their neighbours."""
+        candidates, retriever, tokenizer = first_stage.candidates, first_stage.retriever, first_stage.tokenizer
         if self._scorer is None or not limits.depth:
             return [ScoredCandidates.in_order(hits, np.empty(0, np.float32)) for hits in candidates]
         options = self.settings.options
@@ -174,8 +193,8 @@ class SearchParts:
             )
             return [ScoredCandidates.in_order(hits, *logits) for hits, logits in zip(candidates, scored, strict=True)]
         score = by_passages(partial(self._scorer.score, tokenizer=tokenizer), options.passages)
-        if options.adaptive and can_explore(self.retriever) and queries:
-            explorer = self.retriever.explorer(queries, where=where)
+        if options.adaptive and can_explore(retriever) and queries:
+            explorer = retriever.explorer(queries, where=where)
             return score_adaptively(queries, candidates, score, explorer, depth=limits.depth, deadline=limits.deadline)
         logits = score_within_budget(queries, first, score, deadline=limits.deadline, enough=limits.enough)
         return [ScoredCandidates.in_order(hits, known) for hits, known in zip(candidates, logits, strict=True)]
@@ -192,6 +211,10 @@ def _check_retriever(retriever: Retriever, options: SearchOptions) -> None:
         raise ArgumentError(f"adaptive needs a retriever that knows neighbours, not {type(retriever).__name__}")
 
 
+def _generation(retriever: Retriever) -> int | None:
+    return retriever.index.generation if has_index(retriever) else None
+
+
 def tokenizer_fingerprint(retriever: Retriever) -> str:
     """Return the fingerprint of the tokenizer that made the token ids of a retriever's hits; empty without ids."""
     return retriever.tokenizer if has_token_ids(retriever) else ""
@@ -205,9 +228,9 @@ def _scales(rule: StopRule | None, scored: ScoredCandidates, depth: int) -> Scal
     return rule.scales(np.array([hit.score for hit in hits], np.float64), scored.logits.astype(np.float64))
 
 
-def _depth(scored: ScoredCandidates, depth: int) -> Depth:
+def _depth(scored: ScoredCandidates, depth: int, generation: int | None) -> Depth:
     reranked = len(scored.logits)
-    return Depth(reranked, len(scored.hits), max(reranked, min(depth, len(scored.hits))))
+    return Depth(reranked, len(scored.hits), max(reranked, min(depth, len(scored.hits))), generation)
 
 
 def _log_deadline(deadline_ms: float | None, depths: Sequence[Depth]) -> None:

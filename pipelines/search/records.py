@@ -18,6 +18,7 @@ def result_record(result: SearchResult) -> dict[str, object]:
         "dense_score": result.dense_score,
         "lexical_score": result.lexical_score,
         "exit_layer": result.exit_layer,
+        "generation": result.generation,
         "document": {
             "id": result.document.id,
             "title": result.document.title,
@@ -31,4 +32,10 @@ def result_record(result: SearchResult) -> dict[str, object]:
 def search_record(query: str, results: Sequence[SearchResult], depth: Depth) -> dict[str, object]:
     """Return the answer to a query as JSON; ``reranked`` of its ``candidates`` were scored by the reranker."""
     records = [result_record(result) for result in results]
-    return {"query": query, "reranked": depth.reranked, "candidates": depth.candidates, "results": records}
+    return {
+        "query": query,
+        "reranked": depth.reranked,
+        "candidates": depth.candidates,
+        "generation": depth.generation,
+        "results": records,
+    }

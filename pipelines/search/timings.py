@@ -12,11 +12,13 @@ class Depth:
         reranked: Candidates that the reranker scored.
         candidates: Candidates that the first stage retrieved, and neighbours that were added to them.
         wanted: Candidates to rerank; a deadline, a stop rule or an early exit may have scored fewer.
+        generation: The generation of the index that the answer is of; None for a retriever without an index.
     """
 
     reranked: int
     candidates: int
     wanted: int = 0
+    generation: int | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """SearchResult, and how scored candidates are ordered into results."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,8 @@ class SearchResult:
         dense_score: The cosine of query and passage; None where the first stage did not compute it.
         lexical_score: The BM25 score; None where the first stage did not compute it.
         exit_layer: The layer after which a cascade stopped; None where it did not.
+        generation: The generation of the index that the whole answer is of; None for a retriever without an index.
+            Results that differ in it alone are equal.
     """
 
     rank: int
@@ -69,6 +71,7 @@ class SearchResult:
     dense_score: float | None = None
     lexical_score: float | None = None
     exit_layer: int | None = None
+    generation: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def test_search_as_json_gives_documents_scores_and_ranks(index, capsys):
     first = answer["results"][0]
     assert set(first) == {
         "rank", "score", "relevance", "logit", "retrieval_score", "retrieval_rank", "document", "passage",
-        "dense_score", "lexical_score", "exit_layer"
+        "dense_score", "lexical_score", "exit_layer", "generation"
     }  # fmt: skip
     assert set(first["document"]) == {"id", "title", "text", "metadata"}
     assert first["passage"]["text"] == first["document"]["text"]

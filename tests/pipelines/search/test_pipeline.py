@@ -42,7 +42,7 @@ def test_stage_one_alone_is_the_order_of_the_vectors(index):
         assert (result.rank, result.retrieval_rank) == (rank, rank)
         assert result.score == result.retrieval_score == pytest.approx(np.sort(cosines)[-rank], abs=1e-6)
         assert result.logit is None
-        assert result.relevance == pytest.approx(1 / (1 + math.exp(6 - 12 * result.score)))
+        assert result.relevance == pytest.approx(1 / (1 + math.exp(9 - 12 * result.score)))
 
 
 def test_the_reranker_alone_orders_by_its_logit(index):

@@ -20,8 +20,10 @@ def test_a_record_has_the_fields_of_a_result():
     assert set(record) == {field.name for field in dataclasses.fields(SearchResult)}
     assert record["document"] == {"id": "a", "title": "Title", "text": "The text.", "metadata": {"year": 2020}}
     assert record["passage"] == {"text": "The text.", "start": 0, "end": 9}
-    answer = search_record("what?", [RESULT], Depth(reranked=3, candidates=5))
-    assert json.loads(json.dumps(answer)) == {"query": "what?", "reranked": 3, "candidates": 5, "results": [record]}
+    answer = search_record("what?", [RESULT], Depth(reranked=3, candidates=5, generation=7))
+    assert json.loads(json.dumps(answer)) == {
+        "query": "what?", "reranked": 3, "candidates": 5, "generation": 7, "results": [record]
+    }  # fmt: skip
 
 
 @pytest.mark.slow

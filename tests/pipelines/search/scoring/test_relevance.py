@@ -99,8 +99,8 @@ def test_scores_order_and_logits_do_not_depend_on_the_curves(rows, blend, depth)
 
 
 @pytest.mark.parametrize(("scores", "expected"), [
-    ({"dense_score": 0.7}, sigmoid(2.4)), ({"lexical_score": 20.0}, sigmoid(3.0)),
-    ({"dense_score": 0.3, "lexical_score": 20.0}, sigmoid(-2.4)), ({}, sigmoid(0.9)),
+    ({"dense_score": 0.7}, sigmoid(-0.6)), ({"lexical_score": 20.0}, sigmoid(3.0)),
+    ({"dense_score": 0.3, "lexical_score": 20.0}, sigmoid(-5.4)), ({}, sigmoid(0.9)),
 ])  # fmt: skip
 def test_without_reranking_it_is_estimated_from_the_first_stage(scores, expected):
     [result] = order(ScoredCandidates.in_order(hits([0.9], **scores), np.empty(0, np.float32)), 1.0)

@@ -1,0 +1,246 @@
+"""One generation per answer: whatever moves the index while a search runs, the answer is of the generation it names."""
+
+import random
+import threading
+import time
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from bicross.errors import ArgumentError
+from bicross.index import Document, Index
+from bicross.pipelines import ScoreCache, SearchPipeline, build_index
+from bicross.pipelines.indexing import delete_documents, upsert_documents
+from bicross.retrieval import DenseRetriever, HybridRetriever, LexicalRetriever
+from helpers.fakes import ExitingReranker, HashEncoder, OverlapReranker
+
+ENCODER = HashEncoder(dimension=24)
+WORDS = [f"word{number}" for number in range(30)]
+QUERIES = ["word1 word2 word3", "word4 word9", "word20 word21 word7", "word5"]
+K = {"retrieve_k": 12, "rerank_k": 10, "top_k": 8}
+
+
+def document(number: int, version: int = 0) -> Document:
+    """No two texts share their words, so that scores hardly tie."""
+    chosen = random.Random(1000 * version + number).sample(WORDS, 7)
+    return Document(f"d{number:02}", " ".join([*chosen, f"own{number}x{version}"]))
+
+
+DOCUMENTS = [document(number) for number in range(40)]
+
+
+def make(path, documents=tuple(DOCUMENTS)):
+    return build_index(documents, path, encoder=ENCODER, reranker=None, lexical=True)
+
+
+CACHE = ScoreCache.of_megabytes(1)
+MODES = {
+    "first stage": lambda index: SearchPipeline(DenseRetriever(index, ENCODER), None, **K),
+    "lexical": lambda index: SearchPipeline(LexicalRetriever(index), OverlapReranker(0.5), **K),
+    "hybrid": lambda index: SearchPipeline(HybridRetriever(index, ENCODER), OverlapReranker(0.5), **K),
+    "adaptive": lambda index: SearchPipeline(
+        DenseRetriever(index, ENCODER), OverlapReranker(0.5), adaptive=True, retrieve_k=24, rerank_k=20, top_k=8
+    ),
+    "cascade": lambda index: SearchPipeline(
+        DenseRetriever(index, ENCODER), ExitingReranker(0.5), cascade=[(2, 8), (4, 4)], **K
+    ),
+    "cached": lambda index: SearchPipeline(DenseRetriever(index, ENCODER), OverlapReranker(0.5), cache=CACHE, **K),
+    "passages": lambda index: SearchPipeline(
+        DenseRetriever(index, ENCODER, passages=3), OverlapReranker(0.5), passages="max", **K
+    ),
+}
+DEADLINES = [None, 0, 600_000]
+"""None, one that is over at once, and one that never comes, in whose slices a cascade goes by the pace."""
+
+
+@pytest.fixture
+def index(tmp_path):
+    return make(tmp_path / "index")
+
+
+class Contents:
+    """What each generation holds, by number."""
+
+    def __init__(self, index: Index) -> None:
+        self.of: dict[int, dict[str, Document]] = {}
+        self.record(index)
+
+    def record(self, index: Index) -> None:
+        pinned = index.pinned()
+        self.of[pinned.generation] = {found.id: found for found in pinned.documents()}
+
+
+KINDS = ["upsert", "delete", "rollback", "compact", "delete", "upsert", "refresh"]
+
+
+def write(index: Index, contents: Contents, kind: str, chance: random.Random) -> None:
+    """One change, with the handle that the others search."""
+    if kind == "upsert":
+        changed = [document(chance.randrange(40), chance.randrange(9)) for _ in range(3)]
+        upsert_documents(index.path, {one.id: one for one in changed}.values(), encoder=ENCODER)
+        index.refresh()
+    elif kind == "delete" and len(index) > 15:
+        delete_documents(index.path, ids=[found.id for found in chance.sample(list(index.documents()), 3)])
+        index.refresh()
+    elif kind == "compact":
+        index.compact(grace=0)
+    elif kind == "rollback" and index.info().older_generations:
+        index.rollback(chance.choice(index.info().older_generations))
+    contents.record(index)
+
+
+def stress(index: Index, changes: int, seed: int):
+    """Search in every mode with four threads beside a writer. Returns the answers, and what each generation held."""
+    contents, answers, wrong = Contents(index), list[tuple[str, int | None, str, list]](), list[Exception]()
+    pipelines, stop = {mode: mode_of(index) for mode, mode_of in MODES.items()}, threading.Event()
+
+    def search(chance: random.Random) -> None:
+        try:
+            while not stop.is_set():
+                mode = chance.choice(list(MODES))
+                deadline = chance.choice(DEADLINES[:2] if mode == "cascade" else DEADLINES)
+                found = pipelines[mode].search_batch(QUERIES, deadline_ms=deadline)
+                answers.extend(zip([mode] * 4, [deadline] * 4, QUERIES, found, strict=True))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test has to fail
+            wrong.append(error)
+
+    threads = [threading.Thread(target=search, args=[random.Random(seed + n)]) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    chance = random.Random(seed - 1)
+    try:
+        for number in range(changes):
+            write(index, contents, KINDS[number % len(KINDS)], chance)
+            answered = len(answers)
+            while len(answers) < answered + 4 * len(QUERIES) and not wrong:
+                time.sleep(0.001)  # searches go on while the index changes, and after each change
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    if wrong:
+        raise wrong[0]
+    return answers, contents
+
+
+def check(answers, contents: Contents, tmp_path, most: int) -> None:
+    """Every answer is that of an index that was built from the documents of the generation that it names."""
+    by_generation = defaultdict(list)
+    for mode, deadline, query, results in answers:
+        [generation] = {result.generation for result in results} or {None}
+        assert generation in contents.of
+        held = contents.of[generation]
+        assert all(held[result.document.id] == result.document for result in results), "documents of one generation"
+        by_generation[generation].append((mode, deadline, query, results))
+    assert len(by_generation) >= 3
+    for generation in random.Random(0).sample(sorted(by_generation), min(most, len(by_generation))):
+        held = list(contents.of[generation].values())
+        fresh = make(tmp_path / f"oracle-{generation}", held)
+        expected = {}
+        for mode, deadline, query, results in by_generation[generation]:
+            key = mode, deadline, query
+            if key not in expected:
+                expected[key] = MODES[mode](fresh).search(query, deadline_ms=deadline)
+            assert [r.document.id for r in results] == [r.document.id for r in expected[key]], key
+            for name in ("score", "retrieval_score", "relevance"):
+                np.testing.assert_allclose(
+                    [getattr(r, name) for r in results], [getattr(r, name) for r in expected[key]], atol=1e-5
+                )
+
+
+def test_every_answer_is_of_the_generation_that_it_names(index, tmp_path):
+    answers, contents = stress(index, 5, seed=1)
+    check(answers, contents, tmp_path, most=4)
+
+
+@pytest.mark.slow
+def test_every_answer_is_of_the_generation_that_it_names_through_a_thousand_changes(index, tmp_path):
+    answers, contents = stress(index, 1000, seed=2)
+    assert {mode for mode, *_ in answers} == set(MODES)
+    check(answers, contents, tmp_path, most=60)
+
+
+class Interfering(OverlapReranker):
+    """Changes the index between the stages of a search."""
+
+    def __init__(self, change) -> None:
+        super().__init__(0.5)
+        self.change = change
+
+    def score(self, pairs):
+        self.change()
+        return super().score(pairs)
+
+
+@pytest.mark.parametrize("mode", ["dense", "adaptive", "hybrid", "lexical"])
+def test_a_deletion_between_the_stages_changes_nothing(index, tmp_path, mode):
+    """The review's: adaptive looked up neighbours of documents in whichever generation was current."""
+    left = [found.id for found in index.documents()]
+
+    def change():
+        if len(left) > 3:
+            index.delete([left.pop(), left.pop()])
+            index.compact(grace=0)
+
+    retriever = {"hybrid": HybridRetriever, "lexical": lambda index, _: LexicalRetriever(index)}.get(
+        mode, DenseRetriever
+    )(index, ENCODER)
+    options = {"retrieve_k": 30, "rerank_k": 30, "top_k": 30, "adaptive": mode == "adaptive"}
+    expected = SearchPipeline(retriever.pinned(), OverlapReranker(0.5), **options).search(QUERIES[0])
+    generation = index.generation
+    results = SearchPipeline(retriever, Interfering(change), **options).search(QUERIES[0])
+    assert results == expected
+    assert {result.generation for result in results} == {generation}
+    assert index.generation > generation
+
+
+def test_a_retriever_of_ones_own_needs_no_pinned(index):
+    class Own:
+        def __init__(self, index):
+            self.index = index
+
+        def over(self, index):
+            return Own(index)
+
+        def retrieve(self, queries, k, *, where=None):
+            return DenseRetriever(self.index, ENCODER).retrieve(queries, k, where=where)
+
+    pipeline = SearchPipeline(Own(index), None)
+    assert pipeline.search(QUERIES[0])[0].generation == index.generation
+
+    class Moving(Own):
+        def retrieve(self, queries, k, *, where=None):
+            found = super().retrieve(queries, k, where=where)
+            index.delete([found[0][0].document.id])
+            return found
+
+    assert {result.generation for result in SearchPipeline(Moving(index), None).search(QUERIES[0])} == {None}
+
+    class Plain:
+        def retrieve(self, queries, k, *, where=None):
+            return DenseRetriever(index, ENCODER).retrieve(queries, k, where=where)
+
+    assert {result.generation for result in SearchPipeline(Plain(), None).search(QUERIES[0])} == {None}
+
+
+def test_a_pinned_retriever_keeps_its_class_and_its_parts(index):
+    class Counting(DenseRetriever):
+        calls = 0
+
+        def retrieve(self, queries, k, *, where=None):
+            Counting.calls += 1
+            return super().retrieve(queries, k, where=where)
+
+    retriever = Counting(index, ENCODER, passages=2)
+    SearchPipeline(retriever, OverlapReranker()).search(QUERIES[0])
+    assert Counting.calls == 1
+    moved = retriever.over(index.pinned())
+    assert (type(moved), moved.passages, moved.encoder) == (Counting, 2, ENCODER)
+    pinned = retriever.pinned()
+    before = index.generation
+    index.delete(["d01"])
+    assert (pinned.index.generation, retriever.index.generation) == (before, index.generation)
+    assert index.generation > before
+    with pytest.raises(ArgumentError, match="there is no document with the id 'd01'"):
+        index.neighbours(["d01"], 3)
+    assert pinned.index.neighbours(["d01"], 3)
