@@ -5,7 +5,7 @@ import pytest
 from bicross.index import Document, read_documents
 from bicross.pipelines import add_documents, build_index, progress, upsert_documents
 from bicross.pipelines.indexing import embedding
-from bicross.pipelines.progress import progress_over, training_progress
+from bicross.pipelines.progress import counting, progress_over, training_progress
 from bicross.training import TrainingProgress
 from helpers.fakes import HashEncoder
 from rich.console import Console
@@ -85,3 +85,14 @@ def test_a_training_shows_steps_loss_and_quality(screen):
     assert "loss 0.5124, quality 0.7000" in shown
     with training_progress(shown=False) as watch:
         assert watch is None
+
+
+def test_counting_is_drawn_on_standard_error_and_only_if_asked_for(capsys):
+    with counting("Searching", shown=False) as count:
+        count(3, 4)
+    assert capsys.readouterr() == ("", "")
+    with counting("Searching", shown=True) as count:
+        count(4, 4)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Searching" in err

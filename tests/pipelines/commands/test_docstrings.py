@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 from bicross.index import Document
+from bicross.pipelines.commands import docstrings
 from bicross.pipelines.commands.docstrings import DOC_CHARACTERS, LIMIT, docstring_documents
 
 
@@ -48,6 +50,39 @@ def test_documents_are_many_short_public_and_each_there_once(collection: dict[st
     assert len(set(bodies)) == len(bodies)
     assert max(len(body) for body in bodies) <= DOC_CHARACTERS + len(" ...")
     assert not any(" at 0x" in document.text for document in documents)
+
+
+def test_metadata_say_what_it_is_and_where(collection: dict[str, Document]) -> None:
+    assert collection["round"].metadata == {"kind": "function", "module": "builtins"}
+    assert collection["os.path.join"].metadata == {"kind": "function", "module": "os.path"}
+    assert collection["pathlib.Path.glob"].metadata == {"kind": "method", "module": "pathlib"}
+
+
+def test_inherited_and_aliased_things_stand_under_their_first_name(collection: dict[str, Document]) -> None:
+    assert {"dict.get", "os.path.exists"} <= set(collection)
+    assert {"collections.Counter.get", "genericpath.exists"}.isdisjoint(collection)
+
+
+def test_a_long_docstring_is_cut_after_its_last_whole_paragraph(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("mine", "\n\n".join(f"Paragraph {number} of many. {'word ' * 20}end" for number in range(9)))
+
+    def f() -> None: ...
+
+    f.__doc__, f.__module__ = "word " * 200, "mine"
+    monkeypatch.setitem(sys.modules, "mine", module)
+    monkeypatch.setattr(module, "f", f, raising=False)
+    monkeypatch.setattr(docstrings, "MODULES", "mine")
+    whole, cut = docstring_documents()
+    assert whole.text.startswith("Paragraph 0")
+    assert whole.text.endswith("word end")
+    assert whole.text.count("Paragraph") == 2
+    assert cut.text.startswith("f()\n\nword word")
+    assert cut.text.endswith("word ...")
+
+
+def test_a_module_that_this_platform_lacks_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docstrings, "MODULES", "no_such_module keyword")
+    assert {document.metadata["module"] for document in docstring_documents()} == {"keyword"}
 
 
 @pytest.mark.slow
