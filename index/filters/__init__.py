@@ -1,9 +1,10 @@
-"""Filters on metadata: parses ``where`` and evaluates it, or an Arrow expression, for a segment."""
+"""Filters on metadata: parses ``where`` and evaluates it, or an Arrow expression, for the segments of an index."""
 
-from .filters import Predicate, matching, unified_types
+from .fields import IndexFields
+from .filters import Predicate, matching
 
 __all__ = [
+    "IndexFields",
     "Predicate",
     "matching",
-    "unified_types",
 ]

@@ -5,6 +5,7 @@ What is let through is a subset of Python's tokens, in which nothing nests deepl
 
 import keyword
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -19,7 +20,8 @@ _TOKEN = re.compile(
       | (?P<text>'(?:[^'\\\n]|\\.)*' | "(?:[^"\\\n]|\\.)*")
       | (?P<number>(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?(?!\w))
       | (?P<word>[^\W\d]\w*)
-      | (?P<sign>[=!<>]= | <(?!>) | > | [()\[\],-])""",
+      | (?P<dot>\.(?=[^\W\d]))
+      | (?P<sign>[=!<>]= | <(?!>) | > | = | [()\[\],-])""",
     re.VERBOSE,
 )
 _ESCAPE = re.compile(r"""\\(?![\\'"nrt]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})""")
@@ -32,7 +34,6 @@ _WORDS = {
 _ALLOWED = frozenset({"and", "or", "not", "in", "is", "True", "False", "None"})
 NAME_HINT = 'a field whose name is not just letters, digits and _ is written field("the name")'
 _HINTS = {
-    "=": "a single = does not compare; write ==",
     "<>": "write != instead of <>",
     "&": "write and instead of &",
     "|": "write or instead of |",
@@ -48,8 +49,19 @@ _HINTS = {
 }
 
 
-def python_source(text: str) -> str:
-    """The text as Python has it, with every character in its place: ``AND`` is ``and``, a line break is a space.
+class PythonSource(NamedTuple):
+    """A filter as Python has it, and where a character was added to what a person wrote."""
+
+    text: str
+    added: list[int]
+
+    def position(self, place: int) -> int:
+        """Where a character of this text stands in what the person wrote."""
+        return place - bisect_left(self.added, place)
+
+
+def python_source(text: str) -> PythonSource:
+    """The text as Python has it: ``AND`` is ``and``, a line break is a space, ``=`` is ``==``.
 
     Raises ``ArgumentError`` for a text that is blank or longer than ``MAX_CHARACTERS``, for a token that no predicate
     has, and for what is nested deeper than ``MAX_NESTING``.
@@ -61,7 +73,13 @@ def python_source(text: str) -> str:
     tokens = list(_tokens(text))
     _check_tokens(text, tokens)
     _check_nesting(text, tokens)
-    return "".join(token.python for token in tokens)
+    parts: list[str] = []
+    added: list[int] = []
+    for token in tokens:
+        if token.python == "=":
+            added.append(token.start + len(added))
+        parts.append("==" if token.python == "=" else token.python)
+    return PythonSource("".join(parts), added)
 
 
 def refusal(text: str, position: int, reason: str) -> ArgumentError:
@@ -77,7 +95,7 @@ def refusal(text: str, position: int, reason: str) -> ArgumentError:
 class _Token(NamedTuple):
     kind: str
     start: int
-    python: str  # as long as in the text, so that positions hold
+    python: str  # as long as in the text
 
 
 def _tokens(text: str) -> Iterator[_Token]:

@@ -8,16 +8,22 @@ import ast
 from dataclasses import dataclass
 
 from ...errors import ArgumentError
-from .predicate_tokens import NAME_HINT, python_source, refusal
+from .predicate_tokens import NAME_HINT, PythonSource, python_source, refusal
 
 Value = bool | int | float | str
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of the metadata."""
+    """A field of the metadata, or a member of a nested object: ``author.name``.
+
+    Attributes:
+        name: Its name.
+        is_quoted: Whether it was written as ``field("name")``; ``id`` alone is the id of the document.
+    """
 
     name: str
+    is_quoted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,14 @@ class Contains:
 
     field: Field
     item: Value
+
+
+@dataclass(frozen=True, slots=True)
+class StartsWith:
+    """``startswith(field, prefix)``."""
+
+    field: Field
+    prefix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +94,7 @@ class Or:
     parts: tuple["Condition", ...]
 
 
-Condition = Comparison | OneOf | Contains | IsNull | Flag | Not | And | Or
+Condition = Comparison | OneOf | Contains | StartsWith | IsNull | Flag | Not | And | Or
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +108,10 @@ class Filter:
 def parse_predicate(text: str) -> Filter:
     """Read the string form: what a person types after ``--where``.
 
-    - ``year >= 2020``, and ``== != < <= >``, also chained: ``2000 <= year < 2020``
+    - ``year >= 2020``, and ``== != < <= >``, also chained: ``2000 <= year < 2020``; ``=`` is ``==``
     - ``journal in ('Nature', 'Cell')``, ``journal not in [...]``; ``'heart' in tags`` where the field is a list
+    - ``author.name == 'Ann'`` for a member of an object, ``id in ['a', 'b']`` for the documents' own ids
+    - ``startswith(path, 'docs/')``
     - ``title is None``, ``title is not None``; ``reviewed`` on its own where the field is a boolean
     - ``and``, ``or``, ``not`` and parentheses; capitals (``AND``) do too, and so do ``true``, ``false`` and ``null``
     - ``field("publish-date")`` for a name that is not made of letters, digits and ``_``
@@ -106,14 +122,16 @@ def parse_predicate(text: str) -> Filter:
     shown = text.strip()
     source = python_source(shown)
     try:
-        tree = ast.parse(source, mode="eval")
+        tree = ast.parse(source.text, mode="eval")
     except SyntaxError as error:
-        raise refusal(shown, min(max((error.offset or 1) - 1, 0), len(shown)), "this is not understood") from None
+        position = source.position(max((error.offset or 1) - 1, 0))
+        raise refusal(shown, min(position, len(shown)), "this is not understood") from None
     except (ValueError, RecursionError, MemoryError):
         raise refusal(shown, 0, "this is not understood") from None
     return Filter(shown, _Reader(shown, source).condition(tree.body))
 
 
+_FUNCTIONS = "field(\"a name\") and startswith(path, 'docs/')"
 _COMPARISONS: dict[type[ast.cmpop], tuple[str, str]] = {  # the operator, and the one with its sides exchanged
     ast.Eq: ("==", "=="),
     ast.NotEq: ("!=", "!="),
@@ -127,9 +145,10 @@ _COMPARISONS: dict[type[ast.cmpop], tuple[str, str]] = {  # the operator, and th
 class _Reader:
     """Turns the nodes of Python's parser into conditions; whatever is not named here is an error."""
 
-    def __init__(self, text: str, source: str) -> None:
+    def __init__(self, text: str, source: PythonSource) -> None:
         self._text = text
-        self._bytes = source.encode()
+        self._source = source
+        self._bytes = source.text.encode()
 
     def condition(self, node: ast.expr) -> Condition:
         match node:
@@ -142,7 +161,9 @@ class _Reader:
                 lefts = [left, *rights]
                 pairs = tuple(map(self._pair, lefts, operators, rights))
                 return pairs[0] if len(pairs) == 1 else And(pairs)
-            case ast.Name() | ast.Call():
+            case ast.Call(func=ast.Name(id="startswith"), args=[of, prefix], keywords=[]) if _is_field(of):
+                return self._starts_with(of, prefix)
+            case ast.Name() | ast.Call() | ast.Attribute():
                 return Flag(self._field(node))
             case _:
                 raise self._error(node, "this is no condition; compare a field with it")
@@ -175,6 +196,12 @@ class _Reader:
             raise self._error(left, "in needs a value on its left, or a list of values on its right")
         return Contains(self._field(right), self._value(left))
 
+    def _starts_with(self, field: ast.expr, prefix: ast.expr) -> StartsWith:
+        value = self._value(prefix)
+        if not isinstance(value, str):
+            raise self._error(prefix, "a text in quotes is expected here")
+        return StartsWith(self._field(field), value)
+
     def _operand(self, node: ast.expr) -> Value | Field:
         return self._field(node) if _is_field(node) else self._value(node)
 
@@ -182,10 +209,17 @@ class _Reader:
         match node:
             case ast.Name():
                 return Field(self._segment(node))
+            case ast.Attribute(value=ast.Name() | ast.Attribute()):
+                return Field("".join(self._segment(node).split()))
             case ast.Call(func=ast.Name() as function, args=[ast.Constant(value=str(name))], keywords=[]):
                 if self._segment(function) == "field":
-                    return Field(name)
-                raise self._error(node, 'there are no functions, only field("a name")')
+                    return Field(name, is_quoted=True)
+                raise self._error(node, f"there are no functions, only {_FUNCTIONS}")
+            case ast.Call(func=ast.Name() | ast.Attribute() as function):
+                name = self._segment(function).rsplit(".", 1)[-1].strip()
+                if name.lower() in ("startswith", "field"):
+                    raise self._error(node, f"a field is expected here; functions are written {_FUNCTIONS}")
+                raise self._error(node, f"there are no functions, only {_FUNCTIONS}")
             case _:
                 raise self._error(node, "a field is expected here")
 
@@ -211,16 +245,16 @@ class _Reader:
                 pass
         raise self._error(node, "a number, a text in quotes, True or False is expected here")
 
-    def _segment(self, node: ast.Name) -> str:
+    def _segment(self, node: ast.Name | ast.Attribute) -> str:
         """The name as it was written: Python's own (``id``) is normalised, and would be another field."""
         return self._bytes[node.col_offset : node.end_col_offset].decode()
 
     def _error(self, node: ast.expr, reason: str) -> ArgumentError:
-        return refusal(self._text, len(self._bytes[: node.col_offset].decode()), reason)
+        return refusal(self._text, self._source.position(len(self._bytes[: node.col_offset].decode())), reason)
 
 
 def _is_field(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name | ast.Call)
+    return isinstance(node, ast.Name | ast.Call | ast.Attribute)
 
 
 def _is_unicode(text: str) -> bool:

@@ -1,11 +1,35 @@
-"""Metadata of documents: which values are kept, and how they are written as JSON."""
+"""Metadata of documents: which values are kept, how they are written as JSON, and their columns for filters."""
 
+from .field_columns import (
+    ARROW_TYPES,
+    COMPARABLE,
+    INT64_MAX,
+    INT64_MIN,
+    LISTS,
+    FieldColumns,
+    Kind,
+    columns_of_array,
+    columns_of_values,
+    first_keys,
+    member,
+)
 from .stored_json import canonical_json, parse_json, parse_written, to_json
 from .values import MAX_DEPTH, plain_metadata
 
 __all__ = [
+    "ARROW_TYPES",
+    "COMPARABLE",
+    "INT64_MAX",
+    "INT64_MIN",
+    "LISTS",
     "MAX_DEPTH",
+    "FieldColumns",
+    "Kind",
     "canonical_json",
+    "columns_of_array",
+    "columns_of_values",
+    "first_keys",
+    "member",
     "parse_json",
     "parse_written",
     "plain_metadata",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import ArgumentError, IndexCorrupt
 from ..document import Document
-from ..filters import Predicate, matching, unified_types
+from ..filters import IndexFields, Predicate, matching
 from ..manifest import Manifest, SegmentEntry
 from ..segments import POSTINGS, TOMBSTONES, VECTORS, IdEntry, Segment, Verify, read_tombstones, template
 from ..vectors import RECALL_AT, SearchSettings
@@ -95,9 +95,13 @@ class Snapshot:
 
     def matching(self, where: Predicate) -> list[NDArray[np.bool_]]:
         """For each view one bool a document: whether it lives and ``where`` holds for its metadata."""
-        types = unified_types([view.segment.metadata.schema for view in self.views])
-        found = [matching(view.segment.metadata, where, types=types) for view in self.views]
-        return [mask if view.live is None else mask & view.live for view, mask in zip(self.views, found, strict=True)]
+        masks = matching(self.fields, where)
+        return [mask if view.live is None else mask & view.live for view, mask in zip(self.views, masks, strict=True)]
+
+    @cached_property
+    def fields(self) -> IndexFields:
+        """The metadata of the documents, field by field."""
+        return IndexFields([view.segment.fields for view in self.views], [view.live for view in self.views])
 
     def masks(self, where: Predicate | None) -> list[NDArray[np.bool_] | None]:
         """As ``matching``; None is all documents of a view."""

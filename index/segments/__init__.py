@@ -2,18 +2,9 @@
 
 from .columns import COLUMNS, POSTINGS, TOKEN_IDS, ColumnWriter, Kind, PassageColumn, check_columns_of, kinds_of
 from .embedded_batch import EmbeddedBatch
+from .fields import SegmentFields
 from .ids import IdEntry, content_hash, id_hash
-from .metadata import (
-    INT64_MAX,
-    INT64_MIN,
-    ROWS,
-    TEXT_LISTS,
-    TYPE_NAMES,
-    UNFILTERABLE,
-    MetadataColumns,
-    common_type,
-    several_types,
-)
+from .metadata import ROWS, TEXT_LISTS, UNFILTERABLE, MetadataColumns
 from .postings import PostingsTable, PostingsWriter
 from .quantisers import QUANTISERS, template, write_quantiser
 from .segment import Segment, Verify
@@ -23,15 +14,12 @@ from .tombstones import TOMBSTONES, read_tombstones, write_tombstones
 
 __all__ = [
     "COLUMNS",
-    "INT64_MAX",
-    "INT64_MIN",
     "POSTINGS",
     "QUANTISERS",
     "ROWS",
     "TEXT_LISTS",
     "TOKEN_IDS",
     "TOMBSTONES",
-    "TYPE_NAMES",
     "UNFILTERABLE",
     "VECTORS",
     "ColumnWriter",
@@ -43,16 +31,15 @@ __all__ = [
     "PostingsTable",
     "PostingsWriter",
     "Segment",
+    "SegmentFields",
     "SegmentWriter",
     "TokenIds",
     "Verify",
     "check_columns_of",
-    "common_type",
     "content_hash",
     "id_hash",
     "kinds_of",
     "read_tombstones",
-    "several_types",
     "template",
     "write_quantiser",
     "write_tombstones",

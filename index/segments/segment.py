@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...errors import DocumentError, IndexCorrupt
@@ -17,6 +18,7 @@ from ..metadata import parse_json, parse_written
 from ..vectors import VectorIndex
 from .columns import COLUMNS, TOKEN_IDS, ColumnTable, Kind, PassageColumn, Table
 from .embedded_batch import EmbeddedBatch
+from .fields import SegmentFields
 from .ids import IDS_SCHEMA, IdEntry, IdTable
 from .metadata import check_columns
 from .segment_writer import DOCUMENT_SCHEMA, DOCUMENTS, IDS, METADATA, PASSAGE_SCHEMA, PASSAGES, VECTORS
@@ -55,6 +57,7 @@ class Segment:
             )
         self.metadata: RecordBatch = one_batch(folder / METADATA, None, rows=entry.documents, thorough=thorough)
         check_columns(self.metadata, folder / METADATA)
+        self.fields = SegmentFields(self.metadata, self._metadata_texts, self._all_ids)
         ids = one_batch(folder / IDS, IDS_SCHEMA, rows=entry.documents, thorough=thorough)
         self._ids = IdTable(ids, folder / IDS)
         passages = one_batch(folder / PASSAGES, PASSAGE_SCHEMA, rows=entry.passages, thorough=thorough)
@@ -87,6 +90,13 @@ class Segment:
         """Yield the ids of all rows, in order."""
         for columns in self._columns:
             yield from columns[0].to_pylist()
+
+    def _metadata_texts(self) -> Iterator[Any]:
+        yield from (columns[3] for columns in self._columns)
+
+    def _all_ids(self) -> Any:  # noqa: ANN401 - an Arrow array
+        arrow: Any = pa
+        return arrow.concat_arrays([arrow.array([], pa.large_utf8()), *(columns[0] for columns in self._columns)])
 
     @property
     def id_table(self) -> IdTable:

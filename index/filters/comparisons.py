@@ -1,0 +1,235 @@
+"""Comparisons of the values of fields: numbers exactly, texts by code point, dates at their precision.
+
+Each takes the field, the number of a segment, and what to compare with, and gives a boolean Arrow array over the rows
+of that segment, null where a row has nothing that can be compared.
+"""
+
+import math
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ...errors import ArgumentError
+from ..metadata import INT64_MAX, INT64_MIN, Kind
+from .dates import DAY, Dates, compare_dates, read_dates
+from .fields import IndexField, matches_number
+
+_ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
+KERNELS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": _ARROW.equal,
+    "!=": _ARROW.not_equal,
+    "<": _ARROW.less,
+    "<=": _ARROW.less_equal,
+    ">": _ARROW.greater,
+    ">=": _ARROW.greater_equal,
+}
+_NUMPY: dict[str, Any] = {
+    "==": np.equal,
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+}
+
+
+class TextLiteral:
+    """A text that a person wrote in a filter."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._array: Any = cast(Any, pa).array([text], pa.large_utf8())
+
+    @cached_property
+    def dates(self) -> Dates:
+        """The text as a date."""
+        return read_dates(self._array)
+
+    @property
+    def is_date(self) -> bool:
+        """Whether it is a date; four digits are a year."""
+        return bool(self.dates.valid[0])
+
+    @property
+    def is_day(self) -> bool:
+        """Whether it is a day or a time of one."""
+        return bool(self.dates.precision[0] >= DAY)
+
+    @cached_property
+    def is_number(self) -> bool:
+        """Whether it looks like a number, and not like a year."""
+        return bool(matches_number(self._array)[0])
+
+
+def compare_numbers(field: IndexField, part: int, symbol: str, number: int | float) -> Any:  # noqa: ANN401
+    """Compare numbers with a number."""
+    column = field.numbers(part)
+    value: int | float | bool = number
+    if column.type == pa.int64():
+        symbol, value = _whole(symbol, number)
+        if isinstance(value, bool):
+            return where_valid(column, result=value)
+    return KERNELS[symbol](column, number_scalar(value, column.type))
+
+
+def number_in(field: IndexField, part: int, numbers: list[int | float]) -> Any:  # noqa: ANN401
+    """Whether a number is one of some."""
+    column = field.numbers(part)
+    if column.type == pa.int64():
+        wholes = (_whole("==", number)[1] for number in numbers)
+        numbers = [value for value in wholes if not isinstance(value, bool)]
+    scalars = [number_scalar(value, column.type).as_py() for value in numbers]
+    if 0.0 in scalars and column.type == pa.float64():
+        scalars += [0.0, -0.0]  # Arrow's is_in looks at the bits
+    return is_in(column, scalars)
+
+
+def is_in(column: Any, values: list[Any]) -> Any:  # noqa: ANN401 - Arrow arrays
+    """Whether a value is one of some; null where there is no value."""
+    inside = _ARROW.is_in(column, cast(Any, pa).array(values, column.type))
+    return _ARROW.if_else(column.is_valid(), inside, cast(Any, pa).scalar(None, pa.bool_()))
+
+
+def compare_texts(field: IndexField, part: int, symbol: str, literal: TextLiteral) -> Any:  # noqa: ANN401
+    """Compare texts with a text: as dates where both are, otherwise by code point.
+
+    Raises:
+        ArgumentError: Texts that look like numbers would be ordered alphabetically.
+    """
+    texts = field.parts[part].texts
+    if symbol in ("==", "!="):
+        equal = _ARROW.equal(texts, _text(literal.text))
+        if literal.is_day:
+            equal = _ARROW.or_(equal, pa.array(_same_day_or_time(field.parts[part].dates, literal.dates)))
+        return _ARROW.invert(equal) if symbol == "!=" else equal
+    if by_date(field, symbol, literal):
+        dates = field.parts[part].dates
+        return _masked(compare_dates(dates, literal.dates, _NUMPY[symbol]), ~dates.valid)
+    return KERNELS[symbol](texts, _text(literal.text))
+
+
+def by_date(field: IndexField, symbol: str, literal: TextLiteral) -> bool:
+    """Whether an order comparison of a field's texts with a text is one of dates.
+
+    Raises:
+        ArgumentError: Texts that look like numbers would be ordered alphabetically.
+    """
+    numbers = field.live_numbers_in_texts
+    if literal.is_date and field.live_dates and not (numbers and literal.dates.precision[0] == 0):
+        return True
+    if numbers and (literal.is_date or literal.is_number):
+        raise _alphabetical(field, symbol, repr(literal.text))
+    if literal.is_number and field.live_years:
+        raise _alphabetical(field, symbol, repr(literal.text))
+    return False
+
+
+def text_in(field: IndexField, part: int, values: list[str]) -> Any:  # noqa: ANN401
+    """Whether a text is one of some, or the same date as one of some."""
+    inside = is_in(field.parts[part].texts, values)
+    for literal in map(TextLiteral, values):
+        if literal.is_day:
+            inside = _ARROW.or_(inside, pa.array(_same_day_or_time(field.parts[part].dates, literal.dates)))
+    return inside
+
+
+def compare_two_numbers(left: IndexField, right: IndexField, part: int, symbol: str) -> Any:  # noqa: ANN401
+    """Compare the numbers of two fields."""
+    columns = [left.numbers(part), right.numbers(part)]
+    if columns[0].type != columns[1].type:
+        columns = [column.cast(pa.float64(), safe=False) for column in columns]
+    return KERNELS[symbol](*columns)
+
+
+def compare_two_texts(left: IndexField, right: IndexField, part: int, symbol: str) -> Any:  # noqa: ANN401
+    """Compare the texts of two fields: as dates where both have dates, otherwise by code point.
+
+    Raises:
+        ArgumentError: Texts that look like numbers would be ordered alphabetically.
+    """
+    sides = [field.parts[part] for field in (left, right)]
+    if symbol in ("==", "!="):
+        equal = _ARROW.equal(sides[0].texts, sides[1].texts)
+        if left.live_dates and right.live_dates:
+            equal = _ARROW.or_(equal, pa.array(_same_day_or_time(sides[0].dates, sides[1].dates)))
+        return _ARROW.invert(equal) if symbol == "!=" else equal
+    if all(field.live_numbers_in_texts for field in (left, right)):
+        raise _alphabetical(left, symbol, f"the field {right.name!r:.200}")
+    if left.live_dates and right.live_dates:
+        matches = compare_dates(sides[0].dates, sides[1].dates, _NUMPY[symbol])
+        return _masked(matches, ~(sides[0].dates.valid & sides[1].dates.valid))
+    return KERNELS[symbol](sides[0].texts, sides[1].texts)
+
+
+def list_has(field: IndexField, part: int, item: str | int | float) -> NDArray[np.bool_]:
+    """Whether an item is in the list, or is the value that stands in place of a list: bool of shape (rows,)."""
+    values = field.parts[part]
+    has = np.zeros(values.rows, np.bool_)
+    if isinstance(item, str):
+        lists: list[tuple[Kind, pa.DataType, Any]] = [(Kind.TEXT_LISTS, pa.large_utf8(), item)]
+        single = _ARROW.equal(values.texts, _text(item))
+    else:
+        whole = _whole("==", item)[1]
+        lists = [] if isinstance(whole, bool) else [(Kind.INTEGER_LISTS, pa.int64(), whole)]
+        lists.append((Kind.NUMBER_LISTS, pa.float64(), number_scalar(item, pa.float64()).as_py()))
+        single = compare_numbers(field, part, "==", item)
+    for kind, type_, value in lists:
+        column = values.column(kind, pa.list_(type_))
+        equal = _ARROW.equal(_ARROW.list_flatten(column), cast(Any, pa).scalar(value, type_))
+        # The null items of a list are dropped by the filter, so that they never make a row unknown.
+        has[_ARROW.list_parent_indices(column).filter(equal).to_numpy()] = True
+    return has | _ARROW.fill_null(single, fill_value=False).to_numpy(zero_copy_only=False)
+
+
+def where_valid(column: Any, *, result: bool) -> Any:  # noqa: ANN401 - Arrow arrays
+    """The same result for all rows that have a value."""
+    return _ARROW.if_else(column.is_valid(), result, cast(Any, pa).scalar(None, pa.bool_()))
+
+
+def number_scalar(value: int | float, type_: pa.DataType) -> Any:  # noqa: ANN401
+    """A number as an Arrow scalar; as a float it is rounded, or infinite."""
+    if type_ == pa.float64():
+        try:
+            value = float(value)
+        except OverflowError:
+            value = math.inf if value > 0 else -math.inf
+    return cast(Any, pa).scalar(value, type_)
+
+
+def _whole(symbol: str, number: int | float) -> tuple[str, int | bool]:
+    """The same comparison for integers, with an int64, or with the bool that it comes to for every one of them.
+
+    Arrow would compare an int64 with a float as floats, and fails where one of the integers is beyond 2**53.
+    """
+    if not INT64_MIN <= number <= INT64_MAX:
+        return symbol, symbol == "!=" or symbol in (("<", "<=") if number > 0 else (">", ">="))
+    if number == int(number):
+        return symbol, int(number)
+    if symbol in ("==", "!="):
+        return symbol, symbol == "!="
+    return ("<=", math.floor(number)) if symbol in ("<", "<=") else (">=", math.ceil(number))
+
+
+def _same_day_or_time(left: Dates, right: Dates) -> NDArray[np.bool_]:
+    days = (left.precision >= DAY) & (right.precision >= DAY)
+    return compare_dates(left, right, np.equal) & days
+
+
+def _alphabetical(field: IndexField, symbol: str, other: str) -> ArgumentError:
+    return ArgumentError(
+        f"the field {field.name!r:.200} holds texts that look like numbers, and comparing them ({symbol}) with "
+        f"{other:.200} would be alphabetical: '9' comes after '10'. Index them as numbers (for CSV: "
+        f"--types {field.name:.200}=float), and compare with a number that has no quotes"
+    )
+
+
+def _masked(values: NDArray[np.bool_], mask: NDArray[np.bool_]) -> Any:  # noqa: ANN401
+    return cast(Any, pa).array(values, mask=mask)
+
+
+def _text(value: str) -> Any:  # noqa: ANN401
+    return cast(Any, pa).scalar(value, pa.large_utf8())

@@ -1,0 +1,85 @@
+"""Evaluates Arrow expressions on the metadata of segments."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import acero
+
+from ...errors import ArgumentError
+from ..metadata import ARROW_TYPES, COMPARABLE, Kind
+from .fields import MAX_FIELDS_SHOWN, NUMBERS, IndexField, IndexFields
+
+_ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
+_ROW_COUNT = "\0bicross.rows"  # a column that keeps the number of rows where there is no field
+_MISSING_FIELD = re.compile(r"No match for FieldRef\.Name\((.*?)\) in ", re.DOTALL)
+
+
+def evaluate_expression(fields: IndexFields, expression: pc.Expression) -> list[Any]:
+    """Return a boolean Arrow array for each segment: what the expression says of its rows.
+
+    A field has the type of most of its values; the others are null.
+
+    Raises:
+        ArgumentError: It names a field that no document has, or cannot be evaluated, or is not boolean.
+    """
+    names: list[str] = []
+    return [_evaluate(fields, part, expression, names) for part in range(len(fields.rows))]
+
+
+def _evaluate(fields: IndexFields, part: int, expression: pc.Expression, names: list[str]) -> Any:  # noqa: ANN401
+    """Evaluate for one segment; the fields that it turns out to need are added to ``names``."""
+    while True:
+        source = acero.Declaration("table_source", acero.TableSourceNodeOptions(_table(fields, part, names)))
+        project = acero.Declaration("project", acero.ProjectNodeOptions([expression], ["match"]))
+        try:
+            # On one thread, so that the rows stay in order.
+            table: Any = acero.Declaration.from_sequence([source, project]).to_table(use_threads=False)
+        except pa.ArrowException as error:
+            missing = _MISSING_FIELD.match(str(error))
+            if missing is not None and missing.group(1) not in names:
+                names.append(_checked_name(fields, missing.group(1)))
+                continue
+            raise _failed(fields, expression, names, str(error).splitlines()[0]) from error
+        result = table.column("match")
+        if result.type != pa.bool_():
+            raise ArgumentError(f"a filter says true or false for each document; {expression!s:.500} is {result.type}")
+        return result
+
+
+def _checked_name(fields: IndexFields, name: str) -> str:
+    field = _field(fields, name)
+    field.require_comparable()
+    kinds = _main_kinds(field)
+    fields.note_off(field, field.off(kinds), " and ".join(kinds))
+    return name
+
+
+def _field(fields: IndexFields, name: str) -> IndexField:
+    return fields.ids() if name == "id" and not fields.field(name).exists else fields.find(name)
+
+
+def _main_kinds(field: IndexField) -> Sequence[Kind]:
+    """The kinds of the column that an expression sees: those of most values."""
+    groups: list[tuple[Kind, ...]] = [NUMBERS, *((kind,) for kind in COMPARABLE if kind not in NUMBERS)]
+    there = [group for group in groups if field.has(*group)]
+    return max(there, key=lambda group: sum(field.counts.get(kind, 0) for kind in group))
+
+
+def _column(field: IndexField, part: int) -> Any:  # noqa: ANN401 - an Arrow array
+    kinds = _main_kinds(field)
+    return field.numbers(part) if kinds == NUMBERS else field.parts[part].column(kinds[0], ARROW_TYPES[kinds[0]])
+
+
+def _table(fields: IndexFields, part: int, names: Sequence[str]) -> Any:  # noqa: ANN401
+    arrow = cast(Any, pa)
+    columns = {name: _column(_field(fields, name), part) for name in names}
+    return arrow.table({**columns, _ROW_COUNT: arrow.nulls(fields.rows[part], pa.int8())})
+
+
+def _failed(fields: IndexFields, expression: pc.Expression, names: Sequence[str], reason: str) -> ArgumentError:
+    shown = [name for name in names if _field(fields, name).exists][:MAX_FIELDS_SHOWN]
+    types = ", ".join(f"{name!r}: {_column(_field(fields, name), 0).type}" for name in shown)
+    return ArgumentError(f"the filter {expression!s:.500} cannot be evaluated: {reason}; the types are {types}")

@@ -1,0 +1,248 @@
+"""The fields of a whole index, over its segments: which kinds of values each holds, and how many documents of each."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ...errors import ArgumentError
+from ..metadata import COMPARABLE, FieldColumns, Kind
+from ..segments import SegmentFields
+from .dates import Dates, read_dates
+
+logger = logging.getLogger("bicross")
+
+MAX_FIELDS_SHOWN = 20
+NUMBERS = (Kind.INTEGERS, Kind.NUMBERS)
+_ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
+_NUMBER = r"^\s*[+-]?([0-9][0-9,_]*(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
+_YEAR = r"^[0-9]{4}$"
+
+
+class FieldPart:
+    """The values of a field in one segment."""
+
+    def __init__(self, columns: FieldColumns, live: NDArray[np.bool_] | None) -> None:
+        self._columns = columns
+        self._live = live
+        self.rows = columns.rows
+        self.present = columns.present()
+
+    @cached_property
+    def counts(self) -> dict[Kind, int]:
+        """How many live documents have a value of each kind."""
+        columns = self._columns.columns
+        if self._live is None:
+            return {kind: len(column) - column.null_count for kind, column in columns.items()}
+        return {kind: int((_valid(column) & self._live).sum()) for kind, column in columns.items()}
+
+    @property
+    def all_kinds(self) -> set[Kind]:
+        """The kinds of all values, those of deleted documents included."""
+        return set(self._columns.columns)
+
+    def holds(self, kinds: Iterable[Kind]) -> NDArray[np.bool_]:
+        """For each row whether it has a value of one of the kinds."""
+        holds = np.zeros(self.rows, np.bool_)
+        for kind in kinds:
+            if kind in self._columns.columns:
+                holds |= _valid(self._columns.columns[kind])
+        return holds
+
+    def live(self, mask: NDArray[np.bool_]) -> int:
+        """How many rows of a mask are live documents."""
+        return int((mask if self._live is None else mask & self._live).sum())
+
+    def column(self, kind: Kind, type_: pa.DataType) -> Any:  # noqa: ANN401 - an Arrow array
+        """The values of one kind, null elsewhere."""
+        column = self._columns.columns.get(kind)
+        return cast(Any, pa).nulls(self.rows, type_) if column is None else column
+
+    @cached_property
+    def texts(self) -> Any:  # noqa: ANN401 - an Arrow array
+        """The texts, null elsewhere."""
+        return self.column(Kind.TEXTS, pa.large_utf8())
+
+    @cached_property
+    def dates(self) -> Dates:
+        """The texts as dates."""
+        return read_dates(self.texts)
+
+    @cached_property
+    def looks_like_a_number(self) -> NDArray[np.bool_]:
+        """Which texts look like a number; four digits alone are rather a year."""
+        return matches_number(self.texts)
+
+
+class IndexField:
+    """A field in all segments."""
+
+    def __init__(self, name: str, parts: Sequence[FieldPart]) -> None:
+        self.name = name
+        self.parts = parts
+        self._off: dict[tuple[Kind, ...], int] = {}
+
+    @cached_property
+    def counts(self) -> dict[Kind, int]:
+        """How many live documents have a value of each kind; lists with items of several kinds count for each."""
+        counts = {kind: sum(part.counts.get(kind, 0) for part in self.parts) for kind in Kind}
+        return {kind: count for kind, count in counts.items() if count}
+
+    @cached_property
+    def kinds(self) -> set[Kind]:
+        """The kinds of its values; where no document with a value lives, those of the deleted ones."""
+        return set(self.counts) or {kind for part in self.parts for kind in part.all_kinds}
+
+    @property
+    def exists(self) -> bool:
+        """Whether any document ever had it."""
+        return any(part.all_kinds for part in self.parts)
+
+    @cached_property
+    def number_type(self) -> pa.DataType:
+        """Numbers are compared as float64 where one of them is a float, otherwise exactly as int64."""
+        return pa.float64() if any(Kind.NUMBERS in part.all_kinds for part in self.parts) else pa.int64()
+
+    def numbers(self, part: int) -> Any:  # noqa: ANN401 - an Arrow array
+        """The numbers in one segment, null elsewhere."""
+        whole = self.parts[part].column(Kind.INTEGERS, pa.int64())
+        if self.number_type == pa.int64():
+            return whole
+        return _ARROW.coalesce(
+            self.parts[part].column(Kind.NUMBERS, pa.float64()), whole.cast(pa.float64(), safe=False)
+        )
+
+    def has(self, *kinds: Kind) -> bool:
+        """Whether it has values of one of the kinds."""
+        return not self.kinds.isdisjoint(kinds)
+
+    def off(self, kinds: Sequence[Kind]) -> int:
+        """How many live documents have a value, but none of these kinds."""
+        key = tuple(kinds)
+        if key not in self._off:
+            self._off[key] = sum(part.live(part.present & ~part.holds(key)) for part in self.parts)
+        return self._off[key]
+
+    @cached_property
+    def live_values(self) -> int:
+        """How many live documents have a value."""
+        return sum(part.live(part.present) for part in self.parts)
+
+    @cached_property
+    def not_dates(self) -> int:
+        """How many live documents have a value that is no date."""
+        return sum(part.live(part.present & ~part.dates.valid) for part in self.parts)
+
+    @cached_property
+    def described(self) -> str:
+        """What it holds, for messages."""
+        kinds = set(self.kinds)
+        if Kind.NUMBERS in kinds:
+            kinds.discard(Kind.INTEGERS)
+        return f"the field {self.name!r:.200} holds {' and '.join(sorted(kinds))}"
+
+    @cached_property
+    def live_dates(self) -> int:
+        """How many live documents have a date."""
+        return sum(part.live(part.dates.valid) for part in self.parts)
+
+    @cached_property
+    def live_numbers_in_texts(self) -> int:
+        """How many live documents have a text that looks like a number and is no year."""
+        return sum(part.live(part.looks_like_a_number) for part in self.parts)
+
+    @cached_property
+    def live_years(self) -> int:
+        """How many live documents have a text of four digits."""
+        return sum(part.live(part.dates.precision == 0) for part in self.parts)
+
+    def require_comparable(self) -> None:
+        """Raise ``ArgumentError`` where values are in no column at all."""
+        if self.has(Kind.TOO_MUCH):
+            raise ArgumentError(f"the field {self.name!r:.200} cannot be filtered by: there are {Kind.TOO_MUCH}")
+        if not self.has(*COMPARABLE):
+            raise ArgumentError(
+                f"the field {self.name!r:.200} cannot be filtered by: it holds {' and '.join(sorted(self.kinds))}"
+                + (f"; a member of them is written {self.name:.200}.name" if self.has(Kind.OBJECTS) else "")
+            )
+
+
+class IndexFields:
+    """The fields of the segments of one generation."""
+
+    def __init__(self, segments: Sequence[SegmentFields], lives: Sequence[NDArray[np.bool_] | None]) -> None:
+        """``lives`` says of each segment which of its rows live; None is all of them."""
+        self._segments = segments
+        self._lives = lives
+        self._fields: dict[str, IndexField] = {}
+        self._ids: IndexField | None = None
+        self._noted: set[tuple[str, str]] = set()
+        self.rows = [segment.rows for segment in segments]
+
+    def names(self) -> list[str]:
+        """The names of fields that are known without reading the documents, sorted."""
+        return sorted(set[str]().union(*(segment.names() for segment in self._segments)))
+
+    def find(self, name: str) -> IndexField:
+        """The field of a name. Raises ``ArgumentError`` where no document has it."""
+        field = self.field(name)
+        if not field.exists:
+            raise self.missing(name)
+        return field
+
+    def field(self, name: str) -> IndexField:
+        """The field of a name, with no values where no document has it."""
+        field = self._fields.get(name)
+        if field is None:
+            field = self._fields[name] = self._over_segments(name, (part.field(name) for part in self._segments))
+        return field
+
+    def ids(self) -> IndexField:
+        """The ids of the documents. Raises ``ArgumentError`` where a metadata field has the name ``id``."""
+        if self.field("id").exists:
+            raise ArgumentError(
+                "id means the document's own id, but these documents also have a metadata field of that name: write "
+                'field("id") for the metadata field, or rename it'
+            )
+        if self._ids is None:
+            self._ids = self._over_segments("id", (segment.ids() for segment in self._segments))
+        return self._ids
+
+    def missing(self, name: str) -> ArgumentError:
+        """The error that there is no such field; it lists some that there are."""
+        names = self.names()
+        known = ", ".join(map(repr, names[:MAX_FIELDS_SHOWN]))
+        more = len(names) - MAX_FIELDS_SHOWN
+        rest = f" and {more} more" if more > 0 else ""
+        return ArgumentError(f"there is no field {name!r:.200} to filter by; there are: {known or 'none at all'}{rest}")
+
+    def note_off(self, field: IndexField, off: int, wanted: str) -> None:
+        """Log once that ``off`` documents have a value of the field that a condition cannot compare."""
+        if off and (field.name, wanted) not in self._noted:
+            self._noted.add((field.name, wanted))
+            logger.warning(
+                "the field %r has values that are not %s, which filters treat as missing: %d of %d documents with it",
+                field.name,
+                wanted,
+                off,
+                field.live_values,
+            )
+
+    def _over_segments(self, name: str, columns: Iterable[FieldColumns]) -> IndexField:
+        pairs = zip(columns, self._lives, strict=True)
+        return IndexField(name, [FieldPart(of_segment, live) for of_segment, live in pairs])
+
+
+def matches_number(texts: Any) -> NDArray[np.bool_]:  # noqa: ANN401 - an Arrow array of texts
+    """Which texts look like a number; four digits alone do not count, they are rather a year."""
+    looks = _ARROW.and_not(_ARROW.match_substring_regex(texts, _NUMBER), _ARROW.match_substring_regex(texts, _YEAR))
+    return _ARROW.fill_null(looks, fill_value=False).to_numpy(zero_copy_only=False)
+
+
+def _valid(column: Any) -> NDArray[np.bool_]:  # noqa: ANN401
+    return column.is_valid().to_numpy(zero_copy_only=False)
