@@ -20,21 +20,20 @@ settings.load_profile("bicross")
 QUICK = "not slow"
 """The mark expression of a run that leaves the slow tests out, as ``make quick`` does."""
 
-MODEL_LIBRARIES = ("sentence_transformers", "transformers")
 SLOW_MODULE = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.M)
 
 
-class NoModelLibraries:
-    """A finder that refuses to import the model libraries: that alone takes seconds in each process."""
+class NoModels:
+    """A finder that refuses to import sentence-transformers: that alone takes ten seconds in each process."""
 
     def find_spec(self, name, path=None, target=None):
-        if name in MODEL_LIBRARIES:
+        if name == "sentence_transformers":
             raise RuntimeError(f"a quick test imports {name}; mark it @pytest.mark.slow")
 
 
 def pytest_configure(config):
     if config.option.markexpr == QUICK:
-        sys.meta_path.insert(0, NoModelLibraries())
+        sys.meta_path.insert(0, NoModels())
         settings.load_profile("quick")
 
 

@@ -1,13 +1,18 @@
 """Six small collections, two tiny models and vectors: enough for a script to run from its beginning to its end."""
 
+import io
 import json
 import os
 import random
-import subprocess
+import runpy
 import sys
-from collections.abc import Callable
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -64,11 +69,59 @@ def vectors(small, tmp_path_factory) -> Path:
     return folder
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a script ended, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@contextmanager
+def numbers_of_threads() -> Iterator[None]:
+    """What a script sets with --threads ends with it."""
+    import faiss
+    import torch
+
+    before = torch.get_num_threads(), faiss.omp_get_max_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        faiss.omp_set_num_threads(before[1])
+
+
+def exit_code(script: Path, printed: io.StringIO) -> int:
+    """Run a script as Python runs it, with its errors in ``printed``."""
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=printed)
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception:  # noqa: BLE001 - what ends a process with its traceback
+        traceback.print_exc(file=printed)
+        return 1
+    return 0
+
+
 @pytest.fixture(scope="session")
-def run_script() -> Callable[..., subprocess.CompletedProcess[str]]:
-    def run(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(ROOT / "benchmarks" / name), *map(str, arguments)]
-        environment = os.environ | {"HF_HUB_OFFLINE": "1"}
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+def run_script() -> Callable[..., Done]:
+    """Runs scripts with their arguments, in this process: to import the model libraries anew takes ten seconds."""
+
+    def run(name: str, *arguments: object) -> Done:
+        script, out, err = ROOT / "benchmarks" / name, io.StringIO(), io.StringIO()
+        with (
+            patch.object(sys, "argv", [str(script), *map(str, arguments)]),
+            patch.dict(os.environ, {"HF_HUB_OFFLINE": "1"}),
+            numbers_of_threads(),
+            warnings.catch_warnings(),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            warnings.simplefilter("default")  # here they are errors; a script may meet those of its peers
+            code = exit_code(script, err)
+        return Done(code, out.getvalue(), err.getvalue())
 
     return run

@@ -1,7 +1,5 @@
 import json
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -31,11 +29,10 @@ def write_collection(folder: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_quality_measures_every_way_of_searching(tmp_path):
+def test_quality_measures_every_way_of_searching(run_script, tmp_path):
     folder = write_collection(tmp_path / "tiny")
     output = tmp_path / "quality.json"
-    command = [sys.executable, str(ROOT / "benchmarks" / "quality.py"), str(folder), "--output", str(output)]
-    done = subprocess.run([*command, "--long-documents"], capture_output=True, text=True, check=False)
+    done = run_script("quality.py", folder, "--output", output, "--long-documents")
     assert done.returncode == 0, done.stderr
     report = json.loads(output.read_text())
     rows = {row["system"]: row for row in report["results"]}

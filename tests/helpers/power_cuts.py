@@ -15,7 +15,7 @@ from typing import Any
 from bicross.index.files import Filesystem
 
 from helpers.disk_model import Change, Disk, Event, File, Tree, every_change, tree_of, write_tree
-from helpers.faults import report, scratch_folder
+from helpers.faults import LOCKS, report, scratch_folder
 
 Check = Callable[[Path, Any], object]
 """``check(path, acknowledged)`` raises where ``path`` is not as it must be. It may write to it."""
@@ -42,7 +42,7 @@ class RecordingFilesystem(Filesystem):
         """The kinds of fsync calls, each once: ``fsync MANIFEST.tmp``, ``fsync_folder segments/*``, and so on."""
         return list(dict.fromkeys(event.sync for event in self.events if event.sync))
 
-    def assert_complete(self, ignore: tuple[str, ...] = ("LOCK", "COMPACTING")) -> None:
+    def assert_complete(self, ignore: tuple[str, ...] = LOCKS) -> None:
         """Raise where ``path`` holds anything else than the recorded calls made: someone wrote without them."""
         disk = Disk(self.start)
         for event in self.events:

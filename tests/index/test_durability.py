@@ -5,6 +5,9 @@ Every change of an index is put through the harnesses of faults.py, power_cuts.p
 
 import json
 import os
+import random
+import uuid
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -138,6 +141,15 @@ def assert_no_orphans(path: Path) -> None:
 # Faults and kills
 
 
+@contextmanager
+def same_names():
+    """The random names that an index gives are the same ones each time, so that equal states are seen to be equal."""
+    chance = random.Random(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("uuid.uuid4", lambda: uuid.UUID(int=chance.getrandbits(128), version=4))
+        yield
+
+
 def check_create(path, outcome):
     if outcome.error is not None:
         assert isinstance(outcome.error, (OSError, IndexStoreError)), repr(outcome.error)
@@ -154,10 +166,11 @@ def check_create(path, outcome):
 
 def test_a_fault_while_an_index_is_created():
     def operation(path, filesystem):
-        create(path, filesystem)
+        with same_names():
+            create(path, filesystem)
         filesystem.acknowledge("created")
 
-    assert every_fault(operation, check_create) > 100
+    assert every_fault(operation, check_create, passed=set()) > 100
 
 
 @pytest.mark.parametrize("step", range(len(STEPS)), ids=[name for name, _, _ in STEPS])
@@ -168,14 +181,14 @@ def test_a_fault_while_an_index_is_changed(tmp_path, step):
     generation = Index.open(start).generation
 
     def operation(path, filesystem):
-        change(Index.open(path, filesystem=filesystem))
+        with same_names():
+            change(Index.open(path, filesystem=filesystem))
         filesystem.acknowledge("done")
 
     def check(path, outcome):
         if outcome.error is not None:
             assert isinstance(outcome.error, (OSError, IndexStoreError)), repr(outcome.error)
         index = Index.open(path)
-        assert contents(index) in ([after] if outcome.acknowledged else [before, after])
         made = index.generation > generation
         assert made or not outcome.acknowledged
         assert contents(index) == (after if made else before)
@@ -186,7 +199,7 @@ def test_a_fault_while_an_index_is_changed(tmp_path, step):
         assert contents(index) == contents(Index.open(path)) == (after | EXTRA if made else after)
         assert_no_orphans(path)
 
-    assert every_fault(operation, check, start=start) > 50, name
+    assert every_fault(operation, check, start=start, passed=set()) > 50, name
 
 
 # Power cuts
