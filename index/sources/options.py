@@ -22,6 +22,7 @@ class SourceOptions:
         text_column: That of the texts; None: ``text``.
         delimiter: What stands between the fields of a CSV or TSV file, one character; None: found in its first line.
         encoding: How texts are encoded, as Python names it; None: as a byte order mark tells, else UTF-8.
+        quotes: Whether quotes enclose the fields of a CSV or TSV file; None: they do, but in TSV only where it shows.
         columns: The names of the columns of a CSV or TSV file that has no header; None: it has one.
         types: The type of some columns of a CSV or TSV file; the type of the others follows from their values.
         metadata_columns: The columns that become metadata; None: all that are no id, title or text.
@@ -37,6 +38,7 @@ class SourceOptions:
     text_column: str | None = None
     delimiter: str | None = None
     encoding: str | None = None
+    quotes: bool | None = None
     columns: tuple[str, ...] | None = None
     types: Mapping[str, ColumnType] = field(default_factory=dict[str, ColumnType], hash=False)
     metadata_columns: tuple[str, ...] | None = None
@@ -49,6 +51,8 @@ class SourceOptions:
             _check_optional_text(name, getattr(self, name))
         _check_delimiter(self.delimiter)
         _check_encoding(self.encoding)
+        if not isinstance(cast("object", self.quotes), bool | None):
+            raise ArgumentError(f"quotes must be True, False or None, not {self.quotes!r:.80}")
         if self.columns is not None:
             _check_names("columns", self.columns)
             if not self.columns:

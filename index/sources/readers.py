@@ -1,6 +1,7 @@
 """DocumentReader: reads the documents of files and folders of every supported format.
 
-What there is to read is found in ``places``; how a file becomes rows is known in ``formats``, ``tables`` and ``texts``.
+What there is to read is found in ``places``; how a file becomes rows is known in ``separated``,
+``json_files``, ``tables`` and ``texts``.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
     max_bytes: MaxBytes = "auto",
     delimiter: str | None = None,
     encoding: str | None = None,
+    quotes: bool | None = None,
     columns: Sequence[str] | None = None,
     types: Mapping[str, ColumnType] | None = None,
     metadata_columns: Sequence[str] | None = None,
@@ -40,7 +42,7 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
 ) -> "DocumentReader":
     """Read the documents of files and folders, one after the other and never all of them in memory.
 
-    Reads JSON Lines, CSV and TSV with a header (all three also as gzip), Parquet, Arrow IPC, text, Markdown,
+    Reads JSON Lines, JSON, CSV and TSV (all of these also as gzip), Parquet, Arrow IPC, text, Markdown,
     reStructuredText and HTML; folders of them, and of a BEIR folder its corpus. The id is in the column ``_id`` or
     ``id``, the title in ``title`` and the text in ``text``, unless you name another; the remaining columns become
     metadata. Where a file has no column of ids, the id of each row is made from its title and text.
@@ -56,11 +58,14 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
         max_bytes: What a file, or all texts of a folder, may decode to: by default 256 MiB or, if that is more, 200
             times its size, far more than texts do. None sets no limit, for sources that you trust with all of the
             memory.
-        delimiter: What stands between the fields of a CSV file.
-        encoding: The encoding of a text that names none itself; None is UTF-8.
-        columns: The columns of a CSV or TSV file without a header.
-        types: The types of columns of a CSV or TSV file.
-        metadata_columns: The columns that become metadata; None: all that remain.
+        delimiter: The character between the fields of a CSV or TSV file; None: found in its first line.
+        encoding: The encoding of a text that names none itself, as Python names it; None is UTF-8.
+        quotes: Whether quotes enclose fields; None: they do in CSV files, and in TSV files only where that shows.
+        columns: The names of the columns of a CSV or TSV file without a header.
+        types: The type of some columns of a CSV or TSV file: ``"text"``, ``"integer"``, ``"float"``, ``"boolean"`` or
+            ``"date"``. A value that does not fit makes its row a bad one. The type of the others follows from all of
+            their values.
+        metadata_columns: The columns that become metadata; None: all that are no id, title or text.
         leave_out: Columns that do not become metadata.
 
     Raises:
@@ -75,6 +80,7 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
         text_column=text_column,
         delimiter=delimiter,
         encoding=encoding,
+        quotes=quotes,
         columns=_names(columns),
         types=types or {},
         metadata_columns=_names(metadata_columns),

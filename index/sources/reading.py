@@ -9,10 +9,9 @@ from ...errors import DocumentError, SourceError
 from ..document import Document
 from .accounting import ErrorLog, LeftOutKind, Tally
 from .budget import Budget
-from .columns import check_columns
-from .formats import read_json_lines
+from .columns import NoTexts
 from .options import SourceOptions
-from .places import ROW_READERS, NamedSource, NotRead, SourceFile
+from .places import JSON_ENDINGS, ROW_READERS, NamedSource, NotRead, SourceFile
 from .row_documents import checked_metadata, document_of, lacks_id
 from .rows import SourceRow
 from .texts import PageError, read_page
@@ -91,6 +90,9 @@ class Reading:
             yield from self._documents_in(file)
         except SourceError as error:
             reason = str(error).replace(str(file.path), file.shown)
+            if source.is_folder and isinstance(error, NoTexts) and file.ending in JSON_ENDINGS:
+                self.tally.leave_out("json", file.shown)
+                return
             if not source.is_folder:
                 raise SourceError(reason) from error
             self._refuse("file", reason, file.shown)
@@ -109,8 +111,6 @@ class Reading:
                 self.tally.note(f"{file.shown}: {row.note}")
             if makes_ids is None and not row.problem:
                 makes_ids = lacks_id(row.values, self._options)
-                if row_reader is not read_json_lines:  # where every row names its own columns
-                    check_columns(self._options, row.values, file.path)
             document = self._document(row, file, makes_ids=bool(makes_ids))
             if document is not None:
                 yield document

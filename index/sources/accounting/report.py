@@ -9,6 +9,7 @@ LeftOutKind: TypeAlias = Literal[
     "encoding",
     "size",
     "file",
+    "json",
     "name",
     "duplicate",
     "ending",
@@ -25,6 +26,7 @@ LeftOutKind: TypeAlias = Literal[
 - ``encoding``: a text in another encoding.
 - ``size``: a text that is too large for one document.
 - ``file``: a file or folder that cannot be read.
+- ``json``: a JSON file in a folder in which no object has a text, such as the settings of a program.
 - ``name``: a text file whose name, which is its id, is not UTF-8.
 - ``duplicate``: the title and text of another document, where ids are made from them.
 - ``ending``: a file of a kind that is not read.

@@ -3,13 +3,17 @@
 from pathlib import Path
 
 from ....errors import ArgumentError, SourceError
-from ..formats import read_csv, read_json_lines
+from ..json_files import read_json, read_json_lines
 from ..rows import ReadRows
+from ..separated import read_csv
 from ..tables import read_arrow, read_parquet
 from ..texts import TEXT_SUFFIXES
 
+JSON_ENDINGS = (".json", ".json.gz")
+"""Of files that hold documents, or anything else."""
 ROW_READERS: dict[str, ReadRows] = {
     **dict.fromkeys((".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"), read_json_lines),
+    **dict.fromkeys(JSON_ENDINGS, read_json),
     **dict.fromkeys((".csv", ".tsv", ".csv.gz", ".tsv.gz"), read_csv),
     ".parquet": read_parquet,
     **dict.fromkeys((".arrow", ".feather", ".ipc"), read_arrow),

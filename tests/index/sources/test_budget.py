@@ -12,7 +12,7 @@ import pytest
 from bicross.errors import ArgumentError, SourceError
 from bicross.index import Document, read_documents
 from bicross.index.files import decoded_sizes
-from bicross.index.sources.parquet_pages import measure_row_group
+from bicross.index.sources.tables.parquet_pages import measure_row_group
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

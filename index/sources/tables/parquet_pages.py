@@ -4,8 +4,9 @@ The footer's sizes are for information: nothing breaks where they are wrong. A p
 allocates and checks, so they hold. PyArrow does not show them. They are structs in Thrift's compact protocol.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Protocol, cast
 
 import pyarrow.parquet as pq
@@ -46,17 +47,38 @@ class RowGroupSize:
         self._lists += sum(page.bytes + (8 + width) * page.values for page in pages)
 
 
-def measure_row_group(data: Bytes, file: pq.ParquetFile, number: int) -> RowGroupSize:
-    """What decoding a row group may take. Raises ``ValueError`` or ``IndexError`` where its pages are damaged."""
+def measure_row_group(
+    data: Bytes, file: pq.ParquetFile, number: int, names: Collection[str] | None = None
+) -> RowGroupSize:
+    """Compute what decoding a row group may take.
+
+    Args:
+        data: The file.
+        file: The same, opened by PyArrow.
+        number: That of the row group.
+        names: The columns that are to be decoded; None: all.
+
+    Raises:
+        ValueError: Its pages are damaged.
+        IndexError: Likewise.
+    """
     size = RowGroupSize()
     group = file.metadata.row_group(number)
     for index in range(group.num_columns):
-        column, pages = file.schema.column(index), _pages(data, group.column(index))
+        column = file.schema.column(index)
+        if names is not None and not _is_among(column.path, names):
+            continue
+        pages = _pages(data, group.column(index))
         if column.max_repetition_level:
             size.add_lists(pages, max(0, column.length or 0))
         else:
             size.add_column(pages)
     return size
+
+
+def _is_among(path: str, names: Collection[str]) -> bool:
+    """Whether a path, whose parts dots separate, begins with a name, which may have dots as well."""
+    return any(prefix in names for prefix in accumulate(path.split("."), "{}.{}".format))
 
 
 def list_columns(file: pq.ParquetFile) -> list[str]:

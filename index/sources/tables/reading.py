@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, time, timedelta
 from decimal import Decimal
-from math import isnan
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 from uuid import UUID
@@ -14,13 +14,14 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ...errors import SourceError
-from ..files import decoded_sizes, is_stream
-from .budget import MAX_ROW_BYTES, Budget, RowMeter
-from .formats import check_names
-from .options import SourceOptions
+from ....errors import SourceError
+from ...files import decoded_sizes, is_stream
+from ..budget import MAX_ROW_BYTES, Budget, RowMeter
+from ..columns import role_columns
+from ..options import SourceOptions
+from ..rows import SourceRow
 from .parquet_pages import list_columns, measure_row_group
-from .rows import SourceRow
+from .selection import Selection, check_table, select_columns
 
 BATCH_ROWS = 256
 
@@ -44,7 +45,9 @@ def read_parquet(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
             pre_buffer=False,
             read_dictionary=lists,
         ) as file:
-            yield from _table_rows(path, _parquet_batches(file, data, budget), budget)
+            selection = select_columns(file.schema_arrow, options)
+            batches = _parquet_batches(file, data, budget, selection)
+            yield from _table_rows(path, batches, budget, options, schema=file.schema_arrow)
 
 
 def read_arrow(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
@@ -53,20 +56,24 @@ def read_arrow(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
     with _damage_as_source_error(path), pa.memory_map(str(path)) as file:
         if budget.is_limited:
             _check_messages(file, budget)
-        yield from _table_rows(path, _stream_batches(file) if is_stream(file) else _file_batches(file), budget)
+        batches = _stream_batches(file) if is_stream(file) else _file_batches(file)
+        yield from _table_rows(path, batches, budget, options)
 
 
-def _parquet_batches(file: pq.ParquetFile, data: mmap.mmap, budget: Budget) -> Batches:
+def _parquet_batches(file: pq.ParquetFile, data: mmap.mmap, budget: Budget, selection: Selection) -> Batches:
     rows = 0
+    names = sorted(selection.names)
     for number in range(file.num_row_groups):
         batch_rows = BATCH_ROWS
         if budget.is_limited:
-            size = measure_row_group(data, file, number)
+            size = measure_row_group(data, file, number, selection.names)
             least = size.of(1)
             budget.check_at_once(least)
             while batch_rows > 1 and size.of(batch_rows) > least + MAX_ROW_BYTES:
                 batch_rows //= 2
-        for batch in file.iter_batches(batch_rows, row_groups=[number]):  # pyright: ignore[reportUnknownMemberType]
+        for batch in file.iter_batches(  # pyright: ignore[reportUnknownMemberType]
+            batch_rows, row_groups=[number], columns=names
+        ):
             rows += batch.num_rows
             yield batch, rows / file.metadata.num_rows
 
@@ -92,25 +99,50 @@ def _stream_batches(file: pa.MemoryMappedFile) -> Batches:
         yield batch, file.tell() / file.size()
 
 
-def _table_rows(path: Path, batches: Batches, budget: Budget) -> Iterator[SourceRow]:
-    line, before = 0, 0.0
+def _table_rows(
+    path: Path, batches: Batches, budget: Budget, options: SourceOptions, *, schema: pa.Schema | None = None
+) -> Iterator[SourceRow]:
+    """The rows of batches. ``schema`` is that of the file, where the batches have only some of its columns."""
+    line, before, note = 0, 0.0, ""
     for batch, after in batches:
-        check_names(path, batch.schema.names)
-        arrays = cast("list[pa.Array[Any]]", batch.columns)  # pyright: ignore[reportUnknownMemberType]
-        columns = [_whole_microseconds(array) for array in arrays]
+        if line == 0:
+            schema = batch.schema if schema is None else schema
+            check_table(path, schema.names, options)
+            note = select_columns(schema, options).note
+        columns = _columns(batch, options)
         for row in range(batch.num_rows):
             line += 1
             values: Mapping[str, object] = {}
             problem = ""
             meter = RowMeter()
             try:
-                cells = [_python(column[row], meter) for column in columns]
-                values = dict(zip(batch.schema.names, cells, strict=True))
+                values = {name: _cell(column[row], meter, is_text=is_text) for name, column, is_text in columns}
             except (ValueError, OverflowError, KeyError) as error:
                 problem = f"row {line} has a value that cannot be read: {error}"
             budget.spend(meter.bytes)
-            yield SourceRow(str(path), line, before + (after - before) * (row + 1) / batch.num_rows, values, problem)
+            fraction = before + (after - before) * (row + 1) / batch.num_rows
+            yield SourceRow(str(path), line, fraction, values, problem, note=note)
+            note = ""
         before = after
+
+
+def _columns(batch: pa.RecordBatch, options: SourceOptions) -> list[tuple[str, "pa.Array[Any]", bool]]:
+    """The name and the values of every column that is read, and whether they are ids, titles or texts."""
+    selection, roles = select_columns(batch.schema, options), role_columns(options, batch.schema.names)
+    arrays = cast("list[pa.Array[Any]]", batch.columns)  # pyright: ignore[reportUnknownMemberType]
+    return [
+        (name, _whole_microseconds(array), name in roles)
+        for name, array in zip(batch.schema.names, arrays, strict=True)
+        if name in selection.names
+    ]
+
+
+def _cell(cell: Any, meter: RowMeter, *, is_text: bool) -> object:  # noqa: ANN401
+    if is_text and cell.is_valid and issubclass(type(cell), pa.BinaryScalar):  # as some programs write texts
+        meter.add(cell.as_buffer().size)
+        value: object = cell.as_py()
+        return value.decode() if isinstance(value, bytes) else value
+    return _python(cell, meter)
 
 
 _WRAPPERS = (pa.DictionaryScalar, pa.RunEndEncodedScalar, pa.UnionScalar)
@@ -148,7 +180,7 @@ def _mapping(items: Iterable[tuple[str, object]]) -> Mapping[str, object]:
 def _json_value(value: object) -> object:
     match value:
         case float():
-            return None if isnan(value) else value  # pandas writes a missing number as NaN
+            return value if isfinite(value) else None  # pandas writes a missing number as NaN; JSON has none of them
         case date() | time():  # a datetime is a date
             return value.isoformat()
         case timedelta():

@@ -1,0 +1,77 @@
+"""Opens texts in the encoding that their byte order mark tells, that the user names, or else in UTF-8."""
+
+import codecs
+from collections.abc import Generator
+from contextlib import contextmanager
+from io import BufferedReader, TextIOWrapper
+from pathlib import Path
+from typing import TypeAlias
+
+TextFile: TypeAlias = "TextIOWrapper[BufferedReader]"
+
+ON_ERROR = "bicross.mark"
+"""How to open a text so that bytes that cannot be decoded are marked, and found by ``check_decoded``."""
+
+_MARK = "\udcff"  # no decoder yields a lone surrogate by itself; the one after it tells the byte
+_REMEDY = "name the encoding of the file with encoding (--encoding), as in cp1252, or save it as UTF-8"
+
+
+def encoding_of(start: bytes, named: str | None = None) -> str:
+    """Return the encoding of a text.
+
+    A byte order mark counts first, because no text in another encoding begins with one. Without a mark, and where no
+    encoding is named, ASCII characters between bytes of zero tell UTF-16 and UTF-32, as RFC 4627 does for JSON.
+
+    Args:
+        start: The first four bytes, or all where there are fewer.
+        named: The encoding that the user has named.
+    """
+    if start in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE):  # first, because one begins like UTF-16
+        return "utf-32"
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if start.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    return named or _WITHOUT_MARK.get(tuple(map(bool, start)), "utf-8")
+
+
+_WITHOUT_MARK: dict[tuple[bool, ...], str] = {
+    (True, False, True, False): "utf-16-le",
+    (False, True, False, True): "utf-16-be",
+    (True, False, False, False): "utf-32-le",
+    (False, False, False, True): "utf-32-be",
+}
+
+
+@contextmanager
+def open_text(path: Path, encoding: str | None = None) -> Generator[TextFile]:
+    """Open a text file; ``encoding`` is what the user has named, see ``encoding_of``."""
+    with path.open("rb") as file, TextIOWrapper(file, encoding_of(file.peek(4)[:4], encoding)) as text:
+        yield text
+
+
+def decoding_problem(error: UnicodeDecodeError, encoding: str) -> str:
+    """Return what is wrong with a text that cannot be decoded, and what to do."""
+    return (
+        f"the byte 0x{error.object[error.start]:02x} at position {error.start} cannot be decoded as {encoding}:"
+        f" {error.reason}; {_REMEDY}"
+    )
+
+
+def check_decoded(text: str, encoding: str) -> None:
+    """Raise ``ValueError`` where a byte of a line could not be decoded."""
+    position = text.find(_MARK)
+    if position >= 0:
+        byte = ord(text[position + 1]) - 0xDC00
+        raise ValueError(
+            f"the byte 0x{byte:02x} at character {position + 1} cannot be decoded as {encoding}; {_REMEDY}"
+        )
+
+
+def _mark_undecodable(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return _MARK + chr(0xDC00 + error.object[error.start]), error.end
+
+
+codecs.register_error(ON_ERROR, _mark_undecodable)

@@ -1,0 +1,167 @@
+"""Types of the columns of a CSV or TSV file: told from all of their values, and applied to each.
+
+A column has a type if all of its values have it, so that none changes its meaning: one with a leading zero, such as a
+postal code, makes its column text, and so does an integer that is larger than 64 bits. Empty cells are null, and so are
+the words that programs write for a missing value, where the others are numbers, booleans or dates.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from math import isfinite
+
+from ..options import ColumnType
+
+MISSING = frozenset({"NaN", "nan", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", r"\N", "NaT"}) | {
+    sign + word for sign in ("", "-", "+") for word in ("inf", "Inf", "INF", "Infinity", "infinity")
+}
+"""What stands for a missing number, boolean or date. Infinities are no JSON, and null everywhere."""
+
+_INTEGER = re.compile(r"-?(?:[1-9][0-9]{0,18}|0)")
+_DIGITS = re.compile(r"-?[0-9]+")
+_FLOAT = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_DATE = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_MORE_BOOLEANS = {"yes": True, "no": False, "1": True, "0": False}  # where the user says that they are booleans
+_SMALL = 2**53  # from here on, a float does not hold every integer
+_LARGEST = 2**63
+_LONGEST = 400  # characters of a number or a date; longer ones are text, and are not looked at
+_MOST = 0.9  # of the values of a column: so many of one type make it worth to say that the others are not
+_FEW = 10
+
+
+class ColumnGuess:
+    """Finds the type of a column from its cells, one after the other."""
+
+    def __init__(self) -> None:
+        self.filled = 0
+        self._counts = Counter[str]()
+        self._first: dict[str, tuple[str, int]] = {}
+
+    def add(self, cell: str, line: int) -> None:
+        """Look at a cell, which stands in that line."""
+        cell = cell.strip()
+        if not cell:
+            return
+        self.filled += 1
+        kind = _kind(cell)
+        self._counts[kind] += 1
+        if kind not in self._first:
+            self._first[kind] = (cell, line)
+
+    @property
+    def type(self) -> ColumnType:
+        """The type of the column."""
+        values = self.filled - self._counts["missing"]
+        for kind, count in self._fitting().items():
+            if 0 < count == values:
+                return kind
+        return "text"
+
+    def note(self, name: str) -> str:
+        """Return why a column of mostly numbers, booleans or dates is text; "" where it is not so."""
+        values = self.filled - self._counts["missing"]
+        kind, count = max(self._fitting().items(), key=lambda item: item[1])
+        if self.type != "text" or values < _FEW or count < _MOST * values:
+            return ""
+        odd = {"text", "large"} if kind in ("integer", "float") else set(self._counts) - {kind, "missing"}
+        cell, line = min((self._first[other] for other in odd if other in self._first), key=lambda first: first[1])
+        return (
+            f"the column {name!r} is kept as text, because {values - count} of its {values} values are no {kind}"
+            f" ({cell!r:.40} in line {line}); to leave such rows out instead, say types (--types {name}={kind})"
+        )
+
+    def _fitting(self) -> dict[ColumnType, int]:
+        counts = self._counts
+        whole = counts["integer"] + counts["wide"]
+        # A float would not keep the last digits of a wide integer.
+        numbers = counts["integer"] + counts["float"]
+        return {"integer": whole, "float": numbers, "boolean": counts["boolean"], "date": counts["date"]}
+
+
+def _kind(cell: str) -> str:
+    if len(cell) > _LONGEST:
+        return "text"
+    if cell in MISSING:
+        return "missing"
+    if cell in _BOOLEANS:
+        return "boolean"
+    if cell[0] not in "-.0123456789":
+        return "text"
+    if _INTEGER.fullmatch(cell):
+        number = int(cell)
+        return "large" if not -_LARGEST <= number < _LARGEST else "integer" if abs(number) <= _SMALL else "wide"
+    if _DIGITS.fullmatch(cell):
+        return "text"  # with a leading zero, or larger than any integer of 64 bits
+    if _FLOAT.fullmatch(cell):
+        return "float" if isfinite(float(cell)) else "text"
+    return "date" if _DATE.fullmatch(cell) and _parses(cell) else "text"
+
+
+def _parses(cell: str) -> bool:
+    try:
+        datetime.fromisoformat(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _integer(cell: str) -> object:
+    if not re.fullmatch(r"[+-]?[0-9]{1,4000}", cell):
+        raise ValueError
+    return int(cell)
+
+
+def _float(cell: str) -> object:
+    if not re.fullmatch(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", cell):
+        raise ValueError
+    return float(cell)
+
+
+def _boolean(cell: str) -> object:
+    value = _BOOLEANS.get(cell, _MORE_BOOLEANS.get(cell.lower()))
+    if value is None:
+        raise ValueError
+    return value
+
+
+def _date(cell: str) -> object:
+    """In ISO 8601, as the dates of every other format are written; the digits after microseconds are cut."""
+    if not _DATE.fullmatch(cell):
+        raise ValueError
+    parsed = datetime.fromisoformat(cell)
+    return (parsed if len(cell) > len("2000-01-01") else parsed.date()).isoformat()
+
+
+_CONVERTERS: Mapping[ColumnType, Callable[[str], object]] = {
+    "integer": _integer,
+    "float": _float,
+    "boolean": _boolean,
+    "date": _date,
+}
+
+
+def typed_value(name: str, cell: str, kind: ColumnType) -> object:
+    """Return the value of a cell; null for an empty one.
+
+    Raises:
+        ValueError: The cell does not fit the type.
+    """
+    stripped = cell.strip()
+    if not stripped:
+        return None
+    if kind == "text":
+        return cell
+    if stripped in MISSING:
+        return None
+    try:
+        return _CONVERTERS[kind](stripped)
+    except ValueError:
+        raise ValueError(f"the column {name!r} holds {_ARTICLES[kind]}, and {cell!r:.80} is none") from None
+
+
+_ARTICLES = {"integer": "integers", "float": "numbers", "boolean": "booleans", "date": "dates in ISO 8601"}
