@@ -8,7 +8,7 @@ from .info import IndexInfo
 from .manifest import ModelFingerprint, VectorLayout
 from .reading import BM25, Hit, PassageHit
 from .segments import EmbeddedBatch, Verify
-from .sources import DocumentReader, LeftOut, LeftOutKind, SourceReport, read_documents
+from .sources import ColumnType, DocumentReader, LeftOut, LeftOutKind, SourceReport, read_documents
 from .vectors import AUTO, TARGET_RECALL
 from .writing import IndexWriter, Verification
 
@@ -17,6 +17,7 @@ __all__ = [
     "BM25",
     "TARGET_RECALL",
     "Chunking",
+    "ColumnType",
     "Document",
     "DocumentReader",
     "EmbeddedBatch",

@@ -5,12 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, get_type_hints
+from typing import Annotated, cast, get_args, get_type_hints
 
 import typer
 
-from ...index import DocumentReader, read_documents
+from ...errors import ArgumentError
+from ...index import ColumnType, DocumentReader, read_documents
 from .source_summary import SourceSummary
+
+_TABS = {"tab": "\t", r"\t": "\t"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,8 @@ class Source:
         list[Path],
         typer.Argument(
             metavar="SOURCE",
-            help="Files of JSONL, CSV, TSV, Parquet, Arrow, text, Markdown, HTML or reStructuredText; folders of them;"
-            " a BEIR folder; or - for standard input.",
+            help="Files of JSONL, JSON, CSV, TSV, Parquet, Arrow, text, Markdown, HTML or reStructuredText; folders of"
+            " them; a BEIR folder; or - for standard input.",
         ),
     ]
     format: Annotated[
@@ -42,19 +45,54 @@ class Source:
         int | None,
         typer.Option(min=1, help="What a file, or all texts of a folder, may decode to; default: 200 times its size."),
     ] = None
+    delimiter: Annotated[
+        str | None,
+        typer.Option(help="Between the fields of a CSV or TSV file: one character, or tab; default: found in line 1."),
+    ] = None
+    quotes: Annotated[
+        bool | None, typer.Option(help="Quotes enclose fields; default: in CSV, and in TSV where that shows.")
+    ] = None
+    columns: Annotated[
+        str | None, typer.Option(help="The columns of a CSV or TSV file without a header.", metavar="NAME[,NAME]...")
+    ] = None
+    types: Annotated[
+        str | None,
+        typer.Option(
+            help="Types of columns of a CSV or TSV file: text, integer, float, boolean or date; "
+            "default: what all of their values are.",
+            metavar="NAME=TYPE[,...]",
+        ),
+    ] = None
+    text_columns: Annotated[
+        str | None,
+        typer.Option(help="Columns of a CSV or TSV file whose values stay text.", metavar="NAME[,NAME]..."),
+    ] = None
+    metadata_columns: Annotated[
+        str | None,
+        typer.Option(help="The columns that become metadata; default: all others.", metavar="NAME[,NAME]..."),
+    ] = None
+    leave_out: Annotated[
+        str | None, typer.Option(help="Columns that do not become metadata.", metavar="NAME[,NAME]...")
+    ] = None
 
     def read(self) -> DocumentReader:
         """Return the documents; what is wrong with the options or the path is an error at once."""
         return read_documents(
             self.source,
             format=self.format,
-            encoding=self.encoding,
             id_column=self.id_column,
             title_column=self.title_column,
             text_column=self.text_column,
             on_error="skip" if self.skip_errors else "raise",
             errors_path=self.errors,
             max_bytes="auto" if self.max_bytes is None else self.max_bytes,
+            delimiter=None if self.delimiter is None else _TABS.get(self.delimiter, self.delimiter),
+            encoding=self.encoding,
+            quotes=self.quotes,
+            columns=None if self.columns is None else _names(self.columns),
+            types=_types(self.types or "", self.text_columns or ""),
+            metadata_columns=None if self.metadata_columns is None else _names(self.metadata_columns),
+            leave_out=_names(self.leave_out or ""),
         )
 
     def summary(self, reader: DocumentReader, *, written: int) -> SourceSummary:
@@ -75,8 +113,8 @@ def with_source(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(**arguments: object) -> None:
-        told = {name: arguments.pop(name) for name in names}
-        command(source=Source(**told), **arguments)  # pyright: ignore[reportArgumentType] - typer has checked them
+        values = {name: arguments.pop(name) for name in names}
+        command(source=Source(**values), **arguments)  # pyright: ignore[reportArgumentType] - typer has checked them
 
     signature = inspect.signature(command, eval_str=True)
     parameters: list[inspect.Parameter] = []
@@ -94,3 +132,20 @@ def with_source(command: Callable[..., None]) -> Callable[..., None]:
     keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
     run.__signature__ = signature.replace(parameters=keyword_only)  # pyright: ignore[reportAttributeAccessIssue]
     return run
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in map(str.strip, text.split(",")) if name]
+
+
+def _types(types_option: str, text_columns: str) -> dict[str, ColumnType]:
+    types: dict[str, ColumnType] = {}
+    for part in _names(types_option):
+        name, separator, kind = part.rpartition("=")
+        if not separator or kind.strip() not in get_args(ColumnType):
+            known = ", ".join(get_args(ColumnType))
+            raise ArgumentError(f"--types must be like price=float,when=date, not {part!r}; the types are {known}")
+        types[name.strip()] = cast("ColumnType", kind.strip())
+    for name in _names(text_columns):
+        types[name] = "text"
+    return types

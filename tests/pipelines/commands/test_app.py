@@ -214,7 +214,11 @@ def test_skip_errors(tmp_path, capsys, monkeypatch):
         (["index", "animals.jsonl", "-o", "animals.jsonl"], 1, "animals.jsonl is a file; an index is a folder"),
         (["index", "animals.jsonl", "-o", "out", "--encoder", "missing"], 1, "'missing' is not on this machine"),
         (["index", "animals.jsonl", "-o", "out", "--passage-tokens", "0"], 2, "max_tokens must be at least 1, not 0"),
-        (["index", "animals.jsonl", "-o", "out", "--text-column", "body"], 1, "animals.jsonl, line 3: no text: 'body'"),
+        (
+            ["index", "animals.jsonl", "-o", "out", "--text-column", "body"],
+            1,
+            "animals.jsonl has no row with 'body', only id, title, text, legs: name the right one with text_column",
+        ),
         (["index", "animals.jsonl"], 2, "Missing option '-o'"),
         (["search", "nowhere", "cat"], 1, "nowhere does not exist; build one with `bicross index"),
         (["search", "folder", "cat"], 1, "folder is not an index: it has no MANIFEST"),
