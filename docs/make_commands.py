@@ -15,7 +15,8 @@ INTRODUCTION = """\
 # Commands
 
 This page is generated from what each command prints with `--help`; `make docs` writes it anew. Every command exits
-with 0 after success, 1 after a failure, and 2 where it was used wrongly.
+with 0 after success, 1 after a failure, and 2 where it was used wrongly. Ctrl-C ends a command at once, whatever it is
+doing, with 130, and SIGTERM with 143; it says what it leaves behind. `-h` is short for `--help`.
 """
 
 

@@ -14,7 +14,7 @@ from .manifest import COLUMN_NAMES, Manifest, ModelFingerprint, VectorLayout
 from .reader import IndexReader
 from .reading import Snapshot, View
 from .segments import EmbeddedBatch, Verify
-from .writing import IndexBuilder, building, read_manifest
+from .writing import IndexBuilder, OnDisk, building, on_disk, read_manifest, require_free
 
 
 class OpenedIndex(IndexReader):
@@ -156,6 +156,20 @@ class OpenedIndex(IndexReader):
         if model is not None:
             read_manifest(path).model.require_same(model)
         return cls(path, open_newest(path, verify=verify, open_views=()), filesystem or Filesystem())
+
+    @staticmethod
+    def require_free(path: str | Path, *, overwrite: bool = False, resume: bool = False) -> None:
+        """Check that an index can be built at ``path``, as ``build`` does; before a model is loaded, for example.
+
+        Raises:
+            IndexExists: Something is in the way.
+        """
+        require_free(Path(path), overwrite=overwrite, resume=resume)
+
+    @staticmethod
+    def on_disk(path: str | Path) -> OnDisk:
+        """Return what ``path`` holds, without opening it: the newest generation, and what an interrupted build left."""
+        return on_disk(Path(path))
 
     def refresh(self) -> bool:
         """Move to the newest generation. Running searches finish on the old one.

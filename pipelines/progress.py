@@ -2,14 +2,31 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column
 from rich.text import Text
 
-from ..index import Document, DocumentReader
+from ..index import Document
 from ..training import TrainingProgress, Watch
+
+
+@runtime_checkable
+class _HasFraction(Protocol):
+    """Documents of a source that knows which share of it has been read, from 0 to 1."""
+
+    @property
+    def fraction(self) -> float: ...
 
 
 class DocumentProgress:
@@ -41,7 +58,7 @@ class DocumentProgress:
 
     def _completed(self) -> float:
         """Return how much is done: a share of the source if it reports one, else a number of documents."""
-        if isinstance(self._documents, DocumentReader):
+        if isinstance(self._documents, _HasFraction):
             return self._documents.fraction * self._done / max(1, self._read)
         return self._done
 
@@ -62,7 +79,8 @@ def progress_over(documents: Iterable[Document], label: str, *, shown: bool) -> 
     if not shown:
         yield DocumentProgress(documents, None, label)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), _Rate(), TimeRemainingColumn())
+    # The spinner moves while the first batch is embedded, and then nothing else has moved yet.
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         progress = DocumentProgress(documents, bar, label)
         yield progress
@@ -101,6 +119,16 @@ def training_progress(*, shown: bool) -> Generator[Watch | None]:
 
 
 @contextmanager
+def doing(what: str, *, shown: bool) -> Generator[None]:
+    """Say on standard error what the block does, with a sign that moves, if ``shown``."""
+    if not shown:
+        yield
+        return
+    with Console(stderr=True).status(f"{what} ..."):
+        yield
+
+
+@contextmanager
 def counting(label: str, *, shown: bool) -> Generator[Callable[[int, int], None]]:
     """Yield a function that takes how many items are done, of how many; it draws on standard error if ``shown``."""
     with Progress(console=Console(stderr=True), disable=not shown) as bar:
@@ -109,6 +137,6 @@ def counting(label: str, *, shown: bool) -> Generator[Callable[[int, int], None]
 
 
 def _total(documents: Iterable[Document]) -> float | None:
-    if isinstance(documents, DocumentReader):
+    if isinstance(documents, _HasFraction):
         return 1.0
     return len(documents) if isinstance(documents, Sized) else None

@@ -18,6 +18,7 @@ from .rerankers import RerankerMethod
 from .settings import CHECKPOINTS, TrainingDtype, TrainingProgress, TrainingSettings, Watch
 
 if TYPE_CHECKING:
+    from .checkpoints import newest_checkpoint
     from .encoders import train_encoder
     from .rerankers import train_exits, train_reranker
 
@@ -35,6 +36,7 @@ __all__ = [
     "Watch",
     "is_main_process",
     "main_process_first",
+    "newest_checkpoint",
     "prepare_output_folder",
     "require_new_output",
     "require_same_run",
@@ -50,6 +52,7 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        "checkpoints": ("newest_checkpoint",),
         "encoders": ("train_encoder",),
         "rerankers": (
             "train_exits",

@@ -4,12 +4,15 @@ from .builder import IndexBuilder, building
 from .compaction import compact, segments_to_merge
 from .generations import (
     GRACE_SECONDS,
+    OnDisk,
     collect_garbage,
     commit,
     make_missing_folders,
     older_generations,
+    on_disk,
     read_generation,
     read_manifest,
+    require_free,
 )
 from .rewriting import Analyse, Tokenize, replace_column
 from .verification import Verification, verify
@@ -20,6 +23,7 @@ __all__ = [
     "Analyse",
     "IndexBuilder",
     "IndexWriter",
+    "OnDisk",
     "Tokenize",
     "Verification",
     "building",
@@ -28,9 +32,11 @@ __all__ = [
     "compact",
     "make_missing_folders",
     "older_generations",
+    "on_disk",
     "read_generation",
     "read_manifest",
     "replace_column",
+    "require_free",
     "segments_to_merge",
     "verify",
 ]

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ArgumentError, IndexExists, IndexLocked
+from ...errors import ArgumentError, BicrossError, IndexExists, IndexLocked
 from ..document import Document
 from ..files import Filesystem, writing
 from ..manifest import COLUMN_NAMES, MANIFEST_NAME, Manifest
 from ..reading import SEGMENTS, Snapshot
 from ..segments import EmbeddedBatch
 from ..vectors import VectorIndex
+from .checkpoints import CheckpointClock
 from .compaction import rewrite
 from .generations import BUILDING, GRACE_SECONDS, collect_garbage, commit, prepare_folders, require_free
 from .quantiser_training import check_asked
@@ -28,22 +29,35 @@ class IndexBuilder(IndexWriter):
     the next build can resume. Documents of an interrupted build that do not come again, or that have changed, are
     dropped.
 
+    What was added is on disk after every ``segment_passages``, whenever ``clock`` says so, and after an interrupt.
     Until the commit vectors are stored exactly. The commit gives them the layout that was asked for, and merges
     segments.
     """
 
     segment_passages = 25_000
 
-    def __init__(self, path: Path, begun: Snapshot, filesystem: Filesystem) -> None:
+    def __init__(
+        self, path: Path, begun: Snapshot, filesystem: Filesystem, *, clock: CheckpointClock | None = None
+    ) -> None:
         """Continue from what is on disk.
 
         Args:
             path: The folder of the index.
             begun: What an interrupted build left, or a generation without segments.
             filesystem: Writes the files.
+            clock: Says when the added documents are to be brought to the disk.
         """
         super().__init__(path, begun, filesystem, template=VectorIndex(begun.manifest.model.dimension))
         self._unseen: list[NDArray[np.bool_]] = [target.live.copy() for target in self._views]
+        self._clock = clock or CheckpointClock()
+        self._writing = False
+
+    def __exit__(self, kind: object = None, error: object = None, *trace: object) -> None:
+        """Leave the build; an interrupt keeps what was added, unless it came in the middle of writing it."""
+        if isinstance(error, KeyboardInterrupt) and not self._writing:
+            with suppress(OSError, BicrossError):  # what is on disk already stays
+                self._finish_segment()
+        super().__exit__(kind, error, *trace)
 
     def holds(self, documents: Sequence[Document]) -> list[bool]:
         """See ``IndexWriter.holds``. A document that is held counts as having come again."""
@@ -60,7 +74,10 @@ class IndexBuilder(IndexWriter):
             for entry in target.find(ids):
                 if entry is not None and unseen[entry.row]:
                     target.kill(entry.row)
-        return super().add(batch)
+        added = super().add(batch)
+        if self._clock.is_due:
+            self._finish_segment()
+        return added
 
     def commit(self, *, reason: str) -> Manifest:
         """Commit the index. It replaces the one that existed at its path, if any."""
@@ -79,16 +96,29 @@ class IndexBuilder(IndexWriter):
         self._filesystem.remove_file(self._path / BUILDING)
         return committed
 
+    def _write(self, batch: EmbeddedBatch) -> None:
+        with self._uninterrupted():
+            super()._write(batch)
+
     def _finish_segment(self) -> None:
+        self._clock.reset()
         if self._segment is None:
             return
-        super()._finish_segment()
-        # The segments so far are on disk: a later build can continue from here.
-        manifest = dataclasses.replace(self._base, segments=self._entries())
-        self._filesystem.fsync_folder(self._path / SEGMENTS)
-        # As with a commit: after an error it is unknown whether the file lists the new segments, so they stay.
-        self._created = []
-        self._filesystem.replace(self._path / BUILDING, manifest.to_bytes())
+        with self._uninterrupted():
+            super()._finish_segment()
+            # The segments so far are on disk: a later build can continue from here.
+            manifest = dataclasses.replace(self._base, segments=self._entries())
+            self._filesystem.fsync_folder(self._path / SEGMENTS)
+            # As with a commit: after an error it is unknown whether the file lists the new segments, so they stay.
+            self._created = []
+            self._filesystem.replace(self._path / BUILDING, manifest.to_bytes())
+
+    @contextmanager
+    def _uninterrupted(self) -> Generator[None]:
+        """Mark that the segment is incomplete while the block runs, and after an error in it."""
+        outer, self._writing = self._writing, True
+        yield
+        self._writing = outer
 
 
 @contextmanager
@@ -144,7 +174,7 @@ def _begun(path: Path, new: Manifest) -> Snapshot:
     if begun.chunking != new.chunking:
         raise ArgumentError(
             f"the interrupted build split documents by {begun.chunking}, not by {new.chunking}; "
-            "continue it with the same settings, or start again with overwrite"
+            "continue it with the same settings, or start again with overwrite=True"
         )
     for names in COLUMN_NAMES:
         if begun.maker(names) != new.maker(names):

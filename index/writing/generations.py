@@ -39,14 +39,36 @@ def read_manifest(path: Path) -> Manifest:
         newest = Manifest.from_bytes(manifest.read_bytes(), source=str(manifest))
     except (FileNotFoundError, NotADirectoryError):
         if (path / BUILDING).exists():
-            reason = "holds a build that was not finished; continue it with `bicross index SOURCE -o PATH --resume`"
-            raise IndexNotFound(f"{path} {reason}") from None
+            raise IndexNotFound(
+                f"{path} holds {_unfinished(path)}; continue it with `bicross index SOURCE -o {path} --resume`"
+            ) from None
         reason = "does not exist" if not path.exists() else "is not an index: it has no MANIFEST"
         raise IndexNotFound(f"{path} {reason}; build one with `bicross index SOURCE -o {path}`") from None
     if older and older[-1] > newest.generation:
         reason = f"it is generation {newest.generation}, and {manifest.name}.{older[-1]} came after it"
         raise IndexCorrupt(f"{manifest} is not the newest: {reason}; restore it, or delete what came after it")
     return newest
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OnDisk:
+    """What a folder holds.
+
+    Attributes:
+        newest: The identity and the number of the newest generation; None where there is none.
+        unfinished: The number of documents that an interrupted build has left; None where there is no such build.
+    """
+
+    newest: tuple[str, int] | None
+    unfinished: int | None
+
+
+def on_disk(path: Path) -> OnDisk:
+    """Return what a folder holds; of a damaged manifest nothing is said, and a missing folder holds nothing."""
+    newest, begun = _read_if_any(path / MANIFEST_NAME), _read_if_any(path / BUILDING)
+    return OnDisk(
+        None if newest is None else (newest.uuid, newest.generation), None if begun is None else begun.documents
+    )
 
 
 def read_generation(path: Path, generation: int) -> Manifest:
@@ -174,9 +196,15 @@ def _named(manifest: Path, state: tuple[int, int, int]) -> frozenset[str] | None
 
 def _read_if_any(manifest: Path) -> Manifest | None:
     """Read a manifest; None if it is missing or damaged."""
-    with suppress(FileNotFoundError, IndexCorrupt):
+    with suppress(FileNotFoundError, NotADirectoryError, IndexCorrupt):
         return Manifest.from_bytes(manifest.read_bytes(), source=str(manifest))
     return None
+
+
+def _unfinished(path: Path) -> str:
+    """Describe an interrupted build, with the number of its documents unless its manifest is damaged."""
+    documents = on_disk(path).unfinished
+    return "a build that was not finished" + ("" if documents is None else f", with {documents:,} documents")
 
 
 def require_free(path: Path, *, overwrite: bool, resume: bool) -> None:
@@ -194,11 +222,11 @@ def require_free(path: Path, *, overwrite: bool, resume: bool) -> None:
     names = {entry.name for entry in path.iterdir()}
     if BUILDING in names and not (overwrite or resume):
         raise IndexExists(
-            f"{path} holds a build that was not finished; continue it with resume, or replace it with overwrite"
+            f"{path} holds {_unfinished(path)}; continue it with resume=True, or start again with overwrite=True"
         )
     if MANIFEST_NAME in names:
         if not overwrite and not (resume and BUILDING in names):
-            raise IndexExists(f"{path} already holds an index; choose another path, or replace it with overwrite")
+            raise IndexExists(f"{path} already holds an index; choose another path, or replace it with overwrite=True")
         return
     ours = {*FOLDERS, LOCK, COMPACTION_LOCK, BUILDING, f"{BUILDING}.tmp", f"{MANIFEST_NAME}.tmp"}
     if names - ours:

@@ -1,10 +1,13 @@
 """The command line ``bicross``: its commands, each loaded when it is run, and its exit codes."""
 
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -31,6 +34,16 @@ COMMANDS = {
 """The module and the function of each command."""
 FORMER_NAMES = {"lexical"}
 """Commands that still work and that no help names."""
+GROUPS = {
+    "Search": ("search", "info", "demo"),
+    "Build and change an index": ("index", "add", "delete"),
+    "Look after an index": ("compact", "rollback", "verify", "retokenize", "index-terms"),
+    "Measure and improve": ("evaluate", "tune", "train"),
+}
+"""The commands under the headings of the help."""
+INTERRUPTED = 130
+"""What typer makes of a ``KeyboardInterrupt``, and shells of Ctrl-C."""
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
 
 class LazyCommands(TyperGroup):
@@ -38,11 +51,23 @@ class LazyCommands(TyperGroup):
 
     def list_commands(self, ctx: object) -> list[str]:
         """Return the names in the order of the help."""
-        return list(COMMANDS)
+        return [name for names in GROUPS.values() for name in names]
 
     def get_command(self, ctx: object, cmd_name: str) -> Any:  # noqa: ANN401 - a command of click, which typer brings
         """Return a command; None where there is none of that name."""
         return _load(cmd_name) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ANN401 - a formatter of click
+        """Write the commands under their headings, each with the whole first sentence of its help."""
+        for heading, names in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, _summary(self.get_command(ctx, name))) for name in names])
+
+
+def _summary(command: Any) -> str:  # noqa: ANN401 - a command of click
+    """Return the first sentence of the help of a command."""
+    first = " ".join(command.help.partition("\n\n")[0].split())
+    return first.partition(". ")[0].partition("; ")[0].removesuffix(".")
 
 
 app = typer.Typer(
@@ -51,11 +76,23 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings=HELP_OPTIONS,
 )
 
 
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it
+    if asked:
+        typer.echo(f"bicross {version('bicross')}")
+        raise typer.Exit
+
+
 @app.callback()
-def bicross() -> None:
+def bicross(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """Search your own documents by meaning: a bi-encoder retrieves, a cross-encoder reranks."""
 
 
@@ -66,29 +103,65 @@ def _load(name: str) -> Any:  # noqa: ANN401 - a command of click, which typer b
     if isinstance(command, typer.Typer):
         loaded: Any = typer.main.get_group(command)
         loaded.name = name
-        return loaded
-    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    single.command(name, hidden=name in FORMER_NAMES)(command)
-    return typer.main.get_command(single)
+    else:
+        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+        single.command(name, hidden=name in FORMER_NAMES, context_settings=HELP_OPTIONS)(command)
+        loaded = typer.main.get_command(single)
+    _loaded.append(loaded)
+    return loaded
+
+
+_loaded: list[Any] = []
+"""The commands of this process: their options are what an error may name."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 is success, 1 a failure, 2 a wrong use."""
+    """Run one command; 0 is success, 1 a failure, 2 a wrong use.
+
+    Without ``argv`` this is the program itself: an interrupt ends the process at once, whatever its threads compute,
+    with 130 after Ctrl-C and 143 after SIGTERM.
+    """
+    if argv is not None or threading.current_thread() is not threading.main_thread():
+        return _run(argv)
+    from .terminal import ending_process  # not for a program that calls main with arguments
+
+    with ending_process() as heard:
+        code = _run(None)
+    if heard.number is not None:
+        sys.stdout.flush()
+        os._exit(128 + heard.number)  # threads that compute would hold the exit
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
         app(argv, prog_name="bicross")
     except SystemExit as finished:
-        return finished.code if isinstance(finished.code, int) else 1
+        code = finished.code if isinstance(finished.code, int) else 1
+        return _interrupted() if code == INTERRUPTED else code
+    except KeyboardInterrupt:
+        return _interrupted()
     except ArgumentError as error:
         return _fail(error, 2)
     except (BicrossError, OSError) as error:
         return _fail(error, 1)
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
     return 0
 
 
-def _fail(error: object, code: int) -> int:
-    sys.stderr.write(f"bicross: {error}\n")
+def _interrupted() -> int:
+    from .terminal import said_on_interrupt, write_interrupted
+
+    write_interrupted(said_on_interrupt())
+    return INTERRUPTED
+
+
+def _fail(error: Exception, code: int) -> int:
+    from .terminal import with_option_names
+
+    text = str(error)
+    if isinstance(error, BicrossError):
+        text = with_option_names(text, _loaded)
+    sys.stderr.write(f"bicross: {text}\n")
     return code
 
 

@@ -23,7 +23,7 @@ from ..evaluation import (
     read_run,
     write_run,
 )
-from ..progress import counting
+from ..progress import counting, doing
 from ..search import SearchPipeline, Settings, read_cascade
 from .options import (
     Adaptive,
@@ -44,6 +44,7 @@ from .options import (
 )
 from .output import plain, print_json
 from .reports import evaluation_record, evaluation_report
+from .terminal import saying
 
 Runs = list[Path] | None
 
@@ -101,22 +102,25 @@ def evaluate_command(
     judged = read_judged(source, split=split, topics=topics, qrels=qrels)
     if queries is not None:
         judged = judged.first(queries)
-    with SearchPipeline.open(
-        path,
-        encoder=encoder,
-        reranker=None if rerank is False else reranker,
-        device=device,
-        dtype=dtype,
-        retrieve_k=retrieve_k,
-        rerank_k=rerank_k,
-        rerank=rerank or None,  # without a reranker False says nothing
-        first_stage=first_stage or stage_one,
-        passages=passages,
-        adaptive=adaptive,
-        cascade=read_cascade(cascade),
-    ) as pipeline:
-        final = FIRST_STAGE if pipeline.reranker is None else RERANKED
-        with counting("Searching", shown=not as_json and sys.stderr.isatty()) as count:
+    watched = not as_json and sys.stderr.isatty()
+    with saying(lambda: "Nothing was measured or written: run the same command again."):
+        with doing("Loading the models", shown=watched):
+            pipeline = SearchPipeline.open(
+                path,
+                encoder=encoder,
+                reranker=None if rerank is False else reranker,
+                device=device,
+                dtype=dtype,
+                retrieve_k=retrieve_k,
+                rerank_k=rerank_k,
+                rerank=rerank or None,  # without a reranker False says nothing
+                first_stage=first_stage or stage_one,
+                passages=passages,
+                adaptive=adaptive,
+                cascade=read_cascade(cascade),
+            )
+        with pipeline, counting("Searching", shown=watched) as count:
+            final = FIRST_STAGE if pipeline.reranker is None else RERANKED
             evaluation = evaluate(
                 pipeline, judged.queries, judged.qrels, measures=names, runs=others, on_progress=count
             )

@@ -1,6 +1,8 @@
 """The commands that build, change and check an index."""
 
 import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +13,13 @@ from ...errors import ArgumentError, IndexCorrupt
 from ...index import TARGET_RECALL, Chunking, Index
 from ...rerank import DEFAULT_RERANKER
 from ...retrieval import DEFAULT_ENCODER
-from ..indexing import add_documents, build_index, index_terms, retokenize, upsert_documents
+from ..indexing import Begun, add_documents, build_index, index_terms, retokenize, upsert_documents
 from ..models import load_encoder, open_encoder
+from ..progress import doing
 from .options import AsJson, Devices, IndexPath, ModelName, Precision, Where
 from .output import info_record, info_table, plain, print_json
 from .sources import Source, with_source
+from .terminal import saying, unless_committed
 
 
 @with_source
@@ -53,21 +57,27 @@ def index(
 
     Example: bicross index articles.jsonl -o my-index
     """
+    Index.require_free(output, overwrite=overwrite, resume=resume)
+    chunking = None if whole else Chunking(passage_tokens, overlap)
     documents = source.read()
-    built = build_index(
-        documents,
-        output,
-        encoder=load_encoder(encoder, device=device, dtype=dtype),
-        reranker=reranker if tokens else None,
-        lexical=lexical,
-        chunking=None if whole else Chunking(passage_tokens, overlap),
-        index_type=index_type,
-        target_recall=target_recall,
-        memory_bytes=memory_bytes,
-        overwrite=overwrite,
-        resume=resume,
-        progress=_watched(as_json),
-    )
+    with saying(_kept_of_build(output)):
+        first = Begun(documents)
+        with doing("Loading the encoder", shown=_watched(as_json)):
+            model = load_encoder(encoder, device=device, dtype=dtype)
+        built = build_index(
+            first,
+            output,
+            encoder=model,
+            reranker=reranker if tokens else None,
+            lexical=lexical,
+            chunking=chunking,
+            index_type=index_type,
+            target_recall=target_recall,
+            memory_bytes=memory_bytes,
+            overwrite=overwrite,
+            resume=resume,
+            progress=_watched(as_json),
+        )
     info = built.info()
     summary = source.summary(documents, written=info.documents)
     record: dict[str, object] = {"path": str(output), "documents": info.documents, "passages": info.passages}
@@ -94,10 +104,14 @@ def add(
 
     Example: bicross add my-index news.jsonl --replace
     """
-    encoder = open_encoder(Index.open(path, verify="size"), None, device=device, dtype=dtype)
+    opened = Index.open(path, verify="size")
     documents = source.read()
     change = upsert_documents if replace else add_documents
-    written = change(path, documents, encoder=encoder, reranker=reranker, progress=_watched(as_json))
+    with saying(unless_committed(path, f"Nothing was added to {path}: run the same command again.")):
+        first = Begun(documents)
+        with doing("Loading the encoder", shown=_watched(as_json)):
+            encoder = open_encoder(opened, None, device=device, dtype=dtype)
+        written = change(path, first, encoder=encoder, reranker=reranker, progress=_watched(as_json))
     summary = source.summary(documents, written=written)
     summary.show({"path": str(path)}, f"Wrote {written:,} documents to {path}", as_json=as_json)
 
@@ -115,7 +129,8 @@ def delete(
     """
     if not ids and where is None:
         raise ArgumentError("say which documents to delete: their ids, or --where")
-    deleted = Index.open(path).delete(ids or [], where=where)
+    with _changing(path, "Deleting", as_json=as_json):
+        deleted = Index.open(path).delete(ids or [], where=where)
     _report({"path": str(path), "deleted": deleted}, f"Deleted {deleted:,} documents from {path}", as_json=as_json)
 
 
@@ -127,7 +142,8 @@ def compact(
 ) -> None:
     """Rewrite an index without what was deleted. It can be searched meanwhile."""
     opened = Index.open(path)
-    opened.compact(grace=grace)
+    with _changing(path, "Compacting", as_json=as_json):
+        opened.compact(grace=grace)
     info = opened.info()
     record = {"path": str(path), "generation": info.generation, "segments": info.segments, "bytes": info.bytes}
     text = f"{path} has {info.documents:,} documents in {info.segments} segments, {info.bytes:,} bytes"
@@ -144,7 +160,8 @@ def retokenize_command(
 
     Example: bicross retokenize my-index --reranker cross-encoder/ms-marco-MiniLM-L6-v2
     """
-    changed = retokenize(path, reranker=reranker)
+    with _changing(path, "Tokenising", as_json=as_json):
+        changed = retokenize(path, reranker=reranker)
     text = f"{path} keeps the token ids for {reranker}" + ("" if changed else " already: nothing was done")
     _report({"path": str(path), "reranker": reranker, "changed": changed}, text, as_json=as_json)
 
@@ -154,7 +171,8 @@ def index_terms_command(path: IndexPath, *, as_json: AsJson = False) -> None:
 
     Example: bicross index-terms my-index
     """
-    changed = index_terms(path)
+    with _changing(path, "Indexing terms", as_json=as_json):
+        changed = index_terms(path)
     text = f"{path} keeps the terms of its passages" + ("" if changed else " already: nothing was done")
     _report({"path": str(path), "changed": changed}, text, as_json=as_json)
 
@@ -167,7 +185,8 @@ def rollback(
 ) -> None:
     """Make an older generation the newest again."""
     opened = Index.open(path)
-    opened.rollback(to_generation)
+    with _changing(path, "Rolling back", as_json=as_json):
+        opened.rollback(to_generation)
     info = opened.info()
     record = {"path": str(path), "generation": info.generation, "documents": info.documents}
     text = f"Generation {info.generation} of {path} is what {to_generation} was: {info.documents:,} documents"
@@ -190,6 +209,32 @@ def info(path: IndexPath, *, as_json: AsJson = False) -> None:
         print_json(info_record(about))
     else:
         Console().print(info_table(about))
+
+
+def _kept_of_build(path: Path) -> Callable[[], str]:
+    """Return what is to be said when a build is interrupted, by what is on disk then."""
+    nothing = unless_committed(path, f"Nothing was written to {path}: run the same command again.")
+
+    def message() -> str:
+        disk = Index.on_disk(path)
+        if disk.unfinished is None:
+            return nothing()
+        kept = f"{path} keeps {disk.unfinished:,} documents of this build."
+        if disk.newest is not None:
+            kept += " The index that was there is unchanged."
+        return f"{kept} Run the same command with --resume to go on, or with --overwrite to start again."
+
+    return message
+
+
+@contextmanager
+def _changing(path: Path, what: str, *, as_json: bool) -> Generator[None]:
+    """Show that an index is being changed, and say after an interrupt whether it was."""
+    with (
+        saying(unless_committed(path, f"Nothing was changed in {path}: run the same command again.")),
+        doing(what, shown=_watched(as_json)),
+    ):
+        yield
 
 
 def _listed(numbers: tuple[int, ...]) -> str:

@@ -12,11 +12,12 @@ from ...index import Index
 from ...rerank import DEFAULT_RERANKER
 from ..evaluation import read_judged
 from ..models import open_encoder, open_reranker, require_one_device
-from ..progress import counting
+from ..progress import counting, doing
 from ..tuning import TuningOptions, milliseconds, tune
 from .options import AsJson, Device, IndexEncoder, IndexPath, JudgedSource, ModelName, Precision, QrelsFile, Topics
 from .output import plain, print_json
 from .reports import plot_tuning, require_plots, tuning_record, tuning_tables
+from .terminal import saying, unless_committed
 
 Method = Literal["platt", "isotonic"]
 
@@ -69,10 +70,14 @@ def tune_command(
     _require_places(plot, scores)
     index = Index.open(path)
     judged = read_judged(source, split=split, topics=topics, qrels=qrels)
-    opened_reranker = open_reranker(reranker, device=device, dtype=dtype)
-    assert opened_reranker is not None
-    opened_encoder = open_encoder(index, encoder, device=device, dtype=dtype)
-    with counting("Scoring candidates", shown=not as_json and sys.stderr.isatty()) as count:
+    with doing("Loading the models", shown=not as_json and sys.stderr.isatty()):
+        opened_reranker = open_reranker(reranker, device=device, dtype=dtype)
+        assert opened_reranker is not None
+        opened_encoder = open_encoder(index, encoder, device=device, dtype=dtype)
+    with (
+        saying(unless_committed(path, f"Nothing was stored in {path}: run the same command again.")),
+        counting("Scoring candidates", shown=not as_json and sys.stderr.isatty()) as count,
+    ):
         tuning = tune(
             index, judged, encoder=opened_encoder, reranker=opened_reranker, options=options, on_progress=count
         )

@@ -1,10 +1,12 @@
 """Indexing: splits, embeds, tokenises and analyses documents, and commits them to an index."""
 
+from .begun import Begun
 from .build import add_documents, build_index, delete_documents, upsert_documents
 from .postings import index_terms
 from .token_ids import retokenize
 
 __all__ = [
+    "Begun",
     "add_documents",
     "build_index",
     "delete_documents",

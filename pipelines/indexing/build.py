@@ -9,12 +9,24 @@ from itertools import compress
 from pathlib import Path
 
 from ...errors import ArgumentError
-from ...index import AUTO, TARGET_RECALL, Chunking, Document, Index, IndexWriter, Predicate, VectorLayout
+from ...index import (
+    AUTO,
+    TARGET_RECALL,
+    Chunking,
+    Document,
+    DocumentReader,
+    Index,
+    IndexWriter,
+    Predicate,
+    VectorLayout,
+)
 from ...rerank import DEFAULT_RERANKER
 from ...retrieval import ANALYZER, DEFAULT_ENCODER, Encoder
 from ..models import Devices, load_encoder, open_encoder
 from ..progress import DocumentProgress, progress_over
-from .embedding import batches_of, embedded
+from .begun import Begun
+from .embedding import batches_of, embedded, pace_for
+from .pace import Pace
 from .postings import keeps_terms
 from .token_ids import tokenizer_for_new, tokenizer_of
 
@@ -52,6 +64,8 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     default reranker is not to be had, none are kept, and that is logged. With ``lexical`` the terms of all passages are
     kept too, so that the index can be searched by BM25.
     """
+    Index.require_free(path, overwrite=overwrite, resume=resume)
+    documents = _checked(documents)
     model = _encoder(encoder, device)
     layout = VectorLayout(index_type, target_recall=target_recall, memory_bytes=memory_bytes)
     tokenizer = tokenizer_for_new(reranker)
@@ -66,7 +80,9 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
         resume=resume,
     )
     with progress_over(documents, "Embedding", shown=progress) as counted, building as builder:
-        with embedded(_lacking(builder, counted, model), model, chunking, tokenizer, terms=lexical) as batches:
+        pace = pace_for(model)
+        lacking = _lacking(builder, counted, pace)
+        with embedded(lacking, model, chunking, tokenizer, terms=lexical, pace=pace) as batches:
             for batch in batches:
                 counted.done(builder.add(batch))
         builder.commit(reason="build")
@@ -91,11 +107,13 @@ def add_documents(
     """
     index = Index.open(path)
     terms = keeps_terms(index)
+    documents = _checked(documents)
     model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)
     with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
         added = 0
-        to_embed = batches_of(counted.read(), model)
-        with embedded(to_embed, model, index.chunking, tokenizer, terms=terms) as batches:
+        pace = pace_for(model)
+        new = batches_of(counted.read(), pace)
+        with embedded(new, model, index.chunking, tokenizer, terms=terms, pace=pace) as batches:
             for batch in batches:
                 added += writer.add(batch)
                 counted.done(len(batch.documents))
@@ -119,26 +137,28 @@ def upsert_documents(
     """
     index = Index.open(path)
     terms = keeps_terms(index)
+    documents = _checked(documents)
     model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)
     written = 0
     underway: deque[set[str]] = deque()
+    pace = pace_for(model)
     with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
 
         def changed() -> Iterator[list[Document]]:
-            for documents_read in batches_of(counted.read(), model):
-                last = list({document.id: document for document in documents_read}.values())
+            for batch in batches_of(counted.read(), pace):
+                last = list({document.id: document for document in batch}.values())
                 # What the writer says of a document that is to be replaced by one underway is about to be wrong.
                 replaced = set[str]().union(*underway)
                 held = [
-                    holds and document.id not in replaced
-                    for document, holds in zip(last, writer.holds(last), strict=True)
+                    is_held and document.id not in replaced
+                    for document, is_held in zip(last, writer.holds(last), strict=True)
                 ]
                 new = _without(last, held)
                 underway.append({document.id for document in new})
-                counted.done(len(documents_read) - len(new))
+                counted.done(len(batch) - len(new))
                 yield new
 
-        with embedded(changed(), model, index.chunking, tokenizer, terms=terms) as batches:
+        with embedded(changed(), model, index.chunking, tokenizer, terms=terms, pace=pace) as batches:
             for batch in batches:
                 written += writer.upsert(batch)
                 underway.popleft()
@@ -152,6 +172,11 @@ def delete_documents(path: str | Path, ids: Iterable[str] = (), *, where: Predic
     return Index.open(path).delete(ids, where=where)
 
 
+def _checked(documents: Iterable[Document]) -> Iterable[Document]:
+    """Find what is wrong with a source before a model is loaded, which takes seconds."""
+    return Begun(documents) if isinstance(documents, DocumentReader) else documents
+
+
 def _encoder(encoder: str | Path | Encoder, device: Devices) -> Encoder:
     if isinstance(encoder, str | Path):
         return load_encoder(encoder, device=device)
@@ -160,12 +185,12 @@ def _encoder(encoder: str | Path | Encoder, device: Devices) -> Encoder:
     return encoder
 
 
-def _lacking(builder: IndexWriter, counted: DocumentProgress, model: Encoder) -> Iterator[list[Document]]:
+def _lacking(builder: IndexWriter, counted: DocumentProgress, pace: Pace) -> Iterator[list[Document]]:
     """Batches of what an interrupted build has not left on disk."""
-    for documents in batches_of(counted.read(), model):
-        held = builder.holds(documents)
+    for batch in batches_of(counted.read(), pace):
+        held = builder.holds(batch)
         counted.done(sum(held))
-        yield _without(documents, held)
+        yield _without(batch, held)
 
 
 def _without(documents: Sequence[Document], held: Sequence[bool]) -> list[Document]:

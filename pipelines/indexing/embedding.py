@@ -4,7 +4,7 @@ One thread splits documents and another embeds them. Neither a GPU nor the readi
 """
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,13 +14,14 @@ from ...index import Chunking, Document, EmbeddedBatch, Passage, passage_text, s
 from ...inference import TextTokenizer, TokenIds
 from ...retrieval import Encoder, ParallelEncoder, analyse
 from .map_ahead import map_ahead
+from .pace import BatchSize, Pace
 from .token_ids import token_ids
 
 BATCH_DOCUMENTS = 512
-"""Documents embedded together, for each device: enough to sort by length, few enough to hold in memory."""
+"""The most documents embedded together, for each device: enough to sort by length, few enough to hold in memory."""
 
 BATCH_CHARACTERS = 2**19
-"""Characters after which a batch is flushed, for each device."""
+"""Characters after which, at the most, a batch is flushed, for each device."""
 
 BATCH_PASSAGES = 1024
 """The most passages in one call of an encoder, for each device, however many a document has."""
@@ -29,15 +30,20 @@ AHEAD = 2
 """Batches that each of the two threads has waiting or done: with only one, it would wait for the other."""
 
 
-def batches_of(documents: Iterable[Document], encoder: Encoder) -> Iterator[list[Document]]:
-    """Group documents into batches of a size that suits ``encoder``."""
-    devices = _devices(encoder)
+def pace_for(encoder: Encoder) -> Pace:
+    """Return the pace that suits ``encoder``: how large its batches may become."""
+    return Pace(BatchSize(BATCH_DOCUMENTS, BATCH_CHARACTERS), devices=_devices(encoder))
+
+
+def batches_of(documents: Iterable[Document], pace: Pace) -> Iterator[list[Document]]:
+    """Split the documents into batches of the size that ``pace`` says."""
     batch: list[Document] = []
     characters = 0
     for document in documents:
         batch.append(document)
         characters += len(document.title) + len(document.text)
-        if len(batch) >= BATCH_DOCUMENTS * devices or characters >= BATCH_CHARACTERS * devices:
+        size = pace.size
+        if len(batch) >= size.documents or characters >= size.characters:
             yield batch
             batch, characters = [], 0
     if batch:
@@ -52,6 +58,7 @@ def embedded(
     tokenizer: TextTokenizer | None,
     *,
     terms: bool = False,
+    pace: Pace | None = None,
 ) -> Generator[Iterator[EmbeddedBatch]]:
     """Yield one embedded batch for each of ``batches``, in order.
 
@@ -64,9 +71,10 @@ def embedded(
         chunking: How documents are split; None keeps each as one passage.
         tokenizer: Makes the token ids of each passage; None makes none.
         terms: Whether to make the terms of each passage.
+        pace: What is told how long each batch took.
     """
     split = partial(_split, encoder=encoder, chunking=chunking, tokenizer=tokenizer, terms=terms)
-    embed = partial(_embed, encoder=encoder)
+    embed = partial(_embed, encoder=encoder, pace=pace or pace_for(encoder))
     with map_ahead(split, batches, depth=AHEAD) as texts, map_ahead(embed, texts, depth=AHEAD) as results:
         yield results
 
@@ -108,9 +116,11 @@ def _split(
     return _Split(documents, passages, texts, tokens, analyse(texts) if terms else None)
 
 
-def _embed(split: _Split, *, encoder: Encoder) -> EmbeddedBatch:
+def _embed(split: _Split, *, encoder: Encoder, pace: Pace) -> EmbeddedBatch:
     size = BATCH_PASSAGES * _devices(encoder)
-    parts = [encoder.encode_documents(split.texts[i : i + size]) for i in range(0, len(split.texts), size)]
+    # A batch of which nothing is left to do takes no time, and says nothing about the next one.
+    with pace.timed() if split.texts else nullcontext():
+        parts = [encoder.encode_documents(split.texts[i : i + size]) for i in range(0, len(split.texts), size)]
     nothing = np.empty((0, encoder.fingerprint.dimension), np.float32)
     vectors = np.concatenate([nothing, *parts])
     return EmbeddedBatch(split.documents, split.passages, vectors, split.tokens, split.terms)

@@ -16,20 +16,26 @@ def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], *, dept
 
     ``items`` is read in the thread that takes the results, because its source may be bound to that thread, as database
     cursors are. Results come in order. An error of ``function`` or ``items`` is raised in place of its result. After
-    the block the thread has ended: a running call is awaited, and no other begins.
+    the block the thread has ended: a running call is awaited, and no other begins. An interrupt
+    alone waits for nothing, because that call may take long: the thread ends with it, and its result is lost.
 
     Args:
         function: Applied to each item.
         items: The items.
         depth: The most items that are waiting, running, or done and not yet taken.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="bicross") as thread:
-        results = _results(thread, function, items, depth)
-        try:
-            yield results
-        finally:
-            thread.shutdown(wait=False, cancel_futures=True)
-            results.close()
+    thread = ThreadPoolExecutor(1, thread_name_prefix="bicross")
+    results = _results(thread, function, items, depth)
+    waits = True
+    try:
+        yield results
+    except KeyboardInterrupt:
+        waits = False
+        raise
+    finally:
+        thread.shutdown(wait=False, cancel_futures=True)
+        results.close()
+        thread.shutdown(wait=waits)
 
 
 def _results(

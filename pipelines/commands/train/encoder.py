@@ -18,6 +18,7 @@ from .options import (
     RunOptionValues,
     from_options,
     run_options,
+    saying_what_is_kept,
     show_result,
     with_option_records,
 )
@@ -83,16 +84,17 @@ def train_encoder_command(
 
     training_data = from_options(EncoderData, options, pseudo_queries=data.query_kinds, teacher=distil_from)
     default = default_objective(training_data)
-    trained = train_encoder_on(
-        training_data,
-        from_options(TrainingSettings, options),
-        model=model,
-        objective=from_options(
-            EncoderObjective,
-            options,
-            loss=loss or default.loss,
-            average=default.average if average is None else average,
-        ),
-        **run_options(as_json=as_json),
-    )
+    with saying_what_is_kept(output):
+        trained = train_encoder_on(
+            training_data,
+            from_options(TrainingSettings, options),
+            model=model,
+            objective=from_options(
+                EncoderObjective,
+                options,
+                loss=loss or default.loss,
+                average=default.average if average is None else average,
+            ),
+            **run_options(as_json=as_json),
+        )
     show_result(encoder_record(str(output), trained), encoder_summary(str(output), trained), as_json=as_json)

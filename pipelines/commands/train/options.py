@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -12,10 +13,11 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 
-from ....training import TrainingDtype, is_main_process
+from ....training import CHECKPOINTS, TrainingDtype, is_main_process
 from ...training import PSEUDO_QUERY_KINDS, PseudoQueryKind
 from ..options import Device
 from ..output import plain, print_json
+from ..terminal import saying
 
 ModelOutput = Annotated[
     Path, typer.Option("-o", "--output", help="The folder of the trained model. Run the same command again to resume.")
@@ -139,6 +141,21 @@ def from_options(record: type[Record], options: Mapping[str, Any], **others: obj
             values |= {field.name: getattr(value, field.name) for field in fields(value)}
     names = {field.name for field in fields(record)} & values.keys() - others.keys()  # pyright: ignore[reportArgumentType]
     return record(**{name: values[name] for name in names}, **others)
+
+
+def saying_what_is_kept(output: Path) -> AbstractContextManager[None]:
+    """Run a training in a block; if an interrupt ends it, the command prints what the output folder keeps."""
+
+    def message() -> str:
+        from ....training import newest_checkpoint  # imports torch, which takes seconds
+
+        newest = newest_checkpoint(output / CHECKPOINTS)
+        if newest is None:
+            return f"{output} has no checkpoint yet. Run the same command again to start again."
+        step = newest.name.partition("-")[2]
+        return f"{output} keeps the checkpoint of step {step}. Run the same command again to resume."
+
+    return saying(message)
 
 
 def run_options(*, as_json: bool) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from .options import (
     RunOptionValues,
     from_options,
     run_options,
+    saying_what_is_kept,
     show_result,
     with_option_records,
 )
@@ -88,19 +89,20 @@ def train_reranker_command(
     from ...training import reranker_record, reranker_summary, train_reranker_on  # imports torch, which takes seconds
 
     hard = max(1, round(_HARD_SHARE * negatives))
-    trained = train_reranker_on(
-        from_options(RerankerData, options, pseudo_queries=data.query_kinds),
-        from_options(TrainingSettings, options, learning_rate=learning_rate or (FULL_RATE if full else LORA_RATE)),
-        model=model,
-        method=from_options(
-            RerankerMethod,
-            options,
-            lora=None if full else LoraSettings(rank),
-            exits=read_layers(exits),
-            sampling=Sampling(positives=positives, hard=hard, other=negatives - hard),
-        ),
-        **run_options(as_json=as_json),
-    )
+    with saying_what_is_kept(output):
+        trained = train_reranker_on(
+            from_options(RerankerData, options, pseudo_queries=data.query_kinds),
+            from_options(TrainingSettings, options, learning_rate=learning_rate or (FULL_RATE if full else LORA_RATE)),
+            model=model,
+            method=from_options(
+                RerankerMethod,
+                options,
+                lora=None if full else LoraSettings(rank),
+                exits=read_layers(exits),
+                sampling=Sampling(positives=positives, hard=hard, other=negatives - hard),
+            ),
+            **run_options(as_json=as_json),
+        )
     queries = {"training_lists": trained.training_lists, "held_out_queries": trained.held_out_queries}
     show_result(
         reranker_record(str(output), queries, trained.record),

@@ -639,7 +639,7 @@ def test_a_build_that_fails_after_a_checkpoint_can_be_continued(tmp_path, small_
     path = tmp_path / "i"
     interrupted(path)
     assert (path / "BUILDING").exists()
-    with pytest.raises(IndexNotFound, match=r"holds a build that was not finished; continue it .*--resume"):
+    with pytest.raises(IndexNotFound, match=r"not finished, with 4 documents; continue it .*--resume"):
         Index.open(path)
     assert build(path, TEN, resume=True) == [f"d{n}" for n in range(4, 10)]
     assert not (path / "BUILDING").exists()
@@ -715,7 +715,10 @@ def test_resume_of_an_overwrite_keeps_the_old_index_until_the_commit(tmp_path, s
 def test_an_unfinished_build_is_in_the_way_of_a_new_one_and_overwrite_discards_it(tmp_path, small_checkpoints):
     path = tmp_path / "i"
     interrupted(path)
-    with pytest.raises(IndexExists, match="not finished; continue it with resume, or replace it with overwrite"):
+    with pytest.raises(
+        IndexExists,
+        match="not finished, with 4 documents; continue it with resume=True, or start again with overwrite=True",
+    ):
         build(path, TEN)
     assert len(build(path, TEN, overwrite=True)) == 10
     assert not (path / "BUILDING").exists()

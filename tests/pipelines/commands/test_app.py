@@ -150,7 +150,7 @@ def test_many_queries_from_arguments_a_file_and_standard_input(index, tmp_path, 
 @pytest.mark.parametrize("option", ["--first-stage", "--stage-one"])
 def test_the_option_of_the_first_stage_has_its_old_name_too(index, capsys, option):
     code, _, err = run(capsys, "search", index, "cats", option, "lexical")
-    assert (code, "first_stage='lexical' searches for words" in err) == (2, True)
+    assert (code, "--first-stage 'lexical' searches for words" in err) == (2, True)
     code, out, _ = run(capsys, "search", "--help")
     assert "--first-stage" in out
     assert "--stage-one" not in out
@@ -226,10 +226,10 @@ def test_skip_errors(tmp_path, capsys, monkeypatch):
         (["search", "index", "x" * 100_000], 2, "query 0 has 100000 characters; at most 8192 are allowed"),
         (["search", "index", "a\0b"], 2, "query 0 has a NUL character at character 1"),
         (["search", "index", "a\udc80"], 2, "query 0 has a lone surrogate U+DC80 at character 1"),
-        (["search", "index", "cat", "--top-k", "0"], 2, "top_k must be a whole number of at least 1, not 0"),
-        (["search", "index", "cat", "--rerank-k", "-1"], 2, "rerank_k must be a whole number of at least 1, not -1"),
-        (["search", "index", "cat", "--top-k", "101", "--retrieve-k", "100"], 2, "top_k=101 is larger than retrieve_k"),
-        (["search", "index", "cat", "--deadline-ms", "-1"], 2, "deadline_ms must be a number of milliseconds from 0"),
+        (["search", "index", "cat", "--top-k", "0"], 2, "--top-k must be a whole number of at least 1, not 0"),
+        (["search", "index", "cat", "--rerank-k", "-1"], 2, "--rerank-k must be a whole number of at least 1, not -1"),
+        (["search", "index", "cat", "--top-k", "101", "--retrieve-k", "100"], 2, "--top-k 101 is larger"),
+        (["search", "index", "cat", "--deadline-ms", "-1"], 2, "--deadline-ms must be a number of milliseconds from 0"),
         (["search", "index", "cat", "--top-k", "many"], 2, "Invalid value for '--top-k'"),
         (["search", "index"], 2, "give a query, as in: bicross search"),
         (["search", "index", "cat", "--file", "queries.txt"], 2, "give queries as arguments or with --file, not both"),
@@ -395,10 +395,10 @@ def test_index_resume_continues_what_broke_off(tmp_path, capsys, monkeypatch):
     assert (code, "line 5: not JSON" in err) == (1, True)
     for command in (["search", index, "text"], ["info", index], ["add", index, str(source)]):
         code, _, err = run(capsys, *command)
-        assert (code, "holds a build that was not finished; continue it with" in err) == (1, True)
+        assert (code, "holds a build that was not finished, with 2 documents; continue it with" in err) == (1, True)
     source.write_text("\n".join(rows))
     code, _, err = run(capsys, "index", str(source), "-o", index)
-    assert (code, "continue it with resume, or replace it with overwrite" in err) == (1, True)
+    assert (code, "continue it with --resume, or start again with --overwrite" in err) == (1, True)
     ENCODER.encoded.clear()
     code, out, _ = run(capsys, "index", str(source), "-o", index, "--resume", "--json")
     assert (code, json.loads(out)["documents"]) == (0, 6)

@@ -157,10 +157,10 @@ def test_a_search_with_another_reranker_ignores_what_was_tuned(index, folder, ca
     [
         (["nowhere"], 1, "nowhere"),
         (["--split", "test"], 1, "has no split 'test'; it has train"),
-        (["--queries", "3"], 2, "queries=3 are too few"),
+        (["--queries", "3"], 2, "--queries 3 are too few"),
         (["--latency-budget", "soon"], 2, "a latency is a time such as 300ms or 0.3s, not 'soon'"),
         (["--latency-budget", "1s", "--latency-queries", "0"], 2, "a latency budget needs at least 1"),
-        (["--retrieve-k", "5"], 2, "retrieve_k=5 must be from 10 to 10000"),
+        (["--retrieve-k", "5"], 2, "--retrieve-k 5 must be from 10 to 10000"),
         (["--calibrate", "magic"], 2, "Invalid value for '--calibrate'"),
         (["--scores", "missing/file"], 2, "cannot write scores to missing/file"),
         (["--plot", "a-file"], 2, "--plot needs a folder, but a-file is a file"),

@@ -194,7 +194,7 @@ def test_an_interrupted_build_is_in_the_way_of_another(tmp_path, small_checkpoin
     with pytest.raises(Interrupted):
         build_index(breaking_off(list(documents(20)), 12), tmp_path / "i", encoder=ENCODER)
     encoder = HashEncoder()
-    with pytest.raises(IndexExists, match="continue it with resume, or replace it with overwrite"):
+    with pytest.raises(IndexExists, match="continue it with resume=True, or start again with overwrite=True"):
         build_index(documents(20), tmp_path / "i", encoder=encoder)
     with pytest.raises(IndexModelMismatch):
         build_index(documents(20), tmp_path / "i", encoder=HashEncoder(name="stranger"), resume=True)

@@ -88,7 +88,7 @@ def test_batches_are_bounded_by_documents_and_by_characters(lengths):
         patch.setattr(embedding, "BATCH_CHARACTERS", 100)
         for copies in (1, 2):
             encoder = ParallelEncoder([HashEncoder()] * copies)
-            batches = list(embedding.batches_of(some, encoder))
+            batches = list(embedding.batches_of(some, embedding.pace_for(encoder)))
             assert [document for batch in batches for document in batch] == some
             for batch in batches:
                 assert 1 <= len(batch) <= 5 * copies
@@ -105,7 +105,9 @@ def test_reading_is_a_few_batches_ahead_of_writing_and_no_more(monkeypatch):
             yield document
 
     encoder = HashEncoder()
-    with embedding.embedded(embedding.batches_of(source(), encoder), encoder, None, None) as batches:
+    with embedding.embedded(
+        embedding.batches_of(source(), embedding.pace_for(encoder)), encoder, None, None
+    ) as batches:
         for number, batch in enumerate(batches):
             assert batch.documents == [read[number]]
             assert number < len(read) <= number + 2 * embedding.AHEAD

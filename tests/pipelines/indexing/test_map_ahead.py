@@ -1,3 +1,4 @@
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -134,7 +135,7 @@ def leaving(monkeypatch):
     return event
 
 
-@pytest.mark.parametrize("error", [None, Broken, KeyboardInterrupt, GeneratorExit])
+@pytest.mark.parametrize("error", [None, Broken, GeneratorExit])
 @pytest.mark.parametrize("take", [0, 1, 3])
 def test_whoever_stops_early_waits_for_one_call_and_no_other_begins(leaving, error, take):
     worked, closed = [], []
@@ -161,6 +162,39 @@ def test_whoever_stops_early_waits_for_one_call_and_no_other_begins(leaving, err
         use()
     assert set(range(take)) <= set(worked) <= set(range(take + 1))
     assert closed == ([True] if take else [])  # a generator that never began has nothing to close
+
+
+@pytest.mark.parametrize("stages", [1, 2])
+def test_an_interrupt_waits_for_no_call_and_no_other_begins(stages):
+    begun, going_on, worked = threading.Event(), threading.Event(), []
+
+    def function(item):
+        worked.append(item)
+        begun.set()
+        assert going_on.wait(SECONDS)
+        return item
+
+    def use():
+        with map_ahead(function, range(100), depth=5) as first, map_ahead(str, first, depth=5) as second:
+            if stages == 2:
+                threading.Timer(0.05, begun.set).start()
+            results = second if stages == 2 else first
+            threading.Thread(target=lambda: (begun.wait(SECONDS), raise_interrupt())).start()
+            next(results)
+
+    main = threading.main_thread().ident
+
+    def raise_interrupt():
+        signal.pthread_kill(main, signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        use()
+    assert worked == [0]
+    going_on.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("bicross"):
+            thread.join(SECONDS)
+    assert worked == [0]
 
 
 def test_an_interrupt_while_reading_is_not_kept_waiting():

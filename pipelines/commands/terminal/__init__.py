@@ -1,0 +1,13 @@
+"""What every command does with its terminal: ends on Ctrl-C, and formats help, errors and texts."""
+
+from .interrupts import ending_process, said_on_interrupt, saying, unless_committed, write_interrupted
+from .option_names import with_option_names
+
+__all__ = [
+    "ending_process",
+    "said_on_interrupt",
+    "saying",
+    "unless_committed",
+    "with_option_names",
+    "write_interrupted",
+]

@@ -1,0 +1,170 @@
+"""Ends a command that is interrupted by Ctrl-C or SIGTERM, and says what it leaves behind.
+
+An index and a training survive a kill at any instruction, so that a command can end while other threads still compute.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+ENDING = (signal.SIGINT, signal.SIGTERM)
+UNHEARD_SECONDS = 1.0
+"""How long the main thread may compute outside of Python, where it hears no signal."""
+UNWINDING_SECONDS = 10.0
+"""How long it may take to bring to the disk what is to be kept."""
+
+Message = Callable[[], str]
+_messages: list[Message] = []
+"""Those of the blocks that are running, the innermost last."""
+_said: list[str] = []
+"""What the innermost block said that an interrupt has ended."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the process to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def saying(message: Message) -> Generator[None]:
+    """Run a block; if an interrupt ends it, the command prints what ``message`` returns: what it leaves behind.
+
+    Args:
+        message: Called after the block has ended, or from another thread if it does not end.
+    """
+    _messages.append(message)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not _said:
+            _said.append(_asked(message))
+        raise
+    finally:
+        _messages.remove(message)
+
+
+def unless_committed(path: Path, nothing: str) -> Message:
+    """Return what is to be said of a change of an index: that it is there, or ``nothing``.
+
+    Args:
+        path: The folder of the index, which has not been changed yet.
+        nothing: What is to be said unless the index gets a new generation.
+    """
+    from ....index import Index  # not for --help, which loads this module too
+
+    before = Index.on_disk(path).newest
+
+    def message() -> str:
+        newest = Index.on_disk(path).newest
+        if newest in (before, None):
+            return nothing
+        return f"The change is committed: {path} is at generation {newest[1] if newest else ''}."
+
+    return message
+
+
+def said_on_interrupt() -> str:
+    """Return what the innermost interrupted block said, and forget it; empty if no block was interrupted."""
+    text = _said[0] if _said else ""
+    _said.clear()
+    return text
+
+
+@dataclass(slots=True)
+class Heard:
+    """The first signal that asked the process to end; None for none."""
+
+    number: int | None = None
+
+
+@contextmanager
+def ending_process() -> Generator[Heard]:
+    """Turn Ctrl-C and SIGTERM into ``Interrupted`` in the block, and end the process if the main thread does not.
+
+    The main thread hears a signal only between two instructions of Python. A thread of its own therefore waits for
+    signals, too. It ends the process at the second signal, or when the main thread takes too long to hear the first or
+    to leave the block. A signal that the process ignores, as a background job of a shell does, stays ignored.
+    """
+    heard, is_heard, ended = Heard(), threading.Event(), threading.Event()
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        heard.number = heard.number or number
+        is_heard.set()
+        raise Interrupted(number)
+
+    ending = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, hear) for number in ending}
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)  # noqa: FBT003 - the only way to call it
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: None if ended.is_set() else _restore(before))
+    threading.Thread(target=_watch, args=(reader, is_heard, ended), name="signals", daemon=True).start()
+    try:
+        yield heard
+    finally:
+        ended.set()
+        _restore(before)
+        writer.close()
+
+
+def _restore(handlers: Mapping[signal.Signals, object]) -> None:
+    signal.set_wakeup_fd(-1)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)  # pyright: ignore[reportArgumentType]
+
+
+def _watch(reader: socket.socket, is_heard: threading.Event, ended: threading.Event) -> None:
+    number = _next_ending(reader)
+    if number is None:
+        return
+    if not is_heard.wait(UNHEARD_SECONDS):
+        end_now(number)
+    threading.Thread(target=_end_at_the_next, args=(reader,), name="second signal", daemon=True).start()
+    if not ended.wait(UNWINDING_SECONDS):
+        end_now(number)
+
+
+def _end_at_the_next(reader: socket.socket) -> None:
+    number = _next_ending(reader)
+    if number is not None:
+        end_now(number)
+
+
+def _next_ending(reader: socket.socket) -> int | None:
+    """Wait for the next signal; None when there will be none any more."""
+    while received := reader.recv(1):
+        if received[0] in ENDING:
+            return received[0]
+    return None
+
+
+def end_now(number: int) -> NoReturn:
+    """End the process without waiting for any thread, and say what the innermost block leaves behind."""
+    text = _said[0] if _said else _asked(_messages[-1]) if _messages else ""
+    write_interrupted(text)
+    os._exit(128 + number)
+
+
+def write_interrupted(text: str) -> None:
+    """Write that the command was interrupted, and what it leaves behind."""
+    sys.stderr.write(f"\nbicross: interrupted. {text}".rstrip() + "\n")
+    sys.stderr.flush()
+
+
+def _asked(message: Message) -> str:
+    try:
+        return message()
+    except Exception:  # noqa: BLE001 - whatever it is, the command must end
+        return ""

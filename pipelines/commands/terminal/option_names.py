@@ -1,0 +1,42 @@
+"""Errors of the library name the parameters of Python; a command names its options instead."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+
+def with_option_names(text: str, commands: Iterable[Any]) -> str:
+    """Replace the names of parameters in a message by the options of a command.
+
+    A name with an underscore is a parameter wherever it stands, except in quotes, where it is a value. A plain word is
+    one only before an equals sign: ``overwrite=True`` becomes ``--overwrite``, and ``device='x'`` ``--device 'x'``.
+
+    Args:
+        text: The message of an error.
+        commands: The commands of click whose options are meant, and groups of them.
+    """
+    options = dict(_options(commands))
+    names = sorted(options, key=len, reverse=True)
+    if not names:
+        return text
+    words = "|".join(map(re.escape, names))
+    parameter = re.compile(rf"(?<![\w'\"./-])(?P<name>{words})(?:(?P<set>=True\b)|(?P<equals>=(?=\S))|(?![\w'\"./(-]))")
+
+    def option(match: re.Match[str]) -> str:
+        name = match["name"]
+        if match["equals"]:
+            return f"{options[name]} "
+        if match["set"] or "_" in name:
+            return options[name]
+        return match[0]
+
+    return parameter.sub(option, text)
+
+
+def _options(commands: Iterable[Any]) -> Iterable[tuple[str, str]]:
+    for command in commands:
+        for parameter in command.params:
+            long = [name for name in parameter.opts if name.startswith("--")]
+            if long:
+                yield parameter.name, long[0]
+        yield from _options(getattr(command, "commands", {}).values())

@@ -1,0 +1,201 @@
+"""Ctrl-C and SIGTERM end every long command at once, and what is kept can be used."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from bicross.index import Document, Index
+from bicross.pipelines import build_index
+from bicross.pipelines.commands import app
+from bicross.pipelines.commands.terminal import said_on_interrupt, saying, unless_committed
+from helpers.fakes import HashEncoder
+
+PROGRAM = Path(__file__).parents[2] / "helpers" / "interrupted_commands.py"
+LONGEST_SECONDS = 60  # not a measurement: a command that does not end must not hold the tests
+DOCUMENTS = [Document(f"d{number}", f"text number {number} of many") for number in range(300)]
+
+
+def run(arguments, *, after=None, number=signal.SIGINT, seconds_a_text=0.003):
+    """Run a command; after some seconds, send it a signal. Returns exit code and what it said on standard error."""
+    environment = {
+        **os.environ,
+        "SECONDS_A_TEXT": str(seconds_a_text),
+        "PYTHONPATH": str(PROGRAM.parents[1]),
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, str(PROGRAM), *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as child:
+        try:
+            assert child.stdout.readline() == "ready\n"
+            if after is not None:
+                time.sleep(after)
+                child.send_signal(number)
+            _, said = child.communicate(timeout=LONGEST_SECONDS)
+        finally:
+            child.kill()
+    return child.returncode, said
+
+
+def contents(path):
+    """All that a search could find in an index: documents, passages and vectors."""
+    index = Index.open(path)
+    assert Index.verify(path).problems == ()
+    queries = HashEncoder().encode_queries([document.text for document in DOCUMENTS[:5]])
+    hits = index.search(queries, 20)
+    return sorted(index.documents(), key=lambda document: document.id), [
+        [(hit.document.id, round(hit.score, 5), hit.passage) for hit in of_query] for of_query in hits
+    ]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    path = tmp_path_factory.mktemp("source") / "rows.jsonl"
+    path.write_text("".join(json.dumps({"id": d.id, "text": d.text}) + "\n" for d in DOCUMENTS))
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    path = tmp_path_factory.mktemp("whole") / "index"
+    build_index(DOCUMENTS, path, encoder=HashEncoder(), reranker=None)
+    return contents(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_an_interrupted_build_is_continued_to_the_same_index(tmp_path, source, whole, seed):
+    moment = random.Random(seed)
+    path = tmp_path / "index"
+    arguments = ["index", source, "-o", path, "--no-tokens"]
+    number = signal.SIGTERM if seed == 3 else signal.SIGINT
+    interrupted, resume = 0, list[str]()
+    while True:
+        after = moment.uniform(0, 2) if interrupted < 2 else None
+        code, said = run([*arguments, *resume], after=after, number=number)
+        if code == 0:
+            break
+        assert (code, interrupted < 2) == (128 + number, True), said
+        interrupted += 1
+        kept = Index.on_disk(path).unfinished
+        if kept is None:
+            assert f"bicross: interrupted. Nothing was written to {path}: run the same command again." in said
+        else:
+            assert f"bicross: interrupted. {path} keeps {kept:,} documents of this build." in said
+            if seed == 0:
+                again, refused = run(arguments)
+                assert (again, f"with {kept:,} documents; continue it with --resume, or" in refused) == (1, True)
+            resume = ["--resume"]
+    assert contents(path) == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_an_interrupted_addition_changes_nothing_or_all(tmp_path, source, whole, seed):
+    path = tmp_path / "index"
+    build_index([], path, encoder=HashEncoder(), reranker=None)
+    code, said = run(["add", path, source, "--replace"], after=random.Random(seed).uniform(0, 1.5))
+    if code:
+        assert code == 130, said
+        changed = len(Index.open(path)) > 0
+        expected = "The change is committed" if changed else f"Nothing was added to {path}: run the same command again."
+        assert f"bicross: interrupted. {expected}" in said
+        assert len(Index.open(path)) == (300 if changed else 0)
+        assert run(["add", path, source, "--replace"], seconds_a_text=0)[0] == 0
+    assert contents(path) == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_an_interrupted_compaction_changes_nothing_that_is_found(tmp_path, source, whole, seed):
+    path = tmp_path / "index"
+    extra = [Document(f"extra{number}", "text to be deleted") for number in range(2000)]
+    build_index([*extra, *DOCUMENTS], path, encoder=HashEncoder(), reranker=None)
+    with Index.open(path).writer() as writer:
+        writer.delete([document.id for document in extra[:300]])
+        writer.commit(reason="delete")
+    code, said = run(["compact", path], after=random.Random(seed).uniform(0, 0.4))
+    assert code in (0, 130)
+    if code:
+        assert "bicross: interrupted. " in said
+    Index.open(path).delete([document.id for document in extra])
+    assert run(["compact", path])[0] == 0
+    assert contents(path) == whole
+
+
+@pytest.mark.slow
+def test_a_second_signal_and_a_main_thread_that_hears_nothing_end_the_process_too():
+    program = (
+        "import sys, time, ctypes\n"
+        "from bicross.pipelines.commands.terminal import ending_process, saying\n"
+        "with ending_process(), saying(lambda: 'This was kept.'):\n"
+        "    print('ready', flush=True)\n"
+        "    try:\n"
+        "        {}\n"
+        "    finally:\n"
+        "        time.sleep(300)\n"
+    )
+    for work, signals in (("time.sleep(300)", 2), ("ctypes.PyDLL(None) and ctypes.CDLL(None).usleep(300_000_000)", 1)):
+        command = [sys.executable, "-c", program.format(work)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+            try:
+                assert child.stdout.readline() == "ready\n"
+                for _ in range(signals):
+                    time.sleep(0.3)
+                    child.send_signal(signal.SIGINT)
+                _, said = child.communicate(timeout=LONGEST_SECONDS)
+            finally:
+                child.kill()
+        assert (child.returncode, "bicross: interrupted. This was kept." in said) == (130, True)
+
+
+def test_the_innermost_message_counts_and_is_said_once():
+    def interrupted():
+        with saying(lambda: "outer"), saying(lambda: "inner"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert said_on_interrupt() == "inner"
+    assert said_on_interrupt() == ""
+
+
+def test_a_message_that_fails_does_not_hide_the_interrupt():
+    def interrupted():
+        with saying(lambda: str(1 // 0)):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert said_on_interrupt() == ""
+
+
+def test_a_change_that_was_committed_is_said_to_be_there(tmp_path):
+    path = tmp_path / "index"
+    built = unless_committed(path, "nothing")
+    assert built() == "nothing"
+    build_index(DOCUMENTS[:2], path, encoder=HashEncoder(), reranker=None)
+    assert built() == f"The change is committed: {path} is at generation 1."
+    changed = unless_committed(path, "nothing")
+    assert changed() == "nothing"
+    Index.open(path).delete(["d0"])
+    assert changed() == f"The change is committed: {path} is at generation 2."
+
+
+def test_an_interrupt_in_a_program_that_calls_main_is_an_exit_code(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        with saying(lambda: "Nothing was changed."):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "app", interrupted)
+    assert app.main(["info", "index"]) == 130
+    assert capsys.readouterr().err == "\nbicross: interrupted. Nothing was changed.\n"
+    before = signal.getsignal(signal.SIGINT)
+    threading.Thread(target=app.main, args=(["info", "index"],)).start()
+    assert signal.getsignal(signal.SIGINT) is before
