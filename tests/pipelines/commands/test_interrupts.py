@@ -180,7 +180,7 @@ def test_a_change_that_was_committed_is_said_to_be_there(tmp_path):
     path = tmp_path / "index"
     built = unless_committed(path, "nothing")
     assert built() == "nothing"
-    build_index(DOCUMENTS[:2], path, encoder=HashEncoder(), reranker=None)
+    build_index(DOCUMENTS[:10], path, encoder=HashEncoder(), reranker=None)
     assert built() == f"The change is committed: {path} is at generation 1."
     changed = unless_committed(path, "nothing")
     assert changed() == "nothing"

@@ -34,7 +34,7 @@ def test_the_command_can_answer_in_json_and_names_what_is_wrong(tmp_path, capsys
         "pooling": "mean",
     }
     for wrong, message in (
-        (["--layers", "3"], "layers=3: "),
+        (["--layers", "3"], "--layers 3: "),
         (["--layers", "0"], "layers must be at least 1, not 0"),
         (["--pooling", "max"], "Invalid value for '--pooling'"),
     ):

@@ -89,7 +89,7 @@ def test_the_same_command_goes_on_without_mining_again(models, folder, tmp_path,
         train(capsys, models, folder, tmp_path / "model")
     code, _, err = train(capsys, models, folder, tmp_path / "model", "--depth", "5")
     assert code == 2
-    assert "started with depth='6', not with depth='5'" in err
+    assert "started with --depth '6', not with --depth '5'" in err
     monkeypatch.setattr(reranker_training, "make_lists", kill)
     code, out, err = train(capsys, models, folder, tmp_path / "model", "--json")
     assert (code, err) == (0, "")
