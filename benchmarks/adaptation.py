@@ -22,9 +22,7 @@ from bicross.pipelines import Judged, SearchPipeline, build_index, evaluate, rea
 from bicross.pipelines.evaluation import Estimate, System
 from bicross.pipelines.evaluation.evaluation import compare
 from bicross.pipelines.evaluation.result import Difference
-from bicross.pipelines.training.distillation import distilled_lists
-from bicross.pipelines.training.pseudo_lists import PseudoQueryOptions, pseudo_query_lists
-from bicross.pipelines.training.pseudo_queries import pseudo_query_pairs
+from bicross.pipelines.training import PseudoQueryOptions, distilled_lists, pseudo_query_lists, pseudo_query_pairs
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, DenseRetriever
 from bicross.training import RankingList, TrainingSettings

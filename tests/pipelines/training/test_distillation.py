@@ -2,7 +2,7 @@ import pytest
 from bicross.errors import ArgumentError, EvaluationError, QueryError
 from bicross.index import Document
 from bicross.pipelines import build_index
-from bicross.pipelines.training.distillation import distilled_lists, read_queries
+from bicross.pipelines.training import distilled_lists, read_queries
 from bicross.retrieval import DenseRetriever
 from helpers.fakes import HashEncoder, OverlapReranker
 

@@ -3,8 +3,8 @@ import pytest
 from bicross.errors import ArgumentError, SourceError
 from bicross.index import Document
 from bicross.pipelines import build_index
-from bicross.pipelines.training.pseudo_lists import PseudoQueryOptions, pseudo_query_lists, with_priors
-from bicross.pipelines.training.pseudo_queries import pseudo_query_pairs
+from bicross.pipelines.training import PseudoQueryOptions, pseudo_query_lists, pseudo_query_pairs
+from bicross.pipelines.training.pseudo_lists import with_priors
 from bicross.retrieval import DenseRetriever
 from helpers.fakes import HashEncoder, OverlapReranker
 

@@ -6,7 +6,8 @@ import sys
 import pytest
 from bicross.errors import ArgumentError, SourceError
 from bicross.index import Document, sentence_spans
-from bicross.pipelines.training.pseudo_queries import heading_pairs, pseudo_query_pairs, sentence_pairs, title_pairs
+from bicross.pipelines.training import pseudo_query_pairs
+from bicross.pipelines.training.pseudo_queries import heading_pairs, sentence_pairs, title_pairs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
