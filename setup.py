@@ -10,8 +10,8 @@ def name_of(package: str) -> str:
     return package if package == "bicross" else f"bicross.{package}"
 
 
-found = find_packages(include=[pattern for package in PACKAGES for pattern in (package, f"{package}.*")])
+folders = find_packages(include=[pattern for package in PACKAGES for pattern in (package, f"{package}.*")])
 setup(
-    packages=[name_of(package) for package in found],
+    packages=[name_of(package) for package in folders],
     package_dir={name_of(package): package for package in PACKAGES},
 )

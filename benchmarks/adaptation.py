@@ -96,7 +96,7 @@ class Adaptation:
         options = replace(believed, reranker=None) if name == ALL_PAIRS else believed
         lists, held_out = pseudo_query_lists(self.pairs, self.retriever, options)
         if name == DISTILLED:
-            lists, held_out = (self.scored([one.query for one in some]) for some in (lists, held_out))
+            lists, held_out = (self.scored([item.query for item in split_lists]) for split_lists in (lists, held_out))
         loss = "kl" if name == DISTILLED else "multiple-negatives"
         objective = EncoderObjective(loss=loss, passages=self.arguments.passages)
         output = self.scratch / f"{name} model"
@@ -173,9 +173,9 @@ def main() -> None:
     set_threads(arguments.threads)
     rows: list[Row] = []
     for folder in arguments.folders:
-        for some in adapted(folder, arguments):
-            rows += some
-            print(adaptation_table([asdict(row) for row in some]), file=sys.stderr, flush=True)
+        for new_rows in adapted(folder, arguments):
+            rows += new_rows
+            print(adaptation_table([asdict(row) for row in new_rows]), file=sys.stderr, flush=True)
             write(arguments.output, {**header(arguments, how=HOW), "rows": [asdict(row) for row in rows]})
     print(f"{adaptation_table([asdict(row) for row in rows])}\n\n{HOW}")
 

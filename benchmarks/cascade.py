@@ -119,10 +119,10 @@ class Bench:
         retriever = DenseRetriever(self._index(collection), self.encoder)
         queries = list(judged.queries.values())
         hits = dict(zip(queries, retriever.retrieve(queries, CANDIDATES), strict=True))
-        known = Known(
+        stored_scores = Known(
             self._said([pair for query in queries for pair in _pairs(query, hits[query])]), self.reranker.blend
         )
-        systems = {way.name: _measured(retriever, known, way, judged) for way in ways}
+        systems = {way.name: _measured(retriever, stored_scores, way, judged) for way in ways}
         seconds = self._seconds(hits, ways, note=collection.name)
         return [
             Row(
@@ -150,8 +150,8 @@ class Bench:
         layers = self.reranker.exit_layers
         states, logits = self.reranker.first_tokens(pairs, layers)
         heads = self.reranker.exits
-        values = {layer: heads[layer](states[:, place]) for place, layer in enumerate(layers)} | {0: logits}
-        return {layer: dict(zip(pairs, some.tolist(), strict=True)) for layer, some in values.items()}
+        values = {layer: heads[layer](states[:, column]) for column, layer in enumerate(layers)} | {0: logits}
+        return {layer: dict(zip(pairs, scores.tolist(), strict=True)) for layer, scores in values.items()}
 
     def _seconds(self, hits: Mapping[str, Sequence[Hit]], ways: Sequence[Way], *, note: str) -> dict[str, list[float]]:
         """Return the seconds of each way for the same queries."""
@@ -175,29 +175,29 @@ def _pairs(query: str, hits: Sequence[Hit]) -> list[Pair]:
     return [(query, passage_text(hit.document.title, hit.passage.text)) for hit in hits]
 
 
-def _measured(retriever: DenseRetriever, known: Known, way: Way, judged: Judged) -> System:
-    pipeline = SearchPipeline(retriever, known, rerank_k=way.depth, cascade=way.cascade)
+def _measured(retriever: DenseRetriever, reranker: Known, way: Way, judged: Judged) -> System:
+    pipeline = SearchPipeline(retriever, reranker, rerank_k=way.depth, cascade=way.cascade)
     return evaluate(pipeline, judged.queries, judged.qrels, measures=MEASURES).systems[-1]
 
 
 def over_all(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
     """Return means over the collections for each way: the difference in nDCG@10, and times faster."""
-    found: dict[str, dict[str, float]] = {}
+    means: dict[str, dict[str, float]] = {}
     for name in dict.fromkeys(row.way for row in rows if row.difference is not None):
         own = [row for row in rows if row.way == name]
         differences = [row.difference.mean for row in own if row.difference is not None]
-        found[name] = {
+        means[name] = {
             "difference": float(np.mean(differences)),
             "worst_difference": float(min(differences)),
             "times_faster": float(np.exp(np.mean(np.log([row.times_faster for row in own])))),
         }
-    return found
+    return means
 
 
 def ways_of(cascades: Sequence[str], depths: Sequence[int]) -> list[Way]:
     """Return the ways to compare; scoring all candidates comes first."""
     stages = [check_cascade(read_cascade(text) or ()) for text in cascades]
-    named = [Way(", ".join(f"{keep} after layer {layer}" for layer, keep in one), one) for one in stages]
+    named = [Way(", ".join(f"{keep} after layer {layer}" for layer, keep in cascade), cascade) for cascade in stages]
     return [Way(FULL, ()), *named, *[Way(f"the first {depth} alone", (), depth) for depth in depths]]
 
 

@@ -63,22 +63,24 @@ def read_judgments(data: Path) -> list[Judgment]:
 
 def drawn_sentences(judgments: Sequence[Judgment], count: int) -> list[str]:
     """Draw distinct sentences at random."""
-    distinct = list(dict.fromkeys(text for one in judgments for text in (one.first, one.second) if text.strip()))
+    distinct = list(
+        dict.fromkeys(text for judgment in judgments for text in (judgment.first, judgment.second) if text.strip())
+    )
     if len(distinct) < count:
         sys.exit(f"the data hold {len(distinct)} distinct sentences, fewer than {count}")
-    return [distinct[place] for place in np.random.default_rng(0).permutation(len(distinct))[:count]]
+    return [distinct[number] for number in np.random.default_rng(0).permutation(len(distinct))[:count]]
 
 
 def drawn_same(judgments: Sequence[Judgment], count: int) -> tuple[list[str], set[tuple[int, int]]]:
     """Draw pairs that mean the same, no sentence in two of them; return the sentences and the pairs of positions."""
     sentences: dict[str, int] = {}
     pairs: set[tuple[int, int]] = set()
-    same = [one for one in judgments if one.same and one.first.strip() != one.second.strip()]
-    for place in np.random.default_rng(1).permutation(len(same)).tolist():
-        one = same[place]
-        if len(pairs) < count and one.first not in sentences and one.second not in sentences:
+    same = [judgment for judgment in judgments if judgment.same and judgment.first.strip() != judgment.second.strip()]
+    for number in np.random.default_rng(1).permutation(len(same)).tolist():
+        judgment = same[number]
+        if len(pairs) < count and judgment.first not in sentences and judgment.second not in sentences:
             pairs.add((len(sentences), len(sentences) + 1))
-            sentences |= {one.first: len(sentences), one.second: len(sentences) + 1}
+            sentences |= {judgment.first: len(sentences), judgment.second: len(sentences) + 1}
     return list(sentences), pairs
 
 
@@ -119,7 +121,7 @@ def score_all(reranker: Reranker, sentences: Sequence[str]) -> tuple[Pairs, NDAr
 
 def indexed(sentences: Sequence[str], encoder: Encoder, folder: Path, k: int) -> tuple[float, float, Pairs]:
     """Return seconds to embed and index, seconds to find ``k`` neighbours of each, and the distinct pairs of these."""
-    documents = [Document(str(place), text) for place, text in enumerate(sentences)]
+    documents = [Document(str(number), text) for number, text in enumerate(sentences)]
     began = process_time()
     index: Index = build_index(documents, folder, encoder=encoder, reranker=None, chunking=None)
     embedded = process_time() - began
@@ -135,18 +137,18 @@ def cost(sentences: Sequence[str], encoder: Encoder, a_pair: Seconds, *, k: int,
     """Return the extrapolated cost of all pairs and the measured cost of the neighbours."""
     embedded: list[float] = []
     asked: list[float] = []
-    found: Pairs = []
+    near_pairs: Pairs = []
     for number in range(rounds):
         with tempfile.TemporaryDirectory() as scratch:
-            taken, searched, found = indexed(sentences, encoder, Path(scratch) / "index", k)
+            taken, searched, near_pairs = indexed(sentences, encoder, Path(scratch) / "index", k)
         embedded.append(taken)
         asked.append(searched)
         print(f"  {len(sentences)} sentences: round {number + 1} of {rounds}", file=sys.stderr, flush=True)
     vectors, neighbours = float(np.median(embedded)), float(np.median(asked))
-    read = a_pair.times(len(found))
+    read = a_pair.times(len(near_pairs))
     both = Seconds(*(part + vectors + neighbours for part in (read.mean, read.low, read.high)))
     pairs = pairs_of(len(sentences))
-    return Cost(len(sentences), pairs, a_pair.times(pairs), vectors, neighbours, len(found), both)
+    return Cost(len(sentences), pairs, a_pair.times(pairs), vectors, neighbours, len(near_pairs), both)
 
 
 def agreement(
@@ -154,27 +156,28 @@ def agreement(
 ) -> dict[str, Any]:
     """Compare the best ``count`` pairs of both among sentences of which ``count`` pairs mean the same."""
     sentences, same = drawn_same(judgments, count)
-    places, logits = score_all(reranker, sentences)
+    pairs, logits = score_all(reranker, sentences)
     vectors = encoder.encode_documents(sentences)
-    cosines = np.array([float(vectors[a] @ vectors[b]) for a, b in places])
+    cosines = np.array([float(vectors[a] @ vectors[b]) for a, b in pairs])
     with tempfile.TemporaryDirectory() as scratch:
-        _, _, found = indexed(sentences, encoder, Path(scratch) / "index", k)
-    near = set(found)
-    inside = np.where([place in near for place in places], logits, -np.inf)
+        _, _, near_pairs = indexed(sentences, encoder, Path(scratch) / "index", k)
+    near = set(near_pairs)
+    inside = np.where([pair in near for pair in pairs], logits, -np.inf)
     best = {
-        "cross-encoder, all pairs": top(places, logits, len(same)),
-        "bi-encoder": top(places, cosines, len(same)),
-        "bi-encoder, then cross-encoder": top(places, inside, len(same)),
+        "cross-encoder, all pairs": top(pairs, logits, len(same)),
+        "bi-encoder": top(pairs, cosines, len(same)),
+        "bi-encoder, then cross-encoder": top(pairs, inside, len(same)),
     }
     exact = best["cross-encoder, all pairs"]
     return {
         "sentences": len(sentences),
-        "pairs": len(places),
+        "pairs": len(pairs),
         "same": len(same),
         "same_among_neighbours": len(same & near),
         "cross_encoders_best_among_neighbours": len(exact & near),
         "best": {
-            name: {"same": len(some & same), "shared_with_all_pairs": len(some & exact)} for name, some in best.items()
+            name: {"same": len(best_pairs & same), "shared_with_all_pairs": len(best_pairs & exact)}
+            for name, best_pairs in best.items()
         },
     }
 
@@ -219,14 +222,14 @@ def main() -> None:
     checked = {"sentences": len(few), "seconds": measured, "extrapolated": asdict(a_pair.times(pairs_of(len(few))))}
     k, rounds = arguments.neighbours, arguments.rounds
     costs = [cost(sentences[:count], encoder, a_pair, k=k, rounds=rounds) for count in sizes]
-    known = agreement(judgments, encoder, reranker, count=arguments.same, k=k)
-    print("", cost_table([asdict(one) for one in costs]), "", agreement_table(known), sep="\n")
+    agreed = agreement(judgments, encoder, reranker, count=arguments.same, k=k)
+    print("", cost_table([asdict(size_cost) for size_cost in costs]), "", agreement_table(agreed), sep="\n")
     report = header(arguments, how=HOW) | {
         "seconds_a_pair": asdict(a_pair),
         "batches": figures,
         "checked": checked,
-        "costs": [asdict(one) for one in costs],
-        "agreement": known,
+        "costs": [asdict(size_cost) for size_cost in costs],
+        "agreement": agreed,
     }
     write(arguments.output, report)
     if arguments.plot is not None:

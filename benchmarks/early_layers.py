@@ -79,7 +79,7 @@ class Layers:
         if note:
             print(file=sys.stderr, flush=True)
         back = np.argsort(order)
-        return {pooling: np.concatenate(some, axis=1)[:, back] for pooling, some in parts.items()}
+        return {pooling: np.concatenate(blocks, axis=1)[:, back] for pooling, blocks in parts.items()}
 
     def _batch(self, texts: Sequence[str]) -> dict[str, Vectors]:
         settings = {"padding": True, "truncation": True, "max_length": self.max_length, "return_tensors": "pt"}
@@ -145,9 +145,12 @@ def speeds(model: str, texts: Sequence[str], queries: Sequence[str], arguments: 
     settings = {"device": arguments.device, "max_length": arguments.max_length}
     total = int(AutoConfig.from_pretrained(resolve_model(model)).num_hidden_layers)
     encoders = {layers: EarlyLayerEncoder(model, layers=layers, **settings) for layers in range(1, total + 1)}
-    many: dict[str, Callable[[list[str]], Vectors]] = {str(n): one.encode_documents for n, one in encoders.items()}
+    many: dict[str, Callable[[list[str]], Vectors]] = {
+        str(n): layer_encoder.encode_documents for n, layer_encoder in encoders.items()
+    }
     single: dict[str, Callable[[str], Vectors]] = {
-        str(n): (lambda query, encoder=one: encoder.encode_queries([query])) for n, one in encoders.items()
+        str(n): (lambda query, encoder=layer_encoder: encoder.encode_queries([query]))
+        for n, layer_encoder in encoders.items()
     }
     rounds, clock = arguments.rounds, process_time if arguments.device == "cpu" else perf_counter
     documents = in_turn(many, [[list(texts)]] * rounds, note=f"{model}, documents", clock=clock).seconds
@@ -187,7 +190,7 @@ def main() -> None:
     report = header(arguments, how=HOW)
     if arguments.only != "layers":
         first = arguments.folders[0].resolve()
-        texts = spread([one.passage for one in documents_of(first)], arguments.documents)
+        texts = spread([document.passage for document in documents_of(first)], arguments.documents)
         queries = spread(list(measured_part(first.name).read(first.parent).queries.values()), arguments.single)
         report["speed"] = speeds(arguments.reranker, texts, queries, arguments)
         print(f"\n{layer_speed_table(report['speed'])}", flush=True)

@@ -156,8 +156,8 @@ def quality(folder: Path, contest: Contest, *, weights: str, cache: Path) -> lis
             np.save(path, vectors)
         scores = unit(contest.encoding[name].queries(list(queries.values()))) @ vectors.T
         best = np.argsort(-scores, axis=1, kind="stable")[:, :100].tolist()
-        found = zip(queries, best, scores, strict=True)
-        run = {query: [(ids[row], float(some[row])) for row in order] for query, order, some in found}
+        ranked = zip(queries, best, scores, strict=True)
+        run = {query: [(ids[row], float(query_scores[row])) for row in order] for query, order, query_scores in ranked}
         ndcg = mean_ndcg(qrels, run)
         base = ndcg if name == REFERENCE else base
         figures.append({"collection": folder.name, "name": name, "ndcg_at_10": ndcg, "difference": ndcg - base})
@@ -187,16 +187,16 @@ def main() -> None:
     arguments = parse()
     set_threads(arguments.threads)
     folder = resolve_model(arguments.encoder)
-    wanted = variants(arguments.encoder, arguments.device)
-    encoding, reasons = load(wanted)
+    all_variants = variants(arguments.encoder, arguments.device)
+    encoding, reasons = load(all_variants)
     contest = Contest(
-        variants=[variant for variant in wanted if variant.name in encoding],
+        variants=[variant for variant in all_variants if variant.name in encoding],
         encoding=encoding,
         cost=Cost.of_folder(folder, head=False),
         lengths=Lengths(folder, BiEncoder(folder, device="cpu").fingerprint.max_length),
         peaks={dtype: peak(dtype, arguments.device) for dtype in DTYPES},
     )
-    peaks = {dtype: asdict(found) for dtype, found in contest.peaks.items()}
+    peaks = {dtype: asdict(measured) for dtype, measured in contest.peaks.items()}
     about = {"cost": asdict(contest.cost), "peaks": peaks, "not_measured": reasons}
     report = header(arguments, how=HOW) | about | {"workloads": []}
     for workload in workloads(arguments.data):
@@ -215,8 +215,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as scratch:
             cache = arguments.cache or Path(scratch)
             cache.mkdir(exist_ok=True)
-            found = [quality(arguments.data / name, contest, weights=weights, cache=cache) for name in COLLECTIONS]
-        report["quality"] = list(itertools.chain.from_iterable(found))
+            measured = [quality(arguments.data / name, contest, weights=weights, cache=cache) for name in COLLECTIONS]
+        report["quality"] = list(itertools.chain.from_iterable(measured))
         print(f"\n{embed_quality_table(report['quality'])}")
         write(arguments.output, report)
 

@@ -52,7 +52,7 @@ def through_index(
         batch = EmbeddedBatch(documents, passages, collection.vectors)
         index = Index.create(Path(scratch) / "index", model, batches=[batch], layout=layout)
         vectors = index.info().vectors
-        found = [[int(hit.document.id) for hit in hits] for hits in index.search(queries, K)]
+        rows_through_index = [[int(hit.document.id) for hit in hits] for hits in index.search(queries, K)]
     claimed = 1.0 if vectors.recall_at_100 is None else vectors.recall_at_100
     here = built.searches[built.chosen](queries, K, 1)
     settings = {name: getattr(vectors.settings, name) for name in vectors.settings.__slots__}
@@ -63,7 +63,7 @@ def through_index(
         "same_settings": {name: value for name, value in settings.items() if value is not None} == built.settings,
         "same_claim": abs(claimed - built.claimed) < 1e-9,
         "same_rows_found": float(
-            np.mean([len(set(a) & set(b)) / K for a, b in zip(found, here.tolist(), strict=True)])
+            np.mean([len(set(a) & set(b)) / K for a, b in zip(rows_through_index, here.tolist(), strict=True)])
         ),
     }
 
@@ -111,9 +111,11 @@ def measure(vectors: Vectors, queries: Vectors, arguments: argparse.Namespace) -
     checks = {}
     if rows <= THROUGH_INDEX:
         memory = {"auto": None, COMPRESSED: 3 * rows * dimension}
-        some = [built for built in indexes if built.kind in memory]
+        checked_kinds = [built for built in indexes if built.kind in memory]
         with threads(arguments.build_threads):
-            checks = {built.kind: through_index(collection, built, queries, memory[built.kind]) for built in some}
+            checks = {
+                built.kind: through_index(collection, built, queries, memory[built.kind]) for built in checked_kinds
+            }
     return {
         "rows": rows,
         "dimension": dimension,

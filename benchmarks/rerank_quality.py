@@ -135,9 +135,9 @@ def _search(folder: Path, queries: dict[str, str], encoder: BiEncoder) -> list[l
         ]
 
 
-def score_all(found: Candidates, score: Score, *, note: str) -> Scores:
+def score_all(to_score: Candidates, score: Score, *, note: str) -> Scores:
     """Score all pairs, some queries at a time."""
-    pairs, ends = found.pairs(), found.ends()
+    pairs, ends = to_score.pairs(), to_score.ends()
     parts: list[Scores] = []
     starts = [0, *ends[QUERIES_AT_ONCE - 1 :: QUERIES_AT_ONCE]]
     for start, stop in zip(starts, [*starts[1:], len(pairs)], strict=True):
@@ -148,28 +148,28 @@ def score_all(found: Candidates, score: Score, *, note: str) -> Scores:
     return np.concatenate(parts)
 
 
-def reference_scores(found: Candidates, score: Score, *, model: str, cache: Path) -> Scores:
+def reference_scores(to_score: Candidates, score: Score, *, model: str, cache: Path) -> Scores:
     """Return the scores of the reference, from the cache if it has them; ``model`` names weights and reranker."""
-    path = cache / f"scores-{found.collection}-{found.key}-{model}.npy"
+    path = cache / f"scores-{to_score.collection}-{to_score.key}-{model}.npy"
     if not path.exists():
-        scores = score_all(found, score, note=f"{found.collection}, reference")
+        scores = score_all(to_score, score, note=f"{to_score.collection}, reference")
         with whole_file(path) as file:
             np.save(file, scores)
     return np.load(path)
 
 
-def compare(found: Candidates, reference: Scores, others: Mapping[str, Scores], *, blend: float) -> list[Fidelity]:
+def compare(to_score: Candidates, reference: Scores, others: Mapping[str, Scores], *, blend: float) -> list[Fidelity]:
     """Compare the other scores with those of the reference, which comes first."""
-    ends = found.ends()[:-1]
-    base = {weight: found.ndcg(reference, blend=weight) for weight in {1.0, blend}}
+    ends = to_score.ends()[:-1]
+    base = {weight: to_score.ndcg(reference, blend=weight) for weight in {1.0, blend}}
     figures: list[Fidelity] = []
     for name, scores in {"reference": reference, **others}.items():
-        alone, blended = found.ndcg(scores, blend=1.0), found.ndcg(scores, blend=blend)
+        alone, blended = to_score.ndcg(scores, blend=1.0), to_score.ndcg(scores, blend=blend)
         figures.append(
             Fidelity(
-                collection=found.collection,
+                collection=to_score.collection,
                 name=name,
-                queries=len(found.queries),
+                queries=len(to_score.queries),
                 pairs=len(scores),
                 ndcg_alone=alone,
                 ndcg_blended=blended,
@@ -195,12 +195,12 @@ def fidelity(collection: Path, arguments: argparse.Namespace, cache: Path) -> li
     for name, reason in reasons.items():
         print(f"{name}: {reason}", file=sys.stderr)
     weights = ModelFiles.of(arguments.reranker, folder).weights_sha256
-    found = candidates(collection, arguments.encoder, device=arguments.device, cache=cache, limit=arguments.queries)
+    to_score = candidates(collection, arguments.encoder, device=arguments.device, cache=cache, limit=arguments.queries)
     by, cache_key = score[arguments.reference], f"{weights[:12]}-{arguments.reference.replace(' ', '-')}"
-    reference = reference_scores(found, by, model=cache_key, cache=cache)
+    reference = reference_scores(to_score, by, model=cache_key, cache=cache)
     ours = [name for name in score if name.startswith("bicross") and name != arguments.reference]
-    others = {name: score_all(found, score[name], note=f"{collection.name}, {name}") for name in ours}
-    return compare(found, reference, others, blend=CrossEncoderReranker(folder, device="cpu").blend)
+    others = {name: score_all(to_score, score[name], note=f"{collection.name}, {name}") for name in ours}
+    return compare(to_score, reference, others, blend=CrossEncoderReranker(folder, device="cpu").blend)
 
 
 def main() -> None:

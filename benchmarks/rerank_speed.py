@@ -50,7 +50,9 @@ class Contest:
 
     def share(self, variant: Variant[Score], asked: Sequence[Pairs], seconds: Sequence[float]) -> float | None:
         """Return the share of the peak of the variant's number format."""
-        return self.peaks[variant.dtype].share([self.cost.flop(self.lengths.of_pairs(some)) for some in asked], seconds)
+        return self.peaks[variant.dtype].share(
+            [self.cost.flop(self.lengths.of_pairs(query_pairs)) for query_pairs in asked], seconds
+        )
 
     def tokens(self, pairs: Pairs) -> int:
         """Return the number of tokens of all pairs."""
@@ -128,12 +130,12 @@ def main() -> None:
     arguments = parse()
     set_threads(arguments.threads)
     folder = resolve_model(arguments.reranker)
-    wanted = variants(arguments.reranker, arguments.device, onnx=arguments.onnx, threads=arguments.threads)
-    score, reasons = load(wanted)
+    all_variants = variants(arguments.reranker, arguments.device, onnx=arguments.onnx, threads=arguments.threads)
+    score, reasons = load(all_variants)
     for name, reason in reasons.items():
         print(f"{name}: {reason}", file=sys.stderr)
     contest = Contest(
-        variants=[variant for variant in wanted if variant.name in score],
+        variants=[variant for variant in all_variants if variant.name in score],
         score=score,
         cost=Cost.of_folder(folder, head=True),
         lengths=Lengths(folder, CrossEncoderReranker(folder, device="cpu").max_length),
@@ -141,7 +143,7 @@ def main() -> None:
     )
     report = header(arguments, how=HOW) | {
         "cost": asdict(contest.cost),
-        "peaks": {dtype: asdict(found) for dtype, found in contest.peaks.items()},
+        "peaks": {dtype: asdict(measured) for dtype, measured in contest.peaks.items()},
         "not_measured": reasons,
         "workloads": [],
     }

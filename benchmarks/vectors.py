@@ -151,12 +151,12 @@ def main() -> None:
         _save(arguments.output / QUERIES_FILE, encoder.encode_queries(queries))
     began, before = time.monotonic(), 0
     for first in range(0, len(texts), CHUNK_ROWS):
-        path, some = arguments.output / f"{first:08}.npy", texts[first : first + CHUNK_ROWS]
-        if path.exists() and len(np.load(path, mmap_mode="r")) >= len(some):
-            before = first + len(some)
+        path, chunk = arguments.output / f"{first:08}.npy", texts[first : first + CHUNK_ROWS]
+        if path.exists() and len(np.load(path, mmap_mode="r")) >= len(chunk):
+            before = first + len(chunk)
             continue
-        _save(path, encoder.encode_documents(some))
-        done = first + len(some)
+        _save(path, encoder.encode_documents(chunk))
+        done = first + len(chunk)
         rate = (done - before) / (time.monotonic() - began)
         print(f"{done} of {len(texts)} texts, {rate:.0f} a second", file=sys.stderr, flush=True)
 

@@ -35,17 +35,17 @@ def adapter_of(model: Tensors, base: Tensors, rank: int) -> dict[str, NDArray[np
     stored: dict[str, NDArray[np.float16]] = {}
     worst = 0.0
     for name, value in model.items():
-        known = base.get(name.removeprefix("bert."))
-        if known is not None and np.array_equal(known, value):
+        original = base.get(name.removeprefix("bert."))
+        if original is not None and np.array_equal(original, value):
             continue
-        if known is None or value.ndim != 2 or IN_THE_ENCODER not in name:
+        if original is None or value.ndim != 2 or IN_THE_ENCODER not in name:
             stored[name] = value.astype(np.float16)
             continue
-        down, up = factors(value - known, rank)
+        down, up = factors(value - original, rank)
         layer = name.removesuffix(".weight")
         stored[f"{layer}.down"], stored[f"{layer}.up"] = down, up
         product = up.astype(np.float64) @ down.astype(np.float64)
-        worst = max(worst, float(np.linalg.norm(value - known - product) / np.linalg.norm(value - known)))
+        worst = max(worst, float(np.linalg.norm(value - original - product) / np.linalg.norm(value - original)))
     print(f"of the difference of a layer at most {worst:.2%} is left out")
     return stored
 
@@ -69,8 +69,8 @@ def main() -> None:
     base, output = resolve_model(arguments.base), arguments.output
     output.mkdir(parents=True, exist_ok=True)
     model = mean_of([load_file(folder / "model.safetensors") for folder in arguments.models])
-    found = adapter_of(model, load_file(base / "model.safetensors"), arguments.rank)
-    save_file(found, output / ADAPTER_WEIGHTS)
+    tensors = adapter_of(model, load_file(base / "model.safetensors"), arguments.rank)
+    save_file(tensors, output / ADAPTER_WEIGHTS)
     heads = read_exits(arguments.models[0]) if len(arguments.models) == 1 else {}  # heads read one model's layers
     (output / EXITS).unlink(missing_ok=True)
     if heads:

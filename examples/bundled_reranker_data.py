@@ -83,8 +83,8 @@ def copy_training_part(data: Path, name: str, split: str, output: Path, seed: in
         kept = set(sorted({d["title"] for d in documents})[:-LAST_TITLES])
         documents = [d for d in documents if d["title"] in kept]
     if name == "medquad-qa":
-        wanted = {document for query in (*train, *dev) for document in judged[query]}
-        documents = [d for d in documents if d["_id"] in wanted]
+        judged_ids = {document for query in (*train, *dev) for document in judged[query]}
+        documents = [d for d in documents if d["_id"] in judged_ids]
     texts = {q["_id"]: q["text"] for q in read_jsonl(data / name / "queries.jsonl")}
     queries = [{"_id": query, "text": texts[query]} for query in (*train, *dev)]
     splits = {part: {query: judged[query] for query in ids} for part, ids in (("train", train), ("dev", dev))}
@@ -116,7 +116,11 @@ def write(
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         (folder / f"{name}.jsonl").write_text(lines, encoding="utf-8")
     for split, judged in splits.items():
-        lines = "".join(f"{query}\t{document}\t1\n" for query, some in judged.items() for document in some)
+        lines = "".join(
+            f"{query}\t{document}\t1\n"
+            for query, documents_of_query in judged.items()
+            for document in documents_of_query
+        )
         (folder / "qrels" / f"{split}.tsv").write_text(f"query-id\tcorpus-id\tscore\n{lines}", encoding="utf-8")
     counts = ", ".join(f"{split} {len(judged):,}" for split, judged in splits.items())
     print(f"{folder}: {len(documents):,} documents; queries: {counts}")
@@ -208,7 +212,7 @@ def read_page(path: Path) -> Pair | None:
     body = " ".join(sections["DESCRIPTION"])
     if not 3 <= len(summary.split()) <= 16 or len(body.split()) < 25 or not summary.isascii():
         return None
-    names = [one.strip() for one in name.split(",")]
+    names = [single.strip() for single in name.split(",")]
     body = re.sub(rf"\b({'|'.join(map(re.escape, filter(None, names)))})\b(\(\))?", "it", body) if any(names) else body
     return Pair(summary.strip(" ."), "", " ".join(body.split()[:220]))
 

@@ -50,10 +50,10 @@ def mined(folder: Path, scratch: Path, encoder: BiEncoder) -> TrainingLists:
     path = scratch / f"{folder.name}.jsonl"
     if not path.exists():
         data = read_training_data(folder, split="train", dev_split="dev", seed=DATA_SEED)
-        place = scratch / folder.name
-        if not (place / "MANIFEST").exists():
-            build_index(data.documents, place, encoder=encoder, lexical=True, resume=True)
-        retriever = HybridRetriever(Index.open(place), encoder)
+        index_folder = scratch / folder.name
+        if not (index_folder / "MANIFEST").exists():
+            build_index(data.documents, index_folder, encoder=encoder, lexical=True, resume=True)
+        retriever = HybridRetriever(Index.open(index_folder), encoder)
         judged_ids = sorted(data.training.judged_ids)
         ids = random.Random(DATA_SEED).sample(judged_ids, min(LISTS[folder.name], len(judged_ids)))
         mining = HardNegativeOptions(margin=MARGINS.get(folder.name))
@@ -103,12 +103,14 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     encoder = BiEncoder(dtype="bfloat16")
     arguments.scratch.mkdir(parents=True, exist_ok=True)
-    found = {name: mined(arguments.folder / name, arguments.scratch, encoder) for name in LISTS}
-    lists = [item for name, some in found.items() for item in some.training * REPEATED.get(name, 1)]
+    lists_by_name = {name: mined(arguments.folder / name, arguments.scratch, encoder) for name in LISTS}
+    lists = [
+        item for name, split_lists in lists_by_name.items() for item in split_lists.training * REPEATED.get(name, 1)
+    ]
     weight = fitted_prior_weight(lists)
     lists = worth_learning(lists, weight)
     logger.info("%d lists, prior weight %.2f", len(lists), weight)
-    held_out = {name: some.held_out for name, some in found.items()}
+    held_out = {name: split_lists.held_out for name, split_lists in lists_by_name.items()}
 
     def watch(progress: TrainingProgress) -> None:
         if progress.step % 20 == 0:

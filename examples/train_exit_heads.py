@@ -43,8 +43,8 @@ def training_part(
     if folder.name == "squad-dev":
         tested = set(sorted(set(titles.values()))[-LAST_TITLES:])
         documents = [document for document in documents if document.title not in tested]
-    known = {document.id for document in documents}
-    ids = [query_id for query_id in sorted(judged.judged_ids) if known.issuperset(judged.qrels[query_id])]
+    ids_of_documents = {document.id for document in documents}
+    ids = [query_id for query_id in sorted(judged.judged_ids) if ids_of_documents.issuperset(judged.qrels[query_id])]
     chance = random.Random(arguments.seed)
     chosen = chance.sample(ids, min(arguments.queries, len(ids)))
     needed = {document_id for query_id in chosen for document_id in judged.qrels[query_id]}
@@ -59,9 +59,9 @@ def lists_of(folder: Path, split: str, arguments: argparse.Namespace) -> list[Ra
     with tempfile.TemporaryDirectory() as scratch:
         queries, documents = training_part(folder, split, arguments, scratch=Path(scratch))
         index = build_index(documents, Path(scratch) / "index", encoder=encoder, reranker=None)
-        found = exit_lists(DenseRetriever(index, encoder), queries, passages=arguments.passages, seed=arguments.seed)
-    logger.info("%s: %d queries, %d documents", folder.name, len(found), len(documents))
-    return found
+        lists = exit_lists(DenseRetriever(index, encoder), queries, passages=arguments.passages, seed=arguments.seed)
+    logger.info("%s: %d queries, %d documents", folder.name, len(lists), len(documents))
+    return lists
 
 
 def main() -> None:
@@ -83,10 +83,10 @@ def main() -> None:
         lists += lists_of(arguments.data / name, split, arguments)
     reranker = CrossEncoderReranker(merged_model(arguments.adapter, find_base=resolve_model), dtype=arguments.dtype)
     trained = train_exits(reranker, lists, ExitSettings(layers=layers, seed=arguments.seed))
-    save_heads(arguments.adapter / EXITS, {layer: found.head for layer, found in trained.items()})
+    save_heads(arguments.adapter / EXITS, {layer: trained_exit.head for layer, trained_exit in trained.items()})
     replace(settings, exits_sha256=sha256_of(arguments.adapter / EXITS)).write(arguments.adapter)
-    for layer, found in trained.items():
-        logger.info("after layer %d: held-out correlation %.3f", layer, found.correlation)
+    for layer, trained_exit in trained.items():
+        logger.info("after layer %d: held-out correlation %.3f", layer, trained_exit.correlation)
 
 
 if __name__ == "__main__":

@@ -30,16 +30,16 @@ class Truth:
             best = _highest(best)
         self._last = {k: -np.sort(-best, axis=1)[:, k - 1] for k in AT}
 
-    def recall(self, found: Rows) -> dict[str, float]:
+    def recall(self, answers: Rows) -> dict[str, float]:
         """Return the share of the k nearest rows among the first k of ``found``; a row counts once."""
         near = dict.fromkeys(AT, 0)
-        for first in range(0, len(found), 200):
-            rows = found[first : first + 200]
+        for first in range(0, len(answers), 200):
+            rows = answers[first : first + 200]
             scores = np.einsum("nkd,nd->nk", self.vectors[rows], self.queries[first : first + 200])
             scores[(rows < 0) | _seen_before(rows)] = -np.inf
             for k in AT:
                 near[k] += int((scores[:, :k] >= self._last[k][first : first + 200, None] - TIE).sum())
-        return {f"recall_at_{k}": near[k] / (k * len(found)) for k in AT}
+        return {f"recall_at_{k}": near[k] / (k * len(answers)) for k in AT}
 
 
 def _highest(scores: Vectors) -> Vectors:
@@ -105,10 +105,10 @@ def _time(search: Search, queries: Vectors, effort: Effort, times: Times, *, bat
     times.p50_ms.append(float(np.percentile(taken, 50)) * 1e3)
     times.p95_ms.append(float(np.percentile(taken, 95)) * 1e3)
     if batch:
-        some = np.ascontiguousarray(queries[: effort.batch])
+        batch_queries = np.ascontiguousarray(queries[: effort.batch])
         began = perf_counter()
-        search(some, K, effort.threads)
-        times.queries_per_second.append(len(some) / (perf_counter() - began))
+        search(batch_queries, K, effort.threads)
+        times.queries_per_second.append(len(batch_queries) / (perf_counter() - began))
 
 
 def figures(

@@ -66,9 +66,9 @@ def batches(documents: Documents, vectors: Vectors, tokenizer: TextTokenizer) ->
     """Yield the batches of the index: documents of one passage, with vectors and token ids for the reranker."""
     for start in range(0, len(documents), BATCH):
         stop = min(start + BATCH, len(documents))
-        some = [Document(f"d{number}", documents[number]) for number in range(start, stop)]
-        tokens = token_ids([passage_text(document.title, document.text) for document in some], tokenizer)
-        yield EmbeddedBatch(some, [[whole(document)] for document in some], vectors[start:stop], tokens)
+        block = [Document(f"d{number}", documents[number]) for number in range(start, stop)]
+        tokens = token_ids([passage_text(document.title, document.text) for document in block], tokenizer)
+        yield EmbeddedBatch(block, [[whole(document)] for document in block], vectors[start:stop], tokens)
 
 
 def build(folder: Path, documents: Documents, vectors: Vectors, *, index_type: str, encoder: str, reranker: str) -> str:

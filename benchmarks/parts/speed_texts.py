@@ -38,8 +38,8 @@ class Workload:
 
     def pairs(self, count: int) -> list[list[tuple[str, str]]]:
         """Return ``count`` of the queries, evenly spread, each paired with its candidates."""
-        some = spread(self.queries, count)
-        return [[(query, self.passages[row]) for row in self._overlap.nearest(query, CANDIDATES)] for query in some]
+        chosen = spread(self.queries, count)
+        return [[(query, self.passages[row]) for row in self._overlap.nearest(query, CANDIDATES)] for query in chosen]
 
     @cached_property
     def _overlap(self) -> "Overlap":

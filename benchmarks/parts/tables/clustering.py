@@ -76,13 +76,15 @@ def plot(costs: Sequence[Cost], checked: Record, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
-    counts = [one.sentences for one in costs]
-    every = [one.all_pairs for one in costs]
-    axes.fill_between(counts, [one.low for one in every], [one.high for one in every], color="C3", alpha=0.2)
-    axes.plot(counts, [one.mean for one in every], "--", color="C3", label="cross-encoder on all pairs, extrapolated")
+    counts = [cost.sentences for cost in costs]
+    every = [cost.all_pairs for cost in costs]
+    axes.fill_between(counts, [cost.low for cost in every], [cost.high for cost in every], color="C3", alpha=0.2)
+    axes.plot(counts, [cost.mean for cost in every], "--", color="C3", label="cross-encoder on all pairs, extrapolated")
     axes.plot([checked["sentences"]], [checked["seconds"]], "o", color="C3", label="the same, measured")
-    axes.plot(counts, [one.two_stages.mean for one in costs], "s-", color="C1", label="bi-encoder, then cross-encoder")
-    vectors = [one.embed_seconds + one.neighbours_seconds for one in costs]
+    axes.plot(
+        counts, [cost.two_stages.mean for cost in costs], "s-", color="C1", label="bi-encoder, then cross-encoder"
+    )
+    vectors = [cost.embed_seconds + cost.neighbours_seconds for cost in costs]
     axes.plot(counts, vectors, "o-", color="C0", label="bi-encoder and index, measured")
     for seconds, name in ((1, "a second"), (60, "a minute"), (3600, "an hour"), (86400, "a day")):
         axes.axhline(seconds, color="grey", linewidth=0.5, linestyle=":")

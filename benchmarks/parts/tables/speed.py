@@ -17,11 +17,23 @@ def rerank_speed_table(workload: Record, reasons: Reasons) -> str:
     columns += ["pairs/s in a batch", "of pairs", "times faster in it", "share of peak in it"]
     batch = workload["batch"]["variants"]
     rows: list[list[object]] = []
-    for name, one in workload["one_query"]["variants"].items():
-        many = batch[name]
-        nearness = [f"{one['largest_score_difference']:.1g}", f"{one['kendall_tau']:.4f}"]
-        single = [name, one["p50_ms"], one["p95_ms"], one["times_faster"], percent(one["share_of_peak"]), *nearness]
-        rate = [many["pairs_per_second"], many["pairs"], many["times_faster"], percent(many["share_of_peak"])]
+    for name, query_figures in workload["one_query"]["variants"].items():
+        batch_figures = batch[name]
+        nearness = [f"{query_figures['largest_score_difference']:.1g}", f"{query_figures['kendall_tau']:.4f}"]
+        single = [
+            name,
+            query_figures["p50_ms"],
+            query_figures["p95_ms"],
+            query_figures["times_faster"],
+            percent(query_figures["share_of_peak"]),
+            *nearness,
+        ]
+        rate = [
+            batch_figures["pairs_per_second"],
+            batch_figures["pairs"],
+            batch_figures["times_faster"],
+            percent(batch_figures["share_of_peak"]),
+        ]
         rows.append([*single, *rate])
     return markdown(columns, rows + _not_measured(reasons, len(columns)))
 
@@ -45,11 +57,17 @@ def embed_speed_table(workload: Record, reasons: Reasons) -> str:
     columns += ["one query p50 ms", "p95 ms", "times faster"]
     queries = workload["one_query"]["variants"]
     rows: list[list[object]] = []
-    for name, many in workload["documents"]["variants"].items():
-        one = queries[name]
-        near = [f"{many['least_cosine']:.5f}", f"{many['mean_cosine']:.5f}"]
-        rate = [name, many["documents_per_second"], many["times_faster"], percent(many["share_of_peak"]), *near]
-        rows.append([*rate, one["p50_ms"], one["p95_ms"], one["times_faster"]])
+    for name, document_figures in workload["documents"]["variants"].items():
+        query_figures = queries[name]
+        near = [f"{document_figures['least_cosine']:.5f}", f"{document_figures['mean_cosine']:.5f}"]
+        rate = [
+            name,
+            document_figures["documents_per_second"],
+            document_figures["times_faster"],
+            percent(document_figures["share_of_peak"]),
+            *near,
+        ]
+        rows.append([*rate, query_figures["p50_ms"], query_figures["p95_ms"], query_figures["times_faster"]])
     return markdown(columns, rows + _not_measured(reasons, len(columns)))
 
 
