@@ -17,9 +17,9 @@ from ...training.encoders import TrainedEncoder, train_encoder
 from ..progress import counting, training_progress
 from .cards import Recipe, encoder_card
 from .distillation import distilled_lists, read_queries
-from .first_stage import FirstStageSettings, documents_from, is_index, open_first_stage
+from .first_stage import FirstStageSettings, open_first_stage
 from .lists import TrainingLists, lists_of_run, make_lists
-from .options import EncoderData
+from .options import EncoderData, is_index
 from .pseudo_lists import MAX_HELD_OUT
 
 
@@ -96,7 +96,7 @@ def _lists(data: EncoderData, settings: TrainingSettings, model: str | Path, *, 
     queries = queries[: data.limit]
     teacher = CrossEncoderReranker(data.teacher, device=settings.device)
     with (
-        open_first_stage(documents_from(data.source), first_stage, chunking=Chunking()) as retriever,
+        open_first_stage(data.documents(), first_stage, chunking=Chunking()) as retriever,
         counting("Scoring candidates", shown=progress) as count,
     ):
         lists = distilled_lists(queries, retriever, teacher, depth=data.depth, on_progress=count)

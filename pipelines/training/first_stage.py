@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...index import Chunking, Document, Index, read_documents
+from ...index import Chunking, Document, Index
 from ...retrieval import DEFAULT_ENCODER, DenseRetriever, HybridRetriever
 from ...training import CHECKPOINTS, TrainingSettings
 from ..indexing import build_index
 from ..models import load_encoder, open_encoder
-from .options import DataOptions
+from .options import DataOptions, is_index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +75,3 @@ def open_first_stage(
             progress=settings.progress,
         )
         yield HybridRetriever(index, encoder)
-
-
-def is_index(source: Path) -> bool:
-    """Return whether a folder is an index."""
-    return (source / "MANIFEST").is_file()
-
-
-def documents_from(source: Path) -> Iterable[Document]:
-    """Return the documents of an index, or those that ``read_documents`` reads."""
-    return Index.open(source).documents() if is_index(source) else read_documents(source)

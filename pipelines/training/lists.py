@@ -5,7 +5,7 @@ They are not made again when a training is resumed, because the order of candida
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from ..models import open_reranker
 from .data import read_training_data, relevant_texts
 from .first_stage import FirstStageSettings, open_first_stage
 from .hard_negatives import HardNegativeOptions, hard_negative_lists, judged_candidates
-from .options import DataOptions
+from .options import DataOptions, log_left_out
 from .pseudo_lists import PseudoQueryOptions, pseudo_query_lists_from
 
 LISTS, MADE_OF = "lists.jsonl", "data.json"
@@ -63,7 +63,10 @@ def _from_judgments(
         limit=data.limit,
         seed=seed,
     )
+    if data.skip_errors and data.source.is_dir():
+        training_data = replace(training_data, documents=data.documents())
     texts = relevant_texts(training_data)
+    log_left_out(training_data.documents, data)
     reranker = open_reranker(data.filter_with, device=first_stage.device)
     options = HardNegativeOptions(depth=data.depth, margin=data.margin, filter_with=reranker)
     with open_first_stage(training_data.documents, first_stage) as retriever:
@@ -86,9 +89,7 @@ def _from_pseudo_queries(
         held_out=data.held_out,
         seed=seed,
     )
-    training, held_out = pseudo_query_lists_from(
-        data.source, data.pseudo_queries, first_stage, options, priors=for_reranker
-    )
+    training, held_out = pseudo_query_lists_from(data, first_stage, options, priors=for_reranker)
     return TrainingLists(tuple(training), tuple(held_out))
 
 

@@ -1,10 +1,15 @@
 """What a model is trained from: the options of the training data, shared by rerankers and encoders."""
 
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import ArgumentError
+from ...index import Document, DocumentReader, Index, read_documents
 from .pseudo_queries import PseudoQueryKind
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +29,9 @@ class DataOptions:
         margin: Drop negatives whose cosine is above this share of that of the best relevant passage.
         filter_with: A reranker for consistency filtering: it drops negatives that it scores above the best relevant
             passage, and pseudo-queries whose passage it ranks low.
+        skip_errors: Whether bad rows and files of the documents are left out and listed; else the first one is an
+            error.
+        errors: Where they are listed.
     """
 
     source: Path
@@ -37,6 +45,15 @@ class DataOptions:
     depth: int = 50
     margin: float | None = None
     filter_with: str | None = None
+    skip_errors: bool = False
+    errors: Path = Path("errors.jsonl")
+
+    def documents(self) -> DocumentReader | Iterable[Document]:
+        """Return the documents of the source, an index or anything that ``read_documents`` reads."""
+        if is_index(self.source):
+            return Index.open(self.source).documents()
+        on_error = "skip" if self.skip_errors else "raise"
+        return read_documents(self.source, on_error=on_error, errors_path=self.errors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,3 +90,14 @@ class EncoderData(DataOptions):
             raise ArgumentError("distillation learns the scores of all candidates: leave filter_with out")
         if self.margin is not None and (self.pseudo_queries or self.teacher is not None):
             raise ArgumentError(f"margin={self.margin} is for judged queries: leave it out")
+
+
+def is_index(source: Path) -> bool:
+    """Return whether a folder is an index."""
+    return (source / "MANIFEST").is_file()
+
+
+def log_left_out(documents: object, data: DataOptions) -> None:
+    """Log how many documents a reader has left out, where it has read its source to the end."""
+    if isinstance(documents, DocumentReader) and documents.skipped:
+        _LOG.warning("left out %d bad rows and files of %s; see %s", documents.skipped, data.source, data.errors)

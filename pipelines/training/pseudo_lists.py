@@ -1,9 +1,8 @@
 """Makes ranking lists from pseudo-queries: each with similar passages of other documents as negatives."""
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -15,7 +14,8 @@ from ...retrieval import Encoder, Retriever
 from ...training import RankingList
 from ..progress import counting
 from ..search import query_slices, standardised
-from .first_stage import FirstStageSettings, documents_from, open_first_stage
+from .first_stage import FirstStageSettings, open_first_stage
+from .options import DataOptions, log_left_out
 from .pseudo_queries import MAX_WORDS, PairMaker, PseudoQueryKind, PseudoQueryPair, pair_makers, pseudo_query_pairs
 
 MAX_HELD_OUT = 200
@@ -59,8 +59,7 @@ class PseudoQueryOptions:
 
 
 def pseudo_query_lists_from(
-    source: Path,
-    kinds: Collection[PseudoQueryKind],
+    data: DataOptions,
     first_stage: FirstStageSettings,
     options: PseudoQueryOptions,
     *,
@@ -69,8 +68,7 @@ def pseudo_query_lists_from(
     """Make the pseudo-queries of a source, and training and held-out lists of them.
 
     Args:
-        source: Documents, or an index.
-        kinds: The kinds of pseudo-queries.
+        data: The documents, and the kinds of pseudo-queries.
         first_stage: How negatives are found.
         options: Which pairs to take, and how many negatives.
         priors: Whether lists get the first-stage scores as prior scores.
@@ -78,9 +76,11 @@ def pseudo_query_lists_from(
     Raises:
         SourceError: The documents give no pseudo-query, or none passes the filter.
     """
-    pairs = pseudo_query_pairs(documents_from(source), kinds=kinds, max_words=options.max_words, seed=options.seed)
+    documents = data.documents()
+    pairs = pseudo_query_pairs(documents, kinds=data.pseudo_queries, max_words=options.max_words, seed=options.seed)
+    log_left_out(documents, data)
     with (
-        open_first_stage(documents_from(source), first_stage, chunking=Chunking()) as retriever,
+        open_first_stage(data.documents(), first_stage, chunking=Chunking()) as retriever,
         counting("Making lists", shown=first_stage.progress) as count,
     ):
         training, held_out = pseudo_query_lists(pairs, retriever, options, on_progress=count)

@@ -62,6 +62,13 @@ class DataOptionValues:
             "negatives that it scores above the best relevant passage."
         ),
     ] = None
+    skip_errors: Annotated[
+        bool,
+        typer.Option(
+            "--skip-errors", help="Leave bad rows and files of the documents out, and list them, instead of stopping."
+        ),
+    ] = False
+    errors: Annotated[Path, typer.Option(help="Where --skip-errors lists them.")] = Path("errors.jsonl")
 
     @property
     def query_kinds(self) -> tuple[PseudoQueryKind, ...]:
