@@ -8,7 +8,16 @@ from .info import IndexInfo
 from .manifest import ModelFingerprint, VectorLayout
 from .reading import BM25, Hit, PassageHit
 from .segments import EmbeddedBatch, Verify
-from .sources import ColumnType, DocumentReader, LeftOut, LeftOutKind, SourceReport, read_documents
+from .sources import (
+    ColumnType,
+    DocumentReader,
+    DocumentsLike,
+    LeftOut,
+    LeftOutKind,
+    SourceReport,
+    given_documents,
+    read_documents,
+)
 from .vectors import AUTO, TARGET_RECALL
 from .writing import IndexWriter, Verification
 
@@ -20,6 +29,7 @@ __all__ = [
     "ColumnType",
     "Document",
     "DocumentReader",
+    "DocumentsLike",
     "EmbeddedBatch",
     "Hit",
     "Index",
@@ -35,6 +45,7 @@ __all__ = [
     "VectorLayout",
     "Verification",
     "Verify",
+    "given_documents",
     "passage_text",
     "read_documents",
     "sentence_spans",

@@ -1,7 +1,8 @@
 """Progress bars for documents and for the steps of a training."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
+from operator import length_hint
 from typing import Protocol, runtime_checkable
 
 from rich.console import Console
@@ -49,6 +50,11 @@ class DocumentProgress:
         self._done += documents
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self._completed(), documents=self._done)
+
+    @property
+    def documents_done(self) -> int:
+        """How many documents are done."""
+        return self._done
 
     def finish(self) -> None:
         """Fill the bar: all documents are done, and their number is known."""
@@ -139,4 +145,4 @@ def counting(label: str, *, shown: bool) -> Generator[Callable[[int, int], None]
 def _total(documents: Iterable[Document]) -> float | None:
     if isinstance(documents, _HasFraction):
         return 1.0
-    return len(documents) if isinstance(documents, Sized) else None
+    return length_hint(documents) or None

@@ -8,17 +8,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from pathlib import Path
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, IndexStoreError
 from ...index import (
     AUTO,
     TARGET_RECALL,
     Chunking,
     Document,
     DocumentReader,
+    DocumentsLike,
     Index,
     IndexWriter,
     Predicate,
     VectorLayout,
+    given_documents,
 )
 from ...rerank import DEFAULT_RERANKER
 from ...retrieval import ANALYZER, DEFAULT_ENCODER, Encoder
@@ -34,7 +36,7 @@ DEFAULT_CHUNKING = Chunking()
 
 
 def build_index(  # noqa: PLR0913 - the one call that most programs make: each argument has a default
-    documents: Iterable[Document],
+    documents: DocumentsLike,
     path: str | Path,
     *,
     encoder: str | Path | Encoder = DEFAULT_ENCODER,
@@ -50,6 +52,9 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     progress: bool = False,
 ) -> Index:
     """Embed ``documents``, which may be a generator, and commit them as a new index at ``path``, in one step.
+
+    ``documents`` are ``Document``s, strings, dicts with a ``text``, or a table of pandas, polars or Arrow:
+    ``given_documents`` says how each becomes a document, and how one without an id gets its id.
 
     ``chunking=None`` keeps every document one passage, of which the encoder reads the beginning. ``index_type`` is
     "auto", which picks a layout by size, within ``memory_bytes`` for the vectors, and measures that its recall@100
@@ -85,13 +90,15 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
         with embedded(lacking, model, chunking, tokenizer, terms=lexical, pace=pace) as batches:
             for batch in batches:
                 counted.done(builder.add(batch))
+        if overwrite and not counted.documents_done and _holds_documents(path):
+            raise ArgumentError(f"documents are none, and would take the place of those in {path}; delete it instead")
         builder.commit(reason="build")
     return Index.open(path, verify="size")  # its checksums were made a moment ago
 
 
 def add_documents(
     path: str | Path,
-    documents: Iterable[Document],
+    documents: DocumentsLike,
     *,
     encoder: str | Path | Encoder | None = None,
     device: Devices = None,
@@ -123,7 +130,7 @@ def add_documents(
 
 def upsert_documents(
     path: str | Path,
-    documents: Iterable[Document],
+    documents: DocumentsLike,
     *,
     encoder: str | Path | Encoder | None = None,
     device: Devices = None,
@@ -172,9 +179,10 @@ def delete_documents(path: str | Path, ids: Iterable[str] = (), *, where: Predic
     return Index.open(path).delete(ids, where=where)
 
 
-def _checked(documents: Iterable[Document]) -> Iterable[Document]:
+def _checked(documents: DocumentsLike) -> Iterable[Document]:
     """Find what is wrong with a source before a model is loaded, which takes seconds."""
-    return Begun(documents) if isinstance(documents, DocumentReader) else documents
+    checked = given_documents(documents)
+    return Begun(checked) if isinstance(checked, DocumentReader) else checked
 
 
 def _encoder(encoder: str | Path | Encoder, device: Devices) -> Encoder:
@@ -183,6 +191,14 @@ def _encoder(encoder: str | Path | Encoder, device: Devices) -> Encoder:
     if device is not None:
         raise ArgumentError(f"device={device!r} is for an encoder that is given by name; this one is loaded already")
     return encoder
+
+
+def _holds_documents(path: str | Path) -> bool:
+    """Whether there is an index at ``path``, with a document in it."""
+    try:
+        return len(Index.open(path, verify="size")) > 0
+    except IndexStoreError:
+        return False
 
 
 def _lacking(builder: IndexWriter, counted: DocumentProgress, pace: Pace) -> Iterator[list[Document]]:

@@ -19,7 +19,14 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "blank"
     (path / "qrels").mkdir(parents=True)
-    rows = [{"_id": f"d{n}", "title": f"Word{n}", "text": f"All about word{n}. It is long."} for n in range(8)]
+    rows = [
+        {
+            "_id": f"d{n}",
+            "title": f"About word{n} and more",
+            "text": f"All that is known about word{n} stands here. And this sentence is as long as it must be.",
+        }
+        for n in range(8)
+    ]
     rows[3] |= {"title": "", "text": " "}
     (path / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     queries = [{"_id": f"q{n}", "text": f"word{n}"} for n in (1, 2)]
@@ -27,8 +34,8 @@ def folder(tmp_path, monkeypatch):
     (path / "qrels/train.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1\nq2\td2\t1\n")
     encoder = HashEncoder()
     index = build_index([row["text"] for row in rows if row["text"].strip()], tmp_path / "index", encoder=encoder)
+    retriever = DenseRetriever(index, encoder)
     for module in (lists, pseudo_lists):
-        retriever = DenseRetriever(index, encoder)
         monkeypatch.setattr(module, "open_first_stage", lambda *_, **__: nullcontext(retriever))
     return path
 
