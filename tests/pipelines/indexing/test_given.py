@@ -62,9 +62,9 @@ def test_no_documents_never_replace_those_of_an_index(tmp_path):
 
 
 def test_a_source_without_a_good_row_never_makes_or_replaces_an_index(tmp_path, monkeypatch):
-    """H3 of the data that were tried: an array of JSON over several lines, read as JSON Lines."""
+    """H3 of the data that were tried."""
     monkeypatch.chdir(tmp_path)
-    Path("p.jsonl").write_text('[\n  {\n    "id": "1",\n    "text": "cats"\n  },\n')
+    Path("p.jsonl").write_text('{"id": 1}\nnonsense\n\n')
     reader = read_documents("p.jsonl", on_error="skip")
     with pytest.raises(SourceError, match=r"p\.jsonl"):
         build(reader, "new")
