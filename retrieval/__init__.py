@@ -1,11 +1,12 @@
 """The first stage: turns queries into vectors or terms, and finds candidates with them."""
 
+from .analyzers import ANALYZER, ANALYZERS, LANGUAGES, Analyzer, analyse, analyzer_named, analyzer_of
 from .bi_encoder import DEFAULT_ENCODER, BiEncoder
 from .early_layers import EarlyLayerEncoder, EarlyLayers, EarlyPooling, write_early_layers
 from .encoder import Encoder
 from .fusion import Fusion, NormalisedSum, ReciprocalRank
 from .hybrid import HybridRetriever, fused
-from .lexical import ANALYZER, LexicalRetriever, analyse, require_analyzer
+from .lexical import LexicalRetriever
 from .parallel import ParallelEncoder
 from .retriever import (
     DenseRetriever,
@@ -23,7 +24,10 @@ from .retriever import (
 
 __all__ = [
     "ANALYZER",
+    "ANALYZERS",
     "DEFAULT_ENCODER",
+    "LANGUAGES",
+    "Analyzer",
     "BiEncoder",
     "DenseRetriever",
     "EarlyLayerEncoder",
@@ -43,11 +47,12 @@ __all__ = [
     "Retriever",
     "TokenRetriever",
     "analyse",
+    "analyzer_named",
+    "analyzer_of",
     "can_explore",
     "fused",
     "has_index",
     "has_token_ids",
     "pinned",
-    "require_analyzer",
     "write_early_layers",
 ]

@@ -7,9 +7,9 @@ from typing import Self
 import numpy as np
 
 from ..index import BM25, Hit, Index, Predicate
+from .analyzers import analyzer_of
 from .encoder import Encoder
 from .fusion import Fusion, NormalisedSum
-from .lexical import analyse, require_analyzer
 from .retriever import moved
 
 
@@ -68,11 +68,11 @@ class HybridRetriever:
             IndexModelMismatch: An unknown analyzer made the postings.
         """
         index = self.index.pinned()
-        require_analyzer(index)
+        analyze = analyzer_of(index)
         if not queries or len(index) == 0:
             return [[] for _ in queries]
         vectors = self.encoder.encode_queries(queries)
-        terms = analyse(queries)
+        terms = analyze(queries)
         return index.search_both(vectors, terms, k, where=where, weights=self.weights, passages=self.passages)
 
     def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:

@@ -1,42 +1,11 @@
-"""Splits texts into terms, and retrieves the documents that share terms with a query (BM25).
-
-The analyzer is bm25s' tokenizer: lower case, words of two characters and more without English stop words, stemmed. An
-index stores its postings under the name ``ANALYZER``. The name has to change whenever the terms of any text change.
-"""
+"""LexicalRetriever: retrieves the documents that share terms with a query (BM25)."""
 
 from collections.abc import Sequence
-from importlib import import_module
-from typing import Any, Self, cast
+from typing import Self
 
-from ..errors import IndexModelMismatch
 from ..index import BM25, Hit, Index, Predicate
+from .analyzers import analyzer_of
 from .retriever import moved
-
-ANALYZER = "bm25s-english-1"
-
-
-def analyse(texts: Sequence[str]) -> list[list[str]]:
-    """Return the terms of each text, in order and with repetitions."""
-    tokenization: Any = import_module("bm25s.tokenization")  # imports scipy, which dense searches do not need
-    stemmers: Any = import_module("Stemmer")
-    stemmer = stemmers.Stemmer("english")  # threads must not share a stemmer
-    return cast(
-        "list[list[str]]",
-        tokenization.tokenize(list(texts), stopwords="english", stemmer=stemmer, return_ids=False, show_progress=False),
-    )
-
-
-def require_analyzer(index: Index) -> None:
-    """Check that ``analyse`` made the terms of an index.
-
-    Raises:
-        IndexModelMismatch: Another analyzer made them.
-    """
-    if index.analyzer not in ("", ANALYZER):
-        raise IndexModelMismatch(
-            f"{index.path} keeps terms of the analyzer {index.analyzer!r}, and this bicross has {ANALYZER!r}: "
-            f"make them anew with `bicross index-terms {index.path}`, or use the bicross that made them"
-        )
 
 
 class LexicalRetriever:
@@ -77,5 +46,4 @@ class LexicalRetriever:
             IndexModelMismatch: An unknown analyzer made the postings.
         """
         index = self.index.pinned()
-        require_analyzer(index)
-        return index.search_terms(analyse(queries), k, where=where, weights=self.weights)
+        return index.search_terms(analyzer_of(index)(queries), k, where=where, weights=self.weights)

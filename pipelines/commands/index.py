@@ -12,11 +12,11 @@ from rich.console import Console
 from ...errors import ArgumentError, IndexCorrupt
 from ...index import TARGET_RECALL, Chunking, Index
 from ...rerank import DEFAULT_RERANKER
-from ...retrieval import DEFAULT_ENCODER
+from ...retrieval import DEFAULT_ENCODER, LANGUAGES, analyzer_named
 from ..indexing import Begun, add_documents, build_index, index_terms, retokenize, upsert_documents
 from ..models import load_encoder, open_encoder
 from ..progress import doing
-from .options import AsJson, Devices, IndexPath, ModelName, Precision, Where
+from .options import AnalyzerName, AsJson, Devices, IndexPath, Language, ModelName, Precision, Where
 from .output import info_record, info_table, plain, print_json
 from .sources import Source, with_source
 from .terminal import saying, unless_committed
@@ -34,6 +34,8 @@ def index(
     lexical: Annotated[
         bool, typer.Option("--lexical", help="Keep the terms of every passage too, for searches by BM25.")
     ] = False,
+    language: Language = None,
+    analyzer: AnalyzerName = None,
     device: Devices = None,
     dtype: Precision = "float32",
     overwrite: Annotated[
@@ -53,10 +55,11 @@ def index(
     memory_bytes: Annotated[int | None, typer.Option(help="What auto may take for vectors; default: any.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Build an index from a document collection.
+    """Build an index from a document collection. The default encoder and reranker read English only.
 
     Example: bicross index articles.jsonl -o my-index
     """
+    analysed_as = _analyzer(language, analyzer)
     Index.require_free(output, overwrite=overwrite, resume=resume)
     chunking = None if whole else Chunking(passage_tokens, overlap)
     documents = source.read()
@@ -69,7 +72,7 @@ def index(
             output,
             encoder=model,
             reranker=reranker if tokens else None,
-            lexical=lexical,
+            lexical=analysed_as or lexical,
             chunking=chunking,
             index_type=index_type,
             target_recall=target_recall,
@@ -166,13 +169,16 @@ def retokenize_command(
     _report({"path": str(path), "reranker": reranker, "changed": changed}, text, as_json=as_json)
 
 
-def index_terms_command(path: IndexPath, *, as_json: AsJson = False) -> None:
+def index_terms_command(
+    path: IndexPath, *, language: Language = None, analyzer: AnalyzerName = None, as_json: AsJson = False
+) -> None:
     """Keep the terms of all passages, for searches by BM25. Nothing is embedded; it can be searched meanwhile.
 
-    Example: bicross index-terms my-index
+    Example: bicross index-terms my-index --language de
     """
+    chosen = _analyzer(language, analyzer)
     with _changing(path, "Indexing terms", as_json=as_json):
-        changed = index_terms(path)
+        changed = index_terms(path, analyzer=chosen)
     text = f"{path} keeps the terms of its passages" + ("" if changed else " already: nothing was done")
     _report({"path": str(path), "changed": changed}, text, as_json=as_json)
 
@@ -239,6 +245,19 @@ def _changing(path: Path, what: str, *, as_json: bool) -> Generator[None]:
 
 def _listed(numbers: tuple[int, ...]) -> str:
     return ", ".join(map(str, numbers))
+
+
+def _analyzer(language: str | None, analyzer: str | None) -> str | None:
+    """The name of the analyzer that --language or --analyzer chooses; None without them."""
+    if language is not None and analyzer is not None:
+        raise ArgumentError(f"--language {language} chooses the analyzer, and so does --analyzer {analyzer}: give one")
+    if language is not None and language not in LANGUAGES:
+        known = ", ".join(sorted(LANGUAGES))
+        raise ArgumentError(
+            f"--language has no {language!r}: give 'any', which suits every language, or one of {known}"
+        )
+    chosen = language or analyzer
+    return None if chosen is None else analyzer_named(chosen).name
 
 
 def _watched(as_json: bool) -> bool:  # noqa: FBT001

@@ -22,6 +22,22 @@ Precision = Annotated[
 Where = Annotated[
     str | None, typer.Option(help="Only documents whose metadata match, as in \"year >= 2020 and source == 'pubmed'\".")
 ]
+Language = Annotated[
+    str | None,
+    typer.Option(
+        help="The language of the terms for BM25 (keeps them as --lexical does): en, de, zh, th, hi, ...; any suits "
+        "several languages in one index. Default: en.",
+        metavar="CODE",
+    ),
+]
+AnalyzerName = Annotated[
+    str | None,
+    typer.Option(
+        "--analyzer",
+        help="In place of --language, the analyzer's own name: unicode-1, snowball-german-1.",
+        metavar="NAME",
+    ),
+]
 IndexPath = Annotated[Path, typer.Argument(metavar="INDEX", help="The folder of the index.")]
 ModelName = Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")]
 IndexEncoder = Annotated[str | None, typer.Option(help="Default: the one that built the index.")]

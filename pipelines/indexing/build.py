@@ -23,13 +23,13 @@ from ...index import (
     given_documents,
 )
 from ...rerank import DEFAULT_RERANKER
-from ...retrieval import ANALYZER, DEFAULT_ENCODER, Encoder
+from ...retrieval import DEFAULT_ENCODER, Encoder
 from ..models import Devices, load_encoder, open_encoder
 from ..progress import DocumentProgress, progress_over
 from .begun import Begun
 from .embedding import batches_of, embedded, pace_for
 from .pace import Pace
-from .postings import keeps_terms
+from .postings import analyzer_for_new, analyzer_of_added
 from .token_ids import tokenizer_for_new, tokenizer_of
 
 DEFAULT_CHUNKING = Chunking()
@@ -41,7 +41,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     *,
     encoder: str | Path | Encoder = DEFAULT_ENCODER,
     reranker: str | Path | None = DEFAULT_RERANKER,
-    lexical: bool = False,
+    lexical: bool | str = False,
     chunking: Chunking | None = DEFAULT_CHUNKING,
     index_type: str = AUTO,
     target_recall: float = TARGET_RECALL,
@@ -67,27 +67,28 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     The token ids of all passages are kept for ``reranker``, of which the tokenizer alone is loaded, so that a search
     tokenises nothing but its query; None keeps none. Any other reranker can be searched with all the same. Where the
     default reranker is not to be had, none are kept, and that is logged. With ``lexical`` the terms of all passages are
-    kept too, so that the index can be searched by BM25.
+    kept too, so that the index can be searched by BM25: True analyses English, the code of another language such as
+    "de" or "zh" analyses that, and "any" suits several languages in one index.
     """
     Index.require_free(path, overwrite=overwrite, resume=resume)
     documents = _checked(documents)
     model = _encoder(encoder, device)
     layout = VectorLayout(index_type, target_recall=target_recall, memory_bytes=memory_bytes)
-    tokenizer = tokenizer_for_new(reranker)
+    tokenizer, analyzer = tokenizer_for_new(reranker), analyzer_for_new(lexical)
     building = Index.build(
         path,
         model.fingerprint,
         chunking=chunking,
         layout=layout,
         tokenizer_fingerprint=tokenizer.fingerprint if tokenizer else "",
-        analyzer=ANALYZER if lexical else "",
+        analyzer=analyzer.name if analyzer else "",
         overwrite=overwrite,
         resume=resume,
     )
     with progress_over(documents, "Embedding", shown=progress) as counted, building as builder:
         pace = pace_for(model)
         lacking = _lacking(builder, counted, pace)
-        with embedded(lacking, model, chunking, tokenizer, terms=lexical, pace=pace) as batches:
+        with embedded(lacking, model, chunking, tokenizer, analyzer=analyzer, pace=pace) as batches:
             for batch in batches:
                 counted.done(builder.add(batch))
         if overwrite and not counted.documents_done and _holds_documents(path):
@@ -113,14 +114,14 @@ def add_documents(
     ``DocumentError``.
     """
     index = Index.open(path)
-    terms = keeps_terms(index)
+    analyzer = analyzer_of_added(index)
     documents = _checked(documents)
     model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)
     with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
         added = 0
         pace = pace_for(model)
         new = batches_of(counted.read(), pace)
-        with embedded(new, model, index.chunking, tokenizer, terms=terms, pace=pace) as batches:
+        with embedded(new, model, index.chunking, tokenizer, analyzer=analyzer, pace=pace) as batches:
             for batch in batches:
                 added += writer.add(batch)
                 counted.done(len(batch.documents))
@@ -143,7 +144,7 @@ def upsert_documents(
     come with the same id the last stays.
     """
     index = Index.open(path)
-    terms = keeps_terms(index)
+    analyzer = analyzer_of_added(index)
     documents = _checked(documents)
     model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)
     written = 0
@@ -165,7 +166,7 @@ def upsert_documents(
                 counted.done(len(batch) - len(new))
                 yield new
 
-        with embedded(changed(), model, index.chunking, tokenizer, terms=terms, pace=pace) as batches:
+        with embedded(changed(), model, index.chunking, tokenizer, analyzer=analyzer, pace=pace) as batches:
             for batch in batches:
                 written += writer.upsert(batch)
                 underway.popleft()

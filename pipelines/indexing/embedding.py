@@ -12,7 +12,7 @@ import numpy as np
 
 from ...index import Chunking, Document, EmbeddedBatch, Passage, passage_text, split_documents, whole
 from ...inference import TextTokenizer, TokenIds
-from ...retrieval import Encoder, ParallelEncoder, analyse
+from ...retrieval import Analyzer, Encoder, ParallelEncoder
 from .map_ahead import map_ahead
 from .pace import BatchSize, Pace
 from .token_ids import token_ids
@@ -57,7 +57,7 @@ def embedded(
     chunking: Chunking | None,
     tokenizer: TextTokenizer | None,
     *,
-    terms: bool = False,
+    analyzer: Analyzer | None = None,
     pace: Pace | None = None,
 ) -> Generator[Iterator[EmbeddedBatch]]:
     """Yield one embedded batch for each of ``batches``, in order.
@@ -70,10 +70,10 @@ def embedded(
         encoder: The model that makes the vectors.
         chunking: How documents are split; None keeps each as one passage.
         tokenizer: Makes the token ids of each passage; None makes none.
-        terms: Whether to make the terms of each passage.
+        analyzer: Makes the terms of each passage; None makes none.
         pace: What is told how long each batch took.
     """
-    split = partial(_split, encoder=encoder, chunking=chunking, tokenizer=tokenizer, terms=terms)
+    split = partial(_split, encoder=encoder, chunking=chunking, tokenizer=tokenizer, analyzer=analyzer)
     embed = partial(_embed, encoder=encoder, pace=pace or pace_for(encoder))
     with map_ahead(split, batches, depth=AHEAD) as texts, map_ahead(embed, texts, depth=AHEAD) as results:
         yield results
@@ -96,7 +96,7 @@ def _split(
     encoder: Encoder,
     chunking: Chunking | None,
     tokenizer: TextTokenizer | None,
-    terms: bool,
+    analyzer: Analyzer | None,
 ) -> _Split:
     if chunking is None:
         passages = [[whole(document)] for document in documents]
@@ -113,7 +113,7 @@ def _split(
         for passage in its_passages
     ]
     tokens = None if tokenizer is None else token_ids(texts, tokenizer)
-    return _Split(documents, passages, texts, tokens, analyse(texts) if terms else None)
+    return _Split(documents, passages, texts, tokens, None if analyzer is None else analyzer(texts))
 
 
 def _embed(split: _Split, *, encoder: Encoder, pace: Pace) -> EmbeddedBatch:

@@ -3,27 +3,47 @@
 from pathlib import Path
 
 from ...index import Index
-from ...retrieval import ANALYZER, analyse, require_analyzer
+from ...retrieval import ANALYZER, ANALYZERS, Analyzer, analyzer_named, analyzer_of
 
 
-def index_terms(path: str | Path) -> bool:
+def index_terms(path: str | Path, *, analyzer: str | None = None) -> bool:
     """Store the terms of all passages of an index for BM25, in one commit. Nothing is embedded.
 
     Searches may continue meanwhile, and older generations stay as they are.
 
     Args:
         path: The folder of the index.
+        analyzer: The code of a language such as "de", or the name of an analyzer, as for ``build_index``; None is that
+            of the terms that the index stores, else English.
 
     Returns:
-        False if the index already stores the terms of this version's analyzer.
+        False if the index already stores the terms of this analyzer.
 
     Raises:
+        ArgumentError: There is no such analyzer.
         IndexLocked: Another process writes.
     """
-    return Index.open(path, verify="size").index_terms(ANALYZER, analyse)
+    index = Index.open(path, verify="size")
+    chosen = _kept_or_default(index) if analyzer is None else analyzer_named(analyzer)
+    return index.index_terms(chosen.name, chosen)
 
 
-def keeps_terms(index: Index) -> bool:
-    """Whether added documents must have terms; ``IndexModelMismatch`` where they are of another analyzer."""
-    require_analyzer(index)
-    return bool(index.analyzer)
+def analyzer_for_new(lexical: bool | str) -> Analyzer | None:  # noqa: FBT001 - what ``build_index`` is given
+    """The analyzer of a new index: none for False, the default for True, else that of a language or of this name."""
+    if isinstance(lexical, str):
+        return analyzer_named(lexical)
+    return Analyzer(ANALYZER) if lexical else None
+
+
+def analyzer_of_added(index: Index) -> Analyzer | None:
+    """The analyzer whose terms added documents must have; None where the index keeps none.
+
+    Raises:
+        IndexModelMismatch: This version of bicross does not have that analyzer.
+    """
+    return analyzer_of(index) if index.analyzer else None
+
+
+def _kept_or_default(index: Index) -> Analyzer:
+    """An analyzer that this version does not have gives way to the default, as its name may be of an older version."""
+    return Analyzer(index.analyzer if index.analyzer in ANALYZERS else ANALYZER)

@@ -66,7 +66,7 @@ def brute_force(query, documents=DOCUMENTS):
 
 def test_what_the_analyzer_makes_of_text_is_bound_to_its_name():
     """Where this test fails, indexes that were built before no longer match: give the analyzer another name."""
-    assert ANALYZER == "bm25s-english-1"
+    assert ANALYZER == "bm25s-english-2"
     text = "The COVID-19 vaccines' studies weren't running; naïve Café 2021, state-of-the-art: a I x 漢字 e\u0301tude"
     assert [sorted(set(analyse([text])[0]))] == [
         [
@@ -79,9 +79,9 @@ def test_what_the_analyzer_makes_of_text_is_bound_to_its_name():
             "run",
             "state",
             "studi",
-            "tude",
             "vaccin",
             "weren",
+            "étude",
             "漢字",
         ]
     ]
@@ -197,7 +197,7 @@ def test_an_analyzer_that_is_unknown_is_an_error_when_it_is_needed(tmp_path):
     opened = Index.open(path)
     assert len(DenseRetriever(opened, ENCODER).retrieve(["sea"], 3)[0]) == 3
     for retriever in (LexicalRetriever(opened), HybridRetriever(opened, ENCODER)):
-        with pytest.raises(IndexModelMismatch, match=r"analyzer 'bm25s-klingon-1', and .* has 'bm25s-english-1'"):
+        with pytest.raises(IndexModelMismatch, match=r"analyzer 'bm25s-klingon-1', which .*index-terms .* --language"):
             retriever.retrieve(["sea"], 3)
     opened.index_terms(ANALYZER, analyse)
     assert LexicalRetriever(opened).retrieve(["Iceland"], 3)[0]

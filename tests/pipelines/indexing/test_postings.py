@@ -60,7 +60,7 @@ def test_nothing_is_added_where_nobody_could_make_them(tmp_path):
     index = build(tmp_path / "i")
     index.index_terms("another-1", analyse)
     for change in (add_documents, upsert_documents):
-        with pytest.raises(IndexModelMismatch, match=r"analyzer 'another-1', and .*bicross index-terms"):
+        with pytest.raises(IndexModelMismatch, match=r"analyzer 'another-1', which .*bicross index-terms"):
             change(tmp_path / "i", documents(9), encoder=ENCODER)
 
 
