@@ -1,12 +1,14 @@
-"""Makes the adapter of a bundled reranker out of a trained model: what it adds to its base model, as thin matrices.
+"""Makes the adapter of a bundled reranker from a trained model.
 
 Usage: python examples/bundle_reranker.py MODEL... -o models/NAME --blend 0.4 [--base NAME] [--rank 64]
 
-MODEL is a folder that training wrote: a BERT cross-encoder that began, over however many trainings, as the base model.
-Of several the mean of the weights is taken: a model that was trained further forgets less when it is averaged with the
-one that it began as (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv 2109.01903, section 3).
-Of each linear layer of its encoder the difference to the base's becomes the product of two matrices of that rank, the
-nearest there is (Eckart and Young 1936); all other parameters that differ are stored whole. In float16.
+MODEL is a BERT cross-encoder that was trained from the base model, in one or more trainings. The weights of several
+models are averaged: a model that was trained further forgets less when it is averaged with the model that it started
+from (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv 2109.01903, section 3).
+
+For each linear layer of the encoder, the difference to the base model becomes the nearest product of two matrices of
+the given rank (Eckart and Young 1936). All other parameters that differ are stored whole. Everything is stored in
+float16.
 """
 
 import argparse
@@ -24,14 +26,25 @@ Tensors = dict[str, NDArray[np.float32]]
 
 
 def factors(difference: NDArray[np.float32], rank: int) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
-    """``down`` (rank, in) and ``up`` (out, rank), whose product is nearest to ``difference``; both weigh alike."""
+    """Return the nearest product of two thin matrices.
+
+    Args:
+        difference: Shape (out, in).
+        rank: The rank of the product.
+
+    Returns:
+        ``down`` of shape (rank, in) and ``up`` of shape (out, rank), scaled alike.
+    """
     left, sizes, right = np.linalg.svd(difference.astype(np.float64), full_matrices=False)
     root = np.sqrt(sizes[:rank])
     return (root[:, None] * right[:rank]).astype(np.float16), (left[:, :rank] * root).astype(np.float16)
 
 
 def adapter_of(model: Tensors, base: Tensors, rank: int) -> dict[str, NDArray[np.float16]]:
-    """What ``merge`` of inference/adapter.py makes the model of again, but for rounding and what exceeds the rank."""
+    """Return the tensors of an adapter.
+
+    ``merge`` of inference/adapter.py makes the model of them again, except for rounding and what exceeds the rank.
+    """
     stored: dict[str, NDArray[np.float16]] = {}
     worst = 0.0
     for name, value in model.items():
@@ -51,7 +64,7 @@ def adapter_of(model: Tensors, base: Tensors, rank: int) -> dict[str, NDArray[np
 
 
 def mean_of(models: Sequence[Tensors]) -> Tensors:
-    """Of each parameter."""
+    """Return the mean of each parameter."""
     return {
         name: np.mean([model[name] for model in models], axis=0, dtype=np.float64).astype(np.float32)
         for name in models[0]
@@ -61,8 +74,10 @@ def mean_of(models: Sequence[Tensors]) -> Tensors:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", type=Path, nargs="+", metavar="MODEL")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="its adapter's files are replaced")
-    parser.add_argument("--blend", type=float, required=True, help="see reranker_blends.py")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, help="the folder of the adapter, whose files are replaced"
+    )
+    parser.add_argument("--blend", type=float, required=True, help="weight of the reranker; see reranker_blends.py")
     parser.add_argument("--base", default=DEFAULT_ENCODER)
     parser.add_argument("--rank", type=int, default=64)
     arguments = parser.parse_args()

@@ -1,11 +1,13 @@
-"""Collections to train the bundled reranker on, as BEIR folders with the splits train and dev.
+"""Makes the training data of the bundled reranker: BEIR folders with the splits train and dev.
 
 Usage: python examples/bundled_reranker_data.py DATA -o OUT [--seed N]
 
 DATA holds the BEIR folders squad-dev, cosqa and medquad-qa. Only their training parts are written: squad-dev without
 the last eight article titles, the dev split of cosqa, the train split of medquad-qa. A tenth of the queries of each
-becomes the split dev. Beside them come pairs made of text that this machine has: Python functions, whose docstring's
-first sentence asks for the function, and manual pages, whose one-line description asks for the page.
+becomes the split dev.
+
+Two collections are made from texts on this machine: Python functions, with the first sentence of the docstring as the
+query; and manual pages, with the one-line description as the query.
 """
 
 import argparse
@@ -37,7 +39,7 @@ SECTIONS = ("1", "2", "3", "4", "5", "7", "8")
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A query, and the one document that answers it."""
+    """A query, and the only document that answers it."""
 
     query: str
     title: str
@@ -50,7 +52,7 @@ def read_jsonl(path: Path) -> list[dict[str, str]]:
 
 
 def read_judged(folder: Path, split: str) -> dict[str, list[str]]:
-    """Relevant document ids by query id."""
+    """Return the ids of the relevant documents by query id."""
     judged: dict[str, list[str]] = defaultdict(list)
     for row in (folder / "qrels" / f"{split}.tsv").read_text(encoding="utf-8").splitlines()[1:]:
         query_id, document_id, grade = row.split("\t")
@@ -60,7 +62,7 @@ def read_judged(folder: Path, split: str) -> dict[str, list[str]]:
 
 
 def training_queries(data: Path, name: str, split: str, seed: int) -> tuple[list[str], list[str]]:
-    """(train, dev) query ids of one collection; nothing that is kept for testing is in either."""
+    """Return the query ids of the splits train and dev; none of them is kept for testing."""
     judged = read_judged(data / name, split)
     ids = sorted(judged)
     if name == "squad-dev":
@@ -75,7 +77,7 @@ def training_queries(data: Path, name: str, split: str, seed: int) -> tuple[list
 
 
 def copy_training_part(data: Path, name: str, split: str, output: Path, seed: int) -> None:
-    """The training part of a judged collection; of medquad-qa only the documents that its drawn queries are about."""
+    """Write the training part of a judged collection; of medquad-qa only the documents that its queries are about."""
     judged = read_judged(data / name, split)
     train, dev = training_queries(data, name, split, seed)
     documents = read_jsonl(data / name / "corpus.jsonl")
@@ -92,7 +94,7 @@ def copy_training_part(data: Path, name: str, split: str, output: Path, seed: in
 
 
 def write_pairs(folder: Path, pairs: Iterable[Pair], count: int, seed: int) -> None:
-    """A random ``count`` of the pairs as a collection."""
+    """Write ``count`` of the pairs, drawn at random, as a collection."""
     chosen = sorted(set(pairs), key=lambda pair: (pair.query, pair.title, pair.text))
     random.Random(seed).shuffle(chosen)
     chosen = chosen[:count]
@@ -110,7 +112,7 @@ def write(
     queries: Sequence[dict[str, str]],
     splits: dict[str, dict[str, list[str]]],
 ) -> None:
-    """A BEIR folder."""
+    """Write a BEIR folder."""
     (folder / "qrels").mkdir(parents=True, exist_ok=True)
     for name, rows in (("corpus", documents), ("queries", queries)):
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -127,7 +129,7 @@ def write(
 
 
 def functions(seed: int) -> Iterator[Pair]:
-    """Of this Python's standard library and of all installed packages."""
+    """Yield the functions of the standard library and of all installed packages."""
     paths = sysconfig.get_paths()
     rng = random.Random(seed)
     seen: set[str] = set()
@@ -168,7 +170,7 @@ def _functions_of(path: Path, rng: random.Random) -> Iterator[tuple[str, str]]:
 
 
 def first_sentence(docstring: str) -> str | None:
-    """As a person would type it; None where it is too short, too long, or about nothing but the name."""
+    """Return the first sentence as a query; None if it is too short, too long, or only repeats the name."""
     paragraph = " ".join(docstring.split("\n\n")[0].split())
     sentence = re.sub(r"[`*]|:\w+:", "", re.split(r"(?<=[a-z\)])\.(?:\s|$)", paragraph)[0]).strip(" .:")
     if not 4 <= len(sentence.split()) <= 16 or not sentence.isascii() or any(c in sentence for c in "<>={}[]|\\"):
@@ -177,7 +179,7 @@ def first_sentence(docstring: str) -> str | None:
 
 
 def manual_pages(folder: Path) -> Iterator[Pair]:
-    """English pages; those of one program's many subcommands are left out, which describe themselves alike."""
+    """Yield the English manual pages, without those of subcommands, which have similar descriptions."""
     paths = [path for section in SECTIONS for path in sorted((folder / f"man{section}").glob("*"))]
     programs = Counter(map(program_of, paths))
     for path in paths:
@@ -192,7 +194,7 @@ def program_of(path: Path) -> str:
 
 
 def read_page(path: Path) -> Pair | None:
-    """What the section NAME says in one line, and the text of the section DESCRIPTION."""
+    """Return the line of the section NAME with the text of the section DESCRIPTION; None if one is missing."""
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         source = raw.decode("utf-8")
@@ -218,7 +220,7 @@ def read_page(path: Path) -> Pair | None:
 
 
 def plain(line: str) -> str:
-    """A line of roff without fonts, escapes and macros."""
+    """Return a line of roff without fonts, escapes and macros."""
     if line.startswith(('.\\"', "'\\\"")):
         return ""
     if line.startswith((".", "'")):

@@ -1,10 +1,10 @@
-"""What each blend of a reranker is worth on queries kept out of its training: how a bundled reranker's is chosen.
+"""Measures each blend of a reranker on queries kept out of its training, to choose the blend of a bundled reranker.
 
 Usage: python examples/reranker_blends.py FOLDER MODEL... --scratch FOLDER [--queries 50]
 
-FOLDER is what bundled_reranker_data.py wrote, the scratch folder has the indexes that train_bundled_reranker.py made.
-Shown is the mean nDCG@10 of the hybrid's first hundred, by the weight of the reranker against the hybrid, on queries
-of the split dev of the collections that people judged.
+FOLDER was written by bundled_reranker_data.py; the scratch folder has the indexes that train_bundled_reranker.py made.
+The output is the mean nDCG@10 of the first hundred hybrid candidates for each weight of the reranker, on queries of the
+split dev of the collections that people judged.
 """
 
 import argparse

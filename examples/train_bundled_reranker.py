@@ -2,10 +2,10 @@
 
 Usage: python examples/train_bundled_reranker.py FOLDER -o OUT --scratch FOLDER --model MODEL [--exits 2,3,4]
 
-FOLDER is what bundled_reranker_data.py wrote. Negatives come from both halves of stage one, vectors and words, and the
-reranker learns to be added to their fused score: what it is rewarded for is what they do not know. The weights and the
-blend are chosen on the split dev of each collection. Indexes and lists are made once and kept in the scratch folder;
-the same command goes on where it was stopped. bundle_reranker.py makes an adapter of OUT.
+FOLDER was written by bundled_reranker_data.py. Negatives come from both parts of the first stage, vectors and terms.
+The reranker is trained to be added to the fused first-stage score, so it learns what the first stage gets wrong. The
+weights and the blend are chosen on the split dev of each collection. Indexes and lists are made once and kept in the
+scratch folder; the same command resumes where it was stopped. bundle_reranker.py makes an adapter of OUT.
 """
 
 import argparse
@@ -46,7 +46,7 @@ logger = logging.getLogger("train")
 
 
 def mined(folder: Path, scratch: Path, encoder: BiEncoder) -> TrainingLists:
-    """The lists of one collection, which are kept in ``scratch``."""
+    """Return the lists of one collection, made once and kept in ``scratch``."""
     path = scratch / f"{folder.name}.jsonl"
     if not path.exists():
         data = read_training_data(folder, split="train", dev_split="dev", seed=DATA_SEED)
@@ -64,24 +64,24 @@ def mined(folder: Path, scratch: Path, encoder: BiEncoder) -> TrainingLists:
 
 
 def fitted_prior_weight(lists: Sequence[RankingList]) -> float:
-    """The weight with which stage one alone predicts best which passage is relevant, by cross-entropy."""
+    """Return the weight with which the first stage alone predicts relevance best, by cross-entropy."""
     return float(min(PRIOR_WEIGHTS, key=lambda weight: np.mean([prior_loss(item, weight) for item in lists])))
 
 
 def prior_loss(item: RankingList, weight: float) -> float:
-    """The cross-entropy of stage one alone; 0 where nothing is relevant."""
+    """Return the cross-entropy of the first stage alone; 0 if nothing is relevant."""
     scores, relevant = weight * np.array(item.prior), np.array(item.labels) > 0
     return float(np.log(np.exp(scores).sum()) - np.log(np.exp(scores[relevant]).sum())) if relevant.any() else 0.0
 
 
 def worth_learning(lists: Sequence[RankingList], weight: float) -> list[RankingList]:
-    """Where stage one is wrong or unsure, and some of where it is not, so that it is not only contradicted."""
+    """Keep the lists on which the first stage is wrong or unsure, and some of the others."""
     rng = random.Random(DATA_SEED)
     return [item for item in lists if prior_loss(item, weight) > EASY_LOSS or rng.random() < EASY_SHARE]
 
 
 def measured(held_out: dict[str, Sequence[RankingList]], score: ScorePairs) -> Evaluated:
-    """The mean over collections of the gain in nDCG@10 over stage one, with the blend for which it is largest."""
+    """Return the gain in nDCG@10 over the first stage, as a mean over collections, with the blend that is best."""
     means = np.array([ndcg_by_blend(queries, score) for queries in held_out.values()])
     gains = means - means[:, :1]
     best = int(gains.mean(axis=0).argmax())
@@ -94,11 +94,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--scratch", type=Path, required=True, help="indexes and lists, which take minutes to make")
-    parser.add_argument("--model", default=DEFAULT_RERANKER, help="to go on from")
+    parser.add_argument("--model", default=DEFAULT_RERANKER, help="the model to start from")
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--learning-rate", type=float, default=5e-4)
-    parser.add_argument("--exits", help="layers that learn to say what the last one says, as in 2,3,4")
-    parser.add_argument("--seed", type=int, default=0, help="of the order of the lists, and of what is drawn of each")
+    parser.add_argument("--exits", help="also train exits after these layers, as in 2,3,4")
+    parser.add_argument("--seed", type=int, default=0, help="random seed")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     encoder = BiEncoder(dtype="bfloat16")

@@ -2,10 +2,10 @@
 
 Usage: python examples/train_exit_heads.py DATA ADAPTER [--layers 3,4] [--queries 300] [--seed 0]
 
-ADAPTER is the folder of a bundled adapter, as models/bicross-rerank-mini, into which the heads are written. DATA holds
-the BEIR folders squad-dev, cosqa and medquad-qa, of which only training parts are read: squad-dev without the last
-eight article titles, the dev split of cosqa, the train split of medquad-qa. No judgment is used, but to draw queries:
-heads learn what the last layer says of candidates, among documents drawn from each collection.
+ADAPTER is the folder of a bundled adapter, such as models/bicross-rerank-mini; the heads are written into it. DATA
+holds the BEIR folders squad-dev, cosqa and medquad-qa. Only their training parts are read: squad-dev without the last
+eight article titles, the dev split of cosqa, the train split of medquad-qa. Judgments serve only to draw queries: the
+heads learn the scores of the last layer for candidates from documents drawn from each collection.
 """
 
 import argparse
@@ -36,7 +36,7 @@ logger = logging.getLogger("train")
 def training_part(
     folder: Path, split: str, arguments: argparse.Namespace, *, scratch: Path
 ) -> tuple[list[str], list[Document]]:
-    """Queries, and documents that answer them or were drawn; nothing of what is kept for testing is among either."""
+    """Return queries, and documents that answer them or were drawn; nothing that is kept for testing."""
     judged = read_judged(folder, split=split)
     documents = list(read_documents(folder, on_error="skip", errors_path=scratch / "unreadable.jsonl"))
     titles = {document.id: document.title for document in documents}
@@ -54,7 +54,7 @@ def training_part(
 
 
 def lists_of(folder: Path, split: str, arguments: argparse.Namespace) -> list[RankingList]:
-    """The queries of one collection with some of the candidates that stage one finds."""
+    """Return the queries of one collection, each with some of its first-stage candidates."""
     encoder = BiEncoder(dtype=arguments.dtype)
     with tempfile.TemporaryDirectory() as scratch:
         queries, documents = training_part(folder, split, arguments, scratch=Path(scratch))
@@ -69,10 +69,10 @@ def main() -> None:
     parser.add_argument("data", type=Path, metavar="DATA")
     parser.add_argument("adapter", type=Path, metavar="ADAPTER")
     parser.add_argument("--layers", default="3,4")
-    parser.add_argument("--queries", type=int, default=300, help="of each collection")
-    parser.add_argument("--documents", type=int, default=1500, help="of each collection")
-    parser.add_argument("--passages", type=int, default=16, help="candidates to learn from, of each query")
-    parser.add_argument("--dtype", default="bfloat16", help="in which the model reads")
+    parser.add_argument("--queries", type=int, default=300, help="queries of each collection")
+    parser.add_argument("--documents", type=int, default=1500, help="documents of each collection")
+    parser.add_argument("--passages", type=int, default=16, help="candidates of each query to learn from")
+    parser.add_argument("--dtype", default="bfloat16", help="number format of the model")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
