@@ -1,6 +1,6 @@
 """Builds an index from documents, and adds, replaces and deletes documents.
 
-The thread that calls reads the documents and has the writer to itself; what lies between them is done in others.
+The calling thread reads the documents and writes the index. Other threads split, tokenise and embed in between.
 """
 
 from collections import deque
@@ -51,24 +51,45 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     device: Devices = None,
     progress: bool = False,
 ) -> Index:
-    """Embed ``documents``, which may be a generator, and commit them as a new index at ``path``, in one step.
+    """Embed documents and commit them as a new index, in one step.
 
-    ``documents`` are ``Document``s, strings, dicts with a ``text``, or a table of pandas, polars or Arrow:
-    ``given_documents`` says how each becomes a document, and how one without an id gets its id.
+    After an error, a kill or a full disk there is no index at ``path``, or still the old one with ``overwrite``.
 
-    ``chunking=None`` keeps every document one passage, of which the encoder reads the beginning. ``index_type`` is
-    "auto", which picks a layout by size, within ``memory_bytes`` for the vectors, and measures that its recall@100
-    against exact search reaches ``target_recall``; or it is any FAISS factory string. After an error in the documents,
-    a kill or a full disk there is no index, or, with ``overwrite``, still the old one; the same call with ``resume``
-    embeds only what was not on disk. ``device`` names where an encoder that is given by name runs, or several devices
-    that share the work: ``["cuda:0", "cuda:1"]``. ``documents`` is read in the thread that calls, a few batches ahead
-    of what is written; ``encoder`` is called in others, and counts tokens in one while it encodes in another.
+    Args:
+        documents: ``Document`` objects, strings, dicts with a ``text``, or a table of pandas, polars or Arrow; may be a
+            generator. ``given_documents`` says how each becomes a document and gets its id. They are read in the
+            calling thread, a few batches ahead of what is written.
+        path: The folder of the new index.
+        encoder: A hub id, a folder or an encoder. It is called in other threads: in one it counts tokens while it
+            encodes in another.
+        reranker: The token ids of all passages are stored for this reranker, so that a search tokenises only its query.
+            Only its tokenizer is loaded. None stores none. If the default reranker is not available, none are stored,
+            and a warning is logged. The index can be searched with any other reranker too.
+        lexical: Whether to store terms for BM25: True for English, the code of a language such as "de" or "zh", or
+            "any" for several languages in one index.
+        chunking: How documents are split into passages; None keeps each as one passage, of which the encoder reads the
+            beginning.
+        index_type: "auto" chooses by size; or a FAISS factory string.
+        target_recall: The recall@100 against exact search that "auto" must reach. It is measured.
+        memory_bytes: The most bytes for the vectors with "auto"; None for no limit.
+        overwrite: Replace an index that exists at ``path``.
+        resume: Continue an interrupted build: only documents that are not on disk are embedded.
+        device: Where an encoder that is given by name runs; None takes the fastest. Several devices share the work:
+            ``["cuda:0", "cuda:1"]``.
+        progress: Show a progress bar on standard error.
 
-    The token ids of all passages are kept for ``reranker``, of which the tokenizer alone is loaded, so that a search
-    tokenises nothing but its query; None keeps none. Any other reranker can be searched with all the same. Where the
-    default reranker is not to be had, none are kept, and that is logged. With ``lexical`` the terms of all passages are
-    kept too, so that the index can be searched by BM25: True analyses English, the code of another language such as
-    "de" or "zh" analyses that, and "any" suits several languages in one index.
+    Returns:
+        The new index.
+
+    Raises:
+        ArgumentError: An argument is not valid, or no documents would replace an index with some.
+        DocumentError: A document is not valid, or two have the same id.
+        IndexExists: An index, an unfinished build or another file is at ``path``.
+        IndexLocked: Another process writes.
+        ModelError: A model is not available.
+
+    Example:
+        >>> build_index(read_documents("articles.jsonl"), "my-index")
     """
     Index.require_free(path, overwrite=overwrite, resume=resume)
     documents = _checked(documents)
@@ -106,12 +127,26 @@ def add_documents(
     reranker: str | Path | None = None,
     progress: bool = False,
 ) -> int:
-    """Embed ``documents`` and add them to the index at ``path`` in one commit; returns how many.
+    """Embed documents and add them to an index, in one commit. They are split like the index's other documents.
 
-    They are split as the index's others are. ``encoder=None`` is the model that the index was built with; ``device``
-    and threads are as for ``build_index``. Where the index keeps token ids, ``reranker`` must have the tokenizer that
-    they are of; None finds it with the encoder or the default reranker. An id that is there already is a
-    ``DocumentError``.
+    Args:
+        path: The folder of the index.
+        documents: As for ``build_index``.
+        encoder: As for ``build_index``; None loads the model that the index was built with.
+        device: As for ``build_index``.
+        reranker: A reranker with the tokenizer of the stored token ids; None tries that of the encoder and that of the
+            default reranker.
+        progress: Show a progress bar on standard error.
+
+    Returns:
+        How many documents were added.
+
+    Raises:
+        DocumentError: A document is not valid, or the index already has its id.
+        IndexNotFound: There is no index at ``path``.
+        IndexLocked: Another process writes.
+        IndexModelMismatch: The encoder or the tokenizer is not that of the index.
+        ModelError: A model is not available.
     """
     index = Index.open(path)
     analyzer = analyzer_of_added(index)
@@ -138,10 +173,28 @@ def upsert_documents(
     reranker: str | Path | None = None,
     progress: bool = False,
 ) -> int:
-    """As ``add_documents``, but a document takes the place of the one that has its id; returns how many were written.
+    """Embed documents and add them to an index, in one commit; each replaces the one with its id.
 
-    One that the index has as it is, title, text and metadata, is neither embedded nor written again. Of those that
-    come with the same id the last stays.
+    A document that the index already has with the same title, text and metadata is neither embedded nor written. If
+    several have the same id, the last stays.
+
+    Args:
+        path: The folder of the index.
+        documents: As for ``build_index``.
+        encoder: As for ``add_documents``.
+        device: As for ``build_index``.
+        reranker: As for ``add_documents``.
+        progress: Show a progress bar on standard error.
+
+    Returns:
+        How many documents were written.
+
+    Raises:
+        DocumentError: A document is not valid.
+        IndexNotFound: As for ``add_documents``.
+        IndexLocked: As for ``add_documents``.
+        IndexModelMismatch: As for ``add_documents``.
+        ModelError: As for ``add_documents``.
     """
     index = Index.open(path)
     analyzer = analyzer_of_added(index)
@@ -155,7 +208,7 @@ def upsert_documents(
         def changed() -> Iterator[list[Document]]:
             for batch in batches_of(counted.read(), pace):
                 last = list({document.id: document for document in batch}.values())
-                # What the writer says of a document that is to be replaced by one underway is about to be wrong.
+                # A document that is being embedded will replace what the writer holds, so the answer would be wrong.
                 replaced = set[str]().union(*underway)
                 held = [
                     is_held and document.id not in replaced
@@ -176,12 +229,25 @@ def upsert_documents(
 
 
 def delete_documents(path: str | Path, ids: Iterable[str] = (), *, where: Predicate | None = None) -> int:
-    """Delete documents by id, by a predicate on their metadata, or both, in one commit; returns how many there were."""
+    """Delete documents by id, by a filter on their metadata, or both, in one commit.
+
+    Args:
+        path: The folder of the index.
+        ids: Ids of documents; unknown ones are ignored.
+        where: As for ``Index.search``.
+
+    Returns:
+        How many documents were deleted.
+
+    Raises:
+        IndexNotFound: There is no index at ``path``.
+        IndexLocked: Another process writes.
+    """
     return Index.open(path).delete(ids, where=where)
 
 
 def _checked(documents: DocumentsLike) -> Iterable[Document]:
-    """Find what is wrong with a source before a model is loaded, which takes seconds."""
+    """Check a source of documents before a model is loaded, which takes seconds."""
     checked = given_documents(documents)
     return Begun(checked) if isinstance(checked, DocumentReader) else checked
 
@@ -195,7 +261,7 @@ def _encoder(encoder: str | Path | Encoder, device: Devices) -> Encoder:
 
 
 def _holds_documents(path: str | Path) -> bool:
-    """Whether there is an index at ``path``, with a document in it."""
+    """Whether there is an index with a document at ``path``."""
     try:
         return len(Index.open(path, verify="size")) > 0
     except IndexStoreError:
@@ -203,7 +269,7 @@ def _holds_documents(path: str | Path) -> bool:
 
 
 def _lacking(builder: IndexWriter, counted: DocumentProgress, pace: Pace) -> Iterator[list[Document]]:
-    """Batches of what an interrupted build has not left on disk."""
+    """Yield the documents that an interrupted build did not write, in batches."""
     for batch in batches_of(counted.read(), pace):
         held = builder.holds(batch)
         counted.done(sum(held))

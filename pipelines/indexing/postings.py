@@ -13,8 +13,8 @@ def index_terms(path: str | Path, *, analyzer: str | None = None) -> bool:
 
     Args:
         path: The folder of the index.
-        analyzer: The code of a language such as "de", or the name of an analyzer, as for ``build_index``; None is that
-            of the terms that the index stores, else English.
+        analyzer: The code of a language such as "de", or the name of an analyzer; None keeps the analyzer of the index,
+            or takes English if the index stores no terms.
 
     Returns:
         False if the index already stores the terms of this analyzer.
@@ -29,21 +29,21 @@ def index_terms(path: str | Path, *, analyzer: str | None = None) -> bool:
 
 
 def analyzer_for_new(lexical: bool | str) -> Analyzer | None:  # noqa: FBT001 - what ``build_index`` is given
-    """The analyzer of a new index: none for False, the default for True, else that of a language or of this name."""
+    """Return the analyzer of a new index: None for False, English for True, else that of the language or name."""
     if isinstance(lexical, str):
         return analyzer_named(lexical)
     return Analyzer(ANALYZER) if lexical else None
 
 
 def analyzer_of_added(index: Index) -> Analyzer | None:
-    """The analyzer whose terms added documents must have; None where the index keeps none.
+    """Return the analyzer whose terms added documents must have; None if the index stores no terms.
 
     Raises:
-        IndexModelMismatch: This version of bicross does not have that analyzer.
+        IndexModelMismatch: This version of bicross does not have the analyzer of the index.
     """
     return analyzer_of(index) if index.analyzer else None
 
 
 def _kept_or_default(index: Index) -> Analyzer:
-    """An analyzer that this version does not have gives way to the default, as its name may be of an older version."""
+    """Return the analyzer of the index, or the default one if this version does not have it."""
     return Analyzer(index.analyzer if index.analyzer in ANALYZERS else ANALYZER)
