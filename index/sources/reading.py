@@ -50,7 +50,7 @@ class Reading:
             budget = Budget(source.name, max(1, texts), self._options.max_bytes)
             for entry in entries:
                 if isinstance(entry, NotRead):
-                    self._pass_over(entry)
+                    self._pass_over(entry, source)
                     continue
                 yield from self._text(entry, budget) if entry.is_text else self._rows(entry, source)
                 self._done += entry.size
@@ -132,11 +132,12 @@ class Reading:
         self.tally.ids_made += makes_ids
         return document
 
-    def _pass_over(self, entry: NotRead) -> None:
+    def _pass_over(self, entry: NotRead, folder: NamedSource) -> None:
+        shown = f"{folder.name.rstrip('/')}/{entry.name}"
         if entry.problem:
-            self._refuse(entry.kind, entry.problem, entry.name)
+            self._refuse(entry.kind, entry.problem, shown)
         else:
-            self.tally.leave_out(entry.kind, entry.name)
+            self.tally.leave_out(entry.kind, shown)
 
     def _refuse(self, kind: LeftOutKind, reason: str, source: str, line: int | None = None, *, count: int = 1) -> None:
         """Leave a bad row or file out, or raise the error for it."""

@@ -15,6 +15,7 @@ _SAID: dict[LeftOutKind, str] = {
     "encoding": "texts in another encoding",
     "size": "texts that are too large",
     "file": "files that cannot be read",
+    "json": "JSON files without texts",
     "name": "files whose names are not UTF-8",
     "duplicate": "documents with the title and text of another",
     "ending": "files of a kind that is not read",

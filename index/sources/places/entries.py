@@ -37,7 +37,7 @@ class NotRead:
     """A file or folder that is not read.
 
     Attributes:
-        name: How messages name it; a folder's ends with a slash.
+        name: Its path in its folder, as it can be printed; that of a folder ends with a slash.
         kind: Why.
         problem: What is wrong with it, where it is an error unless errors are skipped; else "".
     """

@@ -39,7 +39,7 @@ def _walk(folder: Path, ignored: Sequence[Path]) -> Iterator[SourceFile | NotRea
             path = Path(parent, name)
             yield _file_entry(path, path.relative_to(folder), root, ignored)
     for error in problems:  # without them, os.walk passes over a folder that it may not list
-        shown = printable(error.filename or folder)
+        shown = printable(Path(error.filename).relative_to(folder).as_posix())
         yield NotRead(f"{shown}/", "file", f"the folder cannot be listed: {error.strerror}")
 
 

@@ -4,17 +4,22 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+_BOTH = re.compile(r"(?<![\w'\"./-])[a-z_]+(?:='[a-z]+')? \((--[a-z-]+)\)")
+"""A parameter with its option, as in ``on_error='skip' (--skip-errors)``, where their names differ."""
+
 
 def with_option_names(text: str, commands: Iterable[Any]) -> str:
     """Replace the names of parameters in a message by the options of a command.
 
     A name with an underscore is a parameter wherever it stands, except in quotes, where it is a value. A plain word is
     one only before an equals sign: ``overwrite=True`` becomes ``--overwrite``, and ``device='x'`` ``--device 'x'``.
+    Where a message names both, the option stays.
 
     Args:
         text: The message of an error.
         commands: The commands of click whose options are meant, and groups of them.
     """
+    text = _BOTH.sub(r"\1", text)
     options = dict(_options(commands))
     names = sorted(options, key=len, reverse=True)
     if not names:

@@ -111,13 +111,13 @@ def test_every_file_and_every_row_is_accounted_for(messy):
                 "messy/29 half.jsonl.gz",
             ),
         ),
-        "name": (1, ("caf\\xe9.txt",)),
+        "name": (1, ("messy/caf\\xe9.txt",)),
         "duplicate": (1, ("messy/14 rows.csv, line 4",)),
-        "ending": (4, ("30 report.pdf", "31 letter.docx", "README", "main.py")),
-        "hidden": (2, (".DS_Store", ".git/")),
-        "link": (3, ("broken.txt", "loop/", "outside.txt")),
-        "special": (1, ("pipe.txt",)),
-        "own": (2, ("errors.jsonl", "old index/")),
+        "ending": (4, ("messy/30 report.pdf", "messy/31 letter.docx", "messy/README", "messy/main.py")),
+        "hidden": (2, ("messy/.DS_Store", "messy/.git/")),
+        "link": (3, ("messy/broken.txt", "messy/loop/", "messy/outside.txt")),
+        "special": (1, ("messy/pipe.txt",)),
+        "own": (2, ("messy/errors.jsonl", "messy/old index/")),
     }
     read = 10 + 2 + 1 + 2 + 1 + 2 + 2 + 1 + 1 + 1 + 2  # the texts, then the rows in the order of the files
     assert len(documents) == report.documents == read
@@ -190,7 +190,7 @@ def test_a_folder_of_shards(tmp_path):
     (tmp_path / "_SUCCESS").touch()
     reader = read_documents(tmp_path)
     assert [document.id for document in reader] == ["0a", "0b", "1a", "1b", "2a", "2b"]
-    assert reader.report.left_out == (LeftOut("ending", 1, ("_SUCCESS",)),)
+    assert reader.report.left_out == (LeftOut("ending", 1, (f"{tmp_path}/_SUCCESS",)),)
 
 
 def test_what_stands_beside_the_corpus_of_a_beir_folder_is_said(tmp_path):
@@ -200,7 +200,10 @@ def test_what_stands_beside_the_corpus_of_a_beir_folder_is_said(tmp_path):
         path.write_text(jsonl({"_id": "a", "text": "t"}))
     reader = read_documents(tmp_path)
     assert [document.id for document in reader] == ["a"]
-    assert reader.report.left_out == (LeftOut("hidden", 1, (".hidden",)), LeftOut("beside", 1, ("README.md",)))
+    assert reader.report.left_out == (
+        LeftOut("hidden", 1, (f"{tmp_path}/.hidden",)),
+        LeftOut("beside", 1, (f"{tmp_path}/README.md",)),
+    )
 
 
 @pytest.mark.parametrize(
