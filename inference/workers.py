@@ -61,12 +61,17 @@ def _compute_alone(started: threading.Barrier) -> None:
 def _nothing() -> None: ...
 
 
-def _forget() -> None:
-    """Drop the pools after a fork: a forked process has none of its parent's threads."""
+def _compute_alone_after_fork() -> None:
+    """Make a forked process compute in one thread, and forget the pools of its parent.
+
+    A forked process has none of its parent's threads. OpenMP does not know that and would wait for them for ever, in
+    the first product of matrices that is large enough to be shared.
+    """
     global _lock
     _lock = threading.Lock()
     _pools.clear()
+    torch.set_num_threads(1)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_compute_alone_after_fork)

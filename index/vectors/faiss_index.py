@@ -4,8 +4,10 @@ The only metric is the inner product, which is the cosine of unit vectors. A sea
 any number of threads may search one index. Only one thread may add, and not during searches.
 """
 
+import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,9 @@ _TIES = 32
 """An exact search asks for this many more rows than k, to see whether rows that tie with the last one are left out."""
 _faiss: Any = faiss  # the stubs lack half of it
 
+if hasattr(os, "register_at_fork"):
+    # A forked process has none of its parent's threads, for which OpenMP would wait for ever.
+    os.register_at_fork(after_in_child=partial(faiss.omp_set_num_threads, 1))
 if sys.platform == "darwin":
     # On macOS the wheels of torch and faiss each bring an OpenMP runtime; two of them with threads crash the process.
     faiss.omp_set_num_threads(1)

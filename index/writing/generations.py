@@ -23,7 +23,11 @@ FOLDERS = (SEGMENTS, TOMBSTONES, QUANTISERS)
 GRACE_SECONDS = 3600.0
 """How long an old generation stays after it was replaced, because readers may be opening it."""
 KEPT_GENERATIONS = 20
-"""Old generations beyond this number are deleted after their grace time, without a compaction."""
+"""The newest of the old generations stay until a compaction."""
+MANY_GRACE_SECONDS = 60.0
+"""How long older ones stay. That is long enough for a reader that is opening one; each small commit makes a generation,
+and hundreds within the hour took many times the space of the documents.
+"""
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -148,15 +152,18 @@ def collect_garbage(path: Path, filesystem: Filesystem, *, grace: float, compact
     Args:
         path: The folder of the index.
         filesystem: Deletes the files.
-        grace: Seconds after which a generation that was replaced may be deleted.
+        grace: Seconds after which a generation that was replaced may be deleted; at most ``MANY_GRACE_SECONDS`` count
+            for those beyond ``KEPT_GENERATIONS``.
         compacted: Consider all old generations; otherwise only those beyond ``KEPT_GENERATIONS``.
     """
     with suppress(OSError):
         old = older_generations(path)
+        many = old[:-KEPT_GENERATIONS]
         followers = [*(path / f"{MANIFEST_NAME}.{number}" for number in old[1:]), path / MANIFEST_NAME]
-        for number, follower in zip(old if compacted else old[:-KEPT_GENERATIONS], followers, strict=False):
+        for number, follower in zip(old if compacted else many, followers, strict=False):
             superseded = _read_if_any(follower)
-            if superseded is not None and superseded.committed + grace > time.time():
+            seconds = min(grace, MANY_GRACE_SECONDS) if number in many else grace
+            if superseded is not None and superseded.committed + seconds > time.time():
                 break  # later generations were replaced later
             filesystem.remove_file(path / f"{MANIFEST_NAME}.{number}")
         _remove_unlisted(path, filesystem)

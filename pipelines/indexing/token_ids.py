@@ -14,6 +14,10 @@ from ..models import built_with
 
 logger = logging.getLogger("bicross")
 
+MOST_REMEMBERED = 8
+_used: dict[str, TextTokenizer] = {}
+"""Tokenizers of this process by fingerprint: to load one takes longer than to add a document."""
+
 
 def retokenize(path: str | Path, *, reranker: str | Path = DEFAULT_RERANKER) -> bool:
     """Store the token ids of all passages of an index for another reranker, in one commit. Nothing is embedded.
@@ -57,7 +61,7 @@ def tokenizer_for_new(reranker: str | Path | None) -> TextTokenizer | None:
     if reranker is None:
         return None
     try:
-        return load_tokenizer(resolve_model(reranker))
+        return _remembered(load_tokenizer(resolve_model(reranker)))
     except ModelError as error:
         if reranker != DEFAULT_RERANKER:
             reason = str(error).removesuffix(".")
@@ -98,11 +102,13 @@ def tokenizer_of(index: Index, reranker: str | Path | None) -> TextTokenizer | N
         return named
     if not index.tokenizer_fingerprint:
         return None
+    if index.tokenizer_fingerprint in _used:
+        return _used[index.tokenizer_fingerprint]
     names = (built_with(index), DEFAULT_RERANKER)
     for name in names:
         tokenizer = _if_here(name)
         if tokenizer is not None and tokenizer.fingerprint == index.tokenizer_fingerprint:
-            return tokenizer
+            return _remembered(tokenizer)
     raise IndexModelMismatch(
         f"{path} keeps token ids of the tokenizer {index.tokenizer_fingerprint}, which on this machine neither "
         f"{names[0]!r} nor {names[1]!r} has; name the reranker that they are for (reranker=, --reranker), or "
@@ -114,6 +120,13 @@ def token_ids(texts: Sequence[str], tokenizer: TextTokenizer) -> list[TokenIds]:
     """Return the token ids of each text: uint16 if the vocabulary fits, else uint32."""
     encoded = tokenizer.encode(texts)
     return [ids.astype(np.uint16) for ids in encoded] if tokenizer.vocabulary_size <= 2**16 else encoded
+
+
+def _remembered(tokenizer: TextTokenizer) -> TextTokenizer:
+    if len(_used) >= MOST_REMEMBERED:
+        _used.clear()
+    _used[tokenizer.fingerprint] = tokenizer
+    return tokenizer
 
 
 def _if_here(name: str) -> TextTokenizer | None:

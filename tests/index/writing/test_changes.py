@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.compute as pc
@@ -505,6 +506,25 @@ def test_many_old_generations_go_once_their_grace_time_has_passed(tmp_path, monk
         index.add([batch(records(n))])
     assert index.info().older_generations == (4, 5, 6, 7)
     assert Index.verify(tmp_path / "i").problems == ()
+
+
+def test_many_small_commits_keep_few_generations_and_little_space(tmp_path, monkeypatch):
+    """One commit each 1.5 seconds, for five minutes."""
+    now = [1e9]
+    monkeypatch.setattr("bicross.index.writing.generations.time", SimpleNamespace(time=lambda: now[0]))
+    index = create(tmp_path / "i", records(0))
+    for number in range(1, 200):
+        now[0] += 1.5
+        index.add([batch(records(number))])
+    assert len(index.info().older_generations) <= 20 + 60 / 1.5 + 4
+    assert len(index.info().older_generations) >= 20
+    now[0] += 61
+    index.add([batch(records(200))])
+    assert len(index.info().older_generations) <= 21
+    once = create(tmp_path / "once", records(*range(201)))
+    assert_same_hits(found(once), found(index))
+    index.compact(grace=0)
+    assert bytes_on_disk(tmp_path / "i") < 2 * bytes_on_disk(tmp_path / "once")
 
 
 def test_a_commit_does_not_read_all_older_generations_again(tmp_path, monkeypatch):

@@ -37,6 +37,12 @@ def other(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch):
+    """As in a new process."""
+    monkeypatch.setattr(tokens, "_used", {})
+
+
 @pytest.fixture
 def no_default(monkeypatch):
     """Neither the default reranker nor another model that is asked for by name is on this machine."""
@@ -74,6 +80,20 @@ def test_an_index_keeps_what_the_rerankers_tokenizer_gives(tmp_path, reranker, c
     index = build_index(documents(*range(7)), tmp_path / "i", encoder=ENCODER, reranker=reranker, chunking=chunking)
     assert index.tokenizer_fingerprint == TextTokenizer.of(tokenizer()).fingerprint
     assert_ids(index)
+
+
+@pytest.mark.slow
+def test_a_process_loads_a_tokenizer_once_however_often_it_adds(tmp_path, reranker, other, no_default, monkeypatch):
+    loaded, load = [], tokens.load_tokenizer
+    monkeypatch.setattr(tokens, "load_tokenizer", lambda folder: loaded.append(folder) or load(folder))
+    build_index(documents(0), tmp_path / "i", encoder=ENCODER, reranker=reranker)
+    for number in range(1, 5):
+        add_documents(tmp_path / "i", documents(number), encoder=ENCODER)
+    assert loaded == [reranker]
+    assert_ids(Index.open(tmp_path / "i"))
+    retokenize(tmp_path / "i", reranker=other)
+    with pytest.raises(IndexModelMismatch, match="name the reranker"):
+        add_documents(tmp_path / "i", documents(9), encoder=ENCODER)
 
 
 def test_no_reranker_no_ids(tmp_path):

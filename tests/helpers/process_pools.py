@@ -1,0 +1,84 @@
+"""A program that searches in pools of processes, and compares with its own answers: ``python FILE fork|spawn|...``.
+
+The models are tiny and real, because it is torch and faiss that a fork can make wait for ever.
+"""
+
+import multiprocessing
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+from bicross import BiEncoder, CrossEncoderReranker, Document, SearchPipeline, build_index
+
+TEXTS = [
+    "the",
+    "cat",
+    "sleeps",
+    "all",
+    "day.",
+    "a",
+    "dog",
+    "runs",
+    "in",
+    "the",
+    "park",
+    "at",
+    "night.",
+    "what",
+    "hunts",
+    "in",
+    "the",
+    "field?",
+    "the",
+    "owl.",
+    "who",
+    "does",
+    "it",
+    "all",
+]
+SEARCHES = 200
+PROCESSES = 4
+QUERIES_TOGETHER = 25
+"""Enough for faiss to share a search between its threads."""
+
+opened: list[SearchPipeline] = []
+
+
+def sentence(number: int, words: int = 12) -> str:
+    return " ".join(TEXTS[(number * 7 + place * place) % len(TEXTS)] for place in range(words))
+
+
+def open_pipeline(folder: str) -> None:
+    """In a forked process it is there already."""
+    if not opened:
+        encoder, reranker = BiEncoder(f"{folder}/encoder"), CrossEncoderReranker(f"{folder}/reranker")
+        opened.append(SearchPipeline.open(f"{folder}/index", encoder=encoder, reranker=reranker, retrieve_k=20))
+
+
+def answers(numbers: list[int]) -> list[list[tuple[str, float]]]:
+    results = opened[0].search_batch([sentence(number, 6) for number in numbers], top_k=5)
+    return [[(result.document.id, round(result.score, 3)) for result in of_query] for of_query in results]
+
+
+def main(method: str) -> None:
+    from helpers.tiny_models import save_bi_encoder, save_cross_encoder
+
+    torch.set_num_threads(2)
+    with tempfile.TemporaryDirectory() as folder:
+        encoder = BiEncoder(save_bi_encoder(Path(folder) / "encoder"))
+        reranker = save_cross_encoder(Path(folder) / "reranker", outputs=1)
+        documents = [Document(f"d{number}", sentence(number)) for number in range(400)]
+        build_index(documents, f"{folder}/index", encoder=encoder, reranker=reranker)
+        batches = [list(range(start, start + QUERIES_TOGETHER)) for start in range(0, SEARCHES, QUERIES_TOGETHER)]
+        open_pipeline(folder)
+        expected = [answers(batch) for batch in batches] + [answers([number]) for number in range(20)]
+        context = multiprocessing.get_context(method)
+        with context.Pool(PROCESSES, initializer=open_pipeline, initargs=(folder,)) as pool:
+            found = pool.map(answers, [*batches, *([number] for number in range(20))], chunksize=1)
+    sys.stdout.write("equal\n" if found == expected else f"{found}\nis not\n{expected}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,30 @@
+"""A pipeline is searched in other processes, however these are started."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+PROGRAM = Path(__file__).parents[2] / "helpers" / "process_pools.py"
+SECONDS = 400  # not a measurement: processes that wait for ever must not hold the tests
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_pools_of_processes_answer_as_their_parent_does(method):
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    environment["PYTHONPATH"] = str(PROGRAM.parents[1])
+    command = [sys.executable, str(PROGRAM), method]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    ) as program:
+        try:
+            out, err = program.communicate(timeout=SECONDS)
+        finally:
+            if program.poll() is None:
+                os.killpg(program.pid, 9)
+    assert out == "equal\n", err
