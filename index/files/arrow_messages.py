@@ -48,7 +48,7 @@ def _file_messages(file: pa.MemoryMappedFile) -> Iterator[pa.ipc.Message]:
     file.seek(max(0, file.size() - 10))
     [length] = struct.unpack_from("<i", file.read(4))
     if not 0 < length < file.size():
-        raise ValueError("its footer is not there")
+        raise ValueError("its footer is missing")
     file.seek(max(0, file.size() - 10 - length))
     footer = memoryview(file.read(length))
     table = _Table(footer, _u32(footer, 0))
@@ -58,7 +58,7 @@ def _file_messages(file: pa.MemoryMappedFile) -> Iterator[pa.ipc.Message]:
             try:
                 yield pa.ipc.read_message(file)
             except EOFError:
-                raise ValueError("its footer names a message that is not there") from None
+                raise ValueError("its footer names a missing message") from None
 
 
 def _decoded(batch: "_Table", message: pa.ipc.Message) -> int:
@@ -102,6 +102,6 @@ class _Table:
 
     def _follow(self, field: int) -> int:
         if not self.has(field):
-            raise ValueError("a message lacks a part")
+            raise ValueError("a part of a message is missing")
         position = self._find(field)
         return position + _u32(self._data, position)

@@ -26,7 +26,7 @@ def checked_settings(settings: Mapping[str, object]) -> dict[str, object]:
     copied = cast("dict[str, object]", _copied(settings, "settings", depth=1))
     size = len(json.dumps(copied, separators=(",", ":")))
     if size > MAX_BYTES:
-        raise ArgumentError(f"settings of {size:,} bytes are too many: at most {MAX_BYTES:,} can be kept")
+        raise ArgumentError(f"settings of {size:,} bytes are more than the {MAX_BYTES:,} that an index stores")
     return copied
 
 
@@ -51,13 +51,13 @@ def _copied(value: object, path: str, *, depth: int) -> object:
         case int() | float():
             raise ArgumentError(f"{path:.200} must be finite, and whole numbers within ±2**53, not {_short(value)}")
         case _:
-            raise ArgumentError(f"{path:.200} is {type(value).__name__}, which JSON has not: {value!r:.80}")
+            raise ArgumentError(f"{path:.200} is {type(value).__name__}, which JSON does not have: {value!r:.80}")
 
 
 def _text(value: object, path: str) -> str:
     try:
         if not isinstance(value, str):
-            raise ArgumentError(f"{path:.200} has a name that is no text: {value!r:.80}")
+            raise ArgumentError(f"{path:.200} has a name that is not a string: {value!r:.80}")
         value.encode("utf-8")
     except UnicodeEncodeError as error:
         code = ord(error.object[error.start])

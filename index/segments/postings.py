@@ -180,7 +180,7 @@ class PostingsTable:
         rows, counts = self._rows[start:stop], self._counts[start:stop]
         # Ascending, so that the last is the largest.
         if not self._thorough and (rows[-1] >= len(self.lengths) or (rows[1:] <= rows[:-1]).any() or not counts.all()):
-            raise self._error(f"postings of {term!r:.80} that are of no passage, or not in order")
+            raise self._error(f"postings of {term!r:.80} outside of its passages, or not in order")
         return rows, counts
 
     def take(self, rows: Sequence[int]) -> TermCounts:
@@ -206,10 +206,10 @@ class PostingsTable:
         except pa.ArrowException as error:
             raise IndexCorrupt(f"{self._path} is not a valid Arrow file: {error}") from error
         if len(words) > 1 and not cast(Any, pc).all(cast(Any, pc).less(words[:-1], words[1:])).as_py():
-            raise self._error("terms that are not sorted, or one twice")
+            raise self._error("terms that are not sorted, or not unique")
         starts = self._starts
         if len(starts) != len(words) + 1 or starts[0] != 0 or (starts[1:] <= starts[:-1]).any():
-            raise self._error("terms without postings of their own")
+            raise self._error("terms without postings")
         if starts[-1] != len(self._rows) or len(self._rows) != len(self._counts):
             raise self._error(f"{len(self._rows)} postings and {len(self._counts)} counts")
         if len(self.lengths) != rows:
@@ -221,14 +221,14 @@ class PostingsTable:
         for start in range(0, len(self._rows), _BLOCK_POSTINGS):
             rows, counts = (column[start : start + _BLOCK_POSTINGS] for column in (self._rows, self._counts))
             if rows.max() >= len(totals) or not counts.all():
-                raise self._error("postings of no passage, or that say that a term does not occur")
+                raise self._error("postings outside of its passages, or with a count of 0")
             totals += np.bincount(rows, counts, minlength=len(totals))
             before = self._rows[max(0, start - 1) : start + _BLOCK_POSTINGS]
             falls = max(1, start) + np.flatnonzero(before[1:] <= before[:-1])
             if not (self._starts[np.searchsorted(self._starts, falls)] == falls).all():
                 raise self._error("postings that are not in the order of passages")
         if not np.array_equal(totals, self.lengths):
-            raise self._error("passages that are not as long as their terms are many")
+            raise self._error("lengths of passages that differ from their postings")
 
     def _error(self, what: str) -> IndexCorrupt:
         return IndexCorrupt(f"{self._path} has {what}")

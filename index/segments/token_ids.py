@@ -125,7 +125,7 @@ def _kind(schema: pa.Schema, path: Path) -> TokenType:
     for kind in (_NARROW, _WIDE):
         if schema.equals(_schema(kind)):
             return kind
-    raise IndexCorrupt(f"{path} has the columns {schema!s:.200}, and not one of lists of uint16 or uint32")
+    raise IndexCorrupt(f"{path} has the columns {schema!s:.200}, not one column of lists of uint16 or uint32")
 
 
 def _offsets_and_ids(batch: RecordBatch, path: Path) -> tuple[NDArray[np.int64], TokenIds]:

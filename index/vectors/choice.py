@@ -237,7 +237,7 @@ def tune(parts: Sequence[VectorIndex], exact: ExactNeighbours, *, target: float 
     check_target(target)
     rows = sum(len(part) for part in parts)
     if exact.seen != rows:
-        raise ArgumentError(f"recall was to be measured against {exact.seen} vectors, but the index holds {rows}")
+        raise ArgumentError(f"recall must be measured against all {rows} vectors of the index, not {exact.seen}")
     best: MeasuredRecall | None = None
     for settings in ladder(parts):
         _, answers = search_parts(parts, exact.queries, RECALL_AT + 1, settings=settings)

@@ -277,5 +277,5 @@ class VectorIndex:
             raise_if_out_of_memory(error)
             raise IndexCorrupt(f"{path} cannot be read by faiss: {reason(error)}") from error
         if (index.d, index.ntotal, index.metric_type) != (dimension, rows, faiss.METRIC_INNER_PRODUCT):
-            raise IndexCorrupt(f"{path} is not what its first bytes say")
+            raise IndexCorrupt(f"{path} holds another index than its first bytes declare")
         return cls._of(index, declared, factory)

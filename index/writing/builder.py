@@ -181,6 +181,6 @@ def _begun(path: Path, new: Manifest) -> Snapshot:
             raise ArgumentError(
                 f"the interrupted build stored {names.values} of {names.described(begun.maker(names))}, not of "
                 f"{names.described(new.maker(names))}; continue it with the same {names.maker}, or start again with "
-                "overwrite"
+                "overwrite=True"
             )
     return Snapshot.open(path, dataclasses.replace(begun, vectors=new.vectors))

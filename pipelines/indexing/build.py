@@ -113,7 +113,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
             for batch in batches:
                 counted.done(builder.add(batch))
         if overwrite and not counted.documents_done and _holds_documents(path):
-            raise ArgumentError(f"documents are none, and would take the place of those in {path}; delete it instead")
+            raise ArgumentError(f"there are no documents to replace those in {path}; delete the index instead")
         builder.commit(reason="build")
     return Index.open(path, verify="size")  # its checksums were made a moment ago
 

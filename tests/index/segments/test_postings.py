@@ -435,7 +435,7 @@ def test_lengths_that_are_not_those_of_the_passages_are_found(path):
         postings_file(counts=[2, 2, 1, 1, 1]),
     ):
         put_and_seal(path, term_file(path).relative_to(path).as_posix(), content)
-        with pytest.raises(IndexCorrupt, match="passages that are not as long as their terms are many"):
+        with pytest.raises(IndexCorrupt, match="lengths of passages that differ from their postings"):
             Index.open(path)
 
 

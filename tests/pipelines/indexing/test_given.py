@@ -56,7 +56,7 @@ def test_no_documents_never_replace_those_of_an_index(tmp_path):
     build([], path)
     build([], path, overwrite=True)  # there was nothing
     build(["cats"], path, overwrite=True)
-    with pytest.raises(ArgumentError, match="documents are none, and would take the place of those in"):
+    with pytest.raises(ArgumentError, match="there are no documents to replace those in"):
         build((text for text in ()), path, overwrite=True)
     assert texts(path) == ["cats"]
 
