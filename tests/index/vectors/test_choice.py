@@ -163,7 +163,7 @@ def test_small_collections_are_measured_too(rows):
 
 
 def test_measuring_against_other_vectors_is_refused():
-    with pytest.raises(ArgumentError, match="all 10[0-9]* vectors of the index, not 6000"):
+    with pytest.raises(ArgumentError, match="all 10 vectors of the index, not 6000"):
         tune(parts_of("Flat", 10), exact_neighbours(VECTORS))
 
 
