@@ -8,8 +8,14 @@ from typing import Literal, TypeAlias, cast, get_args
 from ...errors import ArgumentError
 from .budget import MaxBytes, check_max_bytes
 
-ColumnType: TypeAlias = Literal["text", "integer", "float", "boolean", "date"]
-"""What a column of a CSV or TSV file can hold. A date may have a time."""
+ColumnType: TypeAlias = Literal[
+    "text", "integer", "float", "decimal-comma", "boolean", "date", "day-first", "month-first"
+]
+"""What a column of a CSV or TSV file can hold.
+
+Numbers such as ``1,234.5`` are a float; ``1.234,5`` has a decimal comma. Dates are in ISO 8601, or have the day or the
+month first, as in ``31.12.2024`` and ``12/31/2024``; all may have a time.
+"""
 
 
 @dataclass(frozen=True, slots=True)

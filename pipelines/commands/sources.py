@@ -58,7 +58,7 @@ class Source:
     types: Annotated[
         str | None,
         typer.Option(
-            help="Types of columns of a CSV or TSV file: text, integer, float, boolean or date; "
+            help=f"Types of columns of a CSV or TSV file: {', '.join(get_args(ColumnType))}; "
             "default: what all of their values are.",
             metavar="NAME=TYPE[,...]",
         ),

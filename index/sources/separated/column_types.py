@@ -9,9 +9,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from math import isfinite
 
 from ..options import ColumnType
+from .spreadsheet_values import decimal_comma, local_date, spreadsheet_kind, without_currency, without_groups
 
 MISSING = frozenset({"NaN", "nan", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", r"\N", "NaT"}) | {
     sign + word for sign in ("", "-", "+") for word in ("inf", "Inf", "INF", "Infinity", "infinity")
@@ -57,30 +59,62 @@ class ColumnGuess:
     def type(self) -> ColumnType:
         """The type of the column."""
         values = self.filled - self._counts["missing"]
-        for kind, count in self._fitting().items():
-            if 0 < count == values:
+        for kind in _KINDS:
+            if 0 < self._fitting(kind) == values:
                 return kind
         return "text"
 
     def note(self, name: str) -> str:
         """Return why a column of mostly numbers, booleans or dates is text; "" where it is not so."""
         values = self.filled - self._counts["missing"]
-        kind, count = max(self._fitting().items(), key=lambda item: item[1])
-        if self.type != "text" or values < _FEW or count < _MOST * values:
+        if self.type != "text":
             return ""
-        odd = {"text", "large"} if kind in ("integer", "float") else set(self._counts) - {kind, "missing"}
-        cell, line = min((self._first[other] for other in odd if other in self._first), key=lambda first: first[1])
+        for kind, remedies in _AMBIGUOUS.items():
+            if self._counts[kind] and self._counts[kind] + self._counts["integer"] == values:
+                (cell, line), options = self._first[kind], (f"--types {name}={remedy}" for remedy in remedies)
+                return (
+                    f"the column {name!r} is kept as text, because {cell!r:.40} in line {line} can be read as"
+                    f" {' and as '.join(remedies)}: say which (types, {' or '.join(options)})"
+                )
+        kind = max(_KINDS, key=self._fitting)
+        fitting = self._fitting(kind)
+        odd = [first for other, first in self._first.items() if other not in _KINDS[kind] and other != "missing"]
+        if values < _FEW or fitting < _MOST * values or not odd:
+            return ""
+        cell, line = min(odd, key=lambda first: first[1])
         return (
-            f"the column {name!r} is kept as text, because {values - count} of its {values} values are no {kind}"
+            f"the column {name!r} is kept as text, because {values - fitting} of its {values} values are no {kind}"
             f" ({cell!r:.40} in line {line}); to leave such rows out instead, say types (--types {name}={kind})"
         )
 
-    def _fitting(self) -> dict[ColumnType, int]:
+    def _fitting(self, kind: ColumnType) -> int:
+        """The number of cells that have the type, if one of them can have no other."""
         counts = self._counts
-        whole = counts["integer"] + counts["wide"]
-        # A float would not keep the last digits of a wide integer.
-        numbers = counts["integer"] + counts["float"]
-        return {"integer": whole, "float": numbers, "boolean": counts["boolean"], "date": counts["date"]}
+        return sum(counts[part] for part in _KINDS[kind]) if any(counts[part] for part in _DECISIVE[kind]) else 0
+
+
+# What the cells of a column of each type are, and those of them that show the type; the first type that fits is taken.
+# A wide integer is in no column of floats, which would not keep its last digits.
+_KINDS: dict[ColumnType, frozenset[str]] = {
+    "integer": frozenset({"integer", "wide"}),
+    "float": frozenset({"integer", "float", "grouped", "comma"}),
+    "decimal-comma": frozenset({"integer", "decimal comma"}),
+    "boolean": frozenset({"boolean"}),
+    "date": frozenset({"date"}),
+    "day-first": frozenset({"day first", "day or month first"}),
+    "month-first": frozenset({"month first", "day or month first"}),
+}
+_DECISIVE: dict[ColumnType, frozenset[str]] = {
+    **_KINDS,
+    "float": frozenset({"float", "grouped"}),
+    "decimal-comma": frozenset({"decimal comma"}),
+    "day-first": frozenset({"day first"}),
+    "month-first": frozenset({"month first"}),
+}
+_AMBIGUOUS: dict[str, tuple[ColumnType, ...]] = {
+    "comma": ("float", "decimal-comma"),
+    "day or month first": ("day-first", "month-first"),
+}
 
 
 def _kind(cell: str) -> str:
@@ -92,6 +126,11 @@ def _kind(cell: str) -> str:
         return "boolean"
     if cell[0] not in "-.0123456789":
         return "text"
+    return _plain_kind(cell) or spreadsheet_kind(cell) or "text"
+
+
+def _plain_kind(cell: str) -> str | None:
+    """What a number or date in the usual form is; None for everything else."""
     if _INTEGER.fullmatch(cell):
         number = int(cell)
         return "large" if not -_LARGEST <= number < _LARGEST else "integer" if abs(number) <= _SMALL else "wide"
@@ -99,7 +138,7 @@ def _kind(cell: str) -> str:
         return "text"  # with a leading zero, or larger than any integer of 64 bits
     if _FLOAT.fullmatch(cell):
         return "float" if isfinite(float(cell)) else "text"
-    return "date" if _DATE.fullmatch(cell) and _parses(cell) else "text"
+    return "date" if _DATE.fullmatch(cell) and _parses(cell) else None
 
 
 def _parses(cell: str) -> bool:
@@ -117,6 +156,7 @@ def _integer(cell: str) -> object:
 
 
 def _float(cell: str) -> object:
+    cell = without_groups(without_currency(cell))
     if not re.fullmatch(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", cell):
         raise ValueError
     return float(cell)
@@ -140,6 +180,9 @@ def _date(cell: str) -> object:
 _CONVERTERS: Mapping[ColumnType, Callable[[str], object]] = {
     "integer": _integer,
     "float": _float,
+    "decimal-comma": lambda cell: decimal_comma(without_currency(cell)),
+    "day-first": partial(local_date, day_first=True),
+    "month-first": partial(local_date, day_first=False),
     "boolean": _boolean,
     "date": _date,
 }
@@ -164,4 +207,12 @@ def typed_value(name: str, cell: str, kind: ColumnType) -> object:
         raise ValueError(f"the column {name!r} holds {_ARTICLES[kind]}, and {cell!r:.80} is none") from None
 
 
-_ARTICLES = {"integer": "integers", "float": "numbers", "boolean": "booleans", "date": "dates in ISO 8601"}
+_ARTICLES: Mapping[ColumnType, str] = {
+    "integer": "integers",
+    "float": "numbers",
+    "decimal-comma": "numbers with a decimal comma",
+    "boolean": "booleans",
+    "date": "dates in ISO 8601",
+    "day-first": "dates with the day first",
+    "month-first": "dates with the month first",
+}
