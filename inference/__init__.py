@@ -25,7 +25,7 @@ from .loading import (
     without_progress_bars,
 )
 from .model_store import ModelFiles, resolve_model
-from .protocols import has_members
+from .protocols import HasVocabulary, has_members, has_vocabulary
 from .tokenizer import TextTokenizer, TokenIds, load_tokenizer, require_texts
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "AdapterSettings",
     "Dtype",
     "ExitHead",
+    "HasVocabulary",
     "ModelFiles",
     "TextTokenizer",
     "TokenIds",
@@ -43,6 +44,7 @@ __all__ = [
     "cache_folder",
     "cast_model",
     "has_members",
+    "has_vocabulary",
     "load_model",
     "load_tokenizer",
     "model_settings",

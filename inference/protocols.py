@@ -1,8 +1,9 @@
-"""An instance check for runtime-checkable protocols that does not evaluate properties."""
+"""An instance check for protocols that does not evaluate properties, and a protocol of models with a vocabulary."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from inspect import getattr_static
-from typing import Generic, Protocol
+from typing import Generic, Protocol, TypeGuard
 
 _MISSING = object()
 
@@ -18,6 +19,19 @@ def has_members(value: object, protocol: type) -> bool:
         protocol: A protocol class; members of its base protocols count too.
     """
     return all(getattr_static(value, name, _MISSING) is not _MISSING for name in _members(protocol))
+
+
+class HasVocabulary(Protocol):
+    """A model that can tell what its tokenizer does not know."""
+
+    def unknown_shares(self, texts: Sequence[str]) -> list[float]:
+        """Return the share of the characters of each text that the tokenizer does not know, from 0 to 1."""
+        ...
+
+
+def has_vocabulary(model: object) -> TypeGuard[HasVocabulary]:
+    """Tell whether a model has a vocabulary to measure."""
+    return has_members(model, HasVocabulary)
 
 
 @lru_cache

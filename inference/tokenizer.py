@@ -104,6 +104,27 @@ class TextTokenizer:
         """Count the tokens of each text, without special tokens. Raises the same errors as ``encode``."""
         return [len(encoding) for encoding in self._encoded(texts)]
 
+    def unknown_shares(self, texts: Sequence[str]) -> list[float]:
+        """Return the share of the characters of each text that became unknown tokens, from 0 to 1.
+
+        Characters count, not tokens: a whole paragraph of Thai can be one unknown token. Byte-level tokenizers know
+        every character. The shares are 0.0 for ASCII, which all vocabularies have.
+
+        Args:
+            texts: The texts; of long ones, take the beginning.
+        """
+        require_texts(texts)
+        unknown = self._unknown_id
+        if unknown is None or all(text.isascii() for text in texts):
+            return [0.0 for _ in texts]
+        return [_share_of(unknown, one) for one in self._backend.encode_batch(list(texts), add_special_tokens=False)]
+
+    @cached_property
+    def _unknown_id(self) -> int | None:
+        model: dict[str, Any] = json.loads(self._backend.to_str())["model"]
+        unknown = model.get("unk_token")
+        return model.get("unk_id") if unknown is None else self._backend.token_to_id(unknown)
+
     def _encoded(self, texts: Sequence[str]) -> list[Any]:
         require_texts(texts)
         try:
@@ -195,6 +216,12 @@ class TextTokenizer:
         if assembled.tolist() != [expected.ids, types]:
             raise ModelError(f"the tokenizer does more with {probes} than to put special tokens around")
         return template
+
+
+def _share_of(unknown: int, encoding: Any) -> float:  # noqa: ANN401 - tokenizers has no types
+    lengths = [end - start for start, end in encoding.offsets]
+    of_unknown = sum(length for length, token in zip(lengths, encoding.ids, strict=True) if token == unknown)
+    return of_unknown / max(1, sum(lengths))
 
 
 def require_texts(texts: Sequence[str]) -> None:

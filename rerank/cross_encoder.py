@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ..inference.packed import PackedModel
 
-from ..errors import ArgumentError, ModelError, QueryError
+from ..errors import ModelError, QueryError
 from ..inference import (
     MODEL_SETTINGS,
     Dtype,
@@ -30,7 +30,7 @@ from ..inference import (
 from ..models import DEFAULT_RERANKER
 from .cascade import Cascade, CascadeScores, RankingKey, check_cascade, require_exits
 from .packed_scoring import first_tokens, logits_of, require_heads_fit, score_packed_cascade
-from .reranker import Pair, TokenPair
+from .reranker import Pair, TokenPair, check_pairs
 from .scoring_head import require_scoring_head
 from .unpacked import StandardCrossEncoder
 
@@ -116,6 +116,10 @@ class CrossEncoderReranker:
         """The sha256 of the tokenizer; empty if the model takes no token ids."""
         return self._packed.tokenizer.fingerprint if self._packed else ""
 
+    def unknown_shares(self, texts: Sequence[str]) -> list[float]:
+        """The share of each text that the tokenizer does not know; see ``TextTokenizer.unknown_shares``."""
+        return self._packed.tokenizer.unknown_shares(texts) if self._packed else [0.0 for _ in texts]
+
     @property
     def exit_layers(self) -> tuple[int, ...]:
         """The layers, counted from 1, after which a cascade can stop; empty if the model has no exit heads."""
@@ -145,7 +149,7 @@ class CrossEncoderReranker:
             QueryError: A query is too long for the model.
             ArgumentError: A pair is not two texts.
         """
-        _check_pairs(pairs)
+        check_pairs(pairs)
         if self._packed:
             return self.score_tokens(_passages_encoded(self._packed, pairs))
         assert self._standard is not None
@@ -193,7 +197,7 @@ class CrossEncoderReranker:
         if not stages:
             return CascadeScores(self.score(pairs), np.zeros(len(pairs), np.int64), {})
         packed = self._with_exits(stages)
-        _check_pairs(pairs)
+        check_pairs(pairs)
         return self.score_cascade_tokens(_passages_encoded(packed, pairs), stages, ranking_key=ranking_key)
 
     def score_cascade_tokens(
@@ -225,7 +229,7 @@ class CrossEncoderReranker:
             ArgumentError: The layers are not valid.
         """
         packed = self._require_packed("exits")
-        _check_pairs(pairs)
+        check_pairs(pairs)
         return first_tokens(packed, self._encoded(packed, _passages_encoded(packed, pairs)), layers)
 
     def _encoded(self, packed: "PackedModel", pairs: Sequence[TokenPair]) -> list[tuple[TokenIds, TokenIds]]:
@@ -274,12 +278,6 @@ def _packed(model: Any, dtype: Dtype, max_length: int, exits: Sequence[int]) -> 
 def _passages_encoded(packed: "PackedModel", pairs: Sequence[Pair]) -> list[TokenPair]:
     passages = _each(packed.tokenizer.encode, [passage for _, passage in pairs])
     return [(query, ids) for (query, _), ids in zip(pairs, passages, strict=True)]
-
-
-def _check_pairs(pairs: Sequence[Pair]) -> None:
-    for number, pair in enumerate(pairs):
-        if isinstance(pair, str) or len(pair) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
-            raise ArgumentError(f"pair {number} must be (query, passage), not {pair!r:.80}")
 
 
 def _each(compute: Callable[[Sequence[str]], list[Computed]], texts: Sequence[str]) -> list[Computed]:

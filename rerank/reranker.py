@@ -6,6 +6,7 @@ from typing import Protocol, TypeGuard, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ArgumentError
 from ..inference import TokenIds, has_members
 from .cascade import Cascade, CascadeScores, RankingKey
 
@@ -121,3 +122,10 @@ def takes_token_ids(reranker: object) -> TypeGuard[TokenReranker]:
 def can_exit_early(reranker: object) -> TypeGuard[CascadeReranker]:
     """Tell whether it is a ``CascadeReranker``, without computing its fingerprint."""
     return has_members(reranker, CascadeReranker)
+
+
+def check_pairs(pairs: Sequence[Pair]) -> None:
+    """Raise ``ArgumentError`` for what is not a (query, passage) pair."""
+    for number, pair in enumerate(pairs):
+        if isinstance(pair, str) or len(pair) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
+            raise ArgumentError(f"pair {number} must be (query, passage), not {pair!r:.80}")

@@ -103,6 +103,13 @@ class BiEncoder:
             encoded = self._standard.tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
         return [len(ids) for ids in encoded["input_ids"]]
 
+    def unknown_shares(self, texts: Sequence[str]) -> list[float]:
+        """Return the share of each text that the tokenizer does not know; see ``TextTokenizer.unknown_shares``.
+
+        A model that runs through sentence-transformers gives 0.0: its tokenizer is not measured.
+        """
+        return self._packed.tokenizer.unknown_shares(texts) if self._packed else [0.0 for _ in texts]
+
     def _encode(self, texts: Sequence[str], prompt: str) -> NDArray[np.float32]:
         require_texts(texts)
         if not texts:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import ArgumentError
 from ..index import ModelFingerprint
+from ..inference import has_vocabulary
 from .encoder import Encoder
 
 _SHARES = 4
@@ -61,6 +62,11 @@ class ParallelEncoder:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text, without special tokens."""
         return self.encoders[0].count_tokens(texts)
+
+    def unknown_shares(self, texts: Sequence[str]) -> list[float]:
+        """Return the share of each text that the tokenizer, which all encoders share, does not know."""
+        first = self.encoders[0]
+        return first.unknown_shares(texts) if has_vocabulary(first) else [0.0 for _ in texts]
 
     def encode_documents(self, passages: Sequence[str]) -> NDArray[np.float32]:
         """Embed passages.

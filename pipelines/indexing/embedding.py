@@ -13,6 +13,7 @@ import numpy as np
 from ...index import Chunking, Document, EmbeddedBatch, Passage, passage_text, split_documents, whole
 from ...inference import TextTokenizer, TokenIds
 from ...retrieval import Analyzer, Encoder, ParallelEncoder
+from ..unknown_tokens import WORTH_A_WARNING, unknown_share, warn_of_passages
 from .map_ahead import map_ahead
 from .pace import BatchSize, Pace
 from .token_ids import token_ids
@@ -25,6 +26,9 @@ BATCH_CHARACTERS = 2**19
 
 BATCH_PASSAGES = 1024
 """The most passages in one call of an encoder, for each device, however many a document has."""
+
+MEASURED_PASSAGES = 32
+"""Passages of a batch of which is measured how much the encoder knows."""
 
 AHEAD = 2
 """Batches that each of the two threads has waiting or done: with only one, it would wait for the other."""
@@ -73,7 +77,9 @@ def embedded(
         analyzer: Makes the terms of each passage; None makes none.
         pace: What is told how long each batch took.
     """
-    split = partial(_split, encoder=encoder, chunking=chunking, tokenizer=tokenizer, analyzer=analyzer)
+    split = partial(
+        _split, encoder=encoder, chunking=chunking, tokenizer=tokenizer, analyzer=analyzer, warn=_WarnOnce(encoder)
+    )
     embed = partial(_embed, encoder=encoder, pace=pace or pace_for(encoder))
     with map_ahead(split, batches, depth=AHEAD) as texts, map_ahead(embed, texts, depth=AHEAD) as results:
         yield results
@@ -97,6 +103,7 @@ def _split(
     chunking: Chunking | None,
     tokenizer: TextTokenizer | None,
     analyzer: Analyzer | None,
+    warn: "_WarnOnce",
 ) -> _Split:
     if chunking is None:
         passages = [[whole(document)] for document in documents]
@@ -112,6 +119,7 @@ def _split(
         for document, its_passages in zip(documents, passages, strict=True)
         for passage in its_passages
     ]
+    warn(texts)
     tokens = None if tokenizer is None else token_ids(texts, tokenizer)
     return _Split(documents, passages, texts, tokens, None if analyzer is None else analyzer(texts))
 
@@ -124,6 +132,22 @@ def _embed(split: _Split, *, encoder: Encoder, pace: Pace) -> EmbeddedBatch:
     nothing = np.empty((0, encoder.fingerprint.dimension), np.float32)
     vectors = np.concatenate([nothing, *parts])
     return EmbeddedBatch(split.documents, split.passages, vectors, split.tokens, split.terms)
+
+
+class _WarnOnce:
+    """Measures some passages of each batch until one has many unknown characters, and warns of it."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._warned = False
+
+    def __call__(self, texts: Sequence[str]) -> None:
+        if self._warned:
+            return
+        share = unknown_share(self._encoder, texts[:: max(1, len(texts) // MEASURED_PASSAGES)])
+        if share >= WORTH_A_WARNING:
+            self._warned = True
+            warn_of_passages(share, self._encoder.fingerprint.id)
 
 
 def _devices(encoder: Encoder) -> int:

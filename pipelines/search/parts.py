@@ -13,6 +13,7 @@ from ...errors import ArgumentError
 from ...index import Hit, Predicate
 from ...rerank import Reranker
 from ...retrieval import Retriever, can_explore, has_index, has_token_ids, pinned
+from ..unknown_tokens import WORTH_A_WARNING, relevance_ceiling, unknown_share, warn_of_query
 from .options import SearchOptions
 from .scoring import (
     CandidateScorer,
@@ -35,6 +36,9 @@ from .scoring import (
 )
 from .settings import Settings
 from .timings import Depth, Timings
+
+MEASURED_CANDIDATES = 3
+"""Candidates of which is measured how much the models know."""
 
 logger = logging.getLogger("bicross")
 
@@ -98,6 +102,7 @@ class SearchParts:
         self.check(settings)
         self._scorer = None if reranker is None else CandidateScorer(reranker, cache=cache)
         self._clock = clock
+        self._warned = False  # of unknown words
 
     def check(self, settings: Settings) -> None:
         """Check that the parts have everything that a search with these settings needs.
@@ -145,14 +150,24 @@ class SearchParts:
         least = options.min_relevance
         answers = [
             order(one_query, settings.blend, scales=_scales(rule, one_query, limits.depth), curves=curves)
-            for one_query, curves in zip(scored, self._curves(queries, options), strict=True)
+            for one_query, curves in zip(scored, self._curves(queries, first_stage, options), strict=True)
         ]
         cut = [(results if least is None else at_least(results, least))[: options.results] for results in answers]
         return [[dataclasses.replace(result, generation=generation) for result in results] for results in cut]
 
-    def _curves(self, queries: Sequence[str], options: SearchOptions) -> list[RelevanceCurves]:
-        """Return what makes the relevance of each query's results."""
-        return [RelevanceCurves(options.calibration, options.first_stage_calibration) for _ in queries]
+    def _curves(self, queries: Sequence[str], first_stage: Retrieved, options: SearchOptions) -> list[RelevanceCurves]:
+        """Return what makes the relevance of each query's results, with a ceiling where the models know few words."""
+        model = self.reranker if options.depth else getattr(first_stage.retriever, "encoder", None)
+        curves: list[RelevanceCurves] = []
+        for query, hits in zip(queries, first_stage.candidates, strict=True):
+            best = [hit.passage.text for hit in hits[:MEASURED_CANDIDATES]]
+            share = max(unknown_share(model, [query]), unknown_share(model, best))
+            if share >= WORTH_A_WARNING and not self._warned:
+                self._warned = True
+                warn_of_query(share, query)
+            ceiling = relevance_ceiling(share)
+            curves.append(RelevanceCurves(options.calibration, options.first_stage_calibration, ceiling))
+        return curves
 
     def _retrieve(self, queries: Sequence[str], k: int, where: Predicate | None) -> Retrieved:
         """Retrieve candidates from one generation, with which the search goes on, whatever else moves the index."""

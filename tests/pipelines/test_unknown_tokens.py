@@ -1,0 +1,157 @@
+"""What a tokenizer does not know is measured, told once with the remedy, and limits what relevance claims."""
+
+import logging
+
+import numpy as np
+import pytest
+from bicross.index import Document
+from bicross.inference import TextTokenizer
+from bicross.pipelines import SearchPipeline, add_documents, build_index
+from bicross.pipelines.unknown_tokens import relevance_ceiling, unknown_share
+from bicross.retrieval import DenseRetriever, LexicalRetriever, ParallelEncoder
+from helpers.fakes import HashEncoder, OverlapReranker
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+REMEDY = "take multilingual models, such as --encoder intfloat/multilingual-e5-small"
+
+
+def shares(texts):
+    """As of an English vocabulary: every character that is not ASCII is unknown."""
+    return [sum(not character.isascii() for character in text) / max(1, len(text)) for text in texts]
+
+
+class EnglishEncoder(HashEncoder):
+    def unknown_shares(self, texts):
+        return shares(texts)
+
+
+class SureReranker(OverlapReranker):
+    """Is certain of everything, as an English model is of Thai."""
+
+    def unknown_shares(self, texts):
+        return shares(texts)
+
+    def score(self, pairs):
+        return np.full(len(pairs), 9.0, np.float32) - np.arange(len(pairs), dtype=np.float32) / 8
+
+
+ENGLISH = [Document(f"e{n}", f"vaccines train the immune system {n}") for n in range(5)]
+THAI = [Document(f"t{n}", f"เมืองหลวงของประเทศไทย{n}") for n in range(5)]
+
+
+def build(path, documents, **options):
+    return build_index(documents, path, encoder=EnglishEncoder(), reranker=None, **options)
+
+
+def search(index, query, **options):
+    return SearchPipeline(DenseRetriever(index, EnglishEncoder()), SureReranker(), **options).search(query)
+
+
+def warnings_of(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+
+
+def test_relevance_claims_no_certainty_of_what_the_models_cannot_read(tmp_path):
+    thai, english = build(tmp_path / "t", THAI), build(tmp_path / "e", ENGLISH)
+    assert search(english, "how do vaccines work?")[0].relevance > 0.99
+    for index, query in ((thai, "เมืองหลวง"), (thai, "the capital"), (english, "เมืองหลวง")):
+        results = search(index, query)
+        assert max(result.relevance for result in results) == pytest.approx(0.5)
+        assert [r.relevance for r in results] == sorted((r.relevance for r in results), reverse=True)
+    assert search(english, "vaccines and the immune system 🍕")[0].relevance > 0.99, "an emoji is harmless"
+    assert search(english, "vaccines ภาษาไทย")[0].relevance < 0.6
+
+
+def test_the_first_stage_alone_claims_none_either(tmp_path):
+    index = build(tmp_path / "t", THAI, lexical="th")
+    dense = SearchPipeline(DenseRetriever(index, EnglishEncoder()), None)
+    assert dense.search(THAI[0].text)[0].relevance == pytest.approx(0.5)
+    words = SearchPipeline(LexicalRetriever(index), None)
+    assert words.search("เมืองหลวง"), "terms are no tokens, and nothing is measured"
+
+
+def test_a_search_warns_once_with_the_share_and_the_remedy(tmp_path, caplog):
+    pipeline = SearchPipeline(DenseRetriever(build(tmp_path / "e", ENGLISH), EnglishEncoder()), SureReranker())
+    pipeline.search("vaccines")
+    assert not warnings_of(caplog)
+    for _ in range(3):
+        pipeline.search_batch(["เมืองหลวง", "疫苗如何工作"])
+    [message] = warnings_of(caplog)
+    assert message.startswith("100% of the query 'เมืองหลวง'")
+    assert REMEDY in message
+
+
+@pytest.mark.parametrize("encoder", [EnglishEncoder(), ParallelEncoder([EnglishEncoder(), EnglishEncoder()])])
+def test_indexing_warns_once_with_the_share_and_the_remedy(tmp_path, caplog, encoder):
+    build_index(ENGLISH, tmp_path / "i", encoder=encoder, reranker=None)
+    assert not warnings_of(caplog)
+    add_documents(tmp_path / "i", THAI, encoder=encoder)
+    [message] = warnings_of(caplog)
+    assert message.startswith(
+        "95% of the characters of a batch of passages are unknown to the tokenizer of hash-encoder"
+    )
+    assert REMEDY in message
+
+
+def test_models_without_a_vocabulary_are_not_measured(tmp_path, caplog):
+    index = build_index(THAI, tmp_path / "i", encoder=HashEncoder(), reranker=None)
+    assert SearchPipeline(DenseRetriever(index, HashEncoder()), OverlapReranker()).search("เมืองหลวง")
+    assert not warnings_of(caplog)
+    assert unknown_share(None, ["เมืองหลวง"]) == unknown_share(EnglishEncoder(), []) == 0.0
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_the_ceiling_falls_evenly_from_certain_to_undecided(one, other):
+    low, high = sorted((one, other))
+    assert 1.0 >= relevance_ceiling(low) >= relevance_ceiling(high) >= 0.5
+    assert relevance_ceiling(0.1) == 1.0
+    assert relevance_ceiling(0.3) == pytest.approx(0.75)
+    assert relevance_ceiling(0.5) == relevance_ceiling(1.0) == 0.5
+
+
+def tokenizer_of(model, pre_tokenizer):
+    backend = Tokenizer(model)
+    backend.pre_tokenizer = pre_tokenizer
+    special = [(token, backend.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
+    backend.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", special)
+    return TextTokenizer(backend.to_str())
+
+
+VOCABULARY = ["[UNK]", "[CLS]", "[SEP]", *"abcdefghijklmnopqrstuvwxyz0123456789,;()!", "the", "vaccine"]
+
+
+def word_piece():
+    pieces = {token: number for number, token in enumerate([*VOCABULARY, *(f"##{c}" for c in VOCABULARY[3:29])])}
+    return tokenizer_of(models.WordPiece(pieces, unk_token="[UNK]"), pre_tokenizers.BertPreTokenizer())
+
+
+def unigram():
+    pieces = [(token, -1.0) for token in [*VOCABULARY, "▁"]]
+    return tokenizer_of(models.Unigram(pieces, unk_id=0, byte_fallback=False), pre_tokenizers.Metaspace())
+
+
+def byte_level():
+    tokens = ["[CLS]", "[SEP]", *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    pieces = {token: number for number, token in enumerate(tokens)}
+    return tokenizer_of(models.BPE(pieces, []), pre_tokenizers.ByteLevel(add_prefix_space=False))
+
+
+@pytest.mark.parametrize(
+    ("make", "text", "share"),
+    [
+        (word_piece, "the vaccine", 0.0),
+        (word_piece, "เมืองหลวงของประเทศไทย", 1.0),
+        (word_piece, "the เมือง", 5 / 8),
+        (word_piece, "", 0.0),
+        (unigram, "漢字漢字", 0.8),  # the mark of a word's beginning counts
+        (unigram, "the vaccine", 0.0),
+        (byte_level, "เมืองหลวง", 0.0),
+    ],
+)
+def test_the_share_of_characters_that_are_unknown(make, text, share):
+    assert make().unknown_shares([text, "the"]) == [
+        pytest.approx(share),
+        0.0,
+    ]
