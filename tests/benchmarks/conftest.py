@@ -64,8 +64,8 @@ def vectors(small, tmp_path_factory) -> Path:
     from vectors import benchmark_texts
 
     folder = tmp_path_factory.mktemp("vectors")
-    found = np.random.default_rng(0).standard_normal((len(benchmark_texts(small.data)), 24)).astype(np.float32)
-    np.save(folder / "00000000.npy", found / np.linalg.norm(found, axis=1, keepdims=True))
+    random_vectors = np.random.default_rng(0).standard_normal((len(benchmark_texts(small.data)), 24)).astype(np.float32)
+    np.save(folder / "00000000.npy", random_vectors / np.linalg.norm(random_vectors, axis=1, keepdims=True))
     return folder
 
 

@@ -28,27 +28,27 @@ def report(small, run_script, tmp_path_factory):
 
 
 def test_every_way_is_measured(report):
-    process, found, _ = report
+    process, figures, _ = report
     ways = [FULL, "30 after layer 2, 10 after layer 4", "the first 20 alone"]
-    assert [(row["collection"], row["way"]) for row in found["results"]] == [
+    assert [(row["collection"], row["way"]) for row in figures["results"]] == [
         (collection, way) for collection in ("scifact", "cosqa") for way in ways
     ]
-    for row in found["results"]:
+    for row in figures["results"]:
         assert row["queries"] == 6
         assert len(row["seconds"]) == 4
         assert (row["difference"] is None) == (row["way"] == FULL)
         assert row["times_faster"] > 0
         assert f"| {way_label(row['way'])} |" in process.stdout
-    assert [row["times_faster"] for row in found["results"] if row["way"] == FULL] == [1, 1]
-    assert set(found["over_all"]) == set(ways[1:])
+    assert [row["times_faster"] for row in figures["results"] if row["way"] == FULL] == [1, 1]
+    assert set(figures["over_all"]) == set(ways[1:])
 
 
 def test_what_is_made_of_one_reading_is_what_a_pipeline_finds(small, report, tmp_path):
-    _, found, folder = report
+    _, figures, folder = report
     encoder, reranker = BiEncoder(small.encoder, device="cpu"), CrossEncoderReranker(folder, device="cpu")
     index = build_index(read_documents(small.data / "scifact"), tmp_path / "index", encoder=encoder, reranker=None)
     judged = measured_part("scifact").read(small.data)
-    for way, row in zip(ways_of(["2:30,4:10"], [20]), found["results"], strict=False):
+    for way, row in zip(ways_of(["2:30,4:10"], [20]), figures["results"], strict=False):
         own = SearchPipeline(DenseRetriever(index, encoder), reranker, rerank_k=way.depth, cascade=way.cascade)
         system = evaluate(own, judged.queries, judged.qrels, measures=("nDCG@10",)).systems[-1]
         assert system.means["nDCG@10"].mean == pytest.approx(row["ndcg"], abs=1e-6)

@@ -59,8 +59,8 @@ def write_pairs(data):
 def test_judgments_are_those_of_all_files_and_half_of_them_say_the_same(tmp_path):
     judgments = read_judgments(write_pairs(tmp_path))
     assert len(judgments) == 3 * 2 * 20
-    assert [one.same for one in judgments[:4]] == [True, False, True, False]
-    assert sum(one.same for one in judgments) == 60
+    assert [judgment.same for judgment in judgments[:4]] == [True, False, True, False]
+    assert sum(judgment.same for judgment in judgments) == 60
 
 
 def test_sentences_are_distinct_and_a_smaller_draw_is_the_beginning_of_a_larger_one(tmp_path):
@@ -82,9 +82,9 @@ def test_no_sentence_is_in_two_of_the_pairs_that_mean_the_same():
     ]
     sentences, pairs = drawn_same(judgments, 10)
     assert len(sentences) == len(set(sentences)) == 4
-    found = {(sentences[a], sentences[b]) for a, b in pairs}
-    assert ("f", "g") in found
-    assert len(found & {("a", "b"), ("b", "c")}) == 1
+    drawn = {(sentences[a], sentences[b]) for a, b in pairs}
+    assert ("f", "g") in drawn
+    assert len(drawn & {("a", "b"), ("b", "c")}) == 1
     assert len(drawn_same(judgments, 1)[1]) == 1
 
 
@@ -107,10 +107,12 @@ def test_random_pairs_are_of_two_sentences_and_the_first_batch_is_not_counted():
 def test_the_interval_holds_the_mean_and_narrows_with_more_of_it():
     values = np.random.default_rng(3).normal(10, 2, 400)
     few, many = bootstrap(values[:25]), bootstrap(values)
-    for known, some in ((few, values[:25]), (many, values)):
-        assert known.mean == pytest.approx(some.mean())
-        spread = 1.96 * some.std() / len(some) ** 0.5
-        assert (known.low, known.high) == pytest.approx((known.mean - spread, known.mean + spread), abs=0.15 * spread)
+    for interval, sample in ((few, values[:25]), (many, values)):
+        assert interval.mean == pytest.approx(sample.mean())
+        spread = 1.96 * sample.std() / len(sample) ** 0.5
+        assert (interval.low, interval.high) == pytest.approx(
+            (interval.mean - spread, interval.mean + spread), abs=0.15 * spread
+        )
     assert many.high - many.low < (few.high - few.low) / 3
     assert bootstrap([1.0]) == Seconds(1.0, 1.0, 1.0)
     assert few.times(3).low == pytest.approx(3 * few.low)
@@ -118,36 +120,36 @@ def test_the_interval_holds_the_mean_and_narrows_with_more_of_it():
 
 def test_neighbours_are_those_of_brute_force(tmp_path):
     encoder = HashEncoder()
-    _, _, found = indexed(WORDS, encoder, tmp_path / "index", 3)
+    _, _, near_pairs = indexed(WORDS, encoder, tmp_path / "index", 3)
     vectors = encoder.encode_documents(WORDS)
     products = vectors @ vectors.T
     np.fill_diagonal(products, -np.inf)
     lowest = np.sort(products, axis=1)[:, -3]  # of equally near ones any may be there
-    assert len(found) == len(set(found)) >= len(WORDS) * 3 / 2
-    for a, b in found:
+    assert len(near_pairs) == len(set(near_pairs)) >= len(WORDS) * 3 / 2
+    for a, b in near_pairs:
         assert a < b
         assert products[a, b] >= min(lowest[a], lowest[b]) - 1e-5
 
 
 def test_a_cost_is_what_was_measured_and_a_multiple_of_a_pair():
-    known = cost(WORDS, HashEncoder(), Seconds(2.0, 1.0, 3.0), k=2, rounds=2)
-    assert known.all_pairs == Seconds(2.0 * pairs_of(60), 1.0 * pairs_of(60), 3.0 * pairs_of(60))
-    spent = known.embed_seconds + known.neighbours_seconds
-    assert known.two_stages.low == pytest.approx(spent + known.found)
-    assert known.two_stages.high == pytest.approx(spent + 3 * known.found)
-    assert 60 <= known.found <= 120
-    assert "| 60 | 1,770 | 59.0 min | 29.5 min to 1.5 h |" in cost_table([asdict(known)])
+    measured = cost(WORDS, HashEncoder(), Seconds(2.0, 1.0, 3.0), k=2, rounds=2)
+    assert measured.all_pairs == Seconds(2.0 * pairs_of(60), 1.0 * pairs_of(60), 3.0 * pairs_of(60))
+    spent = measured.embed_seconds + measured.neighbours_seconds
+    assert measured.two_stages.low == pytest.approx(spent + measured.found)
+    assert measured.two_stages.high == pytest.approx(spent + 3 * measured.found)
+    assert 60 <= measured.found <= 120
+    assert "| 60 | 1,770 | 59.0 min | 29.5 min to 1.5 h |" in cost_table([asdict(measured)])
     assert [duration(seconds) for seconds in (0.5, 59.9, 60, 7200)] == ["0.5 s", "59.9 s", "1.0 min", "2.0 h"]
 
 
 def test_what_both_find_is_compared_with_what_people_say():
     judgments = [Judgment(f"{a} one", f"{a} one two", same=True) for a in WORDS[::6]]
-    known = agreement(judgments, HashEncoder(), Overlap(), count=10, k=19)
-    assert (known["sentences"], known["pairs"], known["same"]) == (20, 190, 10)
-    assert known["same_among_neighbours"] == known["cross_encoders_best_among_neighbours"] == 10  # k is all others
-    exact = known["best"]["cross-encoder, all pairs"]
+    agreed = agreement(judgments, HashEncoder(), Overlap(), count=10, k=19)
+    assert (agreed["sentences"], agreed["pairs"], agreed["same"]) == (20, 190, 10)
+    assert agreed["same_among_neighbours"] == agreed["cross_encoders_best_among_neighbours"] == 10  # k is all others
+    exact = agreed["best"]["cross-encoder, all pairs"]
     assert exact["shared_with_all_pairs"] == 10
-    assert known["best"]["bi-encoder, then cross-encoder"] == exact
+    assert agreed["best"]["bi-encoder, then cross-encoder"] == exact
     assert top([(0, 1), (0, 2), (1, 2)], [1.0, 3.0, 3.0], 2) == {(0, 2), (1, 2)}
 
 
@@ -160,7 +162,7 @@ def test_the_script_reports_and_draws(small, run_script, tmp_path):
     process = run_script("clustering_cost.py", data, *models, *effort, *outputs)
     assert process.returncode == 0, process.stderr
     report = json.loads((tmp_path / "out.json").read_text())
-    assert [(one["sentences"], one["pairs"]) for one in report["costs"]] == [(10, 45), (40, 780)]
+    assert [(row["sentences"], row["pairs"]) for row in report["costs"]] == [(10, 45), (40, 780)]
     assert report["checked"]["sentences"] == 10
     assert len(report["batches"]) == 3
     assert report["agreement"]["same"] == 8

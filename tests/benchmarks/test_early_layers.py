@@ -53,15 +53,15 @@ def test_the_script_reports_every_layer_and_how_fast_it_is(small, run_script, tm
     process = run_script("early_layers.py", *folders, *models, *effort)
     assert process.returncode == 0, process.stderr
     report = json.loads((tmp_path / "out.json").read_text())
-    found = {(r["collection"], r["model"], r["pooling"], r["layer"]): r for r in report["layers"]}
-    assert set(found) == {
+    rows = {(r["collection"], r["model"], r["pooling"], r["layer"]): r for r in report["layers"]}
+    assert set(rows) == {
         (folder.name, str(model), pooling, layer)
         for folder in folders
         for model in (small.reranker, small.encoder)
         for pooling in ("mean", "cls")
         for layer in (0, 1, 2)
     }
-    for (_, _, _, layer), row in found.items():
+    for (_, _, _, layer), row in rows.items():
         assert row["queries"] == 6
         assert 0 <= row["means"]["nDCG@10"]["mean"] <= 1
         assert (row["difference"] is None) == (layer == 2)

@@ -48,7 +48,7 @@ def test_quality_measures_every_way_of_searching(run_script, tmp_path):
     ]
     # Two queries are answered on rank 1, and the third by nothing: it counts as 0 and is not left out.
     for row in rows.values():
-        assert {name: known["mean"] for name, known in row["means"].items()} == {
+        assert {name: estimate["mean"] for name, estimate in row["means"].items()} == {
             name: pytest.approx(2 / 3) for name in ("nDCG@10", "RR@10", "R@100")
         }
         assert (row["collection"], row["queries"], row["published"]) == ("tiny", 3, None)

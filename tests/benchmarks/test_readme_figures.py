@@ -34,9 +34,9 @@ def quality_cell(collection: str, system: str) -> str:
 
 
 def test_the_table_of_quality():
-    found = only_table(COLLECTIONS, ROOT / "README.md")
-    assert len(found) == 4
-    for label, cells in found.items():
+    table = only_table(COLLECTIONS, ROOT / "README.md")
+    assert len(table) == 4
+    for label, cells in table.items():
         system = "hybrid" if label.startswith("hybrid") else "vectors"
         system += ", reranked" if "reranked" in label else ""
         assert [re.sub(r"^\*\*(.*)\*\*$", r"\1", cell) for cell in cells] == [

@@ -103,10 +103,10 @@ def test_the_script_measures_both_stages_and_a_second_run_reads_nothing(small, r
             before = rows[collection, system.removesuffix(", reranked")]["means"]["nDCG@10"]["mean"]
             assert row["difference"]["mean"] == pytest.approx(row["means"]["nDCG@10"]["mean"] - before)
     [path] = (tmp_path / "scores").iterdir()
-    known, results = path.read_bytes(), report["results"]
+    stored_scores, results = path.read_bytes(), report["results"]
     process = run_script("reranker.py", *folders, *models, *outputs, "--no-tuned", "--long-documents")
     assert process.returncode == 0, process.stderr
-    assert path.read_bytes() == known
+    assert path.read_bytes() == stored_scores
     assert json.loads((tmp_path / "out.json").read_text())["results"] == results
     assert "scores" not in report["settings"]
 

@@ -29,9 +29,9 @@ def test_passages_are_whole_sentences_of_the_lengths_that_were_drawn():
     sentences = [f"Sentence {n} " + "word " * int(chance.integers(3, 25)) + "ends." for n in range(8000)]
     texts = [" ".join(sentences[start : start + 40]) for start in range(0, 8000, 40)]
     passages = list(passages_of(texts))
-    known = set(sentences)
+    all_sentences = set(sentences)
     for passage in passages:
-        assert set(sentences_of(passage)) <= known
+        assert set(sentences_of(passage)) <= all_sentences
     counts = [len(passage.split()) for passage in passages]
     assert np.mean(counts) == pytest.approx(np.mean(word_counts(5000)), rel=0.1)
     assert len(passages) == len(set(passages))
@@ -50,12 +50,14 @@ def test_candidates_share_most_with_the_query():
     sets = [set(passage.split()) for passage in passages]
     held = {word: sum(word in words for words in sets) for word in "abcdefghij"}
     for query in ("a b c", "j", "a z", "z"):
-        wanted = set(query.split()) & set(held)
-        weights = [sum(math.log(1 + 60 / held[word]) for word in wanted & words) / len(words) ** 0.25 for words in sets]
-        found = Overlap(passages).nearest(query, 20)
-        assert len(found) == len(set(found)) == 20
+        shared_words = set(query.split()) & set(held)
+        weights = [
+            sum(math.log(1 + 60 / held[word]) for word in shared_words & words) / len(words) ** 0.25 for words in sets
+        ]
+        nearest = Overlap(passages).nearest(query, 20)
+        assert len(nearest) == len(set(nearest)) == 20
         best = sorted(weights, reverse=True)[:20]
-        np.testing.assert_allclose([weights[number] for number in found], best)
+        np.testing.assert_allclose([weights[number] for number in nearest], best)
 
 
 def test_all_get_every_item_and_only_their_results():
@@ -176,22 +178,24 @@ def candidates(queries, per_query):
 
 
 def test_a_reranker_is_judged_by_the_order_of_its_scores():
-    found = candidates(queries=2, per_query=4)
+    to_score = candidates(queries=2, per_query=4)
     right = np.array([0, 9, 1, 2] * 2, np.float32)  # the relevant document, d1, comes first
     wrong = np.array([9, 8, 1, 2] * 2, np.float32)  # and here second: 1 / log2(3)
-    reference, other = compare(found, right, {"other": wrong}, blend=1.0)
+    reference, other = compare(to_score, right, {"other": wrong}, blend=1.0)
     assert (reference.ndcg_alone, reference.difference_alone, reference.kendall_tau) == (1, 0, pytest.approx(1))
     assert other.ndcg_alone == pytest.approx(1 / math.log2(3))
     assert other.difference_blended == other.difference_alone == pytest.approx(1 / math.log2(3) - 1)
     assert other.largest_score_difference == 9
-    assert found.ends() == [4, 8]
+    assert to_score.ends() == [4, 8]
 
 
 def test_blending_is_the_pipelines():
-    found = candidates(queries=1, per_query=3)
+    to_score = candidates(queries=1, per_query=3)
     scores = np.array([0, 0, 1], np.float32)
-    assert found.ndcg(scores, blend=0.0) == pytest.approx(1 / math.log2(3))  # stage one alone has d1 second
-    assert found.ndcg(scores, blend=1.0) == pytest.approx(1 / math.log2(4))  # d2, then d0 and d1 as stage one has them
+    assert to_score.ndcg(scores, blend=0.0) == pytest.approx(1 / math.log2(3))  # stage one alone has d1 second
+    assert to_score.ndcg(scores, blend=1.0) == pytest.approx(
+        1 / math.log2(4)
+    )  # d2, then d0 and d1 as stage one has them
 
 
 def test_orders_are_compared_query_by_query():

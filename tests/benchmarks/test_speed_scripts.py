@@ -32,17 +32,17 @@ def test_reranking_is_timed_for_all_that_can_be_loaded(reranked):
     assert expected >= {*PEERS, "bicross float32", "bicross bfloat16"}
     assert [workload["workload"] for workload in report["workloads"]] == ["MS MARCO-like", "SciFact"]
     for workload in report["workloads"]:
-        one, many = workload["one_query"]["variants"], workload["batch"]["variants"]
-        assert set(one) == set(many) == expected
+        single, many = workload["one_query"]["variants"], workload["batch"]["variants"]
+        assert set(single) == set(many) == expected
         assert workload["one_query"]["queries"] == 4
         for name in expected:
-            assert len(one[name]["seconds"]) == 4
-            assert 0 < one[name]["p50_ms"] <= one[name]["p95_ms"]
+            assert len(single[name]["seconds"]) == 4
+            assert 0 < single[name]["p50_ms"] <= single[name]["p95_ms"]
             assert many[name]["pairs"] == (200 if name in OURS else 150)
             assert name in process.stdout
-        assert one[REFERENCE]["times_faster"] == many[REFERENCE]["times_faster"] == 1
-        assert one["bicross float32"]["largest_score_difference"] < 1e-4
-        assert one["bicross float32"]["kendall_tau"] == pytest.approx(1, abs=0.01)
+        assert single[REFERENCE]["times_faster"] == many[REFERENCE]["times_faster"] == 1
+        assert single["bicross float32"]["largest_score_difference"] < 1e-4
+        assert single["bicross float32"]["kendall_tau"] == pytest.approx(1, abs=0.01)
     for dtype in ("float32", "bfloat16"):
         assert report["peaks"][dtype]["ops"] > 0
     for name in set(report["not_measured"]):
@@ -76,10 +76,10 @@ def test_embedding(small, run_script, tmp_path):
     report = report_of(process, tmp_path / "out.json")
     expected = {PEERS[0], PEERS[2], PEERS[3], *OURS} - set(report["not_measured"])
     for workload in report["workloads"]:
-        many, one = workload["documents"]["variants"], workload["one_query"]["variants"]
-        assert set(many) == set(one) == expected
+        many, single = workload["documents"]["variants"], workload["one_query"]["variants"]
+        assert set(many) == set(single) == expected
         assert (workload["documents"]["texts"], workload["one_query"]["queries"]) == (10, 4)
-        for figures in (many["bicross float32"], one["bicross float32"], many[REFERENCE]):
+        for figures in (many["bicross float32"], single["bicross float32"], many[REFERENCE]):
             assert figures["least_cosine"] == pytest.approx(1, abs=1e-5)
         assert 0.99 < many["bicross bfloat16"]["mean_cosine"] <= 1 + 1e-6
         assert many[REFERENCE]["documents_per_second"] > 0

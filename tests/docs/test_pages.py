@@ -73,8 +73,8 @@ class Block:
 def blocks(page):
     text = page.read_text(encoding="utf-8")
     return [
-        Block(found["language"], found["code"], text.count("\n", 0, found.start("code")), found["reason"])
-        for found in BLOCK.finditer(text)
+        Block(match["language"], match["code"], text.count("\n", 0, match.start("code")), match["reason"])
+        for match in BLOCK.finditer(text)
     ]
 
 
@@ -129,7 +129,7 @@ def test_the_code_of_a_page_runs(page, folder, capsys):
         shutil.rmtree("my-index")
     namespace = {"__name__": "__main__"}
     for block in blocks(page):
-        place = f"{page.name}, line {block.line}"
+        position = f"{page.name}, line {block.line}"
         if block.language == "python" and block.reason is None:
             # Tracebacks then show the line of the page.
             exec(compile("\n" * block.line + block.code, str(page), "exec"), namespace)
@@ -139,7 +139,7 @@ def test_the_code_of_a_page_runs(page, folder, capsys):
                     read_options(words)
                 else:
                     code = main(words)
-                    assert code == 0, f"{place}: bicross {shlex.join(words)}\n{capsys.readouterr().err}"
+                    assert code == 0, f"{position}: bicross {shlex.join(words)}\n{capsys.readouterr().err}"
 
 
 @pytest.mark.slow

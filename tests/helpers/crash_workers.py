@@ -88,15 +88,15 @@ class IndexStore:
         contents = self.contents()
         if not contents:
             return
-        wanted, text = random.choice(list(contents.items()))
+        id_, text = random.choice(list(contents.items()))
         (hits,) = self.index.search(self.encoder.encode_queries([text]), 3)
-        found = {hit.document.id: hit.document.text for hit in hits}
+        texts = {hit.document.id: hit.document.text for hit in hits}
         assert len(hits) == min(3, len(contents)), f"{len(hits)} hits among {len(contents)} documents"
-        assert found.items() <= contents.items(), f"found {found}, which is not in this generation"
-        assert hits[0].document.text == text, f"{wanted} is not found by its own text; first is {hits[0]}"
+        assert texts.items() <= contents.items(), f"found {texts}, which is not in this generation"
+        assert hits[0].document.text == text, f"{id_} is not found by its own text; first is {hits[0]}"
         assert hits[0].tokens.tolist() == token_ids(text).tolist()
         (hits,) = self.index.search_terms([text.split()], len(contents))
-        assert text in {hit.document.text for hit in hits[: len(contents)]}, f"{wanted} is not found by its terms"
+        assert text in {hit.document.text for hit in hits[: len(contents)]}, f"{id_} is not found by its terms"
 
 
 def batch_of(texts: dict[str, str], encoder: Any) -> Any:
@@ -120,15 +120,15 @@ def random_change(chance: random.Random, contents: dict[str, str], number: str) 
     """What to do next."""
     kind = chance.choices(("add", "upsert", "delete", "compact", "retokenize", "index terms"), (8, 6, 4, 2, 1, 1))[0]
     ids = sorted(contents)
-    some = chance.sample(ids, min(len(ids), chance.randint(1, 3)))
+    drawn_ids = chance.sample(ids, min(len(ids), chance.randint(1, 3)))
     if len(ids) > MOST_DOCUMENTS:
         return "delete", {}, chance.sample(ids, len(ids) // 2)
     if kind in ("compact", "retokenize", "index terms"):
         return kind, {}, []
-    if kind == "delete" and some:
-        return kind, {}, some
-    if kind == "upsert" and some:
-        return kind, {id_: f"text {number} of {id_} again" for id_ in some}, []
+    if kind == "delete" and drawn_ids:
+        return kind, {}, drawn_ids
+    if kind == "upsert" and drawn_ids:
+        return kind, {id_: f"text {number} of {id_} again" for id_ in drawn_ids}, []
     new = [f"d{number}_{i}" for i in range(chance.randint(1, 4))]
     return "add", {id_: f"text {number} of {id_}" for id_ in new}, []
 
@@ -291,7 +291,7 @@ def kill_loop(store: str, path: Path, *, rounds: int, seed: int = 0) -> KillRepo
 
 
 def _compare(
-    log: list[Any], found: Store, contents: dict[str, str], committed: dict[int, str], result: KillReport
+    log: list[Any], store: Store, contents: dict[str, str], committed: dict[int, str], result: KillReport
 ) -> dict[str, str]:
     """Play the log of a writer, compare with what is found, and return the contents from here on."""
     in_flight = None
@@ -304,7 +304,7 @@ def _compare(
             contents, in_flight = _after(contents, in_flight[1], in_flight[2]), None
             _note(committed, content, contents)
             result.acknowledged += 1
-    real = found.contents()
+    real = store.contents()
     if in_flight is None:
         assert real == contents, _difference(real, contents)
     else:
@@ -312,9 +312,9 @@ def _compare(
         result.by_kind[in_flight[0]] = result.by_kind.get(in_flight[0], 0) + 1
         after = _after(contents, in_flight[1], in_flight[2])
         assert real in (contents, after), f"{in_flight} was in flight: {_difference(real, contents)}"
-        result.in_flight_made += found.generation not in committed
-    _note(committed, found.generation, real)
-    assert committed[found.generation] == digest(real), f"generation {found.generation} is not what it was"
+        result.in_flight_made += store.generation not in committed
+    _note(committed, store.generation, real)
+    assert committed[store.generation] == digest(real), f"generation {store.generation} is not what it was"
     return real
 
 

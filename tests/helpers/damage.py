@@ -34,13 +34,13 @@ def write_anew(path: Path, content: bytes) -> None:
 def accidents(content: bytes, others: Sequence[bytes], *, count: int, seed: object) -> Iterator[tuple[str, bytes]]:
     """What disks and copies do to a file, each different from it; ``others`` are files that were put in its place."""
     rng = random.Random(repr(seed))
-    found = [("another file", other) for other in others if other != content]
-    while len(found) < count:
+    damaged = [("another file", other) for other in others if other != content]
+    while len(damaged) < count:
         kind = rng.choice(list(ACCIDENTS))
         changed = ACCIDENTS[kind](content, rng, rng.randrange(len(content)), rng.choice((1, 4, 16, 64, 512)))
         if changed != content:
-            found.append((kind, changed))
-    yield from found
+            damaged.append((kind, changed))
+    yield from damaged
 
 
 def _with(content: bytes, start: int, part: bytes) -> bytes:
@@ -52,8 +52,8 @@ def _swapped(content: bytes, rng: random.Random, length: int) -> bytes:
     length = min(length, len(content) // 2)
     first = rng.randrange(len(content) - 2 * length + 1)
     second = rng.randrange(first + length, len(content) - length + 1)
-    one, other = content[first : first + length], content[second : second + length]
-    return _with(_with(content, first, other), second, one)
+    first_part, second_part = content[first : first + length], content[second : second + length]
+    return _with(_with(content, first, second_part), second, first_part)
 
 
 ACCIDENTS: dict[str, Callable[[bytes, random.Random, int, int], bytes]] = {
@@ -80,15 +80,15 @@ def attacks(content: bytes, *, count: int, seed: object) -> Iterator[tuple[str, 
             yield next(chance)
             continue
         changed = bytearray(content)
-        places: list[int] = []
+        positions: list[int] = []
         for _ in range(3 if number % 10 == 1 else 1):
             width = rng.choice((1, 2, 4, 8))
             value = rng.choice((*HOSTILE_NUMBERS, 4, 8, size, size - 8, 0x7F800000, 0x7FC00000, rng.getrandbits(64)))
-            place = rng.choice((rng.randrange(size), rng.randrange(size), rng.randrange(min(size, 200)), size - 24))
-            place = max(0, min(place, size - width))
-            changed[place : place + width] = struct.pack("<Q", value % 2**64)[:width]
-            places.append(place)
-        yield f"numbers at {places}", bytes(changed)
+            position = rng.choice((rng.randrange(size), rng.randrange(size), rng.randrange(min(size, 200)), size - 24))
+            position = max(0, min(position, size - width))
+            changed[position : position + width] = struct.pack("<Q", value % 2**64)[:width]
+            positions.append(position)
+        yield f"numbers at {positions}", bytes(changed)
 
 
 def read_body(manifest: Path) -> dict[str, Any]:

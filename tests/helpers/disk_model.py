@@ -109,18 +109,18 @@ class Disk:
 
     def tree(self, keeps: Callable[[Change], bool], content: Callable[[File], bytes]) -> Tree:
         """What a cut leaves when it keeps these changes of names, and of each file these bytes."""
-        found: Tree = {}
+        left: Tree = {}
 
         def walk(folder: Folder, prefix: str) -> None:
             for name, node in folder.entries(keeps).items():
                 if isinstance(node, Folder):
-                    found[prefix + name] = None
+                    left[prefix + name] = None
                     walk(node, f"{prefix}{name}/")
                 else:
-                    found[prefix + name] = content(node)
+                    left[prefix + name] = content(node)
 
         walk(self._root, "")
-        return found
+        return left
 
     def _new_folder(self) -> Folder:
         self._folders.append(Folder())

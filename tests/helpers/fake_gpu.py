@@ -40,8 +40,8 @@ def _exact_attention(q, k, v, cu_seq_q, cu_seq_k, max_q, max_k, window_size, seq
             mask &= distance >= -window_size[0]
         if window_size[1] >= 0:
             mask &= distance <= window_size[1]
-        found = scaled_dot_product_attention(*(part.transpose(0, 1) for part in parts), attn_mask=mask)
-        out[first:last] = found.transpose(0, 1)
+        attended = scaled_dot_product_attention(*(part.transpose(0, 1) for part in parts), attn_mask=mask)
+        out[first:last] = attended.transpose(0, 1)
     return out
 
 
@@ -74,13 +74,13 @@ class Recorder:
             raise RuntimeError("operation not permitted when stream is capturing")
         self.recorded += 1
         with NoWaiting():
-            found = function()
+            result = function()
 
         def replay():
             self.replayed += 1
-            found.fill_(torch.nan)
-            found.copy_(function())
-            return found
+            result.fill_(torch.nan)
+            result.copy_(function())
+            return result
 
         return replay
 
@@ -95,6 +95,6 @@ def pretend(monkeypatch, *, record=True):
         return recorders[-1]
 
     monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", exact_attention)
-    monkeypatch.setattr("bicross.inference.packed.engine.serves_all_lengths", lambda *wanted: True)
+    monkeypatch.setattr("bicross.inference.packed.engine.serves_all_lengths", lambda *asked: True)
     monkeypatch.setattr("bicross.inference.packed.engine.capture_on", make)
     return recorders

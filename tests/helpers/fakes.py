@@ -64,8 +64,8 @@ class OverlapReranker:
 
     @staticmethod
     def logit(query: str, passage: str) -> float:
-        wanted, found = set(words(query)), words(passage)
-        return 4.0 * len(wanted & set(found)) / max(1, len(wanted)) - 0.01 * len(found)
+        query_words, passage_words = set(words(query)), words(passage)
+        return 4.0 * len(query_words & set(passage_words)) / max(1, len(query_words)) - 0.01 * len(passage_words)
 
 
 class ExitingReranker(OverlapReranker):

@@ -27,9 +27,9 @@ def documents(seed: int = 0) -> list[Document]:
 def judged(queries: int = 60, *, seed: int = 1, grades: int = 1) -> Judged:
     """Queries of three words of a document that is relevant, and of others that are too."""
     random, texts, qrels = np.random.default_rng(seed), {}, {}
-    known = documents()
+    collection = documents()
     for number in range(queries):
-        own = known[int(random.integers(DOCUMENTS))]
+        own = collection[int(random.integers(DOCUMENTS))]
         words = random.choice(own.text.split()[1:], 3)
         texts[f"q{number}"] = f"query{number} " + " ".join(words)
         others = random.choice(DOCUMENTS, 3, replace=False)
@@ -56,9 +56,9 @@ def noise(query: str, document: str) -> float:
     return float(np.random.default_rng(zlib.crc32(f"{query}|{document}".encode())).normal())
 
 
-def oracle(known: Judged, *, sign: float = 1.0, strength: float = 4.0) -> KnowingReranker:
+def oracle(judged: Judged, *, sign: float = 1.0, strength: float = 4.0) -> KnowingReranker:
     """Knows what is relevant, or, with ``sign=-1``, what is not, but for some noise."""
-    grades = {known.queries[query_id]: found for query_id, found in known.qrels.items()}
+    grades = {judged.queries[query_id]: grades_of_query for query_id, grades_of_query in judged.qrels.items()}
 
     def judge(query: str, document: str) -> float:
         return sign * strength * grades.get(query, {}).get(document, 0) + noise(query, document)

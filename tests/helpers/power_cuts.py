@@ -129,9 +129,12 @@ def _states(disk: Disk, chance: random.Random) -> Iterator[tuple[str, Tree]]:
     for keeps, names in ((every_change, "names kept"), (_none, "names lost")):
         for content in _CONTENTS:
             yield f"{names}, bytes {content.__name__[1:]}", disk.tree(keeps, content)
-    for one in disk.pending():
-        yield "one name kept", disk.tree(lambda change, one=one: change is one, chance.choice(_CONTENTS))
-        yield "one name lost", disk.tree(lambda change, one=one: change is not one, chance.choice(_CONTENTS))
+    for pending in disk.pending():
+        yield "one name kept", disk.tree(lambda change, pending=pending: change is pending, chance.choice(_CONTENTS))
+        yield (
+            "one name lost",
+            disk.tree(lambda change, pending=pending: change is not pending, chance.choice(_CONTENTS)),
+        )
     for _ in range(_RANDOM_STATES if disk.pending() else 0):
         kept = {change for change in disk.pending() if chance.random() < 0.5}
         contents = defaultdict[File, Callable[[File], bytes]](lambda: chance.choice(_CONTENTS))

@@ -47,7 +47,7 @@ opened: list[SearchPipeline] = []
 
 
 def sentence(number: int, words: int = 12) -> str:
-    return " ".join(TEXTS[(number * 7 + place * place) % len(TEXTS)] for place in range(words))
+    return " ".join(TEXTS[(number * 7 + position * position) % len(TEXTS)] for position in range(words))
 
 
 def open_pipeline(folder: str) -> None:
@@ -76,8 +76,8 @@ def main(method: str) -> None:
         expected = [answers(batch) for batch in batches] + [answers([number]) for number in range(20)]
         context = multiprocessing.get_context(method)
         with context.Pool(PROCESSES, initializer=open_pipeline, initargs=(folder,)) as pool:
-            found = pool.map(answers, [*batches, *([number] for number in range(20))], chunksize=1)
-    sys.stdout.write("equal\n" if found == expected else f"{found}\nis not\n{expected}\n")
+            received = pool.map(answers, [*batches, *([number] for number in range(20))], chunksize=1)
+    sys.stdout.write("equal\n" if received == expected else f"{received}\nis not\n{expected}\n")
 
 
 if __name__ == "__main__":

@@ -44,10 +44,10 @@ def _fast(tokens: Tokenizer, special: Sequence[str], *, types: bool) -> PreTrain
 
 def word_piece(*, types: bool = True) -> PreTrainedTokenizerFast:
     """As BERT has it, in lower case; ``types=False`` is DistilBERT's, which has no token types."""
-    found = tiny_models.tokenizer()
-    found.model_max_length = LIMIT
-    found.model_input_names = ["input_ids", *(["token_type_ids"] if types else []), "attention_mask"]
-    return found
+    tokenizer = tiny_models.tokenizer()
+    tokenizer.model_max_length = LIMIT
+    tokenizer.model_input_names = ["input_ids", *(["token_type_ids"] if types else []), "attention_mask"]
+    return tokenizer
 
 
 def byte_level() -> PreTrainedTokenizerFast:

@@ -53,11 +53,11 @@ def first_tokens(folder: Path, pairs) -> np.ndarray:
     model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     norm = getattr(getattr(model, "model", None), "final_norm", torch.nn.Identity())
-    found = []
+    states_of_pairs = []
     for query, passage in pairs:
         inputs = tokenizer([query], [passage], truncation="only_second", max_length=LIMIT, return_tensors="pt")
         with torch.no_grad():
             states = model(**inputs, output_hidden_states=True).hidden_states
             # The last of them went through the norm already, where there is one.
-            found.append([*(norm(state[0, 0]).numpy() for state in states[1:-1]), states[-1][0, 0].numpy()])
-    return np.array(found)
+            states_of_pairs.append([*(norm(state[0, 0]).numpy() for state in states[1:-1]), states[-1][0, 0].numpy()])
+    return np.array(states_of_pairs)

@@ -37,8 +37,8 @@ def judged_by_a_word(rng, *, shuffled=False):
     for _ in range(40):
         passages = [" ".join(rng.choice([word for word in WORDS if word != "sofa"], 4)) for _ in range(6)]
         passages[0] = f"{passages[0]} sofa"
-        place = int(rng.integers(6)) if shuffled else 0
-        order = [place, *(other for other in range(6) if other != place)]
+        position = int(rng.integers(6)) if shuffled else 0
+        order = [position, *(other for other in range(6) if other != position)]
         query = " ".join(rng.choice(WORDS, 3))
         lists.append(RankingList(query, tuple(passages[i] for i in order), (1.0, *[0.0] * 5), (0.0,) * 6))
     return lists

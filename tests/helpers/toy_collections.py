@@ -78,7 +78,7 @@ class Oracle(dict[str, Record]):
         self, query: NDArray[np.float32], k: int, where: Callable[[Document], bool] = lambda document: True
     ) -> list[tuple[str, float]]:
         scores = {id_: float((r.vectors @ query).max()) for id_, r in self.items() if where(r.document)}
-        return sorted(scores.items(), key=lambda found: -found[1])[:k]
+        return sorted(scores.items(), key=lambda result: -result[1])[:k]
 
     def passages(self) -> list[tuple[str, list[str]]]:
         """The id and the terms of every passage."""
@@ -97,8 +97,8 @@ class Oracle(dict[str, Record]):
             return {}
         oracle = bm25s.BM25(method="lucene", k1=0.9, b=0.4)
         oracle.index([terms for _, terms in passages], show_progress=False)
-        known = [term for term in query if term in oracle.vocab_dict]
-        scores = oracle.get_scores(known).tolist() if known else [0.0] * len(passages)
+        indexed_terms = [term for term in query if term in oracle.vocab_dict]
+        scores = oracle.get_scores(indexed_terms).tolist() if indexed_terms else [0.0] * len(passages)
         best: dict[str, float] = {}
         for (id_, terms), score in zip(passages, scores, strict=True):
             if where(self[id_].document) and set(terms) & set(query):
@@ -131,10 +131,10 @@ def assert_terms(index, oracle: Oracle, where=None, matches=lambda document: Tru
     for query, hits in zip(TERM_QUERIES, index.search_terms(TERM_QUERIES, k, where=where), strict=True):
         expected = oracle.search_terms(query, matches)
         assert len(hits) == min(k, len(expected))
-        found = {hit.document.id: hit.score for hit in hits}
-        np.testing.assert_allclose(list(found.values()), [expected.pop(id_) for id_ in found], atol=1e-5)
-        assert max(expected.values(), default=0.0) <= min(found.values(), default=np.inf) + 1e-5
-        assert list(found) == sorted(found, key=lambda id_: (-found[id_], id_))
+        scores = {hit.document.id: hit.score for hit in hits}
+        np.testing.assert_allclose(list(scores.values()), [expected.pop(id_) for id_ in scores], atol=1e-5)
+        assert max(expected.values(), default=0.0) <= min(scores.values(), default=np.inf) + 1e-5
+        assert list(scores) == sorted(scores, key=lambda id_: (-scores[id_], id_))
         assert all((hit.lexical_score, hit.dense_score) == (hit.score, None) for hit in hits)
         assert all(set(query) & set(terms_of(hit.document, hit.passage)) for hit in hits)
         assert_tokens(index, hits)
@@ -153,13 +153,13 @@ def seen(index) -> object:
     """All that a reader can tell an index by."""
     queries = unit_vectors(3, seed=5)
     hits = [*index.search(queries, 6), *index.search(queries, 4, where="even")]
-    found = [
+    dense = [
         [(hit.document.id, hit.passage, hit.score, None if hit.tokens is None else hit.tokens.tolist()) for hit in line]
         for line in hits
     ]
     terms = index.search_terms(TERM_QUERIES, 6) if index.analyzer else []
     lexical = [[(hit.document.id, hit.passage, hit.score) for hit in line] for line in terms]
-    return list(index.documents()), found, len(index), lexical
+    return list(index.documents()), dense, len(index), lexical
 
 
 def even_below_eight(document: Document) -> bool:
