@@ -3,7 +3,7 @@
 from .chunking import Chunking, sentence_spans, split_documents, whole
 from .collection import Index
 from .document import Document, Passage, passage_text
-from .filters import Predicate
+from .filters import FieldInfo, Predicate
 from .info import IndexInfo
 from .manifest import ModelFingerprint, VectorLayout
 from .reading import BM25, Hit, PassageHit
@@ -31,6 +31,7 @@ __all__ = [
     "DocumentReader",
     "DocumentsLike",
     "EmbeddedBatch",
+    "FieldInfo",
     "Hit",
     "Index",
     "IndexInfo",

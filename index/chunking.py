@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, groupby
 
-from ..errors import ArgumentError
+from .arguments import checked_callable, checked_count, checked_instance, checked_items
 from .document import Document, Passage, passage_text
 
 TokenCounter = Callable[[Sequence[str]], list[int]]
@@ -44,14 +44,14 @@ class Chunking:
     overlap: int = 32
 
     def __post_init__(self) -> None:
-        if self.max_tokens is not None and self.max_tokens < 1:
-            raise ArgumentError(f"max_tokens must be at least 1, not {self.max_tokens}")
-        if self.overlap < 0:
-            raise ArgumentError(f"overlap must not be negative, but is {self.overlap}")
+        if self.max_tokens is not None:
+            checked_count(self.max_tokens, "max_tokens")
+        checked_count(self.overlap, "overlap", least=0)
 
 
 def whole(document: Document) -> Passage:
     """The whole text as one passage."""
+    checked_instance(document, Document, "document")
     return Passage(document.text, 0, len(document.text))
 
 
@@ -73,6 +73,10 @@ def split_documents(
     Returns:
         The passages of each document, in order.
     """
+    checked_count(max_tokens, "max_tokens")
+    checked_count(overlap, "overlap", least=0)
+    checked_callable(count_tokens, "count_tokens")
+    documents = [checked_instance(each, Document, "a document") for each in checked_items(documents, "documents")]
     count_tokens = partial(_count_in_parts, count_tokens)
     totals = count_tokens([document.passage for document in documents])
     titles = count_tokens([document.title for document in documents])
@@ -124,6 +128,7 @@ def _pieces(text: str, count_tokens: TokenCounter, budget: int) -> list[_Piece]:
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
     """Start and end, in characters, of each sentence, without the white space around it."""
+    checked_instance(text, str, "text")
     spans: list[tuple[int, int]] = []
     start = 0
     for after in [*_border_ends(text), len(text)]:

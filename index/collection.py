@@ -6,10 +6,11 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import ArgumentError, BicrossError, IndexModelMismatch
+from ..errors import BicrossError, IndexModelMismatch
+from .arguments import checked_batches, checked_callable, checked_count, checked_ids, checked_path, checked_seconds
 from .files import writing
 from .filters import Predicate
-from .manifest import COLUMN_NAMES, checked_settings
+from .manifest import COLUMN_NAMES, Manifest, checked_settings
 from .opening import OpenedIndex, open_newest
 from .reading import Snapshot
 from .segments import POSTINGS, TOKEN_IDS, EmbeddedBatch, template
@@ -58,14 +59,7 @@ class Index(OpenedIndex):
             newest = read_manifest(self.path)
             make_missing_folders(self.path, self._filesystem)
             collect_garbage(self.path, self._filesystem, grace=GRACE_SECONDS, compacted=False)
-            newest.model.require_same(self.model)  # it may have been replaced since it was opened
-            for names in COLUMN_NAMES:
-                if newest.maker(names) != self._manifest.maker(names):
-                    raise IndexModelMismatch(
-                        f"{self.path} now stores {names.values} of {names.described(newest.maker(names))}, and of "
-                        f"{names.described(self._manifest.maker(names))} when it was opened; refresh it, or open it "
-                        "again"
-                    )
+            self._require_unreplaced(newest)
             base = Snapshot.open(self.path, newest, known=self._snapshot.views)
             empty = template(self.path, newest)
             with IndexWriter(self.path, base, self._filesystem, template=empty) as writer:
@@ -87,6 +81,7 @@ class Index(OpenedIndex):
             IndexLocked: Another process writes.
             IndexModelMismatch: As for ``writer``.
         """
+        batches = checked_batches(batches)
         with self.writer() as writer:
             added = sum(writer.add(batch) for batch in batches)
             writer.commit(reason="add")
@@ -105,6 +100,7 @@ class Index(OpenedIndex):
             IndexLocked: Another process writes.
             IndexModelMismatch: As for ``writer``.
         """
+        batches = checked_batches(batches)
         with self.writer() as writer:
             written = sum(writer.upsert(batch) for batch in batches)
             writer.commit(reason="upsert")
@@ -125,10 +121,9 @@ class Index(OpenedIndex):
             IndexLocked: Another process writes.
             IndexModelMismatch: As for ``writer``.
         """
-        if isinstance(ids, str):
-            raise ArgumentError(f"delete takes a list of ids; for one document: [{ids!r}]")
+        checked = checked_ids(ids)
         with self.writer() as writer:
-            deleted = writer.delete(list(ids))
+            deleted = writer.delete(checked)
             if where is not None:
                 deleted += writer.delete_where(where)
             writer.commit(reason="delete")
@@ -143,7 +138,7 @@ class Index(OpenedIndex):
         Raises:
             IndexLocked: Another compaction runs.
         """
-        compact(self.path, self._filesystem, grace=grace)
+        compact(self.path, self._filesystem, grace=checked_seconds(grace, "grace"))
         self.refresh()
 
     def retokenize(self, tokenizer_fingerprint: str, tokenize: Tokenize) -> bool:
@@ -160,7 +155,8 @@ class Index(OpenedIndex):
             ArgumentError: The fingerprint is not valid, or ``tokenize`` returned something else.
             IndexLocked: Another process writes.
         """
-        changed = replace_column(self.path, self._filesystem, TOKEN_IDS, maker=tokenizer_fingerprint, make=tokenize)
+        function = checked_callable(tokenize, "tokenize")
+        changed = replace_column(self.path, self._filesystem, TOKEN_IDS, maker=tokenizer_fingerprint, make=function)
         self.refresh()
         return changed
 
@@ -178,7 +174,8 @@ class Index(OpenedIndex):
             ArgumentError: The name is not valid, or ``analyse`` returned something else.
             IndexLocked: Another process writes.
         """
-        changed = replace_column(self.path, self._filesystem, POSTINGS, maker=analyzer, make=analyse)
+        function = checked_callable(analyse, "analyse")
+        changed = replace_column(self.path, self._filesystem, POSTINGS, maker=analyzer, make=function)
         self.refresh()
         return changed
 
@@ -194,7 +191,9 @@ class Index(OpenedIndex):
             IndexLocked: Another process writes.
         """
         with writing(self.path, self._filesystem):
-            older = read_generation(self.path, generation)
+            self._require_unreplaced(read_manifest(self.path))
+            older = read_generation(self.path, checked_count(generation, "generation", least=-(2**63)))
+            self._require_own_model(older)
             make_missing_folders(self.path, self._filesystem)
             Snapshot.open(self.path, older, known=self._snapshot.views)  # damaged or incomplete: said before it counts
             commit(self.path, older, self._filesystem, reason=f"rollback to {generation}")
@@ -218,7 +217,7 @@ class Index(OpenedIndex):
         checked = checked_settings(settings)
         with writing(self.path, self._filesystem):
             newest = read_manifest(self.path)
-            newest.model.require_same(self.model)  # settings are chosen for a model
+            newest.model.require_same(self.model)  # settings are for a model
             make_missing_folders(self.path, self._filesystem)
             collect_garbage(self.path, self._filesystem, grace=GRACE_SECONDS, compacted=False)
             commit(self.path, dataclasses.replace(newest, settings=checked), self._filesystem, reason="settings")
@@ -234,7 +233,25 @@ class Index(OpenedIndex):
             IndexNotFound: There is no index at ``path``.
             IndexCorrupt: The manifest cannot be read.
         """
-        return verify_index(Path(path))
+        return verify_index(checked_path(path))
+
+    def _require_unreplaced(self, newest: Manifest) -> None:
+        """Raise ``IndexModelMismatch`` where the index was replaced by one of another model since it was opened."""
+        newest.model.require_same(self.model)
+        for names in COLUMN_NAMES:
+            if newest.maker(names) != self._manifest.maker(names):
+                raise IndexModelMismatch(
+                    f"{self.path} now stores {names.values} of {names.described(newest.maker(names))}, and of "
+                    f"{names.described(self._manifest.maker(names))} when it was opened; refresh it, or open it again"
+                )
+
+    def _require_own_model(self, older: Manifest) -> None:
+        try:
+            older.model.require_same(self.model)
+        except IndexModelMismatch as error:
+            raise IndexModelMismatch(
+                f"{self.path} cannot go back to generation {older.generation}, which is of another model: {error}"
+            ) from None
 
     def _compact_quietly(self) -> None:
         """Compact the index if it needs that. A failure is only logged, because the requested change is committed."""

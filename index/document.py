@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import DocumentError
+from .arguments import checked_instance
 from .metadata import plain_metadata
 
 
@@ -68,6 +69,8 @@ class Passage:
 
 def passage_text(title: str, text: str) -> str:
     """Title and text joined by a space: what models read of a passage."""
+    checked_instance(title, str, "title")
+    checked_instance(text, str, "text")
     return f"{title} {text}".strip()
 
 

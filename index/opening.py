@@ -5,9 +5,10 @@ import uuid
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, get_args
 
-from ..errors import IndexCorrupt
+from ..errors import ArgumentError, IndexCorrupt
+from .arguments import checked_batches, checked_flag, checked_instance, checked_path, described
 from .chunking import Chunking
 from .files import Filesystem
 from .manifest import COLUMN_NAMES, Manifest, ModelFingerprint, VectorLayout
@@ -63,6 +64,7 @@ class OpenedIndex(IndexReader):
             ArgumentError: As for ``build``, or a batch does not fit.
             DocumentError: Two documents have the same id.
         """
+        batches = checked_batches(batches)
         with cls.build(
             path,
             model,
@@ -115,19 +117,20 @@ class OpenedIndex(IndexReader):
             IndexModelMismatch: The interrupted build used another model.
             ArgumentError: An argument is not valid, or the interrupted build had other settings.
         """
-        path = Path(path)
+        path = checked_path(path)
+        flags = {"overwrite": checked_flag(overwrite, "overwrite"), "resume": checked_flag(resume, "resume")}
         new = Manifest(
             str(uuid.uuid4()),
             0,
-            model,
-            chunking,
-            layout or VectorLayout(),
+            checked_instance(model, ModelFingerprint, "model"),
+            None if chunking is None else checked_instance(chunking, Chunking, "chunking"),
+            VectorLayout() if layout is None else checked_instance(layout, VectorLayout, "layout"),
             tokenizer_fingerprint=tokenizer_fingerprint,
             analyzer=analyzer,
         )
         for names in COLUMN_NAMES:
             names.check_maker(new.maker(names))
-        with building(path, new, filesystem or Filesystem(), overwrite=overwrite, resume=resume) as builder:
+        with building(path, new, _writing_with(filesystem), **flags) as builder:
             yield builder
 
     @classmethod
@@ -152,10 +155,13 @@ class OpenedIndex(IndexReader):
             IndexCorrupt: A file is missing or damaged.
             IndexModelMismatch: The index was built with another model than ``model``.
         """
-        path = Path(path)
+        path = checked_path(path)
+        level: Any = verify
+        if not isinstance(level, str) or level not in get_args(Verify):
+            raise ArgumentError(f"verify must be 'full' or 'size', not {described(verify)}")
         if model is not None:
-            read_manifest(path).model.require_same(model)
-        return cls(path, open_newest(path, verify=verify, open_views=()), filesystem or Filesystem())
+            read_manifest(path).model.require_same(checked_instance(model, ModelFingerprint, "model"))
+        return cls(path, open_newest(path, verify=verify, open_views=()), _writing_with(filesystem))
 
     @staticmethod
     def require_free(path: str | Path, *, overwrite: bool = False, resume: bool = False) -> None:
@@ -164,12 +170,13 @@ class OpenedIndex(IndexReader):
         Raises:
             IndexExists: Something is in the way.
         """
-        require_free(Path(path), overwrite=overwrite, resume=resume)
+        flags = {"overwrite": checked_flag(overwrite, "overwrite"), "resume": checked_flag(resume, "resume")}
+        require_free(checked_path(path), **flags)
 
     @staticmethod
     def on_disk(path: str | Path) -> OnDisk:
         """Return what ``path`` holds, without opening it: the newest generation, and what an interrupted build left."""
-        return on_disk(Path(path))
+        return on_disk(checked_path(path))
 
     def refresh(self) -> bool:
         """Move to the newest generation. Running searches finish on the old one.
@@ -183,11 +190,15 @@ class OpenedIndex(IndexReader):
         """
         with self._moving:
             newest = read_manifest(self.path)
-            if (newest.uuid, newest.generation) == (self._manifest.uuid, self.generation):
+            if newest == self._manifest:  # not the number alone: a backup may have been restored and changed since
                 return False
             newest.model.require_same(self.model)
             self._snapshot = open_newest(self.path, verify="full", open_views=self._snapshot.views)
             return True
+
+
+def _writing_with(filesystem: Filesystem | None) -> Filesystem:
+    return Filesystem() if filesystem is None else checked_instance(filesystem, Filesystem, "filesystem")
 
 
 def open_newest(path: Path, *, verify: Verify, open_views: Sequence[View]) -> Snapshot:
@@ -207,5 +218,5 @@ def open_newest(path: Path, *, verify: Verify, open_views: Sequence[View]) -> Sn
         try:
             return Snapshot.open(path, manifest, verify=verify, known=open_views)
         except IndexCorrupt:
-            if read_manifest(path).generation == manifest.generation:
+            if read_manifest(path) == manifest:
                 raise

@@ -8,9 +8,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import checked_ids
 from .chunking import Chunking
 from .document import Document
-from .filters import Predicate
+from .filters import FieldInfo, Predicate, describe_fields
 from .info import IndexInfo, info_of
 from .manifest import Manifest, ModelFingerprint, checked_settings
 from .reading import BM25, Hit, Snapshot, best_hits, neighbours, search_both, search_terms, with_other_passages
@@ -150,7 +151,7 @@ class IndexReader:
 
     def get(self, ids: Sequence[str]) -> list[Document | None]:
         """Return the document of each id; None for an id that the index does not have."""
-        return self._snapshot.get(ids)
+        return self._snapshot.get(checked_ids(ids))
 
     @property
     def generation(self) -> int:
@@ -181,6 +182,13 @@ class IndexReader:
     def settings(self) -> Mapping[str, object]:
         """A copy of the settings that ``Index.set_settings`` stored; ``{}`` at first."""
         return checked_settings(self._manifest.settings)
+
+    def fields(self) -> tuple[FieldInfo, ...]:
+        """Describe the fields of the metadata: kinds of values, ranges, and how many documents have none.
+
+        Fields of objects, and of values of several types, are read from the documents, which takes time.
+        """
+        return describe_fields(self._snapshot.fields, len(self))
 
     def info(self) -> IndexInfo:
         """Return counts, the size on disk, the vector layout and the models."""

@@ -1,10 +1,13 @@
 """Filters on metadata: parses ``where`` and evaluates it, or an Arrow expression, for the segments of an index."""
 
+from .field_info import FieldInfo, describe_fields
 from .fields import IndexFields
 from .filters import Predicate, matching
 
 __all__ = [
+    "FieldInfo",
     "IndexFields",
     "Predicate",
+    "describe_fields",
     "matching",
 ]

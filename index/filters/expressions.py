@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from pyarrow import acero
 
 from ...errors import ArgumentError
-from ..metadata import ARROW_TYPES, COMPARABLE, Kind
+from ..metadata import ARROW_TYPES
 from .fields import MAX_FIELDS_SHOWN, NUMBERS, IndexField, IndexFields
 
 _ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
@@ -52,7 +52,7 @@ def _evaluate(fields: IndexFields, part: int, expression: pc.Expression, names: 
 def _checked_name(fields: IndexFields, name: str) -> str:
     field = _field(fields, name)
     field.require_comparable()
-    kinds = _main_kinds(field)
+    kinds = field.main_kinds
     fields.note_off(field, field.off(kinds), " and ".join(kinds))
     return name
 
@@ -61,15 +61,8 @@ def _field(fields: IndexFields, name: str) -> IndexField:
     return fields.ids() if name == "id" and not fields.field(name).exists else fields.find(name)
 
 
-def _main_kinds(field: IndexField) -> Sequence[Kind]:
-    """The kinds of the column that an expression sees: those of most values."""
-    groups: list[tuple[Kind, ...]] = [NUMBERS, *((kind,) for kind in COMPARABLE if kind not in NUMBERS)]
-    there = [group for group in groups if field.has(*group)]
-    return max(there, key=lambda group: sum(field.counts.get(kind, 0) for kind in group))
-
-
 def _column(field: IndexField, part: int) -> Any:  # noqa: ANN401 - an Arrow array
-    kinds = _main_kinds(field)
+    kinds = field.main_kinds
     return field.numbers(part) if kinds == NUMBERS else field.parts[part].column(kinds[0], ARROW_TYPES[kinds[0]])
 
 

@@ -54,6 +54,11 @@ class FieldPart:
                 holds |= _valid(self._columns.columns[kind])
         return holds
 
+    @property
+    def rows_of_live(self) -> Any:  # noqa: ANN401 - an Arrow array
+        """One bool a row: whether its document lives."""
+        return pa.array(np.ones(self.rows, np.bool_) if self._live is None else self._live)
+
     def live(self, mask: NDArray[np.bool_]) -> int:
         """How many rows of a mask are live documents."""
         return int((mask if self._live is None else mask & self._live).sum())
@@ -97,6 +102,13 @@ class IndexField:
     def kinds(self) -> set[Kind]:
         """The kinds of its values; where no document with a value lives, those of the deleted ones."""
         return set(self.counts) or {kind for part in self.parts for kind in part.all_kinds}
+
+    @cached_property
+    def main_kinds(self) -> Sequence[Kind]:
+        """The comparable kinds of most of its values: integers and floats go together; empty where there are none."""
+        groups: list[tuple[Kind, ...]] = [NUMBERS, *((kind,) for kind in COMPARABLE if kind not in NUMBERS)]
+        there = [group for group in groups if self.has(*group)]
+        return max(there, key=lambda group: sum(self.counts.get(kind, 0) for kind in group), default=())
 
     @property
     def exists(self) -> bool:
@@ -185,7 +197,7 @@ class IndexFields:
         self.rows = [segment.rows for segment in segments]
 
     def names(self) -> list[str]:
-        """The names of fields that are known without reading the documents, sorted."""
+        """The names of the first fields of each segment, sorted."""
         return sorted(set[str]().union(*(segment.names() for segment in self._segments)))
 
     def find(self, name: str) -> IndexField:

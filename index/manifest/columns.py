@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from ...errors import ArgumentError
 
@@ -34,7 +35,8 @@ class ColumnNames:
         Raises:
             ArgumentError: A manifest cannot hold the name.
         """
-        if not re.fullmatch(self.pattern, name):
+        given: Any = name
+        if not isinstance(given, str) or not re.fullmatch(self.pattern, name):
             raise ArgumentError(f"the {self.maker} must be {self.form}, or '' for none, not {name!r:.100}")
 
     def described(self, name: str) -> str:

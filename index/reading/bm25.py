@@ -7,6 +7,7 @@ that scores are exact after any change: those of an index that was built from th
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,9 @@ class BM25:
     b: float = 0.4
 
     def __post_init__(self) -> None:
-        if not (0.0 <= self.k1 <= 100.0 and 0.0 <= self.b <= 1.0):
+        values: list[Any] = [self.k1, self.b]
+        are_numbers = all(issubclass(type(value), int | float) for value in values)
+        if not (are_numbers and 0.0 <= self.k1 <= 100.0 and 0.0 <= self.b <= 1.0):
             raise ArgumentError(f"k1 must be from 0 to 100 and b from 0 to 1, not k1={self.k1!r}, b={self.b!r}")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ArgumentError
+from ..arguments import checked_count
 from ..document import Document, Passage
 from ..segments import Segment, TokenIds
 
@@ -117,9 +117,7 @@ def with_other_passages(
     lines: Sequence[Sequence[Candidate]], vectors: NDArray[np.float32], passages: int
 ) -> list[list[Candidate]]:
     """Give each candidate up to ``passages`` passages of its document, by inner product with the query's vector."""
-    if passages < 1:
-        raise ArgumentError(f"passages must be at least 1, not {passages}")
-    if passages == 1:
+    if checked_count(passages, "passages") == 1:
         return [list(line) for line in lines]
     return [
         [one.with_others(one.segment.vectors.vectors(*one.passage_rows) @ vector, passages - 1) for one in line]

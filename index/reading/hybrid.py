@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError
+from ..arguments import checked_ids, checked_vectors
 from ..filters import Predicate
 from .bm25 import BM25
 from .hits import Candidate, Hit, hits, ranked
@@ -25,7 +26,9 @@ def search_both(
 ) -> list[list[Candidate]]:
     """See ``Index.search_both``."""
     check_queries(queries)
-    if len(queries) != len(vectors):
+    checked_vectors(vectors)
+    k = check_k(k)
+    if vectors.ndim != 2 or len(queries) != len(vectors):
         raise ArgumentError(f"{len(vectors)} vectors need as many queries as lists of terms, not {len(queries)}")
     masks = snapshot.masks(where)
     lexical = LexicalSearch(snapshot, weights, masks)
@@ -68,11 +71,11 @@ def neighbours(
     query: NDArray[np.float32] | None,
 ) -> list[list[Hit]]:
     """See ``Index.neighbours``."""
-    check_k(k)
+    k = check_k(k)
     dimension = snapshot.manifest.model.dimension
-    if query is not None and query.shape != (dimension,):
+    if query is not None and checked_vectors(query, "query").shape != (dimension,):
         raise ArgumentError(f"the query has the shape {query.shape}; the index holds vectors of {dimension} dimensions")
-    own = [_place(snapshot, id_) for id_ in ids]
+    own = [_place(snapshot, id_) for id_ in checked_ids(ids)]
     vectors = [_vectors(snapshot, place) for place in own]
     flat = np.concatenate([np.empty((0, dimension), np.float32), *vectors])
     lines = iter(snapshot.nearest(flat, k + 1, snapshot.masks(where)))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError, IndexCorrupt
+from ..arguments import checked_count, checked_vectors
 from ..document import Document
 from ..filters import IndexFields, Predicate, matching
 from ..manifest import Manifest, SegmentEntry
@@ -111,7 +112,8 @@ class Snapshot:
         self, vectors: NDArray[np.float32], k: int, masks: Sequence[NDArray[np.bool_] | None]
     ) -> list[list[Candidate]]:
         """For each vector the best ``k`` documents of those that ``masks`` has, a mask a view; equal scores by age."""
-        check_k(k)
+        k = check_k(k)
+        checked_vectors(vectors)
         dimension = self.manifest.model.dimension
         if vectors.ndim != 2 or vectors.shape[1] != dimension:
             raise ArgumentError(
@@ -125,10 +127,9 @@ class Snapshot:
         return [best_candidates(some, k) for some in found]
 
 
-def check_k(k: int) -> None:
-    """Raise ``ArgumentError`` unless so many can be asked for."""
-    if k < 1:
-        raise ArgumentError(f"k must be at least 1, not {k}")
+def check_k(k: int) -> int:
+    """Return how many documents are asked for; raise ``ArgumentError`` unless so many can be."""
+    return checked_count(k, "k")
 
 
 def _search_segment(

@@ -1,12 +1,13 @@
 """Finds the best documents for a query by BM25."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError
+from ..arguments import checked_instance, described
 from ..filters import Predicate
 from ..segments import Segment
 from .bm25 import BM25, Scorer
@@ -22,6 +23,7 @@ class LexicalSearch:
 
         Raises ``ArgumentError`` where the index keeps no terms.
         """
+        checked_instance(weights, BM25, "weights")
         if not snapshot.manifest.analyzer:
             raise ArgumentError(
                 "the index keeps no terms to search for; make them with `bicross index-terms INDEX`, "
@@ -45,7 +47,7 @@ def search_terms(
     snapshot: Snapshot, queries: Sequence[Sequence[str]], k: int, *, where: Predicate | None, weights: BM25
 ) -> list[list[Hit]]:
     """See ``Index.search_terms``."""
-    check_k(k)
+    k = check_k(k)
     check_queries(queries)
     search = LexicalSearch(snapshot, weights, snapshot.masks(where))
     return [best_hits(search.best(search.scores(query), k)) for query in queries]
@@ -53,9 +55,13 @@ def search_terms(
 
 def check_queries(queries: Sequence[Sequence[str]]) -> None:
     """Raise ``ArgumentError`` unless each query is a list of terms."""
+    asked: Any = queries
+    if isinstance(asked, str) or not isinstance(asked, Sequence):
+        raise ArgumentError(f"queries must be a list with a list of terms for each query, not {described(queries)}")
     for number, query in enumerate(cast("Sequence[object]", queries)):
-        if isinstance(query, str) or not all(isinstance(term, str) for term in cast("Sequence[object]", query)):
-            raise ArgumentError(f"query {number} must be a list of terms, not {query!r:.80}")
+        terms = cast("Sequence[object]", query) if issubclass(type(query), Sequence) else None
+        if terms is None or isinstance(terms, str) or not all(isinstance(term, str) for term in terms):
+            raise ArgumentError(f"query {number} must be a list of terms, not {described(query)}")
 
 
 def best_documents(

@@ -42,8 +42,9 @@ class SegmentFields:
         self._made: dict[str, FieldColumns] = {}
 
     def names(self) -> set[str]:
-        """The names of fields that are known without reading the documents, those of nested objects not among them."""
-        return self._stored | set(self._reasons)
+        """The names of the first fields of the segment, those of nested objects not among them."""
+        left_out = {name for name, reason in self._reasons.items() if reason.startswith("it is not among")}
+        return self._stored | (set(self._reasons) - left_out)
 
     def field(self, name: str) -> FieldColumns:
         """The values of a field; without any where the segment does not have it."""

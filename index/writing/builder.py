@@ -15,6 +15,7 @@ from ..manifest import COLUMN_NAMES, MANIFEST_NAME, Manifest
 from ..reading import SEGMENTS, Snapshot
 from ..segments import EmbeddedBatch
 from ..vectors import VectorIndex
+from .batches import check_batch
 from .checkpoints import CheckpointClock
 from .compaction import rewrite
 from .generations import BUILDING, GRACE_SECONDS, collect_garbage, commit, prepare_folders, require_free
@@ -69,6 +70,7 @@ class IndexBuilder(IndexWriter):
 
     def add(self, batch: EmbeddedBatch) -> int:
         """See ``IndexWriter.add``. A document replaces another version of it that the interrupted build left."""
+        check_batch(batch, self._base)
         ids = [document.id for document in batch.documents]
         for target, unseen in zip(self._views, self._unseen, strict=False):
             for entry in target.find(ids):

@@ -87,6 +87,8 @@ def read_generation(path: Path, generation: int) -> Manifest:
         return newest
     old = path / f"{MANIFEST_NAME}.{generation}"
     try:
+        if generation not in older_generations(path):
+            raise FileNotFoundError(generation)
         manifest = Manifest.from_bytes(old.read_bytes(), source=str(old))
     except FileNotFoundError:
         there = ", ".join(map(str, [*older_generations(path), newest.generation]))

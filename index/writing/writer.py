@@ -10,7 +10,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ArgumentError, DocumentError
+from ...errors import DocumentError
+from ..arguments import checked_ids, checked_instance
 from ..document import Document
 from ..files import Filesystem, NamedFile
 from ..filters import Predicate
@@ -22,12 +23,12 @@ from ..segments import (
     IdEntry,
     Segment,
     SegmentWriter,
-    check_columns_of,
     content_hash,
     kinds_of,
     write_tombstones,
 )
 from ..vectors import VectorIndex
+from .batches import check_batch, checked_list
 from .generations import commit
 
 
@@ -73,6 +74,9 @@ class IndexWriter:
 
         Such a document needs no embedding and no writing.
         """
+        documents = [
+            checked_instance(document, Document, "a document") for document in checked_list(documents, "documents")
+        ]
         ids, contents = [document.id for document in documents], [content_hash(document) for document in documents]
         held = [False] * len(documents)
         for target in self._views:
@@ -90,7 +94,7 @@ class IndexWriter:
             DocumentError: The index already has one of the ids.
             ArgumentError: The parts of the batch do not fit together, or do not fit the index.
         """
-        self._check(batch)
+        check_batch(batch, self._base)
         ids = [document.id for document in batch.documents]
         taken = {ids[number] for target in self._views for number, entry in enumerate(target.find(ids)) if entry}
         for id_ in ids:
@@ -109,14 +113,14 @@ class IndexWriter:
         Raises:
             ArgumentError: As for ``add``.
         """
-        self._check(batch)
+        check_batch(batch, self._base)
         self.delete([document.id for document in batch.documents])
         self._write(batch)
         return len(batch.documents)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Delete documents by id, and return how many there were. Unknown ids are ignored."""
-        deleted = 0
+        ids, deleted = checked_ids(ids), 0
         for target in self._views:
             for entry in target.find(list(dict.fromkeys(ids))):
                 if entry is not None:
@@ -209,21 +213,6 @@ class IndexWriter:
         live[list(self._rows.values())] = True
         self._views.append(_Target(View(segment, entry, None if live.all() else live), changed=not live.all()))
         self._rows = {}
-
-    def _check(self, batch: EmbeddedBatch) -> None:
-        """Raise ``ArgumentError`` unless the parts of a batch fit together."""
-        passages = sum(len(p) for p in batch.passages)
-        dimension = self._base.model.dimension
-        if len(batch.passages) != len(batch.documents) or not all(batch.passages):
-            raise ArgumentError(f"{len(batch.documents)} documents need a non-empty list of passages each")
-        if batch.vectors.shape != (passages, dimension):
-            raise ArgumentError(
-                f"{passages} passages need vectors of shape {(passages, dimension)}, not {batch.vectors.shape}"
-            )
-        if not np.isfinite(batch.vectors).all():
-            row = int(np.flatnonzero(~np.isfinite(batch.vectors).all(axis=1))[0])
-            raise ArgumentError(f"the vector of passage {row} in a batch has values that are not finite")
-        check_columns_of(batch, passages=passages, manifest=self._base)
 
 
 def new_segment(path: Path) -> Path:

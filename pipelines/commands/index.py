@@ -1,5 +1,6 @@
 """The commands that build, change and check an index."""
 
+import dataclasses
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from ..indexing import Begun, add_documents, build_index, index_terms, retokeniz
 from ..models import load_encoder, open_encoder
 from ..progress import doing
 from .options import AnalyzerName, AsJson, Devices, IndexPath, Language, ModelName, Precision, Where
-from .output import info_record, info_table, plain, print_json
+from .output import fields_table, info_record, info_table, plain, print_json
 from .sources import Source, with_source
 from .terminal import saying, unless_committed
 
@@ -210,11 +211,14 @@ def verify(path: IndexPath, *, as_json: AsJson = False) -> None:
 
 def info(path: IndexPath, *, as_json: AsJson = False) -> None:
     """Show what an index holds and which model made it. Every file's checksum is verified."""
-    about = Index.open(path).info()
+    opened = Index.open(path)
+    about, fields = opened.info(), opened.fields()
     if as_json:
-        print_json(info_record(about))
-    else:
-        Console().print(info_table(about))
+        print_json(info_record(about) | {"fields": [dataclasses.asdict(field) for field in fields]})
+        return
+    Console().print(info_table(about))
+    if fields:
+        Console().print(fields_table(fields))
 
 
 def _kept_of_build(path: Path) -> Callable[[], str]:

@@ -9,7 +9,7 @@ from typing import cast
 from rich.table import Table
 from rich.text import Text
 
-from ...index import IndexInfo
+from ...index import FieldInfo, IndexInfo
 from ..search import Depth, SearchResult
 
 SNIPPET_CHARACTERS = 240
@@ -65,6 +65,21 @@ def info_record(info: IndexInfo) -> dict[str, object]:
     """Return what ``bicross info --json`` prints; two of its keys are older than the names of the fields."""
     keys = {"tokenizer_fingerprint": "tokenizer", "analyzer": "lexical"}
     return {keys.get(name, name): value for name, value in dataclasses.asdict(info).items()}
+
+
+def fields_table(fields: Sequence[FieldInfo]) -> Table:
+    """Return the table of metadata fields that ``bicross info`` shows."""
+    table = Table(title="fields for --where", title_justify="left", title_style="bold")
+    for header in ("field", "values", "from", "to"):
+        table.add_column(header, overflow="fold")
+    table.add_column("missing", justify="right")
+    table.add_column("of another type", justify="right")
+    for field in fields:
+        values = ", ".join(f"{count:,} {kind}" for kind, count in field.kinds.items())
+        ends = ["" if end is None else str(end) for end in (field.minimum, field.maximum)]
+        off = f"{field.off:,}" if field.off else ""
+        table.add_row(*map(plain, (field.name, values, *ends, f"{field.missing:,}", off)))
+    return table
 
 
 def info_table(info: IndexInfo) -> Table:

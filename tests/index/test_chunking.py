@@ -84,7 +84,7 @@ def test_windows_cover_the_text_in_order_within_the_budget(text, max_tokens, ove
 def test_settings_that_make_no_sense():
     with pytest.raises(ArgumentError, match="max_tokens must be at least 1, not 0"):
         Chunking(max_tokens=0)
-    with pytest.raises(ArgumentError, match="overlap must not be negative, but is -1"):
+    with pytest.raises(ArgumentError, match="overlap must be at least 0, not -1"):
         Chunking(overlap=-1)
 
 

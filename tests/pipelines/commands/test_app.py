@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from bicross.errors import ModelError
-from bicross.index import Index
+from bicross.index import Document, Index
 from bicross.pipelines import build_index
 from bicross.pipelines.commands import index as changes
 from bicross.pipelines.commands.app import main
@@ -166,6 +166,28 @@ def test_info(index, capsys):
     assert known["model"]["id"] == "hash-encoder"
 
 
+def test_info_shows_the_fields_of_metadata(tmp_path, capsys):
+    documents = [
+        Document("1", "cats", metadata={"year": 2020, "m": float("nan")}),
+        Document("2", "dogs", metadata={"year": "n/a"}),
+        Document("3", "pigs", metadata={"year": 1999}),
+    ]
+    build_index(documents, tmp_path / "i", encoder=ENCODER)
+    code, out, _ = run(capsys, "info", str(tmp_path / "i"))
+    assert code == 0
+    assert "year" in out
+    assert "2 integers, 1 texts" in " ".join(out.split())
+    [year] = json.loads(run(capsys, "info", str(tmp_path / "i"), "--json")[1])["fields"]
+    assert (year["kinds"], year["off"], year["minimum"]) == ({"integers": 2, "texts": 1}, 1, 1999)
+
+
+def test_arguments_that_are_not_utf_8_are_refused(index, capsys):
+    for command in (["delete", index, "\udcff"], ["info", "\udcff"], ["delete", index, "--where", "a == '\udcff'"]):
+        code, _, err = run(capsys, *command)
+        assert code == 2
+        assert "UTF-8" in err or "Unicode" in err or "not understood" in err
+
+
 @pytest.mark.slow
 def test_demo_shows_both_stages_and_how_to_go_on(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("bicross.pipelines.commands.demo.BiEncoder", lambda device: ENCODER)
@@ -246,7 +268,7 @@ def test_skip_errors(tmp_path, capsys, monkeypatch):
         (["add", "index"], 2, "Missing argument 'SOURCE'"),
         (["delete", "index"], 2, "say which documents to delete: their ids, or --where"),
         (["delete", "nowhere", "cat"], 1, "nowhere does not exist"),
-        (["delete", "index", "--where", "legs = 4"], 2, "legs = 4"),
+        (["delete", "index", "--where", "legs === 4"], 2, "legs === 4"),
         (["delete", "index", "--where", "wings == 2"], 2, "there is no field 'wings' to filter by; there are: 'legs'"),
         (["compact", "nowhere"], 1, "nowhere does not exist"),
         (["compact", "index", "--grace", "-1"], 2, "Invalid value for '--grace'"),

@@ -1,0 +1,299 @@
+"""Every public function and method of ``bicross.index``, called with wrong types: an answer, or an error of bicross.
+
+The right arguments of each stand below; a test fails where a public name has none, so that a new one is tried too.
+"""
+
+import inspect
+import math
+import threading
+from pathlib import Path
+
+import bicross.index as public
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+from bicross.errors import ArgumentError, BicrossError, DocumentError
+from bicross.index import (
+    BM25,
+    Chunking,
+    Document,
+    EmbeddedBatch,
+    Index,
+    IndexWriter,
+    Passage,
+    VectorLayout,
+    passage_text,
+    read_documents,
+    sentence_spans,
+    split_documents,
+    whole,
+)
+from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, batch, ids_of, record, terms_of_text, unit_vectors
+
+WRONG = {
+    "None": lambda: None,
+    "true": lambda: True,
+    "zero": lambda: 0,
+    "negative": lambda: -1,
+    "large": lambda: 10**400,
+    "float": lambda: 1.5,
+    "nan": lambda: math.nan,
+    "text": lambda: "abc",
+    "blank": lambda: "",
+    "surrogate": lambda: "\ud800",
+    "nul": lambda: "a\0b",
+    "bytes": lambda: b"abc",
+    "list": list,
+    "list of integers": lambda: [5],
+    "list of surrogates": lambda: ["\ud800"],
+    "nested list": lambda: [["a"]],
+    "mapping": lambda: {"a": 1},
+    "set": lambda: {1},
+    "tuple": lambda: ("a", 1),
+    "generator": lambda: (value for value in [1]),
+    "class": lambda: int,
+    "function": lambda: len,
+    "object": object,
+    "array": lambda: np.zeros((2, 3)),
+    "texts": lambda: np.array(["a"]),
+    "lock": threading.Lock,
+    "expression": lambda: pc.field("nowhere") > 1,
+}
+
+
+def embedded(**changes):
+    first = batch([record(50)])
+    fields = {name: getattr(first, name) for name in ("documents", "passages", "vectors", "tokens", "terms")}
+    return EmbeddedBatch(**fields | changes)
+
+
+DOCUMENT = Document("d1", "one. two.")
+TERMS = {"queries": [["a"]], "k": 3, "where": None, "weights": BM25()}
+VECTORS = {"vectors": unit_vectors(1, seed=1), "k": 3, "where": None, "passages": 1}
+BOTH = TERMS | VECTORS
+
+FUNCTIONS = {
+    "passage_text": {"title": "t", "text": "x"},
+    "read_documents": {"path": "documents.jsonl"},
+    "sentence_spans": {"text": "One. Two."},
+    "whole": {"document": DOCUMENT},
+    "given_documents": {"documents": [DOCUMENT]},
+    "split_documents": {
+        "documents": [DOCUMENT],
+        "count_tokens": lambda texts: [len(text) for text in texts],
+        "max_tokens": 5,
+        "overlap": 1,
+    },
+    "BM25": {"k1": 0.9, "b": 0.4},
+    "Chunking": {"max_tokens": 5, "overlap": 1},
+    "Document": {"id": "d", "text": "t", "title": "t", "metadata": {}},
+}
+STATIC = {
+    "open": {"path": None, "model": FINGERPRINT, "verify": "full"},
+    "verify": {"path": None},
+    "require_free": {"path": None, "overwrite": False, "resume": False},
+    "on_disk": {"path": None},
+    "create": {
+        "path": None,
+        "model": FINGERPRINT,
+        "batches": [],
+        "chunking": None,
+        "layout": None,
+        "tokenizer_fingerprint": "",
+        "analyzer": "",
+    },
+    "build": {
+        "path": None,
+        "model": FINGERPRINT,
+        "chunking": None,
+        "layout": VectorLayout(),
+        "tokenizer_fingerprint": "",
+        "analyzer": "",
+    },
+}
+METHODS = {
+    "search": VECTORS,
+    "search_terms": TERMS,
+    "search_both": BOTH,
+    "neighbours": {"ids": ["d1"], "k": 2, "where": None, "query": unit_vectors(1, seed=1)[0]},
+    "get": {"ids": ["d1"]},
+    "add": {"batches": []},
+    "upsert": {"batches": []},
+    "delete": {"ids": [], "where": None},
+    "compact": {"grace": 0.0},
+    "retokenize": {"tokenizer_fingerprint": TOKENIZER, "tokenize": lambda texts: [ids_of(text) for text in texts]},
+    "index_terms": {"analyzer": ANALYZER, "analyse": lambda texts: [terms_of_text(text) for text in texts]},
+    "rollback": {"generation": 1},
+    "set_settings": {"settings": {}},
+    "documents": {},
+    "info": {},
+    "pinned": {},
+    "refresh": {},
+    "writer": {},
+    "fields": {},
+}
+WRITER = {
+    "add": {"batch": None},
+    "upsert": {"batch": None},
+    "delete": {"ids": ["d1"]},
+    "delete_where": {"where": "number == 1"},
+    "holds": {"documents": [DOCUMENT]},
+}
+CALLBACKS = {"count_tokens", "tokenize", "analyse"}
+"""What a function of the caller raises is the caller's; these are given no other functions."""
+NOT_CALLED = {
+    "commit",  # takes a word for the history
+    "DocumentReader",  # made by read_documents
+    "EmbeddedBatch",  # checked where it is written
+    "Index",
+    "IndexWriter",
+    "Predicate",
+    "Verify",
+    "ColumnType",
+    "DocumentsLike",
+    "AUTO",
+    "TARGET_RECALL",
+    # Records that bicross itself makes, or checks where they are used.
+    "Hit",
+    "IndexInfo",
+    "FieldInfo",
+    "LeftOut",
+    "LeftOutKind",
+    "ModelFingerprint",
+    "Passage",
+    "PassageHit",
+    "SourceReport",
+    "VectorLayout",
+    "Verification",
+}
+
+
+def public_methods(type_):
+    return {
+        name
+        for name, value in inspect.getmembers(type_)
+        if not name.startswith("_") and callable(value) and name not in NOT_CALLED
+    }
+
+
+def test_every_public_name_is_tried():
+    assert set(public.__all__) <= FUNCTIONS.keys() | NOT_CALLED
+    assert public_methods(Index) <= METHODS.keys() | STATIC.keys()
+    assert public_methods(IndexWriter) <= WRITER.keys()
+
+
+def cases(table):
+    return [(name, argument) for name, arguments in table.items() for argument in arguments]
+
+
+def wrong_values(argument):
+    return [make() for make in WRONG.values() if argument not in CALLBACKS or not callable(make())]
+
+
+def is_answered(call, arguments):
+    """Whether it answers; otherwise it must raise an error of bicross with a message."""
+    try:
+        result = call(**arguments)
+        if hasattr(result, "__enter__"):
+            with result:
+                pass
+        elif hasattr(result, "__iter__"):
+            list(result)
+    except BicrossError as error:
+        assert str(error)
+        return False
+    return True
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("documents.jsonl").write_text('{"id": "1", "text": "a"}\n')
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    path = tmp_path_factory.mktemp("indexes") / "i"
+    records = [record(number) for number in range(5)]
+    return Index.create(path, FINGERPRINT, analyzer=ANALYZER, batches=[batch(records, terms=True)])
+
+
+@pytest.mark.parametrize(("name", "argument"), cases(FUNCTIONS))
+def test_functions_and_records(name, argument):
+    assert is_answered(getattr(public, name), FUNCTIONS[name])
+    for value in wrong_values(argument):
+        is_answered(getattr(public, name), FUNCTIONS[name] | {argument: value})
+
+
+@pytest.mark.parametrize(("name", "argument"), cases(STATIC))
+def test_what_opens_and_makes_an_index(name, argument, opened, tmp_path):
+    for number, make in enumerate(WRONG.values()):
+        path = tmp_path / f"new{number}" if name in ("create", "build") else opened.path
+        is_answered(getattr(Index, name), STATIC[name] | {"path": path} | {argument: make()})
+
+
+@pytest.mark.parametrize(("name", "argument"), cases(METHODS))
+def test_methods_of_an_index(name, argument, opened):
+    for value in wrong_values(argument):
+        is_answered(getattr(opened, name), METHODS[name] | {argument: value})
+    assert len(opened) == len(Index.open(opened.path)) == 5
+
+
+@pytest.mark.parametrize(("name", "argument"), cases(WRITER))
+def test_methods_of_a_writer(name, argument, opened):
+    for make in WRONG.values():
+        with opened.writer() as writer:
+            is_answered(getattr(writer, name), WRITER[name] | {argument: make()})
+    assert len(Index.open(opened.path)) == 5
+
+
+@pytest.mark.parametrize("field", ["documents", "passages", "vectors", "tokens", "terms"])
+def test_batches_with_a_wrong_part(field, tmp_path):
+    index = Index.create(tmp_path / "i", FINGERPRINT)
+    for make in WRONG.values():
+        is_answered(index.upsert, {"batches": [embedded(**{field: make()})]})
+    is_answered(index.upsert, {"batches": [embedded(passages=[[5]])]})
+    is_answered(index.upsert, {"batches": [embedded(passages=[[Passage("a", "x", None)]])]})
+    assert Index.verify(tmp_path / "i").problems == ()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda index: index.get([5]), r"ids must be texts, and 5 \(int\) is none; write '5'"),
+        (lambda index: index.get("d1"), r"ids must be a list of ids, not one: write \['d1'\]"),
+        (lambda index: index.delete([b"d1"]), "and b'd1' .* is none"),
+        (lambda index: index.delete("abc"), r"write \['abc'\]"),
+        (lambda index: index.delete(5), r"ids must be a list of ids, not 5 \(int\)"),
+        (lambda index: index.get(["\ud800"]), r"is not valid Unicode \(U\+D800 at character 0\)"),
+        (lambda index: index.neighbours([5], 2), "ids must be texts"),
+        (lambda index: index.search(unit_vectors(1, seed=1), 1.5), r"k must be a whole number, not 1.5 \(float\)"),
+        (lambda index: index.search([[0.0]], 1), "vectors must be a numpy array of float32, not"),
+        (lambda index: index.search(unit_vectors(1, seed=1), 1, where=5), "a filter is a string or a pyarrow"),
+        (lambda index: index.upsert([Document("a", "b")]), r"each batch must be a EmbeddedBatch, not Document\("),
+        (lambda index: index.rollback("1"), r"generation must be a whole number, not '1' \(str\)"),
+        (lambda index: Index.open(5), r"path must be a path, as text or as a Path, not 5 \(int\)"),
+        (lambda index: Index.open("a\0b"), "path has a NUL character"),
+        (lambda index: Index.open("a\udcff"), "path has bytes that are not UTF-8: .*; rename the folder"),
+        (lambda index: Index.create("a\udcff", FINGERPRINT), "path has bytes that are not UTF-8"),
+        (lambda index: Index.verify(None), "path must be a path"),
+        (lambda index: Index.open(index.path, verify="fast"), "verify must be 'full' or 'size', not 'fast'"),
+        (lambda index: index.compact(grace="x"), "grace must be a number of seconds from 0 up, not 'x'"),
+        (lambda index: Chunking("5"), r"max_tokens must be a whole number, not '5' \(str\)"),
+    ],
+)
+def test_the_message_has_the_value_and_the_remedy(call, message, opened):
+    with pytest.raises(ArgumentError, match=message):
+        call(opened)
+    with pytest.raises(DocumentError):
+        Document(5, "text")
+
+
+def test_what_is_right_is_answered(opened):
+    for name, arguments in METHODS.items():
+        assert is_answered(getattr(opened, name), arguments) or name == "rollback"
+    assert passage_text("a", "b") == "a b"
+    assert sentence_spans("a. b.")
+    assert split_documents([DOCUMENT], count_tokens=lambda texts: [1] * len(texts), max_tokens=5, overlap=1)
+    assert whole(DOCUMENT).text
+    assert list(read_documents("documents.jsonl"))
