@@ -18,7 +18,7 @@ demo: $(VENV)/.offline ## index the documentation of the installed Python and se
 test: $(VENV)/.dev ## run the tests, as many at once as there are cores
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-quick: $(VENV)/.dev ## run the tests that need no real model, in less than two minutes
+quick: $(VENV)/.dev ## run the tests that load no model, in less than two minutes; a fifth of the random examples
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow"
 
 lint: $(VENV)/.dev ## check style and who imports whom

@@ -39,6 +39,7 @@ def done(tmp_path_factory):
     return folder, run(write_vectors(folder / "vectors"), *sizes, *effort, *plot)
 
 
+@pytest.mark.slow
 def test_it_measures_every_kind_that_is_installed(done):
     folder, process = done
     assert process.returncode == 0, process.stderr
@@ -65,6 +66,7 @@ def test_it_measures_every_kind_that_is_installed(done):
         assert [len(rounds) for rounds in result["rounds"].values()] == [2, 2, 2]
 
 
+@pytest.mark.slow
 def test_flat_is_exact_and_what_others_are_measured_against(done):
     folder, process = done
     assert process.returncode == 0, process.stderr
@@ -76,6 +78,7 @@ def test_flat_is_exact_and_what_others_are_measured_against(done):
     assert set(flat["ratio_to_flat"].values()) == {1}
 
 
+@pytest.mark.slow
 def test_an_index_chooses_tunes_and_finds_the_same(done):
     folder, process = done
     assert process.returncode == 0, process.stderr
@@ -89,6 +92,7 @@ def test_an_index_chooses_tunes_and_finds_the_same(done):
         assert check["same_rows_found"] > 0.999
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not find_spec("matplotlib"), reason="of the extra bench")
 def test_it_draws_a_line_for_each_kind(done):
     folder, process = done
@@ -98,6 +102,7 @@ def test_it_draws_a_line_for_each_kind(done):
         assert text in drawn
 
 
+@pytest.mark.slow
 def test_a_folder_with_too_few_vectors_is_said_so(tmp_path):
     process = run(write_vectors(tmp_path / "vectors"), "--sizes", "50000")
     assert process.returncode == 1

@@ -31,6 +31,7 @@ def model(tmp_path_factory):
     return CrossEncoderReranker(folder, device="cpu")
 
 
+@pytest.mark.slow
 def test_scores_are_the_rerankers_own_and_each_pair_is_read_once(model, tmp_path):
     counting, expected = Counting(model), model.score(PAIRS)
     remembered = RememberedReranker(counting, tmp_path / "scores")
@@ -45,6 +46,7 @@ def test_scores_are_the_rerankers_own_and_each_pair_is_read_once(model, tmp_path
     assert (again.blend, again.fingerprint, again.model_fingerprint) == (0.5, "one-float32", "one")
 
 
+@pytest.mark.slow
 def test_another_reranker_shares_nothing(model, tmp_path):
     RememberedReranker(Counting(model), tmp_path).score(PAIRS)
     other = Counting(model)
@@ -54,6 +56,7 @@ def test_another_reranker_shares_nothing(model, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", range(1, RECORD))
 def test_a_record_that_a_kill_cut_is_read_again(model, tmp_path, cut):
     expected = RememberedReranker(Counting(model), tmp_path).score(PAIRS)

@@ -535,6 +535,7 @@ def test_a_killed_compaction_holds_nothing(tmp_path):
 # The machine is at its limits
 
 
+@pytest.mark.slow
 @linux_only
 def test_too_little_memory_to_open_is_not_called_damage_and_changes_nothing(tmp_path):
     """Whatever is left, from nothing to enough: the outcome is a MemoryError or an open index."""
