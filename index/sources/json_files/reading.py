@@ -95,7 +95,13 @@ def _check_keys(rows: Iterator[SourceRow], path: Path, options: SourceOptions) -
     is_found = {"text_column": False, "title_column": options.title_column is None}
     keys: dict[str, None] = {}
     first: Mapping[str, object] | None = None
-    for count, row in enumerate(row for row in rows if not row.problem):
+    bad: list[SourceRow] = []
+    count = 0
+    for row in rows:
+        if row.problem:
+            bad = bad or [row]
+            continue
+        count += 1
         first = row.values if first is None else first
         _, title_name, text_name = role_columns(options, row.values)
         missing = {"text_column": text_name, "title_column": title_name}
@@ -103,7 +109,7 @@ def _check_keys(rows: Iterator[SourceRow], path: Path, options: SourceOptions) -
             is_found[argument] = is_found[argument] or name in row.values
         if all(is_found.values()):
             return
-        if count < _ROWS_FOR_KEYS:
+        if count <= _ROWS_FOR_KEYS:
             keys.update(dict.fromkeys(row.values))
     if first is None:
         return
@@ -113,6 +119,8 @@ def _check_keys(rows: Iterator[SourceRow], path: Path, options: SourceOptions) -
     message += f" ({option})"
     if argument == "text_column":
         message += _list_inside(first) or "; to search titles alone, let it name those"
+    if bad:
+        message += f". There are rows that cannot be read, the first of them in line {bad[0].line}: {bad[0].problem}"
     raise NoTexts(message)
 
 

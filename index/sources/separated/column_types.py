@@ -159,7 +159,10 @@ def _float(cell: str) -> object:
     cell = without_groups(without_currency(cell))
     if not re.fullmatch(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", cell):
         raise ValueError
-    return float(cell)
+    value = float(cell)
+    if not isfinite(value):
+        raise ValueError
+    return value
 
 
 def _boolean(cell: str) -> object:

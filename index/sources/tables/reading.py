@@ -185,9 +185,9 @@ def _json_value(value: object) -> object:
             return value.isoformat()
         case timedelta():
             return value.total_seconds()
-        case Decimal() | UUID():
+        case UUID():
             return str(value)
-        case None | bool() | int() | str():
+        case Decimal() | None | bool() | int() | str():
             return value
         case _:
             raise ValueError(f"{type(value).__name__} is no JSON value: {value!r:.80}")

@@ -161,7 +161,7 @@ def test_values_of_tables_become_json_values(suffix):
         "at": "2024-02-29T12:30:00+00:00",
         "nanoseconds": "1970-01-01T00:00:01.234567",
         "took": 90.0,
-        "price": "1.10",
+        "price": 1.1,
         "missing": None,
         "map": {"a": 1},
     }
