@@ -37,6 +37,7 @@ GOOD = {
     "13 rows.TSV": "id\ttext\nt1\ta\n",
     "14 rows.csv": "title,text\nOne,a\nTwo,b\nOne,a\n",  # without ids, and with a row that is there twice
     "sub/15 deep.txt": "Text.",
+    "19 rows.json": json.dumps([{"id": "o1", "text": "a"}, {"id": "o2", "text": "b"}], indent=2),
 }
 BAD = {
     "20 blank.txt": " \n",
@@ -53,6 +54,7 @@ BAD = {
 NOT_READ = {
     "30 report.pdf": "x",
     "31 letter.docx": "x",
+    "32 settings.json": '{"a": 1}',
     "README": "x",
     "main.py": "x",
     ".DS_Store": "x",
@@ -111,6 +113,7 @@ def test_every_file_and_every_row_is_accounted_for(messy):
                 "messy/29 half.jsonl.gz",
             ),
         ),
+        "json": (1, ("messy/32 settings.json",)),
         "name": (1, ("messy/caf\\xe9.txt",)),
         "duplicate": (1, ("messy/14 rows.csv, line 4",)),
         "ending": (4, ("messy/30 report.pdf", "messy/31 letter.docx", "messy/README", "messy/main.py")),
@@ -119,9 +122,9 @@ def test_every_file_and_every_row_is_accounted_for(messy):
         "special": (1, ("messy/pipe.txt",)),
         "own": (2, ("messy/errors.jsonl", "messy/old index/")),
     }
-    read = 10 + 2 + 1 + 2 + 1 + 2 + 2 + 1 + 1 + 1 + 2  # the texts, then the rows in the order of the files
+    read = 10 + 2 + 1 + 2 + 1 + 2 + 2 + 1 + 1 + 2 + 1 + 2  # the texts, then the rows in the order of the files
     assert len(documents) == report.documents == read
-    assert report.found == read + sum(left_out.count for left_out in report.left_out) == read + 26
+    assert report.found == read + sum(left_out.count for left_out in report.left_out) == read + 27
     assert report.ids_made == 2
     assert reader.skipped == len(Path("list.jsonl").read_text().splitlines()) == 4 + 2 + 2 + 4 + 1
     assert reader.fraction == 1.0
@@ -134,7 +137,9 @@ def test_what_is_good_is_read_as_it_should_be(messy):
     ]
     assert documents["03 guide.markdown"].metadata == {"path": "03 guide.markdown", "year": 2020}
     assert [documents[name].text for name in list(GOOD)[6:9]] == ["café", "疫苗如何工作", "Text."]
-    assert {"j1", "j2", "g1", "c1", "c2", "t1", "p1", "p2", "r1", "x1", "x3", "sub/15 deep.txt"} <= set(documents)
+    assert {"j1", "j2", "g1", "c1", "c2", "t1", "p1", "p2", "o1", "o2", "r1", "x1", "x3", "sub/15 deep.txt"} <= set(
+        documents
+    )
 
 
 def test_without_skipping_the_first_bad_file_stops_and_the_message_says_what_to_do(messy):
