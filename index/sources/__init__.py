@@ -1,7 +1,7 @@
 """Reads documents from users' files of every supported format, streamed and within limits."""
 
 from .accounting import LeftOut, LeftOutKind, SourceReport
-from .given import DocumentsLike, GivenDocuments, given_documents
+from .given import DocumentsLike, given_documents
 from .options import ColumnType
 from .readers import DocumentReader, read_documents
 
@@ -9,7 +9,6 @@ __all__ = [
     "ColumnType",
     "DocumentReader",
     "DocumentsLike",
-    "GivenDocuments",
     "LeftOut",
     "LeftOutKind",
     "SourceReport",

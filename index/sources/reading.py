@@ -12,7 +12,7 @@ from .budget import Budget
 from .columns import NoTexts
 from .options import SourceOptions
 from .places import JSON_ENDINGS, ROW_READERS, NamedSource, NotRead, SourceFile
-from .row_documents import checked_metadata, document_of, lacks_id
+from .row_documents import document_of, lacks_id
 from .rows import SourceRow
 from .texts import PageError, read_page
 
@@ -67,8 +67,8 @@ class Reading:
             page = read_page(file.path, file.ending, encoding=self._options.encoding)
             if not page.text.strip() and not page.title:  # the name of a file alone makes no document
                 raise PageError("empty", "no text: the file is blank")
-            metadata = checked_metadata({"metadata": {**page.metadata, "path": file.name}})
             title = page.title.replace("\0", " ") or Path(file.name).stem
+            metadata = {**page.metadata, "path": file.name}
             document = Document(file.name, page.text.replace("\0", " "), title, metadata)
             self._ids.claim(document.id, file.shown, None)
         except PageError as error:

@@ -41,7 +41,7 @@ def document_of(row: SourceRow, options: SourceOptions, *, makes_ids: bool) -> D
     if not text.strip() and not title.strip():
         raise DocumentError(f"no text: {text_name!r} and {title_name!r} are both missing or blank")
     rest = {name: value for name, value in row.values.items() if name not in names and options.keeps(name)}
-    return Document(document_id or made_id(title, text), text, title, checked_metadata(rest))
+    return Document(document_id or made_id(title, text), text, title, _metadata(rest))
 
 
 def made_id(title: str, text: str) -> str:
@@ -49,7 +49,7 @@ def made_id(title: str, text: str) -> str:
     return xxh3_128_hexdigest(f"{title}\0{text}".encode())
 
 
-def checked_metadata(columns: dict[str, object]) -> Mapping[str, object]:
+def _metadata(columns: dict[str, object]) -> Mapping[str, object]:
     """Return the columns without a role of their own, together with the members of the object ``metadata``."""
     inner = columns.get("metadata")
     if isinstance(inner, Mapping):

@@ -75,7 +75,8 @@ def given_documents(documents: DocumentsLike) -> Iterable[Document]:
     Raises:
         ArgumentError: It is nothing that holds documents, such as a path or a single document.
     """
-    if hasattr(documents, "fraction") or isinstance(documents, GivenDocuments):  # documents already
+    is_reader = hasattr(documents, "fraction") and not is_frame(documents)  # a table may have a column of that name
+    if is_reader or isinstance(documents, GivenDocuments):
         return cast("Iterable[Document]", documents)
     _check(documents)
     return GivenDocuments(documents)

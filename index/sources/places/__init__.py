@@ -3,12 +3,11 @@
 from .endings import JSON_ENDINGS, ROW_READERS
 from .entries import NotRead, SourceFile
 from .named_source import NamedSource, find_source
-from .standard_input import STANDARD_INPUT, Scratch
+from .standard_input import Scratch
 
 __all__ = [
     "JSON_ENDINGS",
     "ROW_READERS",
-    "STANDARD_INPUT",
     "NamedSource",
     "NotRead",
     "Scratch",

@@ -91,6 +91,11 @@ def test_tables(frame):
     assert list(given_documents(frame)) == AS_DOCUMENTS
 
 
+def test_a_column_can_have_the_name_of_an_attribute():
+    frame = pd.DataFrame({"text": ["a"], "fraction": [0.5], "index": [1], "columns": ["x"]})
+    assert [d.metadata for d in given_documents(frame)] == [{"fraction": 0.5, "index": 1, "columns": "x"}]
+
+
 def test_values_of_arrow_tables():
     table = pa.table(
         {
