@@ -31,6 +31,27 @@ SCRIPTS = ("e\u0301", "\u0301", "हि", "漢", "。", "。 ", "\u1112", "ไ",
 PIECES = (*BLANKS, *MARKUP, *REFERENCES, *HEADINGS, *BRACKETS, *COLUMNS, *WORDS, *SCRIPTS)
 """What attacks and sloppy exports repeat."""
 
+WORST = (
+    " ",
+    "\xa0",
+    "\n",
+    " \n",
+    "<a ",
+    "<!--",
+    "&#1",
+    "# ",
+    "```\n",
+    '"',
+    "[",
+    "((",
+    "1",
+    "e\u0301",
+    "\u0301",
+    "。",
+    "<top>",
+)
+"""Those that are known to have taken quadratic or cubic time somewhere."""
+
 SHAPES = ("{}", "# a{}x", "<p>One sentence. {}\n>\"')")
 """How the repeated piece stands in a text."""
 

@@ -305,6 +305,7 @@ def test_a_where_that_cannot_be_used_is_an_argument_error(books, where, message)
         pipeline(books).search_batch(["cat"], where=where)
 
 
+@pytest.mark.slow
 def test_the_relevance_of_a_pair_does_not_depend_on_the_others(index, tmp_path):
     """With a real transformer: what else is read, retrieved, or asked moves a logit by rounding alone."""
     from bicross.rerank import CrossEncoderReranker, Platt
