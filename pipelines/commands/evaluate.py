@@ -121,10 +121,10 @@ def evaluate_command(
             )
         with pipeline, counting("Searching", shown=watched) as count:
             final = FIRST_STAGE if pipeline.reranker is None else RERANKED
+            settings = pipeline.settings  # a closed pipeline says nothing
             evaluation = evaluate(
                 pipeline, judged.queries, judged.qrels, measures=names, runs=others, on_progress=count
             )
-        settings = pipeline.settings
     _show(judged.name, evaluation, as_json=as_json, settings=settings)
     for file, system in ((save_first_stage_run, FIRST_STAGE), (save_run, final)):
         if file is not None:

@@ -114,6 +114,7 @@ def test_the_script_measures_both_stages_and_a_second_run_reads_nothing(small, r
     assert "scores" not in report["settings"]
 
 
+@pytest.mark.slow
 def test_the_time_of_looking_scores_up_is_not_measured(small, run_script, tmp_path):
     process = run_script("quality.py", small.data / "scifact", "--scores", tmp_path, "--latency-queries", "2")
     assert process.returncode == 2

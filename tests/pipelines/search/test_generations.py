@@ -148,6 +148,7 @@ def check(answers, contents: Contents, tmp_path, most: int) -> None:
                 )
 
 
+@pytest.mark.slow
 def test_every_answer_is_of_the_generation_that_it_names(index, tmp_path):
     answers, contents = stress(index, 5, seed=1)
     check(answers, contents, tmp_path, most=4)
