@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from bicross.rerank import CrossEncoderReranker, IdentifiedReranker
-from helpers import tiny_models
+from bicross.rerank import IdentifiedReranker
+from helpers.fakes import OverlapReranker
 from parts.quality_bench import RECORD, RememberedReranker
 from reranker import DENSE, HYBRID, Target
 
@@ -25,13 +25,11 @@ class Counting:
         return self.model.score(pairs)
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tiny_models.save_cross_encoder(tmp_path_factory.mktemp("model") / "cross", outputs=1)
-    return CrossEncoderReranker(folder, device="cpu")
+@pytest.fixture
+def model():
+    return OverlapReranker()
 
 
-@pytest.mark.slow
 def test_scores_are_the_rerankers_own_and_each_pair_is_read_once(model, tmp_path):
     counting, expected = Counting(model), model.score(PAIRS)
     remembered = RememberedReranker(counting, tmp_path / "scores")
@@ -46,7 +44,6 @@ def test_scores_are_the_rerankers_own_and_each_pair_is_read_once(model, tmp_path
     assert (again.blend, again.fingerprint, again.model_fingerprint) == (0.5, "one-float32", "one")
 
 
-@pytest.mark.slow
 def test_another_reranker_shares_nothing(model, tmp_path):
     RememberedReranker(Counting(model), tmp_path).score(PAIRS)
     other = Counting(model)
@@ -56,7 +53,6 @@ def test_another_reranker_shares_nothing(model, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("cut", range(1, RECORD))
 def test_a_record_that_a_kill_cut_is_read_again(model, tmp_path, cut):
     expected = RememberedReranker(Counting(model), tmp_path).score(PAIRS)
