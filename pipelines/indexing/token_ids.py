@@ -16,7 +16,7 @@ logger = logging.getLogger("bicross")
 
 MOST_REMEMBERED = 8
 _used: dict[str, TextTokenizer] = {}
-"""Tokenizers of this process by fingerprint: to load one takes longer than to add a document."""
+"""Tokenizers by fingerprint that were found without being named: to load one takes longer than to add a document."""
 
 
 def retokenize(path: str | Path, *, reranker: str | Path = DEFAULT_RERANKER) -> bool:
@@ -61,7 +61,7 @@ def tokenizer_for_new(reranker: str | Path | None) -> TextTokenizer | None:
     if reranker is None:
         return None
     try:
-        return _remembered(load_tokenizer(resolve_model(reranker)))
+        return load_tokenizer(resolve_model(reranker))
     except ModelError as error:
         if reranker != DEFAULT_RERANKER:
             reason = str(error).removesuffix(".")

@@ -83,15 +83,17 @@ def test_an_index_keeps_what_the_rerankers_tokenizer_gives(tmp_path, reranker, c
 
 
 @pytest.mark.slow
-def test_a_process_loads_a_tokenizer_once_however_often_it_adds(tmp_path, reranker, other, no_default, monkeypatch):
+def test_a_process_looks_for_a_tokenizer_once_however_often_it_adds(tmp_path, reranker, other, monkeypatch):
     loaded, load = [], tokens.load_tokenizer
     monkeypatch.setattr(tokens, "load_tokenizer", lambda folder: loaded.append(folder) or load(folder))
+    monkeypatch.setattr(tokens, "resolve_model", lambda name, **_: other if name == str(other) else reranker)
     build_index(documents(0), tmp_path / "i", encoder=ENCODER, reranker=reranker)
+    loaded.clear()
     for number in range(1, 5):
         add_documents(tmp_path / "i", documents(number), encoder=ENCODER)
     assert loaded == [reranker]
     assert_ids(Index.open(tmp_path / "i"))
-    retokenize(tmp_path / "i", reranker=other)
+    retokenize(tmp_path / "i", reranker=str(other))
     with pytest.raises(IndexModelMismatch, match="name the reranker"):
         add_documents(tmp_path / "i", documents(9), encoder=ENCODER)
 
