@@ -145,6 +145,14 @@ class IndexReader:
         """The number of live documents."""
         return len(self._snapshot)
 
+    def count(self, where: Predicate) -> int:
+        """Count the live documents whose metadata match.
+
+        Raises:
+            ArgumentError: The predicate cannot be read, or does not fit the fields of the index.
+        """
+        return sum(int(mask.sum()) for mask in self._snapshot.matching(where))
+
     def documents(self) -> Iterator[Document]:
         """Yield all live documents, in the order in which they were added."""
         return self._snapshot.documents()

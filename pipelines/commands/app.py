@@ -1,5 +1,6 @@
 """The command line ``bicross``: its commands, each loaded when it is run, and its exit codes."""
 
+import io
 import os
 import sys
 import threading
@@ -134,6 +135,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal whose encoding lacks a character shows a question mark, where Python would raise.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
     try:
         app(argv, prog_name="bicross")
     except SystemExit as finished:

@@ -10,9 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from ...index import FieldInfo, IndexInfo
-from ..search import Depth, SearchResult
+from ...retrieval import has_index
+from ..search import Depth, SearchPipeline, SearchResult
+from .terminal import plain, snippet
 
-SNIPPET_CHARACTERS = 240
+__all__ = ["info_record", "info_table", "nothing_found", "plain", "print_json", "results_table", "snippet"]
+
+PLACES = ("heading", "section", "page", "line")
+"""Metadata that say where in a document something stands, as far as a source has them."""
 
 
 def print_json(record: object) -> None:
@@ -39,7 +44,7 @@ def results_table(query: str, results: Sequence[SearchResult], depth: Depth) -> 
             str(result.rank),
             *([str(result.retrieval_rank)] if reranked else []),
             f"{value:.3f}",
-            Text("\n").join([_title(result), plain(snippet(result.passage.text))]),
+            Text("\n").join([*_heading(result), plain(snippet(result.passage.text))]),
         )
     if depth.reranked < depth.wanted:
         table.caption = f"{depth.reranked} of {depth.wanted} candidates were reranked"
@@ -47,18 +52,38 @@ def results_table(query: str, results: Sequence[SearchResult], depth: Depth) -> 
     return table
 
 
-def _title(result: SearchResult) -> Text:
-    title = plain(result.document.title or result.document.id)
+def _heading(result: SearchResult) -> Iterator[Text]:
+    """Yield the title, and the id with the place in the document."""
+    document = result.document
+    title = plain(document.title or document.id)
     title.stylize("bold")
-    return title
+    yield title
+    places = [f"{name} {document.metadata[name]}" for name in PLACES if _is_place(document.metadata.get(name))]
+    if document.title or places:
+        where = plain(", ".join([document.id, *places]))
+        where.stylize("cyan")
+        yield where
 
 
-def snippet(text: str) -> str:
-    """Return the beginning of a text on one line, cut between words."""
-    line = " ".join(text.split())
-    if len(line) <= SNIPPET_CHARACTERS:
-        return line
-    return line[:SNIPPET_CHARACTERS].rsplit(" ", 1)[0] + " ..."
+def _is_place(value: object) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool) and value != ""
+
+
+def nothing_found(query: str, depth: Depth, pipeline: SearchPipeline, *, where: str | None) -> Text:
+    """Return what is to be said where a query has no results: why, and what to do."""
+    options = pipeline.options
+    index = pipeline.retriever.index if has_index(pipeline.retriever) else None
+    if index is not None and not len(index):
+        why = f"the index has no documents; add some with `bicross add {index.path} SOURCE`"
+    elif depth.candidates:
+        why = f"none is as relevant as --min-relevance {options.min_relevance} asks for; lower it, or leave it out"
+    elif index is not None and where is not None and not index.count(where):
+        why = f"no document matches --where {where!r}; `bicross info {index.path}` shows the fields"
+    elif options.first_stage == "lexical":
+        why = "no document has a word of the query; --first-stage dense searches by meaning"
+    else:
+        why = "the first stage found no candidate"
+    return plain(f"No results for {query!r}: {why}.")
 
 
 def info_record(info: IndexInfo) -> dict[str, object]:
@@ -105,8 +130,3 @@ def _flat(record: dict[str, object], prefix: str = "") -> Iterator[tuple[str, ob
             yield from _flat(cast("dict[str, object]", value), label)
         elif value is not None and value != ():
             yield label, ", ".join(map(str, cast("tuple[object, ...]", value))) if isinstance(value, tuple) else value
-
-
-def plain(text: str) -> Text:
-    """Return a text without control characters, which could move the cursor or change the terminal."""
-    return Text("".join(character if character.isprintable() else " " for character in text))

@@ -1,7 +1,9 @@
 """The command ``bicross search``."""
 
+import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
@@ -71,27 +73,44 @@ def search_command(
         raise ArgumentError("give queries as arguments or with --file, not both")
     if file is None and not queries:
         raise ArgumentError('give a query, as in: bicross search my-index "how do vaccines work?"; or --file')
-    from ..search import QUERIES_AT_ONCE, SearchPipeline, Timings, read_cascade, search_record  # not for --help
-
-    pipeline = SearchPipeline.open(
-        path,
-        encoder=encoder,
-        reranker=None if rerank is False else reranker,
-        device=device,
-        dtype=dtype,
-        retrieve_k=retrieve_k,
-        rerank_k=_rerank_k(rerank_k),
-        rerank=rerank or None,  # without a reranker False says nothing
-        top_k=top_k,
-        first_stage=first_stage or stage_one,
-        passages=passages,
-        adaptive=adaptive,
-        cascade=read_cascade(cascade),
-        min_relevance=min_relevance,
+    from ..search import (  # not for --help
+        QUERIES_AT_ONCE,
+        SearchPipeline,
+        Timings,
+        check_deadline,
+        check_queries,
+        read_cascade,
+        search_record,
     )
+
+    # Mistakes first: to load models takes seconds.
+    depth_to_rerank, stages = _rerank_k(rerank_k), read_cascade(cascade)
+    check_deadline(deadline_ms)
+    check_queries(queries or [])
+    if file not in (None, "-") and not Path(file).is_file():
+        raise ArgumentError(f"--file names {file}, and there is no such file")
+    if where is not None:
+        _check_where(path, where)
+    with _loading(shown=not as_json and sys.stderr.isatty()):
+        pipeline = SearchPipeline.open(
+            path,
+            encoder=encoder,
+            reranker=None if rerank is False else reranker,
+            device=device,
+            dtype=dtype,
+            retrieve_k=retrieve_k,
+            rerank_k=depth_to_rerank,
+            rerank=rerank or None,  # without a reranker False says nothing
+            top_k=top_k,
+            first_stage=first_stage or stage_one,
+            passages=passages,
+            adaptive=adaptive,
+            cascade=stages,
+            min_relevance=min_relevance,
+        )
     from rich.console import Console
 
-    from .output import plain, print_json, results_table
+    from .output import nothing_found, plain, print_json, results_table
 
     console = Console()
     remaining = iter(queries or _lines(file or "-"))
@@ -101,10 +120,36 @@ def search_command(
         for query, results, depth in zip(some, answers, timings.depths, strict=True):
             if as_json:
                 print_json({**search_record(query, results, depth), "settings": pipeline.settings.to_dict()})
-            else:
+            elif results:
                 console.print(results_table(query, results, depth))
+            else:
+                console.print(nothing_found(query, depth, pipeline, where=where), soft_wrap=True)
     if not as_json:
         console.print(plain(f"Settings: {pipeline.settings}"), style="dim")
+
+
+def _check_where(path: Path, where: str) -> None:
+    """Raise ``ArgumentError`` if a condition cannot be used with an index. Warnings wait for the search itself."""
+    from ...index import Index  # not for --help
+
+    logger = logging.getLogger("bicross")
+    before, logger.disabled = logger.disabled, True
+    try:
+        Index.open(path, verify="size").count(where)
+    finally:
+        logger.disabled = before
+
+
+@contextmanager
+def _loading(*, shown: bool) -> Generator[None]:
+    """Say that models are loaded, if ``shown``."""
+    if not shown:
+        yield
+        return
+    from ..progress import doing  # not for --help
+
+    with doing("Loading the models", shown=True):
+        yield
 
 
 def _rerank_k(value: str | None) -> int | Literal["auto"] | None:

@@ -1,6 +1,6 @@
 """SearchPipeline: the first stage retrieves candidates, the second stage scores and re-sorts them."""
 
-from .options import MAX_RETRIEVE_K, RerankK, SearchOptions, read_cascade, read_layers
+from .options import MAX_RETRIEVE_K, RerankK, SearchOptions, check_deadline, read_cascade, read_layers
 from .parts import tokenizer_fingerprint
 from .pipeline import SearchPipeline
 from .queries import QUERIES_AT_ONCE, check_queries, check_query, query_slices
@@ -39,6 +39,7 @@ __all__ = [
     "StopRule",
     "Timings",
     "Tuned",
+    "check_deadline",
     "check_queries",
     "check_query",
     "final_scores",

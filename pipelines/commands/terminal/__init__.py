@@ -2,11 +2,14 @@
 
 from .interrupts import ending_process, said_on_interrupt, saying, unless_committed, write_interrupted
 from .option_names import with_option_names
+from .texts import plain, snippet
 
 __all__ = [
     "ending_process",
+    "plain",
     "said_on_interrupt",
     "saying",
+    "snippet",
     "unless_committed",
     "with_option_names",
     "write_interrupted",

@@ -9,7 +9,7 @@ from bicross.errors import ModelError
 from bicross.index import Document, Index
 from bicross.pipelines import build_index
 from bicross.pipelines.commands import index as changes
-from bicross.pipelines.commands.app import main
+from bicross.pipelines.commands.app import COMMANDS, FORMER_NAMES, GROUPS, main
 from bicross.pipelines.search import QUERIES_AT_ONCE
 from helpers.fakes import HashEncoder, OverlapReranker
 
@@ -239,7 +239,7 @@ def test_skip_errors(tmp_path, capsys, monkeypatch):
         (
             ["index", "animals.jsonl", "-o", "out", "--text-column", "body"],
             1,
-            "animals.jsonl has no row with 'body', only id, title, text, legs: name the right one with text_column",
+            "animals.jsonl has no row with 'body', only id, title, text, legs: name the right one with --text-column",
         ),
         (["index", "animals.jsonl"], 2, "Missing option '-o'"),
         (["search", "nowhere", "cat"], 1, "nowhere does not exist; build one with `bicross index"),
@@ -255,7 +255,7 @@ def test_skip_errors(tmp_path, capsys, monkeypatch):
         (["search", "index", "cat", "--top-k", "many"], 2, "Invalid value for '--top-k'"),
         (["search", "index"], 2, "give a query, as in: bicross search"),
         (["search", "index", "cat", "--file", "queries.txt"], 2, "give queries as arguments or with --file, not both"),
-        (["search", "index", "--file", "nowhere.txt"], 1, "nowhere.txt"),
+        (["search", "index", "--file", "nowhere.txt"], 2, "--file names nowhere.txt, and there is no such file"),
         (["search", "index", "cat", "--where", "legs >"], 2, "legs >"),
         (["search", "index", "cat", "--where", "wings == 2"], 2, "there is no field 'wings' to filter by; there are"),
         (["search", "index", "cat", "--where", "legs == 'four'"], 2, "cannot be compared (==) with 'four'"),
@@ -519,3 +519,62 @@ def test_a_search_loads_only_what_it_needs(arguments, unneeded):
     assert "bicross.pipelines.commands.search" in loaded
     others = [f"bicross.pipelines.{room}" for room in ("evaluation", "tuning", "training", "indexing")]
     assert not loaded & {*others, "bicross.training", "torch", *unneeded}
+
+
+def test_results_show_where_a_document_stands(tmp_path, capsys):
+    rows = [
+        {"id": "guide/a.md", "title": "Guide", "text": "the cat", "heading": "Pets", "page": 3, "line": 14},
+        {"id": "b", "text": "the cat too", "page": None, "line": True},
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    index = str(tmp_path / "i")
+    assert run(capsys, "index", str(tmp_path / "rows.jsonl"), "-o", index, "--no-tokens")[0] == 0
+    _, out, _ = run(capsys, "search", index, "cat")
+    assert "guide/a.md, heading Pets, page 3, line 14" in out
+    assert "line True" not in out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--where", "legs > 100"], "no document matches --where 'legs > 100'; `bicross info"),
+        (["--stage-one", "lexical"], "no document has a word of the query; --first-stage dense searches by meaning"),
+        (["--min-relevance", "1"], "none is as relevant as --min-relevance 1.0 asks for"),
+    ],
+)
+def test_a_query_without_results_says_why_and_what_to_do(index, capsys, options, said):
+    assert run(capsys, "index-terms", index)[0] == 0
+    code, out, _ = run(capsys, "search", index, "zebra", *options)
+    assert (code, "No results for 'zebra': " in out, said in " ".join(out.split())) == (0, True, True)
+
+
+def test_an_empty_index_says_how_to_fill_it(index, capsys):
+    run(capsys, "delete", index, "cat", "dog", "owl")
+    code, out, _ = run(capsys, "search", index, "zebra")
+    assert (code, f"the index has no documents; add some with `bicross add {index} SOURCE`" in out) == (0, True)
+
+
+def test_a_terminal_that_lacks_a_character_gets_a_question_mark(tmp_path, monkeypatch):
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"id": "zh", "text": "疫苗 cat"}) + "\n")
+    assert main(["index", str(tmp_path / "rows.jsonl"), "-o", str(tmp_path / "i"), "--no-tokens"]) == 0
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="cp1252", errors="strict"))
+    assert main(["search", str(tmp_path / "i"), "cat"]) == 0
+    sys.stdout.flush()
+    assert b"?? cat" in shown.getvalue()
+
+
+def test_the_version_and_the_short_help(capsys):
+    from bicross import __version__
+
+    assert run(capsys, "--version") == (0, f"bicross {__version__}\n", "")
+    for words in ([], ["index"], ["train"], ["train", "reranker"]):
+        assert run(capsys, *words, "-h") == run(capsys, *words, "--help")
+
+
+def test_every_command_is_in_one_group_of_the_help_with_a_whole_summary(capsys):
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert sorted([*grouped, *FORMER_NAMES]) == sorted(COMMANDS)
+    _, out, _ = run(capsys, "--help")
+    assert all(f"{heading}:\n" in out for heading in GROUPS)
+    assert "..." not in out.partition("\n")[2]

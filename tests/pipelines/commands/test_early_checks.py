@@ -1,0 +1,58 @@
+"""Mistakes are found before a model is loaded: no library of models is imported then."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from bicross.index import Document
+from bicross.pipelines import build_index
+from helpers.fakes import HashEncoder
+
+MODEL_LIBRARIES = {"torch", "transformers", "sentence_transformers"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("early")
+    build_index([Document("a", "a text", "", {"year": 1})], path / "index", encoder=HashEncoder(), reranker=None)
+    (path / "rows.jsonl").write_text(json.dumps({"id": "b", "text": "another"}) + "\n")
+    (path / "rows.csv").write_text("id,content\n1,a text\n")
+    (path / "broken.jsonl").write_text("{\n")
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("index rows.jsonl -o index", "already holds an index; choose another path, or replace it with --overwrite"),
+        ("index rows.csv -o new", "has no column 'text'"),
+        ("index broken.jsonl -o new", "not JSON"),
+        ("index missing.jsonl -o new", "missing.jsonl"),
+        ("index rows.jsonl -o new --overlap -1", "overlap"),
+        ("add index rows.csv", "has no column 'text'"),
+        ("add nowhere rows.jsonl", "nowhere does not exist"),
+        ("search index query --where year>", "year>"),
+        ("search index query --where months>3", "'months'"),
+        ("search index --file missing.txt", "--file names missing.txt, and there is no such file"),
+        ("search index query --deadline-ms -1", "--deadline-ms must be"),
+        ("search index query --cascade x", "LAYER:CANDIDATES"),
+        ("search index query --rerank-k many", "--rerank-k takes"),
+        ("evaluate index missing", "missing"),
+        ("evaluate index missing --save-run nowhere/run", "cannot write a run to nowhere/run"),
+        ("tune index missing --scores nowhere/scores", "cannot write scores to nowhere/scores"),
+        ("retokenize nowhere", "nowhere does not exist"),
+    ],
+)
+def test_a_mistake_is_said_before_any_model_library_is_imported(folder, command, said):
+    program = (
+        "import sys\nfrom bicross.pipelines.commands.app import main\n"
+        f"code = main({command.split()!r})\nprint(code, *sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=folder, check=True)
+    code, *modules = done.stdout.split()
+    assert code in ("1", "2")
+    assert said in done.stderr
+    assert not MODEL_LIBRARIES & set(modules)
+    assert not (folder / "new").exists()
