@@ -1,13 +1,6 @@
-"""Opens texts in the encoding that their byte order mark tells, that the user names, or else in UTF-8."""
+"""Finds the encoding of lines: the one that a byte order mark tells, that the user names, or else UTF-8."""
 
 import codecs
-from collections.abc import Generator
-from contextlib import contextmanager
-from io import BufferedReader, TextIOWrapper
-from pathlib import Path
-from typing import TypeAlias
-
-TextFile: TypeAlias = "TextIOWrapper[BufferedReader]"
 
 ON_ERROR = "bicross.mark"
 """How to open a text so that bytes that cannot be decoded are marked, and found by ``check_decoded``."""
@@ -41,21 +34,6 @@ _WITHOUT_MARK: dict[tuple[bool, ...], str] = {
     (True, False, False, False): "utf-32-le",
     (False, False, False, True): "utf-32-be",
 }
-
-
-@contextmanager
-def open_text(path: Path, encoding: str | None = None) -> Generator[TextFile]:
-    """Open a text file; ``encoding`` is what the user has named, see ``encoding_of``."""
-    with path.open("rb") as file, TextIOWrapper(file, encoding_of(file.peek(4)[:4], encoding)) as text:
-        yield text
-
-
-def decoding_problem(error: UnicodeDecodeError, encoding: str) -> str:
-    """Return what is wrong with a text that cannot be decoded, and what to do."""
-    return (
-        f"the byte 0x{error.object[error.start]:02x} at position {error.start} cannot be decoded as {encoding}:"
-        f" {error.reason}; {_REMEDY}"
-    )
 
 
 def check_decoded(text: str, encoding: str) -> None:
