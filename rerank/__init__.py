@@ -35,6 +35,7 @@ from .reranker import (
     TokenPair,
     TokenReranker,
     can_exit_early,
+    distinct,
     is_identified,
     takes_token_ids,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "can_exit_early",
     "check_cascade",
     "dcg",
+    "distinct",
     "expected_calibration_error",
     "fit_calibration",
     "group_by_query",

@@ -30,7 +30,7 @@ from ..inference import (
 from ..models import DEFAULT_RERANKER
 from .cascade import Cascade, CascadeScores, RankingKey, check_cascade, require_exits
 from .packed_scoring import first_tokens, logits_of, require_heads_fit, score_packed_cascade
-from .reranker import Pair, TokenPair, check_pairs
+from .reranker import Pair, TokenPair, check_pairs, each_once
 from .scoring_head import require_scoring_head
 from .unpacked import StandardCrossEncoder
 
@@ -143,7 +143,7 @@ class CrossEncoderReranker:
 
         Returns:
             Logits, float32 of shape (len(pairs),). With one output, that output before any activation; with two,
-            their difference, whose sigmoid is the softmax probability of the second.
+            their difference, whose sigmoid is the softmax probability of the second. Equal pairs have equal logits.
 
         Raises:
             QueryError: A query is too long for the model.
@@ -156,7 +156,8 @@ class CrossEncoderReranker:
         queries = _each(self._standard.count, [query for query, _ in pairs])
         passages = _each(self._standard.count, [passage for _, passage in pairs])
         self._check_lengths([query for query, _ in pairs], queries, passages)
-        return logits_of(self._standard.outputs(pairs)) if pairs else np.empty(0, np.float32)
+        outputs = self._standard.outputs
+        return each_once([tuple(pair) for pair in pairs], lambda rows: logits_of(outputs([pairs[row] for row in rows])))
 
     def score_tokens(self, pairs: Sequence[TokenPair]) -> NDArray[np.float32]:
         """Score pairs whose passages are token ids.
@@ -170,7 +171,8 @@ class CrossEncoderReranker:
         if not self._packed:
             raise ModelError("this model takes texts alone, no token ids; score them as texts")
         encoded = self._encoded(self._packed, pairs)
-        return logits_of(self._packed.run_pairs(encoded)) if pairs else np.empty(0, np.float32)
+        run, keys = self._packed.run_pairs, [(query, ids.dtype.char, ids.tobytes()) for query, ids in pairs]
+        return each_once(keys, lambda rows: logits_of(run([encoded[row] for row in rows])))
 
     def score_cascade(
         self, pairs: Sequence[Pair], cascade: Cascade, *, ranking_key: RankingKey | None = None

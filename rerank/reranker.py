@@ -1,6 +1,6 @@
 """The protocols of rerankers, which score (query, passage) pairs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
@@ -107,6 +107,26 @@ class CascadeReranker(Reranker, Protocol):
     ) -> CascadeScores:
         """The same as ``score_cascade`` for the texts of the token ids; called only on a ``TokenReranker``."""
         ...
+
+
+def distinct(keys: Sequence[Hashable]) -> tuple[list[int], NDArray[np.int64]]:
+    """Find the keys that come several times, such as pairs that are to be scored once.
+
+    Returns:
+        The places where each distinct key comes first, and for each key the number of its distinct key, int64 of shape
+        (len(keys),).
+    """
+    numbers: dict[Hashable, int] = {}
+    places = np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+    return np.unique(places, return_index=True)[1].tolist(), places
+
+
+def each_once(keys: Sequence[Hashable], compute: Callable[[list[int]], NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Compute the logits of the places where each distinct key comes first, and give equal keys equal logits."""
+    if not keys:
+        return np.empty(0, np.float32)
+    rows, places = distinct(keys)
+    return compute(rows)[places]
 
 
 def is_identified(reranker: object) -> TypeGuard[IdentifiedReranker]:

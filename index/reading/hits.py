@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import nsmallest
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -94,8 +96,41 @@ class Candidate:
 
 
 def best_candidates(found: Iterable[Candidate], k: int) -> list[Candidate]:
-    """The best ``k``, best first; of equal scores those that come first."""
-    return sorted(found, key=lambda one: -one.score)[:k]
+    """The best ``k``, best first; equal scores by id, which is read only where scores are equal."""
+    best: list[Candidate] = []
+    for _, equal in groupby(sorted(found, key=lambda one: -one.score), key=lambda one: one.score):
+        if len(best) >= k:
+            break
+        tied = list(equal)
+        best += tied if len(tied) == 1 else sorted(tied, key=lambda one: one.id)
+    return best[:k]
+
+
+def cut_by_id(segment: Segment, documents: NDArray[np.int64], scores: NDArray[Any], k: int) -> NDArray[np.int64]:
+    """Choose the best ``k`` documents of a segment; of equal scores at the border those with the lowest ids.
+
+    What is chosen depends on scores and ids alone, and not on when the documents were added, so that fewer are always
+    a part of more.
+
+    Args:
+        segment: The segment.
+        documents: Rows of documents, each once, shape (n,).
+        scores: Their scores, shape (n,).
+        k: How many to choose.
+
+    Returns:
+        The places of the chosen documents, ascending; all of them where there are no more than ``k``.
+    """
+    if len(scores) <= k:
+        return np.arange(len(scores))
+    border = np.partition(scores, len(scores) - k)[len(scores) - k]
+    above, tied = np.flatnonzero(scores > border), np.flatnonzero(scores == border)
+    wanted = k - len(above)
+    if len(tied) > wanted:
+        tied = tied[np.argsort(documents[tied])]
+        ids = segment.ids_of(documents[tied].tolist())
+        tied = tied[nsmallest(wanted, range(len(ids)), key=ids.__getitem__)]
+    return np.sort(np.concatenate([above, tied]))
 
 
 def ranked(found: Iterable[Candidate]) -> list[Candidate]:

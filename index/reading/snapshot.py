@@ -17,10 +17,12 @@ from ..manifest import Manifest, SegmentEntry
 from ..segments import POSTINGS, TOMBSTONES, VECTORS, IdEntry, Segment, Verify, read_tombstones, template
 from ..vectors import RECALL_AT, SearchSettings
 from .bm25 import LivePostings
-from .hits import Candidate, best_candidates
+from .hits import Candidate, best_candidates, cut_by_id
 
 SEGMENTS = "segments"
 ROWS_AT_ONCE = 1024
+MOST_TIED = 1 << 14
+"""The most vectors beyond the best k that are looked at for equal scores; of more equals, those added first count."""
 
 
 class View:
@@ -111,7 +113,7 @@ class Snapshot:
     def nearest(
         self, vectors: NDArray[np.float32], k: int, masks: Sequence[NDArray[np.bool_] | None]
     ) -> list[list[Candidate]]:
-        """For each vector the best ``k`` documents of those that ``masks`` has, a mask a view; equal scores by age."""
+        """For each vector the best ``k`` documents of those that ``masks`` has, a mask a view; equal scores by id."""
         k = check_k(k)
         checked_vectors(vectors)
         dimension = self.manifest.model.dimension
@@ -146,8 +148,10 @@ def _search_segment(
     allowed = view.live_passages if mask is view.live else segment_rows(mask, segment.document_rows)
     documents = len(segment) if mask is None else int(mask.sum())
     wanted = min(k, documents)
+    rows_allowed = len(segment.document_rows) if allowed is None else int(np.count_nonzero(allowed))
     # The settings were chosen, and their recall was measured, for so many rows; with them fewer are not found as well.
     pending, fetch = np.arange(len(vectors)), max(wanted, RECALL_AT)
+    most = min(rows_allowed, fetch + MOST_TIED)
     while wanted and len(pending):
         try:
             scores, rows = segment.vectors.search(vectors[pending], fetch, settings=settings, allowed=allowed)
@@ -160,7 +164,11 @@ def _search_segment(
             if len(first) < wanted:
                 again.append(query)  # several passages of one document leave fewer than k: fetch twice as many
                 continue
-            chosen = np.sort(first)[:wanted]
+            first = np.sort(first)
+            if fetch < most and query_scores[first[wanted - 1]] == query_scores[-1]:
+                again.append(query)  # documents that tie with the last one may follow, with lower ids
+                continue
+            chosen = first[cut_by_id(segment, segment.document_rows[query_rows[first]], query_scores[first], wanted)]
             for i in chosen:
                 score = float(query_scores[i])
                 found[query].append(Candidate(segment, int(query_rows[i]), score, dense=score))

@@ -11,7 +11,7 @@ from ..arguments import checked_instance, described
 from ..filters import Predicate
 from ..segments import Segment
 from .bm25 import BM25, Scorer
-from .hits import Candidate, Hit, best_candidates, best_hits
+from .hits import Candidate, Hit, best_candidates, best_hits, cut_by_id
 from .snapshot import Snapshot, check_k
 
 
@@ -69,7 +69,7 @@ def best_documents(
 ) -> list[Candidate]:
     """The best ``k`` documents of a segment, of those that are ``allowed`` and have a score, in the order of rows.
 
-    Of equals those added first; a document counts with its best passage, of equals the first.
+    Of equals those with the lowest ids; a document counts with its best passage, of equals the first.
     """
     rows = np.flatnonzero(scores)
     if allowed is not None:
@@ -79,10 +79,7 @@ def best_documents(
     documents = segment.document_rows[rows]
     first = np.flatnonzero(np.diff(documents, prepend=-1))
     best = np.maximum.reduceat(scores[rows], first)
-    places = np.arange(len(best))
-    if len(best) > k:
-        places = np.flatnonzero(best >= np.partition(best, len(best) - k)[len(best) - k])
-        places = np.sort(places[np.argsort(-best[places], kind="stable")[:k]])
+    places = cut_by_id(segment, documents[first], best, k)
     ends = np.append(first[1:], len(rows))
     found: list[Candidate] = []
     for place in places.tolist():

@@ -19,6 +19,7 @@ from ....rerank import (
     Reranker,
     TokenPair,
     can_exit_early,
+    distinct,
     group_by_query,
     is_identified,
     merge_scores,
@@ -54,7 +55,7 @@ class CandidateScorer:
         self._told = False
 
     def score(self, candidates: Sequence[Candidate], *, tokenizer: str = "") -> tuple[NDArray[np.float32], int]:
-        """Score candidates.
+        """Score candidates; a query and a text that come several times are scored once.
 
         Args:
             candidates: Pairs of a query and a hit.
@@ -66,6 +67,10 @@ class CandidateScorer:
         Raises:
             ModelError: The reranker returned the wrong number of logits, or one that is not finite.
         """
+        rows, places = distinct([(query, _text(hit)) for query, hit in candidates])
+        if len(rows) < len(candidates):
+            logits, computed = self.score([candidates[row] for row in rows], tokenizer=tokenizer)
+            return logits[places], computed
         if self._cache is None:
             return self._read(candidates, tokenizer), len(candidates)
         keys = self._keys(candidates)

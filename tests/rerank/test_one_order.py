@@ -1,0 +1,99 @@
+"""Equal pairs have equal logits, whatever else is in the call, so that copies keep the order of their ids."""
+
+import numpy as np
+import pytest
+from bicross.index import Document
+from bicross.pipelines import ScoreCache, SearchPipeline, build_index
+from bicross.pipelines.search import CandidateScorer
+from bicross.rerank import CrossEncoderReranker, distinct
+from bicross.retrieval import DenseRetriever
+from helpers.fakes import HashEncoder, OverlapReranker
+from hypothesis import given
+from hypothesis import strategies as st
+
+WORDS = "the a cat dog owl sleeps runs hunts all day night on in warm sofa park field what who does at and".split()  # noqa: SIM905
+
+
+def sample(number: int, copies: int) -> list[tuple[str, str]]:
+    random = np.random.default_rng(3)
+    queries = [" ".join(random.choice(WORDS, 3)) for _ in range(6)]
+    pairs = [(queries[n % 6], " ".join(random.choice(WORDS, random.integers(1, 40)))) for n in range(number - copies)]
+    return pairs + [pairs[n] for n in random.integers(0, len(pairs), copies)]
+
+
+@pytest.fixture(scope="module")
+def reranker(tmp_path_factory):
+    from helpers.tiny_models import save_cross_encoder
+
+    return CrossEncoderReranker(save_cross_encoder(tmp_path_factory.mktemp("model") / "tiny", outputs=1), device="cpu")
+
+
+def require_one_order(reranker, pairs, shuffles: int) -> None:
+    known = dict(zip(pairs, reranker.score(pairs).tolist(), strict=True))
+    random = np.random.default_rng(4)
+    for number in range(shuffles):
+        order = random.permutation(len(pairs))
+        cuts = np.sort(random.choice(len(pairs), number % 9, replace=False))
+        for part in np.split(order, cuts):
+            some = [pairs[row] for row in part]
+            logits = reranker.score(some)
+            np.testing.assert_allclose(logits, [known[pair] for pair in some], atol=1e-5)
+            assert len(set(zip(some, logits.tolist(), strict=True))) == len(set(some)), "equal pairs, equal bits"
+
+
+@pytest.mark.slow
+def test_a_logit_depends_on_other_pairs_in_its_last_digits_alone(reranker):
+    pairs = sample(60, 15)
+    require_one_order(reranker, pairs, 12)
+
+
+@pytest.mark.slow
+def test_the_same_in_many_shuffles(reranker):
+    require_one_order(reranker, sample(500, 100), 200)
+
+
+@pytest.mark.slow
+def test_copies_keep_the_order_of_their_ids_alone_and_in_a_batch(reranker, tmp_path):
+    encoder, random = HashEncoder(), np.random.default_rng(5)
+    texts = [" ".join(random.choice(WORDS, random.integers(3, 25))) for _ in range(12)]
+    documents = [Document(f"{copy}{number:02}", text) for copy in "cadb" for number, text in enumerate(texts)]
+    index = build_index(documents, tmp_path / "index", encoder=encoder, reranker=None)
+    queries = ["the cat sleeps", "owl hunts at night", "dog in the park", "what runs all day"]
+    for blend in (1.0, 0.4):
+        plain = SearchPipeline(DenseRetriever(index, encoder), reranker, blend=blend, top_k=48)
+        cached = SearchPipeline(
+            DenseRetriever(index, encoder), reranker, blend=blend, top_k=48, cache=ScoreCache.of_megabytes(1)
+        )
+        cached.search(queries[0], rerank_k=11)
+        cached.search_batch(queries[1:])
+        together = plain.search_batch(queries)
+        for query, results in zip(queries, together, strict=True):
+            for other in (plain.search(query), cached.search(query)):
+                np.testing.assert_allclose([r.score for r in other], [r.score for r in results], atol=1e-5)
+            for score in {result.score for result in results}:
+                ids = [result.document.id for result in results if result.score == score]
+                assert ids == sorted(ids)
+            for number in range(12):
+                copies = [result for result in results if result.document.id.endswith(f"{number:02}")]
+                assert len({(result.score, result.relevance, result.logit) for result in copies}) == 1
+
+
+@given(st.lists(st.sampled_from("abcd"), max_size=12))
+def test_distinct_keys_come_in_the_order_of_their_first_place(keys):
+    rows, places = distinct(keys)
+    assert [keys[row] for row in rows] == list(dict.fromkeys(keys))
+    assert [keys[rows[place]] for place in places] == keys
+
+
+def test_equal_pairs_are_scored_once(tmp_path):
+    encoder, reranker = HashEncoder(), OverlapReranker()
+    documents = [Document(f"d{copy}", "the cat sleeps") for copy in range(5)] + [Document("other", "a dog runs")]
+    index = build_index(documents, tmp_path / "index", encoder=encoder, reranker=None)
+    hits = DenseRetriever(index, encoder).retrieve(["cat", "dog"], 6)
+    candidates = [(query, hit) for query, found in zip(["cat", "dog"], hits, strict=True) for hit in found]
+    for cache, computed in ((None, 4), (ScoreCache(1 << 20), 4)):
+        reranker.calls.clear()
+        logits, count = CandidateScorer(reranker, cache=cache).score(candidates)
+        assert (count, len(reranker.calls[0])) == (computed, 4)
+        expected = [reranker.logit(query, hit.passage.text) for query, hit in candidates]
+        np.testing.assert_array_equal(logits, np.array(expected, np.float32))
