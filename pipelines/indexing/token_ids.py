@@ -36,12 +36,13 @@ def retokenize(path: str | Path, *, reranker: str | Path = DEFAULT_RERANKER) -> 
         ModelError: The reranker is not available, or has no fast tokenizer.
         IndexLocked: Another process writes.
     """
+    index = Index.open(path, verify="size")
     tokenizer = load_tokenizer(resolve_model(reranker))
 
     def tokenize(texts: Sequence[str]) -> Sequence[TokenIds]:
         return token_ids(texts, tokenizer)
 
-    return Index.open(path, verify="size").retokenize(tokenizer.fingerprint, tokenize)
+    return index.retokenize(tokenizer.fingerprint, tokenize)
 
 
 def tokenizer_for_new(reranker: str | Path | None) -> TextTokenizer | None:
