@@ -150,7 +150,8 @@ def _search_segment(
     wanted = min(k, documents)
     rows_allowed = len(segment.document_rows) if allowed is None else int(np.count_nonzero(allowed))
     # The settings were chosen, and their recall was measured, for so many rows; with them fewer are not found as well.
-    pending, fetch = np.arange(len(vectors)), max(wanted, RECALL_AT)
+    # One more than is wanted shows whether another document ties with the last.
+    pending, fetch = np.arange(len(vectors)), max(wanted + 1, RECALL_AT)
     most = min(rows_allowed, fetch + MOST_TIED)
     while wanted and len(pending):
         try:

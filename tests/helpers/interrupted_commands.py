@@ -5,6 +5,7 @@ models take for a text, in ``SECONDS_A_TEXT``, and after how many seconds a buil
 """
 
 import os
+import signal
 import sys
 import time
 
@@ -36,6 +37,7 @@ def load_encoder(*_, **__):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where the tests run in the background
     checkpoints.FIRST_SECONDS = float(os.environ.get("CHECKPOINT_SECONDS", "0.2"))
     for module in (models, index):
         module.load_encoder = module.open_encoder = load_encoder

@@ -117,6 +117,7 @@ METHODS = {
     "search_both": BOTH,
     "neighbours": {"ids": ["d1"], "k": 2, "where": None, "query": unit_vectors(1, seed=1)[0]},
     "get": {"ids": ["d1"]},
+    "count": {"where": "id == 'd1'"},
     "add": {"batches": []},
     "upsert": {"batches": []},
     "delete": {"ids": [], "where": None},

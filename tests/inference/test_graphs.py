@@ -89,8 +89,10 @@ def expected(bert):
 def test_rows_of_a_batch_survive_the_next_one_of_the_same_size(bert, expected, monkeypatch):
     recorders = pretend(monkeypatch)
     monkeypatch.setattr("bicross.inference.packed.engine.CPU_TOKENS", LIMIT)
-    found = CrossEncoderReranker(bert, device="cpu").score(PAIRS * 3)
-    np.testing.assert_allclose(found, np.tile(expected, 3), atol=1e-5)
+    pairs = PAIRS + [(query, f"{passage} {word}") for word in ("again", "twice") for query, passage in PAIRS]
+    found = CrossEncoderReranker(bert, device="cpu").score(pairs)
+    np.testing.assert_allclose(found[: len(PAIRS)], expected, atol=1e-5)
+    assert len(set(pairs)) == len(pairs)  # equal ones are scored once
     assert recorders[0].replayed > 2 * recorders[0].recorded
 
 
@@ -99,10 +101,11 @@ def test_more_sequences_than_a_recording_has_run_without(bert, expected, monkeyp
     for name in ("CPU_TOKENS", "CPU_LEAST_TOKENS"):  # all of them in one batch
         monkeypatch.setattr(f"bicross.inference.packed.engine.{name}", 10**6)
     reranker = CrossEncoderReranker(bert, device="cpu")
-    found = reranker.score(PAIRS[:1] * (SEQUENCES + 1))
+    pairs = [PAIRS[0], *((f"query {number}", "a passage") for number in range(SEQUENCES))]
+    found = reranker.score(pairs)
     assert recorders[0].recorded == 0
-    np.testing.assert_allclose(found, np.repeat(expected[0], SEQUENCES + 1), atol=1e-5)
-    np.testing.assert_allclose(reranker.score(PAIRS[:1] * SEQUENCES), found[1:], atol=1e-5)
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-5)
+    np.testing.assert_allclose(reranker.score(pairs[1:]), found[1:], atol=1e-5)
     assert recorders[0].recorded == 1
 
 

@@ -31,7 +31,7 @@ def test_the_bar_moves_with_what_is_done_not_with_what_is_read(tmp_path, monkeyp
     (tmp_path / "some.jsonl").write_text("".join(json.dumps({"id": f"d{i}", "text": "text"}) + "\n" for i in range(8)))
     some = {
         "list": documents(8),
-        "generator": iter(documents(8)),
+        "generator": (document for document in documents(8)),
         "reader": read_documents(tmp_path / "some.jsonl"),
     }[source]
     tasks = []

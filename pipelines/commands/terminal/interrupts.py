@@ -99,7 +99,9 @@ def ending_process() -> Generator[Heard]:
     heard, is_heard, ended = Heard(), threading.Event(), threading.Event()
 
     def hear(number: int, frame: FrameType | None) -> None:
-        heard.number = heard.number or number
+        if heard.number is not None:
+            return  # the watching thread ends the process, while this one is still saving what is to be kept
+        heard.number = number
         is_heard.set()
         raise Interrupted(number)
 

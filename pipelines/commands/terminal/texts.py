@@ -1,8 +1,10 @@
 """Texts of documents for a terminal: on one line, cut between words or characters, without control characters."""
 
 import unicodedata
+from typing import TYPE_CHECKING
 
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.text import Text
 
 SNIPPET_CHARACTERS = 240
 _WORD_CHARACTERS = 40
@@ -14,8 +16,10 @@ _VIRAMA = 9
 """The combining class of the sign that joins two Indic consonants."""
 
 
-def plain(text: str) -> Text:
+def plain(text: str) -> "Text":
     """Return a text without control characters, which could move the cursor or change the terminal."""
+    from rich.text import Text  # not for the messages of errors
+
     return Text("".join(character if character.isprintable() or character in _JOINERS else " " for character in text))
 
 

@@ -132,7 +132,8 @@ def test_an_interrupted_compaction_changes_nothing_that_is_found(tmp_path, sourc
 @pytest.mark.slow
 def test_a_second_signal_and_a_main_thread_that_hears_nothing_end_the_process_too():
     program = (
-        "import sys, time, ctypes\n"
+        "import sys, time, ctypes, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # it is ignored where the tests run in background
         "from bicross.pipelines.commands.terminal import ending_process, saying\n"
         "with ending_process(), saying(lambda: 'This was kept.'):\n"
         "    print('ready', flush=True)\n"

@@ -58,7 +58,7 @@ def test_what_is_read_and_what_it_says(index, passages, read):
     assert max(map(len, known.values())) > 3
     results = pipeline.search(query)
     expected = {id_: [passage.text.strip() for passage in read(found)] for id_, found in known.items()}
-    assert sorted(reader.read) == sorted(text for texts in expected.values() for text in texts)
+    assert sorted(reader.read) == sorted({text for texts in expected.values() for text in texts})  # equal ones once
     combine = np.mean if passages == "mean" else np.max
     logits = {id_: pytest.approx(combine([len(text) for text in texts])) for id_, texts in expected.items()}
     assert {result.document.id: result.logit for result in results} == logits
@@ -71,7 +71,9 @@ def test_a_deadline_counts_documents_and_not_passages(index):
         DenseRetriever(index, ENCODER, passages=3), reader, passages="max", clock=lambda: next(times)
     )
     assert len(pipeline.search("the moon", deadline_ms=10_000)) == 3
-    assert len(reader.read) == sum(min(3, len(found)) for found in passages_of(index, "the moon").values())
+    assert sorted(reader.read) == sorted(
+        {passage.text.strip() for found in passages_of(index, "the moon").values() for passage in found[:3]}
+    )
 
 
 def test_a_retriever_that_finds_too_few_is_refused(index):
