@@ -116,7 +116,7 @@ def by_date(field: IndexField, symbol: str, literal: TextLiteral) -> bool:
     """Whether an order comparison of a field's texts with a text is one of dates.
 
     Raises:
-        ArgumentError: Texts that look like numbers would be ordered alphabetically.
+        ArgumentError: Texts that look like numbers, or dates with a text that is none, would be ordered alphabetically.
     """
     numbers = field.live_numbers_in_texts
     if literal.is_date and field.live_dates and not (numbers and literal.dates.precision[0] == 0):
@@ -125,6 +125,11 @@ def by_date(field: IndexField, symbol: str, literal: TextLiteral) -> bool:
         raise _alphabetical(field, symbol, repr(literal.text))
     if literal.is_number and field.live_years:
         raise _alphabetical(field, symbol, repr(literal.text))
+    if field.live_dates and not literal.is_date and not field.not_dates:
+        raise ArgumentError(
+            f"the field {field.name!r:.200} holds dates and cannot be compared ({symbol}) with {literal.text!r:.200}, "
+            "which is none: write dates like 2024, 2024-05, 2024-05-17 or 2024-05-17T15:30"
+        )
     return False
 
 

@@ -148,6 +148,10 @@ def _paths(path: object) -> list[Path]:
             )
     if not paths:
         raise ArgumentError("the list of paths is empty: name a file or a folder")
+    if "" in paths:  # pathlib would take it for the folder that the program runs in
+        raise ArgumentError("a path is empty: name a file or a folder, or . for the folder that you are in")
+    if any("\0" in str(one) for one in paths):
+        raise ArgumentError("a path has a NUL character, which no name of a file can have")
     return [Path(cast("SourcePath", one)) for one in paths]
 
 
@@ -162,5 +166,7 @@ def _log_path(errors_path: SourcePath, sources: Sequence[Path]) -> Path:
 
 
 def _names(names: Sequence[str] | None) -> tuple[str, ...] | None:
-    """The names as a tuple. A single string stays what it is, so that it is refused and not taken for letters."""
-    return cast("tuple[str, ...]", names) if names is None or isinstance(names, str) else tuple(names)
+    """The names as a tuple. What is no list stays what it is and is refused, a string too: its letters are no names."""
+    given: object = names
+    is_list = isinstance(given, Iterable) and not isinstance(given, str)
+    return tuple(cast("Iterable[str]", given)) if is_list else cast("tuple[str, ...] | None", given)

@@ -21,7 +21,7 @@ class Source:
     """What a command line says of the documents to read. Each field is an argument or an option of a command."""
 
     source: Annotated[
-        list[Path],
+        list[str],  # no paths, because an empty one would be the folder that the command runs in
         typer.Argument(
             metavar="SOURCE",
             help="Files of JSONL, JSON, CSV, TSV, Parquet, Arrow, text, Markdown, HTML or reStructuredText; folders of"

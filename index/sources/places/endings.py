@@ -42,7 +42,8 @@ def ending_of(path: Path) -> str:
 
 def ending_of_format(format_name: str) -> str:
     """Return the ending of files of a format, which a user has named, such as ``csv``."""
-    ending = f".{format_name.lower().removeprefix('.')}"
+    name: object = format_name
+    ending = f".{name.lower().removeprefix('.')}" if isinstance(name, str) else ""
     if ending not in ENDINGS:
         known = ", ".join(ending.removeprefix(".") for ending in ENDINGS)
         raise ArgumentError(f"there is no format {format_name!r} (--format); the formats are {known}")

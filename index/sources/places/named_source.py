@@ -52,7 +52,12 @@ def find_source(
     if str(path) == STANDARD_INPUT:
         file = copy_standard_input(scratch(), ending)
         return NamedSource(file.shown, is_folder=False, entries=lambda: [file])
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except (OSError, ValueError) as error:  # a name that is too long, a folder that is closed, or a NUL
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SourceError(f"{str(path)!r:.200} cannot be looked for: {reason}") from None
+    if not is_there:
         raise SourceError(f"there is no {path}; {KINDS}")
     if path.is_dir():
         if ending:

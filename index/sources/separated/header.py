@@ -39,7 +39,8 @@ def read_header(lines: Lines, path: Path, options: SourceOptions) -> Header | No
     """Read the first lines of a file; None where it holds nothing.
 
     The delimiter is the one that the user or a line ``sep=`` names. Otherwise it is the usual one, unless exactly one
-    other gives the columns that are needed, and the usual one does not.
+    other gives the columns that are needed, and the usual one does not. Where the quotes of a header make sense with
+    one other alone, it is that one.
 
     Raises:
         SourceError: There is no header that can be read.
@@ -54,9 +55,7 @@ def read_header(lines: Lines, path: Path, options: SourceOptions) -> Header | No
         named = options.delimiter or (separator[1] if separator else None)
         usual = usual_delimiter(path)
         others = [] if named else [delimiter for delimiter in _DELIMITERS if delimiter != usual]
-        header, fits = _parse(head, named or usual, options)
-        fitting = [] if fits else [header for header, fits in _parsed(head, others, options) if fits]
-        header = fitting[0] if len(fitting) == 1 else header
+        header = _found(head, named or usual, others, options)
         lines.check_decoded("".join(head[: header.lines]))
     except (csv.Error, ValueError) as error:
         raise SourceError(f"{path} has no readable header: {error}; its first line must name the columns") from None
@@ -87,6 +86,20 @@ def _head(lines: Lines) -> tuple[int, list[str]]:
         head.append(line)
         characters += len(line)
     return before, head
+
+
+def _found(head: Sequence[str], usual: str, others: Sequence[str], options: SourceOptions) -> Header:
+    """The header by the usual delimiter, or by the other one that suits it. Raises ``csv.Error`` where none does."""
+    try:
+        header, fits = _parse(head, usual, options)
+    except csv.Error:
+        readable = list(_parsed(head, others, options))
+        fitting = [header for header, fits in readable if fits] or [header for header, _ in readable]
+        if len(fitting) != 1:
+            raise
+        return fitting[0]
+    fitting = [] if fits else [header for header, fits in _parsed(head, others, options) if fits]
+    return fitting[0] if len(fitting) == 1 else header
 
 
 def _parsed(head: Sequence[str], delimiters: Sequence[str], options: SourceOptions) -> Iterator[tuple[Header, bool]]:

@@ -274,6 +274,16 @@ def test_dates_are_compared_at_the_precision_of_both(text, expected):
     assert matches(text, DATES[:3], DATES[3:]) == expected
 
 
+@pytest.mark.parametrize("literal", ["13.05.2013", "2024-13", "05/17/2024", "soon", "2024-1-1", ""])
+@pytest.mark.parametrize("symbol", ["<", "<=", ">", ">="])
+def test_dates_have_no_order_with_what_is_none(symbol, literal):
+    dates = [{"d": "2024-01-01"}, {"d": "2023-12"}, {}]
+    with pytest.raises(ArgumentError, match=r"'d' holds dates and cannot be compared \(.*, which is none: write"):
+        matches(f"d {symbol} '{literal}'", dates)
+    assert matches(f"d == '{literal}'", dates) == []
+    assert matches("d >= 'soon'", [*dates, {"d": "soon"}]) == [3]
+
+
 def test_dates_of_two_fields():
     rows = [
         {"a": "2024-01-01", "b": "2024-01-01T10:00"},

@@ -438,6 +438,24 @@ def test_a_source_without_a_good_row_is_an_error():
     assert len(read_log()) == 2
 
 
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_paths_that_are_none(on_error):
+    for path, message in {"": "a path is empty", "a\0b": "a path has a NUL"}.items():
+        with pytest.raises(ArgumentError, match=message):
+            read_documents([path], on_error=on_error)
+    with pytest.raises(SourceError, match=r"'a{150,} cannot be looked for: File name too long"):
+        read_documents("a" * 5000, on_error=on_error)
+
+
+def test_arguments_of_the_wrong_type():
+    with pytest.raises(ArgumentError, match="columns must be a list of names of columns, not 5"):
+        read_documents("a.csv", columns=5)
+    with pytest.raises(ArgumentError, match="leave_out must be a list of names of columns, not 5"):
+        read_documents("a.csv", leave_out=5)
+    with pytest.raises(ArgumentError, match="there is no format 5"):
+        read_documents("a.csv", format=5)
+
+
 @pytest.mark.parametrize("on_error", ["ignore", "", None, True, ["skip"]])
 def test_unknown_on_error(on_error):
     with pytest.raises(ArgumentError, match="on_error must be 'raise' or 'skip', not "):

@@ -34,6 +34,20 @@ def test_the_delimiter_is_found_in_the_header(separator, name):
     assert read(gzip.compress(table(separator).encode()), f"{name}.gz") == EXPECTED
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+@pytest.mark.parametrize("separator", [",", ";", "|", "\t"])
+def test_the_delimiter_is_found_in_a_header_in_quotes(separator, name):
+    assert read(table(separator, '"id","title","text","year"'), name) == EXPECTED
+    assert read(table(separator, 'id,"title",text,year'), name) == EXPECTED
+    with pytest.raises(SourceError, match="no column 'text', only id, name, body: "):
+        read('"id";"name";"body"\n1;a;b\n'.replace(";", separator), name)
+
+
+def test_a_header_whose_quotes_make_no_sense():
+    with pytest.raises(SourceError, match=r"no readable header: ',' expected after '\"'"):
+        read('"id"~"text"\n1~t\n')
+
+
 @pytest.mark.parametrize("line", ["sep=;\n", '"sep=;"\r\n', "SEP=;\n", "\nsep=;\n"])
 def test_the_line_of_excel_that_names_the_delimiter(line):
     assert read(line + table(";")) == EXPECTED
