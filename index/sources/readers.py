@@ -15,7 +15,7 @@ from ..document import Document
 from .accounting import ErrorLog, SourceReport, Tally
 from .budget import MaxBytes
 from .options import ColumnType, SourceOptions
-from .places import NamedSource, Scratch, find_source
+from .places import NamedSource, Scratch, SourceFile, find_source
 from .reading import Reading
 
 OnError = Literal["raise", "skip"]
@@ -95,6 +95,7 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
     ignored = () if log_path is None else (log_path,)
     try:
         sources = [find_source(one, format_name=format, ignored=ignored, scratch=scratch.folder) for one in paths]
+        _check_use(options, sources)
         log = None if log_path is None else ErrorLog(Path(errors_path))
     except BaseException:
         scratch.remove()
@@ -163,6 +164,18 @@ def _log_path(errors_path: SourcePath, sources: Sequence[Path]) -> Path:
     if path in named:
         raise ArgumentError(f"errors_path is the source itself, which the list of bad rows would overwrite: {path}")
     return path
+
+
+def _check_use(options: SourceOptions, sources: Sequence[NamedSource]) -> None:
+    """Raise ``ArgumentError`` if options for CSV and TSV files are given, and there is no such file."""
+    given = [name for name in ("delimiter", "quotes", "columns", "types") if getattr(options, name) not in (None, {})]
+    files = (entry for source in sources for entry in source.entries() if isinstance(entry, SourceFile))
+    if given and not any(file.ending.startswith((".csv", ".tsv")) for file in files):
+        shown = ", ".join(source.name for source in sources)
+        raise ArgumentError(
+            f"{given[0]} is for CSV and TSV files, and there is none in {shown}; leave it out, or name the format"
+            " (--format csv)"
+        )
 
 
 def _names(names: Sequence[str] | None) -> tuple[str, ...] | None:

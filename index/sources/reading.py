@@ -29,6 +29,7 @@ class Reading:
         self._options = options
         self._log = log
         self._ids = _KnownIds()
+        self._unseen = {*(options.metadata_columns or ()), *options.leave_out}  # until a row has them
         self._done = 0
         self._size = 1
 
@@ -56,6 +57,9 @@ class Reading:
                 self._done += entry.size
             if self.tally.documents == before:
                 raise self._nothing_in(source, self.tally.left_out - left_out)
+        if self._unseen:
+            names = ", ".join(map(repr, sorted(self._unseen)))
+            self.tally.note(f"no row has {names}, which metadata_columns or leave_out names: check the spelling")
         self.fraction = 1.0
 
     def _text(self, file: SourceFile, budget: Budget) -> Iterator[Document]:
@@ -103,12 +107,15 @@ class Reading:
 
     def _documents_in(self, file: SourceFile) -> Iterator[Document]:
         row_reader = ROW_READERS[file.ending]
+        is_json = file.ending.startswith((".json", ".ndjson"))
         makes_ids: bool | None = None  # until the first good row tells
         row = None
         for row in row_reader(file.path, self._options):
             self._move(file, row.fraction)
             if row.note:
                 self.tally.note(f"{file.shown}: {row.note}")
+            if self._unseen:  # other readers check them by the columns of the file, and may leave some unread
+                self._unseen.difference_update(row.values if is_json else tuple(self._unseen))
             if makes_ids is None and not row.problem:
                 makes_ids = lacks_id(row.values, self._options)
             document = self._document(row, file, makes_ids=bool(makes_ids))

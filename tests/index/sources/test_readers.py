@@ -754,3 +754,37 @@ def test_damaged_tables(name):
                 SourceError, match=f"{name} is damaged, or not what its name says: .*; write or copy it"
             ):
                 list(read_documents(write(name, damaged)))
+
+
+@pytest.mark.parametrize(
+    "options", [{"delimiter": ";"}, {"columns": ["id", "text"]}, {"types": {"year": "integer"}}, {"quotes": False}]
+)
+def test_options_of_csv_files_are_refused_where_there_is_none(options):
+    write_lines("some.jsonl", {"id": "a", "text": "x", "year": "1"})
+    Path("folder").mkdir()
+    write("folder/note.txt", "a text")
+    for paths in ("some.jsonl", "folder", ["some.jsonl", "folder"]):
+        with pytest.raises(ArgumentError, match=f"{next(iter(options))} is for CSV and TSV files, and there is none"):
+            read_documents(paths, **options)
+
+
+@pytest.mark.parametrize("argument", ["leave_out", "metadata_columns"])
+def test_a_misspelt_key_of_json_is_noted(argument):
+    write_lines("some.jsonl", {"id": "a", "text": "x", "year": 1}, {"id": "b", "text": "y", "author": "z"})
+    reader = read_documents("some.jsonl", **{argument: ["year", "autor"]})
+    assert ids(reader) == ["a", "b"]
+    assert "no row has 'autor'" in reader.report.notes[0]
+    reader = read_documents("some.jsonl", **{argument: ["year", "author"]})
+    assert (ids(reader), reader.report.notes) == (["a", "b"], ())
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".arrow"])
+@pytest.mark.parametrize("argument", ["leave_out", "metadata_columns"])
+def test_columns_of_tables_that_are_there_are_not_noted(argument, suffix):
+    table = pa.table({"id": ["a"], "text": ["x"], "year": [1]})
+    if suffix == ".csv":
+        write_csv("some.csv", ["id", "text", "year"], ["a", "x", "1"])
+    else:
+        write_table(f"some{suffix}", table)
+    reader = read_documents(f"some{suffix}", **{argument: ["year"]})
+    assert (ids(reader), reader.report.notes) == (["a"], ())
