@@ -55,10 +55,12 @@ class StagesFromIndex:
         """Open both stages for one generation of an index.
 
         Raises:
+            ArgumentError: The first stage needs postings, and the index has none.
             IndexCorrupt: The index keeps search settings that cannot be used.
             IndexModelMismatch: The encoder is not the model that built the index.
         """
         tuned = stored(index)
+        require_postings(index, self._options.first_stage or "dense")  # before a model is loaded
         self._reranker = reranker = open_reranker(self._reranker, device=self._device, dtype=self._dtype)
         if tuned is not None and reranker is not None and not tuned_with(tuned, reranker):
             logger.warning(

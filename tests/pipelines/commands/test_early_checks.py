@@ -39,6 +39,8 @@ def folder(tmp_path_factory):
         ("search index query --deadline-ms -1", "--deadline-ms must be"),
         ("search index query --cascade x", "LAYER:CANDIDATES"),
         ("search index query --rerank-k many", "--rerank-k takes"),
+        ("search index query --first-stage lexical", "keeps none"),
+        ("index rows.jsonl -o new --types year=integer", "is for CSV and TSV files"),
         ("evaluate index missing", "missing"),
         ("evaluate index missing --save-run nowhere/run", "cannot write a run to nowhere/run"),
         ("tune index missing --scores nowhere/scores", "cannot write scores to nowhere/scores"),
