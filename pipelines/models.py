@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from ..errors import ArgumentError, ModelError
 from ..index import Index
@@ -59,10 +60,24 @@ def require_one_device(device: Devices) -> None:
 def _devices(device: Devices) -> list[str] | list[None]:
     if device is None:
         return [None]
-    names = [name.strip() for name in (device.split(",") if isinstance(device, str) else device)]
-    if not names or not all(names):
+    given: object = cast("object", device.split(",") if isinstance(device, str) else device)
+    listed = list(cast("Sequence[object]", given)) if isinstance(given, list | tuple) else []
+    names = [name.strip() for name in listed if isinstance(name, str)]
+    if not all(names) or not names or len(names) < len(listed):
         raise ArgumentError(f"device must name one device or several, as in 'cuda:0,cuda:1', not {device!r}")
     return names
+
+
+def require_encoder(encoder: object) -> None:
+    """Check that something is an encoder as far as its methods tell.
+
+    Raises:
+        ArgumentError: It has none of them.
+    """
+    if not callable(getattr(encoder, "encode_queries", None)):
+        raise ArgumentError(
+            f"encoder must be a model or the name of one, not {type(encoder).__name__}: {encoder!r:.80}"
+        )
 
 
 def open_encoder(
@@ -93,6 +108,7 @@ def open_encoder(
         opened = load_encoder(name, device=device, dtype=dtype, early=EarlyLayers.named(index.model.pooling))
     else:
         opened = load_encoder(encoder, device=device, dtype=dtype) if isinstance(encoder, str | Path) else encoder
+        require_encoder(opened)
     index.model.require_same(opened.fingerprint)
     return opened
 
@@ -140,4 +156,8 @@ def open_reranker(
     """Open a reranker by its name; a model or None is returned as it is."""
     if isinstance(reranker, str | Path):
         return CrossEncoderReranker(reranker, device=device, dtype=dtype)
+    if reranker is not None and not callable(getattr(reranker, "score", None)):
+        raise ArgumentError(
+            f"reranker must be a model, the name of one, or None, not {type(reranker).__name__}: {reranker!r:.80}"
+        )
     return reranker

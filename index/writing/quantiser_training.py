@@ -3,10 +3,12 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import ArgumentError
 from ..files import Filesystem
 from ..manifest import Manifest, SegmentEntry, VectorLayout
 from ..reading import View
@@ -36,6 +38,10 @@ def check_asked(layout: VectorLayout, dimension: int) -> None:
         ArgumentError: The index type or the target recall cannot be had.
     """
     check_target(layout.target_recall)
+    if not isinstance(cast("object", layout.index_type), str):
+        raise ArgumentError(
+            f"the index type must be a string such as 'auto' or 'IVF1024,SQ8', not {layout.index_type!r:.80}"
+        )
     if layout.index_type != AUTO:
         untrained(layout.index_type, dimension)
 

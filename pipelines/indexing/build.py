@@ -24,7 +24,7 @@ from ...index import (
 )
 from ...rerank import DEFAULT_RERANKER
 from ...retrieval import DEFAULT_ENCODER, Encoder
-from ..models import Devices, load_encoder, open_encoder
+from ..models import Devices, load_encoder, open_encoder, require_encoder
 from ..progress import DocumentProgress, progress_over
 from .begun import Begun
 from .embedding import batches_of, embedded, pace_for
@@ -257,6 +257,7 @@ def _encoder(encoder: str | Path | Encoder, device: Devices) -> Encoder:
         return load_encoder(encoder, device=device)
     if device is not None:
         raise ArgumentError(f"device={device!r} is for an encoder that is given by name; this one is loaded already")
+    require_encoder(encoder)
     return encoder
 
 

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal, TypedDict, get_args, overload
+from typing import Literal, SupportsFloat, TypedDict, cast, get_args, overload
 
 from ...errors import ArgumentError
 from ...rerank import Calibration, Cascade, check_cascade
@@ -92,7 +92,8 @@ class SearchOptions:
 
     def __post_init__(self) -> None:
         self._check_cutoffs()
-        if self.blend is not None and not 0.0 <= self.blend <= 1.0:
+        blend: object = cast("object", self.blend)
+        if blend is not None and not (isinstance(blend, SupportsFloat) and 0.0 <= float(blend) <= 1.0):
             raise ArgumentError(f"blend must be a number from 0 to 1, not {self.blend!r}")
         if self.first_stage is not None and self.first_stage not in FIRST_STAGES:
             raise ArgumentError(f"first_stage must be one of {', '.join(FIRST_STAGES)}, not {self.first_stage!r}")

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Self, Unpack
+from typing import Self, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +98,8 @@ class SearchPipeline:
             IndexModelMismatch: The encoder is not the model that built the index.
             IndexCorrupt: The index is damaged, or keeps search settings that cannot be used.
         """
+        if not isinstance(cast("object", options), SearchOptions | None):
+            raise ArgumentError(f"options must be SearchOptions, not {type(options).__name__}: {options!r:.80}")
         given = replace(options or SearchOptions(), **values)
         cache = None if cache_mb is None else ScoreCache.of_megabytes(cache_mb)
         stages_of = StagesFromIndex(given, encoder=encoder, reranker=reranker, device=device, dtype=dtype)

@@ -1,7 +1,7 @@
 """Checks of queries, and the slices in which many of them are searched."""
 
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from typing import TypeVar, cast
 
 from ...errors import QueryError
 
@@ -22,10 +22,13 @@ def check_queries(queries: Sequence[str]) -> None:
     """Check a batch of queries.
 
     Raises:
-        QueryError: One of them cannot be searched, or the batch is a single text.
+        QueryError: One of them cannot be searched, or the batch is a single text or no list.
     """
-    if isinstance(queries, str):
+    given: object = cast("object", queries)
+    if isinstance(given, str):
         raise QueryError("search_batch takes a list of queries; for one query call search")
+    if not isinstance(given, Sized) or not isinstance(given, Iterable):  # an iterator is used up by one look at it
+        raise QueryError(f"search_batch takes a list of queries, not {type(given).__name__}: {given!r:.80}")
     for number, query in enumerate(queries):
         check_query(query, number)
 

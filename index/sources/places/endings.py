@@ -1,6 +1,7 @@
 """Knows which files are read, by how their names end, and what to say of the others."""
 
 from pathlib import Path
+from typing import cast
 
 from ....errors import ArgumentError, SourceError
 from ..json_files import read_json, read_json_lines
@@ -42,7 +43,7 @@ def ending_of(path: Path) -> str:
 
 def ending_of_format(format_name: str) -> str:
     """Return the ending of files of a format, which a user has named, such as ``csv``."""
-    name: object = format_name
+    name = cast("object", format_name)
     ending = f".{name.lower().removeprefix('.')}" if isinstance(name, str) else ""
     if ending not in ENDINGS:
         known = ", ".join(ending.removeprefix(".") for ending in ENDINGS)

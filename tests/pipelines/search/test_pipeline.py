@@ -329,3 +329,33 @@ def test_the_relevance_of_a_pair_does_not_depend_on_the_others(index, tmp_path):
         assert found
         for id_, values in found.items():
             assert values == pytest.approx(everything[id_], abs=1e-5)
+
+
+@pytest.mark.parametrize("queries", [None, 5, iter(["cat"])])
+def test_a_batch_that_is_no_list(index, queries):
+    with pytest.raises(QueryError, match="search_batch takes a list of queries, not "):
+        pipeline(index).search_batch(queries)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"options": 5},
+        {"blend": "half"},
+        {"device": 5},
+        {"device": [5]},
+        {"device": []},
+        {"encoder": 5},
+        {"reranker": 5},
+    ],
+)
+def test_arguments_of_the_wrong_type_are_named(index, wrong):
+    (name,) = wrong
+    with pytest.raises(ArgumentError, match=rf"^{name} must "):
+        SearchPipeline.open(index.path, **{"encoder": ENCODER, "reranker": None} | wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"encoder": 5}, {"index_type": 5}])
+def test_builds_with_arguments_of_the_wrong_type(tmp_path, wrong):
+    with pytest.raises(ArgumentError, match=r"^(encoder|the index type) must be "):
+        build_index(ANIMALS, tmp_path / "index", **{"encoder": ENCODER} | wrong)
