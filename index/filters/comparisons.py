@@ -5,6 +5,7 @@ of that segment, null where a row has nothing that can be compared.
 """
 
 import math
+import re
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, cast
@@ -28,6 +29,7 @@ KERNELS: dict[str, Callable[[Any, Any], Any]] = {
     ">": _ARROW.greater,
     ">=": _ARROW.greater_equal,
 }
+_LOCAL_DATE = re.compile(r"[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{2,4}")
 _NUMPY: dict[str, Any] = {
     "==": np.equal,
     "<": np.less,
@@ -125,6 +127,12 @@ def by_date(field: IndexField, symbol: str, literal: TextLiteral) -> bool:
         raise _alphabetical(field, symbol, repr(literal.text))
     if literal.is_number and field.live_years:
         raise _alphabetical(field, symbol, repr(literal.text))
+    if _LOCAL_DATE.fullmatch(literal.text):
+        raise ArgumentError(
+            f"comparing ({symbol}) the field {field.name!r:.200} with {literal.text!r:.200} would be alphabetical, "
+            f"by the day or month first. Index dates as 2024-05-17 (for CSV: --types {field.name:.200}=day-first or "
+            "=month-first), and write them like that"
+        )
     if field.live_dates and not literal.is_date and not field.not_dates:
         raise ArgumentError(
             f"the field {field.name!r:.200} holds dates and cannot be compared ({symbol}) with {literal.text!r:.200}, "

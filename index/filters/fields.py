@@ -20,7 +20,7 @@ logger = logging.getLogger("bicross")
 MAX_FIELDS_SHOWN = 20
 NUMBERS = (Kind.INTEGERS, Kind.NUMBERS)
 _ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
-_NUMBER = r"^\s*[+-]?([0-9][0-9,_]*(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
+_NUMBER = r"^\s*[$€£¥]?\s*[+-]?[$€£¥]?([0-9][0-9,_]*(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*[$€£¥%]?\s*$"
 _YEAR = r"^[0-9]{4}$"
 
 
