@@ -56,11 +56,6 @@ class TextLiteral:
         """Whether it is a date; four digits are a year."""
         return bool(self.dates.valid[0])
 
-    @property
-    def is_day(self) -> bool:
-        """Whether it is a day or a time of one."""
-        return bool(self.dates.precision[0] >= DAY)
-
     @cached_property
     def is_number(self) -> bool:
         """Whether it looks like a number, and not like a year."""
@@ -105,8 +100,8 @@ def compare_texts(field: IndexField, part: int, symbol: str, literal: TextLitera
     texts = field.parts[part].texts
     if symbol in ("==", "!="):
         equal = _ARROW.equal(texts, _text(literal.text))
-        if literal.is_day:
-            equal = _ARROW.or_(equal, pa.array(_same_day_or_time(field.parts[part].dates, literal.dates)))
+        if _equal_by_date(field, literal):
+            equal = _or_same_date(equal, field.parts[part].dates, literal.dates)
         return _ARROW.invert(equal) if symbol == "!=" else equal
     if by_date(field, symbol, literal):
         dates = field.parts[part].dates
@@ -121,7 +116,7 @@ def by_date(field: IndexField, symbol: str, literal: TextLiteral) -> bool:
         ArgumentError: Texts that look like numbers, or dates with a text that is none, would be ordered alphabetically.
     """
     numbers = field.live_numbers_in_texts
-    if literal.is_date and field.live_dates and not (numbers and literal.dates.precision[0] == 0):
+    if _has_dates_for(field, literal):
         return True
     if numbers and (literal.is_date or literal.is_number):
         raise _alphabetical(field, symbol, repr(literal.text))
@@ -145,8 +140,8 @@ def text_in(field: IndexField, part: int, values: list[str]) -> Any:  # noqa: AN
     """Whether a text is one of some, or the same date as one of some."""
     inside = is_in(field.parts[part].texts, values)
     for literal in map(TextLiteral, values):
-        if literal.is_day:
-            inside = _ARROW.or_(inside, pa.array(_same_day_or_time(field.parts[part].dates, literal.dates)))
+        if _equal_by_date(field, literal):
+            inside = _or_same_date(inside, field.parts[part].dates, literal.dates)
     return inside
 
 
@@ -167,8 +162,10 @@ def compare_two_texts(left: IndexField, right: IndexField, part: int, symbol: st
     sides = [field.parts[part] for field in (left, right)]
     if symbol in ("==", "!="):
         equal = _ARROW.equal(sides[0].texts, sides[1].texts)
-        if left.live_dates and right.live_dates:
-            equal = _ARROW.or_(equal, pa.array(_same_day_or_time(sides[0].dates, sides[1].dates)))
+        if left.live_dates and right.live_dates and not (left.is_id or right.is_id):
+            # Where both hold numbers too, four digits may be one of them.
+            least = DAY if left.live_numbers_in_texts and right.live_numbers_in_texts else 0
+            equal = _or_same_date(equal, sides[0].dates, sides[1].dates, least)
         return _ARROW.invert(equal) if symbol == "!=" else equal
     if all(field.live_numbers_in_texts for field in (left, right)):
         raise _alphabetical(left, symbol, f"the field {right.name!r:.200}")
@@ -227,9 +224,22 @@ def _whole(symbol: str, number: int | float) -> tuple[str, int | bool]:
     return ("<=", math.floor(number)) if symbol in ("<", "<=") else (">=", math.ceil(number))
 
 
-def _same_day_or_time(left: Dates, right: Dates) -> NDArray[np.bool_]:
-    days = (left.precision >= DAY) & (right.precision >= DAY)
-    return compare_dates(left, right, np.equal) & days
+def _has_dates_for(field: IndexField, literal: TextLiteral) -> bool:
+    """Whether a text is a date that the dates of a field are compared with; beside numbers four digits are no year."""
+    if not literal.is_date or not field.live_dates:
+        return False
+    return literal.dates.precision[0] > 0 or not field.live_numbers_in_texts
+
+
+def _equal_by_date(field: IndexField, literal: TextLiteral) -> bool:
+    """Whether equal dates are equal values; the ids of documents are equal letter by letter only."""
+    return not field.is_id and _has_dates_for(field, literal)
+
+
+def _or_same_date(equal: Any, left: Dates, right: Dates, least: int = 0) -> Any:  # noqa: ANN401
+    """Add the rows whose dates are equal at the precision of both, which is at least ``least``."""
+    precise = np.minimum(left.precision, right.precision) >= least
+    return _ARROW.or_(equal, pa.array(compare_dates(left, right, np.equal) & precise))
 
 
 def _alphabetical(field: IndexField, symbol: str, other: str) -> ArgumentError:

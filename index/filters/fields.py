@@ -87,9 +87,10 @@ class FieldPart:
 class IndexField:
     """A field in all segments."""
 
-    def __init__(self, name: str, parts: Sequence[FieldPart]) -> None:
+    def __init__(self, name: str, parts: Sequence[FieldPart], *, is_id: bool = False) -> None:
         self.name = name
         self.parts = parts
+        self.is_id = is_id
         self._off: dict[tuple[Kind, ...], int] = {}
 
     @cached_property
@@ -222,7 +223,7 @@ class IndexFields:
                 'field("id") for the metadata field, or rename it'
             )
         if self._ids is None:
-            self._ids = self._over_segments("id", (segment.ids() for segment in self._segments))
+            self._ids = self._over_segments("id", (segment.ids() for segment in self._segments), is_id=True)
         return self._ids
 
     def missing(self, name: str) -> ArgumentError:
@@ -245,9 +246,9 @@ class IndexFields:
                 field.live_values,
             )
 
-    def _over_segments(self, name: str, columns: Iterable[FieldColumns]) -> IndexField:
+    def _over_segments(self, name: str, columns: Iterable[FieldColumns], *, is_id: bool = False) -> IndexField:
         pairs = zip(columns, self._lives, strict=True)
-        return IndexField(name, [FieldPart(of_segment, live) for of_segment, live in pairs])
+        return IndexField(name, [FieldPart(of_segment, live) for of_segment, live in pairs], is_id=is_id)
 
 
 def matches_number(texts: Any) -> NDArray[np.bool_]:  # noqa: ANN401 - an Arrow array of texts
