@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ...errors import ArgumentError, IndexCorrupt
+from ...errors import ArgumentError, IndexCorrupt, IndexStoreError
 from ...index import TARGET_RECALL, Chunking, Index
 from ...rerank import DEFAULT_RERANKER
 from ...retrieval import DEFAULT_ENCODER, LANGUAGES, analyzer_named
@@ -21,6 +21,8 @@ from .options import AnalyzerName, AsJson, Devices, IndexPath, Language, ModelNa
 from .output import fields_table, info_record, info_table, plain, print_json
 from .sources import Source, with_source
 from .terminal import saying, unless_committed
+
+MAX_IDS_SHOWN = 5
 
 
 @with_source
@@ -127,15 +129,24 @@ def delete(
     where: Where = None,
     as_json: AsJson = False,
 ) -> None:
-    """Delete documents by id, or by what their metadata say.
+    """Delete documents by id, or by what their metadata say; exit code 1 where ids are given and nothing is deleted.
 
     Example: bicross delete my-index --where "year < 2000"
     """
     if not ids and where is None:
         raise ArgumentError("say which documents to delete: their ids, or --where")
+    given = list(dict.fromkeys(ids or []))
     with _changing(path, "Deleting", as_json=as_json):
-        deleted = Index.open(path).delete(ids or [], where=where)
-    _report({"path": str(path), "deleted": deleted}, f"Deleted {deleted:,} documents from {path}", as_json=as_json)
+        opened = Index.open(path)
+        missing = [id_ for id_, document in zip(given, opened.get(given), strict=True) if document is None]
+        deleted = opened.delete(given, where=where)
+    unknown = f"{path} has no documents with these ids: {_first(missing or given)}"
+    failed = bool(given) and not deleted
+    if as_json or not failed:
+        text = f"Deleted {deleted:,} documents from {path}" + (f"\n{unknown}" if missing else "")
+        _report({"path": str(path), "deleted": deleted, "missing": missing}, text, as_json=as_json)
+    if failed:
+        raise IndexStoreError(f"nothing was deleted: {unknown}")
 
 
 def compact(
@@ -245,6 +256,12 @@ def _changing(path: Path, what: str, *, as_json: bool) -> Generator[None]:
         doing(what, shown=_watched(as_json)),
     ):
         yield
+
+
+def _first(ids: list[str]) -> str:
+    """The first few of some ids, and how many more there are."""
+    more = len(ids) - MAX_IDS_SHOWN
+    return ", ".join(f"{id_!r:.200}" for id_ in ids[:MAX_IDS_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _listed(numbers: tuple[int, ...]) -> str:

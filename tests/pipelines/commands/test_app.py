@@ -358,9 +358,26 @@ def test_delete_by_id_and_by_what_metadata_say(index, capsys):
     code, out, err = run(capsys, "delete", index, "owl", "nobody")
     assert (code, err) == (0, "")
     assert f"Deleted 1 documents from {index}" in out
+    assert f"{index} has no documents with these ids: 'nobody'" in out
     code, out, _ = run(capsys, "delete", index, "--where", "legs == 4", "--json")
-    assert (code, json.loads(out)) == (0, {"path": index, "deleted": 1})
+    assert (code, json.loads(out)) == (0, {"path": index, "deleted": 1, "missing": []})
     assert ids(index) == ["dog"]
+
+
+def test_delete_names_ids_that_are_not_there_and_fails_where_it_deletes_nothing(index, capsys):
+    code, out, err = run(capsys, "delete", index, *(f"no{n}" for n in range(7)), "no0")
+    assert (code, out) == (1, "")
+    assert "nothing was deleted: " in err
+    assert "has no documents with these ids: 'no0', 'no1', 'no2', 'no3', 'no4' and 2 more\n" in err
+    code, out, err = run(capsys, "delete", index, "nope", "--json")
+    assert (code, json.loads(out)) == (1, {"path": index, "deleted": 0, "missing": ["nope"]})
+    assert "nothing was deleted" in err
+    code, out, _ = run(capsys, "delete", index, "--where", "legs == 77")
+    assert (code, "Deleted 0 documents" in out) == (0, True)
+    code, out, _ = run(capsys, "delete", index, "owl", "nope", "owl", "--json")
+    assert (code, json.loads(out)) == (0, {"path": index, "deleted": 1, "missing": ["nope"]})
+    code, out, _ = run(capsys, "delete", index, "nope", "--where", "legs == 4")
+    assert (code, "Deleted 1 documents" in out, "'nope'" in out) == (0, True, True)
 
 
 def test_compact(index, more, capsys):
