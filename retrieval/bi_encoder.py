@@ -67,6 +67,7 @@ class BiEncoder:
         self._standard: Any = None if self._packed else cast_model(loaded, dtype)
         self._batch_size = batch_size or batch_size_for(loaded.device)
         self._lock = threading.Lock()
+        self._queries_cut = 0
 
     @property
     def fingerprint(self) -> ModelFingerprint:
@@ -81,11 +82,11 @@ class BiEncoder:
     def encode_queries(self, queries: Sequence[str]) -> NDArray[np.float32]:
         """Return unit vectors of shape (len(queries), dimension), float32.
 
-        Text beyond the model's limit is cut, and a warning is logged.
+        Text beyond the model's limit is cut, and a warning is logged: at the first query, the tenth, the hundredth ...
         """
         for query, tokens in zip(queries, self.count_tokens(queries), strict=True):
             if tokens > self._max_tokens:
-                logger.warning("the first stage reads %d of the %d tokens of %.60r", self._max_tokens, tokens, query)
+                self._warn_of_cut(query, tokens)
         return self._encode(queries, self._fingerprint.query_prompt)
 
     def encode_documents(self, passages: Sequence[str]) -> NDArray[np.float32]:
@@ -109,6 +110,17 @@ class BiEncoder:
         A model that runs through sentence-transformers gives 0.0: its tokenizer is not measured.
         """
         return self._packed.tokenizer.unknown_shares(texts) if self._packed else [0.0 for _ in texts]
+
+    def _warn_of_cut(self, query: str, tokens: int) -> None:
+        self._queries_cut += 1
+        if str(self._queries_cut).rstrip("0") == "1":  # a line for each query would bury everything else
+            logger.warning(
+                "the first stage reads %d of the %d tokens of %.60r; %d queries were cut so far (told at 1, 10, 100)",
+                self._max_tokens,
+                tokens,
+                query,
+                self._queries_cut,
+            )
 
     def _encode(self, texts: Sequence[str], prompt: str) -> NDArray[np.float32]:
         require_texts(texts)

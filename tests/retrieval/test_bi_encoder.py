@@ -86,6 +86,15 @@ def test_a_query_beyond_the_limit_is_cut_and_logged(folder, caplog):
     assert "the first stage reads 30 of the 40 tokens of 'dog dog" in caplog.text
 
 
+def test_many_cut_queries_are_told_in_few_lines(folder, caplog):
+    encoder = BiEncoder(folder, device="cpu")
+    with caplog.at_level(logging.WARNING, logger="bicross"):
+        for _ in range(3):
+            encoder.encode_queries(["dog " * 40] * 7)
+    counts = [record.args[-1] for record in caplog.records]
+    assert counts == [1, 10]
+
+
 def test_no_texts_give_no_vectors(folder):
     encoder = BiEncoder(folder, device="cpu")
     assert encoder.encode_documents([]).shape == encoder.encode_queries([]).shape == (0, 24)
