@@ -96,6 +96,8 @@ def _check_encoding(value: object) -> None:
         return
     try:
         is_text = isinstance(value, str) and getattr(codecs.lookup(value), "_is_text_encoding", True)
+        if is_text and codecs.lookup(value).name in ("idna", "punycode"):  # of names in the internet
+            is_text = False
     except (LookupError, ValueError):  # a ValueError is for a NUL in the name
         is_text = False
     if not is_text:

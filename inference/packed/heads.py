@@ -29,36 +29,38 @@ def head_of(model: Any) -> Head | None:  # noqa: ANN401 - models share no useful
     kind = type(model).__name__
     if kind == "BertForSequenceClassification":
         pooler, classifier = model.bert.pooler, model.classifier
-        return Head(model.bert, "first", _each_alone(lambda x: classifier(pooler(x[:, None]))))
+        return Head(model.bert, "first", _in_one_shape(lambda x: classifier(pooler(x[:, None]))))
     if kind in _HEAD_READS_FIRST:
         base, classifier = getattr(model, _HEAD_READS_FIRST[kind]), model.classifier
-        return Head(base, "first", _each_alone(lambda x: classifier(x[:, None])))
+        return Head(base, "first", _in_one_shape(lambda x: classifier(x[:, None])))
     if kind == "DistilBertForSequenceClassification":
         before, classifier = model.pre_classifier, model.classifier
-        return Head(model.distilbert, "first", _each_alone(lambda x: classifier(before(x).relu())))
+        return Head(model.distilbert, "first", _in_one_shape(lambda x: classifier(before(x).relu())))
     if kind == "ModernBertForSequenceClassification":
         head, classifier = model.head, model.classifier
         pooling: Pooling = "mean" if model.config.classifier_pooling == "mean" else "first"
-        return Head(model.model, pooling, _each_alone(lambda x: classifier(head(x))))
+        return Head(model.model, pooling, _in_one_shape(lambda x: classifier(head(x))))
     return None
 
 
-def _each_alone(finish: Finish) -> Finish:
-    """Return a head that, on a CPU, computes one sequence at a time.
+def _in_one_shape(finish: Finish) -> Finish:
+    """Return a head that, on a CPU, always computes the same number of sequences at once; zeros fill the last rows.
 
     Products of a few rows have kernels of their own there, and with them other last digits, so that a logit would
-    depend on how many sequences share its batch. Each head takes about a tenth of a millisecond. On a GPU all rows are
-    computed at once.
+    depend on how many sequences share its batch. In one shape a row does not depend on the others, nor on its place.
+    On a GPU all rows are computed at once.
     """
 
-    def alone(x: Tensor) -> Tensor:
+    def finish_in_one_shape(x: Tensor) -> Tensor:
         if x.device.type != "cpu" or not len(x):
             return finish(x)
-        return torch.cat([finish(x[row : row + 1]) for row in range(len(x))])
+        rows = torch.cat([x, x.new_zeros(-len(x) % _ROWS, x.shape[1])])
+        return torch.cat([finish(rows[start : start + _ROWS]) for start in range(0, len(rows), _ROWS)])[: len(x)]
 
-    return alone
+    return finish_in_one_shape
 
 
+_ROWS = 16
 _HEAD_READS_FIRST = {
     "ElectraForSequenceClassification": "electra",
     "RobertaForSequenceClassification": "roberta",

@@ -13,7 +13,14 @@ from functools import partial
 from math import isfinite
 
 from ..options import ColumnType
-from .spreadsheet_values import decimal_comma, local_date, spreadsheet_kind, without_currency, without_groups
+from .spreadsheet_values import (
+    decimal_comma,
+    is_dotted,
+    local_date,
+    spreadsheet_kind,
+    without_currency,
+    without_groups,
+)
 
 MISSING = frozenset({"NaN", "nan", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", r"\N", "NaT"}) | {
     sign + word for sign in ("", "-", "+") for word in ("inf", "Inf", "INF", "Infinity", "infinity")
@@ -74,7 +81,7 @@ class ColumnGuess:
                 (cell, line), options = self._first[kind], (f"--types {name}={remedy}" for remedy in remedies)
                 return (
                     f"the column {name!r} is kept as text, because {cell!r:.40} in line {line} can be read as"
-                    f" {' and as '.join(remedies)}: say which (types, {' or '.join(options)})"
+                    f" {' and as '.join(remedies)}: say so with types ({' or '.join(options)})"
                 )
         kind = max(_KINDS, key=self._fitting)
         fitting = self._fitting(kind)
@@ -97,8 +104,8 @@ class ColumnGuess:
 # A wide integer is in no column of floats, which would not keep its last digits.
 _KINDS: dict[ColumnType, frozenset[str]] = {
     "integer": frozenset({"integer", "wide"}),
-    "float": frozenset({"integer", "float", "grouped", "comma"}),
-    "decimal-comma": frozenset({"integer", "decimal comma"}),
+    "float": frozenset({"integer", "float", "dotted", "grouped", "comma"}),
+    "decimal-comma": frozenset({"integer", "decimal comma", "dotted"}),
     "boolean": frozenset({"boolean"}),
     "date": frozenset({"date"}),
     "day-first": frozenset({"day first", "day or month first"}),
@@ -106,7 +113,7 @@ _KINDS: dict[ColumnType, frozenset[str]] = {
 }
 _DECISIVE: dict[ColumnType, frozenset[str]] = {
     **_KINDS,
-    "float": frozenset({"float", "grouped"}),
+    "float": frozenset({"float", "dotted", "grouped"}),
     "decimal-comma": frozenset({"decimal comma"}),
     "day-first": frozenset({"day first"}),
     "month-first": frozenset({"month first"}),
@@ -114,6 +121,8 @@ _DECISIVE: dict[ColumnType, frozenset[str]] = {
 _AMBIGUOUS: dict[str, tuple[ColumnType, ...]] = {
     "comma": ("float", "decimal-comma"),
     "day or month first": ("day-first", "month-first"),
+    "money": ("float",),
+    "money with a decimal comma": ("decimal-comma",),
 }
 
 
@@ -124,9 +133,18 @@ def _kind(cell: str) -> str:
         return "missing"
     if cell in _BOOLEANS:
         return "boolean"
-    if cell[0] not in "-.0123456789":
-        return "text"
-    return _plain_kind(cell) or spreadsheet_kind(cell) or "text"
+    if cell[0] in "-.0123456789":
+        kind = _plain_kind(cell) or spreadsheet_kind(cell)
+        if kind is not None:
+            return kind
+    amount = without_currency(cell)
+    return "text" if amount == cell or not amount else _MONEY.get(_kind(amount), "text")
+
+
+_MONEY = {
+    **dict.fromkeys(("integer", "float", "dotted", "grouped", "comma"), "money"),
+    "decimal comma": "money with a decimal comma",
+}
 
 
 def _plain_kind(cell: str) -> str | None:
@@ -137,7 +155,7 @@ def _plain_kind(cell: str) -> str | None:
     if _DIGITS.fullmatch(cell):
         return "text"  # with a leading zero, or larger than any integer of 64 bits
     if _FLOAT.fullmatch(cell):
-        return "float" if isfinite(float(cell)) else "text"
+        return "dotted" if is_dotted(cell) else "float" if isfinite(float(cell)) else "text"
     return "date" if _DATE.fullmatch(cell) and _parses(cell) else None
 
 

@@ -11,6 +11,7 @@ SpreadsheetKind = Literal["decimal comma", "grouped", "comma", "day first", "mon
 _WHOLE = r"(?:0|[1-9][0-9]*)"
 _COMMA = re.compile(r"-?[1-9][0-9]{0,2},[0-9]{3}")
 _DECIMAL_COMMA = re.compile(rf"-?(?:[1-9][0-9]{{0,2}}(?:\.[0-9]{{3}})+|{_WHOLE}),[0-9]+")
+_DOTTED = re.compile(r"-?[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
 _GROUPED = re.compile(r"-?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})+\.[0-9]+|(?:,[0-9]{3}){2,})")
 _DATE = re.compile(
     r"(?P<first>[0-9]{1,2})(?P<separator>[./-])(?P<second>[0-9]{1,2})(?P=separator)(?P<year>[0-9]{4})"
@@ -27,6 +28,11 @@ def spreadsheet_kind(cell: str) -> SpreadsheetKind | None:
     if _GROUPED.fullmatch(cell):
         return "grouped"
     return _date_kind(cell)
+
+
+def is_dotted(cell: str) -> bool:
+    """Whether a cell is ``1.234``, which is 1234 in a column with decimal commas."""
+    return _DOTTED.fullmatch(cell) is not None
 
 
 def without_groups(cell: str) -> str:
@@ -49,7 +55,7 @@ def decimal_comma(cell: str) -> float:
     Raises:
         ValueError: It is none.
     """
-    if not (_DECIMAL_COMMA.fullmatch(cell) or re.fullmatch(rf"-?{_WHOLE}", cell)):
+    if not (_DECIMAL_COMMA.fullmatch(cell) or is_dotted(cell) or re.fullmatch(rf"-?{_WHOLE}", cell)):
         raise ValueError(cell)
     return float(cell.replace(".", "").replace(",", "."))
 

@@ -60,6 +60,8 @@ def decode(content: bytes, *, encoding: str | None, is_html: bool) -> str:
         raise PageError("encoding", f"byte {error.start + 1} (0x{bad}) is not {who}; {_remedy(who)}") from None
     except (UnicodeError, LookupError) as error:  # utf-16 without its mark, or no encoding of texts
         raise PageError("encoding", f"it is not {who}: {error}; {_remedy(who)}") from None
+    if "\0" in text[:_LOOKED_AT]:
+        raise PageError("encoding", "it has characters of zero, as files have that are no text")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -788,3 +788,19 @@ def test_columns_of_tables_that_are_there_are_not_noted(argument, suffix):
         write_table(f"some{suffix}", table)
     reader = read_documents(f"some{suffix}", **{argument: ["year"]})
     assert (ids(reader), reader.report.notes) == (["a"], ())
+
+
+@pytest.mark.parametrize("encoding", ["idna", "punycode", "base64", "none-such", "utf-8\0"])
+def test_what_is_no_encoding_of_files_is_refused(encoding):
+    write_lines("some.jsonl", {"id": "a", "text": "x"})
+    with pytest.raises(ArgumentError, match="there is no text encoding"):
+        read_documents("some.jsonl", encoding=encoding)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.md", "a.html"])
+def test_a_binary_file_is_no_text(name):
+    write(f"folder/{name}", b"\0\1\2binary")
+    write("folder/good.txt", "a text")
+    reader = read_documents("folder", on_error="skip")
+    assert ids(reader) == ["good.txt"]
+    assert [(left.kind, left.count) for left in reader.report.left_out] == [("encoding", 1)]

@@ -28,6 +28,7 @@ def read(folder: Path, cells: list[str], **options: object) -> tuple[Column, tup
         (["-0,5", "", "1.000.000,25"], [-0.5, None, 1000000.25]),
         (["1,299.00", "19.90", "1,299"], [1299.0, 19.9, 1299.0]),
         (["1,234,567", "1,234"], [1234567.0, 1234.0]),
+        (["1.299", "2.500", "89,50"], [1299.0, 2500.0, 89.5]),
         (["01.03.2024", "12.11.2023", "1.1.2020"], ["2024-03-01", "2023-11-12", "2020-01-01"]),
         (["01/03/2024", "13/03/2024"], ["2024-03-01", "2024-03-13"]),
         (["01/03/2024", "03/13/2024"], ["2024-01-03", "2024-03-13"]),
@@ -45,6 +46,8 @@ def test_prices_and_dates_have_one_meaning(tmp_path: Path, cells: list[str], val
         (["1,234", "17"], ("float", "decimal-comma")),
         (["03/04/2024", "05/05/2024"], ("day-first", "month-first")),
         (["03-04-2024"], ("day-first", "month-first")),
+        (["$12.50", "$9"], ("float", "float")),
+        (["12,50 €", "1.234,00 €"], ("decimal-comma", "decimal-comma")),
     ],
 )
 def test_a_column_with_two_readings_stays_text_and_a_note_names_both(
@@ -81,6 +84,7 @@ def test_what_does_not_fit_as_a_whole_stays_text(tmp_path: Path, cells: list[str
         ("float", "19.90 €", 19.9),
         ("decimal-comma", "1,234", 1.234),
         ("decimal-comma", "€ 1.234,50", 1234.5),
+        ("decimal-comma", "1.234", 1234.0),
         ("day-first", "03/04/2024", "2024-04-03"),
         ("month-first", "03/04/2024", "2024-03-04"),
     ],
