@@ -1,5 +1,6 @@
 """Checks of arguments of any type, so that a wrong one is an error that names it and says what is expected."""
 
+import errno
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,6 +11,8 @@ import numpy as np
 from ..errors import ArgumentError
 
 Value = TypeVar("Value")
+
+_LONGEST_FILE_NAME = 120  # of the files in an index, with their folders
 
 
 def described(value: Any) -> str:  # noqa: ANN401 - of any type
@@ -25,11 +28,13 @@ def checked_path(value: object, name: str = "path") -> Path:
     """Return the path of a folder or file.
 
     Raises:
-        ArgumentError: It is no path, or its name is not valid Unicode.
+        ArgumentError: It is no path, is empty or too long, or its name is not valid Unicode.
     """
     text = os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, str | os.PathLike) else None
     if not isinstance(text, str):
         raise ArgumentError(f"{name} must be a path, as text or as a Path, not {described(value)}")
+    if not text:
+        raise ArgumentError(f"{name} is empty; write '.' for the current folder")
     if "\0" in text:
         raise ArgumentError(f"{name} has a NUL character, which no path has: {text!r:.200}")
     try:
@@ -38,6 +43,7 @@ def checked_path(value: object, name: str = "path") -> Path:
         raise ArgumentError(
             f"{name} has bytes that are not UTF-8: {text!r:.200}; rename the folder, or change into it and name it by ."
         ) from None
+    _check_length(text, name)
     return Path(text)
 
 
@@ -152,6 +158,18 @@ def checked_vectors(value: Any, name: str = "vectors") -> Any:  # noqa: ANN401 -
     if not issubclass(type(value), np.ndarray) or value.dtype.kind not in "fiu":
         raise ArgumentError(f"{name} must be a numpy array of float32, not {described(value)}")
     return value
+
+
+def _check_length(path: str, name: str) -> None:
+    """Raise ``ArgumentError`` where the file system takes no path so long, or none of a file in such a folder."""
+    try:
+        os.lstat(Path(path) / ("x" * _LONGEST_FILE_NAME))
+    except OSError as error:  # any other is for whoever uses the path
+        if error.errno == errno.ENAMETOOLONG:
+            raise ArgumentError(
+                f"{name} is too long for the file system: it has {len(os.fsencode(path)):,} bytes and begins with "
+                f"{path[:80]!r}"
+            ) from None
 
 
 def _check_unicode(text: str, name: str) -> None:
