@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError
+from ..arguments import described
 from ..files import Filesystem
 from ..manifest import Manifest, SegmentEntry, VectorLayout
 from ..reading import View
@@ -35,9 +36,12 @@ def check_asked(layout: VectorLayout, dimension: int) -> None:
     """Check the layout that was asked for, before there are vectors.
 
     Raises:
-        ArgumentError: The index type or the target recall cannot be had.
+        ArgumentError: The index type, the target recall or the memory cannot be had.
     """
     check_target(layout.target_recall)
+    memory = cast("object", layout.memory_bytes)
+    if memory is not None and (not isinstance(memory, int) or isinstance(memory, bool) or memory <= 0):
+        raise ArgumentError(f"memory_bytes must be positive, a whole number of bytes, not {described(memory)}")
     if not isinstance(cast("object", layout.index_type), str):
         raise ArgumentError(
             f"the index type must be a string such as 'auto' or 'IVF1024,SQ8', not {layout.index_type!r:.80}"

@@ -93,9 +93,10 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     """
     Index.require_free(path, overwrite=overwrite, resume=resume)
     documents = _checked(documents)
+    analyzer = analyzer_for_new(lexical)
     model = _encoder(encoder, device)
     layout = VectorLayout(index_type, target_recall=target_recall, memory_bytes=memory_bytes)
-    tokenizer, analyzer = tokenizer_for_new(reranker), analyzer_for_new(lexical)
+    tokenizer = tokenizer_for_new(reranker)
     building = Index.build(
         path,
         model.fingerprint,

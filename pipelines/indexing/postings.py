@@ -1,7 +1,9 @@
 """Indexes the terms of passages, so that BM25 can search them."""
 
 from pathlib import Path
+from typing import cast
 
+from ...errors import ArgumentError
 from ...index import Index
 from ...retrieval import ANALYZER, ANALYZERS, Analyzer, analyzer_named, analyzer_of
 
@@ -29,9 +31,19 @@ def index_terms(path: str | Path, *, analyzer: str | None = None) -> bool:
 
 
 def analyzer_for_new(lexical: bool | str) -> Analyzer | None:  # noqa: FBT001 - what ``build_index`` is given
-    """Return the analyzer of a new index: None for False, English for True, else that of the language or name."""
+    """Return the analyzer of a new index: None for False, English for True, else that of the language or name.
+
+    Raises:
+        ArgumentError: It is none of them.
+    """
     if isinstance(lexical, str):
         return analyzer_named(lexical)
+    given = cast("object", lexical)
+    if not isinstance(given, bool):
+        raise ArgumentError(
+            f"lexical must be True, False or the code of a language such as 'de', not {given!r:.80} "
+            f"({type(given).__name__})"
+        )
     return Analyzer(ANALYZER) if lexical else None
 
 

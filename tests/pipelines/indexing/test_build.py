@@ -219,10 +219,19 @@ def test_the_kind_of_index_can_be_named_or_chosen(tmp_path, monkeypatch, caplog)
     assert np.isfinite(large.info().vectors.recall_at_100)
 
 
-@pytest.mark.parametrize("wrong", [{"index_type": "nonsense"}, {"target_recall": 2.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"index_type": "nonsense"},
+        {"target_recall": 2.0},
+        {"memory_bytes": -1},
+        {"memory_bytes": 0},
+        {"memory_bytes": 1.5},
+    ],
+)
 def test_a_kind_that_cannot_be_had_is_found_before_anything_is_embedded(tmp_path, wrong):
     encoder = HashEncoder()
-    with pytest.raises(ArgumentError, match=r"'nonsense'|2\.0"):
+    with pytest.raises(ArgumentError, match=r"'nonsense'|2\.0|memory_bytes must be positive"):
         build_index(documents(5), tmp_path / "i", encoder=encoder, **wrong)
     assert encoder.encoded == []
     assert not (tmp_path / "i").exists()

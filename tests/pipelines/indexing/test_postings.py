@@ -31,6 +31,13 @@ def test_an_index_keeps_none_unless_asked(tmp_path):
     assert build(tmp_path / "j", lexical=True).analyzer == ANALYZER
 
 
+@pytest.mark.parametrize("wrong", [5, 0, None, ["de"], 1.0])
+def test_what_is_neither_a_flag_nor_a_language_is_refused(tmp_path, wrong):
+    with pytest.raises(ArgumentError, match="lexical must be True, False or the code of a language such as 'de', not "):
+        build(tmp_path / "i", lexical=wrong)
+    assert not (tmp_path / "i").exists()
+
+
 def test_what_is_added_brings_them_and_every_passage_has_those_of_its_text(tmp_path):
     path = tmp_path / "i"
     build(path, lexical=True)
