@@ -94,12 +94,15 @@ def _check_delimiter(value: object) -> None:
 def _check_encoding(value: object) -> None:
     if value is None:
         return
-    try:
-        is_text = isinstance(value, str) and getattr(codecs.lookup(value), "_is_text_encoding", True)
-        if is_text and codecs.lookup(value).name in ("idna", "punycode"):  # of names in the internet
-            is_text = False
-    except (LookupError, ValueError):  # a ValueError is for a NUL in the name
-        is_text = False
+    is_text = False
+    if isinstance(value, str):
+        try:
+            codec = codecs.lookup(value)
+        except (LookupError, ValueError):  # a ValueError is for a NUL in the name
+            pass
+        else:
+            of_files = codec.name not in ("idna", "punycode")  # those are of names in the internet
+            is_text = of_files and getattr(codec, "_is_text_encoding", True)
     if not is_text:
         raise ArgumentError(f"there is no text encoding {value!r:.80}; try 'utf-8', 'utf-16', 'cp1252' or 'gbk'")
 
