@@ -20,7 +20,11 @@ class Clocked:
 
     def retrieve(self, queries, k, *, where=None):
         self.now += self.retrieval
-        return [[Hit(Document(str(i), "x"), Passage("x", 0, 1), 1.0 - i / 100) for i in range(k)] for _ in queries]
+        texts = [f"text {number}" for number in range(k)]  # equal ones would be scored once
+        return [
+            [Hit(Document(str(i), text), Passage(text, 0, len(text)), 1.0 - i / 100) for i, text in enumerate(texts)]
+            for _ in queries
+        ]
 
     def score(self, pairs):
         self.depths.append(len(pairs))
