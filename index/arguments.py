@@ -172,12 +172,18 @@ def _check_length(path: str, name: str) -> None:
             ) from None
 
 
-def _check_unicode(text: str, name: str) -> None:
+def lone_surrogate(text: str) -> tuple[str, int] | None:
+    """Return the first lone surrogate of a text, such as ``"U+D800"``, and its place; None where there is none."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        code = ord(text[error.start])
+        return f"U+{ord(text[error.start]):04X}", error.start
+    return None
+
+
+def _check_unicode(text: str, name: str) -> None:
+    if surrogate := lone_surrogate(text):
+        code, place = surrogate
         raise ArgumentError(
-            f"{name}: {text!r:.80} is not valid Unicode (U+{code:04X} at character {error.start}), and no document has "
-            "such an id"
-        ) from None
+            f"{name}: {text!r:.80} is not valid Unicode ({code} at character {place}), and no document has such an id"
+        )

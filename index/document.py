@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import DocumentError
-from .arguments import checked_instance
+from .arguments import checked_instance, lone_surrogate
 from .metadata import plain_metadata
 
 
@@ -87,8 +87,6 @@ def check_text(name: str, value: object) -> None:
     """Raise ``DocumentError`` unless ``value`` is a str that can be written as UTF-8."""
     if not isinstance(value, str):
         raise DocumentError(f"{name} must be a string, not {type(value).__name__}: {value!r:.80}")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        code = ord(value[error.start])
-        raise DocumentError(f"{name} has a lone surrogate U+{code:04X} at character {error.start}") from None
+    if surrogate := lone_surrogate(value):
+        code, place = surrogate
+        raise DocumentError(f"{name} has a lone surrogate {code} at character {place}")

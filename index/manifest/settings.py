@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from ...errors import ArgumentError
+from ..arguments import lone_surrogate
 
 MAX_BYTES = 2**16
 """Limit for all settings together, as JSON: every generation's manifest holds them."""
@@ -55,13 +56,10 @@ def _copied(value: object, path: str, *, depth: int) -> object:
 
 
 def _text(value: object, path: str) -> str:
-    try:
-        if not isinstance(value, str):
-            raise ArgumentError(f"{path:.200} has a name that is not a string: {value!r:.80}")
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        code = ord(error.object[error.start])
-        raise ArgumentError(f"{path:.200} has a lone surrogate U+{code:04X} in a text") from None
+    if not isinstance(value, str):
+        raise ArgumentError(f"{path:.200} has a name that is not a string: {value!r:.80}")
+    if surrogate := lone_surrogate(value):
+        raise ArgumentError(f"{path:.200} has a lone surrogate {surrogate[0]} in a text")
     return str(value)
 
 

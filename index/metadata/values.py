@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...errors import DocumentError
+from ..arguments import lone_surrogate
 from .stored_json import on_a_fresh_stack, to_json
 
 MAX_DEPTH = 64
@@ -207,13 +208,11 @@ def _name(key: object, place: str) -> str:
 
 
 def _check_unicode(text: str, owner: str) -> None:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
+    if surrogate := lone_surrogate(text):
+        code, place = surrogate
         raise DocumentError(
-            f"{owner} has a lone surrogate U+{ord(text[error.start]):04X} at character {error.start}; replace it by a "
-            "valid character"
-        ) from None
+            f"{owner} has a lone surrogate {code} at character {place}; replace it by a valid character"
+        )
 
 
 def _refuse_bytes(value: object, place: str) -> object:
