@@ -1,6 +1,5 @@
 """The command ``bicross search``."""
 
-import logging
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -73,7 +72,8 @@ def search_command(
         raise ArgumentError("give queries as arguments or with --file, not both")
     if file is None and not queries:
         raise ArgumentError('give a query, as in: bicross search my-index "how do vaccines work?"; or --file')
-    from ..search import (  # not for --help
+    from ...index import Index  # not for --help
+    from ..search import (
         QUERIES_AT_ONCE,
         SearchPipeline,
         Timings,
@@ -89,11 +89,12 @@ def search_command(
     check_queries(queries or [])
     if file not in (None, "-") and not Path(file).is_file():
         raise ArgumentError(f"--file names {file}, and there is no such file")
+    index = Index.open(path)
     if where is not None:
-        _check_where(path, where)
+        index.count(where)
     with _loading(shown=not as_json and sys.stderr.isatty()):
         pipeline = SearchPipeline.open(
-            path,
+            index,
             encoder=encoder,
             reranker=None if rerank is False else reranker,
             device=device,
@@ -126,18 +127,6 @@ def search_command(
                 console.print(nothing_found(query, depth, pipeline, where=where), soft_wrap=True)
     if not as_json:
         console.print(plain(f"Settings: {pipeline.settings}"), style="dim")
-
-
-def _check_where(path: Path, where: str) -> None:
-    """Raise ``ArgumentError`` if a condition cannot be used with an index. Warnings wait for the search itself."""
-    from ...index import Index  # not for --help
-
-    logger = logging.getLogger("bicross")
-    before, logger.disabled = logger.disabled, True
-    try:
-        Index.open(path, verify="size").count(where)
-    finally:
-        logger.disabled = before
 
 
 @contextmanager

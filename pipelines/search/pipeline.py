@@ -68,7 +68,7 @@ class SearchPipeline:
     @classmethod
     def open(  # noqa: PLR0913 - the one call that most programs make: each argument has a default
         cls,
-        path: str | Path,
+        path: str | Path | Index,
         *,
         encoder: str | Path | Encoder | None = None,
         reranker: str | Path | Reranker | None = DEFAULT_RERANKER,
@@ -84,7 +84,7 @@ class SearchPipeline:
         see ``SearchOptions.rerank``.
 
         Args:
-            path: The folder of the index.
+            path: The folder of the index, or the index if it is open already.
             encoder: A model or its name. None is the one that built the index, if it is on this machine: an index alone
                 never causes a download.
             reranker: A model or its name; None searches with the first stage alone.
@@ -103,7 +103,8 @@ class SearchPipeline:
         given = replace(options or SearchOptions(), **values)
         cache = None if cache_mb is None else ScoreCache.of_megabytes(cache_mb)
         stages_of = StagesFromIndex(given, encoder=encoder, reranker=reranker, device=device, dtype=dtype)
-        retriever, opened_reranker, settings = stages_of(Index.open(path))
+        index = path if isinstance(path, Index) else Index.open(path)
+        retriever, opened_reranker, settings = stages_of(index)
         pipeline = cls(retriever, opened_reranker, options=settings, cache=cache)
         pipeline._stages_of = stages_of
         return pipeline
