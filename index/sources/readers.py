@@ -62,9 +62,9 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
         encoding: The encoding of a text that names none itself, as Python names it; None is UTF-8.
         quotes: Whether quotes enclose fields; None: they do in CSV files, and in TSV files only where that shows.
         columns: The names of the columns of a CSV or TSV file without a header.
-        types: The type of some columns of a CSV or TSV file: ``"text"``, ``"integer"``, ``"float"``, ``"boolean"`` or
-            ``"date"``. A value that does not fit makes its row a bad one. The type of the others follows from all of
-            their values.
+        types: The type of some columns of a CSV or TSV file, each a ``ColumnType`` such as ``"float"`` or
+            ``"day-first"``. A value that does not fit makes its row a bad one. The type of the others follows from all
+            of their values.
         metadata_columns: The columns that become metadata; None: all that are no id, title or text.
         leave_out: Columns that do not become metadata.
 
