@@ -1,18 +1,6 @@
 """What is left out of the text of a page, and what is not."""
 
 import pytest
-from bicross.index import read_documents
-
-
-@pytest.fixture
-def page(tmp_path):
-    def read(content):
-        path = tmp_path / "page.html"
-        path.write_text(content, "utf-8", newline="")
-        [document] = read_documents(path)
-        return document
-
-    return read
 
 
 @pytest.mark.parametrize(

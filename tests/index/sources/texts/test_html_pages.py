@@ -12,17 +12,6 @@ INLINE = ("a", "b", "code", "em", "span")
 BLOCKS = ("p", "div", "h1", "li", "td", "section")
 
 
-@pytest.fixture
-def page(tmp_path):
-    def read(content):
-        path = tmp_path / "page.html"
-        path.write_text(content, "utf-8", newline="")
-        [document] = read_documents(path)
-        return document
-
-    return read
-
-
 class Reference(HTMLParser):
     """The text of a page by Python's own parser."""
 
