@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
@@ -120,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 is success, 1 a failure, 2 a wrong use.
 
     Without ``argv`` this is the program itself: an interrupt ends the process at once, whatever its threads compute,
-    with 130 after Ctrl-C and 143 after SIGTERM.
+    with 130 after Ctrl-C and 143 after SIGTERM, or with the code of the command once that is done.
     """
     if argv is not None or threading.current_thread() is not threading.main_thread():
         return _run(argv)
@@ -128,9 +129,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     with ending_process() as heard:
         code = _run(None)
-    if heard.number is not None:
-        sys.stdout.flush()
-        os._exit(128 + heard.number)  # threads that compute would hold the exit
+        with suppress(OSError):  # Python tries again, and says so
+            sys.stdout.flush()
+        if heard.number is not None:
+            os._exit(128 + heard.number)  # threads that compute would hold the exit
+        heard.code = code
     return code
 
 

@@ -3,12 +3,13 @@
 An index and a training survive a kill at any instruction, so that a command can end while other threads still compute.
 """
 
+import atexit
 import os
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,9 +84,12 @@ def said_on_interrupt() -> str:
 
 @dataclass(slots=True)
 class Heard:
-    """The first signal that asked the process to end; None for none."""
+    """What the process was asked for, and what it has to say for itself."""
 
     number: int | None = None
+    """The first signal that asked it to end; None for none."""
+    code: int | None = None
+    """The exit code, once the block has done its work: what ends the process from then on, a signal too."""
 
 
 @contextmanager
@@ -95,10 +99,15 @@ def ending_process() -> Generator[Heard]:
     The main thread hears a signal only between two instructions of Python. A thread of its own therefore waits for
     signals, too. It ends the process at the second signal, or when the main thread takes too long to hear the first or
     to leave the block. A signal that the process ignores, as a background job of a shell does, stays ignored.
+
+    A block that sets ``code`` has done its work: while Python shuts down, which takes a while with the libraries of
+    models, a signal ends the process with that code.
     """
     heard, is_heard, ended = Heard(), threading.Event(), threading.Event()
 
     def hear(number: int, frame: FrameType | None) -> None:
+        if heard.code is not None:
+            os._exit(heard.code)
         if heard.number is not None:
             return  # the watching thread ends the process, while this one is still saving what is to be kept
         heard.number = number
@@ -117,8 +126,17 @@ def ending_process() -> Generator[Heard]:
         yield heard
     finally:
         ended.set()
-        _restore(before)
+        if heard.code is None:
+            _restore(before)
+        else:  # Python gives signals back to the system, which would end the process by them, before it takes its time
+            signal.set_wakeup_fd(-1)
+            atexit.register(_ignore, ending)
         writer.close()
+
+
+def _ignore(numbers: Iterable[signal.Signals]) -> None:
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _restore(handlers: Mapping[signal.Signals, object]) -> None:

@@ -156,6 +156,36 @@ def test_a_second_signal_and_a_main_thread_that_hears_nothing_end_the_process_to
         assert (child.returncode, "bicross: interrupted. This was kept." in said) == (130, True)
 
 
+@pytest.mark.slow
+def test_a_signal_after_the_work_does_not_change_the_exit_code(tmp_path, source):
+    """Python takes its time to shut down, in which the system would end it by the signal."""
+    program = (
+        "import atexit, sys, threading, time\n"
+        "from bicross.pipelines.commands import app\n"
+        "{}\n"
+        "app._run = lambda argv: 3\n"
+        "code = app.main()\n"
+        "print('ready', flush=True)\n"
+        "sys.exit(code)\n"
+    )
+    in_python = "threading.Thread(target=time.sleep, args=(300,)).start()"
+    in_a_library = "atexit.register(lambda: __import__('ctypes').PyDLL(None).usleep(1_500_000))"
+    in_the_shutdown = (
+        "class Late:\n    __del__ = lambda self: __import__('ctypes').PyDLL(None).usleep(1_500_000)\nlate = Late()"
+    )
+    for late in (in_python, in_a_library, in_the_shutdown):
+        command = [sys.executable, "-c", program.format(late)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+            try:
+                assert child.stdout.readline() == "ready\n"
+                time.sleep(0.5)
+                child.send_signal(signal.SIGTERM)
+                _, said = child.communicate(timeout=LONGEST_SECONDS)
+            finally:
+                child.kill()
+        assert (child.returncode, said) == (3, "")
+
+
 def test_the_innermost_message_counts_and_is_said_once():
     def interrupted():
         with saying(lambda: "outer"), saying(lambda: "inner"):
