@@ -1,6 +1,8 @@
-"""Reads the lines of a text file with their numbers, and names file and line in errors."""
+"""Reads the lines of a text file with their numbers, unpacked where it is gzip, and names file and line in errors."""
 
+import zlib
 from collections.abc import Iterator
+from gzip import BadGzipFile, GzipFile
 from pathlib import Path
 
 from ..errors import EvaluationError
@@ -10,15 +12,39 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the number, from 1, and the text of each line that is not blank, without its line end.
 
     Raises:
-        EvaluationError: The file does not exist, or a line is not UTF-8.
+        EvaluationError: The file does not exist or is damaged, or a line is not UTF-8.
     """
+    for number, line in whole_lines(path):
+        text = line.rstrip("\r\n")
+        if text.strip():
+            yield number, text
+
+
+def whole_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the number, from 1, and the text of each line, with its line end and also where it is blank.
+
+    Raises:
+        EvaluationError: The file does not exist or is damaged, or a line is not UTF-8.
+    """
+    number = 0
+    try:
+        for number, line in enumerate(_lines(path), start=1):
+            yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise EvaluationError(f"not UTF-8 text: {error}", source=str(path), line=number) from None
+    except (EOFError, zlib.error, BadGzipFile) as error:
+        raise EvaluationError(f"damaged: {error}; write or copy it again", source=str(path), line=number + 1) from error
+
+
+def without_gz(path: Path) -> Path:
+    """Return a path without the ending of a file that is packed."""
+    return path.with_suffix("") if path.suffix == ".gz" else path
+
+
+def _lines(path: Path) -> Iterator[bytes]:
     if not path.is_file():
         raise EvaluationError(f"no such file: {path}")
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                raise EvaluationError(f"not UTF-8 text: {error}", source=str(path), line=number) from None
-            if text.strip():
-                yield number, text
+    with path.open("rb") as file:
+        is_gzip = file.read(2) == b"\x1f\x8b"  # whatever the file's name says
+        file.seek(0)
+        yield from GzipFile(fileobj=file) if is_gzip else file

@@ -77,5 +77,5 @@ CascadeStages = Annotated[
 JudgedSource = Annotated[
     str | None, typer.Argument(metavar="[SOURCE]", help="A BEIR folder, or ir_datasets:ID; or see --topics.")
 ]
-Topics = Annotated[Path | None, typer.Option(help="Queries: id, tab, text; JSON Lines; or TREC's <top>.")]
+Topics = Annotated[Path | None, typer.Option(help="Queries: id, tab, text; JSON Lines; TREC's <top>; XML.")]
 QrelsFile = Annotated[Path | None, typer.Option(help="Judgments: TREC's four columns, or BEIR's three.")]

@@ -1,12 +1,13 @@
 """Judged queries, measures and significance: how well a pipeline ranks."""
 
 from .evaluation import FIRST_STAGE, RERANKED, evaluate, evaluate_runs
-from .judgments import MAX_GRADE, Judged, read_judged, read_qrels
+from .grades import MAX_GRADE, whole_grade
+from .judgments import Judged, read_judged, read_qrels
 from .measures import DEFAULT_MEASURES, canonical, per_query
 from .result import Comparison, Evaluation, QueryChange, System
 from .runs import Run, read_run, write_run
 from .significance import CONFIDENCE, Estimate, estimate_means
-from .topics import read_topics
+from .topics import has_ids, read_topics
 
 __all__ = [
     "CONFIDENCE",
@@ -25,10 +26,12 @@ __all__ = [
     "estimate_means",
     "evaluate",
     "evaluate_runs",
+    "has_ids",
     "per_query",
     "read_judged",
     "read_qrels",
     "read_run",
     "read_topics",
+    "whole_grade",
     "write_run",
 ]

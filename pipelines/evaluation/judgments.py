@@ -1,7 +1,8 @@
 """Reads judged queries, their texts and grades, from BEIR folders, TREC files and ir_datasets."""
 
 import importlib
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 
 from ...errors import ArgumentError, EvaluationError
 from ..lines import text_lines
+from .grades import MAX_GRADE, whole_grade
+from .names import DOCUMENT_NAMES, GRADE_NAMES, QUERY_NAMES, is_header
 from .topics import read_topics
 
 IR_DATASETS = "ir_datasets:"
-MAX_GRADE = 10_000
-"""The highest grade that is accepted, because trec_eval makes a table as long as the highest grade."""
+logger = logging.getLogger("bicross")
 
 Qrels = Mapping[str, Mapping[str, int]]
 """Grades by query id and document id; from 1 a document is relevant, and higher is better."""
@@ -63,8 +65,7 @@ def read_judged(
     Args:
         source: A BEIR folder, with ``queries.jsonl`` and ``qrels/SPLIT.tsv``, or ``ir_datasets:ID``.
         split: The name of the file of judgments in the folder.
-        topics: A file that replaces the folder's queries: lines of id, tab, text; JSON Lines; or TREC's ``<top>``
-            format.
+        topics: A file that replaces the folder's queries, in a format of ``read_topics``.
         qrels: A file that replaces the folder's judgments, in a format of ``read_qrels``.
 
     Raises:
@@ -91,7 +92,8 @@ def read_qrels(path: str | Path, *, queries: Mapping[str, str] | None = None) ->
     """Read grades by query id and document id, in the order of the file.
 
     Lines are those of TREC (query, iteration, document, grade; separated by white space) or of BEIR (query, document,
-    grade; separated by tabs, under a header).
+    grade; separated by tabs), with or without a header, also as gzip. A judgment that is there several times, alike,
+    counts once, and how many are is logged.
 
     Args:
         path: The file.
@@ -103,25 +105,37 @@ def read_qrels(path: str | Path, *, queries: Mapping[str, str] | None = None) ->
     path, source = Path(path), str(path)
     qrels: dict[str, dict[str, int]] = {}
     seen: dict[tuple[str, str], int] = {}
+    repeated: list[int] = []
     beir: bool | None = None
     for number, line in text_lines(path):
         if beir is None:
             beir = line.count("\t") == 2
-            if beir and line.startswith("query-id\t"):
+            if _is_header(line.split("\t") if beir else line.split()):
                 continue
         query_id, document_id, grade = _columns(line, source, number, beir=beir)
         if (first := seen.setdefault((query_id, document_id), number)) != number:
             other = qrels[query_id][document_id]
-            says = f"again, after line {first}" if other == grade else f"as {grade}, and line {first} as {other}"
-            reason = f"judges document {document_id!r} for query {query_id!r} {says}; keep one of the two"
-            raise EvaluationError(reason, source=source, line=number)
+            if other != grade:
+                reason = f"judges document {document_id!r} for query {query_id!r} as {grade}, and line {first} as"
+                raise EvaluationError(f"{reason} {other}; keep one of the two", source=source, line=number)
+            repeated.append(number)
+            continue
         if queries is not None and not queries.get(query_id, "").strip():
             what = "whose text is blank" if query_id in queries else "which has no text"
             raise EvaluationError(f"judges query {query_id!r}, {what}", source=source, line=number)
         qrels.setdefault(query_id, {})[document_id] = grade
     if not qrels:
         raise EvaluationError("holds no judgments", source=source)
+    if repeated:
+        logger.warning(
+            "%s: repeated judgments count once: %s, the first in line %s", path, f"{len(repeated):,}", repeated[0]
+        )
     return qrels
+
+
+def _is_header(fields: Sequence[str]) -> bool:
+    """Whether the first line holds names of columns, of BEIR's or in the order of TREC."""
+    return len(fields) in (3, 4) and is_header((fields[0], *fields[-2:]), QUERY_NAMES, DOCUMENT_NAMES, GRADE_NAMES)
 
 
 def _columns(line: str, source: str, number: int, *, beir: bool) -> tuple[str, str, int]:
@@ -129,10 +143,9 @@ def _columns(line: str, source: str, number: int, *, beir: bool) -> tuple[str, s
     if len(fields) != (3 if beir else 4) or not all(fields):
         expected = "3, between tabs: query, document, grade" if beir else "4: query, iteration, document, grade"
         raise EvaluationError(f"has {len(fields)} columns in place of {expected}", source=source, line=number)
-    try:
-        grade = int(fields[-1])
-    except ValueError:
-        raise EvaluationError(f"the grade {fields[-1]!r} is no whole number", source=source, line=number) from None
+    grade = whole_grade(fields[-1])
+    if grade is None:
+        raise EvaluationError(f"the grade {fields[-1]!r} is no whole number", source=source, line=number)
     if abs(grade) > MAX_GRADE:
         reason = f"the grade {grade} is beyond what can be measured, {-MAX_GRADE} to {MAX_GRADE}"
         raise EvaluationError(reason, source=source, line=number)

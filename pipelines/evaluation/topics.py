@@ -1,4 +1,4 @@
-"""Reads the texts of queries by id from JSON Lines, tab-separated lines and TREC's topics."""
+"""Reads the texts of queries by id from JSON Lines, tab-separated lines, and TREC's topics and XML."""
 
 import json
 import re
@@ -7,20 +7,23 @@ from pathlib import Path
 from typing import cast
 
 from ...errors import EvaluationError
-from ..lines import text_lines
+from ..lines import text_lines, without_gz
+from .names import QUERY_NAMES, QUERY_TEXT_NAMES, is_header
+from .xml_topics import XML_BEGINNING, Topic, xml_topics
 
 _TAG = re.compile(r"<(/?)(\w+)>")
 _LABELS = {"num": re.compile(r"^\s*Number:\s*"), "title": re.compile(r"^\s*Topic:\s*")}
-
-Topic = tuple[int, str, str]
-"""Line, id and text of a query."""
+_ID_KEYS = ("_id", "id", "query_id", "qid")
+_TEXT_KEYS = ("text", "query")
 
 
 def read_topics(path: Path) -> dict[str, str]:
     """Read the texts of queries by id, in the order of the file.
 
     Args:
-        path: A file ``*.jsonl`` with ``_id`` and ``text``, a file in TREC's ``<top>`` format, or TSV.
+        path: A file ``*.jsonl`` with ``_id`` (or ``id``, ``query_id``, ``qid``) and ``text`` (or ``query``); a file in
+            TREC's ``<top>`` format, or XML with elements ``topic`` or ``top``; or TSV with id and text, with or
+            without a header. Each also as gzip.
 
     Raises:
         EvaluationError: The file cannot be used; the message names file and line.
@@ -38,10 +41,20 @@ def read_topics(path: Path) -> dict[str, str]:
 
 
 def _topics(path: Path) -> Iterator[Topic]:
-    if path.suffix == ".jsonl":
+    if without_gz(path).suffix == ".jsonl":
         return _json_lines(path)
-    first = next(text_lines(path), (1, ""))[1]
-    return _trec(path) if first.lstrip().startswith("<top>") else _tsv(path)
+    first = next(text_lines(path), (1, ""))[1].lstrip()
+    if first.startswith("<top>"):
+        return _trec(path)
+    return xml_topics(path) if XML_BEGINNING.match(first) else _tsv(path)
+
+
+def has_ids(path: Path) -> bool:
+    """Whether a file holds topics, and not one query a line."""
+    first = next(text_lines(path), (1, ""))[1].lstrip()
+    return (
+        without_gz(path).suffix in (".jsonl", ".tsv") or first.startswith("<top>") or bool(XML_BEGINNING.match(first))
+    )
 
 
 def _json_lines(path: Path) -> Iterator[Topic]:
@@ -51,7 +64,7 @@ def _json_lines(path: Path) -> Iterator[Topic]:
         except (ValueError, RecursionError) as error:
             raise EvaluationError(f"not JSON: {error}", source=str(path), line=number) from None
         fields = cast("dict[str, object]", row) if isinstance(row, dict) else {}
-        query_id, text = fields.get("_id"), fields.get("text")
+        query_id, text = _first_of(_ID_KEYS, fields), _first_of(_TEXT_KEYS, fields)
         if isinstance(query_id, int) and not isinstance(query_id, bool):
             query_id = str(query_id)
         if not isinstance(query_id, str) or not isinstance(text, str):
@@ -60,9 +73,15 @@ def _json_lines(path: Path) -> Iterator[Topic]:
         yield number, query_id, text
 
 
+def _first_of(keys: tuple[str, ...], fields: dict[str, object]) -> object:
+    return next((fields[key] for key in keys if key in fields), None)
+
+
 def _tsv(path: Path) -> Iterator[Topic]:
-    for number, line in text_lines(path):
+    for index, (number, line) in enumerate(text_lines(path)):
         fields = line.split("\t")
+        if index == 0 and is_header(fields, QUERY_NAMES, QUERY_TEXT_NAMES):
+            continue
         if len(fields) != 2:
             reason = f"has {len(fields)} columns in place of 2, between tabs: id and text"
             raise EvaluationError(reason, source=str(path), line=number)

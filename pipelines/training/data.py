@@ -1,19 +1,16 @@
 """Reads training data: documents and judged queries of a BEIR folder, or of a file of pairs or triples."""
 
-import json
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from ...errors import ArgumentError, TrainingError
 from ...index import Document, read_documents
-from ..evaluation import MAX_GRADE, Judged, read_judged
-from ..lines import text_lines
-
-PAIR_FILES = (".jsonl", ".tsv")
-_KEYS = "query and passage, with a label or none, or query, positive and negative"
+from ..evaluation import Judged, read_judged
+from ..lines import without_gz
+from .pair_files import PAIR_FILES, is_pair_file, pair_judgments
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +35,13 @@ def read_training_data(
     limit: int | None = None,
     seed: int = 0,
 ) -> TrainingData:
-    """Read a BEIR folder, or a JSONL or TSV file of pairs, labelled pairs or triples.
+    """Read a BEIR folder, or a JSONL, TSV or CSV file of pairs, labelled pairs or triples, also as gzip.
 
-    A JSON line has the strings ``query`` and ``passage``, with a whole number ``label`` or none, or the strings
-    ``query``, ``positive`` and ``negative``. A TSV file may begin with a line of these names; else its two columns are
-    query and passage, or its three columns query, positive and negative.
+    A row has ``query`` (or ``anchor``) and ``passage``, with a whole number ``label`` or none, or ``query`` and
+    ``positive`` (or ``pos``), with or without ``negative`` (or ``neg``, or ``negative_1`` and so on). ``pos`` and
+    ``neg`` may be lists. Other columns are not read, which is logged. A TSV or CSV file may begin with a line of these
+    names; else its first two columns are query and passage, and a third one is a label if it holds whole numbers, or a
+    negative if it holds texts.
 
     Args:
         source: The folder or file.
@@ -62,12 +61,14 @@ def read_training_data(
         raise ArgumentError(f"held_out is a share of the queries, from 0 to below 1, not {held_out!r}")
     if path.is_dir():
         judged, documents = read_judged(path, split=split), cast("Iterable[Document]", read_documents(path))
-    elif path.suffix in PAIR_FILES:
+    elif is_pair_file(path):
         if dev_split is not None:
             raise ArgumentError(f"{path} has no splits: leave dev_split out, or name a BEIR folder")
         judged, documents = _read_pairs(path)
     else:
-        raise ArgumentError(f"no training data at {path}: name a BEIR folder, or a file {' or '.join(PAIR_FILES)}")
+        raise ArgumentError(
+            f"no training data at {path}: name a BEIR folder, or a file {', '.join(PAIR_FILES)}, also with .gz"
+        )
     ids = sorted(judged.judged_ids)
     if not ids:
         raise ArgumentError(f"{path} judges no document relevant for any query: there is nothing to learn from")
@@ -105,78 +106,16 @@ def _read_pairs(path: Path) -> tuple[Judged, list[Document]]:
     passages: dict[str, str] = {}
     qrels: dict[str, dict[str, int]] = {}
     lines: dict[tuple[str, str], int] = {}
-    for number, query, passage, grade in _judgments(path):
+    for judgment in pair_judgments(path):
+        query, passage, grade = judgment.query, judgment.passage, judgment.grade
         query_id = queries.setdefault(query, f"q{len(queries) + 1}")
         passage_id = passages.setdefault(passage, f"p{len(passages) + 1}")
         grades = qrels.setdefault(query_id, {})
         if grades.setdefault(passage_id, grade) != grade:
             reason = f"judges a passage as {grade} for {query[:60]!r}, and line {lines[query, passage]} as "
-            raise TrainingError(f"{reason}{grades[passage_id]}; keep one", source=str(path), line=number)
-        lines.setdefault((query, passage), number)
+            raise TrainingError(f"{reason}{grades[passage_id]}; keep one", source=str(path), line=judgment.line)
+        lines.setdefault((query, passage), judgment.line)
     if not queries:
         raise TrainingError("holds nothing to train on", source=str(path))
-    judged = Judged(path.stem, {query_id: query for query, query_id in queries.items()}, qrels)
+    judged = Judged(without_gz(path).stem, {query_id: query for query, query_id in queries.items()}, qrels)
     return judged, [Document(passage_id, passage) for passage, passage_id in passages.items()]
-
-
-def _judgments(path: Path) -> Iterator[tuple[int, str, str, int]]:
-    """Yield line number, query, passage and grade."""
-    rows = _json_rows(path) if path.suffix == ".jsonl" else _tsv_rows(path)
-    for number, row in rows:
-        query = _text(row, "query", path, number)
-        names = set(row)
-        if names == {"query", "positive", "negative"}:
-            yield number, query, _text(row, "positive", path, number), 1
-            yield number, query, _text(row, "negative", path, number), 0
-        elif names in ({"query", "passage"}, {"query", "passage", "label"}):
-            yield number, query, _text(row, "passage", path, number), _label(row, path, number)
-        else:
-            raise TrainingError(f"has {', '.join(row)} in place of {_KEYS}", source=str(path), line=number)
-
-
-def _json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
-    for number, line in text_lines(path):
-        try:
-            row: object = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise TrainingError(f"not JSON: {error}", source=str(path), line=number) from None
-        if not isinstance(row, dict):
-            raise TrainingError(f"no object with {_KEYS}", source=str(path), line=number)
-        yield number, cast("dict[str, object]", row)
-
-
-def _tsv_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
-    names: list[str] = []
-    for number, line in text_lines(path):
-        fields = line.split("\t")
-        if not names:
-            names = fields if fields[0] == "query" else ["query", "passage"]
-            if fields[0] == "query":
-                continue
-            if len(fields) == 3:
-                names = ["query", "positive", "negative"]
-        if len(fields) != len(names):
-            reason = f"has {len(fields)} columns in place of {len(names)}, between tabs: {', '.join(names)}"
-            raise TrainingError(reason, source=str(path), line=number)
-        yield number, dict(zip(names, fields, strict=True))
-
-
-def _text(row: Mapping[str, object], name: str, path: Path, line: int) -> str:
-    value = row.get(name)
-    if not isinstance(value, str) or not value.strip():
-        what = "is empty" if isinstance(value, str) else "is missing" if value is None else f"is no text: {value!r:.60}"
-        raise TrainingError(f"the {name} {what}", source=str(path), line=line)
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise TrainingError(f"the {name} has a lone surrogate, and is no text", source=str(path), line=line)
-    return value
-
-
-def _label(row: Mapping[str, object], path: Path, line: int) -> int:
-    value = row.get("label", 1)
-    try:
-        grade = int(cast("str", value)) if isinstance(value, str | int) else None
-    except ValueError:
-        grade = None
-    if grade is None or isinstance(value, bool) or abs(grade) > MAX_GRADE:
-        raise TrainingError(f"the label {value!r} is no grade, a whole number", source=str(path), line=line)
-    return grade

@@ -10,14 +10,13 @@ from ...index import Hit, passage_text
 from ...rerank import Reranker
 from ...retrieval import Retriever
 from ...training import RankingList
-from ..evaluation import read_topics
+from ..evaluation import has_ids, read_topics
 from ..lines import text_lines
 from ..search import CandidateScorer, check_query, query_slices, tokenizer_fingerprint
 
 EXIT_DEPTH = 100
 """Exit heads learn from this many first candidates of a query: a search reranks as many by default."""
 EXIT_PASSAGES = 24
-_TOPIC_SUFFIXES = (".jsonl", ".tsv")
 
 
 def read_queries(path: str | Path) -> list[str]:
@@ -28,8 +27,7 @@ def read_queries(path: str | Path) -> list[str]:
         QueryError: A query cannot be searched.
     """
     path = Path(path)
-    first = next(text_lines(path), (1, ""))[1]
-    if path.suffix in _TOPIC_SUFFIXES or first.lstrip().startswith("<top>"):
+    if has_ids(path):
         texts = [text.strip() for text in read_topics(path).values() if text.strip()]
     else:
         texts = [line.strip() for _, line in text_lines(path)]

@@ -30,8 +30,8 @@ def train_encoder_command(
         Path,
         typer.Argument(
             metavar="SOURCE",
-            help="A BEIR folder, or a .jsonl or .tsv file of pairs or triples. With --pseudo-queries or --distil-from "
-            "an index, or any collection of documents.",
+            help="A BEIR folder, or a .jsonl, .tsv or .csv file of pairs or triples. With --pseudo-queries or "
+            "--distil-from an index, or any collection of documents.",
         ),
     ],
     *,
@@ -42,7 +42,7 @@ def train_encoder_command(
     ] = None,
     queries: Annotated[
         Path | None,
-        typer.Option(help="Queries without judgments: one per line, or JSON Lines, TSV or TREC topics with ids."),
+        typer.Option(help="Queries without judgments: one per line, or JSON Lines, TSV, or TREC topics with ids."),
     ] = None,
     model: Annotated[str, typer.Option(help="The model to start from: a hub id or a folder.")] = DEFAULT_ENCODER,
     depth: Annotated[int, typer.Option(min=2, help="First-stage candidates per query.")] = 20,

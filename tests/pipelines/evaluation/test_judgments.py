@@ -1,3 +1,4 @@
+import gzip
 import json
 import sys
 from collections import namedtuple
@@ -86,6 +87,80 @@ def test_a_file_takes_the_place_of_the_folders(folder, tmp_path):
         read_judged(qrels=qrels)
 
 
+FORMS = {
+    "grades as floats": beir(ROWS).replace("\t1\n", "\t1.0\n"),
+    "grades as floats in TREC's": trec(ROWS).replace(" 2\n", " 2.000\n"),
+    "a header with underscores": beir(ROWS).replace("query-id\tcorpus-id", "query_id\tcorpus_id"),
+    "another header": beir(ROWS).replace("query-id\tcorpus-id\tscore", "qid\tpid\trelevance"),
+    "no header": beir(ROWS).partition("\n")[2],
+    "TREC's with a header": "query_id iteration doc_id relevance\n" + trec(ROWS),
+    "TREC's with tabs": trec(ROWS).replace(" ", "\t"),
+    "gzip": gzip.compress(beir(ROWS).encode()),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_judgments_as_people_have_them(tmp_path, form):
+    assert read_qrels(write(tmp_path / "judged", FORMS[form]), queries=QUERIES) == QRELS
+
+
+def test_judgments_that_are_repeated_alike_count_once(tmp_path, caplog):
+    path = write(tmp_path / "twice.tsv", beir([*ROWS, *ROWS[:2]]))
+    assert read_qrels(path) == QRELS
+    [record] = caplog.records
+    assert record.getMessage() == f"{path}: repeated judgments count once: 2, the first in line 6"
+
+
+COVID = """<?xml version="1.0" encoding="UTF-8"?>
+<topics task="COVIDSearch2020" batch="1">
+  <topic number="1">
+    <query>coronavirus &amp; origin</query>
+    <question>what is the origin of COVID-19</question>
+  </topic>
+  <topic number="2">
+    <query> weather
+      response </query><narrative>n <b>x</b></narrative></topic>
+</topics>
+"""
+WEB = """<webtrack2009>
+<topic number="1" type="faceted">
+  <query>coronavirus &#38; origin</query>
+  <description>more</description>
+  <subtopic number="1" type="inf">sub</subtopic>
+</topic>
+<topic number="2"><title>weather response</title></topic></webtrack2009>
+"""
+TRIALS = (
+    '<topics><topic number="1">coronavirus &amp; origin</topic>\n<topic number="2">weather response</topic></topics>'
+)
+NUMBERED = (
+    "<xml><top><num>Number: 1</num><title>coronavirus &amp; origin</title></top>"
+    "<top><num>2</num>\n<title>weather response</title></top></xml>"
+)
+ROWS_OF_TOPICS = ("1\tcoronavirus & origin", "2\tweather response")
+TOPICS_OF_OTHERS = {
+    "covid.xml": COVID,
+    "web.xml": WEB,
+    "trials.xml": TRIALS,
+    "numbered.xml": NUMBERED,
+    "header.tsv": "\n".join(("qid\tquery", *ROWS_OF_TOPICS)),
+    "header2.tsv": "\n".join(("query_id\ttext", *ROWS_OF_TOPICS)),
+    "id.jsonl": '{"id": 1, "text": "coronavirus & origin"}\n{"query_id": "2", "query": "weather response"}\n',
+    "packed.jsonl.gz": gzip.compress(
+        b'{"_id": "1", "text": "coronavirus & origin"}\n{"_id": 2, "text": "weather response"}'
+    ),
+    "packed.tsv.gz": gzip.compress("\n".join(ROWS_OF_TOPICS).encode()),
+    "packed.xml.gz": gzip.compress(COVID.encode()),
+}
+
+
+@pytest.mark.parametrize("name", TOPICS_OF_OTHERS)
+def test_topics_as_people_have_them(tmp_path, name):
+    path = write(tmp_path / name, TOPICS_OF_OTHERS[name])
+    judged = read_judged(topics=path, qrels=write(tmp_path / "qrels", "1 0 d 1\n"))
+    assert judged.queries == {"1": "coronavirus & origin", "2": "weather response"}
+
+
 BAD_QRELS = {
     "q1\t\tx\n": "line 1: has 3 columns in place of 3, between tabs",
     "q1 0 paris 1\nq1 0 berlin\n": "line 2: has 3 columns in place of 4: query, iteration, document, grade",
@@ -93,7 +168,6 @@ BAD_QRELS = {
     "q1 0 paris high\n": "line 1: the grade 'high' is no whole number",
     "q1 0 paris 1.5\n": "line 1: the grade '1.5' is no whole number",
     "q1 0 paris 2147483648\n": "line 1: the grade 2147483648 is beyond what can be measured, -10000 to 10000",
-    "q1 0 paris 1\n\nq1 0 paris 1\n": "line 3: judges document 'paris' for query 'q1' again, after line 1; keep one",
     "q1 0 paris 1\nq1 0 paris 0\n": "line 2: judges document 'paris' for query 'q1' as 0, and line 1 as 1; keep",
     "q1 0 paris 1\nq9 0 paris 1\n": "line 2: judges query 'q9', which has no text",
     "q5 0 paris 1\n": "line 1: judges query 'q5', whose text is blank",
@@ -125,6 +199,15 @@ BAD_TOPICS = {
     "a.trec": ("<top>\n<num> 1\n</top>", "line 1: a topic without <title>"),
     "b.trec": ("<top>\n<num> 1 <title> a\n<top>", "line 3: a second <top> in the topic of line 1"),
     "c.trec": ("<top>\n<num> 1 <title> a\n", "line 1: a topic without </top>"),
+    "a.xml": ("<topics>\n<topic><query>a</query></topic></topics>", "line 2: a topic without a number"),
+    "b.xml": (
+        '<topics>\n<topic number="1"><note>a</note></topic></topics>',
+        "line 2: a topic without a query or title",
+    ),
+    "c.xml": ('<topics>\n<topic number="1"><query>a</topic></topics>', "line 2: no XML: mismatched tag"),
+    "d.xml": ('<topics>\n<topic number="1">a</topic>', "line 2: no XML: no element found"),
+    "e.xml": ('<?xml version="1.0"?>\n<!DOCTYPE t [<!ENTITY a "b">]>\n<t/>', "line 2: declares an entity"),
+    "f.xml": ('<t><topic id="1">a</topic>\n<topic id="1">b</topic></t>', "line 2: the query id '1' stands in line 1"),
     "d.trec": ("<top><num>1<title>a</top>\n</top>", "line 2: a </top> without <top>"),
 }
 

@@ -1,3 +1,4 @@
+import gzip
 import os
 from pathlib import Path
 
@@ -50,6 +51,12 @@ def test_a_foreign_run_is_ordered_as_trec_eval_orders_it(tmp_path):
     for document, rank in {"d": 1, "c": 2, "b": 3, "a": 4}.items():
         [found] = ir_measures.iter_calc([ir_measures.RR], {"q": {document: 1}}, ir_measures.read_trec_run(str(path)))
         assert found.value == 1 / rank
+
+
+def test_a_run_may_be_packed(tmp_path):
+    for name in ("run.txt.gz", "run.txt"):  # whatever its name
+        (tmp_path / name).write_bytes(gzip.compress(b"q Q0 a 1 2 x\nq Q0 b 2 1 x\n"))
+        assert read_run(tmp_path / name) == {"q": [("a", 2.0), ("b", 1.0)]}
 
 
 BAD_RUNS = {

@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import pytest
@@ -85,6 +86,125 @@ def test_pairs_triples_and_labels_say_the_same(tmp_path):
             } == expected, path
 
 
+def judged(path):
+    """The grades by the texts of query and passage."""
+    found = read_training_data(path, held_out=0)
+    texts = {document.id: document.text for document in found.documents}
+    return {
+        (found.training.queries[id_], texts[doc]): grade
+        for id_, grades in found.training.qrels.items()
+        for doc, grade in grades.items()
+    }
+
+
+PAIR = {("q", "p"): 1, ("r", "s"): 1}
+TRIPLE = {("q", "p"): 1, ("q", "n"): 0}
+PUBLISHED = {
+    "headerless labels.tsv": (["q\tp\t1", "q\tn\t0"], TRIPLE),
+    "headerless float labels.tsv": (["q\tp\t1.0", "q\tn\t0.0"], TRIPLE),
+    "headerless triples.tsv": (["q\tp\tn"], TRIPLE),
+    "headerless labels.csv": (["q,p,1", "q,n,0"], TRIPLE),
+    "quotes and lines.csv": (
+        ["query,passage,label", '"q","p, and', "", 'more ""x""",1'],
+        {("q", 'p, and\n\nmore "x"'): 1},
+    ),
+    "anchor.jsonl": ([{"anchor": "q", "positive": "p", "negative": "n"}], TRIPLE),
+    "anchor.csv": (["anchor,positive,negative", "q,p,n"], TRIPLE),
+    "several.jsonl": (
+        [{"anchor": "q", "positive": "p", "negative_1": "n", "negative_2": "m"}],
+        {**TRIPLE, ("q", "m"): 0},
+    ),
+    "no negative.jsonl": ([{"query": "q", "positive": "p"}, {"query": "r", "positive": "s"}], PAIR),
+    "FlagEmbedding.jsonl": (
+        [{"query": "q", "pos": ["p"], "neg": ["n", "m"], "pos_scores": [0.9], "neg_scores": [0.1, 2], "prompt": "x"}],
+        {**TRIPLE, ("q", "m"): 0},
+    ),
+    "no neg.jsonl": ([{"query": "q", "pos": ["p"], "neg": []}, {"query": "r", "pos": ["s"]}], PAIR),
+    "extra.jsonl": ([{"query": "q", "passage": "p", "qid": 7, "source": "web"}, {"query": "r", "passage": "s"}], PAIR),
+    "float label.jsonl": (
+        [{"query": "q", "passage": "p", "label": 1.0}, {"query": "q", "passage": "n", "label": "0"}],
+        TRIPLE,
+    ),
+    "capitals.tsv": (["Query\tPositive\tNegative", "q\tp\tn"], TRIPLE),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_training_files_are_read_as_people_publish_them(tmp_path, name):
+    lines, expected = PUBLISHED[name]
+    path = write(tmp_path / name, lines)
+    assert judged(path) == expected
+    packed = tmp_path / f"{name}.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    assert judged(packed) == expected
+
+
+def test_columns_that_are_not_read_are_named(tmp_path, caplog):
+    judged(write(tmp_path / "x.jsonl", [{"query": "q", "passage": "p", "source": "web", "pid": 3}]))
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path}/x.jsonl: not read, because only texts and labels are: source, pid"
+    ]
+
+
+BOTH_READINGS = r"it can be read as the label of a passage \(query, passage, label\) or as an irrelevant passage"
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "message"),
+    [
+        ("x.tsv", ["q\tp\t1", "q\tm\tn"], rf"line 2: the third column is 'n', and '1' in line 1: {BOTH_READINGS}"),
+        ("x.csv", ["q,p,0.7", "q,n,0.2"], rf"line 1: the third column is '0\.7': {BOTH_READINGS}"),
+        (
+            "x.tsv",
+            ["how many legs\teight\t100", "how old\tten\t30"],
+            rf"line 1: the third column is '100': {BOTH_READINGS}",
+        ),
+        ("x.tsv", ["17\t301\t1", "18\t302\t0"], r"line 1: column 1 holds numbers alone, such as '17', where texts are"),
+        ("x.tsv", ["q\t1", "r\t0"], r"line 1: column 2 holds numbers alone, such as '1'"),
+        (
+            "x.tsv",
+            ["question\tanswer\tlabel", "q\tp\t1"],
+            r"line 1: looks like names of columns, but has question, answer",
+        ),
+        ("x.tsv", ["query\tpassge", "q\tp"], r"line 1: looks like names of columns, but has query, passge in place of"),
+        ("x.tsv", ["query\tpassage\tlable", "q\tn\t0"], r"line 2: has no label, .* but lable is '0': call it label if"),
+        ("x.jsonl", [{"query": "q", "passage": "p", "score": 0.3}], r"line 1: has no label, .* but score is 0\.3"),
+        (
+            "x.jsonl",
+            [{"query": "q", "passage": "p", "relevant": False}],
+            r"line 1: has no label, .* but relevant is False",
+        ),
+        ("x.jsonl", [{"query": "q", "positive": "p", "label": 0}], r"line 1: has both positive and label"),
+        (
+            "x.jsonl",
+            [{"query": "q", "passage": "p", "negative": "n"}],
+            r"line 1: has both passage and negative, and can",
+        ),
+        ("x.jsonl", [{"query": "q", "anchor": "q", "positive": "p"}], r"line 1: has both query and anchor, which mean"),
+        (
+            "x.jsonl",
+            [{"query": "q", "pos": ["p"], "neg": ["n"], "neg_scores": []}],
+            r"has 1 texts in neg, and 0 scores",
+        ),
+        ("x.jsonl", [{"query": "q", "pos": [], "neg": ["n"]}], r"line 1: the pos is an empty list"),
+        ("x.jsonl", [{"query": "q", "pos": ["p", 3]}], r"line 1: the pos is no text: 3"),
+        ("x.csv", ["query,passage", '"q,p'], r"line 2: not CSV: unexpected end of data"),
+        ("x.tsv", ["a\tb\tc\td"], r"line 1: has 4 columns and no names of columns"),
+        ("x.tsv", ["query\tpassage\tpassage", "q\tp\tp"], r"line 1: names a column twice"),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused_with_both(tmp_path, name, lines, message):
+    with pytest.raises(TrainingError, match=message):
+        read_training_data(write(tmp_path / name, lines))
+
+
+def test_a_damaged_gzip_is_an_error(tmp_path):
+    path = tmp_path / "x.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"query": "q", "passage": "p"}\n' * 2000)[:-20])
+    with pytest.raises(EvaluationError, match=r"x\.jsonl\.gz, line \d+: damaged: "):
+        read_training_data(path)
+
+
 @pytest.mark.parametrize(
     ("name", "lines", "message"),
     [
@@ -97,7 +217,7 @@ def test_pairs_triples_and_labels_say_the_same(tmp_path):
         ("x.jsonl", ['{"query": "q", "passage": "\\ud800"}'], r"line 1: the passage has a lone surrogate"),
         ("x.jsonl", [{"query": "q", "passage": "p", "label": 0.5}], r"line 1: the label 0\.5 is no grade"),
         ("x.tsv", ["query\tpassage\tlabel", "q\tp\tgood"], r"line 2: the label 'good' is no grade"),
-        ("x.tsv", ["q\tp", "r"], r"line 2: has 1 columns in place of 2, between tabs: query, passage"),
+        ("x.tsv", ["q\tp", "r"], r"line 2: has 1 columns in place of 2: query, passage"),
         ("x.tsv", ["q\tp", "\tp"], r"line 2: the query is empty"),
         (
             "x.tsv",
@@ -117,7 +237,7 @@ def test_what_cannot_be_learned_from_is_refused(folder, tmp_path):
     cases: list[tuple[type[BicrossError], str, dict]] = [
         (EvaluationError, "has no split 'test'; it has dev, train", {"source": folder, "split": "test"}),
         (ArgumentError, "judges no document relevant for any query", {"source": only_zeros}),
-        (ArgumentError, "name a BEIR folder, or a file .jsonl or .tsv", {"source": tmp_path / "x.csv"}),
+        (ArgumentError, r"name a BEIR folder, or a file \.jsonl, \.tsv, \.csv", {"source": tmp_path / "x.txt"}),
         (ArgumentError, "has no splits: leave dev_split out", {"source": only_zeros, "dev_split": "dev"}),
         (ArgumentError, "from 0 to below 1, not 1.5", {"source": folder, "held_out": 1.5}),
     ]
