@@ -61,13 +61,14 @@ def _require_finite(model: Any, folder: Path) -> None:  # noqa: ANN401 - models 
             )
 
 
-def token_limit(model: Any, max_length: int | None, *, least: int) -> int:  # noqa: ANN401
+def token_limit(module: Any, max_length: int | None, *, least: int, own: int | None = None) -> int:  # noqa: ANN401
     """The most tokens of one input of a model, special tokens included.
 
     Args:
-        model: A model of sentence-transformers.
+        module: The first module of a model of sentence-transformers, which takes the texts.
         max_length: A lower limit that the user asks for, in tokens; None for the limit of the model.
         least: The fewest tokens that leave room for text.
+        own: The limit that the model has for texts of this kind alone, in place of that of its settings.
 
     Returns:
         The smallest of ``max_length`` and the limits of the model's settings, its tokenizer and its position table.
@@ -80,19 +81,19 @@ def token_limit(model: Any, max_length: int | None, *, least: int) -> int:  # no
         raise ArgumentError(
             f"max_length is {max_length}; with this model the least that leaves room for text is {least}"
         )
-    allowed = (model.max_seq_length, model.tokenizer.model_max_length, _positions(model))
-    limit = min(int(tokens) for tokens in allowed if tokens and tokens > 0)
+    settings = (own,) if own else (module.max_seq_length, module.tokenizer.model_max_length)
+    limit = min(int(tokens) for tokens in (*settings, _positions(module)) if tokens and tokens > 0)
     if limit < least:
         raise ModelError(f"the model reads {limit} tokens at once; {least} are the least that leave room for text")
     return limit if max_length is None else min(max_length, limit)
 
 
-def _positions(model: Any) -> int | None:  # noqa: ANN401
+def _positions(module: Any) -> int | None:  # noqa: ANN401
     """The number of usable positions. RoBERTa and its relatives reserve the first rows of the table for padding."""
-    for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
-            return module.num_embeddings - module.padding_idx - 1
-    return getattr(getattr(model[0], "config", None), "max_position_embeddings", None)
+    for name, part in module.named_modules():
+        if name.endswith("position_embeddings") and getattr(part, "padding_idx", None) is not None:
+            return part.num_embeddings - part.padding_idx - 1
+    return getattr(getattr(module, "config", None), "max_position_embeddings", None)
 
 
 def require_dtype(dtype: str) -> None:

@@ -79,7 +79,7 @@ class CrossEncoderReranker:
             raise ModelError(f"{model} has {outputs} outputs; a reranker has one, or two (not relevant, relevant)")
         self._special_tokens = int(loaded.tokenizer.num_special_tokens_to_add(pair=True))
         # At least one token of the query and one of the passage.
-        self._max_length = token_limit(loaded, max_length, least=self._special_tokens + 2)
+        self._max_length = token_limit(loaded[0], max_length, least=self._special_tokens + 2)
         exits = read_exits(folder)
         self._packed = _packed(loaded, dtype, self._max_length, tuple(exits))
         if self._packed:

@@ -1,8 +1,7 @@
 """BiEncoder: a sentence-transformers model as an Encoder."""
 
 import logging
-import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,13 @@ from ..index import ModelFingerprint
 from ..inference import (
     Dtype,
     ModelFiles,
-    batch_size_for,
-    cast_model,
     load_model,
     require_dtype,
     require_texts,
     resolve_model,
-    token_limit,
 )
+from .text_inputs import Task, TextInput, text_input
+from .unpacked import StandardEncoder
 
 logger = logging.getLogger("bicross")
 
@@ -59,14 +57,14 @@ class BiEncoder:
         from ..inference.packed import packed_embedder
 
         loaded: Any = load_model(SentenceTransformer, folder, device=device)
-        special_tokens = int(loaded.tokenizer.num_special_tokens_to_add(pair=False))
-        loaded.max_seq_length = limit = token_limit(loaded, max_length, least=special_tokens + 1)
-        self._max_tokens = limit - special_tokens
-        self._fingerprint = _identify(loaded, str(model), folder, limit)
-        self._packed = packed_embedder(loaded, dtype=dtype, max_length=limit)
-        self._standard: Any = None if self._packed else cast_model(loaded, dtype)
-        self._batch_size = batch_size or batch_size_for(loaded.device)
-        self._lock = threading.Lock()
+        self._inputs: dict[Task, TextInput] = {
+            "query": text_input(loaded, "query", max_length),
+            "document": text_input(loaded, "document", max_length),
+        }
+        longest = max(text.limit for text in self._inputs.values())
+        self._fingerprint = _identify(loaded, str(model), folder, self._inputs)
+        self._packed = packed_embedder(loaded, dtype=dtype, max_length=longest)
+        self._standard = None if self._packed else StandardEncoder(loaded, dtype, batch_size, self._inputs)
         self._queries_cut = 0
 
     @property
@@ -76,33 +74,28 @@ class BiEncoder:
 
     @property
     def max_tokens(self) -> int:
-        """The most tokens of a text that the model reads, without special tokens."""
-        return self._max_tokens
+        """The most tokens of a passage that the model reads, without special tokens and the prompt."""
+        return self._inputs["document"].room
 
     def encode_queries(self, queries: Sequence[str]) -> NDArray[np.float32]:
         """Return unit vectors of shape (len(queries), dimension), float32.
 
         Text beyond the model's limit is cut, and a warning is logged: at the first query, the tenth, the hundredth ...
         """
-        for query, tokens in zip(queries, self.count_tokens(queries), strict=True):
-            if tokens > self._max_tokens:
-                self._warn_of_cut(query, tokens)
-        return self._encode(queries, self._fingerprint.query_prompt)
+        text = self._inputs["query"]
+        if not text.endless:
+            for query, tokens in zip(queries, self._count(queries, "query"), strict=True):
+                if tokens > text.room:
+                    self._warn_of_cut(query, tokens, text.room)
+        return self._encode(queries, "query")
 
     def encode_documents(self, passages: Sequence[str]) -> NDArray[np.float32]:
         """Return unit vectors of shape (len(passages), dimension), float32. Text beyond the model's limit is cut."""
-        return self._encode(passages, self._fingerprint.document_prompt)
+        return self._encode(passages, "document")
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Return the number of tokens of each text, without special tokens."""
-        require_texts(texts)
-        if not texts:
-            return []
-        if self._packed:
-            return self._packed.tokenizer.count(texts)
-        with self._lock:  # a tokenizer of transformers changes its state while it works
-            encoded = self._standard.tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
-        return [len(ids) for ids in encoded["input_ids"]]
+        """Return the number of tokens of each passage, without special tokens."""
+        return self._count(texts, "document")
 
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
         """Return the share of each text that the tokenizer does not know; see ``TextTokenizer.unknown_shares``.
@@ -111,40 +104,43 @@ class BiEncoder:
         """
         return self._packed.tokenizer.unknown_shares(texts) if self._packed else [0.0 for _ in texts]
 
-    def _warn_of_cut(self, query: str, tokens: int) -> None:
+    def _count(self, texts: Sequence[str], task: Task) -> list[int]:
+        require_texts(texts)
+        if self._packed:
+            return self._packed.tokenizer.count(texts)
+        assert self._standard is not None
+        return self._standard.count(texts, task)
+
+    def _warn_of_cut(self, query: str, tokens: int, room: int) -> None:
         self._queries_cut += 1
         if str(self._queries_cut).rstrip("0") == "1":  # a line for each query would bury everything else
             logger.warning(
                 "the first stage reads %d of the %d tokens of %.60r; %d queries were cut so far (told at 1, 10, 100)",
-                self._max_tokens,
+                room,
                 tokens,
                 query,
                 self._queries_cut,
             )
 
-    def _encode(self, texts: Sequence[str], prompt: str) -> NDArray[np.float32]:
+    def _encode(self, texts: Sequence[str], task: Task) -> NDArray[np.float32]:
         require_texts(texts)
+        dimension = self._fingerprint.dimension
         if not texts:
-            return np.empty((0, self._fingerprint.dimension), np.float32)
+            return np.empty((0, dimension), np.float32)
         if self._packed:
-            vectors = self._packed.run(self._packed.tokenizer.encode([prompt + text for text in texts]))
+            text = self._inputs[task]
+            ids = self._packed.tokenizer.encode([text.prompt + given for given in texts])
+            vectors = self._packed.run(ids, max_length=text.limit)
         else:
-            with self._lock:
-                vectors = self._standard.encode(
-                    list(texts),
-                    prompt=prompt,
-                    batch_size=self._batch_size,
-                    show_progress_bar=False,
-                    convert_to_numpy=True,
-                )
-        return _unit(vectors, texts)
+            assert self._standard is not None
+            vectors = self._standard.vectors(texts, task)
+        # Of a model with ``truncate_dim`` the first numbers are the vector.
+        return _unit(vectors[:, :dimension], texts)
 
 
-def _identify(model: Any, name: str, folder: Path, max_length: int) -> ModelFingerprint:  # noqa: ANN401
+def _identify(model: Any, name: str, folder: Path, inputs: Mapping[Task, TextInput]) -> ModelFingerprint:  # noqa: ANN401
     files = ModelFiles.of(name, folder)
-    pooling = next((str(m.pooling_mode) for m in model if hasattr(m, "pooling_mode")), "")
-    # sentence-transformers looks for these names in this order.
-    document = next((name for name in ("document", "passage", "corpus") if name in model.prompts), "")
+    pooling = next((str(module.pooling_mode) for module in model.modules() if hasattr(module, "pooling_mode")), "")
     return ModelFingerprint(
         id=files.id,
         revision=files.revision,
@@ -153,13 +149,13 @@ def _identify(model: Any, name: str, folder: Path, max_length: int) -> ModelFing
         dimension=int(model.get_embedding_dimension()),
         pooling=pooling,
         normalised=True,
-        query_prompt=model.prompts.get("query") or "",
-        document_prompt=model.prompts.get(document) or "",
-        max_length=max_length,
+        query_prompt=inputs["query"].prompt,
+        document_prompt=inputs["document"].prompt,
+        max_length=inputs["document"].limit,
     )
 
 
-def _unit(vectors: object, texts: Sequence[str]) -> NDArray[np.float32]:
+def _unit(vectors: NDArray[np.float32], texts: Sequence[str]) -> NDArray[np.float32]:
     """Normalise vectors to length one in float32: a model need not do so, and half precision does it only roughly."""
     array = np.asarray(vectors, dtype=np.float32).reshape(len(texts), -1)
     lengths = np.linalg.norm(array, axis=1, keepdims=True)

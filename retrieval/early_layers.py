@@ -141,7 +141,7 @@ def _write(model: str | Path, folder: Path, early: EarlyLayers, max_length: int 
 
     source = resolve_model(model)
     loaded: Any = load_model(CrossEncoder, source, device="cpu")
-    limit = token_limit(loaded, max_length, least=int(loaded.tokenizer.num_special_tokens_to_add(pair=False)) + 1)
+    limit = token_limit(loaded[0], max_length, least=int(loaded.tokenizer.num_special_tokens_to_add(pair=False)) + 1)
     base = loaded.model.base_model
     total = _keep_first(base, early.layers, model)
     with tempfile.TemporaryDirectory(prefix="bicross-") as scratch, without_progress_bars():

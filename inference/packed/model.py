@@ -16,6 +16,7 @@ from .architectures import BuildOptions, build
 from .calibration_texts import CALIBRATION_PAIRS
 from .engine import PackedEncoder, Pooling
 from .heads import Head, head_of
+from .inputs import unlike_plain_text
 from .int8 import Int8Linears
 from .layered import LayeredRun
 
@@ -37,16 +38,18 @@ class PackedModel:
         self._encoder = encoder
         self.max_length = max_length
 
-    def run(self, texts: Sequence[TokenIds]) -> NDArray[np.float32]:
+    def run(self, texts: Sequence[TokenIds], *, max_length: int | None = None) -> NDArray[np.float32]:
         """Run texts.
 
         Args:
             texts: The token ids of each text, without special tokens. A text that is too long is cut.
+            max_length: A lower limit on the tokens of these texts, special tokens included.
 
         Returns:
             A row for each text, float32 of shape (len(texts), outputs).
         """
-        return self._encoder.run([self.tokenizer.single(ids, max_length=self.max_length) for ids in texts])
+        limit = min(self.max_length, max_length or self.max_length)
+        return self._encoder.run([self.tokenizer.single(ids, max_length=limit) for ids in texts])
 
     def run_pairs(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> NDArray[np.float32]:
         """Run pairs of texts.
@@ -127,6 +130,8 @@ def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel
     if kinds[:2] != ["Transformer", "Pooling"] or not set(kinds[2:]) <= {"Dense", "Normalize"}:
         return _cannot(f"the modules are {', '.join(kinds)}")
     first, pooler, *rest = modules
+    if reason := unlike_plain_text(first):
+        return _cannot(reason)
     pooling = _POOLED.get(pooler.pooling_mode) if isinstance(pooler.pooling_mode, str) else None
     if pooling is None or not (pooler.include_prompt or not any(model.prompts.values())):
         return _cannot(f"its vectors are pooled by {pooler.pooling_mode!r}, without prompts")

@@ -66,12 +66,13 @@ def test_the_fingerprint_has_the_prompt_that_passages_are_read_with(tmp_path, na
 
 def test_max_length_lowers_what_is_read(folder):
     encoder = BiEncoder(folder, device="cpu", max_length=10)
-    assert encoder.max_tokens == 8
+    prompt = len(encoder.fingerprint.document_prompt.split())  # a token, in its place a passage has one less
+    assert encoder.max_tokens == 8 - prompt
     long = "cat dog owl " * 20
     np.testing.assert_allclose(
         encoder.encode_documents([long]), encoder.encode_documents(["cat dog owl " * 4]), atol=1e-5
     )
-    assert BiEncoder(folder, device="cpu", max_length=1000).max_tokens == MAX_LENGTH - 2
+    assert BiEncoder(folder, device="cpu", max_length=1000).max_tokens == MAX_LENGTH - 2 - prompt
 
 
 def test_tokens_are_counted_without_special_ones(folder):

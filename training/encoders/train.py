@@ -12,6 +12,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from ...errors import ModelError
 from ...inference import ModelFiles, load_model, resolve_model, token_limit
 from ..checkpoints import AtomicCheckpoints
 from ..environment import is_main_process, quiet, require_training_packages
@@ -167,9 +168,12 @@ def _trainer(
 
     made: Any = type("EncoderTrainer", (AtomicCheckpoints, SentenceTransformerTrainer), {})
     encoder: Any = load_model(SentenceTransformer, folder, device=settings.device)
+    kind = type(encoder[0]).__name__
+    if kind != "Transformer":
+        raise ModelError(f"{folder} is made of a {kind}; only encoders of one transformer can be trained")
     limit = encoder.max_seq_length
     least = int(encoder.tokenizer.num_special_tokens_to_add(pair=False)) + 1
-    encoder.max_seq_length = token_limit(encoder, settings.max_length, least=least)
+    encoder.max_seq_length = token_limit(encoder[0], settings.max_length, least=least)
     columns = _columns(rows)
     arguments = training_arguments(Arguments, settings, evaluated=bool(held_out.queries))
     arguments.num_train_epochs, arguments.max_steps = settings.epochs, settings.max_steps or -1

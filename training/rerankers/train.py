@@ -100,7 +100,7 @@ def train_reranker(  # noqa: PLR0913 - data, settings and callbacks
     with quiet():
         encoder = _load(folder, settings, method)
         own = encoder[0].processing_kwargs
-        limit = token_limit(encoder, settings.max_length, least=_LEAST_TOKENS)
+        limit = token_limit(encoder[0], settings.max_length, least=_LEAST_TOKENS)
         encoder[0].processing_kwargs = {**own, "text": {**own.get("text", {}), "max_length": limit}}
         trainer = _trainer(encoder, usable, settings, method, evaluate)
         record = run_training(trainer, settings, watch=watch)
