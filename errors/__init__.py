@@ -59,16 +59,22 @@ class QueryError(ArgumentError):
 class _PlacedError(BicrossError):
     """Something in a file is wrong. ``source`` and ``line`` say where it stands, where that is known.
 
-    ``remedy`` is what the message says after the reason.
+    ``remedy`` is what the message says after the reason, and ``unit`` what ``line`` counts.
     """
 
     def __init__(
-        self, reason: str, *, source: str | None = None, line: int | None = None, remedy: str | None = None
+        self,
+        reason: str,
+        *,
+        source: str | None = None,
+        line: int | None = None,
+        remedy: str | None = None,
+        unit: str = "line",
     ) -> None:
         self.reason = reason
         self.source = source
         self.line = line
-        position = "" if source is None else source if line is None else f"{source}, line {line}"
+        position = "" if source is None else source if line is None else f"{source}, {unit} {line}"
         message = f"{reason}; {remedy}" if remedy else reason
         super().__init__(f"{position}: {message}" if position else message)
 

@@ -1,6 +1,8 @@
 """Reads the lines of a text file with their numbers, unpacked where it is gzip, and names file and line in errors."""
 
+import json
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from gzip import BadGzipFile, GzipFile
 from pathlib import Path
@@ -34,6 +36,28 @@ def whole_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise EvaluationError(f"not UTF-8 text: {error}", source=str(path), line=number) from None
     except (EOFError, zlib.error, BadGzipFile) as error:
         raise EvaluationError(f"damaged: {error}; write or copy it again", source=str(path), line=number + 1) from error
+
+
+def json_value(text: str) -> object:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: It is not JSON, or has a key twice in one object, of which one value would be lost.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error}") from None
+    except RecursionError:
+        raise ValueError("not JSON that can be read: it is nested too deeply") from None
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {twice!r:.80} is there twice in one object; keep one of them")
+    return values
 
 
 def without_gz(path: Path) -> Path:

@@ -13,7 +13,7 @@ from .columns import NoTexts
 from .options import SourceOptions
 from .places import JSON_ENDINGS, ROW_READERS, NamedSource, NotRead, SourceFile
 from .row_documents import document_of, lacks_id
-from .rows import SourceRow
+from .rows import RowUnit, SourceRow
 from .texts import PageError, read_page
 
 HOW_TO_SKIP = "on_error='skip' (--skip-errors) leaves out what is bad, and lists it"
@@ -129,11 +129,11 @@ class Reading:
         try:
             document = document_of(row, self._options, makes_ids=makes_ids)
             if makes_ids and document.id in self._ids:
-                self.tally.leave_out("duplicate", _place(file.shown, row.line))
+                self.tally.leave_out("duplicate", _place(file.shown, row.line, row.unit))
                 return None
-            self._ids.claim(document.id, file.shown, row.line)
+            self._ids.claim(document.id, file.shown, row.line, row.unit)
         except DocumentError as error:
-            self._refuse("row", error.reason, file.shown, row.line, count=row.rows)
+            self._refuse("row", error.reason, file.shown, row.line, unit=row.unit)
             return None
         self.tally.documents += 1
         self.tally.ids_made += makes_ids
@@ -146,14 +146,17 @@ class Reading:
         else:
             self.tally.leave_out(entry.kind, shown)
 
-    def _refuse(self, kind: LeftOutKind, reason: str, source: str, line: int | None = None, *, count: int = 1) -> None:
+    def _refuse(
+        self, kind: LeftOutKind, reason: str, source: str, line: int | None = None, *, unit: RowUnit = "line"
+    ) -> None:
         """Leave a bad row or file out, or raise the error for it."""
         if self._log is None:
-            raise DocumentError(reason, source=source, line=line, remedy=HOW_TO_SKIP) from None
-        self._log.write(source, line, reason)
-        self.tally.leave_out(kind, _place(source, line), count=count)
-        self.tally.bad += count
-        self.tally.first_problem = self.tally.first_problem or f"{_place(source, line)}: {reason}"
+            raise DocumentError(reason, source=source, line=line, remedy=HOW_TO_SKIP, unit=unit) from None
+        self._log.write(source, line, reason, unit=unit)
+        place = _place(source, line, unit)
+        self.tally.leave_out(kind, place)
+        self.tally.bad += 1
+        self.tally.first_problem = self.tally.first_problem or f"{place}: {reason}"
 
     def _move(self, file: SourceFile, fraction: float) -> None:
         self.fraction = min(1.0, (self._done + file.size * fraction) / self._size)
@@ -163,8 +166,8 @@ class Reading:
         return SourceError(f"{source.name} holds no documents: all {left_out:,} rows and files are left out{first}")
 
 
-def _place(source: str, line: int | None) -> str:
-    return source if line is None else f"{source}, line {line}"
+def _place(source: str, line: int | None, unit: RowUnit = "line") -> str:
+    return source if line is None else f"{source}, {unit} {line}"
 
 
 class _KnownIds:
@@ -175,21 +178,20 @@ class _KnownIds:
 
     def __init__(self) -> None:
         self._places: dict[bytes, int] = {}  # the number of the file, and the line in it
-        self._files: list[str] = []
+        self._files: list[tuple[str, RowUnit]] = []
 
     def __contains__(self, document_id: str) -> bool:
         return xxh3_128_digest(document_id.encode()) in self._places
 
-    def claim(self, document_id: str, source: str, line: int | None) -> None:
+    def claim(self, document_id: str, source: str, line: int | None, unit: RowUnit = "line") -> None:
         """Keep an id; one that is there already is a ``DocumentError`` that says where."""
-        if not self._files or self._files[-1] != source:
-            self._files.append(source)
+        if not self._files or self._files[-1] != (source, unit):
+            self._files.append((source, unit))
         digest = xxh3_128_digest(document_id.encode())
         if digest in self._places:
             number, line = divmod(self._places[digest], _MOST_LINES)
-            raise DocumentError(
-                f"duplicate id {document_id!r}, which {_place(self._files[number], line or None)} has too"
-            )
+            source, unit = self._files[number]
+            raise DocumentError(f"duplicate id {document_id!r}, which {_place(source, line or None, unit)} has too")
         self._places[digest] = (len(self._files) - 1) * _MOST_LINES + (line or 0)
 
 

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from .options import SourceOptions
+
+RowUnit: TypeAlias = Literal["line", "element", "row"]
+"""What is counted in a file: its lines, the elements of its array, or the rows of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +17,13 @@ class SourceRow:
 
     Attributes:
         source: The file.
-        line: The line, or in a table the row, counted from 1; None in a file that is one document.
+        line: The line, element or row, counted from 1; None in a file that is one document.
         fraction: The share of the source that is read after this row.
         values: Its values by the names of their columns.
         problem: Why the row cannot be read, or "".
-        rows: How many rows of the file this stands for: more than one where a problem has swallowed several.
         note: What a report should say of the file, such as which of its columns is left out. It stands on the first
             row after which it is known, and is no problem of that row.
+        unit: What ``line`` counts.
     """
 
     source: str
@@ -28,8 +31,8 @@ class SourceRow:
     fraction: float
     values: Mapping[str, object] = field(default_factory=dict[str, object])
     problem: str = ""
-    rows: int = 1
     note: str = ""
+    unit: RowUnit = "line"
 
 
 ReadRows: TypeAlias = Callable[[Path, SourceOptions], Iterator[SourceRow]]

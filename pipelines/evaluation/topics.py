@@ -1,13 +1,12 @@
 """Reads the texts of queries by id from JSON Lines, tab-separated lines, and TREC's topics and XML."""
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
 from ...errors import EvaluationError
-from ..lines import text_lines, without_gz
+from ..lines import json_value, text_lines, without_gz
 from .names import QUERY_NAMES, QUERY_TEXT_NAMES, is_header
 from .xml_topics import XML_BEGINNING, Topic, xml_topics
 
@@ -60,9 +59,9 @@ def has_ids(path: Path) -> bool:
 def _json_lines(path: Path) -> Iterator[Topic]:
     for number, line in text_lines(path):
         try:
-            row: object = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise EvaluationError(f"not JSON: {error}", source=str(path), line=number) from None
+            row = json_value(line)
+        except ValueError as error:
+            raise EvaluationError(str(error), source=str(path), line=number) from None
         fields = cast("dict[str, object]", row) if isinstance(row, dict) else {}
         query_id, text = _first_of(_ID_KEYS, fields), _first_of(_TEXT_KEYS, fields)
         if isinstance(query_id, int) and not isinstance(query_id, bool):

@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 from ....errors import ArgumentError
+from ..rows import RowUnit
 
 
 class ErrorLog:
@@ -40,10 +41,17 @@ class ErrorLog:
         if self.path.exists() and is_error_log(self.path):
             self.path.unlink()
 
-    def write(self, source: str | None, line: int | None, reason: str) -> None:
-        """Add a line."""
+    def write(self, source: str | None, line: int | None, reason: str, *, unit: str = "line") -> None:
+        """Add a line.
+
+        Args:
+            source: The file in which something is bad.
+            line: Where it stands there.
+            reason: What is wrong with it.
+            unit: What ``line`` counts: lines, elements of an array, or rows of a table.
+        """
         with self.path.open("a" if self._lines else "w", encoding="utf-8") as file:
-            file.write(json.dumps({"source": source, "line": line, "reason": reason}) + "\n")
+            file.write(json.dumps({"source": source, unit: line, "reason": reason}) + "\n")
         self._lines += 1
 
 
@@ -59,4 +67,5 @@ def is_error_log(path: Path) -> bool:
         record: object = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(record, dict) and set(cast("dict[str, object]", record)) == {"source", "line", "reason"}
+    keys = set(cast("dict[str, object]", record)) if isinstance(record, dict) else set[str]()
+    return any(keys == {"source", unit, "reason"} for unit in get_args(RowUnit))

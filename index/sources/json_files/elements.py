@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..budget import MAX_ROW_BYTES
 from ..lines import Lines, RowTooLarge
+from ..rows import RowUnit
 
 _CHARACTERS = 2**16  # that are read at a time
 _BETWEEN = re.compile(r"[ \t\n\r]*")
@@ -20,11 +21,13 @@ class Element:
 
     Attributes:
         number: The line where it begins; in an array its place, from 1.
+        unit: What ``number`` counts.
         text: The JSON.
         problem: Why there is none, or "".
     """
 
     number: int
+    unit: RowUnit
     text: str = ""
     problem: str = ""
 
@@ -38,7 +41,7 @@ def json_elements(lines: Lines) -> Iterator[Element]:
         return
     while character := scanner.next_character():
         line = scanner.line
-        yield _element(line, scanner.value() if character in "{[" else scanner.rest_of_line())
+        yield _element(line, "line", scanner.value() if character in "{[" else scanner.rest_of_line())
 
 
 def _array(scanner: "_Scanner") -> Iterator[Element]:
@@ -46,23 +49,24 @@ def _array(scanner: "_Scanner") -> Iterator[Element]:
     character = scanner.next_character()
     while character and character != "]":
         count += 1
-        yield _element(count, scanner.value(",]"))
+        yield _element(count, "element", scanner.value(",]"))
         character = scanner.next_character()
         if character == ",":
             scanner.skip()
             character = scanner.next_character()
             if character == "]":
-                yield Element(count + 1, problem="not JSON: a comma stands before the end of the array")
+                yield Element(count + 1, "element", problem="not JSON: a comma stands before the end of the array")
     if not character:
-        yield Element(count + 1, problem="not JSON: the file ends inside of its array; write or copy it again")
+        problem = "not JSON: the file ends inside of its array; write or copy it again"
+        yield Element(count + 1, "element", problem=problem)
         return
     scanner.skip()
     if scanner.next_character():
-        yield Element(count + 1, problem="not JSON: the file goes on after the end of its array")
+        yield Element(count + 1, "element", problem="not JSON: the file goes on after the end of its array")
 
 
-def _element(number: int, text: str | None) -> Element:
-    return Element(number, problem=str(RowTooLarge())) if text is None else Element(number, text)
+def _element(number: int, unit: RowUnit, text: str | None) -> Element:
+    return Element(number, unit, problem=str(RowTooLarge())) if text is None else Element(number, unit, text)
 
 
 class _Scanner:

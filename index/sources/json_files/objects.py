@@ -1,13 +1,25 @@
 """Decodes the objects of JSON files."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import cast
 
 from ..budget import MAX_ROW_BYTES
 from ..lines import RowTooLarge, memory_of
 
-_DECODER = json.JSONDecoder(parse_constant=lambda name: None)
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object. A key that is there twice would lose one of its values."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
+        raise ValueError(f"the key {twice!r:.80} is there twice in one object; keep one of them")
+    return values
+
+
+_DECODER = json.JSONDecoder(parse_constant=lambda name: None, object_pairs_hook=_object)
 """NaN and the infinities, which some programs write, are null as in every other format."""
 _SEPARATORS = ",\t[{"
 

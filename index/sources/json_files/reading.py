@@ -61,7 +61,7 @@ def _elements(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
                     values = decode_object(element.text)
                 except ValueError as error:
                     problem = str(error)
-            yield SourceRow(lines.source, element.number, lines.fraction, values, problem)
+            yield SourceRow(lines.source, element.number, lines.fraction, values, problem, unit=element.unit)
 
 
 def _is_array(path: Path, options: SourceOptions) -> bool:
@@ -120,7 +120,8 @@ def _check_keys(rows: Iterator[SourceRow], path: Path, options: SourceOptions) -
     if argument == "text_column":
         message += _list_inside(first) or "; to search titles alone, let it name those"
     if bad:
-        message += f". There are rows that cannot be read, the first of them in line {bad[0].line}: {bad[0].problem}"
+        place = f"{bad[0].unit} {bad[0].line}"
+        message += f". There are rows that cannot be read, the first of them in {place}: {bad[0].problem}"
     raise NoTexts(message)
 
 

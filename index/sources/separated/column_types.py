@@ -8,6 +8,7 @@ the words that programs write for a missing value, where the others are numbers,
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from math import isfinite
@@ -44,10 +45,14 @@ _FEW = 10
 
 
 class ColumnGuess:
-    """Finds the type of a column from its cells, one after the other."""
+    """Finds the type of a column from its cells, one after the other.
 
-    def __init__(self) -> None:
+    ``dot_may_group`` tells that the file may come from where commas are decimal: then ``1.299`` alone is open.
+    """
+
+    def __init__(self, *, dot_may_group: bool = False) -> None:
         self.filled = 0
+        self._open: frozenset[str] = frozenset({"dotted"}) if dot_may_group else frozenset()
         self._counts = Counter[str]()
         self._first: dict[str, tuple[str, int]] = {}
 
@@ -76,13 +81,12 @@ class ColumnGuess:
         values = self.filled - self._counts["missing"]
         if self.type != "text":
             return ""
-        for kind, remedies in _AMBIGUOUS.items():
-            if self._counts[kind] and self._counts[kind] + self._counts["integer"] == values:
-                (cell, line), options = self._first[kind], (f"--types {name}={remedy}" for remedy in remedies)
-                return (
-                    f"the column {name!r} is kept as text, because {cell!r:.40} in line {line} can be read as"
-                    f" {' and as '.join(remedies)}: say so with types ({' or '.join(options)})"
-                )
+        for kind, ambiguity in _AMBIGUOUS.items():
+            if (
+                self._counts[kind]
+                and self._counts[kind] + sum(map(self._counts.__getitem__, ambiguity.beside)) == values
+            ):
+                return ambiguity.note(name, *self._first[kind])
         kind = max(_KINDS, key=self._fitting)
         fitting = self._fitting(kind)
         odd = [first for other, first in self._first.items() if other not in _KINDS[kind] and other != "missing"]
@@ -97,7 +101,8 @@ class ColumnGuess:
     def _fitting(self, kind: ColumnType) -> int:
         """The number of cells that have the type, if one of them can have no other."""
         counts = self._counts
-        return sum(counts[part] for part in _KINDS[kind]) if any(counts[part] for part in _DECISIVE[kind]) else 0
+        is_shown = any(counts[part] for part in _DECISIVE[kind] - self._open)
+        return sum(counts[part] for part in _KINDS[kind]) if is_shown else 0
 
 
 # What the cells of a column of each type are, and those of them that show the type; the first type that fits is taken.
@@ -118,11 +123,37 @@ _DECISIVE: dict[ColumnType, frozenset[str]] = {
     "day-first": frozenset({"day first"}),
     "month-first": frozenset({"month first"}),
 }
-_AMBIGUOUS: dict[str, tuple[ColumnType, ...]] = {
-    "comma": ("float", "decimal-comma"),
-    "day or month first": ("day-first", "month-first"),
-    "money": ("float",),
-    "money with a decimal comma": ("decimal-comma",),
+
+
+@dataclass(frozen=True, slots=True)
+class _Ambiguity:
+    """What a kind of cells may be, and what else may stand in its column; a percentage is no type at all."""
+
+    remedies: tuple[ColumnType, ...]
+    beside: tuple[str, ...] = ("integer",)
+
+    def note(self, name: str, cell: str, line: int) -> str:
+        place = f"the column {name!r} is kept as text, because {cell!r:.40} in line {line}"
+        if not self.remedies:
+            return f"{place} is a percentage: to filter by it as a number, write its numbers without %"
+        options = " or ".join(f"--types {name}={remedy}" for remedy in self.remedies)
+        return f"{place} can be read as {' and as '.join(self.remedies)}: say so with types ({options})"
+
+
+# Of a column with several of these kinds the first counts.
+_AMBIGUOUS: dict[str, _Ambiguity] = {
+    "comma": _Ambiguity(("float", "decimal-comma")),
+    "day or month first": _Ambiguity(("day-first", "month-first")),
+    "money": _Ambiguity(
+        ("float",), ("money of one mark", "whole money", "integer", "float", "dotted", "grouped", "comma")
+    ),
+    "money with a decimal comma": _Ambiguity(
+        ("decimal-comma",), ("money of one mark", "whole money", "integer", "decimal comma", "dotted", "comma")
+    ),
+    "money of one mark": _Ambiguity(("float", "decimal-comma"), ("whole money", "integer", "dotted", "comma")),
+    "dotted": _Ambiguity(("float", "decimal-comma")),
+    "whole money": _Ambiguity(("float",)),
+    "percent": _Ambiguity((), ("integer", "float", "dotted", "grouped", "comma", "decimal comma")),
 }
 
 
@@ -137,12 +168,16 @@ def _kind(cell: str) -> str:
         kind = _plain_kind(cell) or spreadsheet_kind(cell)
         if kind is not None:
             return kind
+    if cell.endswith("%"):
+        return "percent" if _kind(cell[:-1].rstrip()) in _AMBIGUOUS["percent"].beside else "text"
     amount = without_currency(cell)
     return "text" if amount == cell or not amount else _MONEY.get(_kind(amount), "text")
 
 
 _MONEY = {
-    **dict.fromkeys(("integer", "float", "dotted", "grouped", "comma"), "money"),
+    "integer": "whole money",
+    **dict.fromkeys(("float", "grouped"), "money"),
+    **dict.fromkeys(("dotted", "comma"), "money of one mark"),
     "decimal comma": "money with a decimal comma",
 }
 

@@ -113,7 +113,8 @@ def _best_survey(path: Path, options: SourceOptions, header: Header) -> _Survey:
 
 
 def _survey(path: Path, options: SourceOptions, header: Header, dialect: Dialect) -> _Survey:
-    found = _Survey(dialect, [ColumnGuess() for _ in header.names])
+    # A semicolon separates fields where commas are decimal, and dots group thousands there.
+    found = _Survey(dialect, [ColumnGuess(dot_may_group=header.delimiter == ";") for _ in header.names])
     roles = role_columns(options, header.names)
     watched = [
         (index, found.guesses[index])

@@ -118,10 +118,10 @@ def _table_rows(
             try:
                 values = {name: _cell(column[row], meter, is_text=is_text) for name, column, is_text in columns}
             except (ValueError, OverflowError, KeyError) as error:
-                problem = f"row {line} has a value that cannot be read: {error}"
+                problem = f"a value cannot be read: {error}"
             budget.spend(meter.bytes)
             fraction = before + (after - before) * (row + 1) / batch.num_rows
-            yield SourceRow(str(path), line, fraction, values, problem, note=note)
+            yield SourceRow(str(path), line, fraction, values, problem, note=note, unit="row")
             note = ""
         before = after
 

@@ -14,7 +14,9 @@ def read_markdown(content: str) -> TextPage:
     """Return the page; front matter is no part of its text, and its entries are metadata."""
     block = front_matter(content)
     text = content[block.length :]
-    note = f"its front matter is part of its text, for it cannot be read: {block.problem}" if block.problem else ""
+    note = f"in its front matter, {block.note}" if block.note else ""
+    if block.problem:
+        note = f"its front matter is part of its text, for it cannot be read: {block.problem}"
     return TextPage(text, block.title or _heading(text), block.metadata, note)
 
 

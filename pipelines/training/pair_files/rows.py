@@ -1,14 +1,13 @@
 """Reads the rows of a file of pairs or triples: JSON Lines, TSV or CSV, each also as gzip."""
 
 import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from ....errors import TrainingError
 from ...evaluation import whole_grade
-from ...lines import text_lines, whole_lines, without_gz
+from ...lines import json_value, text_lines, whole_lines, without_gz
 from .roles import NAMES, looks_like_names, roles_of
 
 PAIR_FILES = (".jsonl", ".tsv", ".csv")
@@ -39,9 +38,9 @@ def pair_rows(path: Path) -> Iterator[Row]:
 def _json_rows(path: Path) -> Iterator[Row]:
     for number, line in text_lines(path):
         try:
-            row: object = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise TrainingError(f"not JSON: {error}", source=str(path), line=number) from None
+            row = json_value(line)
+        except ValueError as error:
+            raise TrainingError(str(error), source=str(path), line=number) from None
         if not isinstance(row, dict):
             raise TrainingError(f"no object with {NAMES}", source=str(path), line=number)
         yield number, cast("dict[str, object]", row)

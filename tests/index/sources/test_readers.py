@@ -189,8 +189,23 @@ def test_the_empty_name_of_a_column_can_be_used():
     assert ids(read_documents(path, id_column="")) == ["0"]
 
 
-def test_the_last_of_equal_keys_counts():
-    assert ids(read_documents(write("a.jsonl", '{"id": 1, "text": "t", "id": 2}'))) == ["2"]
+@pytest.mark.parametrize(
+    ("name", "content", "place"),
+    [
+        ("a.jsonl", '{"id": 0, "text": "t"}\n{"id": 1, "text": "t", "text": "u"}\n', "line 2: the key 'text'"),
+        (
+            "a.json",
+            '[{"id": 0, "text": "t"},\n{"id": 1, "text": "t", "author": {"n": 1, "n": 1}}]',
+            "element 2: the key 'n'",
+        ),
+        ("a.json", '{"id": 0, "text": "t"}\n\n{"id": 1, "text": "t", "id": 2}', "line 3: the key 'id'"),
+    ],
+)
+def test_a_key_that_is_there_twice_makes_a_row_bad(name, content, place):
+    path = write(name, content)
+    with pytest.raises(DocumentError, match=f"{name}, {place} is there twice in one object; keep one of them"):
+        list(read_documents(path))
+    assert ids(read_documents(path, on_error="skip")) == ["0"]
 
 
 def test_nul_characters_become_spaces():
@@ -363,14 +378,14 @@ def test_bad_rows_of_tables(name, column, reason):
     path = write_table(name, pa.table({"id": ["0", "1", "2"], "text": ["a", "b", "c"]} | column))
     with pytest.raises(DocumentError) as caught:
         list(read_documents(path))
-    assert str(caught.value).startswith(f"{name}, line 2: {reason}")
+    assert str(caught.value).startswith(f"{name}, row 2: {reason}")
     assert ids(read_documents(path, on_error="skip")) == ["0", "2"]
 
 
 def test_text_that_is_not_utf_8_in_parquet():
     texts = pa.array([b"a", b"\xff", b"c"]).view(pa.string())
     path = write_table("a.parquet", pa.table({"id": ["0", "1", "2"], "text": texts}))
-    with pytest.raises(DocumentError, match=r"line 2: row 2 has a value that cannot be read: 'utf-8' codec"):
+    with pytest.raises(DocumentError, match=r"a\.parquet, row 2: a value cannot be read: 'utf-8' codec"):
         list(read_documents(path))
     assert ids(read_documents(path, on_error="skip")) == ["0", "2"]
 

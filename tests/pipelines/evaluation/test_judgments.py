@@ -192,6 +192,7 @@ BAD_TOPICS = {
     "d.tsv": (b"q1\t\xe4\n", "line 1: not UTF-8 text"),
     "a.jsonl": ('{"_id": "q1", "text": "a"}\n{"_id": "q1", "text": "b"}', "line 2: the query id 'q1' stands in line 1"),
     "b.jsonl": ("nothing", "line 1: not JSON"),
+    "g.jsonl": ('{"_id": "q1", "text": "a", "text": "b"}', "line 1: the key 'text' is there twice in one object"),
     "c.jsonl": ('["q1"]', "line 1: not a query, which is an object with the strings _id and text"),
     "d.jsonl": ('{"_id": true, "text": "a"}', "line 1: not a query"),
     "e.jsonl": ('{"_id": "q1", "text": null}', "line 1: not a query"),

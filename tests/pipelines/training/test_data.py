@@ -209,6 +209,11 @@ def test_a_damaged_gzip_is_an_error(tmp_path):
     ("name", "lines", "message"),
     [
         ("x.jsonl", [{"query": "q", "passage": "p"}, "{"], r"x\.jsonl, line 2: not JSON"),
+        (
+            "x.jsonl",
+            ['{"query": "q", "passage": "p", "label": 1, "label": 0}'],
+            r"line 1: the key 'label' is there twice",
+        ),
         ("x.jsonl", ["[1]"], r"line 1: no object with query and passage"),
         ("x.jsonl", [{"query": "q"}], r"line 1: has query in place of query and passage, with a label or none, or"),
         ("x.jsonl", [{"query": "q", "passage": " "}], r"line 1: the passage is empty"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from bicross.errors import SourceError
+from bicross.errors import DocumentError, SourceError
 from bicross.index import Document, read_documents
 from bicross.index.sources.json_files import elements
 from hypothesis import given, settings
@@ -29,7 +29,7 @@ def skipping(content, name="a.json"):
     reader = read_documents(write(content, name), on_error="skip")
     read = {document.id: document.text for document in reader}
     log = Path("errors.jsonl").read_text("utf-8").splitlines() if reader.skipped else []
-    return read, [(row["line"], row["reason"]) for row in map(json.loads, log)]
+    return read, [(row.get("line", row.get("element")), row["reason"]) for row in map(json.loads, log)]
 
 
 ROWS = [
@@ -117,6 +117,20 @@ def test_what_is_wrong_in_a_file_is_left_out(content, read, left_out):
     assert found == read
     assert [line for line, _ in log] == [line for line, _ in left_out]
     assert all(reason.startswith(start) for (_, reason), (_, start) in zip(log, left_out, strict=True))
+
+
+def test_the_elements_of_an_array_are_counted_and_not_its_lines():
+    name = write('[\n{"id": "1", "text": "a"},\n\n5,\n{"id": "1", "text": "b"}]')
+    with pytest.raises(DocumentError, match=r"a\.json, element 2: not a JSON object, but 5") as caught:
+        list(read_documents(name))
+    assert caught.value.line == 2
+    reader = read_documents(name, on_error="skip")
+    assert len(list(reader)) == 1
+    assert reader.report.left_out[0].examples == ("a.json, element 2", "a.json, element 3")
+    log = [json.loads(line) for line in Path("errors.jsonl").read_text().splitlines()]
+    assert [(list(row), row["element"]) for row in log] == [(["source", "element", "reason"], n) for n in (2, 3)]
+    assert log[1]["reason"] == "duplicate id '1', which a.json, element 1 has too"
+    assert len(list(read_documents(name, on_error="skip"))) == 1, "the list of before is known as one"
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl"])

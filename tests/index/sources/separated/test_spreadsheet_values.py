@@ -47,7 +47,13 @@ def test_prices_and_dates_have_one_meaning(tmp_path: Path, cells: list[str], val
         (["03/04/2024", "05/05/2024"], ("day-first", "month-first")),
         (["03-04-2024"], ("day-first", "month-first")),
         (["$12.50", "$9"], ("float", "float")),
+        (["$12.50", "$1,299", "7"], ("float", "float")),
         (["12,50 €", "1.234,00 €"], ("decimal-comma", "decimal-comma")),
+        (["12,50 €", "1.234 €", "3 €"], ("decimal-comma", "decimal-comma")),
+        (["1.299 €", "3 €"], ("float", "decimal-comma")),
+        (["$1,299", "$3"], ("float", "decimal-comma")),
+        (["1.299"], ("float", "decimal-comma")),
+        (["1.299", "2.500", "17"], ("float", "decimal-comma")),
     ],
 )
 def test_a_column_with_two_readings_stays_text_and_a_note_names_both(
@@ -56,6 +62,32 @@ def test_a_column_with_two_readings_stays_text_and_a_note_names_both(
     values, notes = read(tmp_path, cells)
     assert values == cells
     assert all(f"--types x={remedy}" in notes[0] for remedy in remedies)
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [(["1.299", "2.5"], [1.299, 2.5]), (["1.299", "0.5", "7"], [1.299, 0.5, 7.0]), (["1.299", "1,5"], [1299.0, 1.5])],
+)
+def test_a_dot_before_three_digits_means_what_the_column_as_a_whole_says(
+    tmp_path: Path, cells: list[str], values: Column
+) -> None:
+    assert read(tmp_path, cells) == (values, ())
+
+
+@pytest.mark.parametrize(("name", "delimiter"), [("a.csv", ","), ("a.tsv", "\t"), ("a.csv", "|")])
+def test_a_dot_is_decimal_where_no_semicolon_separates(tmp_path: Path, name: str, delimiter: str) -> None:
+    path = tmp_path / name
+    path.write_text(delimiter.join(["id", "text", "x"]) + "\n" + delimiter.join(["1", "a text", "1.299"]) + "\n")
+    reader = read_documents(path)
+    assert [document.metadata["x"] for document in reader] == [1.299]
+    assert reader.report.notes == ()
+
+
+@pytest.mark.parametrize("cells", [["45%", "7 %"], ["4,5 %", "12"], ["99.5%"]])
+def test_percentages_stay_text_and_a_note_says_so(tmp_path: Path, cells: list[str]) -> None:
+    values, [note] = read(tmp_path, cells)
+    assert values == cells
+    assert f"the column 'x' is kept as text, because {cells[0]!r} in line 2 is a percentage: to filter by it" in note
 
 
 @pytest.mark.parametrize(
