@@ -5,6 +5,7 @@
 
 from .adapter import ADAPTER_WEIGHTS, AdapterSettings, cache_folder
 from .atomic_files import whole_file
+from .checkpoints import kind_of, require_encoder, require_reranker
 from .exit_heads import (
     EXITS,
     EXITS_REMEDY,
@@ -45,11 +46,14 @@ __all__ = [
     "cast_model",
     "has_members",
     "has_vocabulary",
+    "kind_of",
     "load_model",
     "load_tokenizer",
     "model_settings",
     "read_exits",
     "require_dtype",
+    "require_encoder",
+    "require_reranker",
     "require_texts",
     "resolve_model",
     "save_heads",

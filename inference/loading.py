@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from ..errors import ArgumentError, ModelError
+from .checkpoints import require_whole
 
 Dtype = Literal["float32", "bfloat16", "float16", "int8"]
 """The number format of the layers. "int8" is for models that run packed on a CPU, and rounds the most."""
@@ -15,7 +16,7 @@ Model = TypeVar("Model")
 logger = logging.getLogger("bicross")
 
 
-def load_model(constructor: Callable[..., Model], folder: Path, *, device: str | None) -> Model:
+def load_model(constructor: Callable[..., Model], folder: Path, *, device: str | None, new_head: bool = False) -> Model:
     """Load a model from a local folder.
 
     Weights are loaded from local safetensors files only, and code that comes with a model is never run. The weights are
@@ -25,24 +26,29 @@ def load_model(constructor: Callable[..., Model], folder: Path, *, device: str |
         constructor: A model class of sentence-transformers.
         folder: A folder that ``resolve_model`` returned.
         device: A torch device; None lets sentence-transformers choose.
+        new_head: Whether the files may lack the head, which is then random, because the model is to be trained.
 
     Returns:
         The model.
 
     Raises:
-        ModelError: The folder cannot be loaded, or a weight is not finite.
+        ModelError: The folder cannot be loaded, lacks a weight or has one too many, or a weight is not finite.
         ArgumentError: The device is not available.
     """
     import torch  # takes a second: a call for help or with a mistake should not wait for it
 
     if device is not None:
         _require_device(device)
-    model_arguments = {"dtype": torch.float32, "use_safetensors": True}
-    with without_progress_bars():
+    # Tensors of another shape are refused by require_whole, which names them.
+    model_arguments = {"dtype": torch.float32, "use_safetensors": True, "ignore_mismatched_sizes": True}
+    with without_progress_bars(), _without_reports():
         try:
             model = constructor(
                 str(folder), device=device, local_files_only=True, trust_remote_code=False, model_kwargs=model_arguments
             )
+            require_whole(model, folder, new_head=new_head)
+        except ModelError:
+            raise
         except Exception as error:  # the folder may come from anyone, and may fail in any library below
             reason = str(error).strip().split("\n")[0]
             raise ModelError(f"the model {folder} cannot be loaded: {type(error).__name__}: {reason}") from error
@@ -180,3 +186,16 @@ def without_progress_bars() -> Generator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
+
+
+@contextmanager
+def _without_reports() -> Generator[None]:
+    """Hide the tables of transformers about weights that are missing, because ``require_whole`` refuses these."""
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)

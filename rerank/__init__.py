@@ -39,6 +39,7 @@ from .reranker import (
     is_identified,
     takes_token_ids,
 )
+from .scoring_head import require_scoring_outputs
 
 __all__ = [
     "DEFAULT_RERANKER",
@@ -74,6 +75,7 @@ __all__ = [
     "reliability",
     "require_exit_layers",
     "require_exits",
+    "require_scoring_outputs",
     "restrict_key",
     "run_cascade",
     "takes_token_ids",

@@ -23,6 +23,7 @@ from ..inference import (
     model_settings,
     read_exits,
     require_dtype,
+    require_reranker,
     require_texts,
     resolve_model,
     token_limit,
@@ -31,7 +32,7 @@ from ..models import DEFAULT_RERANKER
 from .cascade import Cascade, CascadeScores, RankingKey, check_cascade, require_exits
 from .packed_scoring import first_tokens, logits_of, require_heads_fit, score_packed_cascade
 from .reranker import Pair, TokenPair, check_pairs, each_once
-from .scoring_head import require_scoring_head
+from .scoring_head import require_scoring_outputs
 from .unpacked import StandardCrossEncoder
 
 Computed = TypeVar("Computed")
@@ -70,13 +71,11 @@ class CrossEncoderReranker:
     ) -> None:
         require_dtype(dtype)
         folder = resolve_model(model)
-        require_scoring_head(folder, model)
+        require_reranker(folder, model)
         from sentence_transformers import CrossEncoder  # takes seconds: not at the import of this module
 
         loaded: Any = load_model(CrossEncoder, folder, device=device)
-        outputs = int(loaded.num_labels)
-        if outputs not in (1, 2):
-            raise ModelError(f"{model} has {outputs} outputs; a reranker has one, or two (not relevant, relevant)")
+        require_scoring_outputs(loaded, model)
         self._special_tokens = int(loaded.tokenizer.num_special_tokens_to_add(pair=True))
         # At least one token of the query and one of the passage.
         self._max_length = token_limit(loaded[0], max_length, least=self._special_tokens + 2)

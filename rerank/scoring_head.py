@@ -1,42 +1,28 @@
-"""Checks that a model has a head that scores pairs, because a plain encoder would give random scores."""
+"""The outputs from which a score can be made."""
 
-import json
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 from ..errors import ModelError
 
 
-def require_scoring_head(folder: Path, name: str | Path) -> None:
-    """Check that a model has a head that scores pairs.
-
-    It has one if transformers calls it a sequence classifier, or sentence-transformers a cross-encoder.
+def require_scoring_outputs(model: Any, name: str | Path) -> int:  # noqa: ANN401 - sentence-transformers' own
+    """Check that a cross-encoder has one output, or two.
 
     Args:
-        folder: The model's folder.
+        model: A CrossEncoder of sentence-transformers.
         name: The name by which the user asked for the model, for the message.
 
+    Returns:
+        The number of outputs.
+
     Raises:
-        ModelError: The model has no such head, or its settings are not JSON.
+        ModelError: It has another number of outputs: no score says which of three classes means "relevant".
     """
-    architectures = _field(folder / "config.json", "architectures")
-    kinds = cast("list[object]", architectures) if isinstance(architectures, list) else []
-    if any(str(kind).endswith("ForSequenceClassification") for kind in kinds):
-        return
-    if _field(folder / "config_sentence_transformers.json", "model_type") != "CrossEncoder":
-        what = ", ".join(map(str, kinds)) or "a model of an unknown kind"
+    outputs = int(model.num_labels)
+    if outputs not in (1, 2):
         raise ModelError(
-            f"{name} is no reranker: it is {what}, without a head that scores pairs. Name a cross-encoder, or make one "
-            "of it: `bicross train reranker --model`"
+            f"{name} has {outputs} outputs; a reranker has one, or two (not relevant, relevant). Name another model: "
+            "classes such as those of language inference do not rank"
         )
-
-
-def _field(path: Path, name: str) -> object:
-    """A field of a settings file; None if the file or the field is missing."""
-    if not path.is_file():
-        return None
-    try:
-        fields: object = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(f"{path} is not JSON: {error}; save the model again") from error
-    return cast("dict[str, object]", fields).get(name) if isinstance(fields, dict) else None
+    return outputs

@@ -15,6 +15,7 @@ from ..inference import (
     ModelFiles,
     load_model,
     require_dtype,
+    require_encoder,
     require_texts,
     resolve_model,
 )
@@ -52,6 +53,7 @@ class BiEncoder:
     ) -> None:
         require_dtype(dtype)
         folder = resolve_model(model)
+        require_encoder(folder, model)
         from sentence_transformers import SentenceTransformer  # slow to import
 
         from ..inference.packed import packed_embedder

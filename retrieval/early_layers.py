@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..errors import ArgumentError, ModelError
-from ..inference import Dtype, ModelFiles, load_model, resolve_model, token_limit, without_progress_bars
+from ..inference import (
+    Dtype,
+    ModelFiles,
+    load_model,
+    require_reranker,
+    resolve_model,
+    token_limit,
+    without_progress_bars,
+)
 from .bi_encoder import BiEncoder
 
 EarlyPooling = Literal["mean", "cls"]
@@ -140,6 +148,7 @@ def _write(model: str | Path, folder: Path, early: EarlyLayers, max_length: int 
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
     source = resolve_model(model)
+    require_reranker(source, model)
     loaded: Any = load_model(CrossEncoder, source, device="cpu")
     limit = token_limit(loaded[0], max_length, least=int(loaded.tokenizer.num_special_tokens_to_add(pair=False)) + 1)
     base = loaded.model.base_model

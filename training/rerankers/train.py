@@ -22,6 +22,7 @@ from ...inference import (
     AdapterSettings,
     ExitHead,
     ModelFiles,
+    kind_of,
     load_model,
     read_exits,
     resolve_model,
@@ -29,7 +30,7 @@ from ...inference import (
     token_limit,
     write_exits,
 )
-from ...rerank import Pair
+from ...rerank import Pair, require_scoring_outputs
 from ..checkpoints import AtomicCheckpoints
 from ..environment import is_main_process, quiet, require_training_packages, training_device
 from ..lora import adapter_state, add_adapters, merge_adapters
@@ -42,6 +43,7 @@ from .collator import RankingListCollator
 from .joint_exits import add_exits, remove_exits
 from .list_sampler import ListSampler, usable_lists
 from .reranker_method import RerankerMethod, ScorePairs
+from .scoring_head import with_one_output
 
 BLEND = "blend"
 """The key of an evaluation with the best weight of the model against the first stage."""
@@ -78,7 +80,7 @@ def train_reranker(  # noqa: PLR0913 - data, settings and callbacks
     Args:
         lists: Training lists.
         settings: How to train.
-        model: The model to start from, by folder, hub id or bundled name: a cross-encoder with one output, or a bare
+        model: The model to start from, by folder, hub id or bundled name: a cross-encoder with one output or two, or an
             encoder, which gets a new head.
         method: The loss, the trained parameters, and the passages of a step.
         evaluate: Evaluates the model; the best weights are saved, and training may stop early. None: the last weights.
@@ -87,6 +89,7 @@ def train_reranker(  # noqa: PLR0913 - data, settings and callbacks
 
     Raises:
         ArgumentError: The lists have nothing to learn, or the run to resume had other lists or settings.
+        ModelError: The model has three outputs or more, or its file lacks a weight.
         TrainingError: A package is missing, or a checkpoint cannot be written.
     """
     method = method or RerankerMethod()
@@ -95,10 +98,10 @@ def train_reranker(  # noqa: PLR0913 - data, settings and callbacks
     usable = usable_lists(lists, method)
     folder = resolve_model(model)
     description = _description(usable, settings, method, model)
-    if is_main_process():
-        require_same_run(settings.output / CHECKPOINTS / "reranker.json", description)
     with quiet():
-        encoder = _load(folder, settings, method)
+        encoder = _load(model, folder, settings, method)
+        if is_main_process():  # a model that cannot be loaded leaves nothing behind
+            require_same_run(settings.output / CHECKPOINTS / "reranker.json", description)
         own = encoder[0].processing_kwargs
         limit = token_limit(encoder[0], settings.max_length, least=_LEAST_TOKENS)
         encoder[0].processing_kwargs = {**own, "text": {**own.get("text", {}), "max_length": limit}}
@@ -167,21 +170,22 @@ def _description(
     }
 
 
-def _load(folder: Path, settings: TrainingSettings, method: RerankerMethod) -> Any:  # noqa: ANN401 - a CrossEncoder
-    """The model, ready to be trained: without dropout, and with adapters where they are asked for."""
+def _load(name: str | Path, folder: Path, settings: TrainingSettings, method: RerankerMethod) -> Any:  # noqa: ANN401
+    """The CrossEncoder, ready to be trained: one output, no dropout, and adapters where they are asked for."""
     from sentence_transformers import CrossEncoder
 
     # On a CPU the backward pass of plain attention is a fifth faster than the fused kernel's.
     attention = {"attn_implementation": "eager"} if training_device(settings) == "cpu" else {}
-    head: dict[str, Any] = {"num_labels": 1}
-    if _architecture(folder).endswith("Model"):  # an encoder, whose new head is to give logits
-        head["activation_fn"] = nn.Identity()
+    needs_head = kind_of(folder) not in ("reranker", "language model")
+    head: dict[str, Any] = {"num_labels": 1, "activation_fn": nn.Identity()} if needs_head else {}
 
     def new(path: str, *, model_kwargs: dict[str, Any], **options: Any) -> CrossEncoder:  # noqa: ANN401
         return CrossEncoder(path, model_kwargs=model_kwargs | attention, **options, **head)
 
     torch.manual_seed(settings.seed)  # pyright: ignore[reportUnknownMemberType]
-    encoder: Any = load_model(new, folder, device="cpu")
+    encoder: Any = load_model(new, folder, device="cpu", new_head=needs_head)
+    if require_scoring_outputs(encoder, name) == 2:
+        with_one_output(encoder.model)
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0

@@ -1,0 +1,15 @@
+"""What a model folder holds: which kind of model, and whether all of its weights are there."""
+
+from .completeness import require_whole
+from .kinds import Kind, kind_of, require_encoder, require_reranker
+from .layout import read_modules, read_settings
+
+__all__ = [
+    "Kind",
+    "kind_of",
+    "read_modules",
+    "read_settings",
+    "require_encoder",
+    "require_reranker",
+    "require_whole",
+]

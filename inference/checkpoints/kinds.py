@@ -1,0 +1,120 @@
+"""Tells which kind of model a folder holds: a model of another kind would load, and rank by untrained numbers."""
+
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from ...errors import ModelError
+from .layout import read_modules, read_settings
+
+Kind = Literal["encoder", "reranker", "sparse", "multi-vector", "language model"]
+
+_BY_CLASS: dict[str, Kind] = {
+    "SentenceTransformer": "encoder",
+    "CrossEncoder": "reranker",
+    "SparseEncoder": "sparse",
+    "MultiVectorEncoder": "multi-vector",
+}
+"""The model classes of sentence-transformers, which names them in its settings."""
+_BY_MODULE: dict[str, Kind] = {
+    "LogitScore": "reranker",
+    "MLMTransformer": "sparse",
+    "SparseAutoEncoder": "sparse",
+    "SparseStaticEmbedding": "sparse",
+    "SpladePooling": "sparse",
+    "MultiVectorMask": "multi-vector",
+}
+"""Modules that no other kind of model has."""
+_DESCRIBED: dict[Kind, str] = {
+    "encoder": "an encoder, which gives one vector for each text",
+    "reranker": "a reranker, which scores pairs of texts",
+    "sparse": "a sparse encoder (SPLADE), whose vectors have a number for each word of its vocabulary",
+    "multi-vector": "a multi-vector model (ColBERT), which gives a vector for each token",
+    "language model": "a language model, which was not trained to give vectors",
+}
+
+
+def kind_of(folder: Path) -> Kind | None:
+    """Tell the kind of model in a folder; None if its settings do not say.
+
+    Raises:
+        ModelError: The settings cannot be read.
+    """
+    modules, settings = read_modules(folder), read_settings(folder / "config_sentence_transformers.json")
+    types = [module["type"] for module in modules]
+    for module_type in types:
+        if kind := _BY_MODULE.get(module_type.rpartition(".")[2]):
+            return kind
+    architectures = architectures_of(folder)
+    if _is_colbert(folder, types, settings, architectures):
+        return "multi-vector"
+    if settings.get("model_type") in _BY_CLASS:
+        return _BY_CLASS[settings["model_type"]]
+    if modules:
+        return "encoder"  # models of sentence-transformers named no class until version 5
+    if any(name.endswith("ForSequenceClassification") for name in architectures):
+        return "reranker"
+    return "language model" if any(name.endswith("ForCausalLM") for name in architectures) else None
+
+
+def architectures_of(folder: Path) -> list[str]:
+    """The classes of transformers that the ``config.json`` of a folder names."""
+    named: object = read_settings(folder / "config.json").get("architectures")
+    return [str(name) for name in cast("list[object]", named)] if isinstance(named, list) else []
+
+
+def require_encoder(folder: Path, name: str | Path) -> None:
+    """Check that a model gives one vector for each text.
+
+    Args:
+        folder: The model's folder.
+        name: The name by which the user asked for the model, for the message.
+
+    Raises:
+        ModelError: The model is of another kind, or its settings cannot be read.
+    """
+    kind = kind_of(folder)
+    if kind not in ("encoder", None):
+        remedy = f", and name this one with --reranker {name}" if kind == "reranker" else ""
+        raise ModelError(
+            f"{name} is no encoder: it is {_DESCRIBED[kind]}. Name a model that gives one vector for each text, such "
+            f"as sentence-transformers/all-MiniLM-L6-v2{remedy}"
+        )
+
+
+def require_reranker(folder: Path, name: str | Path) -> None:
+    """Check that a model scores pairs.
+
+    It does if transformers calls it a sequence classifier, or sentence-transformers a cross-encoder.
+
+    Args:
+        folder: The model's folder.
+        name: The name by which the user asked for the model, for the message.
+
+    Raises:
+        ModelError: The model has no head that scores pairs, or its settings cannot be read.
+    """
+    kind = kind_of(folder)
+    if kind == "reranker":
+        return
+    architectures = ", ".join(architectures_of(folder))
+    if kind in ("sparse", "multi-vector"):
+        what = _DESCRIBED[kind]
+    elif architectures:
+        what = f"{architectures}, without a head that scores pairs"
+    else:
+        what = "a model of an unknown kind, without a head that scores pairs"
+    encoder = f". It is an encoder: name it with --encoder {name}" if kind == "encoder" else ""
+    raise ModelError(
+        f"{name} is no reranker: it is {what}{encoder}. Name a cross-encoder, or make one of it: "
+        "`bicross train reranker --model`"
+    )
+
+
+def _is_colbert(folder: Path, types: list[str], settings: dict[str, Any], architectures: list[str]) -> bool:
+    """Whether a model is one of ColBERT's own or of PyLate, whose files have no class of sentence-transformers."""
+    return (
+        any(module_type.startswith("pylate.") for module_type in types)
+        or str(settings.get("similarity_fn_name")).lower().endswith("maxsim")
+        or any("ColBERT" in name for name in architectures)
+        or (folder / "artifact.metadata").is_file()
+    )
