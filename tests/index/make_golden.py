@@ -46,8 +46,8 @@ def vectors(rows: int, seed: int) -> NDArray[np.float32]:
     """Unit vectors around eight centres."""
     rng = np.random.default_rng(seed)
     centres = np.random.default_rng(8).standard_normal((8, DIMENSION))
-    found = centres[rng.integers(8, size=rows)] + 0.4 * rng.standard_normal((rows, DIMENSION))
-    return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+    scattered = centres[rng.integers(8, size=rows)] + 0.4 * rng.standard_normal((rows, DIMENSION))
+    return (scattered / np.linalg.norm(scattered, axis=1, keepdims=True)).astype(np.float32)
 
 
 def document(number: int, version: int = 0) -> Document:
@@ -74,7 +74,7 @@ def batch(numbers: range, version: int = 0, *, tokens: bool = False, terms: bool
         middle = len(made.text) // 2
         spans = [(0, middle), (middle, len(made.text))] if made.metadata["year"] % 3 == 0 else [(0, len(made.text))]
         passages.append([Passage(made.text[start:end], start, end) for start, end in spans])
-    texts = [passage.text for some in passages for passage in some]
+    texts = [passage.text for of_document in passages for passage in of_document]
     ids = [token_ids(text) for text in texts] if tokens else None
     made = vectors(sum(map(len, passages)), seed=numbers.start + 1000 * version)
     return EmbeddedBatch(documents, passages, made, ids, [text.split() for text in texts] if terms else None)
@@ -121,7 +121,7 @@ def terms(path: Path) -> None:
 
 def observed(index: Index) -> dict[str, object]:
     """All that a reader can tell an index by, as JSON."""
-    found = [
+    answers = [
         [
             [(hit.document.id, hit.passage.start, hit.passage.end, hit.score) for hit in line]
             for line in index.search(vectors(4, seed=77), 10, where=where)
@@ -129,16 +129,18 @@ def observed(index: Index) -> dict[str, object]:
         for where in FILTERS
     ]
     documents = [(d.id, d.title, d.text, dict(d.metadata)) for d in index.documents()]
-    seen = {"documents": documents, "generation": index.generation, "found": found}
+    observations = {"documents": documents, "generation": index.generation, "found": answers}
     if index.tokenizer_fingerprint:
         hits = [hit for line in index.search(vectors(4, seed=77), 10) for hit in line]
-        seen["tokens"] = [hit.tokens.tolist() for hit in hits if hit.tokens is not None]
+        observations["tokens"] = [hit.tokens.tolist() for hit in hits if hit.tokens is not None]
     if index.analyzer:
         queries = [[word] for word in WORDS]
         lines = index.search_terms(queries, 10)
-        seen["terms"] = [[(h.document.id, h.passage.start, h.passage.end, h.score) for h in line] for line in lines]
-        seen["settings"] = index.settings
-    return json.loads(json.dumps(seen))
+        observations["terms"] = [
+            [(h.document.id, h.passage.start, h.passage.end, h.score) for h in line] for line in lines
+        ]
+        observations["settings"] = index.settings
+    return json.loads(json.dumps(observations))
 
 
 def make(folder: Path) -> None:

@@ -102,8 +102,8 @@ def test_a_long_document_is_counted_in_parts(text, max_tokens, overlap):
             [Document("d", text, "title")], count_tokens=counted, max_tokens=max_tokens, overlap=overlap
         )
     assert max(calls) <= 32
-    covered = {place for passage in passages for place in range(passage.start, passage.end)}
-    assert all(character == " " or place in covered for place, character in enumerate(text))
+    covered = {position for passage in passages for position in range(passage.start, passage.end)}
+    assert all(character == " " or position in covered for position, character in enumerate(text))
     if len(text) <= 10:  # with the title it is a text that is counted at once
         assert passages == split(text, title="title", max_tokens=max_tokens, overlap=overlap)
     else:
@@ -114,8 +114,8 @@ def test_a_long_document_is_counted_in_parts(text, max_tokens, overlap):
 def test_counts_in_parts_are_the_counts(texts):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chunking, "_COUNTED_CHARACTERS", 10)
-        found = chunking._count_in_parts(count, texts)
-    assert found == [len(text) if len(text) > 10 else count([text])[0] for text in texts]
+        counts = chunking._count_in_parts(count, texts)
+    assert counts == [len(text) if len(text) > 10 else count([text])[0] for text in texts]
 
 
 # Borders
@@ -202,8 +202,8 @@ def test_no_passage_is_longer_than_the_limit_whatever_the_tokenizer(kind, text, 
     too_long_a_title = counted([document.title])[0] > max_tokens - max_tokens // 8
     read = [passage.text if too_long_a_title else passage_text(document.title, passage.text) for passage in passages]
     assert max(counted(read)) <= max_tokens
-    covered = {place for passage in passages for place in range(passage.start, passage.end)}
-    assert all(character.isspace() or place in covered for place, character in enumerate(text))
+    covered = {position for passage in passages for position in range(passage.start, passage.end)}
+    assert all(character.isspace() or position in covered for position, character in enumerate(text))
     assert all(passage.text == text[passage.start : passage.end] for passage in passages)
     assert [passage.start for passage in passages] == sorted({passage.start for passage in passages})
 

@@ -74,18 +74,18 @@ def read_until(path: Path, stop: Callable[[], bool], report: Callable[[Answer], 
             index = Index.open(path, verify=rng.choice(("full", "size")))
         else:
             index.refresh()
-        found = answer(index)
-        assert found[0] >= last, f"generation {found[0]} came after {last}"
-        last = found[0]
-        report(found)
+        answered = answer(index)
+        assert answered[0] >= last, f"generation {answered[0]} came after {last}"
+        last = answered[0]
+        report(answered)
 
 
 def reading_process(path: Path, seed: int, connection) -> None:
     """Reads until it is told to stop, and sends what it saw, once for each generation."""
     answers: dict[int, Answer] = {}
 
-    def report(found: Answer) -> None:
-        assert answers.setdefault(found[0], found) == found, f"two answers in generation {found[0]}"
+    def report(answered: Answer) -> None:
+        assert answers.setdefault(answered[0], answered) == answered, f"two answers in generation {answered[0]}"
 
     try:
         connection.send("ready")
@@ -101,21 +101,21 @@ def write(path: Path, history: dict[int, Oracle]) -> None:
     index, oracle = Index.open(path), Oracle(history[1])
     for step in range(STEPS):
         kind = ("add", "upsert", "delete", "compact", "upsert", "compact now", "delete where")[step % 7]
-        some = rng.sample(sorted(oracle), min(3, len(oracle)))
+        chosen_ids = rng.sample(sorted(oracle), min(3, len(oracle)))
         if kind == "add":
             records = [record(100 + 3 * step + i, passages=1 + i) for i in range(3)]
             index.add([batch(records)])
             oracle.update({r.document.id: r for r in records})
         elif kind == "upsert":
-            records = [record(int(id_[1:]), step) for id_ in some]
+            records = [record(int(id_[1:]), step) for id_ in chosen_ids]
             index.upsert([batch(records)])
             oracle.update({r.document.id: r for r in records})
         elif kind == "delete":
-            index.delete(some)
-            oracle = Oracle({id_: r for id_, r in oracle.items() if id_ not in some})
+            index.delete(chosen_ids)
+            oracle = Oracle({id_: r for id_, r in oracle.items() if id_ not in chosen_ids})
         elif kind == "delete where":
-            index.delete(where=f"number == {some[0][1:]}")
-            del oracle[some[0]]
+            index.delete(where=f"number == {chosen_ids[0][1:]}")
+            del oracle[chosen_ids[0]]
         else:
             index.compact(**({"grace": 0} if kind == "compact now" else {}))
         for generation in range(max(history) + 1, index.generation + 1):
@@ -194,12 +194,13 @@ def test_every_answer_is_that_of_a_committed_generation(tmp_path):
         process.join(60)
         ours.close()
         theirs.close()
-    for some in answers:
-        assert some
-        check(some, history)
-        assert [found[0] for found in some] == sorted(found[0] for found in some), "it went back to an older generation"
-    assert {some[-1][0] for some in answers[2:]} == {max(history)}
-    assert len({found[0] for some in answers for found in some}) > STEPS // 2
+    for of_reader in answers:
+        assert of_reader
+        check(of_reader, history)
+        generations = [generation for generation, *_ in of_reader]
+        assert generations == sorted(generations), "it went back to an older generation"
+    assert {of_reader[-1][0] for of_reader in answers[2:]} == {max(history)}
+    assert len({answered[0] for of_reader in answers for answered in of_reader}) > STEPS // 2
     assert Index.verify(path).problems == ()
 
 
@@ -242,11 +243,11 @@ def test_threads_that_refresh_one_index_at_once_do_not_take_it_back(tmp_path, mo
     real = opening.open_newest
 
     def slow(*arguments, **options):
-        found = real(*arguments, **options)
+        newest = real(*arguments, **options)
         if not opened.is_set():
             opened.set()
             assert go_on.wait(60)
-        return found
+        return newest
 
     Index.open(path).delete(["d0"])
     monkeypatch.setattr(opening, "open_newest", slow)
@@ -264,8 +265,8 @@ def test_threads_that_refresh_one_index_at_once_do_not_take_it_back(tmp_path, mo
 
 
 @pytest.mark.parametrize("layout", ["auto", "SQ8"])
-@pytest.mark.parametrize("place", range(12))
-def test_a_generation_may_go_between_any_two_steps_of_opening_it(tmp_path, monkeypatch, layout, place):
+@pytest.mark.parametrize("steps_before", range(12))
+def test_a_generation_may_go_between_any_two_steps_of_opening_it(tmp_path, monkeypatch, layout, steps_before):
     """At one step of the reader, a writer commits, compacts and deletes all that the reader is about to open."""
     path = tmp_path / "i"
     create(path, layout=layout).delete(["d0"])
@@ -274,7 +275,7 @@ def test_a_generation_may_go_between_any_two_steps_of_opening_it(tmp_path, monke
     def step() -> None:
         nonlocal steps
         steps += 1
-        if steps == place + 1:
+        if steps == steps_before + 1:
             other = Index.open(path)
             other.upsert([batch([record(1, version=9)])])
             other.compact(grace=0)
@@ -292,7 +293,7 @@ def test_a_generation_may_go_between_any_two_steps_of_opening_it(tmp_path, monke
     before("vectors.faiss_index", "check_file")
     before("vectors.faiss_index", "deserialisation_limit")
     index = Index.open(path)
-    assert steps > place, "the reader has fewer steps than this"
+    assert steps > steps_before, "the reader has fewer steps than this"
     assert index.generation > 2
     assert {d.title for d in index.documents()} >= {"title 1.9", "title 2.0"}
     assert len(index) == 11
@@ -351,8 +352,8 @@ def test_what_is_committed_during_a_compaction_is_kept(tmp_path, change, file, c
         index.compact(grace=0)
     assert filesystem.done
     expect(oracle)
-    for found in (index, Index.open(path)):
-        assert_same(found, oracle)
+    for opened in (index, Index.open(path)):
+        assert_same(opened, oracle)
     assert Index.verify(path).problems == ()
     index.compact(grace=0)
     assert_same(index, oracle)
@@ -479,7 +480,9 @@ def test_a_second_writer_in_a_thread_is_refused_and_told_who_writes(tmp_path):
         thread.join(60)
         writer.commit(reason="delete")
     assert len(refused) == 4
-    assert all(f"is being written to by process {os.getpid()} on {socket.gethostname()};" in said for said in refused)
+    assert all(
+        f"is being written to by process {os.getpid()} on {socket.gethostname()};" in message for message in refused
+    )
     assert len(Index.open(path)) == 11
 
 

@@ -22,8 +22,8 @@ def batch(records):
 def build(path: Path, layout: str, seed: int = 0) -> Path:
     """Two segments with deletions in both; five generations, of which the first two have files of their own."""
     first = [record(n, seed, passages=1 + n % 2) for n in range(16)]
-    kept = {"tokenizer_fingerprint": TOKENIZER, "analyzer": ANALYZER}
-    index = Index.create(path, FINGERPRINT, layout=VectorLayout(layout), batches=[batch(first)], **kept)
+    options = {"tokenizer_fingerprint": TOKENIZER, "analyzer": ANALYZER}
+    index = Index.create(path, FINGERPRINT, layout=VectorLayout(layout), batches=[batch(first)], **options)
     index.delete(["d1"])
     index.compact()
     index.add([batch(record(n, seed) for n in range(16, 22))])
@@ -96,17 +96,17 @@ def test_every_accident_to_every_file_is_found_and_the_file_is_named(victim):
         kind = name.split("/")[-1 if "." in name else 0]  # without the part of its name that is random
         damaged = list(accidents(good, replacements(path, twin, name), count=MUTATIONS, seed=kind))
         assert len(damaged) == MUTATIONS
-        for number, (what, content) in enumerate(damaged):
+        for number, (accident, content) in enumerate(damaged):
             write_anew(path / name, content)
             if generation is None:
-                assert opened_after_damage(path, name) is None, (name, what)
+                assert opened_after_damage(path, name) is None, (name, accident)
             else:
                 with pytest.raises(IndexCorrupt) as refused:
                     newest.rollback(generation)
-                assert is_named(path, name, str(refused.value)), (name, what)
+                assert is_named(path, name, str(refused.value)), (name, accident)
             if number % 20 == 0:
                 assert generation is None or opened_after_damage(path, name) == expected
-                assert_reported(path, name, what)
+                assert_reported(path, name, accident)
         write_anew(path / name, good)
     assert seen(Index.open(path)) == expected
     assert Index.verify(path).problems == ()
@@ -128,13 +128,13 @@ def test_locks_hold_nothing_that_could_be_damaged(tmp_path):
                 Index.open(path).delete(["d3"])
 
 
-def assert_reported(path: Path, name: str, what: str) -> None:
+def assert_reported(path: Path, name: str, accident: str) -> None:
     try:
         problems = Index.verify(path).problems
     except IndexCorrupt as error:
         assert name == "MANIFEST"
         problems = (str(error),)
-    assert any(is_named(path, name, problem) for problem in problems), (name, what, problems)
+    assert any(is_named(path, name, problem) for problem in problems), (name, accident, problems)
 
 
 @pytest.mark.parametrize("name", ["segments", "tombstones"])

@@ -133,8 +133,8 @@ def assert_no_orphans(path: Path) -> None:
 
     for manifest in [*path.glob("MANIFEST*"), *path.glob("BUILDING")]:
         collect(json.loads(manifest.read_bytes().partition(b"\n")[0]))
-    found = {entry.name for folder in ("segments", "tombstones", "quantisers") for entry in (path / folder).glob("*")}
-    assert found <= listed, f"no generation lists {sorted(found - listed)}"
+    on_disk = {entry.name for folder in ("segments", "tombstones", "quantisers") for entry in (path / folder).glob("*")}
+    assert on_disk <= listed, f"no generation lists {sorted(on_disk - listed)}"
     assert not list(path.rglob("*.tmp"))
 
 
@@ -154,12 +154,12 @@ def check_create(path, outcome):
     if outcome.error is not None:
         assert isinstance(outcome.error, (OSError, IndexStoreError)), repr(outcome.error)
     try:
-        found = Index.open(path)
+        index = Index.open(path)
     except IndexNotFound:
         assert outcome.acknowledged is None
-        found = create(path)
-    assert contents(found) == FIRST
-    found.add([batch_of(EXTRA, ENCODER)])
+        index = create(path)
+    assert contents(index) == FIRST
+    index.add([batch_of(EXTRA, ENCODER)])
     assert contents(Index.open(path)) == FIRST | EXTRA
     assert_no_orphans(path)
 

@@ -54,8 +54,8 @@ def check_rollback(path, acknowledged):
     """As above, and every older generation that is retained can be had again."""
     if acknowledged is None and not (path / "MANIFEST").exists():
         return
-    found = ToyStore(path)
-    for generation in range(found.generation if found.generation < 4 else 0):
+    opened = ToyStore(path)
+    for generation in range(opened.generation if opened.generation < 4 else 0):
         store = ToyStore(path)
         store.rollback(generation)
         assert store.contents() == STATES[generation]
@@ -77,8 +77,8 @@ def test_every_fault_finds_nothing_in_a_store_that_is_right(tmp_path, step):
             assert isinstance(outcome.error, OSError)
         if outcome.error is None and not outcome.killed:
             assert outcome.acknowledged == "done"
-        found = ToyStore(path).contents()
-        assert found in ([STATES[step + 1]] if outcome.acknowledged else STATES[step : step + 2])
+        contents = ToyStore(path).contents()
+        assert contents in ([STATES[step + 1]] if outcome.acknowledged else STATES[step : step + 2])
         STEPS[step](ToyStore(path))
         assert ToyStore(path).contents() == STATES[step + 1]
         assert_no_orphans(path)
@@ -256,15 +256,15 @@ def test_what_is_written_without_the_file_system_is_found(tmp_path):
 
 def states_of(filesystem):
     """All that ``every_power_cut`` shows to its check, by what is acknowledged."""
-    seen = {}
+    states = {}
 
     def check(path, acknowledged):
         files = path.rglob("*") if path.exists() else ()
         tree = {str(p.relative_to(path)): p.read_bytes() if p.is_file() else None for p in files}
-        seen.setdefault(acknowledged, []).append(tree)
+        states.setdefault(acknowledged, []).append(tree)
 
     every_power_cut(filesystem, check)
-    return seen
+    return states
 
 
 def test_the_model_of_a_file(tmp_path):
@@ -275,11 +275,11 @@ def test_the_model_of_a_file(tmp_path):
     filesystem.acknowledge("bytes")
     filesystem.fsync_folder(tmp_path / "f")
     filesystem.acknowledge("name")
-    seen = states_of(filesystem)
-    assert {content for tree in seen[None] for content in tree.values()} == {b"", b"12", b"1234", b"\0\0\0\0"}
-    assert {} in seen[None]
-    assert seen["bytes"] == [{"x": b"1234"}, {}] or seen["bytes"] == [{}, {"x": b"1234"}]
-    assert seen["name"] == [{"x": b"1234"}]
+    states = states_of(filesystem)
+    assert {content for tree in states[None] for content in tree.values()} == {b"", b"12", b"1234", b"\0\0\0\0"}
+    assert {} in states[None]
+    assert states["bytes"] == [{"x": b"1234"}, {}] or states["bytes"] == [{}, {"x": b"1234"}]
+    assert states["name"] == [{"x": b"1234"}]
 
 
 def test_the_model_of_a_rename(tmp_path):
@@ -288,10 +288,10 @@ def test_the_model_of_a_rename(tmp_path):
     filesystem = RecordingFilesystem(tmp_path / "f")
     filesystem.replace(tmp_path / "f" / "x", b"new")
     filesystem.acknowledge("done")
-    seen = states_of(filesystem)
-    assert {tree["x"] for tree in seen[None]} == {b"old", b"new"}
-    assert not any(tree.get("x.tmp") and tree["x"] == b"new" for tree in seen[None])
-    assert seen["done"] == [{"x": b"new"}]
+    states = states_of(filesystem)
+    assert {tree["x"] for tree in states[None]} == {b"old", b"new"}
+    assert not any(tree.get("x.tmp") and tree["x"] == b"new" for tree in states[None])
+    assert states["done"] == [{"x": b"new"}]
 
 
 def test_the_model_of_deleting(tmp_path):
@@ -304,9 +304,9 @@ def test_the_model_of_deleting(tmp_path):
     filesystem.acknowledge("both")
     filesystem.fsync_folder(tmp_path / "f")
     filesystem.acknowledge("synced")
-    seen = states_of(filesystem)
-    assert sorted("".join(sorted(tree)) for tree in seen["both"]) == ["", "x", "xy", "y"]
-    assert seen["synced"] == [{}]
+    states = states_of(filesystem)
+    assert sorted("".join(sorted(tree)) for tree in states["both"]) == ["", "x", "xy", "y"]
+    assert states["synced"] == [{}]
 
 
 @pytest.fixture
@@ -324,10 +324,10 @@ def test_the_kill_loop_finds_nothing_in_a_store_that_is_right(path_in_memory):
     assert report.reads > 0
 
 
-@pytest.mark.parametrize(("store", "found"), [("ForgetfulStore", "lost: {"), ("HastyStore", "MANIFEST")])
-def test_the_kill_loop_finds_a_store_that_is_not_right(path_in_memory, store, found):
+@pytest.mark.parametrize(("store", "message"), [("ForgetfulStore", "lost: {"), ("HastyStore", "MANIFEST")])
+def test_the_kill_loop_finds_a_store_that_is_not_right(path_in_memory, store, message):
     ToyStore.create(path_in_memory)
-    with pytest.raises((AssertionError, FileNotFoundError), match=found):
+    with pytest.raises((AssertionError, FileNotFoundError), match=message):
         kill_loop(f"helpers.toy_store:{store}", path_in_memory, rounds=100)
 
 

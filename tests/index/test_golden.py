@@ -73,12 +73,12 @@ def test_a_golden_index_can_be_changed(golden):
     expected = expected_of(golden)
     index = Index.open(golden)
     before = len(index)
-    kept = {"tokens": bool(index.tokenizer_fingerprint), "terms": bool(index.analyzer)}
-    assert index.add([make_golden.batch(range(200, 210), **kept)]) == 10
-    assert index.upsert([make_golden.batch(range(1, 3), version=2, **kept)]) == 2
+    options = {"tokens": bool(index.tokenizer_fingerprint), "terms": bool(index.analyzer)}
+    assert index.add([make_golden.batch(range(200, 210), **options)]) == 10
+    assert index.upsert([make_golden.batch(range(1, 3), version=2, **options)]) == 2
     assert index.delete(["doc-200"]) == 1
     assert len(index) == before + 9
-    vector = make_golden.vectors(len([p for some in make_golden.batch(range(200, 210)).passages for p in some]), 200)
+    vector = make_golden.vectors(sum(map(len, make_golden.batch(range(200, 210)).passages)), 200)
     [hits] = index.search(vector[-1:], 1)
     assert hits[0].document == make_golden.document(209)
     assert not index.tokenizer_fingerprint or hits[0].tokens.tolist() == [

@@ -70,9 +70,9 @@ def attack(path: Path, cases) -> Counter:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY,) * 2)
         outcomes: Counter = Counter()
-        for what, prepare in cases():
+        for label, prepare in cases():
             prepare()
-            send(("case", what))
+            send(("case", label))
             signal.alarm(20)
             outcomes[use(path)] += 1
             signal.alarm(0)
@@ -94,8 +94,8 @@ def target(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("hostile") / "index"
     records = [record(n, passages=2) for n in range(10)]
     layout, batches = VectorLayout(request.param), [batch(records, tokens=np.uint16, terms=True)]
-    kept = {"tokenizer_fingerprint": TOKENIZER, "analyzer": ANALYZER}
-    index = Index.create(path, FINGERPRINT, layout=layout, batches=batches, **kept)
+    options = {"tokenizer_fingerprint": TOKENIZER, "analyzer": ANALYZER}
+    index = Index.create(path, FINGERPRINT, layout=layout, batches=batches, **options)
     index.delete(["d1", "d5"])
     (path / "MANIFEST.1").unlink()
     return path
@@ -127,8 +127,8 @@ def test_no_sealed_file_crashes_hangs_or_fills_the_memory(copied):
         good = (copied / name).read_bytes()
 
         def cases(name=name, good=good):
-            for what, content in attacks(good, count=MUTATIONS, seed=kind_of(name)):
-                yield what, lambda content=content: put_and_seal(copied, name, content)
+            for label, content in attacks(good, count=MUTATIONS, seed=kind_of(name)):
+                yield label, lambda content=content: put_and_seal(copied, name, content)
 
         outcomes = attack(copied, cases)
         assert outcomes.total() == MUTATIONS
@@ -145,10 +145,10 @@ def test_no_sealed_manifest_crashes_hangs_or_leads_out_of_the_index(copied):
     good, body = manifest.read_bytes(), read_body(manifest)
 
     def cases():
-        for what, content in hostile_bodies(body, count=3 * MUTATIONS, seed="fields"):
-            yield what, lambda content=content: write_anew(manifest, content)
-        for what, line in attacks(good.partition(b"\n")[0], count=MUTATIONS, seed="line"):
-            yield what, lambda line=line: write_anew(manifest, seal(line))
+        for label, content in hostile_bodies(body, count=3 * MUTATIONS, seed="fields"):
+            yield label, lambda content=content: write_anew(manifest, content)
+        for label, line in attacks(good.partition(b"\n")[0], count=MUTATIONS, seed="line"):
+            yield label, lambda line=line: write_anew(manifest, seal(line))
 
     outcomes = attack(copied, cases)
     assert outcomes.total() == 4 * MUTATIONS
@@ -174,8 +174,9 @@ def arrow_bytes(table: pa.Table, *, batches: int = 1, compression: str | None = 
 
 
 def replaced(table: pa.Table, column: str, values) -> pa.Table:
-    place = table.schema.get_field_index(column)
-    return table.set_column(place, table.schema.field(place), pa.array(values, table.schema.field(place).type))
+    number = table.schema.get_field_index(column)
+    field = table.schema.field(number)
+    return table.set_column(number, field, pa.array(values, field.type))
 
 
 def changed_at(table: pa.Table, column: str, row: int, value) -> pa.Table:
@@ -303,9 +304,9 @@ def problems_of(path: Path) -> str:
 def test_a_sealed_arrow_file_that_makes_no_sense_is_named(exact, name, make, words):
     file = segment_file(exact, name)
     put_and_seal(exact, file, make(read_arrow(exact / file)))
-    found = problems_of(exact)
-    assert words in found
-    assert str((exact / file).parent) in found
+    problems = problems_of(exact)
+    assert words in problems
+    assert str((exact / file).parent) in problems
 
 
 def faiss_with(content: bytes, position: int, layout: str, value: float) -> bytes:
@@ -334,9 +335,9 @@ def faiss_with(content: bytes, position: int, layout: str, value: float) -> byte
 def test_a_sealed_file_of_vectors_that_makes_no_sense_is_named(exact, change, words):
     file = segment_file(exact, "vectors.faiss")
     put_and_seal(exact, file, change((exact / file).read_bytes()))
-    found = problems_of(exact)
-    assert words in found
-    assert str((exact / file).parent) in found
+    problems = problems_of(exact)
+    assert words in problems
+    assert str((exact / file).parent) in problems
 
 
 def test_lists_of_vectors_in_another_file_are_refused(tmp_path):
@@ -445,11 +446,11 @@ def test_a_hostile_index_can_be_changed_or_says_why_not(target, tmp_path):
         nonlocal number
         for name in files_to_attack(target):
             good = (target / name).read_bytes()
-            for what, content in attacks(good, count=8, seed=("write", name.split("/")[0])):
+            for label, content in attacks(good, count=8, seed=("write", name.split("/")[0])):
                 copy = Path(shutil.copytree(target, tmp_path / f"copy{number}"))
                 number += 1
                 put_and_seal(copy, name, content)
-                send(("case", (name, what)))
+                send(("case", (name, label)))
                 for change in (
                     lambda i: i.add([batch([record(60)], tokens=np.uint16, terms=True)]),
                     lambda i: i.delete(["d3"]),

@@ -106,24 +106,24 @@ def test_a_manifest_of_another_dimension_than_its_vectors_is_refused(path):
         Index.open(path)
 
 
-@pytest.mark.parametrize("what", ["nothing", "a link to nothing", "a file", "a link to a file", "a folder"])
-def test_paths_that_are_no_index(tmp_path, what):
+@pytest.mark.parametrize("kind", ["nothing", "a link to nothing", "a file", "a link to a file", "a folder"])
+def test_paths_that_are_no_index(tmp_path, kind):
     path = tmp_path / "p"
     (tmp_path / "file").write_text("precious")
-    if what == "a link to nothing":
+    if kind == "a link to nothing":
         path.symlink_to(tmp_path / "nowhere")
-    elif what == "a file":
+    elif kind == "a file":
         path.write_text("precious")
-    elif what == "a link to a file":
+    elif kind == "a link to a file":
         path.symlink_to(tmp_path / "file")
-    elif what == "a folder":
+    elif kind == "a folder":
         path.mkdir()
         (path / "thesis.txt").write_text("precious")
     before = sorted(str(file) for file in tmp_path.rglob("*"))
     for refused in (lambda: Index.open(path), lambda: Index.verify(path)):
         with pytest.raises(IndexNotFound, match=f"{path} (does not exist|is not an index)"):
             refused()
-    if what != "nothing":
+    if kind != "nothing":
         for overwrite in (False, True):
             with pytest.raises(IndexExists, match=str(path)):
                 Index.create(path, FINGERPRINT, overwrite=overwrite)

@@ -13,12 +13,12 @@ QUERIES = unit_vectors(4, seed=6)
 TERMS = [["t1", "t2"], ["t1"], ["t2", "t2", "t3"]]
 
 
-def batch(documents: dict[str, int], note: str = "") -> EmbeddedBatch:
+def batch(kinds: dict[str, int], note: str = "") -> EmbeddedBatch:
     """Documents by id, each with the vector and the terms of a kind; kinds have the same length."""
-    found = [Document(id_, "x", metadata={"note": note, "kind": kind}) for id_, kind in documents.items()]
-    vectors = VECTORS[list(documents.values())] if documents else np.empty((0, DIMENSION), np.float32)
-    terms = [TERMS[kind] for kind in documents.values()]
-    return EmbeddedBatch(found, [[Passage("x", 0, 1)] for _ in found], vectors, None, terms)
+    documents = [Document(id_, "x", metadata={"note": note, "kind": kind}) for id_, kind in kinds.items()]
+    vectors = VECTORS[list(kinds.values())] if kinds else np.empty((0, DIMENSION), np.float32)
+    terms = [TERMS[kind] for kind in kinds.values()]
+    return EmbeddedBatch(documents, [[Passage("x", 0, 1)] for _ in documents], vectors, None, terms)
 
 
 def made(path, *batches, **options) -> Index:
@@ -31,13 +31,16 @@ def made(path, *batches, **options) -> Index:
 def answers(index: Index, k: int, where: str | None = None):
     vectors = np.concatenate([QUERIES, VECTORS])
     terms = [["t1"], ["t2"], ["t3", "t1"], ["t1", "t2", "t3"]]
-    both = index.search_both(vectors[:4], terms, k, where=where)
-    found = {
+    hybrid = index.search_both(vectors[:4], terms, k, where=where)
+    hits_by_search = {
         "dense": index.search(vectors, k, where=where),
         "lexical": index.search_terms(terms, k, where=where),
-        "both": [[hit for hit in hits if hit.dense_score is not None] for hits in both],
+        "both": [[hit for hit in hits if hit.dense_score is not None] for hits in hybrid],
     }
-    return {name: [[(hit.document.id, hit.score) for hit in hits] for hits in lines] for name, lines in found.items()}
+    return {
+        name: [[(hit.document.id, hit.score) for hit in hits] for hits in lines]
+        for name, lines in hits_by_search.items()
+    }
 
 
 def expected(documents: dict[str, int], k: int) -> list[list[str]]:
@@ -76,7 +79,7 @@ def test_the_answer_depends_on_the_contents_alone_in_many_histories(tmp_path_fac
 
 def require_order_by_contents(tmp_path_factory, batches, *, compacted):
     """Two histories of the same contents give the same answers, fewer results are a prefix of more."""
-    contents = {id_: kind for one in batches for id_, kind in one.items()}
+    contents = {id_: kind for of_batch in batches for id_, kind in of_batch.items()}
     path = tmp_path_factory.mktemp("ties")
     index = made(path / "history", *map(batch, batches))
     if compacted:
@@ -84,18 +87,20 @@ def require_order_by_contents(tmp_path_factory, batches, *, compacted):
     fresh = made(path / "fresh", batch(dict(sorted(contents.items()))))
     everything = answers(index, 30)
     for k in (1, 2, 5, 9, 30):
-        found = answers(index, k)
-        assert found == answers(fresh, k)
-        assert [[id_ for id_, _ in line] for line in found["dense"]] == expected(contents, k)
+        answered = answers(index, k)
+        assert answered == answers(fresh, k)
+        assert [[id_ for id_, _ in line] for line in answered["dense"]] == expected(contents, k)
         for name in ("dense", "lexical"):
-            assert found[name] == [line[:k] for line in everything[name]]
+            assert answered[name] == [line[:k] for line in everything[name]]
         allowed = {id_ for id_, kind in contents.items() if kind > 0}
         filtered = answers(index, k, where="kind > 0") if allowed else {"dense": []}
-        kept = {id_: kind for id_, kind in contents.items() if id_ in allowed}
-        assert [[id_ for id_, _ in line] for line in filtered["dense"]] == (expected(kept, k) if allowed else [])
+        allowed_contents = {id_: kind for id_, kind in contents.items() if id_ in allowed}
+        assert [[id_ for id_, _ in line] for line in filtered["dense"]] == (
+            expected(allowed_contents, k) if allowed else []
+        )
     before = answers(index, 7)
-    some = dict(list(contents.items())[::2])
-    index.upsert([batch(some)])
+    every_other = dict(list(contents.items())[::2])
+    index.upsert([batch(every_other)])
     assert answers(index, 7) == before, "the same bytes again change nothing"
 
 

@@ -68,23 +68,23 @@ def test_equal_dates_are_those_of_datetime(values, first, second):
     rows = [{"f": 1} if v is None else {"d": v if isinstance(v, str) else written(v)} for v in values]
     rows.append({"d": "x"})
     values = [*values, "x"]
-    one, other = [same_date(v, first) for v in values], [same_date(v, second) for v in values]
-    either = [None if a is None else a or b for a, b in zip(one, other, strict=True)]
+    is_first, is_second = [same_date(v, first) for v in values], [same_date(v, second) for v in values]
+    either = [None if a is None else a or b for a, b in zip(is_first, is_second, strict=True)]
     a, b = written(first), written(second)
     expected = {
-        f"d == '{a}'": one,
+        f"d == '{a}'": is_first,
         f"d in ['{a}', '{b}']": either,
         f"d == '{a}' or d == '{b}'": either,
-        f"d == '{a}' or f == 1": [True if v is None else v for v in one],
+        f"d == '{a}' or f == 1": [True if v is None else v for v in is_first],
     }
     for text, results in expected.items():
         parts = [{"f": 1}, *rows], [{"d": "2000", "f": 1}]
-        found = [n - 1 for n in matches(f"({text}) and d is not null", *parts) if 0 < n <= len(rows)]
-        assert found == [n for n, v in enumerate(results) if v is True and values[n] is not None]
+        matching = [n - 1 for n in matches(f"({text}) and d is not null", *parts) if 0 < n <= len(rows)]
+        assert matching == [n for n, v in enumerate(results) if v is True and values[n] is not None]
         if "or" not in text:
             opposite = text.replace("==", "!=").replace(" in ", " not in ")
             for negated in (opposite, f"not ({text})"):
-                found = [n - 1 for n in matches(negated, *parts) if 0 < n <= len(rows)]
-                assert found == [n for n, v in enumerate(results) if v is False]
+                matching = [n - 1 for n in matches(negated, *parts) if 0 < n <= len(rows)]
+                assert matching == [n for n, v in enumerate(results) if v is False]
     ordered = matches(f"d >= '{a}' and d <= '{a}'", rows, [{"d": "2000"}])
-    assert ordered == [n for n, v in enumerate(one) if v and not isinstance(values[n], str)]
+    assert ordered == [n for n, v in enumerate(is_first) if v and not isinstance(values[n], str)]

@@ -159,11 +159,11 @@ def test_the_message_shows_the_text_points_at_the_place_and_gives_an_example():
     assert text == "    a = 3 and ünï?漢 ~ 'x'"
     assert text[pointer.index("^")] == "~"
     parse_predicate(example.split(": ", 1)[1])
-    for bad, place in (("a = 3 and b = 4 and c = None", "None"), ("a = 3 and b in 4", "4"), ("é = 3 or b c", "c")):
+    for bad, pointed_at in (("a = 3 and b = 4 and c = None", "None"), ("a = 3 and b in 4", "4"), ("é = 3 or b c", "c")):
         with pytest.raises(ArgumentError) as error:
             parse_predicate(bad)
         _, text, pointer, _ = str(error.value).splitlines()
-        assert text[pointer.index("^") :] == place
+        assert text[pointer.index("^") :] == pointed_at
     with pytest.raises(ArgumentError) as error:
         parse_predicate("a == 1 or " * 300 + "b == None")
     _, text, pointer, _ = str(error.value).splitlines()

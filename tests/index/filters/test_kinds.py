@@ -385,8 +385,8 @@ def leaves(draw):
 
         def one_of(d):
             value = read(d, name)
-            same = [other for other in literals if kind_of(other) == kind_of(value) is not None]
-            return value in same if same else None
+            same_kind = [other for other in literals if kind_of(other) == kind_of(value) is not None]
+            return value in same_kind if same_kind else None
 
         return f"{name} in {literals!r}", one_of
     if shape == "contains" and not isinstance(literal, bool):

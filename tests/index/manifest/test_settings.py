@@ -136,12 +136,12 @@ JSON = st.recursive(
 @given(st.dictionaries(st.text(max_size=5), JSON, max_size=5))
 def test_whatever_is_accepted_comes_back_as_it_was(settings):
     try:
-        kept = checked_settings(settings)
+        checked = checked_settings(settings)
     except ArgumentError as error:
         assert "surrogate" in str(error) or "deep" in str(error)
         return
-    assert kept == json.loads(json.dumps(settings)) == settings
-    manifest = Manifest("u", 1, FINGERPRINT, settings=kept)
+    assert checked == json.loads(json.dumps(settings)) == settings
+    manifest = Manifest("u", 1, FINGERPRINT, settings=checked)
     assert Manifest.from_bytes(manifest.to_bytes(), source="x") == manifest
 
 

@@ -89,9 +89,9 @@ def test_columns_survive_a_file():
 @pytest.mark.parametrize("apart", [0, 3])
 def test_what_does_not_make_a_column_is_recorded_with_its_reason(monkeypatch, first, second, reason, apart):
     monkeypatch.setattr(module, "CHUNK_DOCUMENTS", 2)
-    rest = [{"other": i} for i in range(apart)]
+    between = [{"other": i} for i in range(apart)]
     for pair in ((first, second), (second, first)):
-        batch = collect({"a": pair[0]}, *rest, {"a": pair[1]})
+        batch = collect({"a": pair[0]}, *between, {"a": pair[1]})
         assert "a" not in fields(batch)
         assert batch.num_rows == apart + 2
         assert re.search(reason, unfilterable(batch)["a"])

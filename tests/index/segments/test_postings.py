@@ -150,24 +150,24 @@ def test_any_segments_and_deletions_score_as_a_new_index_of_what_is_left(
     index = Index.create(path, FINGERPRINT, analyzer=ANALYZER)
     live: dict[str, list[str]] = {}
     for number, texts in enumerate(segments):
-        documents = [Document(f"d{number * 5 + place}", "x") for place in range(len(texts))]
-        words = [some.split() for some in texts]
+        documents = [Document(f"d{number * 5 + row}", "x") for row in range(len(texts))]
+        words = [terms.split() for terms in texts]
         vectors = unit_vectors(len(texts), number)
         index.add([EmbeddedBatch(documents, [[Passage("x", 0, 1)]] * len(texts), vectors, terms=words)])
-        live.update({d.id: some for d, some in zip(documents, words, strict=True)})
+        live.update({d.id: terms for d, terms in zip(documents, words, strict=True)})
     gone = [f"d{number}" for number in deleted]
     index.delete(gone)
-    live = {id_: some for id_, some in live.items() if id_ not in gone}
+    live = {id_: terms for id_, terms in live.items() if id_ not in gone}
     if compacted:
         index.compact()
-    found = {hit.document.id: hit.score for hit in index.search_terms([query], 100, weights=BM25(*weights))[0]}
-    assert set(found) == {id_ for id_, some in live.items() if set(some) & set(query)}
-    if found:
+    scores_by_id = {hit.document.id: hit.score for hit in index.search_terms([query], 100, weights=BM25(*weights))[0]}
+    assert set(scores_by_id) == {id_ for id_, terms in live.items() if set(terms) & set(query)}
+    if scores_by_id:
         oracle = bm25s.BM25(method="lucene", k1=weights[0], b=weights[1])
         oracle.index(list(live.values()), show_progress=False)
-        scores = oracle.get_scores([one for one in query if one in oracle.vocab_dict])
+        scores = oracle.get_scores([term for term in query if term in oracle.vocab_dict])
         expected = {id_: float(score) for id_, score in zip(live, scores, strict=True) if score > 0}
-        assert found == pytest.approx(expected, abs=1e-5)
+        assert scores_by_id == pytest.approx(expected, abs=1e-5)
 
 
 # Through every change
@@ -240,9 +240,9 @@ def test_neighbours_are_the_nearest_of_the_others(tmp_path):
     index.add([batch(list(records.values())[8:])])
     index.delete(["d2"])
     del records["d2"]
-    wanted = ["d5", "d9", "d5", "d13"]
+    asked = ["d5", "d9", "d5", "d13"]
     for where, matches in [(None, lambda d: True), ("even", lambda d: d.metadata["even"])]:
-        for id_, hits in zip(wanted, index.neighbours(wanted, 4, where=where), strict=True):
+        for id_, hits in zip(asked, index.neighbours(asked, 4, where=where), strict=True):
             scores = {
                 other: float((r.vectors @ records[id_].vectors.T).max())
                 for other, r in records.items()
@@ -268,7 +268,7 @@ def analyse(texts):
 @pytest.mark.parametrize("layout", ["auto", "PQ8x4fs,Refine(SQ8)"])
 def test_an_index_without_them_gets_them_and_all_else_stays(tmp_path, layout):
     records = [record(n, passages=1 + n % 3) for n in range(22)]
-    made = [plain_batch(some, tokens=np.uint32) for some in (records[:16], records[16:])]
+    made = [plain_batch(part, tokens=np.uint32) for part in (records[:16], records[16:])]
     index = Index.create(
         tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=TOKENIZER, layout=VectorLayout(layout), batches=[made[0]]
     )
@@ -387,10 +387,10 @@ def read_name(index):
 @given(st.lists(st.lists(word, max_size=8), max_size=12))
 def test_terms_are_counted(passages):
     counted = count_terms(passages)
-    for row, some in enumerate(passages):
+    for row, words in enumerate(passages):
         part = slice(counted.bounds[row], counted.bounds[row + 1])
-        found = {counted.words[n]: int(c) for n, c in zip(counted.numbers[part], counted.counts[part], strict=True)}
-        assert found == {one: some.count(one) for one in some}
+        counts = {counted.words[n]: int(c) for n, c in zip(counted.numbers[part], counted.counts[part], strict=True)}
+        assert counts == {word: words.count(word) for word in words}
 
 
 @pytest.fixture

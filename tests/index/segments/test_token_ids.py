@@ -68,7 +68,7 @@ def test_ids_are_a_view_into_the_file_that_cannot_be_written_to(tmp_path):
 
 def test_the_largest_ids_and_passages_without_any(tmp_path):
     documents = [Document(f"d{n}", "x") for n in range(4)]
-    ids = [np.array(some, np.uint32) for some in ([2**32 - 1, 0], [], [2**16], [])]
+    ids = [np.array(passage, np.uint32) for passage in ([2**32 - 1, 0], [], [2**16], [])]
     made = EmbeddedBatch(documents, [[Passage("x", 0, 1)]] * 4, np.eye(4, DIMENSION, dtype=np.float32), ids)
     index = Index.create(tmp_path / "i", FINGERPRINT, tokenizer_fingerprint=TOKENIZER, batches=[made])
     for row, expected in enumerate(ids):
@@ -86,8 +86,8 @@ def test_types_may_be_mixed_and_a_segment_has_one(tmp_path):
         builder.commit(reason="build")
     index = Index.open(tmp_path / "i")
     mixed = batch(records[10:])
-    some = [ids.astype(kind) for ids, kind in zip(mixed.tokens, itertools.cycle(TYPES))]
-    index.add([dataclasses.replace(mixed, tokens=some)])
+    of_mixed_types = [ids.astype(kind) for ids, kind in zip(mixed.tokens, itertools.cycle(TYPES))]
+    index.add([dataclasses.replace(mixed, tokens=of_mixed_types)])
     assert_same(index, oracle_of(records), k=12)
     index.add([batch([record(20)])])
     index.compact()
@@ -113,8 +113,8 @@ def written(path, arrays, kind=np.uint16):
 
     with create_checked(Filesystem(), path) as file:
         writer = TokenIdsWriter(file, [np.dtype(kind)])
-        for some in arrays:
-            writer.write(some)
+        for batch in arrays:
+            writer.write(batch)
         writer.close()
     return TokenIdsTable(path, rows=sum(map(len, arrays)), thorough=True)
 
@@ -128,7 +128,7 @@ def test_a_file_of_any_number_of_batches_gives_what_was_written(tmp_path, monkey
         for _ in range(40)
     ]
     table = written(tmp_path / "tokens.arrow", arrays)
-    flat = [ids for some in arrays for ids in some]
+    flat = [ids for batch in arrays for ids in batch]
     assert [table.of(row).tolist() for row in range(len(flat))] == [ids.tolist() for ids in flat]
     batches = pa.ipc.open_file(tmp_path / "tokens.arrow").num_record_batches
     assert batches == 1 if held == 1 << 20 else batches > 10

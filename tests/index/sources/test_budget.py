@@ -53,10 +53,10 @@ def make_bombs():
     """Writes small files that decode to hundreds of megabytes or more. Returns what is said about each of them."""
     large = pa.array(["x" * 150 * MIB], pa.large_string())
     line = json.dumps({"id": "1", "text": "x" * MIB}).encode() + b"\n"
-    same = gzip_of((b"y" * 999 + b"\n") * 10_000, 1)
+    member = gzip_of((b"y" * 999 + b"\n") * 10_000, 1)
     Path("skip-lines.jsonl.gz").write_bytes(gzip_of(line, 1000))
     Path("line.jsonl.gz").write_bytes(gzip_of(b"x" * 4 * MIB, 250))
-    Path("record.csv.gz").write_bytes(gzip.compress(b'id,text\n1,"') + (same + gzip.compress(b'","')) * 10)
+    Path("record.csv.gz").write_bytes(gzip.compress(b'id,text\n1,"') + (member + gzip.compress(b'","')) * 10)
     Path("values.jsonl.gz").write_bytes(gzip.compress(b'{"a":[' + b"[]," * (20 * MIB) + b"0]}", 1))
     write_parquet("rows.parquet", table(repeated("x" * MIB, 3000)))
     write_parquet("value.parquet", table(large), use_dictionary=False)
@@ -238,7 +238,7 @@ def test_pages_of_parquet_are_measured(options, encoding, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("options", "many"),
+    ("options", "times_larger"),
     [
         ({"use_dictionary": False, "data_page_size": 2**30, "write_batch_size": 1000}, 1),
         ({"use_dictionary": False, "data_page_size": 1, "write_batch_size": 1}, 100),
@@ -246,13 +246,13 @@ def test_pages_of_parquet_are_measured(options, encoding, tmp_path, monkeypatch)
         ({"use_dictionary": False, "column_encoding": {"text": "DELTA_BYTE_ARRAY"}}, 100),
     ],
 )
-def test_rows_that_may_be_as_large_as_a_page_are_told_from_those_that_share_it(options, many, tmp_path):
+def test_rows_that_may_be_as_large_as_a_page_are_told_from_those_that_share_it(options, times_larger, tmp_path):
     path = tmp_path / "a.parquet"
     write_parquet(path, pa.table({"text": [str(i) * 1000 for i in range(10)] * 100}), **options)
     with pq.ParquetFile(path) as file:
         size = measure_row_group(path.read_bytes(), file, 0)
     assert size.of(100) >= 100_000
-    assert 0.9 * many < size.of(100) / size.of(1) <= many
+    assert 0.9 * times_larger < size.of(100) / size.of(1) <= times_larger
 
 
 TABLE = collection(50, "word").append_column("list", pa.array([["a", "b"]] * 50))

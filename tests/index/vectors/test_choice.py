@@ -119,9 +119,9 @@ def test_rows_that_tie_with_the_last_one_count_as_well_as_it():
     exact = exact_neighbours(vectors, 20)
     index = VectorIndex(DIMENSION)
     index.add(vectors)
-    _, found = index.search(exact.queries, 120)
-    assert exact.recall(found) == 1
-    assert exact.recall(found[:, ::-1]) == 1  # the last of the tied instead of the first
+    _, rows = index.search(exact.queries, 120)
+    assert exact.recall(rows) == 1
+    assert exact.recall(rows[:, ::-1]) == 1  # the last of the tied instead of the first
 
 
 @pytest.mark.parametrize("factory", ["PQ16x4fs,Refine(SQ8)", "IVF32,SQ8", "HNSW8,SQ8", "IVF32,PQ16x4fs,RFlat"])
@@ -133,8 +133,8 @@ def test_settings_rise_until_the_target_is_reached_on_the_whole_index(factory, s
     assert measured.reached
     assert (measured.queries, measured.target) == (100, 0.95)
     # What was measured is what a search with these settings finds, and a step less would not have done.
-    _, found = search_parts(parts, exact.queries, 101, settings=measured.settings)
-    assert exact.recall(found) == measured.recall_at_100 >= 0.95
+    _, rows = search_parts(parts, exact.queries, 101, settings=measured.settings)
+    assert exact.recall(rows) == measured.recall_at_100 >= 0.95
     steps = ladder(parts)
     below = steps[: steps.index(measured.settings)]
     for settings in below:

@@ -149,10 +149,10 @@ def test_only_allowed_rows_and_all_k_of_them(kind, share, k, thorough, seed):
     queries = clustered(5, seed=seed)
     how = SearchSettings(nprobe=4, ef_search=400, k_factor=400) if thorough else SearchSettings(1, 1, 1)
     scores, rows = index.search(queries, k, settings=how, allowed=allowed)
-    wanted = min(k, int(allowed.sum()))
-    assert scores.shape == rows.shape == (5, wanted)
+    expected = min(k, int(allowed.sum()))
+    assert scores.shape == rows.shape == (5, expected)
     assert allowed[rows].all()
-    assert all(len(set(line)) == wanted for line in rows.tolist())
+    assert all(len(set(line)) == expected for line in rows.tolist())
     assert (np.diff(scores, axis=1) <= 0).all()
     exact = kind in ("Flat", "SQ8") or (thorough and kind in ("IVF4,SQ8", "PQ8x4fs,RFlat"))
     if exact or allowed.sum() * 10 < ROWS:
@@ -243,14 +243,14 @@ def test_threads_search_one_index_with_their_own_settings():
     # One after the other, and not in the thread of the tests: how many threads a product has is a setting of each
     # thread, which other tests change in that one, and 400 queries have rows that tie but for the last bit.
     with ThreadPoolExecutor(1) as alone:
-        found = alone.map(lambda key: index.search(VECTORS, 9, settings=hows[key[0]], allowed=masks[key[1]]), keys)
-        expected = dict(zip(keys, found, strict=True))
+        answers = alone.map(lambda key: index.search(VECTORS, 9, settings=hows[key[0]], allowed=masks[key[1]]), keys)
+        expected = dict(zip(keys, answers, strict=True))
     wrong = []
 
     def work(h, m):
         for _ in range(10):
-            found = index.search(VECTORS, 9, settings=hows[h], allowed=masks[m])
-            if not all(np.array_equal(a, b) for a, b in zip(found, expected[h, m], strict=True)):
+            answers = index.search(VECTORS, 9, settings=hows[h], allowed=masks[m])
+            if not all(np.array_equal(a, b) for a, b in zip(answers, expected[h, m], strict=True)):
                 wrong.append((h, m))
 
     threads = [threading.Thread(target=work, args=key) for key in keys]
@@ -356,14 +356,14 @@ def mutants(content, seed):
             yield changed + rng.randbytes(rng.randint(1, 64))
             continue
         for _ in range(rng.choice((1, 1, 1, 3))):
-            place = rng.choice(
+            offset = rng.choice(
                 (rng.randrange(120), rng.randrange(120), rng.randrange(whole), whole - rng.randint(9, 99))
             )
             if rng.random() < 0.5:
-                changed[place] ^= 1 << rng.randrange(8)
+                changed[offset] ^= 1 << rng.randrange(8)
             else:
                 huge = rng.choice((-1, 0, 1, 255, 1 << 16, 1 << 31, 1 << 40, (1 << 63) - 1, rng.getrandbits(62)))
-                struct.pack_into("<q", changed, min(place, whole - 8), huge)
+                struct.pack_into("<q", changed, min(offset, whole - 8), huge)
         yield changed
 
 

@@ -21,7 +21,7 @@ SLACK = 0.06
 
 
 def create(path, records, layout, *, parts=3, **options):
-    batches = [batch(some) for some in np.array_split(np.array(records, object), parts)] if records else []
+    batches = [batch(part) for part in np.array_split(np.array(records, object), parts)] if records else []
     return Index.create(path, FINGERPRINT, batches=batches, layout=layout, **options)
 
 
@@ -80,8 +80,8 @@ def test_an_index_of_each_kind_through_all_its_changes(tmp_path, kind):
     for id_ in gone:
         del oracle[id_]
     assert index.info().segments == 3
-    for one in (index, Index.open(tmp_path / "i")):
-        assert_agrees(one, oracle)
+    for opened in (index, Index.open(tmp_path / "i")):
+        assert_agrees(opened, oracle)
 
     before = index.search(QUERIES, 5)
     index.compact(grace=0)
@@ -89,11 +89,11 @@ def test_an_index_of_each_kind_through_all_its_changes(tmp_path, kind):
     assert (info.segments, info.deleted) == (1, 0)
     assert info.vectors == layout, "what was trained once stays, and so do its settings"
     assert_agrees(Index.open(tmp_path / "i"), oracle)
-    same = [
-        len({h.document.id for h in one} & {h.document.id for h in other})
-        for one, other in zip(before, index.search(QUERIES, 5), strict=True)
+    shared = [
+        len({h.document.id for h in hits_before} & {h.document.id for h in hits_after})
+        for hits_before, hits_after in zip(before, index.search(QUERIES, 5), strict=True)
     ]
-    assert np.mean(same) >= 5 * 0.95
+    assert np.mean(shared) >= 5 * 0.95
     assert [entry.name for entry in (tmp_path / "i" / "quantisers").iterdir()] == [layout.quantiser.name]
     assert Index.verify(tmp_path / "i").problems == ()
 
@@ -324,7 +324,7 @@ def test_what_several_segments_find_is_what_one_finds(tmp_path_factory, numbers,
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bicross.index.vectors.choice._LIST_SHARES", (1.0,))
         patch.setattr("bicross.index.vectors.choice._GRAPH_EFFORTS", (64,))
-        one = Index.create(folder / "one", FINGERPRINT, batches=[exact_batch(numbers, 0)], layout=VectorLayout(kind))
+        single = Index.create(folder / "one", FINGERPRINT, batches=[exact_batch(numbers, 0)], layout=VectorLayout(kind))
         borders = sorted({0, len(numbers), *(5 + cut for cut in cuts if 5 + cut < len(numbers))})
         parts = [exact_batch(numbers[a:b], a) for a, b in itertools.pairwise(borders)]
         several = Index.create(folder / "several", FINGERPRINT, batches=parts[:1], layout=VectorLayout(kind))
@@ -333,6 +333,6 @@ def test_what_several_segments_find_is_what_one_finds(tmp_path_factory, numbers,
     assert several.info().segments == len(parts)
     queries = np.concatenate([exact_batch([3, 40, 1000], 0).vectors, unit_vectors(1, 5)])
     for expected, hits in zip(
-        one.search(queries[:3], k, where=where), several.search(queries[:3], k, where=where), strict=True
+        single.search(queries[:3], k, where=where), several.search(queries[:3], k, where=where), strict=True
     ):
         assert [(h.document.id, h.score) for h in hits] == [(h.document.id, h.score) for h in expected]

@@ -42,7 +42,7 @@ def bytes_on_disk(path):
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
-def found(index, k=10, where=None):
+def hits_of(index, k=10, where=None):
     """Ids and scores for a few queries."""
     return [
         [(hit.document.id, hit.score) for hit in hits] for hits in index.search(unit_vectors(3, 555), k, where=where)
@@ -50,9 +50,9 @@ def found(index, k=10, where=None):
 
 
 def assert_same_hits(before, after):
-    for one, other in zip(before, after, strict=True):
-        assert [id_ for id_, _ in one] == [id_ for id_, _ in other]
-        np.testing.assert_allclose([score for _, score in one], [score for _, score in other], atol=1e-6)
+    for expected, hits in zip(before, after, strict=True):
+        assert [id_ for id_, _ in expected] == [id_ for id_, _ in hits]
+        np.testing.assert_allclose([score for _, score in expected], [score for _, score in hits], atol=1e-6)
 
 
 # Upsert
@@ -68,9 +68,9 @@ def test_upsert_writes_new_documents_and_replaces_those_that_are_there(tmp_path)
 
 def test_upsert_of_what_is_there_unchanged_changes_nothing_to_be_seen(tmp_path):
     index = create(tmp_path / "i", records(*range(10)))
-    before = found(index)
+    before = hits_of(index)
     assert index.upsert([batch(records(3))]) == 1
-    assert_same_hits(before, found(index))
+    assert_same_hits(before, hits_of(index))
     assert len(index) == 10
 
 
@@ -114,8 +114,8 @@ def test_upsert_that_changes_metadata_alone(tmp_path):
         assert writer.holds([document, later]) == [True, False]
     index.upsert([EmbeddedBatch([later], [[Passage("x", 0, 1)]], vectors)])
     assert index.get(["a"]) == [later]
-    assert found(index, where="year < 2000") == [[], [], []]
-    assert all(hits for hits in found(index, where="year > 2000"))
+    assert hits_of(index, where="year < 2000") == [[], [], []]
+    assert all(hits for hits in hits_of(index, where="year > 2000"))
 
 
 def test_an_upsert_that_fails_leaves_what_was_there(tmp_path):
@@ -126,8 +126,8 @@ def test_an_upsert_that_fails_leaves_what_was_there(tmp_path):
     index = create(tmp_path / "i", records(0, 1))
     with pytest.raises(RuntimeError, match="broke off"):
         index.upsert(breaking_off())
-    for one in (index, Index.open(tmp_path / "i")):
-        assert_same(one, oracle_of(*records(0, 1)))
+    for opened in (index, Index.open(tmp_path / "i")):
+        assert_same(opened, oracle_of(*records(0, 1)))
     assert len(names_on_disk(tmp_path / "i")) == 1
 
 
@@ -153,7 +153,7 @@ def test_everything_can_be_deleted_and_added_again(tmp_path):
     index = create(tmp_path / "i", records(*range(5)))
     assert index.delete(where="number >= 0") == 5
     assert len(index) == index.info().segments == 0
-    assert found(index) == [[], [], []]
+    assert hits_of(index) == [[], [], []]
     assert index.add([batch(records(*range(3)))]) == 3
     assert_same(Index.open(tmp_path / "i"), oracle_of(*records(*range(3))))
 
@@ -180,9 +180,9 @@ def test_get_follows_the_ids_across_segments_and_deletions(tmp_path):
     index.add([batch(records(6, 7))])
     index.delete(["d2"])
     index.upsert([batch(records(1, version=3))])
-    wanted = ["d7", "d2", "nobody", "d1", "d0", "d7"]
+    asked = ["d7", "d2", "nobody", "d1", "d0", "d7"]
     expected = [record(7), None, None, record(1, 3), record(0), record(7)]
-    assert index.get(wanted) == [r and r.document for r in expected]
+    assert index.get(asked) == [r and r.document for r in expected]
     assert index.get([]) == []
 
 
@@ -193,11 +193,11 @@ def test_a_reader_keeps_its_generation_until_it_refreshes(tmp_path):
     writer = create(tmp_path / "i", records(*range(5)))
     reader = Index.open(tmp_path / "i")
     assert not reader.refresh()
-    before = found(reader)
+    before = hits_of(reader)
     writer.upsert([batch(records(0, 8, version=1))])
     writer.delete(["d1"])
     writer.compact(grace=0)
-    assert (ids(reader), found(reader), reader.generation) == (["d0", "d1", "d2", "d3", "d4"], before, 1)
+    assert (ids(reader), hits_of(reader), reader.generation) == (["d0", "d1", "d2", "d3", "d4"], before, 1)
     assert reader.refresh()
     assert reader.generation == writer.generation
     assert_same(reader, oracle_of(*records(2, 3, 4), *records(0, 8, version=1)))
@@ -205,11 +205,11 @@ def test_a_reader_keeps_its_generation_until_it_refreshes(tmp_path):
 
 
 def test_an_index_moves_along_with_its_own_changes_on_top_of_those_of_others(tmp_path):
-    one, other = create(tmp_path / "i", records(0)), Index.open(tmp_path / "i")
-    one.add([batch(records(1))])
-    other.add([batch(records(2))])
-    assert ids(other) == ["d0", "d1", "d2"]
-    assert ids(one) == ["d0", "d1"]
+    first, second = create(tmp_path / "i", records(0)), Index.open(tmp_path / "i")
+    first.add([batch(records(1))])
+    second.add([batch(records(2))])
+    assert ids(second) == ["d0", "d1", "d2"]
+    assert ids(first) == ["d0", "d1"]
 
 
 def test_refresh_refuses_an_index_of_another_model(tmp_path):
@@ -225,7 +225,7 @@ def test_refresh_refuses_an_index_of_another_model(tmp_path):
 
 def documents_of(*metadata, start=0, passages=1):
     """Documents m0, m1, ... with these metadata, as a batch."""
-    made = [Document(f"m{i}", "x" * passages, "", some) for i, some in enumerate(metadata, start)]
+    made = [Document(f"m{i}", "x" * passages, "", fields) for i, fields in enumerate(metadata, start)]
     spans = [[Passage("x", at, at + 1) for at in range(passages)] for _ in made]
     return EmbeddedBatch(made, spans, unit_vectors(passages * len(made), seed=start))
 
@@ -263,15 +263,15 @@ def mixed(tmp_path):
     ids=str,
 )
 def test_where_means_the_same_in_every_segment(mixed, where, expected):
-    wanted = {f"m{i}" for i in expected}
+    expected_ids = {f"m{i}" for i in expected}
     for hits in mixed.search(unit_vectors(2, 9), 20, where=where):
-        assert {hit.document.id for hit in hits} == wanted
+        assert {hit.document.id for hit in hits} == expected_ids
     reopened = Index.open(mixed.path)
     reopened.compact()
     assert reopened.info().segments == 1
-    assert {hit.document.id for hit in reopened.search(unit_vectors(1, 9), 20, where=where)[0]} == wanted
+    assert {hit.document.id for hit in reopened.search(unit_vectors(1, 9), 20, where=where)[0]} == expected_ids
     assert reopened.delete(where=where) == len(expected)
-    assert set(ids(reopened)) == {f"m{i}" for i in range(7)} - wanted
+    assert set(ids(reopened)) == {f"m{i}" for i in range(7)} - expected_ids
 
 
 @pytest.mark.parametrize("where", ["yeer > 2000", pc.field("yeer") > 2000], ids=str)
@@ -326,16 +326,16 @@ def test_compaction_keeps_what_is_found_and_frees_the_disk(tmp_path):
     for n in range(40, 50):
         index.add([batch(records(n, passages=3))])
     index.delete([f"d{n}" for n in (1, 5, 41, 49)])
-    before, size = found(index, k=20), bytes_on_disk(tmp_path / "i")
-    filtered = found(index, where="even")
+    before, size = hits_of(index, k=20), bytes_on_disk(tmp_path / "i")
+    filtered = hits_of(index, where="even")
     order = ids(index)
     index.compact(grace=0)
     info = index.info()
     assert (info.segments, info.deleted, info.documents, info.older_generations) == (1, 0, 46, ())
     assert ids(index) == order
-    for one in (index, Index.open(tmp_path / "i")):
-        assert_same_hits(before, found(one, k=20))
-        assert_same_hits(filtered, found(one, where="even"))
+    for opened in (index, Index.open(tmp_path / "i")):
+        assert_same_hits(before, hits_of(opened, k=20))
+        assert_same_hits(filtered, hits_of(opened, where="even"))
     assert bytes_on_disk(tmp_path / "i") < size / 2
     assert len(names_on_disk(tmp_path / "i")) == 1
     assert names_on_disk(tmp_path / "i", "tombstones") == set()
@@ -374,9 +374,9 @@ def test_a_segment_is_compacted_by_itself_when_more_than_a_fifth_of_it_is_delete
     assert (index.generation, index.info().deleted) == (3, 2), "exactly a fifth is not more than that"
     index.delete(["d2"])
     assert (index.generation, index.info().deleted) == (5, 0)
-    [rewritten, kept] = [entry.name for entry in index._manifest.segments]
+    [rewritten, untouched] = [entry.name for entry in index._manifest.segments]
     assert rewritten != large
-    assert kept == other
+    assert untouched == other
     assert ids(index) == [f"d{n}" for n in range(3, 20)], "the order of adding stays"
     assert_same(Index.open(tmp_path / "i"), oracle_of(*records(*range(3, 20))))
 
@@ -522,7 +522,7 @@ def test_many_small_commits_keep_few_generations_and_little_space(tmp_path, monk
     index.add([batch(records(200))])
     assert len(index.info().older_generations) <= 21
     once = create(tmp_path / "once", records(*range(201)))
-    assert_same_hits(found(once), found(index))
+    assert_same_hits(hits_of(once), hits_of(index))
     index.compact(grace=0)
     assert bytes_on_disk(tmp_path / "i") < 2 * bytes_on_disk(tmp_path / "once")
 
@@ -624,8 +624,8 @@ def build(path, records_, *, fail_after=None, fingerprint=FINGERPRINT, **options
         for start in range(0, len(records_), 2):
             if start == fail_after:
                 raise Broken
-            some = records_[start : start + 2]
-            lacking = [r for r, held in zip(some, builder.holds([r.document for r in some]), strict=True) if not held]
+            pair = records_[start : start + 2]
+            lacking = [r for r, held in zip(pair, builder.holds([r.document for r in pair]), strict=True) if not held]
             builder.add(batch(lacking))
             added += [r.document.id for r in lacking]
         builder.commit(reason="build")
@@ -666,7 +666,7 @@ def test_a_build_that_fails_after_a_checkpoint_can_be_continued(tmp_path, small_
     index, whole = Index.open(path), create(tmp_path / "whole", TEN)
     assert (index.generation, index.info().segments) == (1, 1)
     assert list(index.documents()) == list(whole.documents())
-    assert_same_hits(found(whole), found(index))
+    assert_same_hits(hits_of(whole), hits_of(index))
     assert Index.verify(path).problems == ()
     assert len(names_on_disk(path)) == 1
 

@@ -34,12 +34,12 @@ def test_the_first_checkpoint_comes_within_half_a_minute_and_later_ones_less_oft
 def build(path, *, fail_after=None, error=KeyboardInterrupt, resume=False):
     added = []
     with Index.build(path, FINGERPRINT, resume=resume) as builder:
-        for number, each in enumerate(TEN):
+        for number, item in enumerate(TEN):
             if number == fail_after:
                 raise error
-            if not all(builder.holds([each.document])):
-                builder.add(batch([each]))
-                added.append(each)
+            if not all(builder.holds([item.document])):
+                builder.add(batch([item]))
+                added.append(item)
         builder.commit(reason="build")
     return added
 

@@ -30,9 +30,9 @@ def build(path, layout="auto", *, tokenizer=TOKENIZER):
     return index
 
 
-def without_ids(found):
-    documents, lines, *rest = found
-    return documents, [[hit[:3] for hit in line] for line in lines], *rest
+def without_ids(observed):
+    documents, lines, *others = observed
+    return documents, [[hit[:3] for hit in line] for line in lines], *others
 
 
 @pytest.mark.parametrize("tokenizer", ["", TOKENIZER])

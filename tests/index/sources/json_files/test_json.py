@@ -74,7 +74,7 @@ def test_an_array_as_a_row_of_json_lines_is_a_bad_row():
 
 
 @pytest.mark.parametrize(
-    ("content", "read", "left_out"),
+    ("content", "expected", "left_out"),
     [
         (
             '[{"id": "1", "text": "a"}, 5, {"id": "2", "text": "b"}]',
@@ -112,9 +112,9 @@ def test_an_array_as_a_row_of_json_lines_is_a_bad_row():
         ('{"id": "1", "text": "a"}\n{"id": "1", "text": "b"}', {"1": "a"}, [(2, "duplicate id '1'")]),
     ],
 )
-def test_what_is_wrong_in_a_file_is_left_out(content, read, left_out):
-    found, log = skipping(content)
-    assert found == read
+def test_what_is_wrong_in_a_file_is_left_out(content, expected, left_out):
+    read, log = skipping(content)
+    assert read == expected
     assert [line for line, _ in log] == [line for line, _ in left_out]
     assert all(reason.startswith(start) for (_, reason), (_, start) in zip(log, left_out, strict=True))
 

@@ -27,9 +27,9 @@ def texts(content, name="a.tsv", **options):
 def skipping(content, name="a.csv", **options):
     """The texts by ids, and (line, reason) of what is left out."""
     Path("errors.jsonl").unlink(missing_ok=True)
-    found = texts(content, name, on_error="skip", **options)
+    read = texts(content, name, on_error="skip", **options)
     log = Path("errors.jsonl").read_text("utf-8").splitlines() if Path("errors.jsonl").exists() else []
-    return found, [(row["line"], row["reason"]) for row in map(json.loads, log)]
+    return read, [(row["line"], row["reason"]) for row in map(json.loads, log)]
 
 
 # TSV
@@ -70,8 +70,8 @@ def test_quoted_tsv_of_spreadsheets_is_read_as_they_mean_it(content):
 
 
 def test_a_tsv_file_that_neither_meaning_of_quotes_explains_has_none():
-    found, left_out = skipping('id\ttext\n1\t"open\n2\ta\tb\n3\tc\n', "a.tsv")
-    assert found == {"1": '"open', "3": "c"}
+    read, left_out = skipping('id\ttext\n1\t"open\n2\ta\tb\n3\tc\n', "a.tsv")
+    assert read == {"1": '"open', "3": "c"}
     assert left_out == [(3, "the row has 3 fields, but the header names 2")]
 
 
@@ -88,8 +88,8 @@ def test_quotes_can_be_named():
 @pytest.mark.parametrize("others", [1, 2, 3, 10])
 def test_an_open_quote_is_one_bad_row(others):
     content = 'id,text\n1,a\n2,"open\n' + "".join(f"{i},x\n" for i in range(3, 3 + others)) + '99,"good, one"\n'
-    found, [(line, reason)] = skipping(content)
-    assert found == {"1": "a", "99": "good, one"} | {str(i): "x" for i in range(3, 3 + others)}
+    read, [(line, reason)] = skipping(content)
+    assert read == {"1": "a", "99": "good, one"} | {str(i): "x" for i in range(3, 3 + others)}
     assert line == 3
     assert f"swallows {others + 1} more lines, to line {others + 4}" in reason
     assert "quotes=False (--no-quotes)" in reason
@@ -99,23 +99,23 @@ def test_an_open_quote_is_one_bad_row(others):
 
 def test_an_open_quote_at_the_end_and_one_in_the_last_line():
     assert skipping('id,text\n1,a\n2,"open\n3,c\n')[0] == {"1": "a", "3": "c"}
-    found, left_out = skipping('id,text\n1,a\n2,"open\n')
-    assert found == {"1": "a"}
+    read, left_out = skipping('id,text\n1,a\n2,"open\n')
+    assert read == {"1": "a"}
     assert left_out == [(3, "not CSV: a quote that opens in this line is never closed")]
 
 
 @pytest.mark.parametrize(
-    ("rows", "found"),
+    ("rows", "expected"),
     [
         (['1,"Hello', "2,x", '3,"', "4,y"], {"2", "4"}),
         (['doc1,"Hello', 'doc2,5"', "doc3,y"], {"doc2", "doc3"}),
         (['7,"Hello', "3,x", "9,z", '5,"', "4,y"], {"3", "9", "4"}),
     ],
 )
-def test_rows_that_stand_in_a_field_which_keeps_the_rules(rows, found):
+def test_rows_that_stand_in_a_field_which_keeps_the_rules(rows, expected):
     """The text would hold the next rows, with ids that go on from its own."""
     read, left_out = skipping("\n".join(["id,text", *rows, ""]))
-    assert found <= set(read)
+    assert expected <= set(read)
     assert left_out[0][0] == 2
     assert len(read) + len(left_out) == len(rows)
 
@@ -146,8 +146,8 @@ def test_a_text_that_is_a_table_with_the_ids_that_follow_needs_a_word():
 
 def test_a_quote_inside_a_text_of_several_lines_makes_no_documents_of_its_lines():
     content = 'id,text\n1,"First, line\nsecond with "quoted" word\nthird"\n2,ok\n'
-    found, left_out = skipping(content)
-    assert found == {"2": "ok"}
+    read, left_out = skipping(content)
+    assert read == {"2": "ok"}
     assert [line for line, _ in left_out] == [2, 3, 4]
 
 
@@ -168,8 +168,8 @@ def test_backslashes_mean_nothing_where_the_file_keeps_the_rules_without():
 
 
 def test_backslashes_that_do_not_explain_every_row_explain_none():
-    found, left_out = skipping('id,text\n1,"say \\"hi\\""\n2,a,b\n3,c\n')
-    assert found == {"3": "c"}
+    read, left_out = skipping('id,text\n1,"say \\"hi\\""\n2,a,b\n3,c\n')
+    assert read == {"3": "c"}
     assert [line for line, _ in left_out] == [2, 3]
 
 

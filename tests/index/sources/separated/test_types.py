@@ -91,7 +91,7 @@ def test_a_type_can_be_named(kind, cells, values):
 
 
 @pytest.mark.parametrize(
-    ("kind", "cell", "what"),
+    ("kind", "cell", "type_name"),
     [
         ("integer", "1.5", "integers"),
         ("integer", "many", "integers"),
@@ -102,9 +102,9 @@ def test_a_type_can_be_named(kind, cells, values):
         ("date", "yesterday", "dates in ISO 8601"),
     ],
 )
-def test_a_value_that_does_not_fit_a_named_type_makes_its_row_bad(kind, cell, what):
+def test_a_value_that_does_not_fit_a_named_type_makes_its_row_bad(kind, cell, type_name):
     cells = ["", f'"{cell}"', ""]
-    with pytest.raises(DocumentError, match=rf"a\.csv, line 3: the column 'x' holds {what}, and '{cell}' is none"):
+    with pytest.raises(DocumentError, match=rf"a\.csv, line 3: the column 'x' holds {type_name}, and '{cell}' is none"):
         column(cells, types={"x": kind})
     assert column(cells, types={"x": kind}, on_error="skip") == [None, None]
 
