@@ -89,10 +89,10 @@ def test_no_sentence_is_in_two_of_the_pairs_that_mean_the_same():
 
 
 def test_pairs_are_counted_as_they_are_made():
-    places, scores = score_all(Overlap(), WORDS[:7])
-    assert len(places) == len(set(places)) == pairs_of(7) == 21
+    pairs, scores = score_all(Overlap(), WORDS[:7])
+    assert len(pairs) == len(set(pairs)) == pairs_of(7) == 21
     assert pairs_of(10_000) == 49_995_000
-    assert all(scores[row] == len(set(WORDS[a].split()) & set(WORDS[b].split())) for row, (a, b) in enumerate(places))
+    assert all(scores[row] == len(set(WORDS[a].split()) & set(WORDS[b].split())) for row, (a, b) in enumerate(pairs))
 
 
 def test_random_pairs_are_of_two_sentences_and_the_first_batch_is_not_counted():
@@ -106,16 +106,16 @@ def test_random_pairs_are_of_two_sentences_and_the_first_batch_is_not_counted():
 
 def test_the_interval_holds_the_mean_and_narrows_with_more_of_it():
     values = np.random.default_rng(3).normal(10, 2, 400)
-    few, many = bootstrap(values[:25]), bootstrap(values)
-    for interval, sample in ((few, values[:25]), (many, values)):
+    of_few, of_many = bootstrap(values[:25]), bootstrap(values)
+    for interval, sample in ((of_few, values[:25]), (of_many, values)):
         assert interval.mean == pytest.approx(sample.mean())
         spread = 1.96 * sample.std() / len(sample) ** 0.5
         assert (interval.low, interval.high) == pytest.approx(
             (interval.mean - spread, interval.mean + spread), abs=0.15 * spread
         )
-    assert many.high - many.low < (few.high - few.low) / 3
+    assert of_many.high - of_many.low < (of_few.high - of_few.low) / 3
     assert bootstrap([1.0]) == Seconds(1.0, 1.0, 1.0)
-    assert few.times(3).low == pytest.approx(3 * few.low)
+    assert of_few.times(3).low == pytest.approx(3 * of_few.low)
 
 
 def test_neighbours_are_those_of_brute_force(tmp_path):

@@ -153,9 +153,9 @@ def test_an_exported_model_gets_what_it_asks_for(tmp_path, monkeypatch):
         def get_inputs(self):
             return [types.SimpleNamespace(name="input_ids"), types.SimpleNamespace(name="attention_mask")]
 
-        def run(self, outputs, given):
-            asked.append(given)
-            return [given["attention_mask"].sum(axis=1, keepdims=True)]
+        def run(self, outputs, inputs):
+            asked.append(inputs)
+            return [inputs["attention_mask"].sum(axis=1, keepdims=True)]
 
     fake = types.SimpleNamespace(SessionOptions=types.SimpleNamespace, InferenceSession=Session)
     fake.__spec__ = types.SimpleNamespace()
@@ -163,7 +163,7 @@ def test_an_exported_model_gets_what_it_asks_for(tmp_path, monkeypatch):
     pairs = [("the cat", "runs " * n) for n in range(1, 151)]
     scores = _onnx(folder, Path("m.onnx"), 2)(pairs)
     np.testing.assert_array_equal(scores, Lengths(folder, 32).of_pairs(pairs))
-    assert [len(given["input_ids"]) for given in asked] == [100, 50]
+    assert [len(inputs["input_ids"]) for inputs in asked] == [100, 50]
 
 
 def candidates(queries, per_query):

@@ -32,15 +32,15 @@ def test_reranking_is_timed_for_all_that_can_be_loaded(reranked):
     assert expected >= {*PEERS, "bicross float32", "bicross bfloat16"}
     assert [workload["workload"] for workload in report["workloads"]] == ["MS MARCO-like", "SciFact"]
     for workload in report["workloads"]:
-        single, many = workload["one_query"]["variants"], workload["batch"]["variants"]
-        assert set(single) == set(many) == expected
+        single, batch = workload["one_query"]["variants"], workload["batch"]["variants"]
+        assert set(single) == set(batch) == expected
         assert workload["one_query"]["queries"] == 4
         for name in expected:
             assert len(single[name]["seconds"]) == 4
             assert 0 < single[name]["p50_ms"] <= single[name]["p95_ms"]
-            assert many[name]["pairs"] == (200 if name in OURS else 150)
+            assert batch[name]["pairs"] == (200 if name in OURS else 150)
             assert name in process.stdout
-        assert single[REFERENCE]["times_faster"] == many[REFERENCE]["times_faster"] == 1
+        assert single[REFERENCE]["times_faster"] == batch[REFERENCE]["times_faster"] == 1
         assert single["bicross float32"]["largest_score_difference"] < 1e-4
         assert single["bicross float32"]["kendall_tau"] == pytest.approx(1, abs=0.01)
     for dtype in ("float32", "bfloat16"):
@@ -51,8 +51,8 @@ def test_reranking_is_timed_for_all_that_can_be_loaded(reranked):
 
 def test_reranking_is_judged_beside_speed(small, run_script, tmp_path):
     models = ["--reranker", small.reranker, "--encoder", small.encoder, "--threads", 1]
-    kept = ["--cache", tmp_path / "cache", "--output", tmp_path / "out.json"]
-    report = report_of(run_script("rerank_quality.py", small.data, *models, *kept), tmp_path / "out.json")
+    paths = ["--cache", tmp_path / "cache", "--output", tmp_path / "out.json"]
+    report = report_of(run_script("rerank_quality.py", small.data, *models, *paths), tmp_path / "out.json")
     figures = {(f["collection"], f["name"]): f for f in report["quality"]}
     for collection in ("scifact", "nfcorpus"):
         reference, ours = figures[collection, "reference"], figures[collection, "bicross float32"]
@@ -76,13 +76,13 @@ def test_embedding(small, run_script, tmp_path):
     report = report_of(process, tmp_path / "out.json")
     expected = {PEERS[0], PEERS[2], PEERS[3], *OURS} - set(report["not_measured"])
     for workload in report["workloads"]:
-        many, single = workload["documents"]["variants"], workload["one_query"]["variants"]
-        assert set(many) == set(single) == expected
+        documents, query = workload["documents"]["variants"], workload["one_query"]["variants"]
+        assert set(documents) == set(query) == expected
         assert (workload["documents"]["texts"], workload["one_query"]["queries"]) == (10, 4)
-        for figures in (many["bicross float32"], single["bicross float32"], many[REFERENCE]):
+        for figures in (documents["bicross float32"], query["bicross float32"], documents[REFERENCE]):
             assert figures["least_cosine"] == pytest.approx(1, abs=1e-5)
-        assert 0.99 < many["bicross bfloat16"]["mean_cosine"] <= 1 + 1e-6
-        assert many[REFERENCE]["documents_per_second"] > 0
+        assert 0.99 < documents["bicross bfloat16"]["mean_cosine"] <= 1 + 1e-6
+        assert documents[REFERENCE]["documents_per_second"] > 0
     figures = {(f["collection"], f["name"]): f for f in report["quality"]}
     for collection in ("scifact", "nfcorpus"):
         assert figures[collection, "bicross float32"]["difference"] == pytest.approx(0, abs=1e-6)

@@ -189,7 +189,7 @@ def reader(connection: Connection, store: str, path: Path) -> None:
     make = _load(store)
     make(path)
     connection.send("reading")
-    seen: dict[int, set[str]] = {}
+    digests_by_generation: dict[int, set[str]] = {}
     errors: list[str] = []
     newest, reads, opened = -1, 0, None
     while reads == 0 or not connection.poll():
@@ -202,7 +202,7 @@ def reader(connection: Connection, store: str, path: Path) -> None:
             if opened.generation < newest:
                 errors.append(f"the generation goes back from {newest} to {opened.generation}")
             newest = max(newest, opened.generation)
-            seen.setdefault(opened.generation, set()).add(digest(opened.contents()))
+            digests_by_generation.setdefault(opened.generation, set()).add(digest(opened.contents()))
             opened.probe()
         except Exception:  # noqa: BLE001 - the test is to say it
             errors.append(traceback.format_exc())
@@ -210,7 +210,7 @@ def reader(connection: Connection, store: str, path: Path) -> None:
             if len(errors) >= 3:
                 break
         time.sleep(0.002)  # and leave something of the machine to the writer
-    connection.send((reads, seen, errors))
+    connection.send((reads, digests_by_generation, errors))
 
 
 def digest(contents: dict[str, str]) -> str:
@@ -279,13 +279,15 @@ def kill_loop(store: str, path: Path, *, rounds: int, seed: int = 0) -> KillRepo
             log = writing.ask((seed * 1_000_000 + number, chance.randint(1, 5), chance.uniform(0, 1.5)))
             result.kills += 1
             contents = _compare(log, make(path), contents, committed, result)
-        result.reads, seen, errors = reading.ask("stop")
+        result.reads, digests_by_generation, errors = reading.ask("stop")
     finally:
         writing.close()
         reading.close()
     assert not errors, f"the reader met {len(errors)} errors, the first:\n{errors[0]}"
-    result.generations_read = len(seen)
-    wrong = [generation for generation, digests in seen.items() if digests != {committed.get(generation)}]
+    result.generations_read = len(digests_by_generation)
+    wrong = [
+        generation for generation, digests in digests_by_generation.items() if digests != {committed.get(generation)}
+    ]
     assert not wrong, f"the reader saw in the generations {sorted(wrong)} what was not committed as such"
     return result
 

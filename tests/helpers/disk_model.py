@@ -109,18 +109,18 @@ class Disk:
 
     def tree(self, keeps: Callable[[Change], bool], content: Callable[[File], bytes]) -> Tree:
         """What a cut leaves when it keeps these changes of names, and of each file these bytes."""
-        left: Tree = {}
+        files: Tree = {}
 
         def walk(folder: Folder, prefix: str) -> None:
             for name, node in folder.entries(keeps).items():
                 if isinstance(node, Folder):
-                    left[prefix + name] = None
+                    files[prefix + name] = None
                     walk(node, f"{prefix}{name}/")
                 else:
-                    left[prefix + name] = content(node)
+                    files[prefix + name] = content(node)
 
         walk(self._root, "")
-        return left
+        return files
 
     def _new_folder(self) -> Folder:
         self._folders.append(Folder())

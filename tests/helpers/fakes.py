@@ -83,8 +83,8 @@ class ExitingReranker(OverlapReranker):
         self.calls.append(list(pairs))
 
         def read(layer, rows):
-            said = [self.exit(layer, *pairs[row]) if layer else self.logit(*pairs[row]) for row in rows]
-            return np.array(said, np.float32)
+            logits = [self.exit(layer, *pairs[row]) if layer else self.logit(*pairs[row]) for row in rows]
+            return np.array(logits, np.float32)
 
         return run_cascade([query for query, _ in pairs], cascade, read, ranking_key=ranking_key)
 

@@ -33,8 +33,8 @@ def fields_of(*segments, lives=None):
 
 def matches(predicate, *segments, lives=None):
     """The numbers of the documents that match, counted over all segments."""
-    found = matching(fields_of(*segments, lives=lives), predicate)
+    masks = matching(fields_of(*segments, lives=lives), predicate)
     lengths = [(len(documents),) for documents in segments]
-    assert all(part.dtype == np.bool_ for part in found)
-    assert [part.shape for part in found] == lengths
-    return np.flatnonzero(np.concatenate(found)).tolist()
+    assert all(part.dtype == np.bool_ for part in masks)
+    assert [part.shape for part in masks] == lengths
+    return np.flatnonzero(np.concatenate(masks)).tolist()

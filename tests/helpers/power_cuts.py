@@ -96,8 +96,8 @@ class RecordingFilesystem(Filesystem):
 
     def _kind(self, path: str) -> str:
         """A path as seen from the recorded folder, with a star for whatever has a digit in it."""
-        seen = Path(os.path.relpath(path, self.path.name)).as_posix()
-        return re.sub(r"[^/.]*\d[^/.]*", "*", seen)
+        relative = Path(os.path.relpath(path, self.path.name)).as_posix()
+        return re.sub(r"[^/.]*\d[^/.]*", "*", relative)
 
 
 def _none(change: Change) -> bool:
@@ -136,9 +136,9 @@ def _states(disk: Disk, chance: random.Random) -> Iterator[tuple[str, Tree]]:
             disk.tree(lambda change, pending=pending: change is not pending, chance.choice(_CONTENTS)),
         )
     for _ in range(_RANDOM_STATES if disk.pending() else 0):
-        kept = {change for change in disk.pending() if chance.random() < 0.5}
+        kept_changes = {change for change in disk.pending() if chance.random() < 0.5}
         contents = defaultdict[File, Callable[[File], bytes]](lambda: chance.choice(_CONTENTS))
-        yield "some names kept", disk.tree(kept.__contains__, lambda file, of=contents: of[file](file))
+        yield "some names kept", disk.tree(kept_changes.__contains__, lambda file, of=contents: of[file](file))
 
 
 def _violations(

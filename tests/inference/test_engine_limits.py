@@ -76,15 +76,15 @@ def test_ten_thousand_pairs_in_one_call_take_little_memory(tmp_path):
     width of 48; the long ones alone with their attention of 12 heads written out, as real models have, are 2.4 GB. More
     layers would take time and no memory.
     """
-    found = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", MEASURE, str(TESTS), str(tmp_path / "model")],
         capture_output=True,
         text=True,
         check=False,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
-    assert found.returncode == 0, found.stderr
-    shape, finite, grown = found.stdout.strip().rsplit(" ", 2)
+    assert process.returncode == 0, process.stderr
+    shape, finite, grown = process.stdout.strip().rsplit(" ", 2)
     assert (shape, finite) == ("(10000,)", "True")
     assert int(grown) < 2e8
 
@@ -93,8 +93,8 @@ def change(folder: Path, parameter: str, new) -> Path:
     """Let ``new`` change, in place, the one parameter whose name ends so."""
     file = folder / "model.safetensors"
     weights = load_file(file)
-    [found] = [key for key in weights if key.endswith(parameter)]
-    new(weights[found])
+    [key_found] = [key for key in weights if key.endswith(parameter)]
+    new(weights[key_found])
     save_file(weights, file, metadata={"format": "pt"})
     return folder
 
@@ -169,9 +169,9 @@ def test_a_tokenizer_without_a_pad_token(tmp_path):
     pairs = [("cat", "dog"), ("cat", "dog owl")]
     expected = CrossEncoderReranker(folder, device="cpu").score(pairs)
     file = folder / "tokenizer_config.json"
-    known = json.loads(file.read_text())
-    del known["pad_token"]
-    file.write_text(json.dumps(known))
+    configuration = json.loads(file.read_text())
+    del configuration["pad_token"]
+    file.write_text(json.dumps(configuration))
     try:
         scores = CrossEncoderReranker(folder, device="cpu").score(pairs)
     except ModelError as error:
@@ -249,9 +249,9 @@ def test_a_limit_that_only_the_position_table_tells(name, tmp_path):
         (save_bi_encoder(tmp_path / "bi", name), BiEncoder),
     ]:
         file = folder / "tokenizer_config.json"
-        known = json.loads(file.read_text())
-        del known["model_max_length"]
-        file.write_text(json.dumps(known))
+        configuration = json.loads(file.read_text())
+        del configuration["model_max_length"]
+        file.write_text(json.dumps(configuration))
         model = kind(folder, device="cpu")
         if kind is CrossEncoderReranker:
             assert np.isfinite(model.score([("cat", "dog " * 1000)])).all()

@@ -26,14 +26,14 @@ def test_what_is_written_is_read(folder):
     states = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
     assert read_exits(folder) == {}
     write_exits(folder, HEADS)
-    found = read_exits(folder)
-    assert list(found) == [2, 4]
+    exits = read_exits(folder)
+    assert list(exits) == [2, 4]
     for layer, expected in HEADS.items():
         by_hand = [
             sum(w * value for w, value in zip(expected.weight, x, strict=True)) + expected.bias[0] for x in states
         ]
-        np.testing.assert_allclose(found[layer](states), by_hand, rtol=1e-4, atol=1e-5)
-        assert found[layer](states).shape == (5,)
+        np.testing.assert_allclose(exits[layer](states), by_hand, rtol=1e-4, atol=1e-5)
+        assert exits[layer](states).shape == (5,)
     assert model_settings(folder)["blend"] == 0.25, "other settings stay"
     write_exits(folder, {3: HEADS[2]})
     assert list(read_exits(folder)) == [3], "the last ones count"

@@ -50,16 +50,16 @@ def test_float32_is_exact(cross, scores, bi, vectors):
 
 @pytest.mark.parametrize("dtype", HALF)
 def test_half_precision_is_close(cross, scores, bi, vectors, dtype):
-    found = CrossEncoderReranker(cross, device="cuda", dtype=dtype).score(PAIRS)
-    assert np.abs(found - scores).max() < CLOSE[dtype] * np.ptp(scores)
-    found = BiEncoder(bi, device="cuda", dtype=dtype).encode_documents(TEXTS)
-    assert (found * vectors).sum(axis=1).min() > 1 - CLOSE[dtype] / 5
+    half_scores = CrossEncoderReranker(cross, device="cuda", dtype=dtype).score(PAIRS)
+    assert np.abs(half_scores - scores).max() < CLOSE[dtype] * np.ptp(scores)
+    half_vectors = BiEncoder(bi, device="cuda", dtype=dtype).encode_documents(TEXTS)
+    assert (half_vectors * vectors).sum(axis=1).min() > 1 - CLOSE[dtype] / 5
 
 
 @pytest.mark.parametrize("dtype", HALF)
 def test_one_kernel_for_all_lengths_is_as_good_as_one_for_each(cross, dtype, monkeypatch):
     together = CrossEncoderReranker(cross, device="cuda", dtype=dtype).score(PAIRS)
-    monkeypatch.setattr(engine, "serves_all_lengths", lambda *wanted: False)
+    monkeypatch.setattr(engine, "serves_all_lengths", lambda *_: False)
     apart = CrossEncoderReranker(cross, device="cuda", dtype=dtype).score(PAIRS)
     assert np.abs(together - apart).max() < CLOSE[dtype] * np.ptp(apart)
 
@@ -99,9 +99,9 @@ def test_threads_take_turns(wide, recorders):
     models = [CrossEncoderReranker(wide, device="cuda", dtype="bfloat16") for _ in range(2)]
     rows = np.random.default_rng(0).integers(len(PAIRS), size=200)
     with ThreadPoolExecutor(8) as threads:
-        found = list(threads.map(lambda row: models[row % 2].score(PAIRS[row : row + 1])[0], rows.tolist()))
+        scored = list(threads.map(lambda row: models[row % 2].score(PAIRS[row : row + 1])[0], rows.tolist()))
     expected = np.concatenate([models[0].score(PAIRS[row : row + 1]) for row in range(len(PAIRS))])
-    assert np.abs(np.array(found) - expected[rows]).max() < 0.05 * np.ptp(expected)
+    assert np.abs(np.array(scored) - expected[rows]).max() < 0.05 * np.ptp(expected)
     assert all(count["recorded"] for count in recorders)
 
 
@@ -109,9 +109,9 @@ def test_another_stream_runs_without_recordings(wide, recorders):
     reranker = CrossEncoderReranker(wide, device="cuda", dtype="bfloat16")
     torch.cuda.synchronize()  # its weights are there
     with torch.cuda.stream(torch.cuda.Stream()):
-        found = reranker.score(PAIRS)
+        scores = reranker.score(PAIRS)
     assert recorders[0]["recorded"] == 0
-    assert np.abs(found - reranker.score(PAIRS)).max() < 0.05 * np.ptp(found)
+    assert np.abs(scores - reranker.score(PAIRS)).max() < 0.05 * np.ptp(scores)
     assert recorders[0]["recorded"] > 0
 
 
@@ -144,9 +144,9 @@ def test_out_of_memory_makes_batches_smaller(wide, caplog):
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 64 * 2**20) / total)
     try:
-        found = reranker.score(pairs)
+        scores = reranker.score(pairs)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert reranker._packed._encoder._budget < budget
     assert "is out of memory; batches now have" in caplog.text
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    np.testing.assert_allclose(scores, expected, atol=1e-4)

@@ -27,9 +27,9 @@ pytestmark = pytest.mark.slow
 def test_scores_are_those_of_the_oracle(cross, scores, monkeypatch, record):
     grouped = CrossEncoderReranker(cross, device="cpu").score(PAIRS)
     recorders = pretend(monkeypatch, record=record)
-    found = CrossEncoderReranker(cross, device="cpu").score(PAIRS)
-    np.testing.assert_allclose(found, scores, atol=1e-4)
-    np.testing.assert_allclose(found, grouped, atol=1e-5)
+    single_scores = CrossEncoderReranker(cross, device="cpu").score(PAIRS)
+    np.testing.assert_allclose(single_scores, scores, atol=1e-4)
+    np.testing.assert_allclose(single_scores, grouped, atol=1e-5)
     assert [recorder.replayed > 0 for recorder in recorders] == [record]
 
 
@@ -37,9 +37,9 @@ def test_scores_are_those_of_the_oracle(cross, scores, monkeypatch, record):
 def test_vectors_are_those_of_the_oracle(bi, vectors, monkeypatch, record):
     grouped = BiEncoder(bi, device="cpu").encode_documents(TEXTS)
     recorders = pretend(monkeypatch, record=record)
-    found = BiEncoder(bi, device="cpu").encode_documents(TEXTS)
-    np.testing.assert_allclose(found, vectors, atol=1e-4)
-    np.testing.assert_allclose(found, grouped, atol=1e-5)
+    single_vectors = BiEncoder(bi, device="cpu").encode_documents(TEXTS)
+    np.testing.assert_allclose(single_vectors, vectors, atol=1e-4)
+    np.testing.assert_allclose(single_vectors, grouped, atol=1e-5)
     assert [recorder.replayed > 0 for recorder in recorders] == [record]
 
 
@@ -90,8 +90,8 @@ def test_rows_of_a_batch_survive_the_next_one_of_the_same_size(bert, expected, m
     recorders = pretend(monkeypatch)
     monkeypatch.setattr("bicross.inference.packed.engine.CPU_TOKENS", LIMIT)
     pairs = PAIRS + [(query, f"{passage} {word}") for word in ("again", "twice") for query, passage in PAIRS]
-    found = CrossEncoderReranker(bert, device="cpu").score(pairs)
-    np.testing.assert_allclose(found[: len(PAIRS)], expected, atol=1e-5)
+    scores = CrossEncoderReranker(bert, device="cpu").score(pairs)
+    np.testing.assert_allclose(scores[: len(PAIRS)], expected, atol=1e-5)
     assert len(set(pairs)) == len(pairs)  # equal ones are scored once
     assert recorders[0].replayed > 2 * recorders[0].recorded
 
@@ -102,10 +102,10 @@ def test_more_sequences_than_a_recording_has_run_without(bert, expected, monkeyp
         monkeypatch.setattr(f"bicross.inference.packed.engine.{name}", 10**6)
     reranker = CrossEncoderReranker(bert, device="cpu")
     pairs = [PAIRS[0], *((f"query {number}", "a passage") for number in range(SEQUENCES))]
-    found = reranker.score(pairs)
+    scores = reranker.score(pairs)
     assert recorders[0].recorded == 0
-    np.testing.assert_allclose(found[0], expected[0], atol=1e-5)
-    np.testing.assert_allclose(reranker.score(pairs[1:]), found[1:], atol=1e-5)
+    np.testing.assert_allclose(scores[0], expected[0], atol=1e-5)
+    np.testing.assert_allclose(reranker.score(pairs[1:]), scores[1:], atol=1e-5)
     assert recorders[0].recorded == 1
 
 
@@ -122,10 +122,10 @@ def test_threads_take_turns(bert, expected, monkeypatch):
     rows = np.random.default_rng(0).integers(len(PAIRS) - 1, size=200)
     try:
         with ThreadPoolExecutor(8) as threads:
-            found = list(threads.map(score, rows.tolist()))
+            scored = list(threads.map(score, rows.tolist()))
     finally:
         sys.setswitchinterval(interval)
-    np.testing.assert_allclose(found, expected[rows], atol=1e-5)
+    np.testing.assert_allclose(scored, expected[rows], atol=1e-5)
 
 
 def test_where_recording_fails_the_model_runs_without_and_says_so_once(bert, expected, monkeypatch, caplog):
@@ -146,9 +146,9 @@ def test_where_recording_fails_the_model_runs_without_and_says_so_once(bert, exp
 
 def test_a_device_that_is_neither_is_left_to_sentence_transformers(bert):
     model = CrossEncoder(str(bert), device="cpu")
-    wanted = {"dtype": "float32", "max_length": LIMIT}
-    assert packed_classifier(model.model, model.tokenizer, **wanted) is not None
-    assert packed_classifier(model.model.to("meta"), model.tokenizer, **wanted) is None
+    options = {"dtype": "float32", "max_length": LIMIT}
+    assert packed_classifier(model.model, model.tokenizer, **options) is not None
+    assert packed_classifier(model.model.to("meta"), model.tokenizer, **options) is None
 
 
 def batch_of(lengths):

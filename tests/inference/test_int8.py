@@ -27,10 +27,10 @@ fast = pytest.mark.skipif(
 def test_scores_follow_those_of_float32(name, tmp_path):
     folder = save_cross_encoder(tmp_path / name, name)
     full = CrossEncoderReranker(folder, device="cpu").score(PAIRS)
-    found = CrossEncoderReranker(folder, device="cpu", dtype="int8").score(PAIRS)
-    assert found.dtype == np.float32
-    assert np.corrcoef(found, full)[0, 1] > 0.95, "random weights are a worst case"
-    assert not np.array_equal(found, CrossEncoderReranker(folder, device="cpu", dtype="bfloat16").score(PAIRS))
+    scores = CrossEncoderReranker(folder, device="cpu", dtype="int8").score(PAIRS)
+    assert scores.dtype == np.float32
+    assert np.corrcoef(scores, full)[0, 1] > 0.95, "random weights are a worst case"
+    assert not np.array_equal(scores, CrossEncoderReranker(folder, device="cpu", dtype="bfloat16").score(PAIRS))
 
 
 @fast
@@ -55,10 +55,10 @@ def test_loading_twice_gives_the_same_scores(tmp_path):
 @fast
 def test_a_bi_encoder(tmp_path):
     folder = save_bi_encoder(tmp_path / "bi", "bert")
-    full, found = (
+    full_vectors, int8_vectors = (
         BiEncoder(folder, device="cpu", dtype=dtype).encode_documents(PASSAGES) for dtype in ("float32", "int8")
     )
-    assert (full * found).sum(1).min() > 0.98
+    assert (full_vectors * int8_vectors).sum(1).min() > 0.98
 
 
 @fast
@@ -75,11 +75,11 @@ def test_a_layer_whose_channels_are_of_very_different_size(bias):
     with torch.inference_mode():
         watched = layer(x, other)
         linears.quantise()
-        found = layer(x.to(linears.dtype), other.to(linears.dtype))
+        output = layer(x.to(linears.dtype), other.to(linears.dtype))
         expected = module(x) + other
     torch.testing.assert_close(watched, expected)
-    assert found.dtype == linears.dtype
-    assert (found - expected).abs().max() < 0.03 * expected.abs().max()
+    assert output.dtype == linears.dtype
+    assert (output - expected).abs().max() < 0.03 * expected.abs().max()
 
 
 @fast
@@ -100,8 +100,8 @@ def test_units_far_larger_than_the_others_take_few_steps_from_them(activation, b
         with torch.inference_mode():
             second(first(x))
             linears.quantise()
-            found = second(first(x.to(linears.dtype)), torch.zeros(256, 24, dtype=linears.dtype))
-        return float((found - expected).square().mean().sqrt() / expected.std())
+            output = second(first(x.to(linears.dtype)), torch.zeros(256, 24, dtype=linears.dtype))
+        return float((output - expected).square().mean().sqrt() / expected.std())
 
     split = error()
     monkeypatch.setattr(int8, "_SPLIT_SHARE", 10**6)
@@ -118,8 +118,8 @@ def test_an_activation_that_is_not_fused_comes_after():
     with torch.inference_mode():
         second(first(x.to(linears.dtype)))
         linears.quantise()
-        found, expected = second(first(x.to(linears.dtype))).float(), down(ACT2FN["silu"](up(x)))
-    assert (found - expected).square().mean().sqrt() < 0.03 * expected.std()
+        output, expected = second(first(x.to(linears.dtype))).float(), down(ACT2FN["silu"](up(x)))
+    assert (output - expected).square().mean().sqrt() < 0.03 * expected.std()
 
 
 @fast

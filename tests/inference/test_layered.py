@@ -38,8 +38,8 @@ def reading(reranker, pairs=PAIRS):
 def test_first_tokens_are_those_of_transformers_at_every_layer(folder):
     expected = first_tokens(folder, SOME)
     assert expected.shape[1] == DEPTH
-    found, logits = CrossEncoderReranker(folder, device="cpu").first_tokens(SOME, [1, 2, 3, 4])
-    np.testing.assert_allclose(found, expected[:, :-1], atol=1e-4)
+    states, logits = CrossEncoderReranker(folder, device="cpu").first_tokens(SOME, [1, 2, 3, 4])
+    np.testing.assert_allclose(states, expected[:, :-1], atol=1e-4)
     np.testing.assert_allclose(logits, CrossEncoderReranker(folder, device="cpu").score(SOME), atol=1e-4)
     assert expected.std(axis=0).min() > 1e-3, "pairs differ in every layer"
 
@@ -66,21 +66,21 @@ def test_any_way_through_gives_the_same(bert, data):
     walk, rows = reading(bert), np.arange(len(PAIRS))
     for layer in data.draw(st.lists(st.integers(1, DEPTH - 1), unique=True).map(sorted)):
         np.testing.assert_allclose(walk.first_tokens(layer, rows), states[rows, layer - 1], atol=1e-5)
-        kept = data.draw(st.lists(st.sampled_from(rows.tolist()), min_size=1, unique=True).map(sorted))
-        rows = np.array(kept)
+        kept_rows = data.draw(st.lists(st.sampled_from(rows.tolist()), min_size=1, unique=True).map(sorted))
+        rows = np.array(kept_rows)
     np.testing.assert_allclose(walk.outputs(rows)[:, 0], logits[rows], atol=1e-5)
 
 
 def test_no_layer_is_computed_twice_for_all_tokens(bert, monkeypatch):
     """Each layer sees all tokens of those that need it once, and those that stopped not at all."""
-    encoder, seen = bert._packed._encoder, []
+    encoder, computed = bert._packed._encoder, []
 
     class Counted:
         def __init__(self, number, layer):
             self.number, self.layer = number, layer
 
         def __call__(self, x, sequences, read):
-            seen.append((self.number, read is None))
+            computed.append((self.number, read is None))
             return self.layer(x, sequences, read)
 
     counted = [Counted(number, layer) for number, layer in enumerate(encoder.layers, start=1)]
@@ -91,7 +91,7 @@ def test_no_layer_is_computed_twice_for_all_tokens(bert, monkeypatch):
     walk.first_tokens(2, np.arange(len(PAIRS)))
     walk.first_tokens(4, np.arange(3))
     walk.outputs(np.arange(2))
-    assert seen == [(1, True), (2, False), (2, True), (3, True), (4, False), (4, True), (5, False)]
+    assert computed == [(1, True), (2, False), (2, True), (3, True), (4, False), (4, True), (5, False)]
 
 
 @pytest.mark.parametrize("name", ["bert", "modernbert", "modernbert-biases"])
@@ -99,9 +99,9 @@ def test_as_a_gpu_runs_it(name, tmp_path, monkeypatch):
     folder = save_deep(tmp_path / name, name)
     states, logits = CrossEncoderReranker(folder, device="cpu").first_tokens(PAIRS, [2, 4])
     pretend(monkeypatch)
-    found, said = CrossEncoderReranker(folder, device="cpu").first_tokens(PAIRS, [2, 4])
-    np.testing.assert_allclose(found, states, atol=1e-4)
-    np.testing.assert_allclose(said, logits, atol=1e-4)
+    gpu_states, gpu_logits = CrossEncoderReranker(folder, device="cpu").first_tokens(PAIRS, [2, 4])
+    np.testing.assert_allclose(gpu_states, states, atol=1e-4)
+    np.testing.assert_allclose(gpu_logits, logits, atol=1e-4)
 
 
 def test_nothing_waits_for_the_device_within_a_batch(bert):
@@ -124,6 +124,6 @@ def test_memory_that_runs_out_between_the_layers(bert, monkeypatch, caplog):
     monkeypatch.setattr(encoder, "_budget", 2048)
     monkeypatch.setattr(engine, "CPU_LEAST_TOKENS", 2048)
     with caplog.at_level(logging.WARNING, logger="bicross"):
-        found, _ = bert.first_tokens(PAIRS, [2, 3])
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+        states, _ = bert.first_tokens(PAIRS, [2, 3])
+    np.testing.assert_allclose(states, expected, atol=1e-5)
     assert "batches now have 512 tokens" in caplog.text

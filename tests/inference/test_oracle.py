@@ -105,10 +105,10 @@ def test_no_parameter_could_be_left_out_unseen(scorer):
         for name, parameter in model.named_parameters():
             if name.endswith(("key.bias", "k_lin.bias", "attn.k.bias")):
                 continue  # a bias of keys adds the same to all numbers that a softmax is of, and changes nothing
-            kept = parameter.clone()
+            original = parameter.clone()
             parameter.zero_()
             change = (model(**inputs).logits - before).abs().max().item()
-            parameter.copy_(kept)
+            parameter.copy_(original)
             assert change > 1e-3, name
             tested += 1
     assert tested >= 20

@@ -37,9 +37,9 @@ def test_sequences_lie_end_to_end(lengths, placeless, seed):
     step = ROUND_FEW if packed.tokens <= FEW_TOKENS else ROUND_MANY
     assert packed.tokens <= packed.filled < packed.tokens + step
     assert packed.filled % step == 0
-    ids, types, places = packed.numbers[: 3 * packed.filled].reshape(3, -1)
+    ids, types, positions = packed.numbers[: 3 * packed.filled].reshape(3, -1)
     np.testing.assert_array_equal([ids[: packed.tokens], types[: packed.tokens]], together)
-    assert not np.any([part[packed.tokens :] for part in (ids, types, places)]), "what fills up is zeros"
+    assert not np.any([part[packed.tokens :] for part in (ids, types, positions)]), "what fills up is zeros"
     assert packed.longest == lengths.max()
     starts = packed.numbers[3 * packed.filled :].tolist()
     assert starts == [0, *np.cumsum(lengths[rows]).tolist()]
@@ -48,7 +48,7 @@ def test_sequences_lie_end_to_end(lengths, placeless, seed):
         for token in sequences[row][0]:
             expected.append(-1 if token == placeless else counter)
             counter += token != placeless
-        assert places[start:stop].tolist() == expected
+        assert positions[start:stop].tolist() == expected
 
 
 @QUICK

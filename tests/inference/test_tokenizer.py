@@ -64,9 +64,9 @@ def ours(theirs):
 
 def expected(tokenizer, *texts, **options):
     """What transformers gives: ids and type ids, shape (2, tokens). Not in a list, a blank second is taken for none."""
-    found = tokenizer(*([text] for text in texts), verbose=False, **options)
-    [ids] = found["input_ids"]
-    return [ids, found["token_type_ids"][0] if "token_type_ids" in found else [0] * len(ids)]
+    encoded = tokenizer(*([text] for text in texts), verbose=False, **options)
+    [ids] = encoded["input_ids"]
+    return [ids, encoded["token_type_ids"][0] if "token_type_ids" in encoded else [0] * len(ids)]
 
 
 @QUICK
@@ -156,15 +156,15 @@ def test_the_fingerprint_is_of_the_ids_alone(theirs, ours, tmp_path):
 
 
 def test_another_tokenizer_has_another_fingerprint():
-    found = {kind: TextTokenizer.of(make()).fingerprint for kind, make in KINDS.items()}
-    assert found["word_piece"] == found["without_types"], "types are not part of the ids"
-    assert len(set(found.values())) == len(KINDS) - 1
+    fingerprints = {kind: TextTokenizer.of(make()).fingerprint for kind, make in KINDS.items()}
+    assert fingerprints["word_piece"] == fingerprints["without_types"], "types are not part of the ids"
+    assert len(set(fingerprints.values())) == len(KINDS) - 1
     changed = word_piece()
     changed.backend_tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
-    assert TextTokenizer.of(changed).fingerprint != found["word_piece"]
+    assert TextTokenizer.of(changed).fingerprint != fingerprints["word_piece"]
     more = word_piece()
     more.add_tokens(["parkfield"])
-    assert TextTokenizer.of(more).fingerprint != found["word_piece"]
+    assert TextTokenizer.of(more).fingerprint != fingerprints["word_piece"]
 
 
 def test_it_is_a_copy(theirs, ours):

@@ -23,19 +23,19 @@ def test_each_worker_has_one_thread_and_the_caller_keeps_its_own(threads):
         together.wait(timeout=30)  # passes when as many compute at once
         return threading.current_thread().name, torch.get_num_threads()
 
-    seen = list(each(see, range(threads)))
+    counts_by_name = list(each(see, range(threads)))
     assert workers() == threads == torch.get_num_threads()
-    assert len({name for name, _ in seen}) == threads
-    assert {count for _, count in seen} == {1}
+    assert len({name for name, _ in counts_by_name}) == threads
+    assert {count for _, count in counts_by_name} == {1}
 
 
 def test_a_thread_that_starts_later_has_what_the_program_set(threads):
     list(each(int, range(3)))
-    found = []
-    thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+    counts = []
+    thread = threading.Thread(target=lambda: counts.append(torch.get_num_threads()))
     thread.start()
     thread.join()
-    assert found == [threads]
+    assert counts == [threads]
 
 
 def test_results_come_in_order_and_errors_in_their_place(threads):

@@ -105,18 +105,18 @@ def test_isotonic_is_pooling_of_adjacent_violators(seed, n, digits):
     logits, relevant, _ = sample(n, seed=seed, digits=digits)
     if relevant.all() or not relevant.any():
         return
-    distinct, place, counts = np.unique(logits, return_inverse=True, return_counts=True)
-    expected = np.clip(pooled(np.bincount(place, weights=relevant) / counts, counts), *smoothed(relevant))
-    said = fit_calibration(logits, relevant, method="isotonic").apply(distinct)
-    np.testing.assert_allclose(said, expected, atol=1e-9)
+    distinct, rows, counts = np.unique(logits, return_inverse=True, return_counts=True)
+    expected = np.clip(pooled(np.bincount(rows, weights=relevant) / counts, counts), *smoothed(relevant))
+    probabilities = fit_calibration(logits, relevant, method="isotonic").apply(distinct)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-9)
 
 
 def test_no_rounding_lifts_a_point_above_the_next_knot():
     fitted = fit_calibration([-6.25, 1.6057821064364925e-34, -7.0], [False, True, False], method="isotonic")
     asked = np.array([-1e-30, -1e-33, 0.0, 1e-34, 1.6057821064364925e-34, 1e-33, 1.0])
-    said = fitted.apply(asked)
-    assert (np.diff(said) >= 0).all()
-    assert said[-1] == fitted.probabilities[-1]
+    probabilities = fitted.apply(asked)
+    assert (np.diff(probabilities) >= 0).all()
+    assert probabilities[-1] == fitted.probabilities[-1]
 
 
 @settings(max_examples=examples(80), deadline=None)
@@ -130,10 +130,10 @@ def test_what_is_fitted_never_decreases_and_is_a_probability(data, method):
         return
     fitted = fit_calibration(logits, relevant, method=method)
     asked = np.sort(np.array([*logits, *np.linspace(-1e4, 1e4, 101)], np.float32))
-    said = fitted.apply(asked)
-    assert said.dtype == np.float64
-    assert ((said >= 0) & (said <= 1)).all()
-    assert (np.diff(said) >= 0).all()
+    probabilities = fitted.apply(asked)
+    assert probabilities.dtype == np.float64
+    assert ((probabilities >= 0) & (probabilities <= 1)).all()
+    assert (np.diff(probabilities) >= 0).all()
     assert calibration_from_dict(json.loads(json.dumps(fitted.to_dict()))) == fitted
 
 
@@ -150,10 +150,10 @@ def test_a_calibration_helps_on_pairs_that_it_has_not_seen(method):
 def test_perfectly_separable_pairs_stay_finite():
     logits = np.concatenate([np.linspace(-9, -5, 50), np.linspace(5, 9, 50)])
     for method in ("platt", "isotonic"):
-        said = fit_calibration(logits, logits > 0, method=method).apply(logits)
-        assert ((said > 0) & (said < 1)).all()
-        assert said[0] < 0.05 < 0.95 < said[-1]
-        assert said[:50].max() < 0.5 < said[50:].min()
+        probabilities = fit_calibration(logits, logits > 0, method=method).apply(logits)
+        assert ((probabilities > 0) & (probabilities < 1)).all()
+        assert probabilities[0] < 0.05 < 0.95 < probabilities[-1]
+        assert probabilities[:50].max() < 0.5 < probabilities[50:].min()
 
 
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
@@ -164,8 +164,8 @@ def test_logits_that_say_nothing_or_the_opposite_give_the_mean(method):
 
 
 def test_the_plain_sigmoid_bears_any_logit():
-    said = UNCALIBRATED.apply(np.array([-1e4, -1.0, 0.0, 1.0, 1e4], np.float32))
-    assert said == pytest.approx([0, 1 / (1 + np.e), 0.5, np.e / (1 + np.e), 1])
+    probabilities = UNCALIBRATED.apply(np.array([-1e4, -1.0, 0.0, 1.0, 1e4], np.float32))
+    assert probabilities == pytest.approx([0, 1 / (1 + np.e), 0.5, np.e / (1 + np.e), 1])
 
 
 def test_reliability_ece_and_brier_by_hand():

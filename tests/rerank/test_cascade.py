@@ -40,43 +40,43 @@ def bert(tmp_path_factory):
     return CrossEncoderReranker(folder, device="cpu")
 
 
-def brute_force(queries, stages, said, ranking_key=lambda logits: logits):
-    """Query by query, pair by pair; ``said`` has the logits of every pair by layer."""
+def brute_force(queries, stages, logits_by_layer, ranking_key=lambda logits: logits):
+    """Query by query, pair by pair; ``logits_by_layer`` has the logits of every pair by layer."""
     logits, stopped = np.zeros(len(queries), np.float32), np.zeros(len(queries), int)
     for query in set(queries):
-        alive = [i for i, one in enumerate(queries) if one == query]
+        alive = [i for i, other in enumerate(queries) if other == query]
         for layer, keep in stages:
             if len(alive) <= keep:
                 continue
-            logits[alive] = said[layer][alive]
+            logits[alive] = logits_by_layer[layer][alive]
             ordered = sorted(alive, key=lambda i: (-ranking_key(logits)[i], i))
             stopped[ordered[keep:]] = layer
             alive = sorted(ordered[:keep])
-        logits[alive] = said[0][alive]
+        logits[alive] = logits_by_layer[0][alive]
     return logits, stopped
 
 
 def test_scores_are_the_oracles(folder):
     heads, reranker = read_exits(folder), CrossEncoderReranker(folder, device="cpu")
     states = first_tokens(folder, PAIRS)
-    said = {layer: heads[layer](states[:, layer - 1]) for layer in (2, 4)} | {0: reranker.score(PAIRS)}
-    for values in said.values():
+    logits_by_layer = {layer: heads[layer](states[:, layer - 1]) for layer in (2, 4)} | {0: reranker.score(PAIRS)}
+    for values in logits_by_layer.values():
         assert np.diff(np.sort(values)).mean() > 1e-3, "pairs are told apart"
-    logits, stopped = brute_force([query for query, _ in PAIRS], STAGES, said)
-    found = reranker.score_cascade(PAIRS, STAGES)
-    np.testing.assert_array_equal(found.stopped, stopped)
-    np.testing.assert_allclose(found.logits, logits, atol=1e-4)
+    logits, stopped = brute_force([query for query, _ in PAIRS], STAGES, logits_by_layer)
+    scores = reranker.score_cascade(PAIRS, STAGES)
+    np.testing.assert_array_equal(scores.stopped, stopped)
+    np.testing.assert_allclose(scores.logits, logits, atol=1e-4)
     assert np.bincount(stopped).tolist() == [6, 0, len(PAIRS) - 12, 0, 6]
-    assert found.logits.dtype == np.float32
-    np.testing.assert_allclose(found.exits[2], said[2], atol=1e-4)
-    assert np.isnan(found.exits[4]).sum() == len(PAIRS) - 12
+    assert scores.logits.dtype == np.float32
+    np.testing.assert_allclose(scores.exits[2], logits_by_layer[2], atol=1e-4)
+    assert np.isnan(scores.exits[4]).sum() == len(PAIRS) - 12
 
 
 def test_an_empty_cascade_reads_everything(folder):
     reranker = CrossEncoderReranker(folder, device="cpu")
-    found = reranker.score_cascade(PAIRS, [])
-    np.testing.assert_array_equal(found.logits, reranker.score(PAIRS))
-    assert not found.stopped.any()
+    scores = reranker.score_cascade(PAIRS, [])
+    np.testing.assert_array_equal(scores.logits, reranker.score(PAIRS))
+    assert not scores.stopped.any()
 
 
 def test_token_ids_are_read_as_texts_are(bert):
@@ -93,9 +93,9 @@ def test_token_ids_are_read_as_texts_are(bert):
 def test_neither_the_order_nor_other_queries_change_anything(bert, order, queries):
     whole = bert.score_cascade(PAIRS, STAGES)
     rows = [row for row in order if PAIRS[row][0] in QUERIES[:queries]]
-    found = bert.score_cascade([PAIRS[row] for row in rows], STAGES)
-    np.testing.assert_array_equal(found.stopped, whole.stopped[rows])
-    np.testing.assert_allclose(found.logits, whole.logits[rows], atol=1e-5)
+    scores = bert.score_cascade([PAIRS[row] for row in rows], STAGES)
+    np.testing.assert_array_equal(scores.stopped, whole.stopped[rows])
+    np.testing.assert_allclose(scores.logits, whole.logits[rows], atol=1e-5)
 
 
 @pytest.mark.parametrize("limit", [1, 1200])
@@ -110,10 +110,10 @@ def test_parts_that_fit_into_memory_give_the_same(bert, monkeypatch, limit):
 
     monkeypatch.setattr(bert._packed, "run_layered", counted)
     monkeypatch.setattr(cascade.whole_queries, "__defaults__", (limit,))
-    found = bert.score_cascade(PAIRS, STAGES)
+    scores = bert.score_cascade(PAIRS, STAGES)
     assert calls == [len(PAIRS) // 2] * 2, "a query is never divided"
-    np.testing.assert_array_equal(found.stopped, whole.stopped)
-    np.testing.assert_allclose(found.logits, whole.logits, atol=1e-5)
+    np.testing.assert_array_equal(scores.stopped, whole.stopped)
+    np.testing.assert_allclose(scores.logits, whole.logits, atol=1e-5)
     np.testing.assert_array_equal(
         bert.score_cascade(PAIRS, STAGES, ranking_key=lambda rows, logits: -rows.astype(float)).stopped, rated.stopped
     )
@@ -127,20 +127,20 @@ def test_whoever_rates_decides(bert):
         asked.append((rows.tolist(), logits.copy()))
         return rows.astype(float)
 
-    found = bert.score_cascade(PAIRS, [(2, 2)], ranking_key=ranking_key)
-    assert np.flatnonzero(found.stopped == 0).tolist() == [9, 10, 20, 21], "the last two of each query"
+    scores = bert.score_cascade(PAIRS, [(2, 2)], ranking_key=ranking_key)
+    assert np.flatnonzero(scores.stopped == 0).tolist() == [9, 10, 20, 21], "the last two of each query"
     [(rows, logits)] = asked
     assert rows == list(range(len(PAIRS)))
-    np.testing.assert_array_equal(logits, found.exits[2])
+    np.testing.assert_array_equal(logits, scores.exits[2])
 
 
 @pytest.mark.parametrize("pairs", [[], PAIRS[:1], PAIRS[:3], [PAIRS[0], PAIRS[-1]]])
 def test_where_nobody_would_stop_everything_is_read(bert, pairs):
-    found = bert.score_cascade(pairs, [(2, 3), (4, 2)] if len(pairs) < 3 else [(2, 3)])
-    assert found.logits.shape == found.stopped.shape == (len(pairs),)
-    assert not found.stopped.any()
-    assert found.exits == {}, "no exit is computed"
-    np.testing.assert_allclose(found.logits, bert.score(pairs), atol=1e-5)
+    scores = bert.score_cascade(pairs, [(2, 3), (4, 2)] if len(pairs) < 3 else [(2, 3)])
+    assert scores.logits.shape == scores.stopped.shape == (len(pairs),)
+    assert not scores.stopped.any()
+    assert scores.exits == {}, "no exit is computed"
+    np.testing.assert_allclose(scores.logits, bert.score(pairs), atol=1e-5)
 
 
 def test_equals_keep_their_order(bert, monkeypatch):
@@ -154,11 +154,11 @@ def test_threads_share_a_reranker(bert):
     inputs = [[(query, passage) for passage in PASSAGES] for query in ("cat", "owl", "who", "dog runs")]
     expected = [bert.score_cascade(pairs, STAGES) for pairs in inputs]
     with ThreadPoolExecutor(4) as pool:
-        for found, alone in zip(
+        for scores, alone in zip(
             pool.map(lambda p: bert.score_cascade(p, STAGES), inputs * 2), expected * 2, strict=True
         ):
-            np.testing.assert_array_equal(found.logits, alone.logits)
-            np.testing.assert_array_equal(found.stopped, alone.stopped)
+            np.testing.assert_array_equal(scores.logits, alone.logits)
+            np.testing.assert_array_equal(scores.stopped, alone.stopped)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
@@ -168,10 +168,10 @@ def test_number_formats(bert, dtype, tmp_path):
         reranker = CrossEncoderReranker(folder, device="cpu", dtype=dtype)
     except ArgumentError:
         pytest.skip("this processor refuses int8")
-    found, scores = reranker.score_cascade(PAIRS, STAGES), reranker.score(PAIRS)
-    read = found.stopped == 0
+    scores, full_logits = reranker.score_cascade(PAIRS, STAGES), reranker.score(PAIRS)
+    read = scores.stopped == 0
     assert read.sum() == 6
-    assert np.abs(found.logits - scores)[read].max() < 0.2 * np.ptp(scores)
+    assert np.abs(scores.logits - full_logits)[read].max() < 0.2 * np.ptp(full_logits)
 
 
 def test_what_is_no_cascade():
@@ -260,21 +260,23 @@ names = st.lists(st.sampled_from("abc"), max_size=14)
 )
 def test_who_goes_on_is_what_brute_force_says(queries, seed, keeps, ties):
     random = np.random.default_rng(seed)
-    stages = [(2 * place + 1, keep) for place, keep in enumerate(sorted(keeps, reverse=True))]
-    said = {layer: random.normal(size=len(queries)).astype(np.float32) for layer in [0, *(a for a, _ in stages)]}
+    stages = [(2 * number + 1, keep) for number, keep in enumerate(sorted(keeps, reverse=True))]
+    logits_by_layer = {
+        layer: random.normal(size=len(queries)).astype(np.float32) for layer in [0, *(a for a, _ in stages)]
+    }
     if ties:
-        said = {layer: values.round() for layer, values in said.items()}
+        logits_by_layer = {layer: values.round() for layer, values in logits_by_layer.items()}
     prior = random.normal(size=len(queries))
     asked = []
 
     def read(layer, rows):
         asked.append((layer, rows.tolist()))
-        return said[layer][rows]
+        return logits_by_layer[layer][rows]
 
-    found = run_cascade(queries, stages, read, ranking_key=lambda rows, logits: logits + prior[rows])
-    logits, stopped = brute_force(queries, stages, said, ranking_key=lambda logits: logits + prior)
-    np.testing.assert_array_equal(found.stopped, stopped)
-    np.testing.assert_array_equal(found.logits, logits)
+    scores = run_cascade(queries, stages, read, ranking_key=lambda rows, logits: logits + prior[rows])
+    logits, stopped = brute_force(queries, stages, logits_by_layer, ranking_key=lambda logits: logits + prior)
+    np.testing.assert_array_equal(scores.stopped, stopped)
+    np.testing.assert_array_equal(scores.logits, logits)
     for (_, before), (_, after) in pairwise(asked):
         assert set(after) <= set(before)
         assert after == sorted(after)
@@ -302,13 +304,13 @@ def test_parts_are_put_together():
             run_cascade(
                 [queries[i] for i in rows],
                 stages,
-                lambda _, some, rows=rows: values[rows[some]],
+                lambda _, local_rows, rows=rows: values[rows[local_rows]],
                 ranking_key=restrict_key(ranking_key, rows),
             ),
         )
         for rows in groups
     ]
-    found = merge_scores(parts, 5)
-    assert found.logits.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
-    assert found.stopped.tolist() == [2, 2, 0, 0, 0]
-    np.testing.assert_array_equal(found.exits[2], [0.0, 1.0, 2.0, 3.0, np.nan])
+    merged = merge_scores(parts, 5)
+    assert merged.logits.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert merged.stopped.tolist() == [2, 2, 0, 0, 0]
+    np.testing.assert_array_equal(merged.exits[2], [0.0, 1.0, 2.0, 3.0, np.nan])

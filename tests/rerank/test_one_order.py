@@ -29,16 +29,16 @@ def reranker(tmp_path_factory):
 
 
 def require_one_order(reranker, pairs, shuffles: int) -> None:
-    known = dict(zip(pairs, reranker.score(pairs).tolist(), strict=True))
+    logit_of = dict(zip(pairs, reranker.score(pairs).tolist(), strict=True))
     random = np.random.default_rng(4)
     for number in range(shuffles):
         order = random.permutation(len(pairs))
         cuts = np.sort(random.choice(len(pairs), number % 9, replace=False))
         for part in np.split(order, cuts):
-            some = [pairs[row] for row in part]
-            logits = reranker.score(some)
-            np.testing.assert_allclose(logits, [known[pair] for pair in some], atol=1e-5)
-            assert len(set(zip(some, logits.tolist(), strict=True))) == len(set(some)), "equal pairs, equal bits"
+            chosen = [pairs[row] for row in part]
+            logits = reranker.score(chosen)
+            np.testing.assert_allclose(logits, [logit_of[pair] for pair in chosen], atol=1e-5)
+            assert len(set(zip(chosen, logits.tolist(), strict=True))) == len(set(chosen)), "equal pairs, equal bits"
 
 
 @pytest.mark.slow
@@ -80,9 +80,9 @@ def test_copies_keep_the_order_of_their_ids_alone_and_in_a_batch(reranker, tmp_p
 
 @given(st.lists(st.sampled_from("abcd"), max_size=12))
 def test_distinct_keys_come_in_the_order_of_their_first_place(keys):
-    rows, places = distinct(keys)
+    rows, numbers = distinct(keys)
     assert [keys[row] for row in rows] == list(dict.fromkeys(keys))
-    assert [keys[rows[place]] for place in places] == keys
+    assert [keys[rows[number]] for number in numbers] == keys
 
 
 def test_equal_pairs_are_scored_once(tmp_path):
@@ -90,7 +90,7 @@ def test_equal_pairs_are_scored_once(tmp_path):
     documents = [Document(f"d{copy}", "the cat sleeps") for copy in range(5)] + [Document("other", "a dog runs")]
     index = build_index(documents, tmp_path / "index", encoder=encoder, reranker=None)
     hits = DenseRetriever(index, encoder).retrieve(["cat", "dog"], 6)
-    candidates = [(query, hit) for query, found in zip(["cat", "dog"], hits, strict=True) for hit in found]
+    candidates = [(query, hit) for query, of_query in zip(["cat", "dog"], hits, strict=True) for hit in of_query]
     for cache, computed in ((None, 4), (ScoreCache(1 << 20), 4)):
         reranker.calls.clear()
         logits, count = CandidateScorer(reranker, cache=cache).score(candidates)

@@ -48,8 +48,8 @@ def test_one_reranker(name, tmp_path):
     inputs = [[(f"who {WORDS[seed]}", text) for text in texts(seed)] for seed in range(THREADS)]
     expected = [reranker.score(pairs) for pairs in inputs]
     assert not np.array_equal(expected[0], expected[1])
-    found = at_once([lambda pairs=pairs: reranker.score(pairs) for pairs in inputs])
-    for rounds, alone in zip(found, expected, strict=True):
+    answers = at_once([lambda pairs=pairs: reranker.score(pairs) for pairs in inputs])
+    for rounds, alone in zip(answers, expected, strict=True):
         for scores in rounds:
             np.testing.assert_array_equal(scores, alone)
 
@@ -58,9 +58,9 @@ def test_one_encoder(name, tmp_path):
     encoder = BiEncoder(save_bi_encoder(tmp_path / name, name), device="cpu")
     calls = [(encoder.encode_queries, encoder.encode_documents, encoder.count_tokens)[i % 3] for i in range(THREADS)]
     inputs = [texts(seed) for seed in range(THREADS)]
-    expected = [call(given) for call, given in zip(calls, inputs, strict=True)]
-    found = at_once([lambda call=call, given=given: call(given) for call, given in zip(calls, inputs, strict=True)])
-    for rounds, alone in zip(found, expected, strict=True):
+    expected = [call(text) for call, text in zip(calls, inputs, strict=True)]
+    answers = at_once([lambda call=call, text=text: call(text) for call, text in zip(calls, inputs, strict=True)])
+    for rounds, alone in zip(answers, expected, strict=True):
         for result in rounds:
             np.testing.assert_array_equal(result, alone)
 
@@ -75,6 +75,6 @@ def test_one_pipeline(name, tmp_path):
     queries = [[f"who {WORDS[seed]} ?", f"the {WORDS[-seed]}"][: 1 + seed % 2] for seed in range(THREADS)]
     expected = [pipeline.search_batch(batch) for batch in queries]
     assert all(len(results) == 4 for batch in expected for results in batch)
-    found = at_once([lambda batch=batch: pipeline.search_batch(batch) for batch in queries])
-    for rounds, alone in zip(found, expected, strict=True):
+    answers = at_once([lambda batch=batch: pipeline.search_batch(batch) for batch in queries])
+    for rounds, alone in zip(answers, expected, strict=True):
         assert all(results == alone for results in rounds)

@@ -22,7 +22,7 @@ def hidden_states(folder, layer):
     """Of each text alone, (tokens, hidden) after so many layers."""
     model = AutoModelForSequenceClassification.from_pretrained(folder, attn_implementation="eager").eval().base_model
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    found = []
+    states_by_text = []
     for text in TEXTS:
         with torch.no_grad():
             encoded = tokenizer([text], truncation=True, max_length=LIMIT, return_tensors="pt")
@@ -31,8 +31,8 @@ def hidden_states(folder, layer):
             if model.config.model_type == "modernbert":  # its layers are normalised by what comes after the last one
                 last = layer == model.config.num_hidden_layers
                 states = out.last_hidden_state if last else model.final_norm(states)
-            found.append(states[0].numpy())
-    return found
+            states_by_text.append(states[0].numpy())
+    return states_by_text
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +85,9 @@ def test_all_layers_and_their_mean_are_what_the_base_model_gives(folders):
 
 def test_the_fingerprint_names_layer_and_pooling_and_is_the_same_every_time(folders):
     folder = folders("bert")
-    found = EarlyLayerEncoder(folder, layers=1, device="cpu").fingerprint
-    assert (found.id, found.pooling, found.normalised) == (str(folder), "mean of layer 1", True)
-    assert EarlyLayerEncoder(folder, layers=1, device="cpu").fingerprint == found
+    fingerprint = EarlyLayerEncoder(folder, layers=1, device="cpu").fingerprint
+    assert (fingerprint.id, fingerprint.pooling, fingerprint.normalised) == (str(folder), "mean of layer 1", True)
+    assert EarlyLayerEncoder(folder, layers=1, device="cpu").fingerprint == fingerprint
     others = [
         EarlyLayerEncoder(folder, layers=2, device="cpu"),
         EarlyLayerEncoder(folder, layers=1, pooling="cls", device="cpu"),
@@ -95,9 +95,9 @@ def test_the_fingerprint_names_layer_and_pooling_and_is_the_same_every_time(fold
     ]
     for other in others:
         with pytest.raises(IndexModelMismatch, match="built with"):
-            found.require_same(other.fingerprint)
+            fingerprint.require_same(other.fingerprint)
     assert others[2].max_tokens == 14
-    assert EarlyLayers.named(found.pooling) == EarlyLayers(1, "mean")
+    assert EarlyLayers.named(fingerprint.pooling) == EarlyLayers(1, "mean")
     assert EarlyLayers.named(others[1].fingerprint.pooling) == EarlyLayers(1, "cls")
     for pooling in ("mean", "cls", "", "max of layer 2", "mean of layer 0", "mean of layer 2 or 3"):
         assert EarlyLayers.named(pooling) is None

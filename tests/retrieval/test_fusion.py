@@ -45,9 +45,9 @@ def test_any_candidates_have_finite_scores_whatever_their_order(fusion, pairs, s
 @given(pairs=candidates)
 def test_better_by_both_is_never_worse_together(fusion, pairs):
     scores = fusion.fuse(*arrays(pairs))
-    for one, (d, x) in zip(scores, pairs, strict=True):
+    for score, (d, x) in zip(scores, pairs, strict=True):
         for other, (e, y) in zip(scores, pairs, strict=True):
-            assert not (d >= e and x >= y) or one >= other
+            assert not (d >= e and x >= y) or score >= other
 
 
 @given(pairs=candidates)

@@ -121,7 +121,7 @@ def test_the_hybrid_is_a_fusion_of_complete_scores(index, fusion, where):
     k = 6
     documents = [d for d in DOCUMENTS if where is None or d.metadata["even"]]
     retriever = HybridRetriever(index, ENCODER, fusion=fusion)
-    for query, hits, found in zip(
+    for query, hits, hybrid_hits in zip(
         QUERIES,
         retriever.candidates(QUERIES, k, where=where),
         retriever.retrieve(QUERIES, k, where=where),
@@ -138,10 +138,11 @@ def test_the_hybrid_is_a_fusion_of_complete_scores(index, fusion, where):
             assert (hit.dense_score, hit.lexical_score) == pytest.approx(scores[hit.document.id], abs=1e-5)
         fused = fusion.fuse(*np.array([(hit.dense_score, hit.lexical_score) for hit in hits], np.float64).T)
         expected = sorted(
-            zip(fused.tolist(), hits, strict=True), key=lambda one: (-one[0], -one[1].dense_score, one[1].document.id)
+            zip(fused.tolist(), hits, strict=True),
+            key=lambda scored: (-scored[0], -scored[1].dense_score, scored[1].document.id),
         )
-        assert ids(found) == ids(hit for _, hit in expected[:k])
-        assert [hit.score for hit in found] == [score for score, _ in expected[:k]]
+        assert ids(hybrid_hits) == ids(hit for _, hit in expected[:k])
+        assert [hit.score for hit in hybrid_hits] == [score for score, _ in expected[:k]]
 
 
 @pytest.mark.parametrize("k", [3, 50])
@@ -155,9 +156,9 @@ def test_without_lexical_weight_it_is_the_dense_retriever(index, k):
 def test_with_all_weight_it_is_the_lexical_retriever_and_then_the_dense_one(index, k):
     dense, lexical = DenseRetriever(index, ENCODER), LexicalRetriever(index)
     hybrid = HybridRetriever(index, ENCODER, fusion=NormalisedSum(1.0)).retrieve(QUERIES, k)
-    for hits, first, rest in zip(hybrid, lexical.retrieve(QUERIES, k), dense.retrieve(QUERIES, k), strict=True):
+    for hits, first, dense_hits in zip(hybrid, lexical.retrieve(QUERIES, k), dense.retrieve(QUERIES, k), strict=True):
         assert [hit.lexical_score for hit in hits][: len(first)] == [hit.score for hit in first]
-        remaining = [id_ for id_ in ids(rest) if id_ not in ids(first)][: k - len(first)]
+        remaining = [id_ for id_ in ids(dense_hits) if id_ not in ids(first)][: k - len(first)]
         assert ids(hits)[len(first) :] == remaining
 
 

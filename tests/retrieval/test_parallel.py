@@ -82,7 +82,7 @@ def test_an_error_of_one_is_raised_and_all_threads_end(failing):
     def work(number):
         assert failed.wait(SECONDS)
 
-    encoders = [Portions(fail if place == failing else work) for place in range(2)]
+    encoders = [Portions(fail if worker == failing else work) for worker in range(2)]
     with pytest.raises(MemoryError, match="the device is full"):
         ParallelEncoder(encoders).encode_documents(PASSAGES)
     assert len(encoders[failing].portions) == 1

@@ -9,7 +9,7 @@ from bicross.training.record import has_ended, patience_is_over, record_of
 
 
 def history(*qualities):
-    return [{"step": 2 * place, "eval_quality": value} for place, value in enumerate(qualities, start=1)]
+    return [{"step": 2 * number, "eval_quality": value} for number, value in enumerate(qualities, start=1)]
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_a_model_is_put_in_place_with_its_record_last(tmp_path):
         (folder / "adapter" / "more").write_text("new")
 
     install_model(output, save, {"steps": 3})
-    found = sorted(str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
-    assert found == ["adapter/more", "training.json", "weights"]
+    files = sorted(str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
+    assert files == ["adapter/more", "training.json", "weights"]
     assert json.loads((output / "training.json").read_text()) == {"steps": 3}
     with pytest.raises(ArgumentError, match="holds a finished model"):
         require_new_output(output)

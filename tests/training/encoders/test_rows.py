@@ -25,8 +25,11 @@ def graded_lists(draw):
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(graded_lists(), st.integers(1, 5), st.integers(0, 3))
 def test_each_relevant_passage_leads_a_row_of_irrelevant_ones(lists, passages, seed):
-    relevant = {one.query: {p for p, label in zip(one.passages, one.labels, strict=True) if label} for one in lists}
-    pool = {passage for one in lists for passage in one.passages}
+    relevant = {
+        ranking.query: {p for p, label in zip(ranking.passages, ranking.labels, strict=True) if label}
+        for ranking in lists
+    }
+    pool = {passage for ranking in lists for passage in ranking.passages}
     objective = EncoderObjective(passages=passages)
     if any(right == pool for right in relevant.values()):
         with pytest.raises(ArgumentError, match=f"all {len(pool)} passages are relevant to one query"):
@@ -38,7 +41,7 @@ def test_each_relevant_passage_leads_a_row_of_irrelevant_ones(lists, passages, s
     assert len({len(row.passages) for row in rows}) == 1
     assert 1 <= len(rows[0].passages) <= passages
     for row in rows:
-        own = next(one for one in lists if one.query == row.query)
+        own = next(ranking for ranking in lists if ranking.query == row.query)
         wrong = [p for p in own.passages if p not in relevant[row.query]]
         negatives = list(row.passages[1:])
         assert negatives[: len(wrong)] == wrong[: len(negatives)]  # its own first, nearest first
@@ -48,11 +51,11 @@ def test_each_relevant_passage_leads_a_row_of_irrelevant_ones(lists, passages, s
 
 def test_a_teachers_list_is_read_from_top_to_bottom():
     scores = (0.5, 9.0, -3.0, 2.0, 1.0, -7.0, 4.0)
-    one = RankingList("query", tuple(map(str, scores)), scores)
+    ranking = RankingList("query", tuple(map(str, scores)), scores)
     for loss in ("margin-mse", "kl"):
-        (row,) = training_rows([one], EncoderObjective(loss=loss, passages=4), seed=0)
+        (row,) = training_rows([ranking], EncoderObjective(loss=loss, passages=4), seed=0)
         assert row == TrainingRow("query", ("9.0", "2.0", "0.5", "-7.0"), (9.0, 2.0, 0.5, -7.0))
-    (all_of_it,) = training_rows([one], EncoderObjective(loss="kl", passages=20), seed=0)
+    (all_of_it,) = training_rows([ranking], EncoderObjective(loss="kl", passages=20), seed=0)
     assert all_of_it.scores == tuple(sorted(scores, reverse=True))
 
 
@@ -62,10 +65,10 @@ def test_all_rows_have_what_the_shortest_list_has():
     assert [(row.query, len(row.passages)) for row in rows] == [("q3", 3), ("q6", 3)]
 
 
-@pytest.mark.parametrize(("loss", "what"), [("multiple-negatives", "a relevant passage"), ("kl", "two passages")])
-def test_nothing_to_train_on(loss, what):
+@pytest.mark.parametrize(("loss", "missing"), [("multiple-negatives", "a relevant passage"), ("kl", "two passages")])
+def test_nothing_to_train_on(loss, missing):
     lists = [RankingList("query", ("one",), (0.0,))]
-    with pytest.raises(ArgumentError, match=f"none of the 1 lists has {what}"):
+    with pytest.raises(ArgumentError, match=f"none of the 1 lists has {missing}"):
         training_rows(lists, EncoderObjective(loss=loss), seed=0)
 
 

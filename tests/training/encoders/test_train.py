@@ -32,7 +32,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 def cosines(model: str | Path, lists: list[RankingList]) -> list[np.ndarray]:
     """Of each query with the passages of its list."""
     encoder = BiEncoder(model, device="cpu")
-    return [encoder.encode_documents(one.passages) @ encoder.encode_queries([one.query])[0] for one in lists]
+    return [
+        encoder.encode_documents(ranking.passages) @ encoder.encode_queries([ranking.query])[0] for ranking in lists
+    ]
 
 
 def ndcg(model: str | Path, lists: list[RankingList]) -> float:
@@ -42,7 +44,10 @@ def ndcg(model: str | Path, lists: list[RankingList]) -> float:
 
 
 def mean_tau(model: str | Path, lists: list[RankingList]) -> float:
-    taus = [kendalltau(found, one.labels).statistic for found, one in zip(cosines(model, lists), lists, strict=True)]
+    taus = [
+        kendalltau(predicted, ranking.labels).statistic
+        for predicted, ranking in zip(cosines(model, lists), lists, strict=True)
+    ]
     return float(np.mean(taus))
 
 
@@ -69,7 +74,7 @@ def overfitted(base, tmp_path_factory):
     output = tmp_path_factory.mktemp("trained") / "model"
     lists = ten_queries()
     return output, train_encoder(
-        base, lists, settings(output), held_out=lists, describe=lambda one: f"{one.rows} rows\n"
+        base, lists, settings(output), held_out=lists, describe=lambda record: f"{record.rows} rows\n"
     )
 
 
@@ -98,8 +103,8 @@ def test_the_folder_is_a_model_for_everyone(base, overfitted, tmp_path):
     documents = [Document(f"d{n}", passage) for n, passage in enumerate(texts(10, seed=2))]
     build_index(documents, tmp_path / "index", encoder=output, reranker=None)
     pipeline = SearchPipeline.open(tmp_path / "index", reranker=None, device="cpu")
-    found = [pipeline.search(one.query)[0].document.text for one in ten_queries()]
-    assert found == [one.passages[0] for one in ten_queries()]
+    best_texts = [pipeline.search(ranking.query)[0].document.text for ranking in ten_queries()]
+    assert best_texts == [ranking.passages[0] for ranking in ten_queries()]
 
 
 def test_what_was_done_stands_beside_the_model(overfitted):
@@ -203,9 +208,9 @@ def test_half_precision_on_whatever_there_is(base, tmp_path):
 
 
 def test_what_cannot_be_trained(base, tmp_path):
-    one = [RankingList("query", ("the passage",), (1.0,))]
+    lists = [RankingList("query", ("the passage",), (1.0,))]
     with pytest.raises(ArgumentError, match="all 1 passages are relevant to one query"):
-        train_encoder(base, one, settings(tmp_path / "model"))
+        train_encoder(base, lists, settings(tmp_path / "model"))
     with pytest.raises(ModelError, match="does not exist"):
         train_encoder(tmp_path / "nowhere", ten_queries(), settings(tmp_path / "model"))
     with pytest.raises(ArgumentError, match="max_length is 2"):

@@ -42,11 +42,11 @@ def synthetic(lists: int = 120, seed: int = 0, noise: float = 0.0):
 
 def test_a_head_learns_what_a_head_can_say():
     """Exactly so, on lists that it has not seen, on the scale of the whole model's logits."""
-    found = fit_exit(*synthetic(), SETTINGS)
-    assert found.correlation > 0.999
+    fitted = fit_exit(*synthetic(), SETTINGS)
+    assert fitted.correlation > 0.999
     states, logits, _ = synthetic(seed=9)
-    assert np.corrcoef(found.head(states), logits)[0, 1] > 0.999
-    np.testing.assert_allclose(found.head(states), logits, atol=0.05 * logits.std())
+    assert np.corrcoef(fitted.head(states), logits)[0, 1] > 0.999
+    np.testing.assert_allclose(fitted.head(states), logits, atol=0.05 * logits.std())
 
 
 def test_what_is_common_to_a_list_does_not_matter():
@@ -63,11 +63,11 @@ def test_noise_is_not_learned_by_heart(monkeypatch):
     states, weight = random.normal(size=(200, 150)).astype(np.float32), np.zeros(150)
     weight[:3] = 1.0
     logits, sizes = (states @ weight + random.normal(size=200)).astype(np.float32), [5] * 40
-    found = fit_exit(states, logits, sizes, SETTINGS)
+    fitted = fit_exit(states, logits, sizes, SETTINGS)
     monkeypatch.setattr(exit_fitting, "RIDGES", np.array([1e-12]))
     plain = fit_exit(states, logits, sizes, SETTINGS)
     new = random.normal(size=(1000, 150)).astype(np.float32)
-    ours, theirs = (np.corrcoef(one.head(new), new @ weight)[0, 1] for one in (found, plain))
+    ours, theirs = (np.corrcoef(exit_.head(new), new @ weight)[0, 1] for exit_ in (fitted, plain))
     assert ours > theirs + 0.2
 
 
@@ -83,9 +83,9 @@ def test_what_cannot_be_known_is_not_learned():
 def test_features_that_never_change_are_no_danger():
     states, logits, sizes = synthetic()
     states[:, 5], states[:, 6] = 3.0, 3.0 + 1e-7 * np.arange(len(states))
-    found = fit_exit(states, logits, sizes, SETTINGS)
-    assert np.isfinite(found.head.weight).all()
-    assert np.abs(found.head.weight[5:7]).max() < 10 * np.abs(found.head.weight).mean()
+    fitted = fit_exit(states, logits, sizes, SETTINGS)
+    assert np.isfinite(fitted.head.weight).all()
+    assert np.abs(fitted.head.weight[5:7]).max() < 10 * np.abs(fitted.head.weight).mean()
 
 
 def test_the_same_seed_gives_the_same_head():
@@ -100,18 +100,18 @@ def test_exits_of_a_model_resemble_it_and_are_used(tmp_path):
     folder = save_deep(tmp_path / "bert", "bert", exits=())
     reranker = CrossEncoderReranker(folder, device="cpu")
     everything = texts(70, 8)
-    found = train_exits(reranker, everything[:60], SETTINGS)
-    assert list(found) == [2, 4]
-    assert found[4].correlation > 0.5, "one layer before the end most is known"
-    write_exits(folder, {layer: exit_.head for layer, exit_ in found.items()})
+    exits = train_exits(reranker, everything[:60], SETTINGS)
+    assert list(exits) == [2, 4]
+    assert exits[4].correlation > 0.5, "one layer before the end most is known"
+    write_exits(folder, {layer: exit_.head for layer, exit_ in exits.items()})
     assert list(read_exits(folder)) == [2, 4]
     trained = CrossEncoderReranker(folder, device="cpu")
-    kept = []
+    is_best_kept = []
     for item in everything[60:]:  # not among those that were learned
         pairs = [(item.query, passage) for passage in item.passages]
         best = np.argmax(trained.score(pairs))
-        kept.append(trained.score_cascade(pairs, [(4, 4)]).stopped[best] == 0)
-    assert np.mean(kept) > 0.7, "of eight passages the best is mostly among four"
+        is_best_kept.append(trained.score_cascade(pairs, [(4, 4)]).stopped[best] == 0)
+    assert np.mean(is_best_kept) > 0.7, "of eight passages the best is mostly among four"
 
 
 def test_what_cannot_teach_is_refused(tmp_path, monkeypatch):

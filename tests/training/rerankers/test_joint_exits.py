@@ -45,18 +45,18 @@ def test_they_say_what_the_engine_makes_of_the_same_heads(tmp_path, name):
     before = list(encoder.model.state_dict())
     add_exits(encoder.model, (2, 4), heads)
     with torch.no_grad():
-        found = pair_scores(encoder, PAIRS).numpy()
+        scores = pair_scores(encoder, PAIRS).numpy()
     states = first_tokens(folder, PAIRS)
     for column, layer in enumerate((2, 4), 1):
-        np.testing.assert_allclose(found[:, column], heads[layer](states[:, layer - 1]), atol=1e-4)
-    kept = remove_exits(encoder.model)
+        np.testing.assert_allclose(scores[:, column], heads[layer](states[:, layer - 1]), atol=1e-4)
+    removed = remove_exits(encoder.model)
     assert list(encoder.model.state_dict()) == before
     assert exits_of(encoder.model) is None
     for layer in (2, 4):
-        np.testing.assert_array_equal(kept[layer].weight, heads[layer].weight)
-        np.testing.assert_array_equal(kept[layer].bias, heads[layer].bias)
+        np.testing.assert_array_equal(removed[layer].weight, heads[layer].weight)
+        np.testing.assert_array_equal(removed[layer].bias, heads[layer].bias)
     with torch.no_grad():
-        np.testing.assert_allclose(pair_scores(encoder, PAIRS).numpy(), found[:, :1], atol=1e-6)
+        np.testing.assert_allclose(pair_scores(encoder, PAIRS).numpy(), scores[:, :1], atol=1e-6)
 
 
 def test_their_loss_is_the_cross_entropy_to_what_the_last_layer_says(tmp_path):
@@ -66,12 +66,14 @@ def test_their_loss_is_the_cross_entropy_to_what_the_last_layer_says(tmp_path):
     plain = ListwiseLoss(encoder)(columns, labels).item()
     add_exits(encoder.model, (2, 4), read_exits(folder))
     with torch.no_grad():
-        last, *said = pair_scores(encoder, [("who sleeps ?", passage) for _, passage in PAIRS]).double().numpy().T
+        last, *exit_logits = (
+            pair_scores(encoder, [("who sleeps ?", passage) for _, passage in PAIRS]).double().numpy().T
+        )
 
     def softmax(scores):
         return np.exp(scores) / np.exp(scores).sum()
 
-    expected = plain + np.mean([-(softmax(last) * np.log(softmax(one))).sum() for one in said])
+    expected = plain + np.mean([-(softmax(last) * np.log(softmax(logits))).sum() for logits in exit_logits])
     assert ListwiseLoss(encoder)(columns, labels).item() == pytest.approx(expected, abs=1e-4)
 
 
@@ -105,8 +107,8 @@ def test_a_model_comes_with_exits_that_order_as_it_does(base, tmp_path):
     assert np.corrcoef(reranker.exits[1](states[:, 0]), logits)[0, 1] > 0.9
     expected = CrossEncoder(str(tmp_path / "model"), device="cpu").predict(PAIRS, activation_fn=nn.Identity())
     np.testing.assert_allclose(reranker.score(PAIRS), expected, atol=1e-4)
-    found = reranker.score_cascade(PAIRS[:2], [(1, 1)])
-    assert sorted(found.stopped.tolist()) == [0, 1]
+    scores = reranker.score_cascade(PAIRS[:2], [(1, 1)])
+    assert sorted(scores.stopped.tolist()) == [0, 1]
 
 
 def test_exits_that_a_model_has_are_learned_further(tmp_path):
@@ -134,17 +136,17 @@ def test_exits_of_a_training_that_was_cut_off_end_as_those_of_another(base, tmp_
         train(base, tmp_path / "model", watch=kill)
     assert checkpoints.newest_checkpoint(tmp_path / "model" / "checkpoints").name == "checkpoint-4"
     train(base, tmp_path / "model")
-    [one], [other] = (read_exits(tmp_path / name).values() for name in ("undisturbed", "model"))
-    assert np.abs(one.weight).max() > 1e-3
-    np.testing.assert_allclose(other.weight, one.weight, atol=1e-6)
+    [undisturbed], [resumed] = (read_exits(tmp_path / name).values() for name in ("undisturbed", "model"))
+    assert np.abs(undisturbed.weight).max() > 1e-3
+    np.testing.assert_allclose(resumed.weight, undisturbed.weight, atol=1e-6)
 
 
 def test_an_adapter_that_can_be_bundled_brings_them(tmp_path, monkeypatch):
     monkeypatch.setenv("BICROSS_CACHE", str(tmp_path / "cache"))
     train(save_base(tmp_path / "bare", bare=True), tmp_path / "model")
     merged = merged_model(tmp_path / "model" / "adapter", find_base=Path)
-    [one], [other] = (read_exits(folder).values() for folder in (tmp_path / "model", merged))
-    np.testing.assert_array_equal(one.weight, other.weight)
+    [trained], [of_adapter] = (read_exits(folder).values() for folder in (tmp_path / "model", merged))
+    np.testing.assert_array_equal(trained.weight, of_adapter.weight)
 
 
 # What cannot be.

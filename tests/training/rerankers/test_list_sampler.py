@@ -17,7 +17,7 @@ def draws(lists, sampling=SAMPLING, seed=0, *, by_teacher=False):
 
 
 def test_a_draw_has_a_positive_hard_negatives_and_others_with_their_labels_and_priors():
-    seen = Counter()
+    counts = Counter()
     for number in range(200):
         drawn = draws([ITEM])[number]
         positive, *negatives = drawn.passages
@@ -26,16 +26,16 @@ def test_a_draw_has_a_positive_hard_negatives_and_others_with_their_labels_and_p
         assert sum(passage in "abcd" for passage in negatives) == 2
         assert sum(passage in "efgh" for passage in negatives) == 1
         for passage, label, prior in zip(drawn.passages, drawn.labels, drawn.prior, strict=True):
-            place = ITEM.passages.index(passage)
-            assert (label, prior) == (ITEM.labels[place], ITEM.prior[place])
-        seen.update(drawn.passages)
-    assert set(seen) == set("ABabcdefgh")
+            position = ITEM.passages.index(passage)
+            assert (label, prior) == (ITEM.labels[position], ITEM.prior[position])
+        counts.update(drawn.passages)
+    assert set(counts) == set("ABabcdefgh")
 
 
 def test_each_list_comes_once_an_epoch_in_an_order_of_its_own():
     lists = [RankingList(str(number), ("yes", "no"), (1.0, 0.0)) for number in range(20)]
-    known = draws(lists)
-    epochs = [[known[20 * epoch + place].query for place in range(20)] for epoch in range(3)]
+    sampler = draws(lists)
+    epochs = [[sampler[20 * epoch + draw].query for draw in range(20)] for epoch in range(3)]
     assert all(sorted(epoch, key=int) == [str(number) for number in range(20)] for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 3
 
@@ -43,8 +43,8 @@ def test_each_list_comes_once_an_epoch_in_an_order_of_its_own():
 def test_a_draw_depends_on_its_number_and_the_seed_alone():
     lists = [ITEM, RankingList("r", ITEM.passages, ITEM.labels)]
     forwards = [draws(lists)[number] for number in range(12)]
-    known = draws(lists)
-    assert [known[number] for number in reversed(range(12))] == forwards[::-1]
+    sampler = draws(lists)
+    assert [sampler[number] for number in reversed(range(12))] == forwards[::-1]
     assert [draws(lists, seed=1)[number] for number in range(12)] != forwards
 
 
@@ -55,9 +55,9 @@ def test_short_lists_give_what_they_have():
 
 def test_by_a_teacher_the_highest_score_comes_first_and_all_draws_are_as_long():
     scored = RankingList("q", ("a", "b", "c"), (-2.0, -0.5, -1.0))
-    known = draws([scored], Sampling(hard=3, other=2), by_teacher=True)
+    sampler = draws([scored], Sampling(hard=3, other=2), by_teacher=True)
     for number in range(20):
-        drawn = known[number]
+        drawn = sampler[number]
         assert drawn.passages[0] == "b"
         assert len(drawn.passages) == 6
         assert set(drawn.passages[1:]) == {"a", "c"}

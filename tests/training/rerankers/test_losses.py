@@ -39,7 +39,7 @@ def logits(encoder):
 
 
 def test_pairs_are_scored_in_the_order_in_which_they_come(encoder, logits):
-    pairs = [(query, passage) for query, some in zip(QUERIES, PASSAGES, strict=True) for passage in some]
+    pairs = [(query, passage) for query, passages in zip(QUERIES, PASSAGES, strict=True) for passage in passages]
     expected = np.concatenate(logits)
     assert expected.std() > 0.1
     with torch.no_grad():
@@ -52,17 +52,17 @@ def test_pairs_are_scored_in_the_order_in_which_they_come(encoder, logits):
 def test_the_loss_is_the_cross_entropy_of_targets_and_scores_with_the_prior(encoder, logits, graded, weight):
     loss = ListwiseLoss(encoder, graded=graded, prior_weight=weight)
     columns = [QUERIES, PASSAGES, *([PRIORS] if weight else [])]
-    found = loss(columns, [torch.tensor(label) for label in LABELS], prompt=None, task=None)
+    value = loss(columns, [torch.tensor(label) for label in LABELS], prompt=None, task=None)
     sums = [np.array(own) + weight * np.array(prior) for own, prior in zip(logits, PRIORS, strict=True)]
-    assert found.item() == pytest.approx(oracle(sums, LABELS, graded=graded), abs=1e-4)
-    assert found.requires_grad
+    assert value.item() == pytest.approx(oracle(sums, LABELS, graded=graded), abs=1e-4)
+    assert value.requires_grad
 
 
 def test_negative_grades_are_no_targets():
     scores, labels = [torch.tensor([0.3, -0.2, 1.0])], [torch.tensor([1.0, -1.0, 0.0])]
     for graded in (False, True):
-        found = listwise_cross_entropy(scores, labels, graded=graded)
-        assert found.item() == pytest.approx(oracle([[0.3, -0.2, 1.0]], [[1, 0, 0]], graded=False), abs=1e-6)
+        value = listwise_cross_entropy(scores, labels, graded=graded)
+        assert value.item() == pytest.approx(oracle([[0.3, -0.2, 1.0]], [[1, 0, 0]], graded=False), abs=1e-6)
 
 
 def test_the_gradient_is_the_softmax_minus_the_targets():

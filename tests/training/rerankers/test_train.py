@@ -113,9 +113,9 @@ def test_the_other_losses_learn_too(base, tmp_path, loss):
 
 def test_a_prior_is_learned_around(base, tmp_path):
     """Where stage one is right already, and weighs much, there is nothing to learn."""
-    known = [RankingList(x.query, x.passages, x.labels, tuple(20.0 * y for y in x.labels)) for x in ten_lists()]
+    with_priors = [RankingList(x.query, x.passages, x.labels, tuple(20.0 * y for y in x.labels)) for x in ten_lists()]
     method = RerankerMethod(lora=LoraSettings(4), prior_weight=5.0)
-    record = train_reranker(known, settings(tmp_path / "model", max_steps=4), model=base, method=method)
+    record = train_reranker(with_priors, settings(tmp_path / "model", max_steps=4), model=base, method=method)
     assert max(loss for _, loss in record.losses) < 1e-6
 
 
@@ -134,9 +134,9 @@ def test_the_model_scores_alike_in_sentence_transformers_the_engine_and_a_search
     build_index(documents, tmp_path / "index", encoder=encoder, reranker=None)
     with SearchPipeline.open(tmp_path / "index", encoder=encoder, reranker=str(output), device="cpu") as pipeline:
         query = "what does the cat do in the park ?"
-        found = pipeline.search(query, top_k=10)
-        logits = standard.predict([[query, r.passage.text] for r in found], activation_fn=torch.nn.Identity())
-        np.testing.assert_allclose([r.logit for r in found], logits, atol=1e-4)
+        results = pipeline.search(query, top_k=10)
+        logits = standard.predict([[query, r.passage.text] for r in results], activation_fn=torch.nn.Identity())
+        np.testing.assert_allclose([r.logit for r in results], logits, atol=1e-4)
 
 
 def test_the_output_has_the_blend_the_record_and_no_checkpoints(undisturbed):
@@ -145,11 +145,11 @@ def test_the_output_has_the_blend_the_record_and_no_checkpoints(undisturbed):
     assert CrossEncoderReranker(output, device="cpu").blend == record.best["blend"]
     written = json.loads((output / "training.json").read_text())
     assert written["record"]["best_step"] == record.best_step
-    assert [found["step"] for found in record.evaluations] == [2, 4, 6, 8, 9]
+    assert [evaluation["step"] for evaluation in record.evaluations] == [2, 4, 6, 8, 9]
     assert written["lora"] == {"rank": 4, "scale": 2.0}
     assert not (output / "checkpoints").exists()
     assert not any(path.suffix in (".pt", ".pth", ".bin") for path in output.rglob("*"))
-    assert record.best["quality"] == max(found["quality"] for found in record.evaluations)
+    assert record.best["quality"] == max(evaluation["quality"] for evaluation in record.evaluations)
 
 
 def test_of_a_bare_encoder_the_adapter_is_kept_too_and_can_be_bundled(tmp_path, monkeypatch):
@@ -158,9 +158,9 @@ def test_of_a_bare_encoder_the_adapter_is_kept_too_and_can_be_bundled(tmp_path, 
     train(bare, output)
     merged = merged_model(output / "adapter", find_base=Path)
     expected = CrossEncoderReranker(output, device="cpu").score(pairs())
-    found = CrossEncoderReranker(merged, device="cpu")
-    np.testing.assert_allclose(found.score(pairs()), expected, atol=0.05)  # its numbers are float16
-    assert found.blend == CrossEncoderReranker(output, device="cpu").blend
+    bundled = CrossEncoderReranker(merged, device="cpu")
+    np.testing.assert_allclose(bundled.score(pairs()), expected, atol=0.05)  # its numbers are float16
+    assert bundled.blend == CrossEncoderReranker(output, device="cpu").blend
     # New heads give logits, as bicross and sentence-transformers both understand them.
     np.testing.assert_allclose(CrossEncoder(str(output), device="cpu").predict(pairs()), expected, atol=1e-4)
 
