@@ -31,7 +31,7 @@ def build(path, texts, **options):
     return build_index(documents, path, encoder=ENCODER, reranker=None, **options)
 
 
-def found(index, query):
+def ids_of(index, query):
     return [hit.document.id for hit in LexicalRetriever(index).retrieve([query], 10)[0]]
 
 
@@ -59,7 +59,7 @@ def found(index, query):
     ],
 )
 def test_words_of_a_language_are_found(tmp_path, language, texts, query, expected):
-    assert sorted(found(build(tmp_path / "i", texts, lexical=language), query)) == expected
+    assert sorted(ids_of(build(tmp_path / "i", texts, lexical=language), query)) == expected
 
 
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
@@ -117,7 +117,7 @@ def test_an_index_is_changed_and_searched_with_its_own_analyzer(tmp_path):
     add_documents(path, [Document("new", "我的故乡很美")], encoder=ENCODER)
     index = Index.open(path)
     assert index.analyzer == "unicode-1"
-    assert sorted(found(index, "故乡")) == ["d3", "new"]
+    assert sorted(ids_of(index, "故乡")) == ["d3", "new"]
     assert sum(hit.lexical_score > 0 for hit in HybridRetriever(index, ENCODER).candidates(["故乡"], 10)[0]) == 2
     assert not index_terms(path)
     assert index_terms(path, analyzer="de")
@@ -130,10 +130,10 @@ def test_the_english_analyzer_of_before_stays_what_it_was(tmp_path):
     build(path, ["cafe\u0301 and coffee", "tea"], lexical="bm25s-english-1")
     assert terms("bm25s-english-1", "cafe\u0301s running") == ["cafe", "run"]
     assert terms("en", "cafe\u0301s running") == ["café", "run"]
-    assert found(Index.open(path), "cafe") == ["d0"]
+    assert ids_of(Index.open(path), "cafe") == ["d0"]
     assert not index_terms(path)
     assert index_terms(path, analyzer="en")
-    assert found(Index.open(path), "café") == ["d0"]
+    assert ids_of(Index.open(path), "café") == ["d0"]
 
 
 def test_an_analyzer_of_another_version_is_refused_with_the_remedy(tmp_path):
@@ -141,9 +141,9 @@ def test_an_analyzer_of_another_version_is_refused_with_the_remedy(tmp_path):
     build(path, POEM)
     Index.open(path).index_terms("unicode-9", analyse)
     with pytest.raises(IndexModelMismatch, match=r"'unicode-9', which .*index-terms .* --language"):
-        found(Index.open(path), "故乡")
+        ids_of(Index.open(path), "故乡")
     assert index_terms(path, analyzer="zh")
-    assert found(Index.open(path), "故乡") == ["d3"]
+    assert ids_of(Index.open(path), "故乡") == ["d3"]
 
 
 @pytest.mark.parametrize("name", ["", "xx", "german", "snowball-klingon-1", "unicode"])
@@ -161,7 +161,7 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
     rows.write_text("id,text\n" + "".join(f"{number},{text}\n" for number, text in enumerate(POEM)), "utf-8")
     index = ("index", str(rows), "-o", str(path), "--no-tokens")
     assert main([*index, "--language", "zh"]) == 0
-    assert found(Index.open(path), "故乡") == ["3"]
+    assert ids_of(Index.open(path), "故乡") == ["3"]
     assert main(["index-terms", str(path), "--analyzer", "snowball-german-1"]) == 0
     assert Index.open(path).analyzer == "snowball-german-1"
     capsys.readouterr()

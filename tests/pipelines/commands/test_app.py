@@ -161,9 +161,9 @@ def test_info(index, capsys):
     assert code == 0
     assert "hash-encoder" in out
     _, out, _ = run(capsys, "info", index, "--json")
-    known = json.loads(out)
-    assert (known["documents"], known["generation"], known["vectors"]["factory"]) == (3, 1, "Flat")
-    assert known["model"]["id"] == "hash-encoder"
+    info = json.loads(out)
+    assert (info["documents"], info["generation"], info["vectors"]["factory"]) == (3, 1, "Flat")
+    assert info["model"]["id"] == "hash-encoder"
 
 
 def test_info_shows_the_fields_of_metadata(tmp_path, capsys):
@@ -410,8 +410,8 @@ def test_verify(index, more, capsys):
     assert f"{index}: 4 documents, " in out
     assert "generations 1, 2" in out
     code, out, _ = run(capsys, "verify", index, "--json")
-    found = json.loads(out)
-    assert (code, found["documents"], found["problems"]) == (0, 4, [])
+    report = json.loads(out)
+    assert (code, report["documents"], report["problems"]) == (0, 4, [])
 
     path = next(Path(index).glob("segments/*/passages.arrow"))
     path.write_bytes(path.read_bytes()[:-1])
@@ -552,17 +552,17 @@ def test_results_show_where_a_document_stands(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "expected"),
     [
         (["--where", "legs > 100"], "no document matches --where 'legs > 100'; `bicross info"),
         (["--stage-one", "lexical"], "no document has a word of the query; --first-stage dense searches by meaning"),
         (["--min-relevance", "1"], "none is as relevant as --min-relevance 1.0 asks for"),
     ],
 )
-def test_a_query_without_results_says_why_and_what_to_do(index, capsys, options, said):
+def test_a_query_without_results_says_why_and_what_to_do(index, capsys, options, expected):
     assert run(capsys, "index-terms", index)[0] == 0
     code, out, _ = run(capsys, "search", index, "zebra", *options)
-    assert (code, "No results for 'zebra': " in out, said in " ".join(out.split())) == (0, True, True)
+    assert (code, "No results for 'zebra': " in out, expected in " ".join(out.split())) == (0, True, True)
 
 
 def test_an_empty_index_says_how_to_fill_it(index, capsys):

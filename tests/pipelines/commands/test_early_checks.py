@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "expected"),
     [
         ("index rows.jsonl -o index", "already holds an index; choose another path, or replace it with --overwrite"),
         ("index rows.csv -o new", "has no column 'text'"),
@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
         ("retokenize nowhere", "nowhere does not exist"),
     ],
 )
-def test_a_mistake_is_said_before_any_model_library_is_imported(folder, command, said):
+def test_a_mistake_is_said_before_any_model_library_is_imported(folder, command, expected):
     program = (
         "import sys\nfrom bicross.pipelines.commands.app import main\n"
         f"code = main({command.split()!r})\nprint(code, *sys.modules)"
@@ -55,6 +55,6 @@ def test_a_mistake_is_said_before_any_model_library_is_imported(folder, command,
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=folder, check=True)
     code, *modules = done.stdout.split()
     assert code in ("1", "2")
-    assert said in done.stderr
+    assert expected in done.stderr
     assert not MODEL_LIBRARIES & set(modules)
     assert not (folder / "new").exists()

@@ -56,18 +56,18 @@ def ir_measures(qrels, saved, measures):
     sys.version_info >= (3, 14), reason="its command reads names by parts of ast that Python 3.14 lacks"
 )
 def test_the_command_of_ir_measures_gives_the_same_numbers_for_saved_runs(collection, tmp_path, capsys):
-    final, one = tmp_path / "final.txt", tmp_path / "one.txt"
+    final, first_stage = tmp_path / "final.txt", tmp_path / "one.txt"
     code, out, err = run(
-        capsys, collection / "index", collection, "--json", "--save-run", final, "--save-first-stage-run", one
+        capsys, collection / "index", collection, "--json", "--save-run", final, "--save-first-stage-run", first_stage
     )
     assert (code, err) == (0, "")
     report = json.loads(out)
     assert [system["name"] for system in report["systems"]] == ["first stage", "reranked"]
-    for system, saved in zip(report["systems"], (one, final), strict=True):
+    for system, saved in zip(report["systems"], (first_stage, final), strict=True):
         assert means(system) == pytest.approx(
             ir_measures(collection / "test.qrels", saved, report["measures"]), abs=1e-9
         )
-    _, out, _ = run(capsys, "--run", one, "--run", final, "--qrels", collection / "test.qrels", "--json")
+    _, out, _ = run(capsys, "--run", first_stage, "--run", final, "--qrels", collection / "test.qrels", "--json")
     alone = json.loads(out)
     assert [means(system) for system in alone["systems"]] == [means(system) for system in report["systems"]]
     assert [system["name"] for system in alone["systems"]] == ["one.txt", "final.txt"]
@@ -142,7 +142,7 @@ def test_a_wrong_use_is_named_and_writes_nothing(collection, tmp_path, capsys, a
     names = {name: tmp_path / f"{name}.txt" for name in ("bad", "good")}
     names |= {"index": collection / "index", "words": collection}
     before = sorted(collection.rglob("*"))
-    found = run(capsys, *(argument.format(**names) for argument in arguments))
-    assert (found[0], found[1]) == (code, "")
-    assert message in found[2].replace("\n", " ")
+    outcome = run(capsys, *(argument.format(**names) for argument in arguments))
+    assert (outcome[0], outcome[1]) == (code, "")
+    assert message in outcome[2].replace("\n", " ")
     assert sorted(collection.rglob("*")) == before

@@ -68,7 +68,7 @@ def test_several_sources_in_text_and_as_json(capsys):
         "unchanged": 4,
         "skipped": 0,
     }
-    assert record["source"]["found"] == 5 + sum(left["count"] for left in record["source"]["left_out"]) == 9
+    assert record["source"]["found"] == 5 + sum(left_out["count"] for left_out in record["source"]["left_out"]) == 9
     assert record["source"]["left_out"][0] == {"kind": "json", "count": 1, "examples": ["docs/settings.json"]}
     code, out, _ = run(capsys, "add", "new", "docs", "--replace")
     assert out.splitlines()[:2] == [

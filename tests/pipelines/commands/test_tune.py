@@ -37,7 +37,7 @@ def folder(tmp_path):
     (path / "qrels").mkdir(parents=True)
     rows = [json.dumps({"_id": query_id, "text": text}) for query_id, text in JUDGED.queries.items()]
     (path / "queries.jsonl").write_text("\n".join(rows) + "\n")
-    lines = [f"{query}\t{doc}\t{grade}" for query, found in JUDGED.qrels.items() for doc, grade in found.items()]
+    lines = [f"{query}\t{doc}\t{grade}" for query, grades in JUDGED.qrels.items() for doc, grade in grades.items()]
     (path / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + "\n".join(lines) + "\n")
     return str(path)
 
@@ -93,7 +93,7 @@ def test_tune_as_json_without_storing(index, folder, capsys):
     assert (code, err) == (0, "")
     record = json.loads(out)
     assert record["recommended"]["rerank_k"] == record["tuned"]["rerank_k"] == 0
-    assert [one["depth"] for one in record["latencies"]] == [0, 5, 10, 20]
+    assert [latency["depth"] for latency in record["latencies"]] == [0, 5, 10, 20]
     assert record["stored"] is False
     assert stored(Index.open(index)) is None
     code, out, _ = run(capsys, "tune", index, folder, *QUICK, "--no-store", "--reranker", "harmful")
@@ -106,7 +106,9 @@ def test_evaluate_measures_what_was_tuned(index, folder, capsys):
     tuned = json.loads(out)
     expected = {
         "first stage": tuned["depths"][0]["mean"],
-        "reranked": next(one["mean"] for one in tuned["depths"] if one["depth"] == tuned["recommended"]["rerank_k"]),
+        "reranked": next(
+            entry["mean"] for entry in tuned["depths"] if entry["depth"] == tuned["recommended"]["rerank_k"]
+        ),
     }
     code, out, _ = run(capsys, "evaluate", index, folder, "--split", "train", "--measure", "nDCG@10", "--json")
     measured = {system["name"]: system["means"]["nDCG@10"]["mean"] for system in json.loads(out)["systems"]}
@@ -153,7 +155,7 @@ def test_a_search_with_another_reranker_ignores_what_was_tuned(index, folder, ca
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "message"),
+    ("arguments", "expected", "message"),
     [
         (["nowhere"], 1, "nowhere"),
         (["--split", "test"], 1, "has no split 'test'; it has train"),
@@ -168,12 +170,14 @@ def test_a_search_with_another_reranker_ignores_what_was_tuned(index, folder, ca
         (["--device", "cuda:0,cuda:1"], 2, "a search runs on one device"),
     ],
 )
-def test_what_goes_wrong_is_said_in_one_line(index, folder, tmp_path, monkeypatch, capsys, arguments, code, message):
+def test_what_goes_wrong_is_said_in_one_line(
+    index, folder, tmp_path, monkeypatch, capsys, arguments, expected, message
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a-file").write_text("mine")
     source = [] if arguments == ["nowhere"] else [folder]
-    found, out, err = run(capsys, "tune", index, *source, *arguments)
-    assert (found, out) == (code, "")
+    code, out, err = run(capsys, "tune", index, *source, *arguments)
+    assert (code, out) == (expected, "")
     assert message in err
     assert stored(Index.open(index)) is None
     assert (tmp_path / "a-file").read_text() == "mine"

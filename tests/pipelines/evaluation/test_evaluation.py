@@ -33,8 +33,8 @@ def test_both_stages_are_measured_as_the_pipeline_ranks_them(pipeline, index, ev
     for name, searched in ((RERANKED, pipeline), (FIRST_STAGE, alone)):
         run = {id_: [(r.document.id, 0.0) for r in searched.search(QUERIES[id_], top_k=12)] for id_ in QRELS}
         system = evaluation.system(name)
-        assert {id_: [found for found, _ in results] for id_, results in system.run.items()} == {
-            id_: [found for found, _ in results] for id_, results in run.items()
+        assert {id_: [document_id for document_id, _ in results] for id_, results in system.run.items()} == {
+            id_: [document_id for document_id, _ in results] for id_, results in run.items()
         }
         assert system.values == per_query(DEFAULT_MEASURES, QRELS, run)
         for measure, mean in system.means.items():
@@ -66,9 +66,9 @@ def test_improved_and_hurt_queries(evaluation):
     falling = [id_ for id_ in sorted(QRELS, key=lambda id_: changes[id_]) if changes[id_] < -1e-9]
     assert rising
     assert falling
-    for found, expected in ((comparison.improved, rising), (comparison.hurt, falling)):
-        assert [change.query_id for change in found] == expected[:10]
-        for change in found:
+    for query_changes, expected in ((comparison.improved, rising), (comparison.hurt, falling)):
+        assert [change.query_id for change in query_changes] == expected[:10]
+        for change in query_changes:
             id_ = change.query_id
             assert (change.query, change.before, change.after) == (QUERIES[id_], before[id_], after[id_])
 
@@ -80,7 +80,7 @@ def test_counts(evaluation):
     assert (counts.unknown_documents, counts.unknown_relevant) == (2, 1)
     assert (counts.retrieve_k, counts.cut) == (12, 16)
     assert evaluation.deeper == ("R@100", "AP@100")
-    said = "\n".join(notes(evaluation))
+    lines = "\n".join(notes(evaluation))
     for sentence in (
         "16 queries have judgments and are measured; 4 have none.",
         "1 judged queries have no relevant document, and count 0.",
@@ -88,7 +88,7 @@ def test_counts(evaluation):
         "For 16 queries the list ends at retrieve_k=12.",
         "R@100, AP@100 look further down than retrieve_k=12: raise it.",
     ):
-        assert sentence in said
+        assert sentence in lines
 
 
 def test_a_relevant_document_that_is_not_there_stays_in_the_ideal_ranking(evaluation):
@@ -114,17 +114,17 @@ def test_lists_that_end_before_retrieve_k_are_not_cut(index):
 def test_other_runs_are_compared_with_the_final_order(pipeline, tmp_path, evaluation):
     other = {id_: list(reversed(results)) for id_, results in evaluation.system(RERANKED).run.items() if id_ != "q7"}
     write_run(tmp_path / "other.txt", other | {"unjudged": [("d1", 1.0)]})
-    found = evaluate(pipeline, QUERIES, QRELS, measures=["RR@10"], runs={"other": read_run(tmp_path / "other.txt")})
-    assert [system.name for system in found.systems] == [FIRST_STAGE, RERANKED, "other"]
-    assert [(c.baseline, c.system) for c in found.comparisons] == [(FIRST_STAGE, RERANKED), ("other", RERANKED)]
-    assert found.system("other").values == per_query(["RR@10"], QRELS, other)
-    assert found.system("other").missing == 1
-    assert found.system("other").values["RR@10"]["q7"] == 0.0
-    assert "1 judged queries have no result from other, and count 0." in notes(found)
+    with_runs = evaluate(pipeline, QUERIES, QRELS, measures=["RR@10"], runs={"other": read_run(tmp_path / "other.txt")})
+    assert [system.name for system in with_runs.systems] == [FIRST_STAGE, RERANKED, "other"]
+    assert [(c.baseline, c.system) for c in with_runs.comparisons] == [(FIRST_STAGE, RERANKED), ("other", RERANKED)]
+    assert with_runs.system("other").values == per_query(["RR@10"], QRELS, other)
+    assert with_runs.system("other").missing == 1
+    assert with_runs.system("other").values["RR@10"]["q7"] == 0.0
+    assert "1 judged queries have no result from other, and count 0." in notes(with_runs)
     with pytest.raises(ArgumentError, match="a run cannot be called 'first stage': that is a name of the pip"):
         evaluate(pipeline, QUERIES, QRELS, runs={FIRST_STAGE: other})
     with pytest.raises(ArgumentError, match="no system 'none' was evaluated; choose from first stage, reranked, other"):
-        found.system("none")
+        with_runs.system("none")
 
 
 def test_runs_alone(evaluation):
@@ -162,12 +162,12 @@ def test_equal_each_time(pipeline, evaluation):
 
 
 def test_progress_is_told_and_nothing_is_drawn(pipeline, capsys):
-    told = []
+    reported = []
     evaluation = evaluate(
-        pipeline, QUERIES, QRELS, measures=["RR"], on_progress=lambda done, of: told.append((done, of))
+        pipeline, QUERIES, QRELS, measures=["RR"], on_progress=lambda done, of: reported.append((done, of))
     )
-    assert told[-1] == (evaluation.counts.judged,) * 2
-    assert told == sorted(told)
+    assert reported[-1] == (evaluation.counts.judged,) * 2
+    assert reported == sorted(reported)
     assert capsys.readouterr() == ("", "")
 
 

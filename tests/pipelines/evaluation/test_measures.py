@@ -49,14 +49,14 @@ def runs(draw):
 def test_equal_to_ir_measures_on_the_saved_run(tmp_path_factory, qrels, run):
     path = tmp_path_factory.mktemp("run") / "run.txt"
     write_run(path, run)
-    found = per_query(list(MEASURES), qrels, run)
+    values = per_query(list(MEASURES), qrels, run)
     expected = {name: {} for name in MEASURES}
     saved = list(ir_measures.read_trec_run(str(path)))
     for metric in ir_measures.iter_calc(list(MEASURES.values()), qrels, saved):
         expected[str(metric.measure)][metric.query_id] = metric.value
     for name in MEASURES:
-        assert list(found[name]) == list(qrels)
-        assert found[name] == pytest.approx(expected[name], abs=1e-9)
+        assert list(values[name]) == list(qrels)
+        assert values[name] == pytest.approx(expected[name], abs=1e-9)
 
 
 def oracle(grades, ranked):
@@ -71,11 +71,11 @@ def oracle(grades, ranked):
         values = values[:10]
         return float((values / np.log2(np.arange(len(values)) + 2)).sum())
 
-    places = np.flatnonzero(hits) + 1
-    precisions = [hits[:place].mean() for place in places[places <= 100]]
+    ranks = np.flatnonzero(hits) + 1
+    precisions = [hits[:rank].mean() for rank in ranks[ranks <= 100]]
     return {
         "nDCG@10": dcg(gains) / dcg(ideal),
-        "RR@10": 1 / places[0] if len(places) and places[0] <= 10 else 0.0,
+        "RR@10": 1 / ranks[0] if len(ranks) and ranks[0] <= 10 else 0.0,
         "R@10": hits[:10].sum() / relevant,
         "AP@100": sum(precisions) / relevant,
     }
@@ -84,15 +84,17 @@ def oracle(grades, ranked):
 @settings(max_examples=examples(100), deadline=None)
 @given(qrels=QRELS, run=runs())
 def test_equal_to_the_definitions(qrels, run):
-    found = per_query(["nDCG@10", "RR@10", "R@10", "AP@100"], qrels, run)
+    values_by_measure = per_query(["nDCG@10", "RR@10", "R@10", "AP@100"], qrels, run)
     for query_id, grades in qrels.items():
         expected = oracle(grades, [id_ for id_, _ in run.get(query_id, [])])
-        assert {name: values[query_id] for name, values in found.items()} == pytest.approx(expected, abs=1e-9)
+        assert {name: values[query_id] for name, values in values_by_measure.items()} == pytest.approx(
+            expected, abs=1e-9
+        )
 
 
 def test_the_order_counts_and_not_the_score():
-    found = per_query(["RR"], {"q": {"b": 1}}, {"q": [("a", 0.0), ("b", 0.0), ("c", 9.0)]})
-    assert found == {"RR": {"q": 0.5}}
+    values = per_query(["RR"], {"q": {"b": 1}}, {"q": [("a", 0.0), ("b", 0.0), ("c", 9.0)]})
+    assert values == {"RR": {"q": 0.5}}
     with pytest.raises(ArgumentError, match="the run has a document twice for query 'q'"):
         per_query(["RR"], {"q": {"b": 1}}, {"q": [("a", 1.0), ("a", 0.0)]})
 
@@ -101,8 +103,8 @@ def test_a_query_whose_grades_are_all_negative_counts_as_one_without_a_relevant_
     qrels = {"q1": {"d1": -1, "d2": -2}, "q2": {"d1": 1}}
     run = {query_id: [(id_, 0.0) for id_ in DOCUMENTS] for query_id in qrels}
     for _ in range(200):
-        found = per_query(["AP@100", "nDCG", "R@10"], qrels, run)
-        assert {values["q1"] for values in found.values()} == {0.0}
+        values_by_measure = per_query(["AP@100", "nDCG", "R@10"], qrels, run)
+        assert {values["q1"] for values in values_by_measure.values()} == {0.0}
 
 
 def test_nothing_judged_gives_nothing():

@@ -31,11 +31,13 @@ def test_whoever_sorts_a_saved_run_gets_its_order(tmp_path_factory, scores, seed
         written = np.array([line[4] for line in lines], kind)
         assert (np.diff(written) < 0).all(), "no ties, in 32 bits as in 64"
     assert [id_ for id_, _ in read_run(path)["q"]] == ids
-    kept = [float(line[4]) == float(str(np.float32(score))) for line, (_, score) in zip(lines, ranked, strict=True)]
-    assert kept[0]
+    is_unchanged = [
+        float(line[4]) == float(str(np.float32(score))) for line, (_, score) in zip(lines, ranked, strict=True)
+    ]
+    assert is_unchanged[0]
     distinct = np.diff(np.array([score for _, score in ranked], np.float32)) < 0
     if distinct.all():
-        assert all(kept), "a score that needs no lowering is not changed"
+        assert all(is_unchanged), "a score that needs no lowering is not changed"
 
 
 def test_an_order_that_is_not_that_of_the_scores_is_kept(tmp_path):
@@ -49,8 +51,8 @@ def test_a_foreign_run_is_ordered_as_trec_eval_orders_it(tmp_path):
     path.write_text("q Q0 b 1 2 x\nq Q0 a 9 1e0 x\n\nq\tQ0\tc\t2\t2.0000000001\tx\nq Q0 d 4 3 x\n")
     assert [id_ for id_, _ in read_run(path)["q"]] == ["d", "c", "b", "a"]
     for document, rank in {"d": 1, "c": 2, "b": 3, "a": 4}.items():
-        [found] = ir_measures.iter_calc([ir_measures.RR], {"q": {document: 1}}, ir_measures.read_trec_run(str(path)))
-        assert found.value == 1 / rank
+        [metric] = ir_measures.iter_calc([ir_measures.RR], {"q": {document: 1}}, ir_measures.read_trec_run(str(path)))
+        assert metric.value == 1 / rank
 
 
 def test_a_run_may_be_packed(tmp_path):

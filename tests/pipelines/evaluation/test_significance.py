@@ -20,7 +20,7 @@ def test_the_size_of_batches_changes_nothing(monkeypatch):
     whole = estimate_means(values, samples=200), randomisation_test(differences, samples=200)
     monkeypatch.setattr(significance, "_NUMBERS_AT_ONCE", 30 * 7 + 1)
     batches = estimate_means(values, samples=200), randomisation_test(differences, samples=200)
-    assert [vars_of(estimate) for estimate in batches[0]] == [pytest.approx(vars_of(one)) for one in whole[0]]
+    assert [vars_of(estimate) for estimate in batches[0]] == [pytest.approx(vars_of(expected)) for expected in whole[0]]
     assert batches[1] == pytest.approx(whole[1], abs=0.15), "the signs may be others"
 
 
@@ -35,18 +35,18 @@ def by_hand(values, samples, confidence, seed):
 def test_intervals_are_those_of_a_bootstrap_by_hand():
     values = RANDOM.random((40, 3))
     low, high = by_hand(values, 500, 0.9, 3)
-    for column, found in enumerate(estimate_means(values, samples=500, confidence=0.9, seed=3)):
-        assert vars_of(found) == pytest.approx((values[:, column].mean(), low[column], high[column]))
+    for column, estimate in enumerate(estimate_means(values, samples=500, confidence=0.9, seed=3)):
+        assert vars_of(estimate) == pytest.approx((values[:, column].mean(), low[column], high[column]))
 
 
 def test_sampled_p_is_that_of_random_signs_by_hand():
     differences = RANDOM.normal(0.15, 1.0, 200)
     signs = np.random.default_rng(2).choice([-1.0, 1.0], (20_000, 200))
     expected = np.mean(np.abs(signs @ differences) >= abs(differences.sum()))
-    found = randomisation_test(differences)
-    assert found == randomisation_test(differences), "the seed is fixed"
-    assert found == pytest.approx(expected, abs=4 * np.sqrt(found * (1 - found) / 10_000))
-    assert randomisation_test(-differences) == pytest.approx(found)
+    p_value = randomisation_test(differences)
+    assert p_value == randomisation_test(differences), "the seed is fixed"
+    assert p_value == pytest.approx(expected, abs=4 * np.sqrt(p_value * (1 - p_value) / 10_000))
+    assert randomisation_test(-differences) == pytest.approx(p_value)
 
 
 def vars_of(estimate):
@@ -56,16 +56,16 @@ def vars_of(estimate):
 def test_the_interval_of_a_difference_is_narrower_than_its_systems_where_they_go_together():
     first = RANDOM.random(100)
     second = first + 0.1 + RANDOM.normal(0, 0.01, 100)
-    one, two, difference = estimate_means(np.stack([first, second, second - first], axis=1))
-    assert difference.mean == pytest.approx(two.mean - one.mean)
-    assert one.low < one.mean < one.high
+    of_first, of_second, difference = estimate_means(np.stack([first, second, second - first], axis=1))
+    assert difference.mean == pytest.approx(of_second.mean - of_first.mean)
+    assert of_first.low < of_first.mean < of_first.high
     assert 0.09 < difference.low < difference.high < 0.11
-    assert one.high > two.low, "though the intervals of the two overlap"
+    assert of_first.high > of_second.low, "though the intervals of the two overlap"
 
 
 def test_one_query_has_no_width():
-    [found] = estimate_means(np.array([[0.25]]))
-    assert vars_of(found) == (0.25, 0.25, 0.25)
+    [estimate] = estimate_means(np.array([[0.25]]))
+    assert vars_of(estimate) == (0.25, 0.25, 0.25)
 
 
 @settings(max_examples=examples(50), deadline=None)

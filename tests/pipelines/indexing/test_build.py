@@ -143,8 +143,8 @@ class Interrupted(Exception):
     pass
 
 
-def breaking_off(some, after):
-    yield from some[:after]
+def breaking_off(items, after):
+    yield from items[:after]
     raise Interrupted
 
 
@@ -155,7 +155,7 @@ def small_checkpoints(monkeypatch):
     monkeypatch.setattr(IndexBuilder, "segment_passages", 4)
 
 
-def found(index, queries=("text number 3", "title", "17")):
+def results_of(index, queries=("text number 3", "title", "17")):
     return [
         [(r.document, r.passage, pytest.approx(r.score, abs=1e-6)) for r in results]
         for results in SearchPipeline.open(index.path, encoder=ENCODER, reranker=None).search_batch(queries)
@@ -165,27 +165,27 @@ def found(index, queries=("text number 3", "title", "17")):
 @pytest.mark.slow
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_build_that_was_interrupted_embeds_only_the_rest(tmp_path, small_checkpoints, overwrite):
-    some = [Document(f"d{i}", f"text number {i}. " * (1 + i % 3), "title", {"i": i}) for i in range(20)]
+    collection = [Document(f"d{i}", f"text number {i}. " * (1 + i % 3), "title", {"i": i}) for i in range(20)]
     options = {"chunking": Chunking(max_tokens=6, overlap=0), "overwrite": overwrite}
     if overwrite:
         build_index(documents(3), tmp_path / "i", encoder=ENCODER)
-    first, rest, whole = HashEncoder(), HashEncoder(), HashEncoder()
+    first, resuming, whole = HashEncoder(), HashEncoder(), HashEncoder()
     with pytest.raises(Interrupted):
-        build_index(breaking_off(some, 13), tmp_path / "i", encoder=first, **options)
+        build_index(breaking_off(collection, 13), tmp_path / "i", encoder=first, **options)
     if overwrite:
         assert len(Index.open(tmp_path / "i")) == 3
     else:
         with pytest.raises(IndexNotFound, match="continue it with"):
             Index.open(tmp_path / "i")
-    resumed = build_index(some, tmp_path / "i", encoder=rest, resume=True, **options)
-    uninterrupted = build_index(some, tmp_path / "whole", encoder=whole, chunking=options["chunking"])
-    assert 0 < len(rest.encoded) < len(whole.encoded)
-    kept = len(whole.encoded) - len(rest.encoded)
-    assert rest.encoded == whole.encoded[kept:]
-    assert first.encoded[:kept] == whole.encoded[:kept]
-    assert list(resumed.documents()) == list(uninterrupted.documents()) == some
+    resumed = build_index(collection, tmp_path / "i", encoder=resuming, resume=True, **options)
+    uninterrupted = build_index(collection, tmp_path / "whole", encoder=whole, chunking=options["chunking"])
+    assert 0 < len(resuming.encoded) < len(whole.encoded)
+    kept_count = len(whole.encoded) - len(resuming.encoded)
+    assert resuming.encoded == whole.encoded[kept_count:]
+    assert first.encoded[:kept_count] == whole.encoded[:kept_count]
+    assert list(resumed.documents()) == list(uninterrupted.documents()) == collection
     assert (resumed.info().passages, resumed.info().segments) == (len(whole.encoded), 1)
-    assert found(resumed) == found(uninterrupted)
+    assert results_of(resumed) == results_of(uninterrupted)
     assert Index.verify(tmp_path / "i").problems == ()
 
 
@@ -207,14 +207,14 @@ def test_an_interrupted_build_is_in_the_way_of_another(tmp_path, small_checkpoin
 
 @pytest.mark.slow
 def test_the_kind_of_index_can_be_named_or_chosen(tmp_path, monkeypatch, caplog):
-    some = [Document(f"d{i}", f"text number {i}") for i in range(150)]
-    named = build_index(some, tmp_path / "named", encoder=ENCODER, index_type="IVF4,Flat", target_recall=0.9)
+    collection = [Document(f"d{i}", f"text number {i}") for i in range(150)]
+    named = build_index(collection, tmp_path / "named", encoder=ENCODER, index_type="IVF4,Flat", target_recall=0.9)
     assert (named.info().vectors.factory, named.info().vectors.target_recall) == ("IVF4,Flat", 0.9)
     assert named.info().vectors.recall_at_100 >= 0.9
-    assert build_index(some, tmp_path / "auto", encoder=ENCODER).info().vectors.factory == "Flat"
+    assert build_index(collection, tmp_path / "auto", encoder=ENCODER).info().vectors.factory == "Flat"
     monkeypatch.setattr("bicross.index.vectors.choice.EXACT_MULTIPLY_ADDS", 0)
     with caplog.at_level(logging.ERROR, "bicross"):
-        large = build_index(some, tmp_path / "large", encoder=ENCODER)
+        large = build_index(collection, tmp_path / "large", encoder=ENCODER)
     assert large.info().vectors.factory == "PQ32x4fs,Refine(SQ8)"
     assert np.isfinite(large.info().vectors.recall_at_100)
 

@@ -26,16 +26,16 @@ def documents(count):
     return [Document(f"d{i}", f"text number {i}. " * (1 + i % 4), "title", {"i": i}) for i in range(count)]
 
 
-def embed(some, chunking):
+def embed(batch, chunking):
     """What a batch is to become, worked out at once."""
     encoder = HashEncoder()
-    passages = [[whole(document)] for document in some]
+    passages = [[whole(document)] for document in batch]
     if chunking is not None:
         passages = split_documents(
-            some, count_tokens=encoder.count_tokens, max_tokens=chunking.max_tokens, overlap=chunking.overlap
+            batch, count_tokens=encoder.count_tokens, max_tokens=chunking.max_tokens, overlap=chunking.overlap
         )
-    texts = [passage_text(document.title, p.text) for document, ps in zip(some, passages, strict=True) for p in ps]
-    return EmbeddedBatch(some, passages, encoder.encode_documents(texts))
+    texts = [passage_text(document.title, p.text) for document, ps in zip(batch, passages, strict=True) for p in ps]
+    return EmbeddedBatch(batch, passages, encoder.encode_documents(texts))
 
 
 def files(path):
@@ -48,10 +48,10 @@ def files(path):
 def test_an_index_is_the_same_to_the_byte_as_one_made_step_by_step(tmp_path, monkeypatch, chunking, encoder, passages):
     monkeypatch.setattr(embedding, "BATCH_DOCUMENTS", 7)
     monkeypatch.setattr(embedding, "BATCH_PASSAGES", passages)
-    some = documents(40)
-    built = build_index(some, tmp_path / "built", encoder=encoder, reranker=None, chunking=chunking)
+    collection = documents(40)
+    built = build_index(collection, tmp_path / "built", encoder=encoder, reranker=None, chunking=chunking)
     size = 7 * len(getattr(encoder, "encoders", [encoder]))
-    batches = [embed(some[start : start + size], chunking) for start in range(0, 40, size)]
+    batches = [embed(collection[start : start + size], chunking) for start in range(0, 40, size)]
     Index.create(tmp_path / "steps", encoder.fingerprint, batches=batches, chunking=chunking)
     assert len(built) == 40
     assert files(tmp_path / "built") == files(tmp_path / "steps")
@@ -72,8 +72,12 @@ class Recorded(HashEncoder):
 @pytest.mark.slow
 def test_however_long_a_document_is_few_passages_are_embedded_at_once(tmp_path):
     encoder = Recorded()
-    some = [Document("short", "a text"), Document("long", "A sentence of words. " * 100_000), Document("last", "text")]
-    index = build_index(some, tmp_path / "i", encoder=encoder)
+    collection = [
+        Document("short", "a text"),
+        Document("long", "A sentence of words. " * 100_000),
+        Document("last", "text"),
+    ]
+    index = build_index(collection, tmp_path / "i", encoder=encoder)
     assert index.info().passages == sum(passages for passages, _ in encoder.calls) > 10_000
     assert max(passages for passages, _ in encoder.calls) == embedding.BATCH_PASSAGES
     # No passage has more than 32 words of at most 10 characters.
@@ -82,14 +86,14 @@ def test_however_long_a_document_is_few_passages_are_embedded_at_once(tmp_path):
 
 @given(st.lists(st.integers(0, 60), max_size=60))
 def test_batches_are_bounded_by_documents_and_by_characters(lengths):
-    some = [Document(f"d{i}", "x" * length, "t") for i, length in enumerate(lengths)]
+    collection = [Document(f"d{i}", "x" * length, "t") for i, length in enumerate(lengths)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedding, "BATCH_DOCUMENTS", 5)
         patch.setattr(embedding, "BATCH_CHARACTERS", 100)
         for copies in (1, 2):
             encoder = ParallelEncoder([HashEncoder()] * copies)
-            batches = list(embedding.batches_of(some, embedding.pace_for(encoder)))
-            assert [document for batch in batches for document in batch] == some
+            batches = list(embedding.batches_of(collection, embedding.pace_for(encoder)))
+            assert [document for batch in batches for document in batch] == collection
             for batch in batches:
                 assert 1 <= len(batch) <= 5 * copies
                 assert sum(len(document.text) + 1 for document in batch[:-1]) < 100 * copies
@@ -132,9 +136,9 @@ def test_splitting_and_embedding_run_at_once_and_the_writer_stays_in_the_thread_
     for name in ("holds", "add"):
         method = getattr(IndexBuilder, name)
 
-        def observed(self, some, method=method):
+        def observed(self, batch, method=method):
             writers.add(threading.current_thread())
-            return method(self, some)
+            return method(self, batch)
 
         monkeypatch.setattr(IndexBuilder, name, observed)
     assert len(build_index(documents(5), tmp_path / "i", encoder=Meeting())) == 5
@@ -163,10 +167,10 @@ def test_after_an_error_all_that_came_before_it_can_be_resumed(tmp_path, monkeyp
     monkeypatch.setattr(IndexBuilder, "segment_passages", 1)
     with pytest.raises((DocumentError, MemoryError), match=error):
         build_index(source(), tmp_path / "i", encoder=encoder, chunking=None)
-    rest = HashEncoder()
-    build_index(documents(20), tmp_path / "i", encoder=rest, chunking=None, resume=True)
+    resuming = HashEncoder()
+    build_index(documents(20), tmp_path / "i", encoder=resuming, chunking=None, resume=True)
     # Six came before the error; the last segment was not finished.
-    assert rest.encoded == [document.passage for document in documents(20)[5:]]
+    assert resuming.encoded == [document.passage for document in documents(20)[5:]]
     with pytest.raises((DocumentError, MemoryError), match=error):
         add_documents(tmp_path / "i", (Document(f"new {d.id}", d.text) for d in source()), encoder=encoder)
     assert len(Index.open(tmp_path / "i")) == 20

@@ -40,12 +40,12 @@ def failing_at(bad):
 
 def taken(results):
     """What an iterator gives before it ends or fails, and how it fails."""
-    found = []
+    items = []
     try:
-        found.extend(results)  # one after the other: what came before an error stays
+        items.extend(results)  # one after the other: what came before an error stays
     except Broken as error:
-        return found, str(error)
-    return found, None
+        return items, str(error)
+    return items, None
 
 
 @given(st.lists(st.integers(0, 9)), st.integers(-1, 9), st.booleans(), st.integers(1, 5), st.integers(1, 3))

@@ -22,7 +22,7 @@ def build(path, **options):
     return build_index(documents(1, 2, 3), path, encoder=ENCODER, reranker=None, **options)
 
 
-def found(index, query, k=10):
+def ids_of(index, query, k=10):
     return {hit.document.id for hit in LexicalRetriever(index).retrieve([query], k)[0]}
 
 
@@ -44,8 +44,8 @@ def test_what_is_added_brings_them_and_every_passage_has_those_of_its_text(tmp_p
     assert add_documents(path, documents(4, 5), encoder=ENCODER) == 2
     assert upsert_documents(path, [*documents(3), Document("d2", "Walking away")], encoder=ENCODER) == 1
     index = Index.open(path)
-    assert found(index, "runs") == {"d1", "d3", "d4", "d5"}
-    assert found(index, "walked") == {"d2"}
+    assert ids_of(index, "runs") == {"d1", "d3", "d4", "d5"}
+    assert ids_of(index, "walked") == {"d2"}
     assert index.info().passages > len(index)
     for hit in LexicalRetriever(index).retrieve(["runs"], 10)[0]:
         counts = analyse([passage_text(hit.document.title, hit.passage.text)])[0]
@@ -58,9 +58,9 @@ def test_they_can_be_made_afterwards_and_are_the_same(tmp_path):
     assert not index_terms(tmp_path / "j")
     then.refresh()
     queries = ["running number", "title 3"]
-    one, other = (LexicalRetriever(index).retrieve(queries, 10) for index in (first, then))
-    assert one == other
-    assert one[0]
+    at_once, afterwards = (LexicalRetriever(index).retrieve(queries, 10) for index in (first, then))
+    assert at_once == afterwards
+    assert at_once[0]
 
 
 def test_nothing_is_added_where_nobody_could_make_them(tmp_path):
@@ -103,4 +103,4 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
     assert ANALYZER in run("info", path)
     run("index", str(rows), "-o", path, "--no-tokens", "--overwrite", "--lexical")
     assert Index.open(path).analyzer == json.loads(run("info", path, "--json"))["lexical"] == ANALYZER
-    assert found(Index.open(path), "runs") == {"d1", "d2"}
+    assert ids_of(Index.open(path), "runs") == {"d1", "d2"}

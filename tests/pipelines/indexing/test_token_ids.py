@@ -196,9 +196,9 @@ def test_an_index_that_is_retokenized_meanwhile_takes_no_ids_of_the_old_tokenize
     build_index(documents(1), path, encoder=ENCODER, reranker=reranker)
 
     def tokenizer_of(index, reranker):
-        found = tokens.tokenizer_of(index, reranker)
+        old_tokenizer = tokens.tokenizer_of(index, reranker)
         assert retokenize(path, reranker=other)
-        return found
+        return old_tokenizer
 
     monkeypatch.setattr(indexing, "tokenizer_of", tokenizer_of)
     with pytest.raises(IndexModelMismatch, match="when it was opened; refresh it"):
@@ -232,8 +232,8 @@ def test_the_commands(tmp_path, reranker, other, capsys, monkeypatch):
 
     def run(*arguments):
         code = main(arguments)
-        found = capsys.readouterr()
-        return code, found.out, found.err
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
 
     write(1, 2)
     assert run("index", str(rows), "-o", path, "--no-tokens")[0] == 0

@@ -42,8 +42,8 @@ def opened(index, reranker=None, **settings):
 
 
 def cutoffs(pipeline):
-    known = pipeline.options
-    return known.retrieve_k, known.rerank_k, known.top_k
+    options = pipeline.options
+    return options.retrieve_k, options.rerank_k, options.top_k
 
 
 def test_without_settings_there_are_the_defaults(index):
@@ -138,13 +138,13 @@ def test_where_reranking_did_not_pay_it_is_off_unless_asked_for(index, caplog):
     assert asked.search(QUERY)[0].logit is not None
     assert pipeline.search(QUERY, rerank_k=20) == asked.search(QUERY), "a search may ask for it as well"
     assert cutoffs(opened(index, guesser(), rerank=True)) == (40, 40, 10)
-    for given in ({"rerank": True}, {"blend": 0.7}, {"passages": "max"}, {"adaptive": True}):
-        assert opened(index, guesser(), **given).search(QUERY)[0].logit is not None, given
+    for options in ({"rerank": True}, {"blend": 0.7}, {"passages": "max"}, {"adaptive": True}):
+        assert opened(index, guesser(), **options).search(QUERY)[0].logit is not None, options
     assert pipeline.search(QUERY)[0].logit is None
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("options", "message"),
     [
         ({"retrieve_k": 0}, "retrieve_k must be a whole number of at least 1, not 0"),
         ({"rerank_k": 0}, "rerank_k must be a whole number of at least 1, not 0"),
@@ -152,9 +152,9 @@ def test_where_reranking_did_not_pay_it_is_off_unless_asked_for(index, caplog):
         ({"retrieve_k": 5, "rerank_k": 6, "top_k": 5}, "rerank_k=6 is larger than retrieve_k=5"),
     ],
 )
-def test_a_mistake_is_found_before_anything_is_opened(given, message):
+def test_a_mistake_is_found_before_anything_is_opened(options, message):
     with pytest.raises(ArgumentError, match=message):
-        SearchPipeline.open("nowhere", reranker="no such model", **given)
+        SearchPipeline.open("nowhere", reranker="no such model", **options)
 
 
 def test_without_a_reranker_stage_one_is_the_tuned_one(tuned):
@@ -190,10 +190,10 @@ def test_min_relevance_cuts_the_ranked_list(index):
     relevance = [result.relevance for result in everything]
     assert relevance == sorted(relevance, reverse=True)
     for least in (0.0, 0.4, 0.6, 1.0):
-        kept = [result for result in everything if result.relevance >= least]
-        found = pipeline.search(QUERY, top_k=8, min_relevance=least)
-        assert [result.document.id for result in found] == [result.document.id for result in kept[:8]]
-        assert [result.rank for result in found] == list(range(1, len(found) + 1))
+        relevant = [result for result in everything if result.relevance >= least]
+        results = pipeline.search(QUERY, top_k=8, min_relevance=least)
+        assert [result.document.id for result in results] == [result.document.id for result in relevant[:8]]
+        assert [result.rank for result in results] == list(range(1, len(results) + 1))
     opened_with = opened(index, guesser(), blend=0.5, rerank_k=30, min_relevance=0.6)
     assert opened_with.search(QUERY, top_k=8) == pipeline.search(QUERY, top_k=8, min_relevance=0.6)
     assert len(opened_with.search(QUERY, top_k=80, min_relevance=0.0)) == 80, "what is given to a search counts"
@@ -214,10 +214,10 @@ def test_lists_that_are_cut_are_not_measured(index):
 
 def test_min_relevance_without_a_reranker_goes_by_the_estimate(index):
     everything = opened(index, None).search(QUERY, top_k=80)
-    kept = [result for result in everything if result.relevance >= 0.01]
-    assert 0 < len(kept) < 80
-    assert opened(index, None, min_relevance=0.01).search(QUERY, top_k=80) == kept
-    assert opened(index, None).search(QUERY, top_k=80, min_relevance=0.01) == kept
+    relevant = [result for result in everything if result.relevance >= 0.01]
+    assert 0 < len(relevant) < 80
+    assert opened(index, None, min_relevance=0.01).search(QUERY, top_k=80) == relevant
+    assert opened(index, None).search(QUERY, top_k=80, min_relevance=0.01) == relevant
 
 
 def test_asking_to_rerank_without_a_reranker_is_an_error(index):

@@ -22,15 +22,15 @@ def test_options_and_keywords_make_the_same_pipeline(index):
     retriever = DenseRetriever(index, ENCODER)
     record = SearchPipeline(retriever, guesser(), options=OPTIONS)
     keywords = SearchPipeline(retriever, guesser(), retrieve_k=40, rerank_k=20, top_k=5, blend=0.5)
-    both = SearchPipeline(
+    record_and_keywords = SearchPipeline(
         retriever, guesser(), options=SearchOptions(retrieve_k=40, top_k=9, blend=0.5), top_k=5, rerank_k=20
     )
     opened = SearchPipeline.open(index.path, encoder=ENCODER, reranker=guesser(), options=OPTIONS)
-    assert record.options == keywords.options == both.options
+    assert record.options == keywords.options == record_and_keywords.options
     assert opened.options == dataclasses.replace(record.options)
     expected = keywords.search(QUERY)
     assert len(expected) == 5
-    assert all(pipeline.search(QUERY) == expected for pipeline in (record, both, opened))
+    assert all(pipeline.search(QUERY) == expected for pipeline in (record, record_and_keywords, opened))
 
 
 def test_what_is_left_open_is_as_tuned_else_the_default(index):

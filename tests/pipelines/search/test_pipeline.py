@@ -126,11 +126,13 @@ def test_a_batch_gives_what_single_queries_give_and_reranks_once(index):
     assert len(reranker.calls) == 1
     assert len(reranker.calls[0]) == 15
     for query, results in zip(queries, batch, strict=True):
-        for one, other in zip(own.search(query, top_k=3), results, strict=True):
-            assert dataclasses.replace(one, score=0, retrieval_score=0) == dataclasses.replace(
-                other, score=0, retrieval_score=0
+        for single, batched in zip(own.search(query, top_k=3), results, strict=True):
+            assert dataclasses.replace(single, score=0, retrieval_score=0) == dataclasses.replace(
+                batched, score=0, retrieval_score=0
             )
-            assert (one.score, one.retrieval_score) == pytest.approx((other.score, other.retrieval_score), abs=1e-5)
+            assert (single.score, single.retrieval_score) == pytest.approx(
+                (batched.score, batched.retrieval_score), abs=1e-5
+            )
 
 
 def test_timings_are_added_up(index):
@@ -281,7 +283,7 @@ def test_where_restricts_both_stages(books, where, expected):
         range(1, len(expected) + 1)
     )
     batch = pipeline(books, OverlapReranker()).search_batch(["the cat sleeps", "dog"], where=where, top_k=2)
-    assert [len(found) for found in batch] == [min(2, len(expected))] * 2
+    assert [len(of_query) for of_query in batch] == [min(2, len(expected))] * 2
     assert [r.document.id for r in batch[0]] == [r.document.id for r in results[:2]]
 
 
@@ -325,9 +327,9 @@ def test_the_relevance_of_a_pair_does_not_depend_on_the_others(index, tmp_path):
         *(scores(calibrated.search(query, rerank_k=depth)) for depth in (1, 2, 3)),
         *(scores(calibrated.search(query, where=None, retrieve_k=depth)) for depth in (1, 4)),
     ]
-    for found in others:
-        assert found
-        for id_, values in found.items():
+    for values_by_id in others:
+        assert values_by_id
+        for id_, values in values_by_id.items():
             assert values == pytest.approx(everything[id_], abs=1e-5)
 
 

@@ -96,13 +96,13 @@ def test_a_search_under_way_keeps_its_parts(index):
 
 def test_documents_and_settings_change_together_for_concurrent_searches(index):
     pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=guesser(), top_k=5)
-    stop, wrong, seen = threading.Event(), [], set()
+    stop, wrong, sizes_and_depths = threading.Event(), [], set()
 
     def search():
         while not stop.is_set():
             results = pipeline.search("the cat sleeps")
             depth = sum(result.logit is not None for result in results)
-            seen.add((len(results), depth))
+            sizes_and_depths.add((len(results), depth))
 
     def refresh():
         try:
@@ -122,7 +122,7 @@ def test_documents_and_settings_change_together_for_concurrent_searches(index):
     for thread in threads:
         thread.join()
     assert not wrong
-    assert seen <= {(5, 5), (5, 1), (5, 2), (5, 3)}
+    assert sizes_and_depths <= {(5, 5), (5, 1), (5, 2), (5, 3)}
     pipeline.refresh()
     assert sum(result.logit is not None for result in pipeline.search("the cat sleeps")) == 3
 

@@ -60,13 +60,13 @@ def test_a_curve_for_the_first_stage_is_stored_only_where_there_is_one():
         Tuned.from_dict({**record, "first_stage_calibration": 3})
 
 
-@pytest.mark.parametrize(("kept", "asked", "used"), [
+@pytest.mark.parametrize(("tuned_for", "asked", "used"), [
     ("dense", None, True), ("dense", "hybrid", True), ("hybrid", "dense", True), ("dense", "lexical", False),
     ("lexical", None, True), ("lexical", "lexical", True), ("lexical", "hybrid", False),
 ])  # fmt: skip
-def test_a_curve_for_cosines_is_not_used_for_bm25(kept, asked, used):
-    fusion = NormalisedSum() if kept == "hybrid" else None
-    tuned = Tuned("r", kept, 100, 0, 0.5, fusion=fusion, first_stage_calibration=Platt(2.0, -1.0))
+def test_a_curve_for_cosines_is_not_used_for_bm25(tuned_for, asked, used):
+    fusion = NormalisedSum() if tuned_for == "hybrid" else None
+    tuned = Tuned("r", tuned_for, 100, 0, 0.5, fusion=fusion, first_stage_calibration=Platt(2.0, -1.0))
     curve = tuned.complete(SearchOptions(first_stage=asked)).first_stage_calibration
     assert curve == (Platt(2.0, -1.0) if used else None)
 

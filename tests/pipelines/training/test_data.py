@@ -31,23 +31,23 @@ def write(path, lines):
 
 
 def test_a_share_of_the_queries_is_kept_out_by_the_seed(folder):
-    found = read_training_data(folder, held_out=0.25, seed=1)
-    assert (len(found.training.queries), len(found.held_out.queries)) == (15, 5)
-    assert not found.training.queries.keys() & found.held_out.queries.keys()
-    assert found.training.qrels.keys() | found.held_out.qrels.keys() == {f"q{n}" for n in range(20)}
+    data = read_training_data(folder, held_out=0.25, seed=1)
+    assert (len(data.training.queries), len(data.held_out.queries)) == (15, 5)
+    assert not data.training.queries.keys() & data.held_out.queries.keys()
+    assert data.training.qrels.keys() | data.held_out.qrels.keys() == {f"q{n}" for n in range(20)}
     again, other = (read_training_data(folder, held_out=0.25, seed=seed).held_out for seed in (1, 2))
-    assert again == found.held_out
-    assert other.queries != found.held_out.queries
+    assert again == data.held_out
+    assert other.queries != data.held_out.queries
     assert len(read_training_data(folder, held_out=0).held_out.queries) == 0
     assert len(read_training_data(folder, held_out=0.001).held_out.queries) == 1
     assert len(read_training_data(folder, limit=7).training.queries) == 7
 
 
 def test_a_dev_split_is_measured_on_and_not_learned_from(folder):
-    found = read_training_data(folder, dev_split="dev")
-    assert set(found.held_out.queries) == {f"q{n}" for n in range(15, 20)}
-    assert found.held_out.qrels["q15"] == {"d15": 2}
-    assert set(found.training.queries) == {f"q{n}" for n in range(15)}
+    data = read_training_data(folder, dev_split="dev")
+    assert set(data.held_out.queries) == {f"q{n}" for n in range(15, 20)}
+    assert data.held_out.qrels["q15"] == {"d15": 2}
+    assert set(data.training.queries) == {f"q{n}" for n in range(15)}
     with pytest.raises(ArgumentError, match="no query is left to train on: 'train' has all of 'dev'"):
         read_training_data(folder, split="dev", dev_split="train")
 
@@ -78,11 +78,11 @@ def test_pairs_triples_and_labels_say_the_same(tmp_path):
     write(tmp_path / "triples.tsv", ["q\tp\tn", "r\ts\tn"])
     for name, expected in grades.items():
         for path in (tmp_path / name, tmp_path / name.replace("jsonl", "tsv")):
-            found = read_training_data(path, held_out=0)
-            texts = {document.id: document.text for document in found.documents}
+            data = read_training_data(path, held_out=0)
+            texts = {document.id: document.text for document in data.documents}
             assert {
-                found.training.queries[id_]: {texts[doc]: grade for doc, grade in given.items()}
-                for id_, given in found.training.qrels.items()
+                data.training.queries[id_]: {texts[doc]: grade for doc, grade in of_query.items()}
+                for id_, of_query in data.training.qrels.items()
             } == expected, path
 
 
@@ -253,6 +253,6 @@ def test_what_cannot_be_learned_from_is_refused(folder, tmp_path):
 
 def test_a_query_whose_documents_are_all_missing_is_named(folder):
     write_qrels(folder, "train", [("q1", "d1", 1), ("q1", "gone", 1), ("q2", "gone", 1), ("q2", "d2", 0)])
-    found = read_training_data(folder, held_out=0)
+    data = read_training_data(folder, held_out=0)
     with pytest.raises(ArgumentError, match=r"query 'q2' has no relevant document in things: 'gone' is not there"):
-        relevant_texts(found)
+        relevant_texts(data)

@@ -20,29 +20,33 @@ def retriever(tmp_path, documents=DOCUMENTS):
 
 def test_lists_are_what_the_reranker_says_of_the_candidates(tmp_path):
     queries = ["who hunts at night ?", "the warm sofa", "what runs in the park ?"]
-    told = []
+    reported = []
     lists = distilled_lists(
-        queries, retriever(tmp_path), OverlapReranker(), depth=3, on_progress=lambda done, of: told.append((done, of))
+        queries,
+        retriever(tmp_path),
+        OverlapReranker(),
+        depth=3,
+        on_progress=lambda done, of: reported.append((done, of)),
     )
-    assert [one.query for one in lists] == queries
-    assert [one.passages[0].split()[0] for one in lists] == ["owls", "cats", "dogs"]
-    for one in lists:
-        assert set(one.passages) == {document.passage for document in DOCUMENTS}
-        assert list(one.labels) == sorted(one.labels, reverse=True)
-        logits = [OverlapReranker.logit(one.query, passage) for passage in one.passages]
-        assert list(one.labels) == pytest.approx(logits)
-    assert told == [(3, 3)]
+    assert [ranking.query for ranking in lists] == queries
+    assert [ranking.passages[0].split()[0] for ranking in lists] == ["owls", "cats", "dogs"]
+    for ranking in lists:
+        assert set(ranking.passages) == {document.passage for document in DOCUMENTS}
+        assert list(ranking.labels) == sorted(ranking.labels, reverse=True)
+        logits = [OverlapReranker.logit(ranking.query, passage) for passage in ranking.passages]
+        assert list(ranking.labels) == pytest.approx(logits)
+    assert reported == [(3, 3)]
 
 
 def test_only_as_deep_as_was_asked_for_and_queries_by_the_batch(tmp_path):
     queries = [f"the dog number {n}" for n in range(70)]
-    reranker, told = OverlapReranker(), []
+    reranker, reported = OverlapReranker(), []
     lists = distilled_lists(
-        queries, retriever(tmp_path), reranker, depth=2, on_progress=lambda done, of: told.append((done, of))
+        queries, retriever(tmp_path), reranker, depth=2, on_progress=lambda done, of: reported.append((done, of))
     )
-    assert {len(one.passages) for one in lists} == {2}
-    assert [one.query for one in lists] == queries
-    assert told == [(32, 70), (64, 70), (70, 70)]
+    assert {len(ranking.passages) for ranking in lists} == {2}
+    assert [ranking.query for ranking in lists] == queries
+    assert reported == [(32, 70), (64, 70), (70, 70)]
     assert [len(pairs) for pairs in reranker.calls] == [64, 64, 12]
 
 

@@ -32,9 +32,9 @@ def mined(retriever, **options):
 
 
 def test_a_list_has_the_relevant_then_candidates_in_their_order_without_copies(retriever):
-    found = mined(retriever, depth=12)
-    assert set(found) == {QUERIES["q0"], QUERIES["q1"], QUERIES["q3"]}  # q2 has nothing relevant
-    item = found[QUERIES["q0"]]
+    lists = mined(retriever, depth=12)
+    assert set(lists) == {QUERIES["q0"], QUERIES["q1"], QUERIES["q3"]}  # q2 has nothing relevant
+    item = lists[QUERIES["q0"]]
     assert item.passages[:2] == (TEXTS["d1"], TEXTS["d2"])
     assert item.labels[:2] == (2.0, 1.0)
     assert not any(item.labels[2:])
@@ -43,7 +43,7 @@ def test_a_list_has_the_relevant_then_candidates_in_their_order_without_copies(r
     assert list(item.passages[2 : 2 + len(negatives)]) == negatives
     # What somebody judged not relevant counts, whether it is a candidate or not.
     assert TEXTS["d3"] in item.passages
-    assert TEXTS["d4"] not in found[QUERIES["q1"]].passages[1:]
+    assert TEXTS["d4"] not in lists[QUERIES["q1"]].passages[1:]
 
 
 def test_the_prior_is_standardised_among_the_candidates_and_lowest_for_others(retriever):
@@ -68,11 +68,11 @@ def test_margin_and_reranker_leave_out_what_is_likely_to_be_relevant(retriever):
         cosines = {passage: float(ENCODER.encode_documents([passage])[0] @ vector) for passage in item.passages}
         best = max(cosines[passage] for passage in positives)
         limit = best - 0.1 * abs(best) + 1e-6  # the margin
-        kept = [p for p in item.passages if p in positives or p in judged or cosines[p] <= limit]
-        assert sorted(near[query].passages) == sorted(kept)
+        expected = [p for p in item.passages if p in positives or p in judged or cosines[p] <= limit]
+        assert sorted(near[query].passages) == sorted(expected)
         top = max(OverlapReranker.logit(query, passage) for passage in positives)
-        kept = [p for p in item.passages if p in positives or p in judged or OverlapReranker.logit(query, p) <= top]
-        assert sorted(filtered[query].passages) == sorted(kept)
+        expected = [p for p in item.passages if p in positives or p in judged or OverlapReranker.logit(query, p) <= top]
+        assert sorted(filtered[query].passages) == sorted(expected)
     assert sum(len(item.passages) for item in near.values()) < sum(len(item.passages) for item in plain.values())
     assert sum(len(item.passages) for item in filtered.values()) < sum(len(item.passages) for item in plain.values())
 
@@ -80,12 +80,12 @@ def test_margin_and_reranker_leave_out_what_is_likely_to_be_relevant(retriever):
 def test_an_index_without_terms_serves_too(tmp_path):
     index = build_index(DOCUMENTS, tmp_path / "index", encoder=ENCODER, reranker=None)
     retriever = DenseRetriever(index, ENCODER)
-    found, near = (
+    of_all, of_near = (
         hard_negative_lists(JUDGED, TEXTS, retriever, HardNegativeOptions(depth=8, margin=margin))
         for margin in (None, 1.0)
     )
-    assert all(len(item.passages) > 4 for item in found)
-    assert sum(len(item.passages) for item in near) < sum(len(item.passages) for item in found)
+    assert all(len(item.passages) > 4 for item in of_all)
+    assert sum(len(item.passages) for item in of_near) < sum(len(item.passages) for item in of_all)
 
 
 @pytest.mark.parametrize(("options", "message"), [({"depth": 0}, "depth must be"), ({"margin": 0.0}, "margin mult")])
@@ -98,7 +98,7 @@ def test_held_out_quality_is_that_of_a_search_measured_by_ir_measures(retriever)
     """Against the pipeline itself, for every blend."""
     reranker = OverlapReranker()
     queries = judged_candidates(JUDGED, retriever, 15)
-    found = evaluate_blends(queries, reranker.score)
+    quality = evaluate_blends(queries, reranker.score)
     ids = list(JUDGED.judged_ids)
     means = []
     for blend in BLENDS:
@@ -107,10 +107,10 @@ def test_held_out_quality_is_that_of_a_search_measured_by_ir_measures(retriever)
         run = {id_: [(r.document.id, r.score) for r in answer] for id_, answer in zip(ids, answers, strict=True)}
         qrels = {id_: JUDGED.qrels[id_] for id_ in ids}
         means.append(np.mean(list(per_query(("nDCG@10",), qrels, run)["nDCG@10"].values())))
-    assert found["stage_one"] == pytest.approx(means[0])
-    assert found["alone"] == pytest.approx(means[-1])
-    assert found["quality"] == pytest.approx(max(means))
-    assert found["blend"] == BLENDS[int(np.argmax(means))]
+    assert quality["stage_one"] == pytest.approx(means[0])
+    assert quality["alone"] == pytest.approx(means[-1])
+    assert quality["quality"] == pytest.approx(max(means))
+    assert quality["blend"] == BLENDS[int(np.argmax(means))]
 
 
 def test_lists_come_back_as_they_were_written(tmp_path):

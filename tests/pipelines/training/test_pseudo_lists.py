@@ -36,14 +36,14 @@ def nothing_held_out(**options):
 def test_negatives_are_the_like_passages_of_the_nearest_other_documents(retriever):
     lists, held_out = pseudo_query_lists(PAIRS, retriever, nothing_held_out(negatives=3))
     assert held_out == []
-    assert [one.query for one in lists] == [pair.query for pair in PAIRS]
+    assert [ranking.query for ranking in lists] == [pair.query for pair in PAIRS]
     passage_of = {(pair.kind, pair.document_id): pair.passage for pair in PAIRS}
-    for pair, one in zip(PAIRS, lists, strict=True):
-        assert one.passages[0] == pair.passage
-        assert one.labels == (1.0, 0.0, 0.0, 0.0)
-        found = [hit.document.id for hit in retriever.retrieve([pair.query], len(DOCUMENTS))[0]]
-        others = [passage_of[pair.kind, id_] for id_ in found if id_ != pair.document_id]
-        assert list(one.passages[1:]) == others[:3]
+    for pair, ranking in zip(PAIRS, lists, strict=True):
+        assert ranking.passages[0] == pair.passage
+        assert ranking.labels == (1.0, 0.0, 0.0, 0.0)
+        nearest_ids = [hit.document.id for hit in retriever.retrieve([pair.query], len(DOCUMENTS))[0]]
+        others = [passage_of[pair.kind, id_] for id_ in nearest_ids if id_ != pair.document_id]
+        assert list(ranking.passages[1:]) == others[:3]
 
 
 def test_what_has_the_words_of_the_query_is_no_negative(tmp_path):
@@ -54,11 +54,11 @@ def test_what_has_the_words_of_the_query_is_no_negative(tmp_path):
     lists, _ = pseudo_query_lists(
         pseudo_query_pairs(documents, kinds=["title"]), retriever, nothing_held_out(negatives=10)
     )
-    assert all(any("Somebody" in passage for passage in one.passages) for one in lists)
+    assert all(any("Somebody" in passage for passage in ranking.passages) for ranking in lists)
     sentences, _ = pseudo_query_lists(
         pseudo_query_pairs(documents, kinds=["sentence"]), retriever, nothing_held_out(negatives=10)
     )
-    quoted = [one for one in sentences if one.query in DOCUMENTS[0].text]
+    quoted = [ranking for ranking in sentences if ranking.query in DOCUMENTS[0].text]
     assert len(quoted) == 1
     assert not any("Somebody" in passage for passage in quoted[0].passages)
 
@@ -75,11 +75,11 @@ class Contrary(OverlapReranker):
 def test_pairs_are_kept_where_a_reranker_ranks_their_passage_high(retriever, top_k, reranker):
     everything, _ = pseudo_query_lists(PAIRS, retriever, nothing_held_out(negatives=5))
     expected = {}
-    for one in everything:
-        answer, *others = reranker.score([(one.query, passage) for passage in one.passages]).tolist()
-        below = [passage for passage, score in zip(one.passages[1:], others, strict=True) if score < answer]
+    for ranking in everything:
+        answer, *others = reranker.score([(ranking.query, passage) for passage in ranking.passages]).tolist()
+        below = [passage for passage, score in zip(ranking.passages[1:], others, strict=True) if score < answer]
         if 5 - len(below) < top_k:
-            expected[one.query] = (one.passages[0], *below)
+            expected[ranking.query] = (ranking.passages[0], *below)
     options = nothing_held_out(negatives=5, reranker=reranker, top_k=top_k)
     if not expected:
         with pytest.raises(
@@ -87,15 +87,15 @@ def test_pairs_are_kept_where_a_reranker_ranks_their_passage_high(retriever, top
         ):
             pseudo_query_lists(PAIRS, retriever, options)
         return
-    kept, _ = pseudo_query_lists(PAIRS, retriever, options)
-    assert {one.query: one.passages for one in kept} == expected
-    assert all(one.labels == (1.0, *[0.0] * (len(one.passages) - 1)) for one in kept)
+    consistent, _ = pseudo_query_lists(PAIRS, retriever, options)
+    assert {ranking.query: ranking.passages for ranking in consistent} == expected
+    assert all(ranking.labels == (1.0, *[0.0] * (len(ranking.passages) - 1)) for ranking in consistent)
 
 
 def test_documents_are_held_out_whole(retriever):
     owner = {pair.query: pair.document_id for pair in PAIRS}
     training, held_out = pseudo_query_lists(PAIRS, retriever, PseudoQueryOptions(held_out=0.3))
-    trained_on, measured_on = ({owner[one.query] for one in lists} for lists in (training, held_out))
+    trained_on, measured_on = ({owner[ranking.query] for ranking in lists} for lists in (training, held_out))
     assert (len(trained_on), len(measured_on)) == (4, 2)
     assert not trained_on & measured_on
     assert len(training) + len(held_out) == len(owner)
@@ -110,27 +110,31 @@ def test_one_document_is_not_held_out(tmp_path):
         pseudo_query_pairs(DOCUMENTS[:1]), DenseRetriever(index, encoder), PseudoQueryOptions()
     )
     assert (len(training), held_out) == (2, [])
-    assert all(len(one.passages) == 1 for one in training)
+    assert all(len(ranking.passages) == 1 for ranking in training)
 
 
 def test_a_draw_is_of_so_many_pairs(retriever):
-    told = []
+    reported = []
     options = nothing_held_out(limit=5)
-    lists, _ = pseudo_query_lists(PAIRS, retriever, options, on_progress=lambda done, of: told.append((done, of)))
+    lists, _ = pseudo_query_lists(PAIRS, retriever, options, on_progress=lambda done, of: reported.append((done, of)))
     everything, _ = pseudo_query_lists(PAIRS, retriever, nothing_held_out())
     assert len(lists) == 5
-    assert [one for one in everything if one in lists] == lists
-    assert told == [(5, 5)]
+    assert [ranking for ranking in everything if ranking in lists] == lists
+    assert reported == [(5, 5)]
 
 
 def test_priors_are_the_cosines_of_stage_one(retriever):
     lists, _ = pseudo_query_lists(PAIRS, retriever, nothing_held_out(negatives=3))
     encoder = HashEncoder()
-    for plain, one in zip(lists, with_priors(lists, encoder), strict=True):
-        assert (one.query, one.passages, one.labels) == (plain.query, plain.passages, plain.labels)
-        cosines = encoder.encode_documents(one.passages) @ encoder.encode_queries([one.query])[0]
-        np.testing.assert_allclose(one.prior, (cosines - cosines.mean()) / cosines.std(), atol=1e-4)
-        assert np.std(one.prior) == pytest.approx(1.0)
+    for ranking, with_prior in zip(lists, with_priors(lists, encoder), strict=True):
+        assert (with_prior.query, with_prior.passages, with_prior.labels) == (
+            ranking.query,
+            ranking.passages,
+            ranking.labels,
+        )
+        cosines = encoder.encode_documents(with_prior.passages) @ encoder.encode_queries([with_prior.query])[0]
+        np.testing.assert_allclose(with_prior.prior, (cosines - cosines.mean()) / cosines.std(), atol=1e-4)
+        assert np.std(with_prior.prior) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(

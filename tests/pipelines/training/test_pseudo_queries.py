@@ -54,24 +54,24 @@ def test_a_sentence_is_one_of_its_passage_and_all_the_rest_is_there(text, seed, 
         assert pair.document_id == "d"
         assert pair.query in sentences_of(text)
         assert pair.passage.startswith("A wing ")
-        rest = joined(pair.passage.removeprefix("A wing "))
-        assert len(rest.split()) <= max_words
+        context = joined(pair.passage.removeprefix("A wing "))
+        assert len(context.split()) <= max_words
         if pair.query in pair.passage:  # one that was left where it is
-            assert rest in joined(text)
-            assert rest.count(pair.query) == 1
-            rest = without(rest, pair.query)
-        assert len(rest.split()) >= 8
+            assert context in joined(text)
+            assert context.count(pair.query) == 1
+            context = without(context, pair.query)
+        assert len(context.split()) >= 8
         # Put back at one of the places between words, the sentence gives a stretch of the text again.
-        cut = rest.split()
-        whole = [" ".join([*cut[:place], pair.query, *cut[place:]]) for place in range(len(cut) + 1)]
-        assert any(one in joined(text) for one in whole)
+        cut = context.split()
+        stretches = [" ".join([*cut[:position], pair.query, *cut[position:]]) for position in range(len(cut) + 1)]
+        assert any(stretch in joined(text) for stretch in stretches)
 
 
 def test_nine_of_ten_sentences_are_absent_from_their_passage():
     pairs = [pair for document in collection(1500) for pair in sentence_pairs(document)]
     assert len(pairs) == 1500
-    kept = sum(pair.query in pair.passage for pair in pairs)
-    assert 105 <= kept <= 195  # four standard deviations of a tenth
+    left_in = sum(pair.query in pair.passage for pair in pairs)
+    assert 105 <= left_in <= 195  # four standard deviations of a tenth
 
 
 def test_every_sentence_can_be_taken():

@@ -20,7 +20,7 @@ def chosen_by_hand(values, costs, allowed):
     for row in rows:
         worse = [float(a - b) for a, b in zip(values[best], values[row], strict=True)]
         mean = sum(worse) / len(worse)
-        spread = (sum((one - mean) ** 2 for one in worse) / (len(worse) - 1)) ** 0.5
+        spread = (sum((gain - mean) ** 2 for gain in worse) / (len(worse) - 1)) ** 0.5
         if mean <= spread / len(worse) ** 0.5:
             near.append(row)
     cheapest = min(costs[row] for row in near)
@@ -51,17 +51,17 @@ def test_a_cheaper_setting_is_preferred_within_the_noise_and_not_beyond():
 
 def test_most_lucky_collections_are_left_at_stage_one():
     random = np.random.default_rng(3)
-    off, claimed, seen = 0, [], []
+    off, claimed, in_sample_gains = 0, [], []
     for trial in range(20):
         base = random.random(60)
         # A hundred settings that change queries at random: the best of them looks better, and none is.
         values = np.stack([base, *(base + random.normal(0, 0.3, 60) for _ in range(100))])
         choice = hold_out(values, [0.0, *range(5, 105)], seed=trial)
         off += choice.recommended == 0
-        seen.append((values.mean(axis=1).max()) - base.mean())
+        in_sample_gains.append((values.mean(axis=1).max()) - base.mean())
         claimed.append(choice.held_out_best.mean() - base.mean())
     assert off >= 15
-    assert np.mean(seen) > 0.08, "in sample, the best looks like a gain"
+    assert np.mean(in_sample_gains) > 0.08, "in sample, the best looks like a gain"
     assert np.mean(claimed) < 0.02, "and held out it is gone"
 
 
@@ -98,9 +98,9 @@ def test_what_is_recommended_is_never_below_stage_one_on_held_out_queries(seed, 
 def test_the_choice_is_the_same_for_the_same_seed():
     random = np.random.default_rng(6)
     values = random.random((20, 50))
-    one, other = (hold_out(values, np.arange(20.0), seed=7) for _ in range(2))
-    assert one.recommended == other.recommended
-    np.testing.assert_array_equal(one.held_out, other.held_out)
+    first, second = (hold_out(values, np.arange(20.0), seed=7) for _ in range(2))
+    assert first.recommended == second.recommended
+    np.testing.assert_array_equal(first.held_out, second.held_out)
 
 
 def test_every_query_is_held_out_and_never_trained_on():

@@ -18,7 +18,7 @@ def sample(queries, *, seed, candidates=30, k=20, hybrid=True, coarse=False):
     random = np.random.default_rng(seed)
     scored, qrels = [], {}
     for number in range(queries):
-        documents = tuple(f"d{place:02}" for place in range(candidates))
+        documents = tuple(f"d{i:02}" for i in range(candidates))
         columns = random.normal(size=(3, candidates)).round(0 if coarse else 9)
         dense, lexical, logits = columns
         scored.append(
@@ -36,7 +36,7 @@ def sample(queries, *, seed, candidates=30, k=20, hybrid=True, coarse=False):
     return Scored(k, tuple(scored)), Judged("sample", {str(number): str(number) for number in range(queries)}, qrels)
 
 
-class Found:
+class StoredScores:
     """Stage one and stage two of a sample: a query is the number of its row."""
 
     blend = 1.0
@@ -63,10 +63,10 @@ class Found:
 
 def searched(scored, configuration, *, top_k=10):
     """The documents that a real pipeline returns."""
-    found = Found(scored, configuration.fusion)
+    stored_scores = StoredScores(scored, configuration.fusion)
     pipeline = SearchPipeline(
-        found,
-        found if configuration.depth else None,
+        stored_scores,
+        stored_scores if configuration.depth else None,
         retrieve_k=scored.k,
         rerank_k=configuration.depth or scored.k,
         top_k=top_k,
@@ -84,11 +84,11 @@ def evaluated(scored, judged, configuration):
 
 def measured(measure, judged, answers):
     run = {
-        str(number): {document: float(-place) for place, document in enumerate(documents)}
+        str(number): {document: float(-position) for position, document in enumerate(documents)}
         for number, documents in enumerate(answers)
     }
-    found = {metric.query_id: metric.value for metric in ir_measures.iter_calc([measure], dict(judged.qrels), run)}
-    return [found[query_id] for query_id in judged.qrels]
+    values = {metric.query_id: metric.value for metric in ir_measures.iter_calc([measure], dict(judged.qrels), run)}
+    return [values[query_id] for query_id in judged.qrels]
 
 
 @pytest.mark.slow
@@ -141,7 +141,7 @@ def test_queries_may_have_different_numbers_of_candidates():
 
 def test_without_lexical_scores_there_is_vectors_alone():
     grid = evaluate_grid(*sample(12, seed=3, hybrid=False))
-    assert {one.fusion for one in grid.configurations} == {None}
+    assert {configuration.fusion for configuration in grid.configurations} == {None}
 
 
 def test_recall_is_ir_measures_own():

@@ -20,7 +20,7 @@ def index(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(index):
+def tuning(index):
     options = TuningOptions(retrieve_k=25, latency_queries=2, store=False)
     return tune(index, JUDGED, encoder=ENCODER, reranker=oracle(JUDGED, strength=1.0), options=options)
 
@@ -32,19 +32,23 @@ def ndcg(pipeline):
         ideal = sorted(grades.values(), reverse=True)
         gains = [grades.get(result.document.id, 0) for result in results]
         values.append(
-            sum(gain / np.log2(place + 2) for place, gain in enumerate(gains))
-            / sum(gain / np.log2(place + 2) for place, gain in enumerate(ideal))
+            sum(gain / np.log2(position + 2) for position, gain in enumerate(gains))
+            / sum(gain / np.log2(position + 2) for position, gain in enumerate(ideal))
         )
     return values
 
 
 @pytest.mark.slow
-def test_every_setting_is_worth_what_a_search_with_it_is(index, found):
-    assert {type(one.fusion) for one in found.grid.configurations} == {type(None), NormalisedSum, ReciprocalRank}
+def test_every_setting_is_worth_what_a_search_with_it_is(index, tuning):
+    assert {type(configuration.fusion) for configuration in tuning.grid.configurations} == {
+        type(None),
+        NormalisedSum,
+        ReciprocalRank,
+    }
     random = np.random.default_rng(1)
-    rows = random.choice(len(found.grid.configurations), 25, replace=False)
-    for row in [*rows, found.grid.place(found.recommended)]:
-        setting = found.grid.configurations[row]
+    rows = random.choice(len(tuning.grid.configurations), 25, replace=False)
+    for row in [*rows, tuning.grid.place(tuning.recommended)]:
+        setting = tuning.grid.configurations[row]
         retriever = (
             DenseRetriever(index, ENCODER)
             if setting.fusion is None
@@ -57,19 +61,19 @@ def test_every_setting_is_worth_what_a_search_with_it_is(index, found):
             rerank_k=setting.depth or 25,
             blend=setting.blend,
         )
-        np.testing.assert_allclose(found.grid.ndcg[row], ndcg(pipeline), atol=1e-9, err_msg=str(setting))
+        np.testing.assert_allclose(tuning.grid.ndcg[row], ndcg(pipeline), atol=1e-9, err_msg=str(setting))
 
 
-def test_a_search_uses_the_stage_one_that_was_stored(index, found):
-    assert found.recommended.fusion is not None, "words are what these queries were made of"
-    assert found.tuned.first_stage == "hybrid"
-    store(index, found.tuned)
+def test_a_search_uses_the_stage_one_that_was_stored(index, tuning):
+    assert tuning.recommended.fusion is not None, "words are what these queries were made of"
+    assert tuning.tuned.first_stage == "hybrid"
+    store(index, tuning.tuned)
     pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=oracle(JUDGED, strength=1.0))
     assert isinstance(pipeline.retriever, HybridRetriever)
-    assert pipeline.retriever.fusion == found.recommended.fusion
-    row = found.grid.ndcg[found.grid.place(found.recommended)]
+    assert pipeline.retriever.fusion == tuning.recommended.fusion
+    row = tuning.grid.ndcg[tuning.grid.place(tuning.recommended)]
     np.testing.assert_allclose(row, ndcg(pipeline), atol=1e-9)
-    assert stored(index) == found.tuned
+    assert stored(index) == tuning.tuned
     for result in pipeline.search(TEXTS[0]):
         assert result.dense_score is not None
         assert result.lexical_score is not None
@@ -102,8 +106,8 @@ def test_without_the_reranker_words_are_still_used(index):
 
 def test_a_stop_rule_of_a_hybrid_search_reads_less(index):
     options = TuningOptions(retrieve_k=40, latency_queries=0)
-    found = tune(index, JUDGED, encoder=ENCODER, reranker=strong(), options=options)
-    rule = found.tuned.stop_rule
+    tuning = tune(index, JUDGED, encoder=ENCODER, reranker=strong(), options=options)
+    rule = tuning.tuned.stop_rule
     assert rule is not None
     pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=strong(), rerank_k="auto")
     assert pipeline.options.stop_rule == rule
@@ -120,8 +124,8 @@ def test_dense_is_recommended_where_words_say_nothing(index):
     qrels = {}
     for query_id, hits in zip(IDS, DenseRetriever(index, ENCODER).retrieve(TEXTS, 3), strict=True):
         qrels[query_id] = {hit.document.id: 1 for hit in hits}
-    known = dataclasses.replace(JUDGED, qrels=qrels)
+    by_vectors = dataclasses.replace(JUDGED, qrels=qrels)
     options = TuningOptions(retrieve_k=25, latency_queries=0, store=False)
-    found = tune(index, known, encoder=ENCODER, reranker=guesser(), options=options)
-    assert found.recommended == found.grid.configurations[0]
-    assert found.held_out.plain.mean == pytest.approx(1.0)
+    tuning = tune(index, by_vectors, encoder=ENCODER, reranker=guesser(), options=options)
+    assert tuning.recommended == tuning.grid.configurations[0]
+    assert tuning.held_out.plain.mean == pytest.approx(1.0)

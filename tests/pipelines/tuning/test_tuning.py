@@ -32,48 +32,48 @@ def index(built):
     return index
 
 
-def tuned(index, reranker, known=JUDGED, **options):
-    return tune(index, known, encoder=ENCODER, reranker=reranker, options=TuningOptions(**vars_of(QUICK) | options))
+def tuned(index, reranker, judgments=JUDGED, **options):
+    return tune(index, judgments, encoder=ENCODER, reranker=reranker, options=TuningOptions(**vars_of(QUICK) | options))
 
 
 def vars_of(options):
     return {name: getattr(options, name) for name in options.__slots__}
 
 
-def ndcg(pipeline, known=JUDGED):
-    ids = list(known.judged_ids)
-    batch = pipeline.search_batch([known.queries[query_id] for query_id in ids])
+def ndcg(pipeline, judgments=JUDGED):
+    ids = list(judgments.judged_ids)
+    batch = pipeline.search_batch([judgments.queries[query_id] for query_id in ids])
     run = {
         query_id: [(result.document.id, result.score) for result in results]
         for query_id, results in zip(ids, batch, strict=True)
     }
-    return per_query(["nDCG@10"], {query_id: known.qrels[query_id] for query_id in ids}, run)["nDCG@10"]
+    return per_query(["nDCG@10"], {query_id: judgments.qrels[query_id] for query_id in ids}, run)["nDCG@10"]
 
 
 def test_an_oracle_is_recommended_and_a_later_search_uses_it(index):
     reranker = oracle(JUDGED)
-    found = tuned(index, reranker)
-    assert found.recommended.depth > 0
-    assert found.held_out.gain.low > 0
-    assert found.held_out.best.mean > found.held_out.plain.mean + 0.1
-    assert found.stored
-    assert stored(index) == found.tuned
+    tuning = tuned(index, reranker)
+    assert tuning.recommended.depth > 0
+    assert tuning.held_out.gain.low > 0
+    assert tuning.held_out.best.mean > tuning.held_out.plain.mean + 0.1
+    assert tuning.stored
+    assert stored(index) == tuning.tuned
     pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=oracle(JUDGED))
-    assert pipeline.options.rerank_k == found.recommended.depth
+    assert pipeline.options.rerank_k == tuning.recommended.depth
     assert pipeline.options.retrieve_k == 30
-    assert pipeline.blend == found.recommended.blend
-    row = found.grid.ndcg[found.grid.place(found.recommended)]
+    assert pipeline.blend == tuning.recommended.blend
+    row = tuning.grid.ndcg[tuning.grid.place(tuning.recommended)]
     np.testing.assert_allclose(row, list(ndcg(pipeline).values()), atol=1e-9)
 
 
 @pytest.mark.slow
 def test_every_setting_is_worth_what_a_search_with_it_is(index):
     reranker = oracle(JUDGED, strength=1.0)
-    found = tuned(index, reranker, store=False)
+    tuning = tuned(index, reranker, store=False)
     assert stored(index) is None
     random = np.random.default_rng(3)
-    for row in random.choice(len(found.grid.configurations), 12, replace=False):
-        setting = found.grid.configurations[row]
+    for row in random.choice(len(tuning.grid.configurations), 12, replace=False):
+        setting = tuning.grid.configurations[row]
         pipeline = SearchPipeline.open(
             index.path,
             encoder=ENCODER,
@@ -82,13 +82,13 @@ def test_every_setting_is_worth_what_a_search_with_it_is(index):
             rerank_k=setting.depth or 30,
             blend=setting.blend,
         )
-        np.testing.assert_allclose(found.grid.ndcg[row], list(ndcg(pipeline).values()), atol=1e-9)
+        np.testing.assert_allclose(tuning.grid.ndcg[row], list(ndcg(pipeline).values()), atol=1e-9)
 
 
 def test_a_reranker_that_harms_is_recommended_off(index):
-    found = tuned(index, oracle(JUDGED, sign=-1.0))
-    assert found.recommended.depth == 0
-    assert found.tuned.rerank_k == 0
+    tuning = tuned(index, oracle(JUDGED, sign=-1.0))
+    assert tuning.recommended.depth == 0
+    assert tuning.tuned.rerank_k == 0
     pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=oracle(JUDGED, sign=-1.0))
     assert pipeline.reranker is None
     assert ndcg(pipeline) == ndcg(SearchPipeline.open(index.path, encoder=ENCODER, reranker=None))
@@ -97,8 +97,8 @@ def test_a_reranker_that_harms_is_recommended_off(index):
 def test_a_tuning_that_switched_the_reranker_off_takes_nothing_away(index):
     """The README's first snippet, rerank_k="auto", min_relevance and larger cutoffs work as they did before it."""
     reranker = oracle(JUDGED, sign=-1.0)
-    found = tuned(index, reranker, retrieve_k=20, calibrate="platt")
-    assert found.tuned.rerank_k == 0
+    tuning = tuned(index, reranker, retrieve_k=20, calibrate="platt")
+    assert tuning.tuned.rerank_k == 0
     query = JUDGED.queries["q0"]
     pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=reranker)
     relevance = [round(result.relevance, 2) for result in pipeline.search(query)]
@@ -106,13 +106,13 @@ def test_a_tuning_that_switched_the_reranker_off_takes_nothing_away(index):
     assert relevance == sorted(relevance, reverse=True)
     for result in pipeline.search(query):
         assert result.logit is None
-        assert result.relevance == pytest.approx(found.first_stage_curve.apply(result.dense_score))
+        assert result.relevance == pytest.approx(tuning.first_stage_curve.apply(result.dense_score))
     assert 0 < len(pipeline.search(query, min_relevance=relevance[4])) < 10
     assert len(pipeline.search(query, top_k=50)) == 50
     assert all(result.logit is not None for result in pipeline.search(query, rerank_k=60, top_k=60))
     assert "not reranked (tuned)" in str(pipeline.settings)
     auto, timings = SearchPipeline.open(index.path, encoder=ENCODER, reranker=reranker, rerank_k="auto"), Timings()
-    assert auto.options.stop_rule == found.stop_rule
+    assert auto.options.stop_rule == tuning.stop_rule
     auto.search_batch([query], timings=timings)
     assert 0 < timings.depths[0].reranked <= timings.depths[0].candidates == 20
     asked = SearchPipeline.open(index.path, encoder=ENCODER, reranker=reranker, rerank=True)
@@ -120,14 +120,14 @@ def test_a_tuning_that_switched_the_reranker_off_takes_nothing_away(index):
     assert "20 reranked" in str(asked.settings)
     for first_stage in ("dense", None):
         other = SearchPipeline.open(index.path, encoder=ENCODER, reranker=reranker, first_stage=first_stage)
-        assert other.options.first_stage_calibration == found.first_stage_curve
+        assert other.options.first_stage_calibration == tuning.first_stage_curve
 
 
 def test_the_estimate_without_a_reranker_is_calibrated(index):
     """Of documents with an estimate around p, about p are relevant."""
-    found = tuned(index, oracle(JUDGED, sign=-1.0))
+    tuning = tuned(index, oracle(JUDGED, sign=-1.0))
     pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=None, top_k=30)
-    curve = found.first_stage_curve
+    curve = tuning.first_stage_curve
     pairs = [
         (float(curve.apply(result.dense_score)), JUDGED.qrels[query_id].get(result.document.id, 0) > 0)
         for query_id, query in JUDGED.queries.items()
@@ -144,11 +144,13 @@ def test_noise_is_no_gain(index):
         def judge(query, document, seed=seed):
             return noise(f"{seed} {query}", document)
 
-        found = tuned(index, KnowingReranker(judge, fingerprint=f"noise {seed}"), seed=seed, store=False)
-        off += found.recommended.depth == 0
-        gains.append(found.held_out.gain.mean)
-        assert found.recommended.depth in (0, 5), "where luck wins, it is a cheap one"
-        assert "on queries that the choice did not see" in found.reason.lower() or "one standard error" in found.reason
+        tuning = tuned(index, KnowingReranker(judge, fingerprint=f"noise {seed}"), seed=seed, store=False)
+        off += tuning.recommended.depth == 0
+        gains.append(tuning.held_out.gain.mean)
+        assert tuning.recommended.depth in (0, 5), "where luck wins, it is a cheap one"
+        assert (
+            "on queries that the choice did not see" in tuning.reason.lower() or "one standard error" in tuning.reason
+        )
     assert off >= 6, "luck alone passes in about one of twenty"
     assert np.mean(gains) < 0.002
 
@@ -156,23 +158,23 @@ def test_noise_is_no_gain(index):
 def test_labels_at_random_are_no_gain(index):
     random = np.random.default_rng(8)
     qrels = {q: {f"doc{d:02}": 1 for d in random.choice(80, 4, replace=False)} for q in JUDGED.queries}
-    found = tuned(index, oracle(JUDGED), Judged("random", JUDGED.queries, qrels))
-    assert found.recommended.depth == 0 or found.held_out.gain.low <= 0
+    tuning = tuned(index, oracle(JUDGED), Judged("random", JUDGED.queries, qrels))
+    assert tuning.recommended.depth == 0 or tuning.held_out.gain.low <= 0
 
 
 def test_the_figures_of_the_report_are_those_of_searches(index):
-    found = tuned(index, oracle(JUDGED, strength=2.0))
+    tuning = tuned(index, oracle(JUDGED, strength=2.0))
     alone = ndcg(SearchPipeline.open(index.path, encoder=ENCODER, reranker=None))
-    depth, estimate = found.depths[0]
+    depth, estimate = tuning.depths[0]
     assert depth == 0
     assert estimate.mean == pytest.approx(np.mean(list(alone.values())))
-    assert found.held_out.plain.mean == pytest.approx(estimate.mean)
-    assert [depth for depth, _ in found.depths] == [0, 5, 10, 20, 30]
-    assert found.recall[-1][0] == 30
-    record = json.loads(json.dumps(tuning_record(found)))
-    assert record["tuned"] == found.tuned.to_dict()
-    assert len(record["settings"]) == len(found.grid.configurations)
-    assert found.tuned.measured["ndcg_at_10"] == found.held_out.best.mean
+    assert tuning.held_out.plain.mean == pytest.approx(estimate.mean)
+    assert [depth for depth, _ in tuning.depths] == [0, 5, 10, 20, 30]
+    assert tuning.recall[-1][0] == 30
+    record = json.loads(json.dumps(tuning_record(tuning)))
+    assert record["tuned"] == tuning.tuned.to_dict()
+    assert len(record["settings"]) == len(tuning.grid.configurations)
+    assert tuning.tuned.measured["ndcg_at_10"] == tuning.held_out.best.mean
 
 
 def test_scores_are_kept_and_read_once(index, tmp_path, caplog):
@@ -219,27 +221,29 @@ def test_scores_survive_the_file(index, tmp_path):
     tuned(index, guesser(), scores=file, store=False, latency_queries=2)
     queries = {query_id: JUDGED.queries[query_id] for query_id in JUDGED.judged_ids}
     scored, latencies = read_scores(file, ScoresKey.of(index, "guesser", 30, queries))
-    assert [one.depth for one in latencies] == [0, 5, 10, 20, 30]
-    assert [one.query_id for one in scored.queries] == list(queries)
-    one = scored.queries[7]
-    expected = [noise(queries[one.query_id], document) for document in one.documents]
-    np.testing.assert_array_equal(one.logits, np.array(expected, np.float32).astype(np.float64))
-    assert list(one.documents) == sorted(one.documents)
+    assert [latency.depth for latency in latencies] == [0, 5, 10, 20, 30]
+    assert [query.query_id for query in scored.queries] == list(queries)
+    query = scored.queries[7]
+    expected = [noise(queries[query.query_id], document) for document in query.documents]
+    np.testing.assert_array_equal(query.logits, np.array(expected, np.float32).astype(np.float64))
+    assert list(query.documents) == sorted(query.documents)
 
 
 def test_latency_is_measured_by_searching(index):
     reranker = oracle(JUDGED)
-    found = tuned(index, reranker, latency_queries=5, store=False)
-    assert [(one.depth, one.searches) for one in found.latencies] == [(depth, 5) for depth in (0, 5, 10, 20, 30)]
+    tuning = tuned(index, reranker, latency_queries=5, store=False)
+    assert [(latency.depth, latency.searches) for latency in tuning.latencies] == [
+        (depth, 5) for depth in (0, 5, 10, 20, 30)
+    ]
     assert reranker.pairs == 60 * 30 + 2 * 30 + 5 * (5 + 10 + 20 + 30)
-    assert all(0 < one.median_ms <= one.p95_ms for one in found.latencies)
+    assert all(0 < latency.median_ms <= latency.p95_ms for latency in tuning.latencies)
 
 
 def test_a_latency_budget_bounds_the_depth(index, monkeypatch):
     reranker = oracle(JUDGED, strength=2.0)
     assert tuned(index, reranker).recommended.depth > 10
-    known = [Latency(depth, 2.0 * depth + 1.0, 3.0 * depth + 1.0, 5) for depth in (0, 5, 10, 20, 30)]
-    monkeypatch.setattr("bicross.pipelines.tuning.tuning.measure_latency", lambda *_, **__: list(known))
+    latencies = [Latency(depth, 2.0 * depth + 1.0, 3.0 * depth + 1.0, 5) for depth in (0, 5, 10, 20, 30)]
+    monkeypatch.setattr("bicross.pipelines.tuning.tuning.measure_latency", lambda *_, **__: list(latencies))
     tight = tuned(index, reranker, latency_queries=5, latency_budget_ms=31.0)
     assert tight.recommended.depth in (5, 10), "95 of 100 searches at depth 10 take 31 ms"
     assert "within 31 ms" in tight.reason
@@ -252,20 +256,20 @@ def test_a_latency_budget_bounds_the_depth(index, monkeypatch):
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
 def test_a_calibration_is_fitted_measured_and_used(index, method):
     reranker = oracle(JUDGED, strength=3.0)
-    found = tuned(index, reranker, calibrate=method)
-    assert found.calibrated.ece_after < found.calibrated.ece_before / 2
-    assert found.calibrated.brier_after < found.calibrated.brier_before
-    assert found.calibrated.pairs == 60 * found.recommended.depth
+    tuning = tuned(index, reranker, calibrate=method)
+    assert tuning.calibrated.ece_after < tuning.calibrated.ece_before / 2
+    assert tuning.calibrated.brier_after < tuning.calibrated.brier_before
+    assert tuning.calibrated.pairs == 60 * tuning.recommended.depth
     pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=reranker)
     results = pipeline.search(JUDGED.queries["q1"])
-    expected = found.calibrated.calibration.apply([result.logit for result in results if result.logit is not None])
+    expected = tuning.calibrated.calibration.apply([result.logit for result in results if result.logit is not None])
     assert [result.relevance for result in results if result.relevance is not None] == pytest.approx(list(expected))
 
 
 def test_a_stop_rule_comes_with_a_reranker(index):
-    found = tuned(index, oracle(JUDGED))
-    rule = found.tuned.stop_rule
-    assert (rule.blend, rule.k, rule.risk) == (found.recommended.blend, 10, 0.05)
+    tuning = tuned(index, oracle(JUDGED))
+    rule = tuning.tuned.stop_rule
+    assert (rule.blend, rule.k, rule.risk) == (tuning.recommended.blend, 10, 0.05)
     pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=oracle(JUDGED), rerank_k="auto")
     assert pipeline.options.stop_rule == rule
     everything = SearchPipeline(pipeline.retriever, oracle(JUDGED), retrieve_k=30, rerank_k=30, blend=rule.blend)
@@ -277,10 +281,10 @@ def test_a_stop_rule_comes_with_a_reranker(index):
 
 
 def test_a_draw_of_queries_is_the_same_for_the_same_seed(index):
-    one, other = (tuned(index, guesser(), queries=20, seed=3) for _ in range(2))
-    assert one.queries == 20
-    np.testing.assert_array_equal(one.grid.ndcg, other.grid.ndcg)
-    assert not np.array_equal(one.grid.ndcg, tuned(index, guesser(), queries=20, seed=4).grid.ndcg)
+    first, second = (tuned(index, guesser(), queries=20, seed=3) for _ in range(2))
+    assert first.queries == 20
+    np.testing.assert_array_equal(first.grid.ndcg, second.grid.ndcg)
+    assert not np.array_equal(first.grid.ndcg, tuned(index, guesser(), queries=20, seed=4).grid.ndcg)
 
 
 def test_what_cannot_be_tuned(index):
@@ -310,5 +314,5 @@ def test_judgments_of_another_collection_are_an_error(index, tmp_path):
 
 def test_queries_without_a_relevant_document_are_left_out(index):
     qrels = {**JUDGED.qrels, "q0": {"doc01": 0}, "q1": {"doc02": -1}}
-    found = tuned(index, guesser(), Judged("words", {**JUDGED.queries, "unjudged": "nothing"}, qrels))
-    assert found.queries == 58
+    tuning = tuned(index, guesser(), Judged("words", {**JUDGED.queries, "unjudged": "nothing"}, qrels))
+    assert tuning.queries == 58

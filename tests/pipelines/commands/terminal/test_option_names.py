@@ -6,7 +6,7 @@ from bicross.pipelines.commands.terminal import with_option_names
 
 
 @pytest.mark.parametrize(
-    ("message", "said"),
+    ("message", "expected"),
     [
         ("name them with id_column and text_column", "with --id-column and --text-column"),
         ("with resume=True, or with overwrite=True", "with --resume, or with --overwrite"),
@@ -17,8 +17,8 @@ from bicross.pipelines.commands.terminal import with_option_names
         ("/tmp/id_column/rows.jsonl is empty", "/tmp/id_column/rows.jsonl is empty"),
     ],
 )
-def test_parameters_become_options(message, said):
-    assert said in with_option_names(message, [app._load("index")])
+def test_parameters_become_options(message, expected):
+    assert expected in with_option_names(message, [app._load("index")])
 
 
 def test_without_commands_a_message_stays():

@@ -34,8 +34,8 @@ def test_texts_without_blanks_are_cut_between_characters():
 @pytest.mark.parametrize("shift", range(9))
 def test_no_character_that_a_person_sees_is_cut(character, shift):
     shown = snippet("x" * shift + character * 300).removesuffix(" ...")
-    rest = shown.removeprefix("x" * shift)
-    assert rest == character * (len(rest) // len(character))
+    shown_characters = shown.removeprefix("x" * shift)
+    assert shown_characters == character * (len(shown_characters) // len(character))
     assert LIMIT - 40 <= len(shown) <= LIMIT
 
 

@@ -70,7 +70,7 @@ def test_judged_queries(folder, encoder, tmp_path, capsys):
     assert record["output"] == str(output)
     assert (record["rows"], record["held_out"], record["steps"]) == (18, 2, 4)
     assert 0 <= record["before"] <= 1
-    assert [found["step"] for found in record["evaluations"]] == [2, 4]
+    assert [evaluation["step"] for evaluation in record["evaluations"]] == [2, 4]
     card = (output / "README.md").read_text()
     assert "18 queries with passages; 2 queries held out." in card
     assert f"trained by bicross from {encoder}" in card
@@ -124,18 +124,20 @@ def test_pseudo_queries_of_an_index(folder, encoder, tmp_path, capsys):
 
 @pytest.mark.parametrize("source", ["corpus", "index"])
 def test_a_reranker_teaches_with_the_users_own_queries(folder, encoder, reranker, tmp_path, capsys, source):
-    place = folder
+    training_source = folder
     if source == "index":
-        place = tmp_path / "index"
-        assert main(["index", str(folder), "-o", str(place), "--encoder", encoder, "--no-tokens", "--json"]) == 0
+        training_source = tmp_path / "index"
+        assert (
+            main(["index", str(folder), "-o", str(training_source), "--encoder", encoder, "--no-tokens", "--json"]) == 0
+        )
         capsys.readouterr()
     teacher = ("--distil-from", reranker, "--queries", folder / "queries.txt")
-    record = trained(capsys, place, "-o", tmp_path / "model", *teacher, "--average", 0.75, "--model", encoder)
+    record = trained(capsys, training_source, "-o", tmp_path / "model", *teacher, "--average", 0.75, "--model", encoder)
     assert (record["rows"], record["held_out"]) == (18, 2)
     assert json.loads((tmp_path / "model" / "training.json").read_text())["loss"] == "kl"
     assert average(tmp_path / "model") == 0.75
     if source == "index":
-        assert len(Index.open(place)) == 20
+        assert len(Index.open(training_source)) == 20
 
 
 def test_what_a_person_sees(folder, encoder, tmp_path, capsys):
@@ -172,9 +174,9 @@ def test_mistakes_cost_nothing(folder, encoder, reranker, tmp_path, capsys):
     assert (code, "holds no queries" in err) == (1, True)
     code, err = refused(capsys, folder, *output, "--split", "test")
     assert (code, "has no split 'test'; it has train" in err) == (1, True)
-    one = tmp_path / "one.jsonl"
-    one.write_text(json.dumps({"_id": "d", "text": "The cat sleeps."}) + "\n")
-    code, err = refused(capsys, one, *output, "--pseudo-queries")
+    one_document = tmp_path / "one.jsonl"
+    one_document.write_text(json.dumps({"_id": "d", "text": "The cat sleeps."}) + "\n")
+    code, err = refused(capsys, one_document, *output, "--pseudo-queries")
     assert (code, "no text to make pseudo-queries of" in err) == (1, True)
-    code, err = refused(capsys, one, *output, "--distil-from", reranker, *queries)
+    code, err = refused(capsys, one_document, *output, "--distil-from", reranker, *queries)
     assert (code, "the first stage found less than two documents" in err) == (2, True)

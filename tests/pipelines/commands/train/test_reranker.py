@@ -51,20 +51,20 @@ def train(capsys, models, folder, output, *more):
 def test_the_command_trains_measures_and_writes_a_card(models, folder, tmp_path, capsys):
     code, out, err = train(capsys, models, folder, tmp_path / "model", "--held-out", "0.3", "--json")
     assert (code, err) == (0, "")
-    found = json.loads(out)
-    assert (found["training_lists"], found["held_out_queries"], found["steps"]) == (7, 3, 4)
-    assert [evaluation["step"] for evaluation in found["evaluations"]] == [2, 4]
-    assert found["held_out"]["quality"] >= max(found["held_out"]["alone"], found["held_out"]["stage_one"])
+    record = json.loads(out)
+    assert (record["training_lists"], record["held_out_queries"], record["steps"]) == (7, 3, 4)
+    assert [evaluation["step"] for evaluation in record["evaluations"]] == [2, 4]
+    assert record["held_out"]["quality"] >= max(record["held_out"]["alone"], record["held_out"]["stage_one"])
     card = (tmp_path / "model" / "README.md").read_text()
     for name in ("stage_one", "alone", "quality"):
-        assert f"{found['held_out'][name]:.4f}" in card
+        assert f"{record['held_out'][name]:.4f}" in card
     assert "| 2" in card
     assert "| loss | listwise |" in card
     assert "7 lists with" in card
     assert "3 queries held out" in card
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "topics"]
     reranker = CrossEncoderReranker(tmp_path / "model", device="cpu")
-    assert reranker.blend == found["held_out"]["blend"]
+    assert reranker.blend == record["held_out"]["blend"]
     code, _, err = train(capsys, models, folder, tmp_path / "model")
     assert code == 2
     assert "holds a finished model" in err
@@ -127,7 +127,7 @@ def test_an_index_that_is_there_gives_the_negatives(models, folder, tmp_path, ca
 
 
 @pytest.mark.parametrize(
-    ("more", "code", "message"),
+    ("more", "expected", "message"),
     [
         (("--split", "test"), 1, "has no split 'test'; it has dev"),
         (("--loss", "margin-mse"), 2, "a teacher and the loss margin-mse belong together"),
@@ -136,19 +136,19 @@ def test_an_index_that_is_there_gives_the_negatives(models, folder, tmp_path, ca
         (("--model", "nowhere/to-be-found"), 1, "nowhere/to-be-found"),
     ],
 )
-def test_mistakes_are_said_in_a_line(models, folder, tmp_path, capsys, monkeypatch, more, code, message):
+def test_mistakes_are_said_in_a_line(models, folder, tmp_path, capsys, monkeypatch, more, expected, message):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    found, out, err = train(capsys, models, folder, tmp_path / "model", *more)
-    assert (found, out) == (code, "")
+    code, out, err = train(capsys, models, folder, tmp_path / "model", *more)
+    assert (code, out) == (expected, "")
     assert message in err
     assert err.count("\n") == 1
 
 
 def test_one_class_is_an_error(models, tmp_path, capsys):
     (tmp_path / "pairs.jsonl").write_text('{"query": "the cat", "passage": "the cat sleeps"}\n')
-    found, _, err = train(capsys, models, tmp_path / "pairs.jsonl", tmp_path / "model")
-    assert found == 2
+    code, _, err = train(capsys, models, tmp_path / "pairs.jsonl", tmp_path / "model")
+    assert code == 2
     assert "no list has a negative passage: there is nothing to learn" in err
 
 

@@ -38,15 +38,15 @@ class Graph:
 def scorer(logits, calls=None):
     def score(pairs):
         if calls is not None:
-            calls.append([(query, int(one.document.id)) for query, one in pairs])
-        return np.array([logits[int(one.document.id)] for _, one in pairs], np.float32), len(pairs)
+            calls.append([(query, int(hit_.document.id)) for query, hit_ in pairs])
+        return np.array([logits[int(hit_.document.id)] for _, hit_ in pairs], np.float32), len(pairs)
 
     return score
 
 
-def as_in_the_paper(found, logits, edges, depth):
+def as_in_the_paper(candidates, logits, edges, depth):
     """The numbers that algorithm 1 reads, in its order."""
-    initial, frontier, read, pool_is_frontier = list(found), {}, [], False
+    initial, frontier, read, pool_is_frontier = list(candidates), {}, [], False
     while len(read) < depth and (initial or frontier):
         if (pool_is_frontier and frontier) or not initial:
             batch = sorted(frontier, key=lambda n: (-frontier[n], n))
@@ -69,17 +69,17 @@ def as_in_the_paper(found, logits, edges, depth):
     st.dictionaries(st.integers(0, DOCUMENTS - 1), st.lists(st.integers(0, DOCUMENTS - 1), max_size=20)),
     st.integers(1, 70),
 )
-def test_what_is_read_is_what_the_paper_reads(found, logits, edges, depth):
-    found = sorted(found)
-    [result] = score_adaptively(["q"], [[hit(n) for n in found]], scorer(logits), Graph(edges), depth=depth)
-    expected = as_in_the_paper(found, logits, edges, depth)
-    read = [int(one.document.id) for one in result.hits[: len(result.logits)]]
+def test_what_is_read_is_what_the_paper_reads(candidates, logits, edges, depth):
+    candidates = sorted(candidates)
+    [result] = score_adaptively(["q"], [[hit(n) for n in candidates]], scorer(logits), Graph(edges), depth=depth)
+    expected = as_in_the_paper(candidates, logits, edges, depth)
+    read = [int(hit_.document.id) for hit_ in result.hits[: len(result.logits)]]
     assert read == sorted(expected)
     assert result.logits.tolist() == [logits[n] for n in read]
-    rest = [int(one.document.id) for one in result.hits[len(read) :]]
-    assert rest == [n for n in found if n not in expected]
-    ranked = sorted([*read, *rest])
-    assert [ranked[rank - 1] for rank in result.ranks] == [*read, *rest]
+    unread = [int(hit_.document.id) for hit_ in result.hits[len(read) :]]
+    assert unread == [n for n in candidates if n not in expected]
+    ranked = sorted([*read, *unread])
+    assert [ranked[rank - 1] for rank in result.ranks] == [*read, *unread]
 
 
 def test_queries_advance_together_each_with_its_own_frontier():
@@ -98,8 +98,8 @@ def test_a_neighbour_that_stage_one_found_stays_its_hit():
     candidates = [own + [hit(n) for n in range(2, 20)]]
     graph = Graph({0: [19, 18]})
     [result] = score_adaptively(["q"], candidates, scorer([0.0] * DOCUMENTS), graph, depth=18)
-    assert [one for one in result.hits if one.document.id == "019"] == [hit(19)]
-    assert len({one.document.id for one in result.hits}) == len(result.hits) == 20
+    assert [hit_ for hit_ in result.hits if hit_.document.id == "019"] == [hit(19)]
+    assert len({hit_.document.id for hit_ in result.hits}) == len(result.hits) == 20
 
 
 @pytest.mark.parametrize(("budget", "read"), [(0, 0), (1, BATCH), (2, 2 * BATCH)])
@@ -111,7 +111,7 @@ def test_a_deadline_ends_it_between_two_batches(budget, read):
         ["q"], candidates, scorer([0.0] * DOCUMENTS, calls), Graph({}), depth=60, deadline=deadline
     )
     assert len(result.logits) == read
-    assert [int(one.document.id) for one in result.hits] == list(range(60))
+    assert [int(hit_.document.id) for hit_ in result.hits] == list(range(60))
 
 
 class Favourite:
@@ -142,22 +142,22 @@ def test_a_pipeline_finds_what_stage_one_does_not(index):
     [results] = adaptive.search_batch(["query words"], timings=timings)
     assert [result.document.id for result in results[:2]] == ["b", "a"]
     assert timings.pairs == 31
-    found = adaptive.search("query words", top_k=31)
+    all_results = adaptive.search("query words", top_k=31)
     vector = ENCODER.encode_queries(["query words"])
     scores = {hit.document.id: hit.score for hit in index.search(vector, 33)[0]}
-    for result in found:
+    for result in all_results:
         assert result.retrieval_score == pytest.approx(scores[result.document.id], abs=1e-6)
-    assert all(a.score >= b.score for a, b in pairwise(found))
+    assert all(a.score >= b.score for a, b in pairwise(all_results))
 
 
 def test_an_evaluation_knows_what_stage_one_found(index):
     pipeline = SearchPipeline(
         DenseRetriever(index, ENCODER), Favourite(), adaptive=True, retrieve_k=20, rerank_k=20, top_k=10
     )
-    found = evaluate(pipeline, {"q": "query words"}, {"q": {"b": 1}}, measures=["R@20"])
-    run = [id_ for id_, _ in found.system("first stage").run["q"]]
+    evaluation = evaluate(pipeline, {"q": "query words"}, {"q": {"b": 1}}, measures=["R@20"])
+    run = [id_ for id_, _ in evaluation.system("first stage").run["q"]]
     assert run == [hit.document.id for hit in pipeline.retriever.retrieve(["query words"], 20)[0]]
-    assert len(found.system("reranked").run["q"]) == 20
+    assert len(evaluation.system("reranked").run["q"]) == 20
 
 
 def test_filters_hold_for_neighbours(tmp_path):

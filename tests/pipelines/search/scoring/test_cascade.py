@@ -46,8 +46,10 @@ def test_the_order_is_by_how_far_it_was_read_and_then_by_score(index, blend):
     assert scores == sorted(scores, reverse=True)
     assert [r.retrieval_rank for r in results[16:]] == [17, 18, 19, 20], "what was not read keeps its order"
     for result in results[:16]:
-        said = reranker.exit(result.exit_layer, QUERIES[0], result.document.passage) if result.exit_layer else None
-        expected = reranker.logit(QUERIES[0], result.document.passage) if said is None else said
+        exit_logit = (
+            reranker.exit(result.exit_layer, QUERIES[0], result.document.passage) if result.exit_layer else None
+        )
+        expected = reranker.logit(QUERIES[0], result.document.passage) if exit_logit is None else exit_logit
         assert result.logit == np.float32(expected)
     relevance = [r.relevance for r in results]
     assert relevance == sorted(relevance, reverse=True)
@@ -68,15 +70,17 @@ def test_who_goes_on_is_the_best_by_the_blend(index, blend):
     everything = {r.document.id: r for r in pipeline(index, reranker, cascade=None).search(QUERIES[1])}
     ranked = sorted(everything.values(), key=lambda r: r.retrieval_rank)
     cosines = np.array([r.retrieval_score for r in ranked])
-    said = {a: np.array([reranker.exit(a, QUERIES[1], r.document.passage) for r in ranked], np.float32) for a in (2, 4)}
-    second = np.argsort(-final_scores(said[2].astype(float), cosines, blend), kind="stable")[:9]
-    known = said[2].astype(float)
-    known[second] = said[4][second]
-    rated = final_scores(known, cosines, blend)
+    exit_logits = {
+        a: np.array([reranker.exit(a, QUERIES[1], r.document.passage) for r in ranked], np.float32) for a in (2, 4)
+    }
+    second = np.argsort(-final_scores(exit_logits[2].astype(float), cosines, blend), kind="stable")[:9]
+    latest_logits = exit_logits[2].astype(float)
+    latest_logits[second] = exit_logits[4][second]
+    rated = final_scores(latest_logits, cosines, blend)
     last = sorted(second, key=lambda i: (-rated[i], i))[:4]
-    found = pipeline(index, reranker).search(QUERIES[1])
-    assert {r.document.id for r in found if standing([r]) == [9]} == {ranked[i].document.id for i in last}
-    assert {r.document.id for r in found if standing([r]) == [4]} == {
+    results = pipeline(index, reranker).search(QUERIES[1])
+    assert {r.document.id for r in results if standing([r]) == [9]} == {ranked[i].document.id for i in last}
+    assert {r.document.id for r in results if standing([r]) == [4]} == {
         ranked[i].document.id for i in {*second} - {*last}
     }
 
@@ -174,15 +178,15 @@ def test_a_cache_that_forgets_changes_nothing(index):
 def test_min_relevance_cuts_the_tail(index):
     results = pipeline(index).search(QUERIES[0], top_k=20)
     for least in sorted({0.0, 1.0, *(r.relevance for r in results)}):
-        kept = [r for r in results if r.relevance >= least]
-        assert pipeline(index).search(QUERIES[0], top_k=20, min_relevance=least) == kept == results[: len(kept)]
+        relevant = [r for r in results if r.relevance >= least]
+        assert pipeline(index).search(QUERIES[0], top_k=20, min_relevance=least) == relevant == results[: len(relevant)]
 
 
 def test_evaluation_sees_the_same_candidates(index):
     qrels = {f"q{i}": {f"d{i:02}": 1, "d07": 1} for i in range(3)}
     queries = {f"q{i}": query for i, query in enumerate(QUERIES)}
-    found = evaluate(pipeline(index), queries, qrels, measures=("R@20", "nDCG@10"))
-    first_stage, reranked = found.systems
+    evaluation = evaluate(pipeline(index), queries, qrels, measures=("R@20", "nDCG@10"))
+    first_stage, reranked = evaluation.systems
     assert first_stage.means["R@20"].mean == reranked.means["R@20"].mean
     assert first_stage.means["nDCG@10"].mean != reranked.means["nDCG@10"].mean
 
@@ -239,11 +243,11 @@ def test_with_a_model_what_is_read_to_the_end_has_its_logit(models, tokens, tmp_
         build_index(documents(), path, encoder=encoder, reranker=None)
     cutoffs = {"encoder": encoder, "reranker": reranker, "retrieve_k": 20, "rerank_k": 20, "top_k": 20}
     whole = SearchPipeline.open(path, **cutoffs).search_batch(QUERIES)
-    found = SearchPipeline.open(path, **cutoffs, cascade=STAGES).search_batch(QUERIES)
-    for full, some in zip(whole, found, strict=True):
-        assert standing(some) == [9] * 4 + [4] * 5 + [2] * 11
+    answers = SearchPipeline.open(path, **cutoffs, cascade=STAGES).search_batch(QUERIES)
+    for full, results in zip(whole, answers, strict=True):
+        assert standing(results) == [9] * 4 + [4] * 5 + [2] * 11
         logits = {r.document.id: r.logit for r in full}
-        for result in some[:4]:
+        for result in results[:4]:
             assert result.logit == pytest.approx(logits[result.document.id], abs=1e-4)
 
 

@@ -45,24 +45,28 @@ def passages_of(index, query):
 @pytest.mark.parametrize(
     ("passages", "read"),
     [
-        ("best", lambda found: found[:1]),
-        ("first", lambda found: [min(found, key=lambda passage: passage.start)]),
-        ("max", lambda found: found[:3]),
-        ("mean", lambda found: found[:3]),
+        ("best", lambda of_document: of_document[:1]),
+        ("first", lambda of_document: [min(of_document, key=lambda passage: passage.start)]),
+        ("max", lambda of_document: of_document[:3]),
+        ("mean", lambda of_document: of_document[:3]),
     ],
 )
 def test_what_is_read_and_what_it_says(index, passages, read):
     query, reader = "the moon and a cat", Reader()
     pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=reader, passages=passages)
-    known = passages_of(index, query)
-    assert max(map(len, known.values())) > 3
+    best_passages = passages_of(index, query)
+    assert max(map(len, best_passages.values())) > 3
     results = pipeline.search(query)
-    expected = {id_: [passage.text.strip() for passage in read(found)] for id_, found in known.items()}
+    expected = {
+        id_: [passage.text.strip() for passage in read(of_document)] for id_, of_document in best_passages.items()
+    }
     assert sorted(reader.read) == sorted({text for texts in expected.values() for text in texts})  # equal ones once
     combine = np.mean if passages == "mean" else np.max
     logits = {id_: pytest.approx(combine([len(text) for text in texts])) for id_, texts in expected.items()}
     assert {result.document.id: result.logit for result in results} == logits
-    assert {result.document.id: result.passage for result in results} == {i: found[0] for i, found in known.items()}
+    assert {result.document.id: result.passage for result in results} == {
+        i: of_document[0] for i, of_document in best_passages.items()
+    }
 
 
 def test_a_deadline_counts_documents_and_not_passages(index):
@@ -72,7 +76,7 @@ def test_a_deadline_counts_documents_and_not_passages(index):
     )
     assert len(pipeline.search("the moon", deadline_ms=10_000)) == 3
     assert sorted(reader.read) == sorted(
-        {passage.text.strip() for found in passages_of(index, "the moon").values() for passage in found[:3]}
+        {passage.text.strip() for of_document in passages_of(index, "the moon").values() for passage in of_document[:3]}
     )
 
 

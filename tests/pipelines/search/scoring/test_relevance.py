@@ -35,16 +35,16 @@ def fall(estimates, scores=None, tiers=None, **more):
 
 @given(st.lists(PROBABILITY, max_size=40))
 def test_it_is_the_isotonic_regression_along_the_order(estimates):
-    found = fall(estimates)
+    fitted = fall(estimates)
     if not estimates:
-        assert not len(found)
+        assert not len(fitted)
         return
     oracle = IsotonicRegression(increasing=False).fit_transform(np.arange(len(estimates)), estimates)
-    np.testing.assert_allclose(found, oracle, atol=1e-12)
-    assert (np.diff(found) <= 0).all()
-    assert ((found >= 0) & (found <= 1)).all()
-    assert found.mean() == pytest.approx(np.mean(estimates)), "what is expected of the list stays"
-    np.testing.assert_array_equal(fall(found), found)
+    np.testing.assert_allclose(fitted, oracle, atol=1e-12)
+    assert (np.diff(fitted) <= 0).all()
+    assert ((fitted >= 0) & (fitted <= 1)).all()
+    assert fitted.mean() == pytest.approx(np.mean(estimates)), "what is expected of the list stays"
+    np.testing.assert_array_equal(fall(fitted), fitted)
 
 
 @given(st.lists(PROBABILITY, max_size=40))
@@ -57,21 +57,21 @@ def test_estimates_that_agree_with_the_order_stay_as_they_are(estimates):
 def test_it_is_a_falling_function_of_the_score_in_each_tier(rows, ceiling):
     rows = sorted(rows, key=lambda row: (row[2], -row[1]))
     estimates, scores, tiers = (np.array(column) for column in zip(*rows, strict=True))
-    found = fall(estimates, scores, tiers, ceiling=ceiling)
-    assert (np.diff(found) <= 0).all()
-    assert found.max() <= ceiling
+    fitted = fall(estimates, scores, tiers, ceiling=ceiling)
+    assert (np.diff(fitted) <= 0).all()
+    assert fitted.max() <= ceiling
     for tier, score in {(row[2], row[1]) for row in rows}:
-        assert len(set(found[(tiers == tier) & (scores == score)])) == 1, "equal scores, equal relevance"
+        assert len(set(fitted[(tiers == tier) & (scores == score)])) == 1, "equal scores, equal relevance"
     first = tiers == tiers[0]
     np.testing.assert_array_equal(
-        found[first], fall(estimates[first], scores[first], ceiling=ceiling)
+        fitted[first], fall(estimates[first], scores[first], ceiling=ceiling)
     )  # estimates of later tiers change nothing before them
 
 
 def test_the_list_of_the_review_keeps_its_first_result():
     """0.665 above 0.844 and 0.959, since a blend orders the list: min_relevance=0.7 dropped the right answer."""
-    found = fall([0.665, 0.844, 0.959, 0.2])
-    assert found.tolist() == pytest.approx([0.8227, 0.8227, 0.8227, 0.2], abs=1e-4)
+    fitted = fall([0.665, 0.844, 0.959, 0.2])
+    assert fitted.tolist() == pytest.approx([0.8227, 0.8227, 0.8227, 0.2], abs=1e-4)
     assert fall([0.244, 0.590, 0.021]).tolist() == pytest.approx([0.417, 0.417, 0.021])
     assert fall([0.9, 0.1, 0.5, 0.4]).tolist() == pytest.approx([0.9, 1 / 3, 1 / 3, 1 / 3])
 
@@ -95,7 +95,7 @@ def test_scores_order_and_logits_do_not_depend_on_the_curves(rows, blend, depth)
     assert relevance == sorted(relevance, reverse=True)
     if blend == 1.0:
         reranked = [(r.relevance, r.logit) for r in plain if r.logit is not None]
-        assert [found for found, _ in reranked] == pytest.approx([sigmoid(logit) for _, logit in reranked])
+        assert [value for value, _ in reranked] == pytest.approx([sigmoid(logit) for _, logit in reranked])
 
 
 @pytest.mark.parametrize(("scores", "expected"), [
@@ -107,8 +107,8 @@ def test_without_reranking_it_is_estimated_from_the_first_stage(scores, expected
     assert result.relevance == pytest.approx(expected)
     curve = RelevanceCurves(first_stage=Platt(1.0, 0.5))
     [result] = order(ScoredCandidates.in_order(hits([0.9], **scores), np.empty(0, np.float32)), 1.0, curves=curve)
-    known = scores.get("dense_score", scores.get("lexical_score"))
-    assert result.relevance == pytest.approx(sigmoid(0.9 if known is None else known + 0.5))
+    score = scores.get("dense_score", scores.get("lexical_score"))
+    assert result.relevance == pytest.approx(sigmoid(0.9 if score is None else score + 0.5))
 
 
 TEXTS = ["cat sofa day", "dog park night", "cow grass field", "owl night field", "bee flower", "cat night", "dog day"]
@@ -153,6 +153,6 @@ def test_in_every_mode_each_result_has_one_and_none_is_above_the_one_before(inde
         assert relevance == sorted(relevance, reverse=True)
         assert all(0 <= number <= 1 for number in relevance)
         for least in relevance:
-            kept = pipeline.search(query, deadline_ms=deadline_ms, min_relevance=least)
-            assert kept == results[: len(kept)], "min_relevance cuts the tail only"
+            relevant = pipeline.search(query, deadline_ms=deadline_ms, min_relevance=least)
+            assert relevant == results[: len(relevant)], "min_relevance cuts the tail only"
         assert [r.relevance for r in pipeline.search(query, deadline_ms=deadline_ms, top_k=3)] == relevance[:3]

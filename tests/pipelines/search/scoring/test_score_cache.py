@@ -69,9 +69,11 @@ def test_threads_share_it():
 
     def use(offset):
         for start in range(300):
-            some = [keys[(offset + start + i) % 100] for i in range(20)]
-            cache.put(some, [float(key[0]) for key in some])
-            wrong.extend(key for key, logit in zip(some, cache.get(some), strict=True) if logit not in (None, key[0]))
+            chosen = [keys[(offset + start + i) % 100] for i in range(20)]
+            cache.put(chosen, [float(key[0]) for key in chosen])
+            wrong.extend(
+                key for key, logit in zip(chosen, cache.get(chosen), strict=True) if logit not in (None, key[0])
+            )
 
     threads = [threading.Thread(target=use, args=(17 * i,)) for i in range(4)]
     for thread in threads:

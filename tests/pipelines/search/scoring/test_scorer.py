@@ -127,12 +127,12 @@ def test_a_search_under_way_finishes_when_the_pipeline_is_closed():
 
 def in_threads(pipeline, queries, count=4, rounds=6, **settings):
     """What each of several threads found, and what went wrong in them."""
-    found, errors, start = [], [], threading.Barrier(count)
+    batches, errors, start = [], [], threading.Barrier(count)
 
     def run():
         start.wait()
         try:
-            found.extend(pipeline.search_batch(queries, **settings) for _ in range(rounds))
+            batches.extend(pipeline.search_batch(queries, **settings) for _ in range(rounds))
         except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
             errors.append(error)
 
@@ -141,7 +141,7 @@ def in_threads(pipeline, queries, count=4, rounds=6, **settings):
         thread.start()
     for thread in threads:
         thread.join()
-    return found, errors
+    return batches, errors
 
 
 def shape(answers):
@@ -161,10 +161,10 @@ def test_threads_share_a_pipeline(tmp_path, settings):
     pipeline = SearchPipeline(DenseRetriever(index, ENCODER), OverlapReranker(), cache=ScoreCache(20_000))
     queries = ["cat field", "owl at night", "bee"]
     expected = pipeline.search_batch(queries)
-    found, errors = in_threads(pipeline, queries, **settings)
+    batches, errors = in_threads(pipeline, queries, **settings)
     assert errors == []
-    assert len(found) == 24
-    assert all(answers == expected for answers in found)
+    assert len(batches) == 24
+    assert all(answers == expected for answers in batches)
 
 
 @pytest.mark.slow
@@ -177,9 +177,9 @@ def test_threads_share_real_models(tmp_path):
     pipeline = SearchPipeline(DenseRetriever(index, encoder), reranker)
     queries = ["who sleeps at night ?", "the dog"]
     ids, logits = shape(pipeline.search_batch(queries))
-    found, errors = in_threads(pipeline, queries)
+    batches, errors = in_threads(pipeline, queries)
     assert errors == []
-    assert len(found) == 24
-    for answers in found:
+    assert len(batches) == 24
+    for answers in batches:
         assert shape(answers)[0] == ids
         np.testing.assert_allclose(shape(answers)[1], logits, atol=1e-5)

@@ -99,7 +99,7 @@ def test_degenerate_queries_are_read_to_the_end():
     assert not RULE.enough(*[np.linspace(1, 0, 100)] * 1, np.linspace(9, 0, 100)[:9], k=1), "fewer than k were read"
 
 
-class Found:
+class FixedScores:
     """Stage one and stage two of a sample: a query is the number of its row."""
 
     blend = 1.0
@@ -119,61 +119,63 @@ class Found:
 
 
 def test_auto_reads_as_deep_as_the_rule_says_for_each_query():
-    found = Found(*sample(120, seed=8))
-    everything = SearchPipeline(found, found)
+    fixed = FixedScores(*sample(120, seed=8))
+    everything = SearchPipeline(fixed, fixed)
     queries = [str(i) for i in range(120)]
     rule = everything.fit_stop_rule(queries[:60], risk=0.05)
     assert rule == fit_stop_rule(
         *(
             [
                 [row.astype(kind).astype(float) for row in rows[:60]]
-                for rows, kind in ((found.retrieval, float), (found.logits, np.float32))
+                for rows, kind in ((fixed.retrieval, float), (fixed.logits, np.float32))
             ]
         )
     )
-    pipeline, timings = SearchPipeline(found, found, rerank_k="auto", stop_rule=rule), Timings()
-    found.pairs = 0
+    pipeline, timings = SearchPipeline(fixed, fixed, rerank_k="auto", stop_rule=rule), Timings()
+    fixed.pairs = 0
     answers = pipeline.search_batch(queries[60:], timings=timings)
-    for query, results, known in zip(range(60, 120), answers, timings.depths, strict=True):
-        expected, _ = depth(rule, found.retrieval[query], found.logits[query].astype(np.float32).astype(float))
-        assert (known.reranked, known.candidates) == (expected, 100)
-        best = np.argsort(-found.logits[query][:expected])[:10]
+    for query, results, depth_read in zip(range(60, 120), answers, timings.depths, strict=True):
+        expected, _ = depth(rule, fixed.retrieval[query], fixed.logits[query].astype(np.float32).astype(float))
+        assert (depth_read.reranked, depth_read.candidates) == (expected, 100)
+        best = np.argsort(-fixed.logits[query][:expected])[:10]
         assert [int(result.document.id) for result in results] == best.tolist()
-    assert found.pairs == timings.pairs < 60 * 100
+    assert fixed.pairs == timings.pairs < 60 * 100
     assert pipeline.search_batch(queries[60:62], rerank_k=100) == everything.search_batch(queries[60:62])
     assert pipeline.search("60", top_k=100, deadline_ms=0)[0].logit is None, "a deadline comes before the rule"
 
 
 def test_auto_without_a_rule_says_how_to_get_one():
-    found = Found(*sample(2, seed=9))
+    fixed = FixedScores(*sample(2, seed=9))
     for attempt in (
-        lambda: SearchPipeline(found, found, rerank_k="auto"),
-        lambda: SearchPipeline(found, found).search("0", rerank_k="auto"),
+        lambda: SearchPipeline(fixed, fixed, rerank_k="auto"),
+        lambda: SearchPipeline(fixed, fixed).search("0", rerank_k="auto"),
     ):
         with pytest.raises(
             ArgumentError, match=r'rerank_k="auto" needs a stop_rule: make one with SearchPipeline\.fit'
         ):
             attempt()
     with pytest.raises(ArgumentError, match="without a reranker scores nothing"):
-        SearchPipeline(found, None).fit_stop_rule(["0"])
+        SearchPipeline(fixed, None).fit_stop_rule(["0"])
     with pytest.raises(ArgumentError, match=r"fitted for blend=1\.0, and the pipeline has blend=0\.5"):
-        SearchPipeline(found, found, blend=0.5, stop_rule=RULE)
+        SearchPipeline(fixed, fixed, blend=0.5, stop_rule=RULE)
     with pytest.raises(ArgumentError, match="rerank_k must be a whole number of at least 1, not 'most'"):
-        SearchPipeline(found, found, rerank_k="most")
+        SearchPipeline(fixed, fixed, rerank_k="most")
 
 
 def test_a_blend_is_measured_by_what_all_candidates_would_give():
-    found = Found(*sample(60, seed=10))
+    fixed = FixedScores(*sample(60, seed=10))
     queries = [str(i) for i in range(60)]
-    rule = SearchPipeline(found, found, blend=0.5).fit_stop_rule(queries, risk=0.1)
-    pipeline, timings = SearchPipeline(found, found, blend=0.5, rerank_k="auto", stop_rule=rule), Timings()
+    rule = SearchPipeline(fixed, fixed, blend=0.5).fit_stop_rule(queries, risk=0.1)
+    pipeline, timings = SearchPipeline(fixed, fixed, blend=0.5, rerank_k="auto", stop_rule=rule), Timings()
     answers = pipeline.search_batch(queries, timings=timings)
     stopped = 0
-    for query, results, known in zip(range(60), answers, timings.depths, strict=True):
-        retrieval, logits = found.retrieval[query], found.logits[query].astype(np.float32).astype(float)
-        logit_scale, retrieval_scale = rule.scales(retrieval, logits[: known.reranked])
-        mixed = 0.5 * logits[: known.reranked] / logit_scale + 0.5 * retrieval[: known.reranked] / retrieval_scale
-        if known.reranked < known.candidates:
+    for query, results, depth_read in zip(range(60), answers, timings.depths, strict=True):
+        retrieval, logits = fixed.retrieval[query], fixed.logits[query].astype(np.float32).astype(float)
+        logit_scale, retrieval_scale = rule.scales(retrieval, logits[: depth_read.reranked])
+        mixed = (
+            0.5 * logits[: depth_read.reranked] / logit_scale + 0.5 * retrieval[: depth_read.reranked] / retrieval_scale
+        )
+        if depth_read.reranked < depth_read.candidates:
             stopped += 1
             assert [int(r.document.id) for r in results] == np.argsort(-mixed, kind="stable")[:10].tolist()
     assert stopped > 10
