@@ -115,8 +115,8 @@ def test_without_the_engine_a_text_without_any_token_is_an_error_too(tmp_path):
 
 
 def test_a_token_id_that_the_model_does_not_have_is_an_error(reranker):
-    known = reranker._packed._encoder._architecture.vocabulary
-    assert np.isfinite(reranker.score_tokens([("cat", np.array([known - 1], np.uint32))])).all()
-    for wrong in (known, 2**32 - 1):
-        with pytest.raises(ModelError, match=rf"has {known} token ids, and {wrong} is none of them"):
+    vocabulary = reranker._packed._encoder._architecture.vocabulary
+    assert np.isfinite(reranker.score_tokens([("cat", np.array([vocabulary - 1], np.uint32))])).all()
+    for wrong in (vocabulary, 2**32 - 1):
+        with pytest.raises(ModelError, match=rf"has {vocabulary} token ids, and {wrong} is none of them"):
             reranker.score_tokens([("cat", np.array([0, wrong], np.uint32))])

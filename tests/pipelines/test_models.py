@@ -70,9 +70,9 @@ def test_a_device_for_an_encoder_that_is_loaded_already_is_an_error(loaded, tmp_
 @pytest.mark.slow
 def test_two_cpus_give_what_one_gives(tmp_path):
     folder = save_bi_encoder(tmp_path / "bi")
-    some = [Document(f"d{i}", "the cat sleeps and the dog runs in the park . " * (1 + i % 5)) for i in range(80)]
-    index = build_index(some, tmp_path / "i", encoder=folder, chunking=None, device=["cpu", "cpu"])
+    documents = [Document(f"d{i}", "the cat sleeps and the dog runs in the park . " * (1 + i % 5)) for i in range(80)]
+    index = build_index(documents, tmp_path / "i", encoder=folder, chunking=None, device=["cpu", "cpu"])
     alone = open_encoder(index, BiEncoder(folder, device="cpu"))
-    hits = index.search(alone.encode_documents([document.text for document in some[:4]]), 80)
+    hits = index.search(alone.encode_documents([document.text for document in documents[:4]]), 80)
     assert [hit[0].score for hit in hits] == pytest.approx([1.0] * 4, abs=1e-5)
     assert Index.verify(tmp_path / "i").problems == ()

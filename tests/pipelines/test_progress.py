@@ -29,21 +29,21 @@ def screen(monkeypatch):
 @pytest.mark.parametrize("source", ["list", "generator", "reader"])
 def test_the_bar_moves_with_what_is_done_not_with_what_is_read(tmp_path, monkeypatch, source):
     (tmp_path / "some.jsonl").write_text("".join(json.dumps({"id": f"d{i}", "text": "text"}) + "\n" for i in range(8)))
-    some = {
+    collection = {
         "list": documents(8),
         "generator": (document for document in documents(8)),
         "reader": read_documents(tmp_path / "some.jsonl"),
     }[source]
     tasks = []
     monkeypatch.setattr(progress, "Console", lambda stderr: Console(file=io.StringIO()))
-    with progress_over(some, "Embedding", shown=True) as counted:
+    with progress_over(collection, "Embedding", shown=True) as counted:
         task = counted._bar.tasks[0]
         reading = counted.read()
         for read, done in [(4, 2), (4, 4), (0, 2)]:
             for _ in range(read):
                 next(reading)
             if source == "reader":
-                some.fraction = 1.0 if tasks else 0.5  # half of the file, then all of it
+                collection.fraction = 1.0 if tasks else 0.5  # half of the file, then all of it
             counted.done(done)
             tasks.append((task.completed, task.total))
     unit = 8 if source == "reader" else 1

@@ -103,8 +103,8 @@ def test_models_without_a_vocabulary_are_not_measured(tmp_path, caplog):
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
-def test_the_ceiling_falls_evenly_from_certain_to_undecided(one, other):
-    low, high = sorted((one, other))
+def test_the_ceiling_falls_evenly_from_certain_to_undecided(share, other_share):
+    low, high = sorted((share, other_share))
     assert 1.0 >= relevance_ceiling(low) >= relevance_ceiling(high) >= 0.5
     assert relevance_ceiling(0.1) == 1.0
     assert relevance_ceiling(0.3) == pytest.approx(0.75)

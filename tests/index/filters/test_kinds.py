@@ -27,7 +27,7 @@ def records(documents):
     return [Record(document, unit_vectors(1, seed=7)) for document in documents]
 
 
-def found(index, where):
+def numbers_of(index, where):
     hits = index.search(unit_vectors(1, seed=7), 1000, where=where)[0]
     return sorted(int(hit.document.id[1:]) for hit in hits)
 
@@ -38,21 +38,21 @@ def test_one_odd_value_costs_its_own_document_only_and_an_upsert_or_delete_mends
     index = index_of(tmp_path / "i", years)
     expected = list(range(10, 30))
     with caplog.at_level(logging.WARNING, "bicross"):
-        assert found(index, "year >= 2010") == expected
-        assert found(index, "year >= 2010") == expected
+        assert numbers_of(index, "year >= 2010") == expected
+        assert numbers_of(index, "year >= 2010") == expected
     assert [r.getMessage() for r in caplog.records] == [
         "the field 'year' has values that are not integers or numbers, which filters treat as missing: 1 of 30 "
         "documents with it"
     ]
-    assert found(index, "not year >= 2010") == [n for n in range(10) if n != 7]
-    assert found(index, "year == 'n/a'") == [7]
+    assert numbers_of(index, "not year >= 2010") == [n for n in range(10) if n != 7]
+    assert numbers_of(index, "year == 'n/a'") == [7]
     caplog.clear()
     index.upsert([batch(records([Document("d7", "t", metadata={"year": 2007})]))])
-    assert found(index, "year < 2010") == list(range(10))
+    assert numbers_of(index, "year < 2010") == list(range(10))
     with pytest.raises(ArgumentError, match=r"holds integers and cannot be compared \(==\) with 'n/a'"):
-        found(index, "year == 'n/a'")
+        numbers_of(index, "year == 'n/a'")
     index.delete(["d7"])
-    assert found(index, "year < 2010") == [n for n in range(10) if n != 7]
+    assert numbers_of(index, "year < 2010") == [n for n in range(10) if n != 7]
     assert not caplog.records
     assert index.delete(where="year >= 2029 or year < 2001") == 2
     assert Index.verify(tmp_path / "i").problems == ()
@@ -176,21 +176,21 @@ def test_fields_beyond_the_first_256_can_be_filtered_by():
 def test_ids(tmp_path):
     index = index_of(tmp_path / "i", [{"n": n} for n in range(20)])
     index.delete(["d3"])
-    assert found(index, "id in ['d1', 'd3', 'd15', 'x']") == [1, 15]
-    assert found(index, "id = 'd2' or n == 4") == [2, 4]
-    assert found(index, "startswith(id, 'd1') and n > 15") == [16, 17, 18, 19]
-    assert found(index, pc.field("id").isin(["d5"])) == [5]
+    assert numbers_of(index, "id in ['d1', 'd3', 'd15', 'x']") == [1, 15]
+    assert numbers_of(index, "id = 'd2' or n == 4") == [2, 4]
+    assert numbers_of(index, "startswith(id, 'd1') and n > 15") == [16, 17, 18, 19]
+    assert numbers_of(index, pc.field("id").isin(["d5"])) == [5]
     assert index.delete(where="id == 'd6'") == 1
     with pytest.raises(ArgumentError, match="'id' holds texts and cannot be compared"):
-        found(index, "id == 5")
+        numbers_of(index, "id == 5")
 
 
 def test_a_metadata_field_of_the_name_id_is_never_taken_for_the_documents_id(tmp_path):
     index = index_of(tmp_path / "i", [{"id": "d1"}, {"id": "d0"}])
-    assert found(index, "field('id') == 'd1'") == [0]
-    assert found(index, pc.field("id") == "d1") == [0]
+    assert numbers_of(index, "field('id') == 'd1'") == [0]
+    assert numbers_of(index, pc.field("id") == "d1") == [0]
     with pytest.raises(ArgumentError, match=r'also have a metadata field of that name: write field\("id"\)'):
-        found(index, "id == 'd1'")
+        numbers_of(index, "id == 'd1'")
 
 
 # Texts that look like numbers

@@ -37,10 +37,10 @@ def run(arguments, *, after=None, number=signal.SIGINT, seconds_a_text=0.003):
             if after is not None:
                 time.sleep(after)
                 child.send_signal(number)
-            _, said = child.communicate(timeout=LONGEST_SECONDS)
+            _, stderr = child.communicate(timeout=LONGEST_SECONDS)
         finally:
             child.kill()
-    return child.returncode, said
+    return child.returncode, stderr
 
 
 def contents(path):
@@ -78,19 +78,19 @@ def test_an_interrupted_build_is_continued_to_the_same_index(tmp_path, source, w
     interrupted, resume = 0, list[str]()
     while True:
         after = moment.uniform(0, 2) if interrupted < 2 else None
-        code, said = run([*arguments, *resume], after=after, number=number)
+        code, stderr = run([*arguments, *resume], after=after, number=number)
         if code == 0:
             break
-        assert (code, interrupted < 2) == (128 + number, True), said
+        assert (code, interrupted < 2) == (128 + number, True), stderr
         interrupted += 1
-        kept = Index.on_disk(path).unfinished
-        if kept is None:
-            assert f"bicross: interrupted. Nothing was written to {path}: run the same command again." in said
+        unfinished = Index.on_disk(path).unfinished
+        if unfinished is None:
+            assert f"bicross: interrupted. Nothing was written to {path}: run the same command again." in stderr
         else:
-            assert f"bicross: interrupted. {path} keeps {kept:,} documents of this build." in said
+            assert f"bicross: interrupted. {path} keeps {unfinished:,} documents of this build." in stderr
             if seed == 0:
                 again, refused = run(arguments)
-                assert (again, f"with {kept:,} documents; continue it with --resume, or" in refused) == (1, True)
+                assert (again, f"with {unfinished:,} documents; continue it with --resume, or" in refused) == (1, True)
             resume = ["--resume"]
     assert contents(path) == whole
 
@@ -100,12 +100,12 @@ def test_an_interrupted_build_is_continued_to_the_same_index(tmp_path, source, w
 def test_an_interrupted_addition_changes_nothing_or_all(tmp_path, source, whole, seed):
     path = tmp_path / "index"
     build_index([], path, encoder=HashEncoder(), reranker=None)
-    code, said = run(["add", path, source, "--replace"], after=random.Random(seed).uniform(0, 1.5))
+    code, stderr = run(["add", path, source, "--replace"], after=random.Random(seed).uniform(0, 1.5))
     if code:
-        assert code == 130, said
+        assert code == 130, stderr
         changed = len(Index.open(path)) > 0
         expected = "The change is committed" if changed else f"Nothing was added to {path}: run the same command again."
-        assert f"bicross: interrupted. {expected}" in said
+        assert f"bicross: interrupted. {expected}" in stderr
         assert len(Index.open(path)) == (300 if changed else 0)
         assert run(["add", path, source, "--replace"], seconds_a_text=0)[0] == 0
     assert contents(path) == whole
@@ -120,10 +120,10 @@ def test_an_interrupted_compaction_changes_nothing_that_is_found(tmp_path, sourc
     with Index.open(path).writer() as writer:
         writer.delete([document.id for document in extra[:300]])
         writer.commit(reason="delete")
-    code, said = run(["compact", path], after=random.Random(seed).uniform(0, 0.4))
+    code, stderr = run(["compact", path], after=random.Random(seed).uniform(0, 0.4))
     assert code in (0, 130)
     if code:
-        assert "bicross: interrupted. " in said
+        assert "bicross: interrupted. " in stderr
     Index.open(path).delete([document.id for document in extra])
     assert run(["compact", path])[0] == 0
     assert contents(path) == whole
@@ -150,10 +150,10 @@ def test_a_second_signal_and_a_main_thread_that_hears_nothing_end_the_process_to
                 for _ in range(signals):
                     time.sleep(0.3)
                     child.send_signal(signal.SIGINT)
-                _, said = child.communicate(timeout=LONGEST_SECONDS)
+                _, stderr = child.communicate(timeout=LONGEST_SECONDS)
             finally:
                 child.kill()
-        assert (child.returncode, "bicross: interrupted. This was kept." in said) == (130, True)
+        assert (child.returncode, "bicross: interrupted. This was kept." in stderr) == (130, True)
 
 
 @pytest.mark.slow
@@ -180,10 +180,10 @@ def test_a_signal_after_the_work_does_not_change_the_exit_code(tmp_path, source)
                 assert child.stdout.readline() == "ready\n"
                 time.sleep(0.5)
                 child.send_signal(signal.SIGTERM)
-                _, said = child.communicate(timeout=LONGEST_SECONDS)
+                _, stderr = child.communicate(timeout=LONGEST_SECONDS)
             finally:
                 child.kill()
-        assert (child.returncode, said) == (3, "")
+        assert (child.returncode, stderr) == (3, "")
 
 
 def test_the_innermost_message_counts_and_is_said_once():

@@ -68,7 +68,7 @@ class Contents:
 
     def record(self, index: Index) -> None:
         pinned = index.pinned()
-        self.of[pinned.generation] = {found.id: found for found in pinned.documents()}
+        self.of[pinned.generation] = {document_.id: document_ for document_ in pinned.documents()}
 
 
 KINDS = ["upsert", "delete", "rollback", "compact", "delete", "upsert", "refresh"]
@@ -78,10 +78,10 @@ def write(index: Index, contents: Contents, kind: str, chance: random.Random) ->
     """One change, with the handle that the others search."""
     if kind == "upsert":
         changed = [document(chance.randrange(40), chance.randrange(9)) for _ in range(3)]
-        upsert_documents(index.path, {one.id: one for one in changed}.values(), encoder=ENCODER)
+        upsert_documents(index.path, {document_.id: document_ for document_ in changed}.values(), encoder=ENCODER)
         index.refresh()
     elif kind == "delete" and len(index) > 15:
-        delete_documents(index.path, ids=[found.id for found in chance.sample(list(index.documents()), 3)])
+        delete_documents(index.path, ids=[document_.id for document_ in chance.sample(list(index.documents()), 3)])
         index.refresh()
     elif kind == "compact":
         index.compact(grace=0)
@@ -100,8 +100,8 @@ def stress(index: Index, changes: int, seed: int):
             while not stop.is_set():
                 mode = chance.choice(list(MODES))
                 deadline = chance.choice(DEADLINES[:2] if mode == "cascade" else DEADLINES)
-                found = pipelines[mode].search_batch(QUERIES, deadline_ms=deadline)
-                answers.extend(zip([mode] * 4, [deadline] * 4, QUERIES, found, strict=True))
+                results = pipelines[mode].search_batch(QUERIES, deadline_ms=deadline)
+                answers.extend(zip([mode] * 4, [deadline] * 4, QUERIES, results, strict=True))
         except Exception as error:  # noqa: BLE001 - whatever it is, the test has to fail
             wrong.append(error)
 
@@ -178,11 +178,11 @@ class Interfering(OverlapReranker):
 @pytest.mark.parametrize("mode", ["dense", "adaptive", "hybrid", "lexical"])
 def test_a_deletion_between_the_stages_changes_nothing(index, tmp_path, mode):
     """The review's: adaptive looked up neighbours of documents in whichever generation was current."""
-    left = [found.id for found in index.documents()]
+    remaining_ids = [document_.id for document_ in index.documents()]
 
     def change():
-        if len(left) > 3:
-            index.delete([left.pop(), left.pop()])
+        if len(remaining_ids) > 3:
+            index.delete([remaining_ids.pop(), remaining_ids.pop()])
             index.compact(grace=0)
 
     retriever = {"hybrid": HybridRetriever, "lexical": lambda index, _: LexicalRetriever(index)}.get(
@@ -213,9 +213,9 @@ def test_a_retriever_of_ones_own_needs_no_pinned(index):
 
     class Moving(Own):
         def retrieve(self, queries, k, *, where=None):
-            found = super().retrieve(queries, k, where=where)
-            index.delete([found[0][0].document.id])
-            return found
+            hits = super().retrieve(queries, k, where=where)
+            index.delete([hits[0][0].document.id])
+            return hits
 
     assert {result.generation for result in SearchPipeline(Moving(index), None).search(QUERIES[0])} == {None}
 

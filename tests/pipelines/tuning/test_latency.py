@@ -37,11 +37,11 @@ def measured(parts, queries=6, depths=(0, 5, 10, 20)):
 
 
 def test_latency_is_that_of_whole_searches():
-    found = measured(Clocked())
-    assert [one.depth for one in found] == [0, 5, 10, 20]
-    assert [one.median_ms for one in found] == pytest.approx([3, 13, 23, 43])
-    assert [one.p95_ms for one in found] == pytest.approx([3, 13, 23, 43])
-    assert {one.searches for one in found} == {6}
+    latencies = measured(Clocked())
+    assert [latency.depth for latency in latencies] == [0, 5, 10, 20]
+    assert [latency.median_ms for latency in latencies] == pytest.approx([3, 13, 23, 43])
+    assert [latency.p95_ms for latency in latencies] == pytest.approx([3, 13, 23, 43])
+    assert {latency.searches for latency in latencies} == {6}
 
 
 def test_depths_take_turns_after_a_warm_up():
@@ -56,12 +56,12 @@ def test_depths_take_turns_after_a_warm_up():
 
 def test_a_deeper_search_is_never_said_to_be_faster():
     random = np.random.default_rng(0)
-    found = measured(Clocked(pair=0.01, hiccups=random.exponential(20.0, 200)), queries=30, depths=(20, 0, 10, 5))
-    assert [one.depth for one in found] == [0, 5, 10, 20]
-    for values in ([one.median_ms for one in found], [one.p95_ms for one in found]):
+    latencies = measured(Clocked(pair=0.01, hiccups=random.exponential(20.0, 200)), queries=30, depths=(20, 0, 10, 5))
+    assert [latency.depth for latency in latencies] == [0, 5, 10, 20]
+    for values in ([latency.median_ms for latency in latencies], [latency.p95_ms for latency in latencies]):
         assert values == sorted(values)
         assert values[-1] > values[0]
-    assert all(one.p95_ms >= one.median_ms for one in found)
+    assert all(latency.p95_ms >= latency.median_ms for latency in latencies)
 
 
 def test_no_queries():
