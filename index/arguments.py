@@ -183,7 +183,8 @@ def lone_surrogate(text: str) -> tuple[str, int] | None:
 
 def _check_unicode(text: str, name: str) -> None:
     if surrogate := lone_surrogate(text):
-        code, place = surrogate
+        code, position = surrogate
         raise ArgumentError(
-            f"{name}: {text!r:.80} is not valid Unicode ({code} at character {place}), and no document has such an id"
+            f"{name}: {text!r:.80} is not valid Unicode ({code} at character {position}), and no "
+            "document has such an id"
         )

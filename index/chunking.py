@@ -76,7 +76,7 @@ def split_documents(
     checked_count(max_tokens, "max_tokens")
     checked_count(overlap, "overlap", least=0)
     checked_callable(count_tokens, "count_tokens")
-    documents = [checked_instance(each, Document, "a document") for each in checked_items(documents, "documents")]
+    documents = [checked_instance(item, Document, "a document") for item in checked_items(documents, "documents")]
     count_tokens = partial(_count_in_parts, count_tokens)
     totals = count_tokens([document.passage for document in documents])
     titles = count_tokens([document.title for document in documents])
@@ -157,12 +157,12 @@ def _counted(text: str, spans: Sequence[tuple[int, int]], count_tokens: TokenCou
 def _count_in_parts(count_tokens: TokenCounter, texts: Sequence[str]) -> list[int]:
     """Count the tokens of each text, few texts at a time; a very long text counts one token for each character."""
     counts = [len(text) for text in texts]
-    short = [place for place, text in enumerate(texts) if len(text) <= _COUNTED_CHARACTERS]
-    ends = accumulate(len(texts[place]) for place in short)
+    short = [number for number, text in enumerate(texts) if len(text) <= _COUNTED_CHARACTERS]
+    ends = accumulate(len(texts[number]) for number in short)
     for _, part in groupby(zip(short, ends, strict=True), key=lambda placed: placed[1] // _COUNTED_CHARACTERS):
-        places = [place for place, _ in part]
-        for place, tokens in zip(places, count_tokens([texts[place] for place in places]), strict=True):
-            counts[place] = tokens
+        numbers = [number for number, _ in part]
+        for number, tokens in zip(numbers, count_tokens([texts[number] for number in numbers]), strict=True):
+            counts[number] = tokens
     return counts
 
 
@@ -231,11 +231,11 @@ def _within(
 
 def _without_contained(windows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Windows in order, without those that lie within another: half of a window can be what the next one repeats."""
-    kept: list[tuple[int, int]] = []
+    outermost: list[tuple[int, int]] = []
     for start, end in sorted(windows, key=lambda window: (window[0], -window[1])):
-        if not kept or end > kept[-1][1]:
-            kept.append((start, end))
-    return kept
+        if not outermost or end > outermost[-1][1]:
+            outermost.append((start, end))
+    return outermost
 
 
 def _halves(text: str, window: tuple[int, int], borders: Sequence[int]) -> list[tuple[int, int]]:

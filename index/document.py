@@ -88,5 +88,5 @@ def check_text(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise DocumentError(f"{name} must be a string, not {type(value).__name__}: {value!r:.80}")
     if surrogate := lone_surrogate(value):
-        code, place = surrogate
-        raise DocumentError(f"{name} has a lone surrogate {code} at character {place}")
+        code, position = surrogate
+        raise DocumentError(f"{name} has a lone surrogate {code} at character {position}")

@@ -216,7 +216,7 @@ def open_newest(path: Path, *, verify: Verify, open_views: Sequence[View]) -> Sn
     while True:
         manifest = read_manifest(path)
         try:
-            return Snapshot.open(path, manifest, verify=verify, known=open_views)
+            return Snapshot.open(path, manifest, verify=verify, opened_views=open_views)
         except IndexCorrupt:
             if read_manifest(path) == manifest:
                 raise

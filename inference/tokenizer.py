@@ -117,7 +117,10 @@ class TextTokenizer:
         unknown = self._unknown_id
         if unknown is None or all(text.isascii() for text in texts):
             return [0.0 for _ in texts]
-        return [_share_of(unknown, one) for one in self._backend.encode_batch(list(texts), add_special_tokens=False)]
+        return [
+            _share_of(unknown, encoding)
+            for encoding in self._backend.encode_batch(list(texts), add_special_tokens=False)
+        ]
 
     @cached_property
     def _unknown_id(self) -> int | None:
@@ -230,10 +233,10 @@ def require_texts(texts: Sequence[str]) -> None:
     Raises:
         ArgumentError: ``texts`` is one text, an item is not a string, or a string has a lone surrogate.
     """
-    given: Any = texts
-    if isinstance(given, str | bytes):
-        raise ArgumentError(f"a list of texts is wanted, not one text; write [{given!r:.80}]")
-    for number, text in enumerate(given):
+    unchecked: Any = texts
+    if isinstance(unchecked, str | bytes):
+        raise ArgumentError(f"a list of texts is wanted, not one text; write [{unchecked!r:.80}]")
+    for number, text in enumerate(unchecked):
         if not isinstance(text, str):
             raise ArgumentError(f"text {number} must be a string, not {type(text).__name__}: {text!r:.80}")
         try:

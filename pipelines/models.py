@@ -60,8 +60,8 @@ def require_one_device(device: Devices) -> None:
 def _devices(device: Devices) -> list[str] | list[None]:
     if device is None:
         return [None]
-    given: object = cast("object", device.split(",") if isinstance(device, str) else device)
-    listed = list(cast("Sequence[object]", given)) if isinstance(given, list | tuple) else []
+    unchecked: object = cast("object", device.split(",") if isinstance(device, str) else device)
+    listed = list(cast("Sequence[object]", unchecked)) if isinstance(unchecked, list | tuple) else []
     names = [name.strip() for name in listed if isinstance(name, str)]
     if not all(names) or not names or len(names) < len(listed):
         raise ArgumentError(f"device must name one device or several, as in 'cuda:0,cuda:1', not {device!r}")

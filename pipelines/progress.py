@@ -125,12 +125,12 @@ def training_progress(*, shown: bool) -> Generator[Watch | None]:
 
 
 @contextmanager
-def doing(what: str, *, shown: bool) -> Generator[None]:
+def doing(description: str, *, shown: bool) -> Generator[None]:
     """Say on standard error what the block does, with a sign that moves, if ``shown``."""
     if not shown:
         yield
         return
-    with Console(stderr=True).status(f"{what} ..."):
+    with Console(stderr=True).status(f"{description} ..."):
         yield
 
 

@@ -220,8 +220,8 @@ def _isotonic(x: Floats, y: Floats, low: float, high: float) -> Isotonic:
     curve = _sklearn("isotonic").IsotonicRegression(y_min=low, y_max=high).fit(x, y)
     logits, probabilities = np.asarray(curve.X_thresholds_), np.asarray(curve.y_thresholds_)
     if len(logits) > MAX_KNOTS:
-        kept = np.linspace(0, len(logits) - 1, MAX_KNOTS).round().astype(np.int64)
-        logits, probabilities = logits[kept], probabilities[kept]
+        chosen = np.linspace(0, len(logits) - 1, MAX_KNOTS).round().astype(np.int64)
+        logits, probabilities = logits[chosen], probabilities[chosen]
     return Isotonic(tuple(logits.tolist()), tuple(probabilities.tolist()))
 
 

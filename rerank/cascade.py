@@ -125,9 +125,9 @@ def run_cascade(
         exits[layer] = np.full(len(queries), np.nan, np.float32)
         exits[layer][alive] = exit_logits
         keys = logits.astype(np.float64) if ranking_key is None else ranking_key(all_pairs, logits)
-        kept = _best(keys, alive, owners, keep)
-        stopped[np.setdiff1d(alive, kept, assume_unique=True)] = layer
-        alive = kept
+        survivors = _best(keys, alive, owners, keep)
+        stopped[np.setdiff1d(alive, survivors, assume_unique=True)] = layer
+        alive = survivors
     if len(alive):
         logits[alive] = score_at(0, alive)
     return CascadeScores(logits, stopped, exits)
@@ -144,15 +144,15 @@ def whole_queries(queries: Sequence[str], tokens: Sequence[int], limit: int = ST
     Returns:
         The pair numbers of each part, ascending.
     """
-    parts, left = list[list[int]](), 0
+    parts, room = list[list[int]](), 0
     for group in group_by_query(queries):
         numbers: list[int] = group.tolist()
         size = sum(tokens[number] for number in numbers)
-        if not parts or size > left:
+        if not parts or size > room:
             parts.append([])
-            left = limit
+            room = limit
         parts[-1] += numbers
-        left -= size
+        room -= size
     return [np.array(sorted(part), np.int64) for part in parts]
 
 

@@ -244,10 +244,10 @@ class CrossEncoderReranker:
         require_exits(stages, self._exits, self._made_of[0])
         return packed
 
-    def _require_packed(self, what: str) -> "PackedModel":
+    def _require_packed(self, purpose: str) -> "PackedModel":
         if not self._packed:
             raise ModelError(
-                f"{what}: this needs a model that runs packed, and {self._made_of[0]} runs through "
+                f"{purpose}: this needs a model that runs packed, and {self._made_of[0]} runs through "
                 "sentence-transformers (the log says why)"
             )
         return self._packed

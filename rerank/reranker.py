@@ -117,16 +117,16 @@ def distinct(keys: Sequence[Hashable]) -> tuple[list[int], NDArray[np.int64]]:
         (len(keys),).
     """
     numbers: dict[Hashable, int] = {}
-    places = np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
-    return np.unique(places, return_index=True)[1].tolist(), places
+    inverse = np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+    return np.unique(inverse, return_index=True)[1].tolist(), inverse
 
 
 def each_once(keys: Sequence[Hashable], compute: Callable[[list[int]], NDArray[np.float32]]) -> NDArray[np.float32]:
     """Compute the logits of the places where each distinct key comes first, and give equal keys equal logits."""
     if not keys:
         return np.empty(0, np.float32)
-    rows, places = distinct(keys)
-    return compute(rows)[places]
+    rows, inverse = distinct(keys)
+    return compute(rows)[inverse]
 
 
 def is_identified(reranker: object) -> TypeGuard[IdentifiedReranker]:

@@ -62,13 +62,13 @@ def _pairs(units: Sequence[str], han: re.Pattern[str]) -> Iterator[str]:
 
 
 def _fewer_marks(match: re.Match[str]) -> str:
-    kept: list[str] = []
+    characters: list[str] = []
     marks = 0
     for character in match.group():
         marks = marks + 1 if unicodedata.category(character)[0] == "M" else 0
         if marks <= _MOST_MARKS:
-            kept.append(character)
-    return "".join(kept)
+            characters.append(character)
+    return "".join(characters)
 
 
 @cache

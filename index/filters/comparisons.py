@@ -178,7 +178,7 @@ def compare_two_texts(left: IndexField, right: IndexField, part: int, symbol: st
 def list_has(field: IndexField, part: int, item: str | int | float) -> NDArray[np.bool_]:
     """Whether an item is in the list, or is the value that stands in place of a list: bool of shape (rows,)."""
     values = field.parts[part]
-    has = np.zeros(values.rows, np.bool_)
+    holds = np.zeros(values.rows, np.bool_)
     if isinstance(item, str):
         lists: list[tuple[Kind, pa.DataType, Any]] = [(Kind.TEXT_LISTS, pa.large_utf8(), item)]
         single = _ARROW.equal(values.texts, _text(item))
@@ -191,8 +191,8 @@ def list_has(field: IndexField, part: int, item: str | int | float) -> NDArray[n
         column = values.column(kind, pa.list_(type_))
         equal = _ARROW.equal(_ARROW.list_flatten(column), cast(Any, pa).scalar(value, type_))
         # The null items of a list are dropped by the filter, so that they never make a row unknown.
-        has[_ARROW.list_parent_indices(column).filter(equal).to_numpy()] = True
-    return has | _ARROW.fill_null(single, fill_value=False).to_numpy(zero_copy_only=False)
+        holds[_ARROW.list_parent_indices(column).filter(equal).to_numpy()] = True
+    return holds | _ARROW.fill_null(single, fill_value=False).to_numpy(zero_copy_only=False)
 
 
 def where_valid(column: Any, *, result: bool) -> Any:  # noqa: ANN401 - Arrow arrays

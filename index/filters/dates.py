@@ -46,15 +46,15 @@ def read_dates(texts: Any) -> Dates:  # noqa: ANN401 - an Arrow array of texts
     """Read the dates of some texts; a text that is none, or a day that the calendar does not have, is no date."""
     groups = _ARROW.extract_regex(texts, _PATTERN)
     valid = groups.is_valid().to_numpy(zero_copy_only=False)
-    places = np.flatnonzero(valid)
+    rows = np.flatnonzero(valid)
     instants, precision = np.zeros(len(texts), np.int64), np.full(len(texts), -1, np.int8)
-    if len(places):
-        kept = groups.filter(pa.array(valid))
-        fields = {name: _ARROW.struct_field(kept, name) for name in (*_GROUPS, "year", "hour", "zone")}
+    if len(rows):
+        valid_groups = groups.filter(pa.array(valid))
+        fields = {name: _ARROW.struct_field(valid_groups, name) for name in (*_GROUPS, "year", "hour", "zone")}
         microseconds, is_date = _microseconds(fields)
         levels = np.sum([_numpy(_ARROW.not_equal(fields[name], "")) for name in _GROUPS], axis=0)
-        instants[places] = np.where(is_date, microseconds, 0)
-        precision[places] = np.where(is_date, levels, -1)
+        instants[rows] = np.where(is_date, microseconds, 0)
+        precision[rows] = np.where(is_date, levels, -1)
     return Dates(instants, precision)
 
 

@@ -41,8 +41,8 @@ def describe_fields(fields: IndexFields, documents: int) -> tuple[FieldInfo, ...
         fields: The fields of an index.
         documents: How many documents live.
     """
-    found = (fields.field(name) for name in fields.names())
-    return tuple(_describe(field, documents) for field in found if field.counts)
+    all_fields = (fields.field(name) for name in fields.names())
+    return tuple(_describe(field, documents) for field in all_fields if field.counts)
 
 
 def _describe(field: IndexField, documents: int) -> FieldInfo:

@@ -229,19 +229,21 @@ class IndexFields:
     def missing(self, name: str) -> ArgumentError:
         """The error that there is no such field; it lists some that there are."""
         names = self.names()
-        known = ", ".join(map(repr, names[:MAX_FIELDS_SHOWN]))
+        shown = ", ".join(map(repr, names[:MAX_FIELDS_SHOWN]))
         more = len(names) - MAX_FIELDS_SHOWN
-        rest = f" and {more} more" if more > 0 else ""
-        return ArgumentError(f"there is no field {name!r:.200} to filter by; there are: {known or 'none at all'}{rest}")
+        further = f" and {more} more" if more > 0 else ""
+        return ArgumentError(
+            f"there is no field {name!r:.200} to filter by; there are: {shown or 'none at all'}{further}"
+        )
 
-    def note_off(self, field: IndexField, off: int, wanted: str) -> None:
+    def note_off(self, field: IndexField, off: int, expected_kind: str) -> None:
         """Log once that ``off`` documents have a value of the field that a condition cannot compare."""
-        if off and (field.name, wanted) not in self._noted:
-            self._noted.add((field.name, wanted))
+        if off and (field.name, expected_kind) not in self._noted:
+            self._noted.add((field.name, expected_kind))
             logger.warning(
                 "the field %r has values that are not %s, which filters treat as missing: %d of %d documents with it",
                 field.name,
-                wanted,
+                expected_kind,
                 off,
                 field.live_values,
             )

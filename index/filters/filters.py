@@ -183,11 +183,11 @@ class _Rows:
         if isinstance(item, bool):
             raise ArgumentError(f"{field.described}, and {item!r} is no text or number")
         if isinstance(item, str):
-            kinds, wanted = (Kind.TEXT_LISTS, Kind.TEXTS), "number"
+            kinds, item_kind = (Kind.TEXT_LISTS, Kind.TEXTS), "number"
         else:
-            kinds, wanted = (Kind.INTEGER_LISTS, Kind.NUMBER_LISTS, *NUMBERS), "text"
+            kinds, item_kind = (Kind.INTEGER_LISTS, Kind.NUMBER_LISTS, *NUMBERS), "text"
         if not field.has(*kinds):
-            raise ArgumentError(f"{field.described}, and {item!r:.80} is no {wanted}")
+            raise ArgumentError(f"{field.described}, and {item!r:.80} is no {item_kind}")
         part = field.parts[self._part]
         is_known = part.holds((*LISTS, Kind.TEXTS, *NUMBERS, Kind.BOOLEANS))
         return cast(Any, pa).array(list_has(field, self._part, item), mask=~is_known)

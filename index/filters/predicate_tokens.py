@@ -55,9 +55,9 @@ class PythonSource(NamedTuple):
     text: str
     added: list[int]
 
-    def position(self, place: int) -> int:
+    def position(self, offset: int) -> int:
         """Where a character of this text stands in what the person wrote."""
-        return place - bisect_left(self.added, place)
+        return offset - bisect_left(self.added, offset)
 
 
 def python_source(text: str) -> PythonSource:

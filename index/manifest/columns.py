@@ -35,8 +35,8 @@ class ColumnNames:
         Raises:
             ArgumentError: A manifest cannot hold the name.
         """
-        given: Any = name
-        if not isinstance(given, str) or not re.fullmatch(self.pattern, name):
+        unchecked: Any = name
+        if not isinstance(unchecked, str) or not re.fullmatch(self.pattern, name):
             raise ArgumentError(f"the {self.maker} must be {self.form}, or '' for none, not {name!r:.100}")
 
     def described(self, name: str) -> str:

@@ -93,11 +93,11 @@ def columns_of_values(numbered: Iterable[tuple[int, object]], rows: int, *, keep
     by_kind: dict[Kind, tuple[list[int], list[object]]] = {}
     size = 0
     for row, value in numbered:
-        for kind, kept in _sorted(value):
-            places, values = by_kind.setdefault(kind, ([], []))
-            places.append(row)
-            values.append(kept)
-            size += 8 + (len(cast("Sequence[object]", kept)) if isinstance(kept, str | list) else 0)
+        for kind, plain in _sorted(value):
+            rows_of_kind, values = by_kind.setdefault(kind, ([], []))
+            rows_of_kind.append(row)
+            values.append(plain)
+            size += 8 + (len(cast("Sequence[object]", plain)) if isinstance(plain, str | list) else 0)
             if size > MAX_COLUMN_BYTES:
                 keep = False
         if not keep:
@@ -131,20 +131,20 @@ def _inside(value: object, parts: Sequence[str]) -> object:
         return value
     if isinstance(value, list):
         items = cast("list[object]", value)
-        found = [_inside(cast("object", item), parts) for item in items if isinstance(item, dict)]
+        members_of_items = [_inside(cast("object", item), parts) for item in items if isinstance(item, dict)]
         joined: list[object] = []
-        for item in found:
+        for item in members_of_items:
             joined += cast("list[object]", item) if isinstance(item, list) else [item]
-        return joined if any(item is not None for item in found) else None
+        return joined if any(item is not None for item in members_of_items) else None
     if not isinstance(value, dict):
         return None
     members = cast("dict[str, object]", value)
     for count in range(len(parts), 0, -1):
         key = ".".join(parts[:count])
         if members.get(key) is not None:
-            found = _inside(members[key], parts[count:])
-            if found is not None:
-                return found
+            member_value = _inside(members[key], parts[count:])
+            if member_value is not None:
+                return member_value
     return None
 
 
@@ -172,9 +172,9 @@ def _sorted_list(items: list[object]) -> Iterable[tuple[Kind, object]]:
     for item in items:
         for kind, value in _sorted(item) if not isinstance(item, list | dict) else ():
             lists.setdefault(kind, []).append(value)
-    found = [(kind, lists[of]) for of, kind in _LIST_OF.items() if of in lists]
-    if found or not any(item is not None for item in items):
-        return found or ((Kind.TEXT_LISTS, []),)
+    by_kind = [(kind, lists[of]) for of, kind in _LIST_OF.items() if of in lists]
+    if by_kind or not any(item is not None for item in items):
+        return by_kind or ((Kind.TEXT_LISTS, []),)
     return ((Kind.OTHER_LISTS, True),)
 
 
@@ -190,13 +190,13 @@ def _is_unicode(text: str) -> bool:
 
 
 def _merged(by_kind: Mapping[Kind, tuple[list[int], list[object]]]) -> tuple[list[int], list[object]]:
-    places = sorted({row for rows, _ in by_kind.values() for row in rows})
-    return places, [True] * len(places)
+    filled = sorted({row for rows, _ in by_kind.values() for row in rows})
+    return filled, [True] * len(filled)
 
 
-def _scattered(places: list[int], values: list[object], kind: Kind, rows: int) -> Any:  # noqa: ANN401 - an Arrow array
+def _scattered(filled: list[int], values: list[object], kind: Kind, rows: int) -> Any:  # noqa: ANN401 - an Arrow array
     arrow: Any = pa
     index = np.full(rows, -1)
-    index[places] = np.arange(len(places))
+    index[filled] = np.arange(len(filled))
     array = arrow.array(values, ARROW_TYPES.get(kind, pa.bool_()))
     return array.take(arrow.array(index, mask=index < 0))

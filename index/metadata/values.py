@@ -52,79 +52,79 @@ def plain_metadata(metadata: object, document_id: str) -> dict[str, object]:
         raise DocumentError(f"document {document_id!r:.200}: its metadata are nested too deeply") from None
 
 
-def _object(value: object, place: str, depth: int) -> dict[str, object]:
+def _object(value: object, field: str, depth: int) -> dict[str, object]:
     if not isinstance(value, Mapping):
         raise DocumentError(
             f"metadata must be a mapping of field names to values, not {_described(value)}; leave it out where there "
             "is none"
         )
     pairs = cast("Mapping[object, object]", value)
-    return {(name := _name(key, place)): _value(pairs[key], _inside(place, name), depth) for key in pairs}
+    return {(name := _name(key, field)): _value(pairs[key], _inside(field, name), depth) for key in pairs}
 
 
-def _value(value: object, place: str, depth: int) -> object:
+def _value(value: object, field: str, depth: int) -> object:
     kind = type(value)
     if kind in _PLAIN:
         return value
     if kind is str:
-        return _text(cast("str", value), place)
+        return _text(cast("str", value), field)
     if kind is int or kind is float:
-        return _number(cast("int | float", value), place)
+        return _number(cast("int | float", value), field)
     for types, convert in _CONVERTERS:
         if isinstance(value, types):
-            return convert(value, place, depth)
-    return _foreign(value, place, depth)
+            return convert(value, field, depth)
+    return _foreign(value, field, depth)
 
 
-def _text(value: str, place: str) -> str:
+def _text(value: str, field: str) -> str:
     text = str.__str__(value)  # str() of an enumeration would be its name
     if not text.isascii():
-        _check_unicode(text, f"the metadata field {place!r:.200}")
+        _check_unicode(text, f"the metadata field {field!r:.200}")
     return text
 
 
-def _number(value: int | float, place: str) -> int | float | None:
+def _number(value: int | float, field: str) -> int | float | None:
     if isinstance(value, int):
         if value.bit_length() > MAX_INTEGER_BITS:
             raise DocumentError(
-                f"the metadata field {place!r:.200} holds an integer of {value.bit_length()} bits; integers have at "
+                f"the metadata field {field!r:.200} holds an integer of {value.bit_length()} bits; integers have at "
                 f"most {MAX_INTEGER_BITS}, so store it as text"
             )
         return int(value)
     return float(value) if math.isfinite(value) else None
 
 
-def _list(value: Any, place: str, depth: int) -> list[object]:  # noqa: ANN401 - any sequence
-    _check_depth(place, depth)
-    return [_value(item, place, depth + 1) for item in value]
+def _list(value: Any, field: str, depth: int) -> list[object]:  # noqa: ANN401 - any sequence
+    _check_depth(field, depth)
+    return [_value(item, field, depth + 1) for item in value]
 
 
-def _set(value: Any, place: str, depth: int) -> list[object]:  # noqa: ANN401 - any set
-    items = _list(value, place, depth)
+def _set(value: Any, field: str, depth: int) -> list[object]:  # noqa: ANN401 - any set
+    items = _list(value, field, depth)
     try:
         return sorted(cast("list[Any]", items))
     except TypeError:
         return sorted(items, key=to_json)
 
 
-def _iso(value: date | time, place: str, depth: int) -> str | None:
+def _iso(value: date | time, field: str, depth: int) -> str | None:
     # NaT of pandas is a datetime that does not equal itself.
     return value.isoformat() if value == value else None
 
 
-def _seconds(value: timedelta, place: str, depth: int) -> float | None:
+def _seconds(value: timedelta, field: str, depth: int) -> float | None:
     return value.total_seconds() if value == value else None
 
 
-def _decimal(value: Decimal, place: str, depth: int) -> int | float | None:
+def _decimal(value: Decimal, field: str, depth: int) -> int | float | None:
     if not value.is_finite():
         return None
     exponent = value.as_tuple().exponent
     is_whole = isinstance(exponent, int) and exponent >= 0 and value.adjusted() < MAX_INTEGER_BITS
-    return _number(int(value) if is_whole else float(value), place)
+    return _number(int(value) if is_whole else float(value), field)
 
 
-def _numpy_scalar(value: Any, place: str, depth: int) -> object:  # noqa: ANN401 - any numpy scalar
+def _numpy_scalar(value: Any, field: str, depth: int) -> object:  # noqa: ANN401 - any numpy scalar
     match str(value.dtype.kind):
         case "M" | "m" if np.isnat(value):
             return None
@@ -133,13 +133,13 @@ def _numpy_scalar(value: Any, place: str, depth: int) -> object:  # noqa: ANN401
         case "m":
             return float(value / np.timedelta64(1, "s"))
         case "f":
-            return _number(float(value), place)
+            return _number(float(value), field)
         case "b" | "i" | "u":
-            return _value(value.item(), place, depth)
+            return _value(value.item(), field, depth)
         case "U":
-            return _text(value, place)
+            return _text(value, field)
         case _:
-            raise _refusal(value, place)
+            raise _refusal(value, field)
 
 
 def _numpy_date(value: Any) -> str:  # noqa: ANN401 - numpy's stubs leave units unknown
@@ -150,13 +150,13 @@ def _numpy_date(value: Any) -> str:  # noqa: ANN401 - numpy's stubs leave units 
     return item.isoformat() if rounded == value and isinstance(item, date) else str(value)
 
 
-def _numpy_array(value: Any, place: str, depth: int) -> object:  # noqa: ANN401 - any array
+def _numpy_array(value: Any, field: str, depth: int) -> object:  # noqa: ANN401 - any array
     if value.ndim == 0:
         item = value.tolist() if isinstance(value, np.ma.MaskedArray) else value[()]
-        return _value(item, place, depth)
+        return _value(item, field, depth)
     if value.dtype.kind in "mM":
-        return _list(value, place, depth)  # tolist() would make integers of nanoseconds
-    return _value(value.tolist(), place, depth)
+        return _list(value, field, depth)  # tolist() would make integers of nanoseconds
+    return _value(value.tolist(), field, depth)
 
 
 _CONVERTERS: tuple[tuple[Any, Callable[[Any, str, int], object]], ...] = (
@@ -178,12 +178,12 @@ _CONVERTERS: tuple[tuple[Any, Callable[[Any, str, int], object]], ...] = (
 """Types that are not plain, in the order in which they are tried: many of them are subclasses of a later one."""
 
 
-def _nested(value: object, place: str, depth: int) -> dict[str, object]:
-    _check_depth(place, depth)
-    return _object(value, place, depth + 1)
+def _nested(value: object, field: str, depth: int) -> dict[str, object]:
+    _check_depth(field, depth)
+    return _object(value, field, depth + 1)
 
 
-def _foreign(value: object, place: str, depth: int) -> object:
+def _foreign(value: object, field: str, depth: int) -> object:
     """A column, a scalar or a missing value of pandas, polars or Arrow, told by its methods: none is imported here."""
     if type(value).__name__ == "NAType":
         return None
@@ -191,12 +191,12 @@ def _foreign(value: object, place: str, depth: int) -> object:
         make_list = getattr(value, method, None)
         if callable(make_list) and not isinstance(value, type):
             items = make_list()  # of an array without dimensions it is the item
-            return _list(items, place, depth) if isinstance(items, list) else _value(items, place, depth)
-    raise _refusal(value, place)
+            return _list(items, field, depth) if isinstance(items, list) else _value(items, field, depth)
+    raise _refusal(value, field)
 
 
-def _name(key: object, place: str) -> str:
-    owner = f"the metadata field {place!r:.200}" if place else "metadata"
+def _name(key: object, field: str) -> str:
+    owner = f"the metadata field {field!r:.200}" if field else "metadata"
     if not isinstance(key, str):
         raise DocumentError(
             f"{owner} has the key {key!r:.80}, which is {_article(key)} and not text; write it as {str(key)!r:.80}"
@@ -209,21 +209,21 @@ def _name(key: object, place: str) -> str:
 
 def _check_unicode(text: str, owner: str) -> None:
     if surrogate := lone_surrogate(text):
-        code, place = surrogate
+        code, position = surrogate
         raise DocumentError(
-            f"{owner} has a lone surrogate {code} at character {place}; replace it by a valid character"
+            f"{owner} has a lone surrogate {code} at character {position}; replace it by a valid character"
         )
 
 
-def _refuse_bytes(value: object, place: str) -> object:
+def _refuse_bytes(value: object, field: str) -> object:
     raise DocumentError(
-        f"the metadata field {place!r:.200} holds {_described(value)}; decode it to text, or leave the field out"
+        f"the metadata field {field!r:.200} holds {_described(value)}; decode it to text, or leave the field out"
     )
 
 
-def _refusal(value: object, place: str) -> DocumentError:
+def _refusal(value: object, field: str) -> DocumentError:
     return DocumentError(
-        f"the metadata field {place!r:.200} holds {_described(value)}, which JSON does not have; convert it to text, "
+        f"the metadata field {field!r:.200} holds {_described(value)}, which JSON does not have; convert it to text, "
         "a number, a list or a dict, or leave the field out"
     )
 
@@ -241,13 +241,13 @@ def _article(value: object) -> str:
     return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
-def _check_depth(place: str, depth: int) -> None:
+def _check_depth(field: str, depth: int) -> None:
     if depth >= MAX_DEPTH:
-        name = place.split(".", 1)[0]
+        name = field.split(".", 1)[0]
         raise DocumentError(
             f"the metadata field {name!r:.200} is nested more than {MAX_DEPTH} deep; store it flatter, or as text"
         )
 
 
-def _inside(place: str, name: str) -> str:
-    return f"{place}.{name}" if place else name
+def _inside(field: str, name: str) -> str:
+    return f"{field}.{name}" if field else name

@@ -52,8 +52,8 @@ class LivePostings:
         """The live passages with a term, ascending, and how often they have it."""
         rows, counts = self.table.postings(term)
         if self.live is not None:
-            kept = self.live[rows]
-            rows, counts = rows[kept], counts[kept]
+            is_live = self.live[rows]
+            rows, counts = rows[is_live], counts[is_live]
         return rows.astype(np.int64), counts.astype(np.float64)
 
 
@@ -78,10 +78,10 @@ class Scorer:
         """
         scores = [np.zeros(len(part.table.lengths)) for part in self._parts]
         for term in sorted(set(query)):
-            found = [part.postings(term) for part in self._parts]
-            passages = sum(len(rows) for rows, _ in found)
+            postings = [part.postings(term) for part in self._parts]
+            passages = sum(len(rows) for rows, _ in postings)
             rarity = query.count(term) * np.log1p((self._passages - passages + 0.5) / (passages + 0.5))
-            for part, total, (rows, counts) in zip(self._parts, scores, found, strict=True):
+            for part, total, (rows, counts) in zip(self._parts, scores, postings, strict=True):
                 total[rows] += rarity * counts / (counts + self._saturation(part.table.lengths[rows]))
         return scores
 

@@ -91,18 +91,20 @@ class Candidate:
     def with_others(self, scores: NDArray[np.floating[Any]], count: int) -> "Candidate":
         """A copy with the best ``count`` other passages; ``scores`` has one for each passage of the document."""
         first, _ = self.passage_rows
-        order = [int(place) for place in np.argsort(-scores, kind="stable") if first + int(place) != self.row]
-        return replace(self, others=tuple((first + place, float(scores[place])) for place in order[:count]))
+        order = [int(position) for position in np.argsort(-scores, kind="stable") if first + int(position) != self.row]
+        return replace(self, others=tuple((first + position, float(scores[position])) for position in order[:count]))
 
 
-def best_candidates(found: Iterable[Candidate], k: int) -> list[Candidate]:
+def best_candidates(candidates: Iterable[Candidate], k: int) -> list[Candidate]:
     """The best ``k``, best first; equal scores by id, which is read only where scores are equal."""
     best: list[Candidate] = []
-    for _, equal in groupby(sorted(found, key=lambda one: -one.score), key=lambda one: one.score):
+    for _, equal in groupby(
+        sorted(candidates, key=lambda candidate: -candidate.score), key=lambda candidate: candidate.score
+    ):
         if len(best) >= k:
             break
         tied = list(equal)
-        best += tied if len(tied) == 1 else sorted(tied, key=lambda one: one.id)
+        best += tied if len(tied) == 1 else sorted(tied, key=lambda candidate: candidate.id)
     return best[:k]
 
 
@@ -125,27 +127,27 @@ def cut_by_id(segment: Segment, documents: NDArray[np.int64], scores: NDArray[An
         return np.arange(len(scores))
     border = np.partition(scores, len(scores) - k)[len(scores) - k]
     above, tied = np.flatnonzero(scores > border), np.flatnonzero(scores == border)
-    wanted = k - len(above)
-    if len(tied) > wanted:
+    missing = k - len(above)
+    if len(tied) > missing:
         tied = tied[np.argsort(documents[tied])]
         ids = segment.ids_of(documents[tied].tolist())
-        tied = tied[nsmallest(wanted, range(len(ids)), key=ids.__getitem__)]
+        tied = tied[nsmallest(missing, range(len(ids)), key=ids.__getitem__)]
     return np.sort(np.concatenate([above, tied]))
 
 
-def ranked(found: Iterable[Candidate]) -> list[Candidate]:
+def ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
     """Sort by score, best first; equal scores by id."""
-    return sorted(found, key=lambda one: (-one.score, one.id))
+    return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.id))
 
 
-def hits(found: Iterable[Candidate]) -> list[Hit]:
+def hits(candidates: Iterable[Candidate]) -> list[Hit]:
     """Read the documents of the candidates, in the same order."""
-    return [_hit(one) for one in found]
+    return [_hit(candidate) for candidate in candidates]
 
 
-def best_hits(found: Iterable[Candidate]) -> list[Hit]:
+def best_hits(candidates: Iterable[Candidate]) -> list[Hit]:
     """Read the documents of the candidates, best first; equal scores by id."""
-    return sorted(hits(found), key=lambda hit: (-hit.score, hit.document.id))
+    return sorted(hits(candidates), key=lambda hit: (-hit.score, hit.document.id))
 
 
 def with_other_passages(
@@ -155,14 +157,17 @@ def with_other_passages(
     if checked_count(passages, "passages") == 1:
         return [list(line) for line in lines]
     return [
-        [one.with_others(one.segment.vectors.vectors(*one.passage_rows) @ vector, passages - 1) for one in line]
+        [
+            candidate.with_others(candidate.segment.vectors.vectors(*candidate.passage_rows) @ vector, passages - 1)
+            for candidate in line
+        ]
         for line, vector in zip(lines, vectors, strict=True)
     ]
 
 
-def _hit(found: Candidate) -> Hit:
-    segment = found.segment
-    document = segment.document(int(segment.document_rows[found.row]))
-    passage, tokens = segment.passage(found.row, document), segment.tokens(found.row)
-    others = tuple(PassageHit(segment.passage(row, document), s, segment.tokens(row)) for row, s in found.others)
-    return Hit(document, passage, found.score, tokens, found.dense, found.lexical, others)
+def _hit(candidate: Candidate) -> Hit:
+    segment = candidate.segment
+    document = segment.document(int(segment.document_rows[candidate.row]))
+    passage, tokens = segment.passage(candidate.row, document), segment.tokens(candidate.row)
+    others = tuple(PassageHit(segment.passage(row, document), s, segment.tokens(row)) for row, s in candidate.others)
+    return Hit(document, passage, candidate.score, tokens, candidate.dense, candidate.lexical, others)

@@ -35,31 +35,39 @@ def search_both(
     lines: list[list[Candidate]] = []
     for vector, query, nearest in zip(vectors, queries, snapshot.nearest(vectors, k, masks), strict=True):
         scores = lexical.scores(query)
-        of_passages = {view.segment.folder.name: some for view, some in zip(snapshot.views, scores, strict=True)}
-        dense = {one.document: one for one in nearest}
-        others = [one for one in lexical.best(scores, k) if one.document not in dense]
-        completed = [dataclasses.replace(one, lexical=_best_of(one, of_passages)) for one in nearest]
+        of_passages = {
+            view.segment.folder.name: scores_of_view
+            for view, scores_of_view in zip(snapshot.views, scores, strict=True)
+        }
+        dense = {candidate.document: candidate for candidate in nearest}
+        others = [candidate for candidate in lexical.best(scores, k) if candidate.document not in dense]
+        completed = [dataclasses.replace(candidate, lexical=_best_of(candidate, of_passages)) for candidate in nearest]
         lines.append([*completed, *_with_dense(snapshot, vector, others)])
     return lines
 
 
-def _best_of(found: Candidate, of_passages: Mapping[str, NDArray[np.float64]]) -> float:
+def _best_of(candidate: Candidate, of_passages: Mapping[str, NDArray[np.float64]]) -> float:
     """The best BM25 of the passages of a document."""
-    first, last = found.passage_rows
-    return float(of_passages[found.document[0]][first:last].max())
+    first, last = candidate.passage_rows
+    return float(of_passages[candidate.document[0]][first:last].max())
 
 
-def _with_dense(snapshot: Snapshot, vector: NDArray[np.float32], found: Sequence[Candidate]) -> list[Candidate]:
+def _with_dense(snapshot: Snapshot, vector: NDArray[np.float32], candidates: Sequence[Candidate]) -> list[Candidate]:
     """Documents that were found by their terms, with the best inner product of each, which is their score then."""
-    if not found:
+    if not candidates:
         return []
     masks: list[NDArray[np.bool_] | None] = [np.zeros(len(view.segment), np.bool_) for view in snapshot.views]
     for mask, view in zip(masks, snapshot.views, strict=True):
         if mask is not None:
             name = view.segment.folder.name
-            mask[[one.document[1] for one in found if one.document[0] == name]] = True
-    dense = {one.document: one.score for one in snapshot.nearest(vector[None], len(found), masks)[0]}
-    return [dataclasses.replace(one, score=dense[one.document], dense=dense[one.document]) for one in found]
+            mask[[candidate.document[1] for candidate in candidates if candidate.document[0] == name]] = True
+    dense = {
+        candidate.document: candidate.score for candidate in snapshot.nearest(vector[None], len(candidates), masks)[0]
+    }
+    return [
+        dataclasses.replace(candidate, score=dense[candidate.document], dense=dense[candidate.document])
+        for candidate in candidates
+    ]
 
 
 def neighbours(
@@ -76,27 +84,27 @@ def neighbours(
     if query is not None and checked_vectors(query, "query").shape != (dimension,):
         raise ArgumentError(f"the query has the shape {query.shape}; the index holds vectors of {dimension} dimensions")
     own = [_place(snapshot, id_) for id_ in checked_ids(ids)]
-    vectors = [_vectors(snapshot, place) for place in own]
+    vectors = [_vectors(snapshot, document) for document in own]
     flat = np.concatenate([np.empty((0, dimension), np.float32), *vectors])
     lines = iter(snapshot.nearest(flat, k + 1, snapshot.masks(where)))
-    found: list[list[Hit]] = []
-    for place, some in zip(own, vectors, strict=True):
+    hits_of_queries: list[list[Hit]] = []
+    for document, document_vectors in zip(own, vectors, strict=True):
         best: dict[tuple[str, int], Candidate] = {}
-        for one in (one for _ in some for one in next(lines)):
-            held = best.get(one.document)
-            if one.document != place and (held is None or one.score > held.score):
-                best[one.document] = one
+        for candidate in (candidate for _ in document_vectors for candidate in next(lines)):
+            held = best.get(candidate.document)
+            if candidate.document != document and (held is None or candidate.score > held.score):
+                best[candidate.document] = candidate
         near = ranked(best.values())[:k]
-        found.append(hits(near if query is None else [_for_query(one, query) for one in near]))
-    return found
+        hits_of_queries.append(hits(near if query is None else [_for_query(candidate, query) for candidate in near]))
+    return hits_of_queries
 
 
-def _for_query(found: Candidate, query: NDArray[np.float32]) -> Candidate:
+def _for_query(candidate: Candidate, query: NDArray[np.float32]) -> Candidate:
     """The document with the passage that a query would find it by, and that score."""
-    first, last = found.passage_rows
-    scores = found.segment.vectors.vectors(first, last) @ query
+    first, last = candidate.passage_rows
+    scores = candidate.segment.vectors.vectors(first, last) @ query
     best = int(np.argmax(scores))
-    return Candidate(found.segment, first + best, float(scores[best]), dense=float(scores[best]))
+    return Candidate(candidate.segment, first + best, float(scores[best]), dense=float(scores[best]))
 
 
 def _place(snapshot: Snapshot, id_: str) -> tuple[str, int]:
@@ -107,8 +115,8 @@ def _place(snapshot: Snapshot, id_: str) -> tuple[str, int]:
     raise ArgumentError(f"there is no document with the id {id_!r:.200}")
 
 
-def _vectors(snapshot: Snapshot, place: tuple[str, int]) -> NDArray[np.float32]:
+def _vectors(snapshot: Snapshot, document: tuple[str, int]) -> NDArray[np.float32]:
     """The vectors of the passages of a document."""
-    name, row = place
+    name, row = document
     [segment] = [view.segment for view in snapshot.views if view.segment.folder.name == name]
     return segment.vectors.vectors(*segment.passage_rows(row, row + 1))

@@ -65,9 +65,11 @@ class Snapshot:
         self.views = tuple(views)
 
     @classmethod
-    def open(cls, path: Path, manifest: Manifest, *, verify: Verify = "full", known: Sequence[View] = ()) -> "Snapshot":
-        """Open the segments that a manifest lists; those of ``known`` that it lists too are not opened again."""
-        opened = {view.entry.name: view.segment for view in known}
+    def open(
+        cls, path: Path, manifest: Manifest, *, verify: Verify = "full", opened_views: Sequence[View] = ()
+    ) -> "Snapshot":
+        """Open the segments that a manifest lists; those of ``opened_views`` that it lists too are not opened again."""
+        opened = {view.entry.name: view.segment for view in opened_views}
         views: list[View] = []
         like = template(path, manifest)
         for entry in manifest.segments:
@@ -84,17 +86,17 @@ class Snapshot:
         """The live documents, in the order of adding."""
         for view in self.views:
             rows = view.rows()
-            while some := list(islice(rows, ROWS_AT_ONCE)):
-                yield from view.segment.documents(some)
+            while chunk := list(islice(rows, ROWS_AT_ONCE)):
+                yield from view.segment.documents(chunk)
 
     def get(self, ids: Sequence[str]) -> list[Document | None]:
         """The document of each id; None where there is none."""
-        found: list[Document | None] = [None] * len(ids)
+        documents: list[Document | None] = [None] * len(ids)
         for view in self.views:
-            for place, entry in enumerate(view.find(ids)):
+            for position, entry in enumerate(view.find(ids)):
                 if entry is not None:
-                    found[place] = view.segment.document(entry.row)
-        return found
+                    documents[position] = view.segment.document(entry.row)
+        return documents
 
     def matching(self, where: Predicate) -> list[NDArray[np.bool_]]:
         """For each view one bool a document: whether it lives and ``where`` holds for its metadata."""
@@ -123,10 +125,10 @@ class Snapshot:
             )
         if not np.isfinite(vectors).all():
             raise ArgumentError("a query vector has values that are not finite")
-        found: list[list[Candidate]] = [[] for _ in vectors]
+        candidates: list[list[Candidate]] = [[] for _ in vectors]
         for view, mask in zip(self.views, masks, strict=True):
-            _search_segment(view, mask, vectors, k, settings=self.manifest.vectors.settings, found=found)
-        return [best_candidates(some, k) for some in found]
+            _search_segment(view, mask, vectors, k, settings=self.manifest.vectors.settings, candidates=candidates)
+        return [best_candidates(of_query, k) for of_query in candidates]
 
 
 def check_k(k: int) -> int:
@@ -141,19 +143,19 @@ def _search_segment(
     k: int,
     *,
     settings: SearchSettings,
-    found: list[list[Candidate]],
+    candidates: list[list[Candidate]],
 ) -> None:
     """Append the best passage of each of the best ``k`` documents of ``mask``, or of all that it has."""
     segment = view.segment
     allowed = view.live_passages if mask is view.live else segment_rows(mask, segment.document_rows)
     documents = len(segment) if mask is None else int(mask.sum())
-    wanted = min(k, documents)
+    most_documents = min(k, documents)
     rows_allowed = len(segment.document_rows) if allowed is None else int(np.count_nonzero(allowed))
     # The settings were chosen, and their recall was measured, for so many rows; with them fewer are not found as well.
     # One more than is wanted shows whether another document ties with the last.
-    pending, fetch = np.arange(len(vectors)), max(wanted + 1, RECALL_AT)
+    pending, fetch = np.arange(len(vectors)), max(most_documents + 1, RECALL_AT)
     most = min(rows_allowed, fetch + MOST_TIED)
-    while wanted and len(pending):
+    while most_documents and len(pending):
         try:
             scores, rows = segment.vectors.search(vectors[pending], fetch, settings=settings, allowed=allowed)
         except IndexCorrupt as error:
@@ -162,17 +164,19 @@ def _search_segment(
         for query, query_scores, query_rows in zip(pending.tolist(), scores, rows, strict=True):
             # The first time that a document comes up is its best passage.
             _, first = np.unique(segment.document_rows[query_rows], return_index=True)
-            if len(first) < wanted:
+            if len(first) < most_documents:
                 again.append(query)  # several passages of one document leave fewer than k: fetch twice as many
                 continue
             first = np.sort(first)
-            if fetch < most and query_scores[first[wanted - 1]] == query_scores[-1]:
+            if fetch < most and query_scores[first[most_documents - 1]] == query_scores[-1]:
                 again.append(query)  # documents that tie with the last one may follow, with lower ids
                 continue
-            chosen = first[cut_by_id(segment, segment.document_rows[query_rows[first]], query_scores[first], wanted)]
+            chosen = first[
+                cut_by_id(segment, segment.document_rows[query_rows[first]], query_scores[first], most_documents)
+            ]
             for i in chosen:
                 score = float(query_scores[i])
-                found[query].append(Candidate(segment, int(query_rows[i]), score, dense=score))
+                candidates[query].append(Candidate(segment, int(query_rows[i]), score, dense=score))
         pending, fetch = np.array(again, np.int64), fetch * 2
 
 

@@ -40,7 +40,7 @@ class LexicalSearch:
     def best(self, scores: Sequence[NDArray[np.float64]], k: int) -> list[Candidate]:
         """The best ``k`` documents by such scores, without those that have none."""
         parts = zip(self._segments, scores, self._masks, strict=True)
-        return best_candidates((one for part in parts for one in best_documents(*part, k=k)), k)
+        return best_candidates((candidate for part in parts for candidate in best_documents(*part, k=k)), k)
 
 
 def search_terms(
@@ -79,11 +79,11 @@ def best_documents(
     documents = segment.document_rows[rows]
     first = np.flatnonzero(np.diff(documents, prepend=-1))
     best = np.maximum.reduceat(scores[rows], first)
-    places = cut_by_id(segment, documents[first], best, k)
+    chosen = cut_by_id(segment, documents[first], best, k)
     ends = np.append(first[1:], len(rows))
-    found: list[Candidate] = []
-    for place in places.tolist():
-        its_rows = rows[first[place] : ends[place]]
-        row, score = int(its_rows[np.argmax(scores[its_rows])]), float(best[place])
-        found.append(Candidate(segment, row, score, lexical=score))
-    return found
+    candidates: list[Candidate] = []
+    for number in chosen.tolist():
+        its_rows = rows[first[number] : ends[number]]
+        row, score = int(its_rows[np.argmax(scores[its_rows])]), float(best[number])
+        candidates.append(Candidate(segment, row, score, lexical=score))
+    return candidates

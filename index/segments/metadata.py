@@ -71,21 +71,21 @@ class MetadataColumns:
 
     def append(self, metadata: Mapping[str, object]) -> None:
         """Add the next document's metadata, which may change afterwards: its values are copied."""
-        kept: dict[str, object] = {}
+        plain_values: dict[str, object] = {}
         for name, value in metadata.items():
             if value is None:
                 continue
             kind: type = type(value)
             if kind in _NUMBERS:
-                kept[name] = value
+                plain_values[name] = value
                 continue
             plain = _plain(value)
             if kind is str:
                 self._characters += len(plain)
             elif kind is list:
                 self._characters += sum(map(len, filter(None, cast("list[str]", plain))))
-            kept[name] = plain
-        self._pending.append(kept)
+            plain_values[name] = plain
+        self._pending.append(plain_values)
         if len(self._pending) >= CHUNK_DOCUMENTS or self._characters >= CHUNK_CHARACTERS:
             self._flush()
 
@@ -177,13 +177,17 @@ def check_columns(columns: "pa.RecordBatch", source: Path) -> None:
     """Raise ``IndexCorrupt`` where columns are not such as ``MetadataColumns`` makes."""
     schema = columns.schema
     types = zip(schema.names, schema.types, strict=True)
-    known = all(type_ == pa.null() if name == ROWS else type_ in TYPE_NAMES for name, type_ in types)
+    has_known_types = all(type_ == pa.null() if name == ROWS else type_ in TYPE_NAMES for name, type_ in types)
     try:
         record: object = json.loads((schema.metadata or {})[UNFILTERABLE])
     except (KeyError, ValueError, RecursionError):
         record = None
     reasons = cast("dict[str, object]", record).values() if isinstance(record, dict) else [None]
-    if not known or len(set(schema.names)) < len(schema.names) or not all(isinstance(r, str) for r in reasons):
+    if (
+        not has_known_types
+        or len(set(schema.names)) < len(schema.names)
+        or not all(isinstance(r, str) for r in reasons)
+    ):
         raise IndexCorrupt(f"{source} has columns that bicross does not write")
 
 

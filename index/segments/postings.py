@@ -102,12 +102,12 @@ class PostingsWriter:
         """Append the terms of some passages."""
         new = terms if isinstance(terms, TermCounts) else count_terms(terms)
         passages = len(new.bounds) - 1
-        used, places = np.unique(new.numbers, return_inverse=True)
+        used, inverse = np.unique(new.numbers, return_inverse=True)
         words = [new.words[int(number)] for number in used]
         mine = [self._known.setdefault(word, len(self._known)) for word in words]
         rows = np.repeat(np.arange(self._passages, self._passages + passages), np.diff(new.bounds))
         totals = np.concatenate(([0], np.cumsum(new.counts, dtype=np.int64)))[new.bounds]
-        self._numbers.append(np.array(mine, np.int64)[places])
+        self._numbers.append(np.array(mine, np.int64)[inverse])
         self._rows.append(rows.astype(np.uint32))
         self._counts.append(new.counts)
         self._lengths.append(np.diff(totals).astype(np.uint32))
@@ -189,8 +189,8 @@ class PostingsTable:
         numbers = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
         counts = np.concatenate([np.empty(0, np.uint32), *(part[1] for part in parts)])
         bounds = np.concatenate(([0], np.cumsum([len(part[0]) for part in parts], dtype=np.int64)))
-        used, places = np.unique(numbers, return_inverse=True)
-        return TermCounts([self._words[number].as_py() for number in used.tolist()], places, counts, bounds)
+        used, inverse = np.unique(numbers, return_inverse=True)
+        return TermCounts([self._words[number].as_py() for number in used.tolist()], inverse, counts, bounds)
 
     def _block(self, number: int) -> "_Block":
         held = self._held
@@ -230,8 +230,8 @@ class PostingsTable:
         if not np.array_equal(totals, self.lengths):
             raise self._error("lengths of passages that differ from their postings")
 
-    def _error(self, what: str) -> IndexCorrupt:
-        return IndexCorrupt(f"{self._path} has {what}")
+    def _error(self, fault: str) -> IndexCorrupt:
+        return IndexCorrupt(f"{self._path} has {fault}")
 
 
 @dataclass(frozen=True, slots=True)

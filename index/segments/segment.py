@@ -88,15 +88,15 @@ class Segment:
 
     def ids_of(self, rows: Sequence[int]) -> list[str]:
         """Return the ids of ascending rows: faster than one by one."""
-        found: list[str] = []
+        ids: list[str] = []
         start = 0
         while start < len(rows):
             number = bisect_right(self._first_rows, rows[start]) - 1
             stop = bisect_left(rows, self._first_rows[number + 1], start)
             offsets = [row - self._first_rows[number] for row in rows[start:stop]]
-            found += self._columns[number][0].take(offsets).to_pylist()
+            ids += self._columns[number][0].take(offsets).to_pylist()
             start = stop
-        return found
+        return ids
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of all rows, in order."""

@@ -27,8 +27,8 @@ _BATCH_IDS = 1 << 20
 
 def widest(types: Iterable[TokenType | None]) -> TokenType | None:
     """Return the widest of some types; None if there is none."""
-    given = {type_ for type_ in types if type_ is not None}
-    return (_WIDE if _WIDE in given else _NARROW) if given else None
+    present = {type_ for type_ in types if type_ is not None}
+    return (_WIDE if _WIDE in present else _NARROW) if present else None
 
 
 def type_of(tokens: Sequence[NDArray[Any]]) -> TokenType:
@@ -40,8 +40,10 @@ def check_token_ids(tokens: Sequence[NDArray[Any]]) -> None:
     """Raise ``ArgumentError`` unless each passage has a flat array of uint16 or uint32."""
     for row, ids in enumerate(tokens):
         if not isinstance(ids, np.ndarray) or ids.ndim != 1 or ids.dtype not in (_NARROW, _WIDE):  # pyright: ignore[reportUnnecessaryIsInstance]
-            given = f"{ids.dtype} of shape {ids.shape}" if isinstance(ids, np.ndarray) else type(ids).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ArgumentError(f"the token ids of passage {row} must be a flat array of uint16 or uint32, not {given}")
+            described = f"{ids.dtype} of shape {ids.shape}" if isinstance(ids, np.ndarray) else type(ids).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ArgumentError(
+                f"the token ids of passage {row} must be a flat array of uint16 or uint32, not {described}"
+            )
 
 
 class TokenIdsWriter:

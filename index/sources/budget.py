@@ -57,9 +57,9 @@ class Budget:
                 f" at once, after {self.spent:,} decoded bytes"
             )
 
-    def _exceeded(self, what: str) -> SourceError:
+    def _exceeded(self, excess: str) -> SourceError:
         return SourceError(
-            f"{self._source} is {self._size:,} bytes, but {what}: it is damaged or made to fill the memory;"
+            f"{self._source} is {self._size:,} bytes, but {excess}: it is damaged or made to fill the memory;"
             " if you trust it, raise max_bytes (on the command line --max-bytes)"
         )
 

@@ -54,8 +54,8 @@ def check_columns(options: SourceOptions, present: Collection[str], source: Path
 
 def listed(names: Collection[str]) -> str:
     """Return names for a message, not too many of them."""
-    some = [f"{name:.80}" for name in list(names)[:_MOST_NAMES]]
-    return ", ".join(some) + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
+    shown = [f"{name:.80}" for name in list(names)[:_MOST_NAMES]]
+    return ", ".join(shown) + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
 
 
 def _missing(options: SourceOptions, present: Collection[str]) -> list[str]:

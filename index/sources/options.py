@@ -117,5 +117,5 @@ def _check_types(types: object) -> None:
         raise ArgumentError(f"types must tell the type of columns by their names, not {types!r:.80}")
     for name, kind in cast("Mapping[object, object]", types).items():
         if not isinstance(name, str) or kind not in get_args(ColumnType):
-            known = ", ".join(get_args(ColumnType))
-            raise ArgumentError(f"types says {kind!r:.80} of the column {name!r:.80}; the types are {known}")
+            type_names = ", ".join(get_args(ColumnType))
+            raise ArgumentError(f"types says {kind!r:.80} of the column {name!r:.80}; the types are {type_names}")

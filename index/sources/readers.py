@@ -94,7 +94,7 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
     scratch = Scratch()
     ignored = () if log_path is None else (log_path,)
     try:
-        sources = [find_source(one, format_name=format, ignored=ignored, scratch=scratch.folder) for one in paths]
+        sources = [find_source(named, format_name=format, ignored=ignored, scratch=scratch.folder) for named in paths]
         _check_use(options, sources)
         log = None if log_path is None else ErrorLog(Path(errors_path))
     except BaseException:
@@ -141,19 +141,19 @@ class DocumentReader(Iterable[Document]):
 
 def _paths(path: object) -> list[Path]:
     paths = cast("Sequence[object]", path) if isinstance(path, list | tuple) else [path]
-    for one in paths:
-        if not isinstance(one, str | PathLike):
+    for named in paths:
+        if not isinstance(named, str | PathLike):
             raise ArgumentError(
-                f"read_documents takes the path of a file or folder, or a list of paths, not {type(one).__name__}:"
-                f" {one!r:.80}; documents themselves go to build_index or add_documents as they are"
+                f"read_documents takes the path of a file or folder, or a list of paths, not {type(named).__name__}:"
+                f" {named!r:.80}; documents themselves go to build_index or add_documents as they are"
             )
     if not paths:
         raise ArgumentError("the list of paths is empty: name a file or a folder")
     if "" in paths:  # pathlib would take it for the folder that the program runs in
         raise ArgumentError("a path is empty: name a file or a folder, or . for the folder that you are in")
-    if any("\0" in str(one) for one in paths):
+    if any("\0" in str(named) for named in paths):
         raise ArgumentError("a path has a NUL character, which no name of a file can have")
-    return [Path(cast("SourcePath", one)) for one in paths]
+    return [Path(cast("SourcePath", named)) for named in paths]
 
 
 def _log_path(errors_path: SourcePath, sources: Sequence[Path]) -> Path:
@@ -168,18 +168,20 @@ def _log_path(errors_path: SourcePath, sources: Sequence[Path]) -> Path:
 
 def _check_use(options: SourceOptions, sources: Sequence[NamedSource]) -> None:
     """Raise ``ArgumentError`` if options for CSV and TSV files are given, and there is no such file."""
-    given = [name for name in ("delimiter", "quotes", "columns", "types") if getattr(options, name) not in (None, {})]
+    csv_only = [
+        name for name in ("delimiter", "quotes", "columns", "types") if getattr(options, name) not in (None, {})
+    ]
     files = (entry for source in sources for entry in source.entries() if isinstance(entry, SourceFile))
-    if given and not any(file.ending.startswith((".csv", ".tsv")) for file in files):
+    if csv_only and not any(file.ending.startswith((".csv", ".tsv")) for file in files):
         shown = ", ".join(source.name for source in sources)
         raise ArgumentError(
-            f"{given[0]} is for CSV and TSV files, and there is none in {shown}; leave it out, or name the format"
+            f"{csv_only[0]} is for CSV and TSV files, and there is none in {shown}; leave it out, or name the format"
             " (--format csv)"
         )
 
 
 def _names(names: Sequence[str] | None) -> tuple[str, ...] | None:
     """The names as a tuple. What is no list stays what it is and is refused, a string too: its letters are no names."""
-    given: object = names
-    is_list = isinstance(given, Iterable) and not isinstance(given, str)
-    return tuple(cast("Iterable[str]", given)) if is_list else cast("tuple[str, ...] | None", given)
+    unchecked: object = names
+    is_list = isinstance(unchecked, Iterable) and not isinstance(unchecked, str)
+    return tuple(cast("Iterable[str]", unchecked)) if is_list else cast("tuple[str, ...] | None", unchecked)

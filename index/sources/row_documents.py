@@ -40,8 +40,8 @@ def document_of(row: SourceRow, options: SourceOptions, *, makes_ids: bool) -> D
     title = "" if title_name == text_name else _text("title", row.values.get(title_name))
     if not text.strip() and not title.strip():
         raise DocumentError(f"no text: {text_name!r} and {title_name!r} are both missing or blank")
-    rest = {name: value for name, value in row.values.items() if name not in names and options.keeps(name)}
-    return Document(document_id or made_id(title, text), text, title, _metadata(rest))
+    further_values = {name: value for name, value in row.values.items() if name not in names and options.keeps(name)}
+    return Document(document_id or made_id(title, text), text, title, _metadata(further_values))
 
 
 def made_id(title: str, text: str) -> str:

@@ -215,9 +215,9 @@ def search_parts(
     scores = [np.empty((len(vectors), 0), np.float32)]
     rows = [np.empty((len(vectors), 0), np.int64)]
     for part, start, mask in zip(parts, starts[:-1], masks, strict=True):
-        found = part.search(vectors, k, settings=settings, allowed=mask)
-        scores.append(found[0])
-        rows.append(found[1] + start)
+        scores_and_rows = part.search(vectors, k, settings=settings, allowed=mask)
+        scores.append(scores_and_rows[0])
+        rows.append(scores_and_rows[1] + start)
     return ordered(np.concatenate(scores, axis=1), np.concatenate(rows, axis=1), k)
 
 

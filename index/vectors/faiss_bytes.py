@@ -108,11 +108,11 @@ def read_lists(cursor: Cursor, *, lists: int, rows: int, size: int) -> None:
         require(len(sizes) % 2 == 0, "the sizes of its lists are incomplete")
         numbers, sizes = sizes[::2], sizes[1::2]
         require((numbers < lists).all() and (numbers[1:] > numbers[:-1]).all(), "its lists are out of order")
-    seen = np.zeros(rows, bool)
+    is_listed = np.zeros(rows, bool)
     for length in sizes.tolist():
         cursor.take(length * size)
-        _mark(seen, cursor.array("i8", length))
-    require(seen.all() and int(sizes.sum()) == rows, "its inverted lists do not hold every row once")
+        _mark(is_listed, cursor.array("i8", length))
+    require(is_listed.all() and int(sizes.sum()) == rows, "its inverted lists do not hold every row once")
 
 
 def read_blocks(cursor: Cursor, *, lists: int, rows: int, block: int, size: int) -> None:
@@ -130,13 +130,13 @@ def read_blocks(cursor: Cursor, *, lists: int, rows: int, block: int, size: int)
     """
     require(cursor.tag() == "ilbl", "its inverted lists are not stored in the file itself")
     require(cursor.fields("QqQQ") == (lists, -1, block, size), "its inverted lists do not fit its quantiser")
-    seen, total = np.zeros(rows, bool), 0
+    is_listed, total = np.zeros(rows, bool), 0
     for _ in range(lists):
         ids = cursor.array("i8")
         total += len(ids)
-        _mark(seen, ids)
+        _mark(is_listed, ids)
         expect_length(cursor.array("u1"), -(-len(ids) // block) * size)
-    require(seen.all() and total == rows, "its inverted lists do not hold every row once")
+    require(is_listed.all() and total == rows, "its inverted lists do not hold every row once")
 
 
 def read_graph(cursor: Cursor, rows: int) -> int:
@@ -180,6 +180,6 @@ def expect_length(values: NDArray[Any], length: int) -> None:
     require(len(values) == length, f"it holds {len(values)} values where {length} belong")
 
 
-def _mark(seen: NDArray[np.bool_], ids: NDArray[Any]) -> None:
-    require(((ids >= 0) & (ids < len(seen))).all(), "an inverted list holds a row that the index does not have")
-    seen[ids] = True
+def _mark(is_listed: NDArray[np.bool_], ids: NDArray[Any]) -> None:
+    require(((ids >= 0) & (ids < len(is_listed))).all(), "an inverted list holds a row that the index does not have")
+    is_listed[ids] = True

@@ -126,8 +126,8 @@ class VectorIndex:
     @property
     def tunable(self) -> tuple[str, ...]:
         """The names of the ``SearchSettings`` that this type of index uses."""
-        has = (("nprobe", self.lists), ("ef_search", self._declared.graph), ("k_factor", self._declared.refined))
-        return tuple(name for name, present in has if present)
+        settings = (("nprobe", self.lists), ("ef_search", self._declared.graph), ("k_factor", self._declared.refined))
+        return tuple(name for name, present in settings if present)
 
     def add(self, vectors: NDArray[np.float32]) -> None:
         """Append vectors.
@@ -194,8 +194,8 @@ class VectorIndex:
         share = np.count_nonzero(allowed) / len(self)
         asked = min(len(self), int(1.2 * k / share) + _TIES)
         scores, rows = self._index.search(vectors, asked, params=search_parameters(self._index, settings, None))
-        kept = np.argsort(~((rows >= 0) & allowed[rows]), axis=1, kind="stable")[:, :k]
-        scores, rows = np.take_along_axis(scores, kept, 1), np.take_along_axis(rows, kept, 1)
+        allowed_first = np.argsort(~((rows >= 0) & allowed[rows]), axis=1, kind="stable")[:, :k]
+        scores, rows = np.take_along_axis(scores, allowed_first, 1), np.take_along_axis(rows, allowed_first, 1)
         rows[(rows >= 0) & ~allowed[rows]] = -1
         return scores, rows
 

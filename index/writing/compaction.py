@@ -112,7 +112,7 @@ def _rewrite(path: Path, filesystem: Filesystem, manifest: Manifest, names: set[
             merged = list(rewritten.merged)
             if rewritten.layout != manifest.vectors:
                 # Segments that were added meanwhile must be rewritten too: all segments share one quantiser.
-                current = Snapshot.open(path, newest, known=snapshot.views)
+                current = Snapshot.open(path, newest, opened_views=snapshot.views)
                 added = [view for view in current.views if view.entry.name not in names]
                 merged += _merge(path, filesystem, added, rewritten, created=created, first_view=len(views))
                 views += added
@@ -144,8 +144,8 @@ def _replaced(
             entry = dataclasses.replace(entry, deleted=int((~live).sum()), tombstones=tombstones)
         written.append(entry)
     position = min((i for i, entry in enumerate(newest.segments) if entry.name in names), default=0)
-    rest = [entry for entry in newest.segments if entry.name not in names]
-    return (*rest[:position], *written, *rest[position:])
+    untouched = [entry for entry in newest.segments if entry.name not in names]
+    return (*untouched[:position], *written, *untouched[position:])
 
 
 def _alive(path: Path, entry: SegmentEntry) -> NDArray[np.bool_]:
@@ -163,11 +163,11 @@ def segments_to_merge(manifest: Manifest) -> list[SegmentEntry]:
         return list(manifest.segments)
     chosen = [s for s in manifest.segments if s.documents and s.deleted > MAX_DELETED_SHARE * s.documents]
     if len(manifest.segments) - len(chosen) > MAX_SEGMENTS:
-        rest = sorted((s for s in manifest.segments if s not in chosen), key=lambda s: s.passages)
+        by_size = sorted((s for s in manifest.segments if s not in chosen), key=lambda s: s.passages)
         # From the smallest up, while the next is no larger than the sum of those before: a large segment is rewritten
         # only when the small ones have grown to its size, so that each document is rewritten a few times in all.
         together = 0
-        for number, segment in enumerate(rest):
+        for number, segment in enumerate(by_size):
             if number > MAX_SEGMENTS // 2 and segment.passages > together:
                 break
             chosen.append(segment)

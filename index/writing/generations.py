@@ -160,11 +160,11 @@ def collect_garbage(path: Path, filesystem: Filesystem, *, grace: float, compact
     """
     with suppress(OSError):
         old = older_generations(path)
-        many = old[:-KEPT_GENERATIONS]
+        surplus = old[:-KEPT_GENERATIONS]
         followers = [*(path / f"{MANIFEST_NAME}.{number}" for number in old[1:]), path / MANIFEST_NAME]
-        for number, follower in zip(old if compacted else many, followers, strict=False):
+        for number, follower in zip(old if compacted else surplus, followers, strict=False):
             superseded = _read_if_any(follower)
-            seconds = min(grace, MANY_GRACE_SECONDS) if number in many else grace
+            seconds = min(grace, MANY_GRACE_SECONDS) if number in surplus else grace
             if superseded is not None and superseded.committed + seconds > time.time():
                 break  # later generations were replaced later
             filesystem.remove_file(path / f"{MANIFEST_NAME}.{number}")

@@ -39,18 +39,20 @@ def verify(path: Path) -> Verification:
     newest = read_manifest(path)
     numbers = [*older_generations(path), newest.generation]
     problems: list[str] = []
-    seen: dict[str, Segment] = {}
+    segments: dict[str, Segment] = {}
     for number in numbers:
         try:
             manifest = read_generation(path, number)
         except BicrossError as error:
             problems.append(str(error))
             continue
-        problems += _generation_problems(path, manifest, seen)
-    return Verification(tuple(numbers), len(seen), newest.documents, newest.passages, tuple(dict.fromkeys(problems)))
+        problems += _generation_problems(path, manifest, segments)
+    return Verification(
+        tuple(numbers), len(segments), newest.documents, newest.passages, tuple(dict.fromkeys(problems))
+    )
 
 
-def _generation_problems(path: Path, manifest: Manifest, seen: dict[str, Segment]) -> Iterator[str]:
+def _generation_problems(path: Path, manifest: Manifest, segments: dict[str, Segment]) -> Iterator[str]:
     owners: dict[str, str] = {}
     try:
         like = template(path, manifest)
@@ -59,7 +61,7 @@ def _generation_problems(path: Path, manifest: Manifest, seen: dict[str, Segment
         return
     for entry in manifest.segments:
         try:
-            segment = seen.get(entry.name)
+            segment = segments.get(entry.name)
             if segment is None or not _is_same(segment.entry, entry):
                 segment = Segment(path / SEGMENTS / entry.name, entry, like)
             live = read_tombstones(path / TOMBSTONES, entry)
@@ -72,8 +74,8 @@ def _generation_problems(path: Path, manifest: Manifest, seen: dict[str, Segment
                 if id_ in owners:
                     yield f"the id {id_!r} lives in {owners[id_]} and in {entry.name}"
                 owners[id_] = entry.name
-        if entry.name not in seen:
-            seen[entry.name] = segment
+        if entry.name not in segments:
+            segments[entry.name] = segment
             try:
                 yield from _segment_problems(segment, ids)
             except BicrossError as error:
@@ -109,16 +111,16 @@ def _segment_problems(segment: Segment, ids: list[str]) -> Iterator[str]:
     yield from _canary_problems(segment)
 
 
-def _is_equal(one: Any, other: Any) -> bool:  # noqa: ANN401 - record batches
+def _is_equal(first: Any, second: Any) -> bool:  # noqa: ANN401 - record batches
     """Whether two batches hold the same; a NaN, which earlier versions wrote, is the same as a NaN."""
-    if one.schema != other.schema:
+    if first.schema != second.schema:
         return False
-    for mine, theirs in zip(one.columns, other.columns, strict=True):
-        if mine.equals(theirs):
+    for first_column, second_column in zip(first.columns, second.columns, strict=True):
+        if first_column.equals(second_column):
             continue
-        if mine.type != pa.float64() or not mine.is_valid().equals(theirs.is_valid()):
+        if first_column.type != pa.float64() or not first_column.is_valid().equals(second_column.is_valid()):
             return False
-        values = [column.to_numpy(zero_copy_only=False) for column in (mine, theirs)]
+        values = [column.to_numpy(zero_copy_only=False) for column in (first_column, second_column)]
         if not np.array_equal(*values, equal_nan=True):
             return False
     return True
@@ -133,9 +135,9 @@ def _canary_problems(segment: Segment) -> Iterator[str]:
     try:
         query = np.frombuffer(base64.b64decode(canary.query, validate=True), "<f4").reshape(1, -1)
         scores, _ = segment.vectors.search(query, max(1, len(canary.scores)))
-        same = scores.shape[1] == len(canary.scores) and np.allclose(scores[0], canary.scores, atol=SCORE_TOLERANCE)
+        is_same = scores.shape[1] == len(canary.scores) and np.allclose(scores[0], canary.scores, atol=SCORE_TOLERANCE)
     except ValueError as error:
         yield f"{segment.folder}: its canary is not a vector: {error}"
         return
-    if not same:
+    if not is_same:
         yield f"{segment.folder}: its canary query finds {scores[0].tolist()}, not {list(canary.scores)}"

@@ -110,8 +110,8 @@ def _bert(model: Any, options: BuildOptions) -> Architecture:  # noqa: ANN401
     ]
     embeddings, project = model.embeddings, getattr(model, "embeddings_project", None)
 
-    def embed(ids: Tensor, types: Tensor, places: Tensor) -> Tensor:
-        embedded = embeddings(input_ids=ids[None], token_type_ids=types[None], position_ids=places[None])[0]
+    def embed(ids: Tensor, types: Tensor, positions: Tensor) -> Tensor:
+        embedded = embeddings(input_ids=ids[None], token_type_ids=types[None], position_ids=positions[None])[0]
         return embedded if project is None else project(embedded)
 
     return Architecture(embed, layers, None, model.config.hidden_size, _vocabulary(model))
@@ -120,8 +120,8 @@ def _bert(model: Any, options: BuildOptions) -> Architecture:  # noqa: ANN401
 def _roberta(model: Any, options: BuildOptions) -> Architecture:  # noqa: ANN401
     base, padding = _bert(model, options), int(model.config.pad_token_id)
 
-    def embed(ids: Tensor, types: Tensor, places: Tensor) -> Tensor:
-        return base.embed(ids, types, places + padding + 1)
+    def embed(ids: Tensor, types: Tensor, positions: Tensor) -> Tensor:
+        return base.embed(ids, types, positions + padding + 1)
 
     return replace(base, embed=embed, placeless=padding)
 
@@ -145,9 +145,9 @@ def _distilbert(model: Any, options: BuildOptions) -> Architecture:  # noqa: ANN
     ]
     embeddings = model.embeddings
 
-    def embed(ids: Tensor, types: Tensor, places: Tensor) -> Tensor:
+    def embed(ids: Tensor, types: Tensor, positions: Tensor) -> Tensor:
         del types
-        return embeddings(input_ids=ids[None], position_ids=places[None])[0]
+        return embeddings(input_ids=ids[None], position_ids=positions[None])[0]
 
     return Architecture(embed, layers, None, model.config.dim, _vocabulary(model))
 
@@ -177,8 +177,8 @@ def _modernbert(model: Any, options: BuildOptions) -> Architecture:  # noqa: ANN
             )
         )
 
-    def embed(ids: Tensor, types: Tensor, places: Tensor) -> Tensor:
-        del types, places
+    def embed(ids: Tensor, types: Tensor, positions: Tensor) -> Tensor:
+        del types, positions
         return embeddings(input_ids=ids[None])[0]
 
     return Architecture(embed, layers, _norm(model.final_norm, options), config.hidden_size, _vocabulary(model))
@@ -211,8 +211,8 @@ def _norm(norm: nn.LayerNorm, options: BuildOptions) -> Norm:
 
 
 def _rotation(model: Any, kind: str) -> Rotation:  # noqa: ANN401
-    places = torch.arange(model.config.max_position_embeddings, device=model.device)
-    cosines, sines = model.rotary_emb(torch.empty(0, device=model.device), places[None], kind)
+    positions = torch.arange(model.config.max_position_embeddings, device=model.device)
+    cosines, sines = model.rotary_emb(torch.empty(0, device=model.device), positions[None], kind)
     return Rotation(cosines[0], sines[0])
 
 

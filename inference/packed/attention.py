@@ -16,14 +16,14 @@ class Sequences:
 
     Attributes:
         groups: Consecutive sequences of one length.
-        places: The position of every token in its sequence, int64 on the device.
+        positions: The position of every token in its sequence, int64 on the device.
         longest: A number of tokens that no sequence exceeds.
         borders: The first token of each sequence and the end of the last one, int32 on the device. If given, one kernel
             uses it instead of ``groups``.
     """
 
     groups: tuple[Group, ...]
-    places: Tensor
+    positions: Tensor
     longest: int
     borders: Tensor | None = None
 
@@ -62,9 +62,9 @@ def _split(part: Tensor, count: int) -> Tensor:
 
 
 def _band(length: int, window: int, first_only: bool, device: torch.device) -> Tensor:  # noqa: FBT001
-    places = torch.arange(length, device=device)
-    queries = places[:1] if first_only else places
-    return (queries[:, None] - places[None, :]).abs() <= window
+    positions = torch.arange(length, device=device)
+    queries = positions[:1] if first_only else positions
+    return (queries[:, None] - positions[None, :]).abs() <= window
 
 
 def serves_all_lengths(device: torch.device, dtype: torch.dtype, head_size: int) -> bool:
@@ -97,8 +97,8 @@ def _all_lengths(q: Tensor, k: Tensor, v: Tensor, borders: Tensor, *, longest: i
     # The kernel treats a single query as the last token of its sequence. Here it is the first token, so its window
     # covers the first keys.
     lone = torch.arange(q.shape[0] + 1, dtype=torch.int32, device=q.device)
-    seen = None if window is None else borders.diff().clamp(max=window + 1)
-    return run(q, k, v, lone, borders, 1, longest, seqused_k=seen).flatten(1)
+    keys_in_window = None if window is None else borders.diff().clamp(max=window + 1)
+    return run(q, k, v, lone, borders, 1, longest, seqused_k=keys_in_window).flatten(1)
 
 
 def _has_kernel() -> bool:

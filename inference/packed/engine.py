@@ -141,11 +141,11 @@ class PackedEncoder:
             batches = [todo[rows_of_batch] for rows_of_batch in plan(lengths[todo], budget)]
             missing = [np.empty(0, np.int64)]
             attempt = partial(self._attempt, sequences, compute, budget)
-            for rows_of_batch, got in zip(batches, self._each(attempt, batches), strict=True):
-                if got is None:
+            for rows_of_batch, outputs in zip(batches, self._each(attempt, batches), strict=True):
+                if outputs is None:
                     missing.append(rows_of_batch)
                 else:
-                    done.append((rows_of_batch, got))
+                    done.append((rows_of_batch, outputs))
             todo = np.concatenate(missing)
         return done
 
@@ -223,14 +223,14 @@ class PackedEncoder:
         return self._device_batch(numbers, batch.filled, groups=batch.groups, longest=batch.longest)
 
     def _device_batch(self, numbers: Tensor, filled: int, *, groups: tuple[Group, ...], longest: int) -> DeviceBatch:
-        ids, types, places = numbers[: 3 * filled].view(3, filled).unbind()
+        ids, types, positions = numbers[: 3 * filled].view(3, filled).unbind()
         starts = numbers[3 * filled :]
         borders = starts.int() if self._all_lengths else None
-        return DeviceBatch(ids, types, starts, Sequences(groups, places, longest, borders))
+        return DeviceBatch(ids, types, starts, Sequences(groups, positions, longest, borders))
 
     def embed(self, device_batch: DeviceBatch) -> Tensor:
         """The input of the first layer, shape (tokens, hidden)."""
-        return self._architecture.embed(device_batch.ids, device_batch.types, device_batch.sequences.places).to(
+        return self._architecture.embed(device_batch.ids, device_batch.types, device_batch.sequences.positions).to(
             self._options.dtype
         )
 

@@ -136,12 +136,12 @@ class _QuantisedLayer:
         if self.multiply is not None:
             whole = (x * self.multiply).round_().clamp_(-_STEPS, _STEPS).to(torch.int8)
             x = whole.view(torch.uint8).bitwise_xor_(_ZERO)  # the bytes of a + 128
-        run, given = _operations().qlinear_pointwise, (x, *self.takes, self.weight, self.steps, self.zeros)
+        run, operands = _operations().qlinear_pointwise, (x, *self.takes, self.weight, self.steps, self.zeros)
         if other is not None:
             wide = (1.0, 0, other.dtype)
-            return run.binary(*given, other, self.bias, *wide, 1.0, 0, "add", 1.0, "none", [], "")
+            return run.binary(*operands, other, self.bias, *wide, 1.0, 0, "add", 1.0, "none", [], "")
         name, algorithm = FUSED.get(self.activation or "", ("none", ""))
-        return run.default(*given, self.bias, *self.gives, name, [], algorithm)
+        return run.default(*operands, self.bias, *self.gives, name, [], algorithm)
 
 
 def _join(first: _Layer, second: _Layer) -> None:

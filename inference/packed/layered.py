@@ -68,8 +68,8 @@ class LayeredRun:
         encoder = self._encoder
         device_batch = encoder.to_device(batch)
         if self._behind or self._states:
-            kept = [self._states[row] for row in rows.tolist()]
-            x = torch.cat([*kept, kept[0].new_zeros(batch.filled - batch.tokens, encoder.hidden)])
+            stored = [self._states[row] for row in rows.tolist()]
+            x = torch.cat([*stored, stored[0].new_zeros(batch.filled - batch.tokens, encoder.hidden)])
         else:
             x = encoder.embed(device_batch)
         for between in encoder.layers[self._behind : layer - 1]:

@@ -97,12 +97,12 @@ class Rotation:
     cosines: Tensor
     sines: Tensor
 
-    def __call__(self, x: Tensor, places: Tensor) -> Tensor:
-        """Rotate each token of ``x``, shape (tokens, heads, head size), by its position in ``places``, (tokens,)."""
+    def __call__(self, x: Tensor, positions: Tensor) -> Tensor:
+        """Rotate each token of ``x``, shape (tokens, heads, head size), by its position in ``positions``, (tokens,)."""
         wide = x.float()
         left, right = wide.chunk(2, dim=-1)
         turned = torch.cat((-right, left), dim=-1)
-        return (wide * self.cosines[places, None] + turned * self.sines[places, None]).to(x.dtype)
+        return (wide * self.cosines[positions, None] + turned * self.sines[positions, None]).to(x.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +125,10 @@ class PreNormLayer:
     def __call__(self, x: Tensor, sequences: Sequences, rows: Tensor | None) -> Tensor:
         """As for ``PostNormLayer``."""
         q, k, v = self.project(x if self.attention_norm is None else self.attention_norm(x), rows)
-        places = sequences.places
-        q = self.rotation(q, places if rows is None else places[rows])
+        positions = sequences.positions
+        q = self.rotation(q, positions if rows is None else positions[rows])
         x = self.out(
-            attend(q, self.rotation(k, places), v, sequences, window=self.window), x if rows is None else x[rows]
+            attend(q, self.rotation(k, positions), v, sequences, window=self.window), x if rows is None else x[rows]
         )
         inner = self.norm(x)
         return self.down(self.up(inner).mul_(self.gate(inner)), x)

@@ -129,7 +129,7 @@ def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel
     kinds = [type(module).__name__ for module in modules]
     if kinds[:2] != ["Transformer", "Pooling"] or not set(kinds[2:]) <= {"Dense", "Normalize"}:
         return _cannot(f"the modules are {', '.join(kinds)}")
-    first, pooler, *rest = modules
+    first, pooler, *later_modules = modules
     if reason := unlike_plain_text(first):
         return _cannot(reason)
     pooling = _POOLED.get(pooler.pooling_mode) if isinstance(pooler.pooling_mode, str) else None
@@ -138,7 +138,7 @@ def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel
 
     def finish(x: Tensor) -> Tensor:
         features = {"sentence_embedding": x}
-        for module in rest:
+        for module in later_modules:
             features = module(features)
         return features["sentence_embedding"]
 

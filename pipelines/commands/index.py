@@ -135,13 +135,15 @@ def delete(
     """
     if not ids and where is None:
         raise ArgumentError("say which documents to delete: their ids, or --where")
-    given = list(dict.fromkeys(ids or []))
+    distinct_ids = list(dict.fromkeys(ids or []))
     with _changing(path, "Deleting", as_json=as_json):
         opened = Index.open(path)
-        missing = [id_ for id_, document in zip(given, opened.get(given), strict=True) if document is None]
-        deleted = opened.delete(given, where=where)
-    unknown = f"{path} has no documents with these ids: {_first(missing or given)}"
-    failed = bool(given) and not deleted
+        missing = [
+            id_ for id_, document in zip(distinct_ids, opened.get(distinct_ids), strict=True) if document is None
+        ]
+        deleted = opened.delete(distinct_ids, where=where)
+    unknown = f"{path} has no documents with these ids: {_first(missing or distinct_ids)}"
+    failed = bool(distinct_ids) and not deleted
     if as_json or not failed:
         text = f"Deleted {deleted:,} documents from {path}" + (f"\n{unknown}" if missing else "")
         _report({"path": str(path), "deleted": deleted, "missing": missing}, text, as_json=as_json)
@@ -213,11 +215,12 @@ def rollback(
 
 def verify(path: IndexPath, *, as_json: AsJson = False) -> None:
     """Check every file of an index, and that its parts agree; exit code 1 where something is wrong."""
-    found = Index.verify(path)
-    text = f"{path}: {found.documents:,} documents, {found.segments} segments, generations {_listed(found.generations)}"
-    _report(found, text, as_json=as_json)
-    if found.problems:
-        raise IndexCorrupt("; ".join(found.problems))
+    checked = Index.verify(path)
+    generations = _listed(checked.generations)
+    text = f"{path}: {checked.documents:,} documents, {checked.segments} segments, generations {generations}"
+    _report(checked, text, as_json=as_json)
+    if checked.problems:
+        raise IndexCorrupt("; ".join(checked.problems))
 
 
 def info(path: IndexPath, *, as_json: AsJson = False) -> None:
@@ -240,20 +243,20 @@ def _kept_of_build(path: Path) -> Callable[[], str]:
         disk = Index.on_disk(path)
         if disk.unfinished is None:
             return nothing()
-        kept = f"{path} keeps {disk.unfinished:,} documents of this build."
+        text = f"{path} keeps {disk.unfinished:,} documents of this build."
         if disk.newest is not None:
-            kept += " The index that was there is unchanged."
-        return f"{kept} Run the same command with --resume to go on, or with --overwrite to start again."
+            text += " The index that was there is unchanged."
+        return f"{text} Run the same command with --resume to go on, or with --overwrite to start again."
 
     return message
 
 
 @contextmanager
-def _changing(path: Path, what: str, *, as_json: bool) -> Generator[None]:
+def _changing(path: Path, description: str, *, as_json: bool) -> Generator[None]:
     """Show that an index is being changed, and say after an interrupt whether it was."""
     with (
         saying(unless_committed(path, f"Nothing was changed in {path}: run the same command again.")),
-        doing(what, shown=_watched(as_json)),
+        doing(description, shown=_watched(as_json)),
     ):
         yield
 
@@ -273,9 +276,9 @@ def _analyzer(language: str | None, analyzer: str | None) -> str | None:
     if language is not None and analyzer is not None:
         raise ArgumentError(f"--language {language} chooses the analyzer, and so does --analyzer {analyzer}: give one")
     if language is not None and language not in LANGUAGES:
-        known = ", ".join(sorted(LANGUAGES))
+        languages = ", ".join(sorted(LANGUAGES))
         raise ArgumentError(
-            f"--language has no {language!r}: give 'any', which suits every language, or one of {known}"
+            f"--language has no {language!r}: give 'any', which suits every language, or one of {languages}"
         )
     chosen = language or analyzer
     return None if chosen is None else analyzer_named(chosen).name

@@ -67,9 +67,9 @@ def _heading(result: SearchResult) -> Iterator[Text]:
     title = plain(document.title or document.id)
     title.stylize("bold")
     yield title
-    places = [f"{name} {document.metadata[name]}" for name in PLACES if _is_place(document.metadata.get(name))]
-    if document.title or places:
-        where = plain(", ".join([document.id, *places]))
+    located = [f"{name} {document.metadata[name]}" for name in PLACES if _is_place(document.metadata.get(name))]
+    if document.title or located:
+        where = plain(", ".join([document.id, *located]))
         where.stylize("cyan")
         yield where
 

@@ -115,10 +115,10 @@ def search_command(
 
     console = Console()
     remaining = iter(queries or _lines(file or "-"))
-    while some := list(islice(remaining, QUERIES_AT_ONCE)):
+    while chunk := list(islice(remaining, QUERIES_AT_ONCE)):
         timings = Timings()
-        answers = pipeline.search_batch(some, where=where, deadline_ms=deadline_ms, timings=timings)
-        for query, results, depth in zip(some, answers, timings.depths, strict=True):
+        answers = pipeline.search_batch(chunk, where=where, deadline_ms=deadline_ms, timings=timings)
+        for query, results, depth in zip(chunk, answers, timings.depths, strict=True):
             if as_json:
                 print_json({**search_record(query, results, depth), "settings": pipeline.settings.to_dict()})
             elif results:

@@ -143,8 +143,8 @@ def _types(types_option: str, text_columns: str) -> dict[str, ColumnType]:
     for part in _names(types_option):
         name, separator, kind = part.rpartition("=")
         if not separator or kind.strip() not in get_args(ColumnType):
-            known = ", ".join(get_args(ColumnType))
-            raise ArgumentError(f"--types must be like price=float,when=date, not {part!r}; the types are {known}")
+            type_names = ", ".join(get_args(ColumnType))
+            raise ArgumentError(f"--types must be like price=float,when=date, not {part!r}; the types are {type_names}")
         types[name.strip()] = cast("ColumnType", kind.strip())
     for name in _names(text_columns):
         types[name] = "text"

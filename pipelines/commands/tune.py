@@ -87,8 +87,8 @@ def tune_command(
         return
     console = Console()
     console.print(tuning_tables(tuning, str(path)))
-    for one in plots:
-        console.print(plain(f"Drew {one}"), soft_wrap=True)
+    for file in plots:
+        console.print(plain(f"Drew {file}"), soft_wrap=True)
 
 
 def _require_places(plot: Path | None, scores: Path | None) -> None:

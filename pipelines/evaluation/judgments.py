@@ -49,8 +49,8 @@ class Judged:
     def first(self, number: int) -> "Judged":
         """Return the first ``number`` queries that have judgments; the other judged queries are left out."""
         qrels = dict(islice(self.qrels.items(), number))
-        kept = {id_: text for id_, text in self.queries.items() if id_ in qrels or id_ not in self.qrels}
-        return Judged(self.name, kept, qrels)
+        queries = {id_: text for id_, text in self.queries.items() if id_ in qrels or id_ not in self.qrels}
+        return Judged(self.name, queries, qrels)
 
 
 def read_judged(
@@ -104,7 +104,7 @@ def read_qrels(path: str | Path, *, queries: Mapping[str, str] | None = None) ->
     """
     path, source = Path(path), str(path)
     qrels: dict[str, dict[str, int]] = {}
-    seen: dict[tuple[str, str], int] = {}
+    first_lines: dict[tuple[str, str], int] = {}
     repeated: list[int] = []
     beir: bool | None = None
     for number, line in text_lines(path):
@@ -113,7 +113,7 @@ def read_qrels(path: str | Path, *, queries: Mapping[str, str] | None = None) ->
             if _is_header(line.split("\t") if beir else line.split()):
                 continue
         query_id, document_id, grade = _columns(line, source, number, beir=beir)
-        if (first := seen.setdefault((query_id, document_id), number)) != number:
+        if (first := first_lines.setdefault((query_id, document_id), number)) != number:
             other = qrels[query_id][document_id]
             if other != grade:
                 reason = f"judges document {document_id!r} for query {query_id!r} as {grade}, and line {first} as"
@@ -121,8 +121,8 @@ def read_qrels(path: str | Path, *, queries: Mapping[str, str] | None = None) ->
             repeated.append(number)
             continue
         if queries is not None and not queries.get(query_id, "").strip():
-            what = "whose text is blank" if query_id in queries else "which has no text"
-            raise EvaluationError(f"judges query {query_id!r}, {what}", source=source, line=number)
+            lack = "whose text is blank" if query_id in queries else "which has no text"
+            raise EvaluationError(f"judges query {query_id!r}, {lack}", source=source, line=number)
         qrels.setdefault(query_id, {})[document_id] = grade
     if not qrels:
         raise EvaluationError("holds no judgments", source=source)

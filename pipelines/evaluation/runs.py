@@ -101,6 +101,6 @@ def _falling(scores: Sequence[float], query_id: str) -> list[np.float32]:
     return falling
 
 
-def _check_id(what: str, text: str) -> None:
+def _check_id(kind: str, text: str) -> None:
     if text.split() != [text]:
-        raise ArgumentError(f"the {what} {text!r} is empty or has white space, which a TREC run file cannot hold")
+        raise ArgumentError(f"the {kind} {text!r} is empty or has white space, which a TREC run file cannot hold")

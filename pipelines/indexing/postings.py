@@ -38,11 +38,11 @@ def analyzer_for_new(lexical: bool | str) -> Analyzer | None:  # noqa: FBT001 - 
     """
     if isinstance(lexical, str):
         return analyzer_named(lexical)
-    given = cast("object", lexical)
-    if not isinstance(given, bool):
+    unchecked = cast("object", lexical)
+    if not isinstance(unchecked, bool):
         raise ArgumentError(
-            f"lexical must be True, False or the code of a language such as 'de', not {given!r:.80} "
-            f"({type(given).__name__})"
+            f"lexical must be True, False or the code of a language such as 'de', not {unchecked!r:.80} "
+            f"({type(unchecked).__name__})"
         )
     return Analyzer(ANALYZER) if lexical else None
 

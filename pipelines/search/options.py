@@ -172,8 +172,8 @@ class SearchOptions:
         """Tell whether a value that is given has a meaning only for the reranker."""
         if self.rerank is not None:
             return self.rerank
-        given = self.rerank_k is not None or self.blend is not None or self.cascade is not None
-        return given or self.adaptive or self.passages != "best"
+        has_value = self.rerank_k is not None or self.blend is not None or self.cascade is not None
+        return has_value or self.adaptive or self.passages != "best"
 
     def _check_cutoffs(self) -> None:
         for name in ("retrieve_k", "rerank_k", "top_k"):

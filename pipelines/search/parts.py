@@ -212,7 +212,7 @@ class SearchParts:
             explorer = retriever.explorer(queries, where=where)
             return score_adaptively(queries, candidates, score, explorer, depth=limits.depth, deadline=limits.deadline)
         logits = score_within_budget(queries, first, score, deadline=limits.deadline, enough=limits.enough)
-        return [ScoredCandidates.in_order(hits, known) for hits, known in zip(candidates, logits, strict=True)]
+        return [ScoredCandidates.in_order(hits, of_query) for hits, of_query in zip(candidates, logits, strict=True)]
 
 
 def _check_retriever(retriever: Retriever, options: SearchOptions) -> None:
@@ -249,6 +249,6 @@ def _depth(scored: ScoredCandidates, depth: int, generation: int | None) -> Dept
 
 
 def _log_deadline(deadline_ms: float | None, depths: Sequence[Depth]) -> None:
-    reranked, wanted = sum(depth.reranked for depth in depths), sum(depth.wanted for depth in depths)
-    if deadline_ms is not None and reranked < wanted:
-        logger.info("deadline of %g ms: %d of %d candidates were reranked", deadline_ms, reranked, wanted)
+    reranked, planned = sum(depth.reranked for depth in depths), sum(depth.wanted for depth in depths)
+    if deadline_ms is not None and reranked < planned:
+        logger.info("deadline of %g ms: %d of %d candidates were reranked", deadline_ms, reranked, planned)

@@ -259,8 +259,8 @@ class SearchPipeline:
         if options.cascade:
             raise ArgumentError("a rule is fitted to logits of the whole reranker: use a pipeline without a cascade")
         depth, retrieval, logits = options.candidates, list[NDArray[np.float64]](), list[NDArray[np.float64]]()
-        for some in query_slices(queries):
-            for results in self.search_batch(some, top_k=depth, rerank_k=depth, min_relevance=0.0):
+        for chunk in query_slices(queries):
+            for results in self.search_batch(chunk, top_k=depth, rerank_k=depth, min_relevance=0.0):
                 ranked = sorted(results, key=lambda result: result.retrieval_rank)
                 retrieval.append(np.array([result.retrieval_score for result in ranked]))
                 logits.append(np.array([result.logit for result in ranked], np.float64))

@@ -24,11 +24,13 @@ def check_queries(queries: Sequence[str]) -> None:
     Raises:
         QueryError: One of them cannot be searched, or the batch is a single text or no list.
     """
-    given: object = cast("object", queries)
-    if isinstance(given, str):
+    unchecked: object = cast("object", queries)
+    if isinstance(unchecked, str):
         raise QueryError("search_batch takes a list of queries; for one query call search")
-    if not isinstance(given, Sized) or not isinstance(given, Iterable):  # an iterator is used up by one look at it
-        raise QueryError(f"search_batch takes a list of queries, not {type(given).__name__}: {given!r:.80}")
+    if not isinstance(unchecked, Sized) or not isinstance(
+        unchecked, Iterable
+    ):  # an iterator is used up by one look at it
+        raise QueryError(f"search_batch takes a list of queries, not {type(unchecked).__name__}: {unchecked!r:.80}")
     for number, query in enumerate(queries):
         check_query(query, number)
 
@@ -51,5 +53,5 @@ def check_query(query: object, number: int | str) -> None:
         raise QueryError(f"query {number} is blank")
     for position, character in enumerate(query):
         if character == "\0" or "\ud800" <= character <= "\udfff":
-            what = "a NUL character" if character == "\0" else f"a lone surrogate U+{ord(character):04X}"
-            raise QueryError(f"query {number} has {what} at character {position}")
+            fault = "a NUL character" if character == "\0" else f"a lone surrogate U+{ord(character):04X}"
+            raise QueryError(f"query {number} has {fault} at character {position}")

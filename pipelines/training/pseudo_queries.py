@@ -86,13 +86,13 @@ def pseudo_query_pairs(
     chosen = [makers[kind] for kind in PSEUDO_QUERY_KINDS if kind in kinds]
     pairs = [pair for document in documents for maker in chosen for pair in maker(document)]
     passages = Counter(query for query, _ in {(_plain(pair.query), pair.passage) for pair in pairs})
-    kept = [pair for pair in pairs if passages[_plain(pair.query)] == 1]
-    if not kept:
+    distinct = [pair for pair in pairs if passages[_plain(pair.query)] == 1]
+    if not distinct:
         raise SourceError(
             f"the collection has no text to make pseudo-queries of ({', '.join(sorted(kinds))}): it takes "
             f"titles that differ, headings, or passages of several sentences and {MIN_PASSAGE_WORDS} words or more"
         )
-    return kept
+    return distinct
 
 
 def title_pairs(document: Document, *, max_words: int = MAX_WORDS) -> Iterator[PseudoQueryPair]:
@@ -105,8 +105,8 @@ def title_pairs(document: Document, *, max_words: int = MAX_WORDS) -> Iterator[P
 def heading_pairs(document: Document, *, max_words: int = MAX_WORDS) -> Iterator[PseudoQueryPair]:
     """Yield each Markdown or reStructuredText heading, except the title, with the first passage below it."""
     lines = document.text.splitlines()
-    places = [*_headings(lines), (len(lines), len(lines), "")]
-    for (_, first, heading), (end, _, _) in pairwise(places):
+    headings = [*_headings(lines), (len(lines), len(lines), "")]
+    for (_, first, heading), (end, _, _) in pairwise(headings):
         if _plain(heading) == _plain(document.title):
             continue
         below = [line for line in lines[first:end] if not _UNDERLINE.fullmatch(line.strip())]  # the next one's overline
@@ -123,11 +123,13 @@ def sentence_pairs(document: Document, *, max_words: int = MAX_WORDS, seed: int 
     """
     generator = random.Random(f"{seed} {document.id}")  # not hash(), which differs between processes
     for passage in _passages(_body(document), max_words):
-        choices = [(rest, sentence) for rest, sentence in _cut_out(passage) if _hidden(sentence, rest, document.title)]
+        choices = [
+            (context, sentence) for context, sentence in _cut_out(passage) if _hidden(sentence, context, document.title)
+        ]
         if choices:
-            rest, sentence = generator.choice(choices)
-            kept = generator.random() < KEPT_SHARE
-            text = passage_text(document.title, passage if kept else rest)
+            context, sentence = generator.choice(choices)
+            is_kept = generator.random() < KEPT_SHARE
+            text = passage_text(document.title, passage if is_kept else context)
             yield PseudoQueryPair(_joined(sentence), text, document.id, "sentence")
 
 
@@ -174,13 +176,13 @@ def _cut_out(passage: str) -> Iterator[tuple[str, str]]:
     """The rest of the passage and the sentence, for each sentence of a suitable length."""
     for start, end in sentence_spans(passage):
         if MIN_SENTENCE_WORDS <= len(passage[start:end].split()) <= MAX_SENTENCE_WORDS:
-            rest = f"{passage[:start].rstrip()} {passage[end:].lstrip()}".strip()
-            if _long_enough(rest):
-                yield rest, passage[start:end]
+            context = f"{passage[:start].rstrip()} {passage[end:].lstrip()}".strip()
+            if _long_enough(context):
+                yield context, passage[start:end]
 
 
-def _hidden(sentence: str, rest: str, title: str) -> bool:
-    return _joined(sentence) not in _joined(passage_text(title, rest))
+def _hidden(sentence: str, context: str, title: str) -> bool:
+    return _joined(sentence) not in _joined(passage_text(title, context))
 
 
 def _long_enough(passage: str) -> bool:

@@ -22,8 +22,8 @@ def training_rows(lists: Sequence[RankingList], objective: EncoderObjective, *, 
     """Return the rows of all lists, each with the same number of passages; raise ``ArgumentError`` if there is none."""
     rows = list(_ranked(lists, objective.passages, seed) if objective.graded else _scored(lists, objective.passages))
     if not rows:
-        what = "a relevant passage" if objective.graded else "two passages or more"
-        raise ArgumentError(f"none of the {len(lists)} lists has {what}: there is nothing to train on")
+        needed = "a relevant passage" if objective.graded else "two passages or more"
+        raise ArgumentError(f"none of the {len(lists)} lists has {needed}: there is nothing to train on")
     return rows
 
 

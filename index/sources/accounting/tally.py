@@ -46,7 +46,7 @@ class Tally:
 
     def report(self) -> SourceReport:
         """Return what was counted."""
-        order = {kind: place for place, kind in enumerate(get_args(LeftOutKind))}
+        order = {kind: position for position, kind in enumerate(get_args(LeftOutKind))}
         kinds = sorted(self._counts, key=lambda kind: order[kind])
         more = (f"{self._more_notes:,} more such notes",) if self._more_notes else ()
         return SourceReport(

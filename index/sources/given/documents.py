@@ -85,20 +85,20 @@ def given_documents(documents: DocumentsLike) -> Iterable[Document]:
 def _check(values: object) -> None:
     match values:
         case str() | PathLike() | bytes():
-            what = (
+            problem = (
                 f"not the {'text or path' if isinstance(values, str) else 'path'} {values!r:.80}: read_documents(path) "
             )
-            what += "reads files, and a single text stands in a list"
+            problem += "reads files, and a single text stands in a list"
         case Document() | Mapping():
-            what = f"not a single {'document' if isinstance(values, Document) else 'dict'}: put it into a list"
+            problem = f"not a single {'document' if isinstance(values, Document) else 'dict'}: put it into a list"
         case _ if is_frame(values) or isinstance(values, Iterable):
             return
         case _:
-            what = f"not {type(values).__name__}: {values!r:.80}"
-    raise ArgumentError(f"documents must be {_EXPECTED}, {what}")
+            problem = f"not {type(values).__name__}: {values!r:.80}"
+    raise ArgumentError(f"documents must be {_EXPECTED}, {problem}")
 
 
-def _document(value: object, place: str) -> tuple[Document, bool]:
+def _document(value: object, source: str) -> tuple[Document, bool]:
     """Return the document in a value, and whether its id was made."""
     as_py = getattr(value, "as_py", None)  # an item of an Arrow array
     value = as_py() if callable(as_py) else value
@@ -117,7 +117,7 @@ def _document(value: object, place: str) -> tuple[Document, bool]:
             case _:
                 raise DocumentError(f"documents must be {_EXPECTED}, not {type(value).__name__}: {value!r:.80}")
     except DocumentError as error:
-        raise DocumentError(error.reason, source=place) from None
+        raise DocumentError(error.reason, source=source) from None
 
 
 def _from_mapping(values: Mapping[object, object]) -> tuple[Document, bool]:

@@ -33,9 +33,9 @@ def frame_rows(frame: Any) -> Iterator[Mapping[str, object]]:  # noqa: ANN401 - 
             twice = next(name for name in names if names.count(name) > 1)
             raise DocumentError(f"the table has more than one column named {twice!r}; rename one of them")
         for batch in reader:
-            kept = _whole_microseconds(batch.select(names))
-            for start in range(0, kept.num_rows, _ROWS):
-                rows = kept.slice(start, _ROWS).to_pylist(maps_as_pydicts="strict")
+            readable = _whole_microseconds(batch.select(names))
+            for start in range(0, readable.num_rows, _ROWS):
+                rows = readable.slice(start, _ROWS).to_pylist(maps_as_pydicts="strict")
                 yield from cast("list[dict[str, object]]", rows)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())

@@ -46,8 +46,8 @@ def ending_of_format(format_name: str) -> str:
     name = cast("object", format_name)
     ending = f".{name.lower().removeprefix('.')}" if isinstance(name, str) else ""
     if ending not in ENDINGS:
-        known = ", ".join(ending.removeprefix(".") for ending in ENDINGS)
-        raise ArgumentError(f"there is no format {format_name!r} (--format); the formats are {known}")
+        formats = ", ".join(ending.removeprefix(".") for ending in ENDINGS)
+        raise ArgumentError(f"there is no format {format_name!r} (--format); the formats are {formats}")
     return ending
 
 

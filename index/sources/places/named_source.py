@@ -84,9 +84,9 @@ def _folder(path: Path, ignored: Sequence[Path]) -> NamedSource:
         entries = partial(_corpus_entries, path, corpus, ignored)
     else:
         entries = partial(folder_entries, path, ignored)
-    found = entries()
-    if not any(isinstance(entry, SourceFile) for entry in found):
-        raise SourceError(f"the folder {printable(path)} holds no documents{_contents(found)}; {KINDS}")
+    contents = entries()
+    if not any(isinstance(entry, SourceFile) for entry in contents):
+        raise SourceError(f"the folder {printable(path)} holds no documents{_contents(contents)}; {KINDS}")
     return NamedSource(printable(path), is_folder=corpus is None, entries=entries)
 
 

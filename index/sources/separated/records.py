@@ -191,8 +191,8 @@ class Records(Iterator[Record]):
         except (csv.Error, RowTooLarge) as error:
             if len(taken) == 1:
                 is_open = str(error) == "unexpected end of data"
-                what = "not CSV: a quote that opens in this line is never closed" if is_open else f"not CSV: {error}"
-                return _refused(taken, str(error) if isinstance(error, RowTooLarge) else what)
+                reason = "not CSV: a quote that opens in this line is never closed" if is_open else f"not CSV: {error}"
+                return _refused(taken, str(error) if isinstance(error, RowTooLarge) else reason)
             return self._swallowed(taken, f"not CSV: {error} in line {taken[-1].number}: ")
         if len(taken) > 1 and self._looks_swallowed(taken):
             return self._swallowed(taken, "")
@@ -291,7 +291,7 @@ def _follows(before: str | None, after: str | None) -> bool:
     """Whether an id is the next one: their last numbers follow each other, and what stands before is the same."""
     if before is None or after is None:
         return False
-    one, two = (re.search(r"[0-9]{1,18}\Z", id_) for id_ in (before, after))
-    if one is None or two is None or before[: one.start()] != after[: two.start()]:
+    last_before, last_after = (re.search(r"[0-9]{1,18}\Z", id_) for id_ in (before, after))
+    if last_before is None or last_after is None or before[: last_before.start()] != after[: last_after.start()]:
         return False
-    return int(two[0]) == int(one[0]) + 1
+    return int(last_after[0]) == int(last_before[0]) + 1

@@ -53,13 +53,13 @@ def find_shape(path: Path, options: SourceOptions) -> Shape | None:
     if header is None:
         return None
     _check_header(header, path, options)
-    found = _best_survey(path, options, header)
+    survey = _best_survey(path, options, header)
     return Shape(
-        found.dialect,
+        survey.dialect,
         _layout(header, options),
-        tuple(_columns(path, options, header.names, found)),
+        tuple(_columns(path, options, header.names, survey)),
         header.lines,
-        _notes(header.names, options, found),
+        _notes(header.names, options, survey),
     )
 
 
@@ -114,27 +114,27 @@ def _best_survey(path: Path, options: SourceOptions, header: Header) -> _Survey:
 
 def _survey(path: Path, options: SourceOptions, header: Header, dialect: Dialect) -> _Survey:
     # A semicolon separates fields where commas are decimal, and dots group thousands there.
-    found = _Survey(dialect, [ColumnGuess(dot_may_group=header.delimiter == ";") for _ in header.names])
+    survey = _Survey(dialect, [ColumnGuess(dot_may_group=header.delimiter == ";") for _ in header.names])
     roles = role_columns(options, header.names)
     watched = [
-        (index, found.guesses[index])
+        (index, survey.guesses[index])
         for index, name in enumerate(header.names)
         if not name or (name not in roles and name not in options.types and options.keeps(name))
     ]
     for record, _ in records(path, options, Shape(dialect, _layout(header, options), (), header.lines)):
         if record.problem:
-            found.problems += 1
-            found.quoted = found.quoted or '"' in record.text
-            found.escaped = found.escaped or '\\"' in record.text
+            survey.problems += 1
+            survey.quoted = survey.quoted or '"' in record.text
+            survey.escaped = survey.escaped or '\\"' in record.text
             continue
-        found.fitted += record.is_fitted
+        survey.fitted += record.is_fitted
         for index, guess in watched:
             guess.add(record.fields[index], record.line)
-        if dialect.quotes == "none" and not found.doubled:
+        if dialect.quotes == "none" and not survey.doubled:
             quoted = [text for text in record.fields if '"' in text]
-            found.quoted = found.quoted or bool(quoted)
-            found.doubled = any(map(_is_doubled, quoted))
-    return found
+            survey.quoted = survey.quoted or bool(quoted)
+            survey.doubled = any(map(_is_doubled, quoted))
+    return survey
 
 
 def _is_doubled(text: str) -> bool:
@@ -172,9 +172,9 @@ def _layout(header: Header, options: SourceOptions) -> Layout:
     return Layout(width, least, id_at, "the header" if options.columns is None else "columns")
 
 
-def _columns(path: Path, options: SourceOptions, names: Sequence[str], found: _Survey) -> Iterator[Column]:
+def _columns(path: Path, options: SourceOptions, names: Sequence[str], survey: _Survey) -> Iterator[Column]:
     roles = role_columns(options, names)
-    unnamed = [index for index, name in enumerate(names) if not name and found.guesses[index].filled]
+    unnamed = [index for index, name in enumerate(names) if not name and survey.guesses[index].filled]
     if len(unnamed) > 1:
         raise SourceError(
             f"{path} has {len(unnamed)} columns without a name that hold values: give them names in the first line of"
@@ -184,9 +184,9 @@ def _columns(path: Path, options: SourceOptions, names: Sequence[str], found: _S
         if name in roles and (name or index in unnamed):
             yield Column(name, index, None)
         elif options.keeps(name) and (name or index in unnamed):
-            yield Column(name, index, options.types.get(name) or found.guesses[index].type)
+            yield Column(name, index, options.types.get(name) or survey.guesses[index].type)
 
 
-def _notes(names: Sequence[str], options: SourceOptions, found: _Survey) -> str:
-    notes = (guess.note(name) for name, guess in zip(names, found.guesses, strict=True) if name not in options.types)
+def _notes(names: Sequence[str], options: SourceOptions, survey: _Survey) -> str:
+    notes = (guess.note(name) for name, guess in zip(names, survey.guesses, strict=True) if name not in options.types)
     return "; ".join(filter(None, notes))

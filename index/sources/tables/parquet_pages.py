@@ -119,8 +119,8 @@ def _pages(data: Bytes, chunk: pq.ColumnChunkMetaData) -> Iterator[_Page]:
     position, dictionary = chunk.data_page_offset, chunk.dictionary_page_offset
     if dictionary is not None and 0 < dictionary < position:
         position = dictionary
-    seen, end = 0, position + chunk.total_compressed_size
-    while seen < chunk.num_values and position < end:
+    values_read, end = 0, position + chunk.total_compressed_size
+    while values_read < chunk.num_values and position < end:
         thrift = _Compact(data, position)
         header = thrift.struct()
         kind, decoded, stored = (_number(header, field) for field in (1, 2, 3))
@@ -133,7 +133,7 @@ def _pages(data: Bytes, chunk: pq.ColumnChunkMetaData) -> Iterator[_Page]:
                 raise ValueError("a page header is damaged")
             fields = cast("dict[int, object]", inner)
             values = _number(fields, 1)
-            seen += values
+            values_read += values
             encoding = _number(fields, 2 if kind == _DATA else 4)
             lengths = 4 * values if encoding in (_DELTA_LENGTHS, _DELTA_STRINGS) else 0
             yield _Page(decoded + lengths, values, encoding == _DELTA_STRINGS)

@@ -40,8 +40,14 @@ def _depth(tuning: Tuning) -> Any:  # noqa: ANN401 - a figure of matplotlib
     figure, axes = _figure()
     depths = [depth for depth, _ in tuning.depths]
     estimates = [estimate for _, estimate in tuning.depths]
-    axes.fill_between(depths, [one.low for one in estimates], [one.high for one in estimates], alpha=0.2, linewidth=0)
-    axes.plot(depths, [one.mean for one in estimates], marker="o", label="nDCG@10, with its 95% interval")
+    axes.fill_between(
+        depths,
+        [estimate.low for estimate in estimates],
+        [estimate.high for estimate in estimates],
+        alpha=0.2,
+        linewidth=0,
+    )
+    axes.plot(depths, [estimate.mean for estimate in estimates], marker="o", label="nDCG@10, with its 95% interval")
     axes.axhline(estimates[0].mean, color="grey", linestyle=":", label="first stage")
     axes.axvline(tuning.recommended.depth, color="black", linewidth=0.8, label="recommended")
     axes.set(xlabel="reranked candidates", ylabel="nDCG@10")
@@ -51,10 +57,10 @@ def _depth(tuning: Tuning) -> Any:  # noqa: ANN401 - a figure of matplotlib
     lines, names = axes.get_legend_handles_labels()
     if tuning.latencies:
         second = axes.twinx()
-        measured = [one.depth for one in tuning.latencies]
+        measured = [latency.depth for latency in tuning.latencies]
         for share, values in (
-            ("median", [one.median_ms for one in tuning.latencies]),
-            ("95%", [one.p95_ms for one in tuning.latencies]),
+            ("median", [latency.median_ms for latency in tuning.latencies]),
+            ("95%", [latency.p95_ms for latency in tuning.latencies]),
         ):
             [line] = second.plot(measured, values, color="tab:red", linestyle="--" if share == "95%" else "-")
             lines, names = [*lines, line], [*names, f"latency, {share}"]
@@ -72,7 +78,7 @@ def _recall(tuning: Tuning) -> Any:  # noqa: ANN401 - a figure of matplotlib
     lines, names = axes.get_legend_handles_labels()
     if tuning.latencies:
         second = axes.twinx()
-        times = [(one.depth, one.median_ms) for one in tuning.latencies if one.depth]
+        times = [(latency.depth, latency.median_ms) for latency in tuning.latencies if latency.depth]
         [line] = second.plot([k for k, _ in times], [ms for _, ms in times], color="tab:red")
         second.set(ylabel="ms to rerank them all, median", ylim=(0, None))
         lines, names = [*lines, line], [*names, "latency"]
@@ -88,10 +94,10 @@ def _reliability(calibrated: Calibrated) -> Any:  # noqa: ANN401 - a figure of m
         ("sigmoid", calibrated.bins_before, calibrated.ece_before),
         ("calibrated", calibrated.bins_after, calibrated.ece_after),
     ):
-        filled: Sequence[Bin] = [one for one in bins if one.pairs]
-        x, y = [one.probability for one in filled], [one.relevant for one in filled]
+        filled: Sequence[Bin] = [bin_ for bin_ in bins if bin_.pairs]
+        x, y = [bin_.probability for bin_ in filled], [bin_.relevant for bin_ in filled]
         axes.plot(x, y, linewidth=0.8)
-        sizes = [20 + 200 * one.pairs / calibrated.pairs for one in filled]
+        sizes = [20 + 200 * bin_.pairs / calibrated.pairs for bin_ in filled]
         axes.scatter(x, y, s=sizes, label=f"{label}: error {error:.3f}")
     axes.set(xlabel="relevance", ylabel="share that is relevant", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
     axes.set_title("Queries that the calibration was not fitted to")

@@ -25,10 +25,10 @@ def tuning_record(tuning: Tuning) -> dict[str, object]:
         "held_out": asdict(tuning.held_out),
         "depths": [{"depth": depth, **asdict(estimate)} for depth, estimate in tuning.depths],
         "recall": [{"k": k, "recall": recall} for k, recall in tuning.recall],
-        "latencies": [asdict(one) for one in tuning.latencies],
+        "latencies": [asdict(latency) for latency in tuning.latencies],
         "latency_budget_ms": tuning.latency_budget_ms,
         "calibration": None if tuning.calibrated is None else _calibration(tuning.calibrated),
-        "settings": [{**_setting(one), "ndcg_at_10": mean} for one, mean in settings],
+        "settings": [{**_setting(configuration), "ndcg_at_10": mean} for configuration, mean in settings],
         "tuned": tuning.tuned.to_dict(),
     }
 
@@ -72,7 +72,7 @@ def _first_stage_table(tuning: Tuning) -> Table:
 
 
 def _depth_table(tuning: Tuning) -> Table:
-    latencies = {one.depth: one for one in tuning.latencies}
+    latencies = {latency_at_depth.depth: latency_at_depth for latency_at_depth in tuning.latencies}
     names = ("reranked", "nDCG@10", "95% interval", *(("p50 ms", "p95 ms") if latencies else ()))
     table = _table(f"Reranked: {first_stage_words(tuning.shown)}, blend {tuning.shown.blend:g}", *names)
     for depth, estimate in tuning.depths:
@@ -136,7 +136,7 @@ def _calibrated_words(calibrated: Calibrated) -> str:
 def _calibration(calibrated: Calibrated) -> dict[str, object]:
     record = asdict(calibrated)
     for name in ("bins_before", "bins_after"):
-        record[name] = [asdict(one) for one in getattr(calibrated, name) if one.pairs]
+        record[name] = [asdict(bin_) for bin_ in getattr(calibrated, name) if bin_.pairs]
     return {**record, "calibration": calibrated.calibration.to_dict()}
 
 
@@ -162,5 +162,7 @@ def _estimated(estimate: Estimate, form: str = ".4f") -> list[str]:
 
 def _mark(configuration: Configuration, tuning: Tuning) -> str:
     recommended = tuning.recommended
-    same = configuration.fusion == recommended.fusion and (not configuration.depth or configuration == recommended)
-    return "bold" if same else ""
+    is_recommended = configuration.fusion == recommended.fusion and (
+        not configuration.depth or configuration == recommended
+    )
+    return "bold" if is_recommended else ""

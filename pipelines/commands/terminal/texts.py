@@ -37,24 +37,24 @@ def snippet(text: str) -> str:
     return line[:end] + " ..."
 
 
-def _belong_together(text: str, place: int) -> bool:
-    """Whether the character at ``place`` is seen as one with the character before it."""
-    before, character = text[place - 1], text[place]
+def _belong_together(text: str, position: int) -> bool:
+    """Whether the character at ``position`` is seen as one with the character before it."""
+    before, character = text[position - 1], text[position]
     if unicodedata.category(character).startswith("M") or character in _JOINERS or before == _ZERO_WIDTH_JOINER:
         return True
     if "\U0001f3fb" <= character <= "\U0001f3ff" or "\u1160" <= character <= "\u11ff":
         return True  # the colour of a skin, and the second and third letter of a Korean syllable
     if unicodedata.combining(before) == _VIRAMA:
         return True
-    return _is_regional(character) and _regional_before(text, place) % 2 == 1  # two of them are a flag
+    return _is_regional(character) and _regional_before(text, position) % 2 == 1  # two of them are a flag
 
 
 def _is_regional(character: str) -> bool:
     return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
-def _regional_before(text: str, place: int) -> int:
+def _regional_before(text: str, position: int) -> int:
     count = 0
-    while place > count and _is_regional(text[place - count - 1]):
+    while position > count and _is_regional(text[position - count - 1]):
         count += 1
     return count

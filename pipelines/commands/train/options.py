@@ -103,7 +103,9 @@ def with_option_records(command: Callable[..., None]) -> Callable[..., None]:
         A function of the same name and help, whose signature has the fields in place of these parameters.
     """
     parameters = signature(command).parameters.values()
-    records: dict[str, Any] = {given.name: given.annotation for given in parameters if is_dataclass(given.annotation)}
+    records: dict[str, Any] = {
+        parameter.name: parameter.annotation for parameter in parameters if is_dataclass(parameter.annotation)
+    }
 
     @wraps(command)
     def run(**options: object) -> None:
@@ -115,8 +117,8 @@ def with_option_records(command: Callable[..., None]) -> Callable[..., None]:
 
     flat = [
         single
-        for given in parameters
-        for single in (_options_of(records[given.name]) if given.name in records else [given])
+        for parameter in parameters
+        for single in (_options_of(records[parameter.name]) if parameter.name in records else [parameter])
     ]
     run.__signature__ = Signature(flat)  # pyright: ignore[reportAttributeAccessIssue]
     return run

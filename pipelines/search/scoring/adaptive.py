@@ -50,13 +50,13 @@ class _Reading:
         """Record the logits of scored documents, and add their neighbours to the frontier."""
         for hit, logit in zip(hits, logits, strict=True):
             self.read[hit.document.id] = hit, logit
-        known = {hit.document.id: hit for hit in self.waiting}
+        waiting_hits = {hit.document.id: hit for hit in self.waiting}
         for logit, neighbours in zip(logits, near, strict=True):
             for hit in neighbours:
                 id_ = hit.document.id
                 if id_ not in self.read and (id_ not in self.frontier or self.frontier[id_][1] < logit):
                     # Keep the hit of the first stage for a document that is also a candidate.
-                    self.frontier[id_] = known.get(id_, hit), logit
+                    self.frontier[id_] = waiting_hits.get(id_, hit), logit
 
     def result(self) -> ScoredCandidates:
         """Return the scored documents in the order of the first stage, and then the rest."""
@@ -92,17 +92,17 @@ def score_adaptively(
         The scored candidates of each query.
     """
     readings = [_Reading(list(hits)) for hits in candidates]
-    left = not _is_over(deadline)
-    while left:
+    is_in_time = not _is_over(deadline)
+    while is_in_time:
         batches = [(n, reading.take(min(BATCH, depth - len(reading.read)))) for n, reading in enumerate(readings)]
         pairs = [(queries[n], hit) for n, hits in batches for hit in hits]
         if not pairs:
             break
         logits, _ = score(pairs)
         values = iter(logits.tolist())
-        left = not _is_over(deadline)
+        is_in_time = not _is_over(deadline)
         for n, hits in batches:
-            more = left and len(readings[n].read) + len(hits) < depth
+            more = is_in_time and len(readings[n].read) + len(hits) < depth
             near = explorer.neighbours(n, [hit.document.id for hit in hits], NEIGHBOURS) if hits and more else None
             readings[n].learn(hits, [next(values) for _ in hits], near or [[] for _ in hits])
     return [reading.result() for reading in readings]

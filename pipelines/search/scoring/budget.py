@@ -44,12 +44,12 @@ class _Pace:
     def next_slice(self) -> int:
         """Return how many pairs to score now; 0 when the time is up."""
         self._started = self._deadline.clock()
-        left = self._deadline.at - self._started
-        if left <= 0:
+        remaining = self._deadline.at - self._started
+        if remaining <= 0:
             return 0
         if self._rate is None:
             return SMALL_SLICE
-        affordable = left * self._rate
+        affordable = remaining * self._rate
         return 0 if affordable < SMALL_SLICE else max(SMALL_SLICE, int(affordable / 2))
 
     def measured(self, pairs: int) -> None:
@@ -94,21 +94,21 @@ def score_within_budget(
             size = min(size, pace.next_slice())
         if size == 0:
             break
-        some, waiting = sorted(waiting[:size], key=_query), waiting[size:]  # pairs of one query stand side by side
-        scores, computed = score([(queries[query], candidates[query][rank]) for rank, query in some])
+        chunk, waiting = sorted(waiting[:size], key=_query), waiting[size:]  # pairs of one query stand side by side
+        scores, computed = score([(queries[query], candidates[query][rank]) for rank, query in chunk])
         if pace is not None:
             pace.measured(computed)
-        for (_, query), logit in zip(some, scores.tolist(), strict=True):
+        for (_, query), logit in zip(chunk, scores.tolist(), strict=True):
             logits[query].append(logit)
         if enough is not None:
-            read = {query for _, query in some}
+            read = {query for _, query in chunk}
             done = {query for query in read if enough(_retrieval(candidates[query]), np.array(logits[query]))}
             waiting = [(rank, query) for rank, query in waiting if query not in done]
-    return [np.array(known, np.float32) for known in logits]
+    return [np.array(of_query, np.float32) for of_query in logits]
 
 
-def _query(place: tuple[int, int]) -> int:
-    return place[1]
+def _query(rank_and_query: tuple[int, int]) -> int:
+    return rank_and_query[1]
 
 
 def _retrieval(hits: Sequence[Hit]) -> NDArray[np.float64]:

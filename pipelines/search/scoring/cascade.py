@@ -78,17 +78,20 @@ def score_in_cascade(  # noqa: PLR0913 - three of them have a default or a name
     distinct = dict(zip(queries, candidates, strict=True))
     stopped: dict[tuple[str, str], int] = {}
 
-    def score(some: Sequence[Candidate]) -> tuple[NDArray[np.float32], int]:
-        found, computed = scorer.score_cascade(some, cascade, partial(_blended, blend, some), tokenizer=tokenizer)
-        stopped.update(
-            ((q, hit.document.id), layer) for (q, hit), layer in zip(some, found.stopped.tolist(), strict=True)
+    def score(chunk: Sequence[Candidate]) -> tuple[NDArray[np.float32], int]:
+        cascade_scores, computed = scorer.score_cascade(
+            chunk, cascade, partial(_blended, blend, chunk), tokenizer=tokenizer
         )
-        return found.logits, computed
+        stopped.update(
+            ((q, hit.document.id), layer)
+            for (q, hit), layer in zip(chunk, cascade_scores.stopped.tolist(), strict=True)
+        )
+        return cascade_scores.logits, computed
 
     logits = score_within_budget(list(distinct), list(distinct.values()), score, deadline=deadline)
     layers = [
-        np.array([stopped[query, hit.document.id] for hit in hits[: len(known)]], np.int64)
-        for (query, hits), known in zip(distinct.items(), logits, strict=True)
+        np.array([stopped[query, hit.document.id] for hit in hits[: len(of_query)]], np.int64)
+        for (query, hits), of_query in zip(distinct.items(), logits, strict=True)
     ]
     read = dict(zip(distinct, zip(logits, layers, strict=True), strict=True))
     return [read[query] for query in queries]
@@ -103,6 +106,6 @@ def _blended(
         return scores
     numbers: list[int] = rows.tolist()
     retrieval = np.array([candidates[number][1].score for number in numbers], np.float64)
-    for some in group_by_query([candidates[number][0] for number in numbers]):
-        scores[some] = final_scores(scores[some], retrieval[some], blend)
+    for of_query in group_by_query([candidates[number][0] for number in numbers]):
+        scores[of_query] = final_scores(scores[of_query], retrieval[of_query], blend)
     return scores

@@ -44,13 +44,13 @@ def estimate(hits: Sequence[Hit], curve: Calibration | None = None) -> Floats:
         Numbers from 0 to 1, shape (len(hits),).
     """
     values = np.empty(len(hits), np.float64)
-    for place, hit in enumerate(hits):
+    for row, hit in enumerate(hits):
         if hit.dense_score is not None:
-            values[place] = (curve or COSINE_CURVE).apply(hit.dense_score)
+            values[row] = (curve or COSINE_CURVE).apply(hit.dense_score)
         elif hit.lexical_score is not None:
-            values[place] = (curve or BM25_CURVE).apply(hit.lexical_score)
+            values[row] = (curve or BM25_CURVE).apply(hit.lexical_score)
         else:
-            values[place] = SCORE_CURVE.apply(hit.score)
+            values[row] = SCORE_CURVE.apply(hit.score)
     return values
 
 

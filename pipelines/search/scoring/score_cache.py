@@ -65,14 +65,14 @@ class ScoreCache:
     def get(self, keys: Sequence[bytes]) -> list[float | None]:
         """Return the logit of each key, None where it is not in the cache. A logit that is found counts as used."""
         with self._lock:
-            found = [self._logits.get(key) for key in keys]
-            for key, logit in zip(keys, found, strict=True):
+            logits = [self._logits.get(key) for key in keys]
+            for key, logit in zip(keys, logits, strict=True):
                 if logit is not None:
                     self._logits.move_to_end(key)
-            known = sum(logit is not None for logit in found)
-            self._hits += known
-            self._misses += len(keys) - known
-            return found
+            hits = sum(logit is not None for logit in logits)
+            self._hits += hits
+            self._misses += len(keys) - hits
+            return logits
 
     def put(self, keys: Sequence[bytes], logits: Sequence[float]) -> None:
         """Store logits, all finite, and drop those that were not used for longest."""

@@ -67,16 +67,16 @@ class CandidateScorer:
         Raises:
             ModelError: The reranker returned the wrong number of logits, or one that is not finite.
         """
-        rows, places = distinct([(query, _text(hit)) for query, hit in candidates])
+        rows, inverse = distinct([(query, _text(hit)) for query, hit in candidates])
         if len(rows) < len(candidates):
             logits, computed = self.score([candidates[row] for row in rows], tokenizer=tokenizer)
-            return logits[places], computed
+            return logits[inverse], computed
         if self._cache is None:
             return self._read(candidates, tokenizer), len(candidates)
         keys = self._keys(candidates)
-        known = self._cache.get(keys)
-        missing = [i for i, logit in enumerate(known) if logit is None]
-        logits = np.array([np.nan if logit is None else logit for logit in known], np.float32)
+        cached = self._cache.get(keys)
+        missing = [i for i, logit in enumerate(cached) if logit is None]
+        logits = np.array([np.nan if logit is None else logit for logit in cached], np.float32)
         if missing:
             logits[missing] = self._read([candidates[i] for i in missing], tokenizer)
             self._cache.put([keys[i] for i in missing], logits[missing].tolist())
@@ -105,17 +105,19 @@ class CandidateScorer:
         parts, missing = list[tuple[NDArray[np.int64], CascadeScores]](), list[int]()
         for rows in group_by_query([query for query, _ in candidates]):
             numbers: list[int] = rows.tolist()
-            found = self._recalled(
+            recalled = self._recalled(
                 self._cache, [candidates[i] for i in numbers], cascade, restrict_key(ranking_key, rows)
             )
-            if found is None:
+            if recalled is None:
                 missing += numbers
             else:
-                parts.append((rows, found))
+                parts.append((rows, recalled))
         if missing:
-            rows, some = np.array(missing), [candidates[i] for i in missing]
-            parts.append((rows, self._read_cascade(some, cascade, restrict_key(ranking_key, rows), tokenizer)))
-            self._remember(self._cache, some, parts[-1][1])
+            rows, missing_candidates = np.array(missing), [candidates[i] for i in missing]
+            parts.append(
+                (rows, self._read_cascade(missing_candidates, cascade, restrict_key(ranking_key, rows), tokenizer))
+            )
+            self._remember(self._cache, missing_candidates, parts[-1][1])
         return merge_scores(parts, len(candidates)), len(missing)
 
     def _recalled(
@@ -135,9 +137,9 @@ class CandidateScorer:
         scores = run_cascade(queries, cascade, remembered, ranking_key=ranking_key)
         return None if missed else scores
 
-    def _remember(self, cache: ScoreCache, candidates: Sequence[Candidate], found: CascadeScores) -> None:
-        whole = np.where(found.stopped == 0, found.logits, np.nan)
-        for layer, logits in {0: whole, **found.exits}.items():
+    def _remember(self, cache: ScoreCache, candidates: Sequence[Candidate], scores: CascadeScores) -> None:
+        whole = np.where(scores.stopped == 0, scores.logits, np.nan)
+        for layer, logits in {0: whole, **scores.exits}.items():
             rows: list[int] = np.flatnonzero(~np.isnan(logits)).tolist()
             cache.put(self._keys([candidates[i] for i in rows], layer), logits[rows].tolist())
 
@@ -160,25 +162,25 @@ class CandidateScorer:
     ) -> CascadeScores:
         ids, reranker = self._token_pairs(candidates, tokenizer), cast(CascadeReranker, self._reranker)
         if ids is not None:
-            found = reranker.score_cascade_tokens(ids, cascade, ranking_key=ranking_key)
+            scores = reranker.score_cascade_tokens(ids, cascade, ranking_key=ranking_key)
         else:
-            found = reranker.score_cascade(_text_pairs(candidates), cascade, ranking_key=ranking_key)
-        _checked(found.logits, candidates)
-        return found
+            scores = reranker.score_cascade(_text_pairs(candidates), cascade, ranking_key=ranking_key)
+        _checked(scores.logits, candidates)
+        return scores
 
     def _token_pairs(self, candidates: Sequence[Candidate], tokenizer: str) -> list[TokenPair] | None:
         """Return the pairs as token ids; None where some have none, or another tokenizer made them."""
-        wanted = self._reranker.tokenizer_fingerprint if takes_token_ids(self._reranker) else ""
-        if not wanted or not tokenizer:
+        tokenizer_of_reranker = self._reranker.tokenizer_fingerprint if takes_token_ids(self._reranker) else ""
+        if not tokenizer_of_reranker or not tokenizer:
             return None
-        if wanted != tokenizer:
+        if tokenizer_of_reranker != tokenizer:
             if not self._told:
                 self._told = True
                 logger.info(
                     "the token ids in the index are of another tokenizer than the reranker's (%.12s, not %.12s): "
                     "passages are tokenised at every search; `bicross retokenize` would rewrite them",
                     tokenizer,
-                    wanted,
+                    tokenizer_of_reranker,
                 )
             return None
         pairs = [(query, hit.tokens) for query, hit in candidates if hit.tokens is not None]

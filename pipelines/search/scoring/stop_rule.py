@@ -159,14 +159,14 @@ def fit_stop_rule(
     """
     _check(risk, blend, k)
     retrieval = [np.asarray(scores, np.float64) for scores in retrieval_scores]
-    known = [np.asarray(values, np.float64) for values in logits]
-    if len(retrieval) != len(known) or any(
-        r.ndim != 1 or r.shape != v.shape for r, v in zip(retrieval, known, strict=True)
+    logits_of_queries = [np.asarray(values, np.float64) for values in logits]
+    if len(retrieval) != len(logits_of_queries) or any(
+        r.ndim != 1 or r.shape != v.shape for r, v in zip(retrieval, logits_of_queries, strict=True)
     ):
         raise ArgumentError("retrieval_scores and logits must be as many arrays of the same lengths, one a query")
-    if not all(np.isfinite(values).all() for values in [*retrieval, *known]):
+    if not all(np.isfinite(values).all() for values in [*retrieval, *logits_of_queries]):
         raise ArgumentError("a retrieval score or a logit is not finite")
-    used = [(r, v) for r, v in zip(retrieval, known, strict=True) if len(r) > 1]
+    used = [(r, v) for r, v in zip(retrieval, logits_of_queries, strict=True) if len(r) > 1]
     needed = math.ceil(1.0 / risk) - 1
     if len(used) < max(2, needed):
         raise ArgumentError(
@@ -188,8 +188,8 @@ def _line(queries: Sequence[tuple[Floats, Floats]]) -> tuple[float, float, float
     square = sum(float(r @ r) for r, _ in centred)
     slope = sum(float(r @ v) for r, v in centred) / square if square > 0 else 0.0
     means = np.array([float((v - slope * (r - r[0])).mean()) for r, v in queries])
-    left = sum(float(np.sum((v - slope * r) ** 2)) for r, v in centred)
-    noise = left / sum(len(r) - 1 for r, _ in queries)
+    residual = sum(float(np.sum((v - slope * r) ** 2)) for r, v in centred)
+    noise = residual / sum(len(r) - 1 for r, _ in queries)
     shift = float(means.var(ddof=1)) - noise * float(np.mean([1.0 / len(r) for r, _ in queries]))
     return float(means.mean()), slope, math.sqrt(max(0.0, shift)), math.sqrt(noise)
 
@@ -204,8 +204,8 @@ def _losses(rule: StopRule, retrieval: Floats, logits: Floats) -> Floats:
             continue
         stops = undecided & (rule.expected_entries(retrieval, logits[:read], rule.k) < THRESHOLDS)
         scales = rule.scales(retrieval, logits[:read])
-        found = _best(final_scores(logits[:read], retrieval[:read], rule.blend, scales=scales), k)
-        losses[stops] = 1.0 - len(best.intersection(found)) / k
+        best_read = _best(final_scores(logits[:read], retrieval[:read], rule.blend, scales=scales), k)
+        losses[stops] = 1.0 - len(best.intersection(best_read)) / k
         undecided &= ~stops
     return losses
 
