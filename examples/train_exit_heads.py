@@ -16,8 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bicross.index import Document, read_documents
-from bicross.inference import EXITS, AdapterSettings, resolve_model, save_heads
-from bicross.inference.adapter import merged_model
+from bicross.inference import EXITS, AdapterSettings, merged_model, resolve_model, save_heads
 from bicross.inference.checksum import sha256_of
 from bicross.pipelines import build_index, read_judged
 from bicross.pipelines.search import read_layers

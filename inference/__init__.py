@@ -3,7 +3,7 @@
 ``inference.packed``, which runs them, is not imported here, because it imports torch, which takes seconds.
 """
 
-from .adapter import ADAPTER_WEIGHTS, AdapterSettings, cache_folder
+from .adapter import ADAPTER_WEIGHTS, AdapterSettings, cache_folder, merged_model
 from .atomic_files import whole_file
 from .checkpoints import kind_of, require_encoder, require_reranker
 from .exit_heads import (
@@ -49,6 +49,7 @@ __all__ = [
     "kind_of",
     "load_model",
     "load_tokenizer",
+    "merged_model",
     "model_settings",
     "read_exits",
     "require_dtype",

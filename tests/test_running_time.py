@@ -7,7 +7,7 @@ import pytest
 from bicross.errors import BicrossError
 from bicross.index import Document, read_documents, sentence_spans, split_documents
 from bicross.index.filters.predicates import parse_predicate
-from bicross.pipelines.commands.output import plain, snippet
+from bicross.pipelines.commands.terminal import plain, snippet
 from bicross.pipelines.evaluation import read_qrels, read_run, read_topics
 from bicross.pipelines.training import pseudo_query_pairs
 from bicross.retrieval import analyse

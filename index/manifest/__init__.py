@@ -2,6 +2,7 @@
 
 from .columns import COLUMN_NAMES, POSTINGS_NAMES, TOKEN_IDS_NAMES, ColumnNames
 from .manifest import (
+    FORMAT_VERSION,
     MANIFEST_NAME,
     Canary,
     Manifest,
@@ -13,6 +14,7 @@ from .settings import checked_settings
 
 __all__ = [
     "COLUMN_NAMES",
+    "FORMAT_VERSION",
     "MANIFEST_NAME",
     "POSTINGS_NAMES",
     "TOKEN_IDS_NAMES",

@@ -16,7 +16,8 @@ from ..indexing import build_index
 from ..search import SearchPipeline, SearchResult, Timings, result_record
 from .docstrings import docstring_documents
 from .options import AsJson, Device
-from .output import plain, print_json
+from .output import print_json
+from .terminal import plain
 
 QUESTIONS = (
     "read rows from a csv file",

@@ -42,9 +42,9 @@ from .options import (
     RetrieveK,
     Topics,
 )
-from .output import plain, print_json
+from .output import print_json
 from .reports import evaluation_record, evaluation_report
-from .terminal import saying
+from .terminal import plain, saying
 
 Runs = list[Path] | None
 

@@ -18,9 +18,9 @@ from ..indexing import Begun, add_documents, build_index, index_terms, retokeniz
 from ..models import load_encoder, open_encoder
 from ..progress import doing
 from .options import AnalyzerName, AsJson, Devices, IndexPath, Language, ModelName, Precision, Where
-from .output import fields_table, info_record, info_table, plain, print_json
+from .output import fields_table, info_record, info_table, print_json
 from .sources import Source, with_source
-from .terminal import saying, unless_committed
+from .terminal import plain, saying, unless_committed
 
 MAX_IDS_SHOWN = 5
 

@@ -111,7 +111,8 @@ def search_command(
         )
     from rich.console import Console
 
-    from .output import nothing_found, plain, print_json, results_table
+    from .output import nothing_found, print_json, results_table
+    from .terminal import plain
 
     console = Console()
     remaining = iter(queries or _lines(file or "-"))

@@ -7,7 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from ...index import LeftOut, LeftOutKind, SourceReport
-from .output import plain, print_json
+from .output import print_json
+from .terminal import plain
 
 _SAID: dict[LeftOutKind, str] = {
     "row": "bad rows",

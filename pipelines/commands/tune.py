@@ -15,9 +15,9 @@ from ..models import open_encoder, open_reranker, require_one_device
 from ..progress import counting, doing
 from ..tuning import TuningOptions, milliseconds, tune
 from .options import AsJson, Device, IndexEncoder, IndexPath, JudgedSource, ModelName, Precision, QrelsFile, Topics
-from .output import plain, print_json
+from .output import print_json
 from .reports import plot_tuning, require_plots, tuning_record, tuning_tables
-from .terminal import saying, unless_committed
+from .terminal import plain, saying, unless_committed
 
 Method = Literal["platt", "isotonic"]
 

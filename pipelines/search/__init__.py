@@ -18,7 +18,7 @@ from .scoring import (
 )
 from .settings import Origin, Settings
 from .timings import Depth, Timings
-from .tuned import MAX_CHARACTERS, KnownFusion, Tuned, store
+from .tuned import MAX_CHARACTERS, KnownFusion, Tuned, store, stored
 
 __all__ = [
     "MAX_CHARACTERS",
@@ -51,5 +51,6 @@ __all__ = [
     "search_record",
     "standardised",
     "store",
+    "stored",
     "tokenizer_fingerprint",
 ]

@@ -1,13 +1,14 @@
 """Finds the settings with which an index is searched best, from judged queries."""
 
 from .grid import Configuration
-from .latency import milliseconds
+from .latency import Latency, milliseconds
 from .result import Calibrated, Tuning, TuningOptions
 from .tuning import tune
 
 __all__ = [
     "Calibrated",
     "Configuration",
+    "Latency",
     "Tuning",
     "TuningOptions",
     "milliseconds",

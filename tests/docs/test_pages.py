@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 import typer
-from bicross.pipelines.commands.app import app, main
+from bicross.pipelines.commands import main
+from bicross.pipelines.commands.app import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "commands.md")]

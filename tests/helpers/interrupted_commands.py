@@ -11,8 +11,7 @@ import time
 
 from bicross.index.writing import checkpoints
 from bicross.pipelines import models
-from bicross.pipelines.commands import index
-from bicross.pipelines.commands.app import main
+from bicross.pipelines.commands import index, main
 
 from helpers.fakes import HashEncoder, OverlapReranker
 

@@ -18,7 +18,7 @@ from unittest import mock
 
 import numpy as np
 from bicross.index import Document, EmbeddedBatch, Index, ModelFingerprint, Passage, VectorLayout
-from bicross.index.manifest.manifest import FORMAT_VERSION
+from bicross.index.manifest import FORMAT_VERSION
 from numpy.typing import NDArray
 
 DIMENSION = 16

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bicross.index import Index
-from bicross.index.manifest.manifest import FORMAT_VERSION
+from bicross.index.manifest import FORMAT_VERSION
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = sorted(path.name for path in GOLDEN.iterdir() if path.is_dir())

@@ -6,8 +6,7 @@ import json
 import numpy as np
 import pytest
 from bicross.errors import ModelCorrupt
-from bicross.inference import EXITS, ModelFiles, model_settings, read_exits, save_heads, write_exits
-from bicross.inference.adapter import merged_model
+from bicross.inference import EXITS, ModelFiles, merged_model, model_settings, read_exits, save_heads, write_exits
 from helpers.tiny_exit_models import head
 from safetensors.numpy import load_file, save_file
 

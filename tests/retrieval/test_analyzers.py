@@ -9,7 +9,7 @@ from bicross.errors import ArgumentError, IndexModelMismatch
 from bicross.index import BM25, Document, Index
 from bicross.pipelines import add_documents, build_index, index_terms
 from bicross.pipelines.commands import index as commands
-from bicross.pipelines.commands.app import main
+from bicross.pipelines.commands import main
 from bicross.retrieval import ANALYZERS, LANGUAGES, HybridRetriever, LexicalRetriever, analyse, analyzer_named
 from helpers.fakes import HashEncoder
 from helpers.running_time import BLANKS, SCRIPTS, WORDS, require_linear

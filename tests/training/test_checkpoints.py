@@ -2,8 +2,7 @@ import json
 
 import pytest
 from bicross.errors import ArgumentError, TrainingError
-from bicross.training import require_new_output, require_same_run, write_atomically
-from bicross.training.checkpoints import newest_checkpoint
+from bicross.training import newest_checkpoint, require_new_output, require_same_run, write_atomically
 from bicross.training.output_folder import install_model
 from bicross.training.record import has_ended, patience_is_over, record_of
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...evaluation import CONFIDENCE, Comparison, Estimate, Evaluation, QueryChange, System
-from ..output import plain, snippet
+from ..terminal import plain, snippet
 
 
 def evaluation_record(evaluation: Evaluation) -> dict[str, object]:

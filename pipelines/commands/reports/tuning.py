@@ -9,7 +9,7 @@ from rich.text import Text
 from ....retrieval import NormalisedSum
 from ...evaluation import Estimate
 from ...tuning import Calibrated, Configuration, Tuning
-from ..output import plain
+from ..terminal import plain
 
 
 def tuning_record(tuning: Tuning) -> dict[str, object]:

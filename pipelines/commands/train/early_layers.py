@@ -8,7 +8,8 @@ from rich.console import Console
 
 from ....retrieval import EarlyPooling, write_early_layers
 from ..options import AsJson
-from ..output import plain, print_json
+from ..output import print_json
+from ..terminal import plain
 
 
 def early_layers_command(

@@ -16,8 +16,8 @@ from rich.console import Console
 from ....training import CHECKPOINTS, TrainingDtype, is_main_process
 from ...training import PSEUDO_QUERY_KINDS, PseudoQueryKind
 from ..options import Device
-from ..output import plain, print_json
-from ..terminal import saying
+from ..output import print_json
+from ..terminal import plain, saying
 
 ModelOutput = Annotated[
     Path, typer.Option("-o", "--output", help="The folder of the trained model. Run the same command again to resume.")

@@ -9,7 +9,8 @@ from bicross.errors import ModelError
 from bicross.index import Document, Index
 from bicross.pipelines import build_index
 from bicross.pipelines.commands import index as changes
-from bicross.pipelines.commands.app import COMMANDS, FORMER_NAMES, GROUPS, main
+from bicross.pipelines.commands import main
+from bicross.pipelines.commands.app import COMMANDS, FORMER_NAMES, GROUPS
 from bicross.pipelines.search import QUERIES_AT_ONCE
 from helpers.fakes import HashEncoder, OverlapReranker
 

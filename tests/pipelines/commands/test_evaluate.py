@@ -4,7 +4,7 @@ import sys
 
 import pytest
 from bicross.pipelines import build_index, read_run
-from bicross.pipelines.commands.app import main
+from bicross.pipelines.commands import main
 from helpers.fakes import HashEncoder, OverlapReranker
 from helpers.random_judgments import DOCUMENTS, QRELS, QUERIES
 

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 from bicross.index import Index, LeftOut, LeftOutKind, SourceReport
 from bicross.pipelines.commands import index as changes
-from bicross.pipelines.commands.app import main
+from bicross.pipelines.commands import main
 from bicross.pipelines.commands.source_summary import SourceSummary
 from helpers.fakes import HashEncoder
 

@@ -4,8 +4,8 @@ import sys
 import pytest
 from bicross.index import Index
 from bicross.pipelines import build_index
-from bicross.pipelines.commands.app import main
-from bicross.pipelines.search.tuned import stored
+from bicross.pipelines.commands import main
+from bicross.pipelines.search import stored
 from helpers.oracle_rerankers import ENCODER, documents, judged, oracle
 
 JUDGED = judged(40)

@@ -6,7 +6,7 @@ import pytest
 from bicross.errors import ArgumentError, IndexModelMismatch
 from bicross.index import Document, Index, passage_text
 from bicross.pipelines import add_documents, build_index, index_terms, upsert_documents
-from bicross.pipelines.commands.app import main
+from bicross.pipelines.commands import main
 from bicross.pipelines.models import open_retriever
 from bicross.retrieval import ANALYZER, DenseRetriever, HybridRetriever, LexicalRetriever, ReciprocalRank, analyse
 from helpers.fakes import HashEncoder

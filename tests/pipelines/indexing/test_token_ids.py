@@ -9,7 +9,7 @@ from bicross.errors import ArgumentError, IndexModelMismatch, ModelError, ModelN
 from bicross.index import Chunking, Document, Index, passage_text
 from bicross.inference import TextTokenizer
 from bicross.pipelines import add_documents, build_index, delete_documents, retokenize, upsert_documents
-from bicross.pipelines.commands.app import main
+from bicross.pipelines.commands import main
 from bicross.pipelines.indexing import build as indexing
 from bicross.pipelines.indexing import token_ids as tokens
 from bicross.rerank import DEFAULT_RERANKER

@@ -5,8 +5,8 @@ import pytest
 from bicross.errors import ArgumentError, IndexCorrupt
 from bicross.index import Index
 from bicross.pipelines import SearchOptions, StopRule, Tuned, build_index
-from bicross.pipelines.search import store
-from bicross.pipelines.search.tuned import SECTION, stored
+from bicross.pipelines.search import store, stored
+from bicross.pipelines.search.tuned import SECTION
 from bicross.rerank import Isotonic, Platt
 from bicross.retrieval import NormalisedSum, ReciprocalRank
 from helpers.oracle_rerankers import ENCODER, documents

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from bicross.errors import DocumentError
 from bicross.pipelines import build_index
-from bicross.pipelines.training import lists, pseudo_lists
+from bicross.pipelines.training import RerankerData, lists, pseudo_lists
 from bicross.pipelines.training.first_stage import FirstStageSettings
-from bicross.pipelines.training.options import RerankerData
 from bicross.retrieval import DenseRetriever
 from helpers.fakes import HashEncoder
 

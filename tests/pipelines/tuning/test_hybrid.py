@@ -3,8 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 from bicross.pipelines import SearchPipeline, Tuned, TuningOptions, build_index, tune
-from bicross.pipelines.search import store
-from bicross.pipelines.search.tuned import stored
+from bicross.pipelines.search import store, stored
 from bicross.retrieval import DenseRetriever, HybridRetriever, LexicalRetriever, NormalisedSum, ReciprocalRank
 from helpers.oracle_rerankers import ENCODER, documents, guesser, judged, oracle
 

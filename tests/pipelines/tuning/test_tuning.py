@@ -8,8 +8,8 @@ from bicross.index import Document, Index
 from bicross.pipelines import Judged, SearchPipeline, Timings, TuningOptions, add_documents, build_index, tune
 from bicross.pipelines.commands.reports import tuning_record
 from bicross.pipelines.evaluation import per_query
-from bicross.pipelines.search.tuned import stored
-from bicross.pipelines.tuning.latency import Latency
+from bicross.pipelines.search import stored
+from bicross.pipelines.tuning import Latency
 from bicross.pipelines.tuning.score_file import ScoresKey, read_scores
 from helpers.fakes import OverlapReranker
 from helpers.oracle_rerankers import ENCODER, KnowingReranker, documents, guesser, judged, noise, oracle

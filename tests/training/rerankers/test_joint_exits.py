@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import torch
 from bicross.errors import ArgumentError, ModelError
-from bicross.inference import read_exits
-from bicross.inference.adapter import merged_model
+from bicross.inference import merged_model, read_exits
 from bicross.rerank import CrossEncoderReranker
 from bicross.training import checkpoints
 from bicross.training.rerankers import RerankerMethod, train_reranker

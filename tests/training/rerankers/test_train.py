@@ -9,7 +9,7 @@ import pytest
 import torch
 from bicross.errors import ArgumentError, TrainingError
 from bicross.index import Document
-from bicross.inference.adapter import merged_model
+from bicross.inference import merged_model
 from bicross.pipelines import SearchPipeline, build_index
 from bicross.rerank import CrossEncoderReranker
 from bicross.training import RankingList, checkpoints

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from bicross.pipelines.commands.app import main
+from bicross.pipelines.commands import main
 from bicross.retrieval import BiEncoder, EarlyLayerEncoder
 from helpers.tiny_models import save_cross_encoder
 

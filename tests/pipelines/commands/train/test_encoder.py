@@ -6,7 +6,7 @@ import random
 import pytest
 from bicross.index import Document, Index
 from bicross.pipelines import SearchPipeline, build_index
-from bicross.pipelines.commands.app import main
+from bicross.pipelines.commands import main
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
 from helpers.tiny_models import WORDS, save_bi_encoder, save_cross_encoder

@@ -5,7 +5,7 @@ import pytest
 from bicross.errors import ArgumentError
 from bicross.inference import read_exits
 from bicross.pipelines import SearchPipeline, build_index
-from bicross.pipelines.commands.app import main
+from bicross.pipelines.commands import main
 from bicross.pipelines.training import exit_lists
 from bicross.retrieval import BiEncoder, DenseRetriever
 from bicross.training import prepare_output_folder

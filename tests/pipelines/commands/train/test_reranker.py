@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from bicross.pipelines import SearchPipeline
-from bicross.pipelines.commands.app import main
+from bicross.pipelines.commands import main
 from bicross.pipelines.training import reranker as reranker_training
 from bicross.rerank import CrossEncoderReranker
 from bicross.training import checkpoints

@@ -253,7 +253,7 @@ def test_with_a_model_what_is_read_to_the_end_has_its_logit(models, tokens, tmp_
 
 @pytest.mark.slow
 def test_the_commands(models, capsys):
-    from bicross.pipelines.commands.app import main
+    from bicross.pipelines.commands import main
 
     root, _, _ = models
     asked = ["search", str(root / "index"), QUERIES[0], "--reranker", str(root / "cross"), "--device", "cpu", "--json"]
