@@ -60,7 +60,7 @@ class Index(OpenedIndex):
             make_missing_folders(self.path, self._filesystem)
             collect_garbage(self.path, self._filesystem, grace=GRACE_SECONDS, compacted=False)
             self._require_unreplaced(newest)
-            base = Snapshot.open(self.path, newest, known=self._snapshot.views)
+            base = Snapshot.open(self.path, newest, opened_views=self._snapshot.views)
             empty = template(self.path, newest)
             with IndexWriter(self.path, base, self._filesystem, template=empty) as writer:
                 yield writer
@@ -195,7 +195,7 @@ class Index(OpenedIndex):
             older = read_generation(self.path, checked_count(generation, "generation", least=-(2**63)))
             self._require_own_model(older)
             make_missing_folders(self.path, self._filesystem)
-            Snapshot.open(self.path, older, known=self._snapshot.views)  # damaged or incomplete: said before it counts
+            Snapshot.open(self.path, older, opened_views=self._snapshot.views)  # damaged or incomplete: said before it counts
             commit(self.path, older, self._filesystem, reason=f"rollback to {generation}")
         with self._moving:
             self._snapshot = open_newest(self.path, verify="full", open_views=self._snapshot.views)
