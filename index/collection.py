@@ -195,7 +195,8 @@ class Index(OpenedIndex):
             older = read_generation(self.path, checked_count(generation, "generation", least=-(2**63)))
             self._require_own_model(older)
             make_missing_folders(self.path, self._filesystem)
-            Snapshot.open(self.path, older, opened_views=self._snapshot.views)  # damaged or incomplete: said before it counts
+            # Damaged or incomplete: said before it counts.
+            Snapshot.open(self.path, older, opened_views=self._snapshot.views)
             commit(self.path, older, self._filesystem, reason=f"rollback to {generation}")
         with self._moving:
             self._snapshot = open_newest(self.path, verify="full", open_views=self._snapshot.views)
