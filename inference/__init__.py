@@ -5,6 +5,7 @@
 
 from .adapter import ADAPTER_WEIGHTS, AdapterSettings, cache_folder, merged_model
 from .atomic_files import whole_file
+from .chat_template import ChatTemplate, TemplatedPair
 from .checkpoints import kind_of, require_encoder, require_reranker
 from .exit_heads import (
     EXITS,
@@ -21,6 +22,7 @@ from .loading import (
     batch_size_for,
     cast_model,
     load_model,
+    own_limit,
     require_dtype,
     token_limit,
     without_progress_bars,
@@ -35,10 +37,12 @@ __all__ = [
     "EXITS_REMEDY",
     "MODEL_SETTINGS",
     "AdapterSettings",
+    "ChatTemplate",
     "Dtype",
     "ExitHead",
     "HasVocabulary",
     "ModelFiles",
+    "TemplatedPair",
     "TextTokenizer",
     "TokenIds",
     "batch_size_for",
@@ -51,6 +55,7 @@ __all__ = [
     "load_tokenizer",
     "merged_model",
     "model_settings",
+    "own_limit",
     "read_exits",
     "require_dtype",
     "require_encoder",

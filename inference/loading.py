@@ -94,6 +94,13 @@ def token_limit(module: Any, max_length: int | None, *, least: int, own: int | N
     return limit if max_length is None else min(max_length, limit)
 
 
+def own_limit(module: Any) -> int | None:  # noqa: ANN401
+    """The limit that the settings of a model put in place of that of its tokenizer, in tokens; None without one."""
+    settings: dict[str, dict[str, Any]] = module.processing_kwargs
+    buckets = [settings.get(name) or {} for name in ("chat_template", "text", "common")]
+    return next((int(bucket["max_length"]) for bucket in buckets if bucket.get("max_length")), None)
+
+
 def _positions(module: Any) -> int | None:  # noqa: ANN401
     """The number of usable positions. RoBERTa and its relatives reserve the first rows of the table for padding."""
     for name, part in module.named_modules():

@@ -26,21 +26,18 @@ from ..inference import (
     require_reranker,
     require_texts,
     resolve_model,
-    token_limit,
 )
 from ..models import DEFAULT_RERANKER
 from .cascade import Cascade, CascadeScores, RankingKey, check_cascade, require_exits
+from .inputs import pair_input
 from .packed_scoring import first_tokens, logits_of, require_heads_fit, score_packed_cascade
 from .reranker import Pair, TokenPair, check_pairs, each_once
 from .scoring_head import require_scoring_outputs
-from .unpacked import StandardCrossEncoder
+from .unpacked import unpacked_cross_encoder
 
 Computed = TypeVar("Computed")
 
 logger = logging.getLogger("bicross")
-
-MIN_PASSAGE_SHARE = 8
-"""A query must leave an eighth of the model's limit to the passage: with less the scores would mean nothing."""
 
 
 class CrossEncoderReranker:
@@ -76,15 +73,14 @@ class CrossEncoderReranker:
 
         loaded: Any = load_model(CrossEncoder, folder, device=device)
         require_scoring_outputs(loaded, model)
-        self._special_tokens = int(loaded.tokenizer.num_special_tokens_to_add(pair=True))
-        # At least one token of the query and one of the passage.
-        self._max_length = token_limit(loaded[0], max_length, least=self._special_tokens + 2)
+        self._input = pair_input(loaded, max_length)
+        self._max_length = self._input.max_length
         exits = read_exits(folder)
         self._packed = _packed(loaded, dtype, self._max_length, tuple(exits))
         if self._packed:
             require_heads_fit(exits, self._packed)
         self._exits = exits if self._packed else {}
-        self._standard = None if self._packed else StandardCrossEncoder(loaded, dtype, batch_size, self._max_length)
+        self._standard = None if self._packed else unpacked_cross_encoder(loaded, self._input, dtype, batch_size)
         self._blend = _blend(folder)
         self._made_of = (str(model), folder, dtype)
 
@@ -152,11 +148,11 @@ class CrossEncoderReranker:
         if self._packed:
             return self.score_tokens(_passages_encoded(self._packed, pairs))
         assert self._standard is not None
-        queries = _each(self._standard.count, [query for query, _ in pairs])
-        passages = _each(self._standard.count, [passage for _, passage in pairs])
-        self._check_lengths([query for query, _ in pairs], queries, passages)
-        outputs = self._standard.outputs
-        return each_once([tuple(pair) for pair in pairs], lambda rows: logits_of(outputs([pairs[row] for row in rows])))
+        require_texts([text for pair in pairs for text in pair])
+        prompted = [(self._input.prompt + query, passage) for query, passage in pairs]
+        sizes, outputs = self._standard.sizes(prompted), self._standard.outputs
+        self._check_lengths(pairs, [size.query_tokens for size in sizes], [size.tokens for size in sizes])
+        return each_once(prompted, lambda rows: logits_of(outputs([prompted[row] for row in rows])))
 
     def score_tokens(self, pairs: Sequence[TokenPair]) -> NDArray[np.float32]:
         """Score pairs whose passages are token ids.
@@ -234,9 +230,10 @@ class CrossEncoderReranker:
         return first_tokens(packed, self._encoded(packed, _passages_encoded(packed, pairs)), layers)
 
     def _encoded(self, packed: "PackedModel", pairs: Sequence[TokenPair]) -> list[tuple[TokenIds, TokenIds]]:
-        texts = [query for query, _ in pairs]
-        queries = _each(packed.tokenizer.encode, texts)
-        self._check_lengths(texts, [len(ids) for ids in queries], [len(ids) for _, ids in pairs])
+        queries = _each(packed.tokenizer.encode, [self._input.prompt + query for query, _ in pairs])
+        special = self._input.special_tokens
+        tokens = [len(query) + len(ids) + special for query, (_, ids) in zip(queries, pairs, strict=True)]
+        self._check_lengths(pairs, [len(ids) for ids in queries], tokens)
         return [(query, ids) for query, (_, ids) in zip(queries, pairs, strict=True)]
 
     def _with_exits(self, stages: Cascade) -> "PackedModel":
@@ -252,27 +249,26 @@ class CrossEncoderReranker:
             )
         return self._packed
 
-    def _check_lengths(self, texts: Sequence[str], queries: Sequence[int], passages: Sequence[int]) -> None:
+    def _check_lengths(
+        self, pairs: Sequence[tuple[str, object]], queries: Sequence[int], tokens: Sequence[int]
+    ) -> None:
         """Refuse queries that leave no room for a passage; log how many passages are going to be cut."""
-        room = self._max_length - self._special_tokens
-        allowed = room - max(1, self._max_length // MIN_PASSAGE_SHARE)
-        for query, tokens in zip(texts, queries, strict=True):
-            if tokens > allowed:
-                raise QueryError(
-                    f"the query {query[:60]!r}... has {tokens} tokens; the reranker reads {self._max_length} "
-                    f"of query and passage together, so a query has at most {allowed}. Shorten it."
-                )
-        cut = sum(q + p > room for q, p in zip(queries, passages, strict=True))
+        for (query, _), length in zip(pairs, queries, strict=True):
+            if length > self._input.query_limit:
+                raise QueryError(f"the query {query[:60]!r}... {self._input.too_long(length)}. Shorten it.")
+        cut = sum(length > self._max_length for length in tokens)
         if cut:
-            logger.info("%d of %d passages were cut to fit into %d tokens", cut, len(texts), self._max_length)
+            logger.info("%d of %d passages were cut to fit into %d tokens", cut, len(pairs), self._max_length)
 
 
 def _packed(model: Any, dtype: Dtype, max_length: int, exits: Sequence[int]) -> "PackedModel | None":  # noqa: ANN401
-    """The packed model, or None if the model has modules or prompts beside the classifier, or cannot run packed."""
-    from ..inference.packed import packed_classifier
+    """The packed model, or None if the model has modules beside the classifier, or cannot run packed."""
+    from ..inference.packed import cannot_run_packed, packed_classifier, unlike_plain_text
 
-    if len(model) > 1 or any(model.prompts.values()):
-        return None
+    if len(model) > 1:
+        return cannot_run_packed(f"the modules are {', '.join(type(module).__name__ for module in model)}")
+    if reason := unlike_plain_text(model[0]):
+        return cannot_run_packed(reason)
     return packed_classifier(model.model, model.tokenizer, dtype=dtype, max_length=max_length, exits=exits)
 
 

@@ -1,9 +1,12 @@
 """Runs transformers packed, without padding. Importing this package imports torch, which takes seconds."""
 
+from .inputs import cannot_run_packed, unlike_plain_text
 from .model import PackedModel, packed_classifier, packed_embedder
 
 __all__ = [
     "PackedModel",
+    "cannot_run_packed",
     "packed_classifier",
     "packed_embedder",
+    "unlike_plain_text",
 ]

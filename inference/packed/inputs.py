@@ -1,6 +1,14 @@
 """Which models of sentence-transformers take their texts in a way that the packed engine does not."""
 
+import logging
 from typing import Any
+
+logger = logging.getLogger("bicross")
+
+
+def cannot_run_packed(reason: str) -> None:
+    """Log why a model runs through sentence-transformers. Returns None, which stands for no packed model."""
+    logger.info("the model runs through sentence-transformers, several times slower: %s", reason)
 
 
 def unlike_plain_text(module: Any) -> str:  # noqa: ANN401 - modules share no useful base
@@ -16,7 +24,8 @@ def unlike_plain_text(module: Any) -> str:  # noqa: ANN401 - modules share no us
         return "its texts go through a chat template"
     if module.query_expansion is not None:
         return "its queries are expanded with further tokens"
-    changed = [key for key in ("text", "common") if module.processing_kwargs.get(key)]
+    settings: dict[str, dict[str, Any]] = {key: module.processing_kwargs.get(key) or {} for key in ("text", "common")}
+    changed = [key for key, values in settings.items() if set(values) - {"max_length"}]
     if changed:
         return f"its settings change how texts become tokens (processing_kwargs: {', '.join(changed)})"
     return ""

@@ -1,6 +1,5 @@
 """Packed models, from token ids to vectors or logits, and the choice of models that can run packed."""
 
-import logging
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -16,11 +15,10 @@ from .architectures import BuildOptions, build
 from .calibration_texts import CALIBRATION_PAIRS
 from .engine import PackedEncoder, Pooling
 from .heads import Head, head_of
+from .inputs import cannot_run_packed as _cannot
 from .inputs import unlike_plain_text
 from .int8 import Int8Linears
 from .layered import LayeredRun
-
-logger = logging.getLogger("bicross")
 
 
 class PackedModel:
@@ -189,7 +187,3 @@ def _calibrate_with_pairs(model: PackedModel) -> None:
 
 def _calibrate_with_texts(model: PackedModel) -> None:
     model.run(model.tokenizer.encode([text for pair in CALIBRATION_PAIRS for text in pair]))
-
-
-def _cannot(reason: str) -> None:
-    logger.info("the model runs through sentence-transformers, several times slower: %s", reason)
