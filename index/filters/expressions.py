@@ -10,6 +10,7 @@ from pyarrow import acero
 
 from ...errors import ArgumentError
 from ..metadata import ARROW_TYPES
+from .arrow_order import check_order
 from .fields import MAX_FIELDS_SHOWN, NUMBERS, IndexField, IndexFields
 
 _ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
@@ -23,10 +24,13 @@ def evaluate_expression(fields: IndexFields, expression: pc.Expression) -> list[
     A field has the type of most of its values; the others are null.
 
     Raises:
-        ArgumentError: It names a field that no document has, or cannot be evaluated, or is not boolean.
+        ArgumentError: It names a field that no document has, cannot be evaluated, is not boolean, or would put dates or
+            numbers in alphabetical order.
     """
     names: list[str] = []
-    return [_evaluate(fields, part, expression, names) for part in range(len(fields.rows))]
+    matches = [_evaluate(fields, part, expression, names) for part in range(len(fields.rows))]
+    check_order([_field(fields, name) for name in names], expression)
+    return matches
 
 
 def _evaluate(fields: IndexFields, part: int, expression: pc.Expression, names: list[str]) -> Any:  # noqa: ANN401

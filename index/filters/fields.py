@@ -215,6 +215,14 @@ class IndexFields:
             field = self._fields[name] = self._over_segments(name, (part.field(name) for part in self._segments))
         return field
 
+    def find_or_note(self, name: str) -> IndexField:
+        """The field of a name; where no document has it, it is without values, which is logged once."""
+        field = self.field(name)
+        if not field.exists and (name, "") not in self._noted:
+            self._noted.add((name, ""))
+            logger.warning("no document has a field %.200r, so that it is null in all of them; %s", name, self._there())
+        return field
+
     def ids(self) -> IndexField:
         """The ids of the documents. Raises ``ArgumentError`` where a metadata field has the name ``id``."""
         if self.field("id").exists:
@@ -228,13 +236,7 @@ class IndexFields:
 
     def missing(self, name: str) -> ArgumentError:
         """The error that there is no such field; it lists some that there are."""
-        names = self.names()
-        shown = ", ".join(map(repr, names[:MAX_FIELDS_SHOWN]))
-        more = len(names) - MAX_FIELDS_SHOWN
-        further = f" and {more} more" if more > 0 else ""
-        return ArgumentError(
-            f"there is no field {name!r:.200} to filter by; there are: {shown or 'none at all'}{further}"
-        )
+        return ArgumentError(f"there is no field {name!r:.200} to filter by; {self._there()}")
 
     def note_off(self, field: IndexField, off: int, expected_kind: str) -> None:
         """Log once that ``off`` documents have a value of the field that a condition cannot compare."""
@@ -247,6 +249,12 @@ class IndexFields:
                 off,
                 field.live_values,
             )
+
+    def _there(self) -> str:
+        names = self.names()
+        shown = ", ".join(map(repr, names[:MAX_FIELDS_SHOWN]))
+        more = len(names) - MAX_FIELDS_SHOWN
+        return f"there are: {shown or 'none at all'}" + (f" and {more} more" if more > 0 else "")
 
     def _over_segments(self, name: str, columns: Iterable[FieldColumns], *, is_id: bool = False) -> IndexField:
         pairs = zip(columns, self._lives, strict=True)

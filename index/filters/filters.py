@@ -55,16 +55,24 @@ _ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
 _EQUALITIES = ("==", "!=")
 
 
-def matching(fields: IndexFields, predicate: Predicate | Filter) -> list[NDArray[np.bool_]]:
+def matching(
+    fields: IndexFields, predicate: Predicate | Filter, *, must_exist: bool = False
+) -> list[NDArray[np.bool_]]:
     """For each row of each segment whether the predicate is true there: bool arrays of shape (rows,).
 
     In a field with floats numbers are compared as float64, otherwise exactly. Texts are compared by code point, and
     as dates where both sides are dates in ISO 8601. An Arrow expression means what Arrow says it does: in ``is_in``,
     for one, a null is simply not in the set.
 
+    Args:
+        fields: The fields of the index.
+        predicate: What is asked.
+        must_exist: Whether ``x is null`` needs a document with x, too. Otherwise it is true for all where none has
+            it, because the last one may be deleted; a warning is logged, because the name may be misspelt.
+
     Raises:
-        ArgumentError: The predicate cannot be read, names a field that no document has or that cannot be filtered by,
-            compares a field with a value of a kind that it has not, or is not boolean.
+        ArgumentError: The predicate cannot be read, compares a field that no document has or that cannot be filtered
+            by, or a field with a value of a kind that it has not, or is not boolean.
     """
     match predicate:
         case str():
@@ -76,7 +84,7 @@ def matching(fields: IndexFields, predicate: Predicate | Filter) -> list[NDArray
         case _:
             kind = type(predicate).__name__
             raise ArgumentError(f"a filter is a string or a pyarrow.compute.Expression, not {kind}: {predicate!r:.80}")
-    return [_mask(_Rows(fields, part).evaluate(condition)) for part in range(len(fields.rows))]
+    return [_mask(_Rows(fields, part, must_exist=must_exist).evaluate(condition)) for part in range(len(fields.rows))]
 
 
 def _mask(matches: Any) -> NDArray[np.bool_]:  # noqa: ANN401 - an Arrow array
@@ -86,9 +94,10 @@ def _mask(matches: Any) -> NDArray[np.bool_]:  # noqa: ANN401 - an Arrow array
 class _Rows:
     """The rows of one segment, and conditions over them: each becomes a boolean Arrow array, null where unknown."""
 
-    def __init__(self, fields: IndexFields, part: int) -> None:
+    def __init__(self, fields: IndexFields, part: int, *, must_exist: bool) -> None:
         self._fields = fields
         self._part = part
+        self._must_exist = must_exist
 
     def evaluate(self, condition: Condition) -> Any:  # noqa: ANN401 - Arrow's stubs leave it unknown
         match condition:
@@ -99,7 +108,7 @@ class _Rows:
             case Not(part):
                 return _ARROW.invert(self.evaluate(part))
             case IsNull(field):
-                return pa.array(~self._find(field).parts[self._part].present)
+                return pa.array(~self._find(field, must_exist=self._must_exist).parts[self._part].present)
             case _:
                 return self._evaluate_test(condition)
 
@@ -121,8 +130,10 @@ class _Rows:
             case Comparison(_, symbol, value):
                 return self._compare(field, symbol, cast("Value", value))
 
-    def _find(self, field: Field) -> IndexField:
-        return self._fields.ids() if field.name == "id" and not field.is_quoted else self._fields.find(field.name)
+    def _find(self, field: Field, *, must_exist: bool = True) -> IndexField:
+        if field.name == "id" and not field.is_quoted:
+            return self._fields.ids()
+        return self._fields.find(field.name) if must_exist else self._fields.find_or_note(field.name)
 
     def _flag(self, field: IndexField) -> Any:  # noqa: ANN401
         if not field.has(Kind.BOOLEANS):

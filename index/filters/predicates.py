@@ -124,7 +124,9 @@ def parse_predicate(text: str) -> Filter:
     try:
         tree = ast.parse(source.text, mode="eval")
     except SyntaxError as error:
-        position = source.position(max((error.offset or 1) - 1, 0))
+        if not error.offset:  # as Python says it where the text ends too early
+            raise refusal(shown, len(shown), "something is missing at its end") from None
+        position = source.position(error.offset - 1)
         raise refusal(shown, min(position, len(shown)), "this is not understood") from None
     except (ValueError, RecursionError, MemoryError):
         raise refusal(shown, 0, "this is not understood") from None
@@ -172,7 +174,7 @@ class _Reader:
         match operator:
             case ast.Is() | ast.IsNot():
                 if not isinstance(right, ast.Constant) or right.value is not None:
-                    raise self._error(right, "only None follows is; write == to compare")
+                    raise self._error(right, "only null follows is; write == to compare")
                 null = IsNull(self._field(left))
                 return null if isinstance(operator, ast.Is) else Not(null)
             case ast.In() | ast.NotIn():
@@ -238,7 +240,7 @@ class _Reader:
             case ast.Constant(value=int() | float() as value):
                 return sign * value
             case ast.Constant(value=None):
-                raise self._error(node, "nothing equals None; write is None or is not None")
+                raise self._error(node, "nothing equals null: write is null or is not null")
             case ast.BinOp():
                 raise self._error(node, f"there is no arithmetic; {NAME_HINT}")
             case _:

@@ -98,9 +98,14 @@ class Snapshot:
                     documents[position] = view.segment.document(entry.row)
         return documents
 
-    def matching(self, where: Predicate) -> list[NDArray[np.bool_]]:
-        """For each view one bool a document: whether it lives and ``where`` holds for its metadata."""
-        masks = matching(self.fields, where)
+    def matching(self, where: Predicate, *, must_exist: bool = False) -> list[NDArray[np.bool_]]:
+        """For each view one bool a document: whether it lives and ``where`` holds for its metadata.
+
+        Args:
+            where: What is asked.
+            must_exist: Whether each field that it names must be there, also where it asks for null.
+        """
+        masks = matching(self.fields, where, must_exist=must_exist)
         return [mask if view.live is None else mask & view.live for view, mask in zip(self.views, masks, strict=True)]
 
     @cached_property

@@ -134,7 +134,8 @@ class IndexWriter:
         """Delete the documents whose metadata match, and return how many there were."""
         self._finish_segment()
         deleted = 0
-        masks = Snapshot(self._base, [target.view for target in self._views]).matching(where)
+        # A misspelt name in "x is null" would delete all documents.
+        masks = Snapshot(self._base, [target.view for target in self._views]).matching(where, must_exist=True)
         for target, mask in zip(self._views, masks, strict=True):
             for row in np.flatnonzero(mask).tolist():
                 target.kill(row)

@@ -114,12 +114,12 @@ def test_the_string_form(text, expected):
         (r"journal == '\ud800'", "this text is not valid Unicode"),
         ("journal == '\ud800'", "not valid Unicode|not understood"),
         ("(year > 3", "this is not understood"),
-        ("year > 3 or", "this is not understood"),
+        ("year > 3 or", "something is missing at its end"),
         ("year between 1 and 2", "this is not understood"),
         ("year == 007", "this is not understood"),
         ("year == 0x7", "this has no meaning"),
-        ("year == None", "write is None or is not None"),
-        ("year is 3", "only None follows is"),
+        ("year == None", "write is null or is not null"),
+        ("year is 3", "only null follows is"),
         ("year in 3", "a list, as in"),
         ("tags in tags", "in needs a value on its left"),
         ("1 < 2", "neither side of this comparison is a field"),
@@ -152,6 +152,25 @@ def test_a_text_that_is_no_predicate(text, message):
         parse_predicate(text)
 
 
+@pytest.mark.parametrize("text", ["n >", "  n > ", "a == 1 or", "not", "a = 1 and n ="])
+def test_the_message_points_at_the_end_where_something_is_missing(text):
+    with pytest.raises(ArgumentError) as error:
+        parse_predicate(text)
+    reason, shown, pointer, _ = str(error.value).splitlines()
+    assert reason.endswith("something is missing at its end")
+    assert pointer.index("^") == len(shown)
+
+
+def test_is_null_of_a_field_that_no_document_has_is_true_and_warned_of(caplog):
+    assert matches("legs is null", PAPERS) == matches("nested.x is null", PAPERS) == [0, 1, 2, 3]
+    assert matches("legs is not null or year == 1999", PAPERS) == [1]
+    assert (
+        caplog.records[0]
+        .getMessage()
+        .startswith("no document has a field 'legs', so that it is null in all of them; there are: 'class', 'journal'")
+    )
+
+
 def test_the_message_shows_the_text_points_at_the_place_and_gives_an_example():
     with pytest.raises(ArgumentError) as error:
         parse_predicate("a = 3 and ünï\t漢 ~ 'x'")
@@ -180,7 +199,7 @@ def test_the_message_shows_the_text_points_at_the_place_and_gives_an_example():
         ("nested == 1", "'nested' cannot be filtered by: it holds objects; a member of them is written nested.name"),
         ("startswith(tags, 'h')", r"'tags' holds lists of texts and cannot be compared \(startswith\) with 'h'"),
         ("startswith(year, '2')", r"'year' holds integers and cannot be compared \(startswith\) with '2'"),
-        ("nested.x is None", "there is no field 'nested.x'"),
+        ("nested.x == 1", "there is no field 'nested.x'"),
         ("year == 'x'", r"'year' holds integers and cannot be compared \(==\) with 'x'"),
         ("year in [1, 'x']", r"'year' holds integers and cannot be compared \(==\) with 'x'"),
         ("year == True", "'year' holds integers and cannot be compared .* with True"),

@@ -274,6 +274,17 @@ def test_where_means_the_same_in_every_segment(mixed, where, expected):
     assert set(ids(reopened)) == {f"m{i}" for i in range(7)} - expected_ids
 
 
+def test_the_last_document_with_a_field_may_go(mixed):
+    assert mixed.count("tag is not null") > 0
+    mixed.delete(where="tag is not null")
+    mixed.compact()
+    assert mixed.count("tag is null") == len(mixed) > 0
+    with pytest.raises(ArgumentError, match="no field 'tag' to filter by"):
+        mixed.count("tag == 'old'")
+    with pytest.raises(ArgumentError, match="no field 'tag' to filter by"):
+        mixed.delete(where="tag is null")  # which a misspelt name would make an order to delete everything
+
+
 @pytest.mark.parametrize("where", ["yeer > 2000", pc.field("yeer") > 2000], ids=str)
 def test_an_unknown_field_is_an_error_that_names_those_that_are_there(mixed, where):
     with pytest.raises(ArgumentError, match="no field 'yeer' to filter by; there are: 'tag', 'tags', 'year'"):
