@@ -58,7 +58,8 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     Args:
         documents: ``Document`` objects, strings, dicts with a ``text``, or a table of pandas, polars or Arrow; may be a
             generator. ``given_documents`` says how each becomes a document and gets its id. They are read in the
-            calling thread, a few batches ahead of what is written.
+            calling thread, a few batches ahead of what is written. An empty list makes an empty index, to which
+            documents can be added; that a file, a table or a generator has none is an error.
         path: The folder of the new index.
         encoder: A hub id, a folder or an encoder. It is called in other threads: in one it counts tokens while it
             encodes in another.
@@ -82,7 +83,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
         The new index.
 
     Raises:
-        ArgumentError: An argument is not valid, or no documents would replace an index with some.
+        ArgumentError: An argument is not valid, there are no documents, or none would replace an index with some.
         DocumentError: A document is not valid, or two have the same id.
         IndexExists: An index, an unfinished build or another file is at ``path``.
         IndexLocked: Another process writes.
@@ -92,7 +93,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
         >>> build_index(read_documents("articles.jsonl"), "my-index")
     """
     Index.require_free(path, overwrite=overwrite, resume=resume)
-    documents = _checked(documents)
+    given, documents = documents, _checked(documents)
     analyzer = analyzer_for_new(lexical)
     model = _encoder(encoder, device)
     layout = VectorLayout(index_type, target_recall=target_recall, memory_bytes=memory_bytes)
@@ -113,8 +114,8 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
         with embedded(lacking, model, chunking, tokenizer, analyzer=analyzer, pace=pace) as batches:
             for batch in batches:
                 counted.done(builder.add(batch))
-        if overwrite and not counted.documents_done and _holds_documents(path):
-            raise ArgumentError(f"there are no documents to replace those in {path}; delete the index instead")
+        if not counted.documents_done:
+            _check_no_documents(given, path, overwrite=overwrite)
         builder.commit(reason="build")
     return Index.open(path, verify="size")  # its checksums were made a moment ago
 
@@ -260,6 +261,17 @@ def _encoder(encoder: str | Path | Encoder, device: Devices) -> Encoder:
         raise ArgumentError(f"device={device!r} is for an encoder that is given by name; this one is loaded already")
     require_encoder(encoder)
     return encoder
+
+
+def _check_no_documents(given: DocumentsLike, path: str | Path, *, overwrite: bool) -> None:
+    """Refuse to make an index without documents, unless an empty list was given and nothing is lost."""
+    if not (isinstance(given, list | tuple) and not given):
+        raise ArgumentError(
+            f"there are no documents to index: what was given, {type(given).__name__}, has none; an empty list makes an"
+            " empty index"
+        )
+    if overwrite and _holds_documents(path):
+        raise ArgumentError(f"there are no documents to replace those in {path}; delete the index instead")
 
 
 def _holds_documents(path: str | Path) -> bool:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from bicross.errors import ArgumentError, DocumentError, SourceError
 from bicross.index import Index, read_documents
@@ -57,8 +58,19 @@ def test_no_documents_never_replace_those_of_an_index(tmp_path):
     build([], path, overwrite=True)  # there was nothing
     build(["cats"], path, overwrite=True)
     with pytest.raises(ArgumentError, match="there are no documents to replace those in"):
+        build([], path, overwrite=True)
+    with pytest.raises(ArgumentError, match="there are no documents to index: what was given, generator, has none"):
         build((text for text in ()), path, overwrite=True)
     assert texts(path) == ["cats"]
+
+
+@pytest.mark.parametrize("nothing", [iter([]), {}.values(), pa.table({"text": pa.array([], pa.string())})], ids=str)
+def test_only_an_empty_list_makes_an_empty_index(tmp_path, nothing):
+    """A generator, a table or a file without documents is rather a mistake."""
+    assert len(build([], tmp_path / "empty")) == len(build((), tmp_path / "empty2")) == 0
+    with pytest.raises(ArgumentError, match="an empty list makes an empty index"):
+        build(nothing, tmp_path / "index")
+    assert not (tmp_path / "index").exists()
 
 
 def test_a_source_without_a_good_row_never_makes_or_replaces_an_index(tmp_path, monkeypatch):
