@@ -6,7 +6,7 @@
 from .adapter import ADAPTER_WEIGHTS, AdapterSettings, cache_folder, merged_model
 from .atomic_files import whole_file
 from .chat_template import ChatTemplate, TemplatedPair
-from .checkpoints import kind_of, require_encoder, require_reranker
+from .checkpoints import has_prompts, kind_of, require_encoder, require_reranker
 from .exit_heads import (
     EXITS,
     EXITS_REMEDY,
@@ -49,6 +49,7 @@ __all__ = [
     "cache_folder",
     "cast_model",
     "has_members",
+    "has_prompts",
     "has_vocabulary",
     "kind_of",
     "load_model",

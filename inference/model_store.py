@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import ModelCorrupt, ModelError, ModelNotFound
 from .adapter import ADAPTER_SETTINGS, merged_model
+from .checkpoints import settings_sha256, tokenizer_files
 from .checksum import combined_sha256, sha256_of
 from .exit_heads import weights_sha256
 
@@ -80,13 +81,16 @@ class ModelFiles:
         revision: The commit on the hub, the revision of the packaged model, or the one that was asked for; empty for a
             local folder.
         weights_sha256: The sha256 of the weights, in hex, exit heads excluded.
-        tokenizer_sha256: The sha256 of ``tokenizer.json``, or of ``vocab.txt`` where there is no such file.
+        tokenizer_sha256: The sha256 of ``tokenizer.json``, else of ``vocab.txt``, else of the files of SentencePiece or
+            of byte pairs.
+        settings_sha256: The sha256 of the settings that vectors and scores depend on: see ``settings_sha256``.
     """
 
     id: str
     revision: str
     weights_sha256: str
     tokenizer_sha256: str
+    settings_sha256: str
 
     @staticmethod
     def of(name: str | Path, folder: Path) -> "ModelFiles":
@@ -108,9 +112,8 @@ class ModelFiles:
             id=hub_id,
             revision=revision,
             weights_sha256=weights_sha256(folder),
-            tokenizer_sha256=combined_sha256(
-                [path for path in (folder / "tokenizer.json", folder / "vocab.txt") if path.is_file()][:1]
-            ),
+            tokenizer_sha256=combined_sha256(tokenizer_files(folder)),
+            settings_sha256=settings_sha256(folder),
         )
 
 

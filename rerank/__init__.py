@@ -37,6 +37,7 @@ from .reranker import (
     can_exit_early,
     distinct,
     is_identified,
+    same_reranker,
     takes_token_ids,
 )
 from .scoring_head import require_scoring_outputs
@@ -78,5 +79,6 @@ __all__ = [
     "require_scoring_outputs",
     "restrict_key",
     "run_cascade",
+    "same_reranker",
     "takes_token_ids",
 ]

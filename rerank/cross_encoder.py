@@ -19,6 +19,7 @@ from ..inference import (
     ExitHead,
     ModelFiles,
     TokenIds,
+    has_prompts,
     load_model,
     model_settings,
     read_exits,
@@ -96,10 +97,12 @@ class CrossEncoderReranker:
 
     @functools.cached_property
     def model_fingerprint(self) -> str:
-        """Identifies the weights, the tokenizer and the length limit, on which scores depend."""
+        """Identifies the weights, the tokenizer, the length limit and the settings, on which scores depend."""
         name, folder, _ = self._made_of
         files = ModelFiles.of(name, folder)
-        return f"{files.weights_sha256}-{files.tokenizer_sha256}-{self._max_length}"
+        # Settings that were tuned before this had a last part hold for models without prompts: see same_reranker.
+        mark = "+" if has_prompts(folder) else "-"
+        return f"{files.weights_sha256}-{files.tokenizer_sha256}-{self._max_length}{mark}{files.settings_sha256}"
 
     @property
     def fingerprint(self) -> str:

@@ -129,6 +129,17 @@ def each_once(keys: Sequence[Hashable], compute: Callable[[list[int]], NDArray[n
     return compute(rows)[inverse]
 
 
+def same_reranker(stored: str, model_fingerprint: str) -> bool:
+    """Tell whether settings were stored for a reranker.
+
+    Args:
+        stored: The ``model_fingerprint`` with which they were stored. Earlier versions wrote it without the hash of the
+            model's settings; such a fingerprint is taken for the same model unless that one has prompts.
+        model_fingerprint: The one of the reranker at hand.
+    """
+    return model_fingerprint == stored or (stored.count("-") == 2 and model_fingerprint.startswith(f"{stored}-"))
+
+
 def is_identified(reranker: object) -> TypeGuard[IdentifiedReranker]:
     """Tell whether it is an ``IdentifiedReranker``, without computing its fingerprints."""
     return has_members(reranker, IdentifiedReranker)

@@ -148,6 +148,7 @@ def _identify(model: Any, name: str, folder: Path, inputs: Mapping[Task, TextInp
         revision=files.revision,
         weights_sha256=files.weights_sha256,
         tokenizer_sha256=files.tokenizer_sha256,
+        settings_sha256=files.settings_sha256,
         dimension=int(model.get_embedding_dimension()),
         pooling=pooling,
         normalised=True,

@@ -99,6 +99,7 @@ class EarlyLayerEncoder(BiEncoder):
             revision=files.revision,
             weights_sha256=files.weights_sha256,
             tokenizer_sha256=files.tokenizer_sha256,
+            settings_sha256=files.settings_sha256,
             pooling=str(early),
         )
 

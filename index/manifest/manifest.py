@@ -4,6 +4,7 @@ On disk it is one line of canonical JSON, and a second line with the xxh3-128 of
 """
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,10 @@ Analyzer = Annotated[str, Field(validation_alias=POSTINGS_NAMES.key, pattern=f"^
 Settings = Annotated[Mapping[str, object], AfterValidator(checked_settings)]
 
 
+_UNKNOWN = {"settings_sha256": "", "tokenizer_sha256": hashlib.sha256().hexdigest()}
+"""What indexes of before hold where these were not looked at: the latter for tokenizers of SentencePiece."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFingerprint:
     """Identifies the model that made the vectors, and how it made them.
@@ -48,6 +53,8 @@ class ModelFingerprint:
         query_prompt: The text put before a query.
         document_prompt: The text put before a passage.
         max_length: The most tokens of a text, special tokens included.
+        settings_sha256: The sha256 of all other settings that vectors depend on, in hex; empty in indexes of before,
+            and for encoders that have none.
     """
 
     id: str
@@ -60,6 +67,7 @@ class ModelFingerprint:
     query_prompt: str
     document_prompt: str
     max_length: Count
+    settings_sha256: str = ""
 
     def require_same(self, other: "ModelFingerprint") -> None:
         """Check that ``other``, the model at hand, is the model of the index.
@@ -70,7 +78,8 @@ class ModelFingerprint:
         differing = [
             f"{field.name}: {getattr(self, field.name)!r} in the index, {getattr(other, field.name)!r} in the model"
             for field in dataclasses.fields(self)
-            if field.name not in ("id", "revision") and getattr(self, field.name) != getattr(other, field.name)
+            if field.name not in ("id", "revision")
+            and getattr(self, field.name) not in (_UNKNOWN.get(field.name), getattr(other, field.name))
         ]
         if differing:
             raise IndexModelMismatch(

@@ -6,7 +6,7 @@ from pathlib import Path
 from ...errors import ArgumentError
 from ...index import Index
 from ...inference import Dtype
-from ...rerank import Reranker, is_identified
+from ...rerank import Reranker, is_identified, same_reranker
 from ...retrieval import Encoder, Fusion, Retriever, has_index
 from ..choices import FirstStage
 from ..models import open_reranker, open_retriever, require_one_device
@@ -111,8 +111,8 @@ def newest_generation(retriever: Retriever) -> Index:
 
 
 def tuned_with(tuned: Tuned, reranker: Reranker) -> bool:
-    """Tell whether settings were tuned with this reranker: same weights, tokenizer and limit, in any number format."""
-    return is_identified(reranker) and reranker.model_fingerprint == tuned.reranker
+    """Tell whether settings were tuned with this reranker, in any number format."""
+    return is_identified(reranker) and same_reranker(tuned.reranker, reranker.model_fingerprint)
 
 
 def require_postings(index: Index, first_stage: FirstStage) -> None:

@@ -30,6 +30,7 @@ class HashEncoder:
             query_prompt="",
             document_prompt="",
             max_length=max_tokens,
+            settings_sha256="words",
         )
         self.encoded: list[str] = []
 

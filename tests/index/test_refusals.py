@@ -20,6 +20,7 @@ OTHER = {
     "query_prompt": "query: ",
     "document_prompt": "passage: ",
     "max_length": 7,
+    "settings_sha256": "d" * 64,
 }
 NAMES_OF_ORIGIN = ("id", "revision")
 

@@ -1,5 +1,6 @@
 import itertools
 import logging
+import shutil
 
 import numpy as np
 import pytest
@@ -130,3 +131,15 @@ def test_the_bundled_reranker_tells_an_answer_from_a_distraction():
     )
     assert list(np.argsort(-logits)) == [0, 1, 2]
     assert 0.0 < reranker.blend < 1.0
+
+
+def test_rerankers_that_differ_in_a_prompt_have_other_fingerprints(tmp_path):
+    folder = save_cross_encoder(tmp_path / "one", outputs=1)
+    plain = CrossEncoderReranker(folder, device="cpu")
+    prompted = shutil.copytree(folder, tmp_path / "two")
+    model = CrossEncoder(str(prompted), device="cpu", prompts={"rank": "the cat "}, default_prompt_name="rank")
+    model.save_pretrained(str(prompted))
+    other = CrossEncoderReranker(prompted, device="cpu")
+    pair = [("who sleeps ?", "a dog")]
+    assert plain.score(pair) != other.score(pair)
+    assert plain.fingerprint != other.fingerprint and plain.model_fingerprint != other.model_fingerprint
