@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick lint types docs format bench reports build clean
+.PHONY: help demo test thorough quick lint types docs format bench reports build clean
 
 help: ## show this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,10 @@ demo: $(VENV)/.offline ## index the documentation of the installed Python and se
 test: $(VENV)/.dev ## run the tests, as many at once as there are cores
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-quick: $(VENV)/.dev ## run the tests that load no model, in less than two minutes; a fifth of the random examples
+thorough: $(VENV)/.dev ## run the tests with all random examples, faults, power cuts and damaged bytes, which takes an hour
+	BICROSS_THOROUGH=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+quick: $(VENV)/.dev ## run the tests that load no model, in less than two minutes; a tenth of the random examples
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow"
 
 lint: $(VENV)/.dev ## check style and who imports whom

@@ -13,9 +13,11 @@ import pytest
 from hypothesis import settings
 
 # A deadline is a timing assertion: on a busy machine it fails without a fault.
-settings.register_profile("bicross", deadline=None, max_examples=100)
-settings.register_profile("quick", settings.get_profile("bicross"), max_examples=20)
-settings.load_profile("bicross")
+settings.register_profile("thorough", deadline=None, max_examples=100)
+settings.register_profile("bicross", settings.get_profile("thorough"), max_examples=25)
+settings.register_profile("quick", settings.get_profile("thorough"), max_examples=10)
+THOROUGH = os.environ.get("BICROSS_THOROUGH", "0") not in ("", "0")
+settings.load_profile("thorough" if THOROUGH else "bicross")
 
 QUICK = "not slow"
 """The mark expression of a run that leaves the slow tests out, as ``make quick`` does."""
@@ -34,7 +36,8 @@ class NoModels:
 def pytest_configure(config):
     if config.option.markexpr == QUICK:
         sys.meta_path.insert(0, NoModels())
-        settings.load_profile("quick")
+        if not THOROUGH:
+            settings.load_profile("quick")
 
 
 def pytest_ignore_collect(collection_path, config):

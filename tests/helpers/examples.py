@@ -1,11 +1,39 @@
-"""How many examples a property is tried on: all of them by ``make test``, a fifth by ``make quick``."""
+"""How much of what a test could try it does try: all in a thorough run, a quarter by ``make test``, less by ``quick``.
+
+A run is thorough where the environment has ``BICROSS_THOROUGH=1``; see conftest.py.
+"""
+
+import random
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
 
 from hypothesis import settings
 
 ALL = 100
-"""What the ordinary profile tries where a test does not say otherwise; the quick one has fewer."""
+"""What a thorough run tries of each property where a test does not say otherwise; the other profiles try less."""
+
+Item = TypeVar("Item")
+
+
+def thorough() -> bool:
+    """Whether everything is to be tried."""
+    return settings.default.max_examples >= ALL
 
 
 def examples(number: int) -> int:
-    """``number`` of them, in the same share as the profile in use."""
-    return max(1, number * settings.default.max_examples // ALL)
+    """``number`` of them in a thorough run, else the share that the profile in use has, but not only a handful."""
+    most = settings.default.max_examples
+    return max(1, number * most // ALL, min(number, 2 * most // 5))
+
+
+def some_of_each(
+    items: Sequence[Item], kind: Callable[[Item], Hashable], *, most: int | None, seed: object
+) -> list[Item]:
+    """At most ``most`` items of each kind, drawn by the seed, in their order; all where ``most`` is None."""
+    if most is None:
+        return list(items)
+    chance, kinds = random.Random(repr(seed)), dict[Hashable, list[int]]()
+    for number, item in enumerate(items):
+        kinds.setdefault(kind(item), []).append(number)
+    drawn = [n for numbers in kinds.values() for n in chance.sample(numbers, min(most, len(numbers)))]
+    return [items[number] for number in sorted(drawn)]

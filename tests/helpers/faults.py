@@ -6,6 +6,7 @@ Use: ``every_fault(operation, check, start=folder)``; see test_faults_harness.py
 import enum
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -16,6 +17,7 @@ from typing import Any
 from bicross.index.files import Filesystem
 
 from helpers.disk_model import tree_of
+from helpers.examples import some_of_each
 from helpers.forks import forked
 
 KILLED = 77
@@ -45,6 +47,14 @@ class Fault(enum.Enum):
         if self in (Fault.NO_SPACE, Fault.DISK_FULL):
             return operation in _NEED_SPACE
         return True
+
+    @property
+    def kind(self) -> str:
+        """The same for those that differ in little: dying after a call is dying before the next."""
+        for kind in (("NO_SPACE", "IO_ERROR"), ("DISK_FULL", "DISK_GONE"), ("KILL_BEFORE", "KILL_AFTER")):
+            if self.name in kind:
+                return kind[0]
+        return self.name
 
     @property
     def kills(self) -> bool:
@@ -170,8 +180,13 @@ def every_fault(
     faults: Iterable[Fault] = Fault,
     timeout: float = 60,
     passed: set[object] | None = None,
+    most: int | None = None,
+    seed: object = 0,
 ) -> int:
     """Let each fault happen at each call of ``operation(path, filesystem)``, and return how many cases that were.
+
+    With ``most`` and a seed, that many cases are drawn of those in which the same happens: at a call that does the same
+    in a folder of the same kind, since the files of a segment are written alike, by a fault of the same kind.
 
     Each run begins with a copy of the folder ``start``, or with nothing at ``path``. After it, ``check(path, outcome)``
     is to raise where anything is not as it must be, including where a second try does not work; it may write to
@@ -186,26 +201,33 @@ def every_fault(
         operation(path, clean)
         calls = [call.replace(str(path.parent), "") for call in clean.calls]
     assert calls, "the operation does not use the file system that it is given"
-    cases, violations = 0, list[tuple[str, Exception]]()
-    for fault in faults:
-        for number in (n for n, call in enumerate(calls, 1) if fault.strikes(call)):
-            cases += 1
-            filesystem = FaultyFilesystem(fault, number, most_calls=10 * len(calls) + 1000)
-            where = f"{fault.name} at call {number} of {len(calls)}, {calls[number - 1]}"
-            with _copy_of(start) as path:
-                run = _run_forked if fault.kills else _run
-                try:
-                    outcome = run(operation, path, filesystem, calls[number - 1], timeout)
-                    state = None if passed is None else _state(path, outcome)
-                    if passed is None or state not in passed:
-                        check(path, outcome)
-                    if passed is not None:
-                        passed.add(state)
-                except Exception as error:  # noqa: BLE001 - whatever it is, it is reported below
-                    violations.append((where, error))
+    violations: list[tuple[str, Exception]] = []
+    every_case = [(fault, n) for fault in faults for n, call in enumerate(calls, 1) if fault.strikes(call)]
+    cases = some_of_each(every_case, lambda case: (case[0].kind, _kind(calls[case[1] - 1])), most=most, seed=seed)
+    for fault, number in cases:
+        filesystem = FaultyFilesystem(fault, number, most_calls=10 * len(calls) + 1000)
+        where = f"{fault.name} at call {number} of {len(calls)}, {calls[number - 1]}"
+        with _copy_of(start) as path:
+            run = _run_forked if fault.kills else _run
+            try:
+                outcome = run(operation, path, filesystem, calls[number - 1], timeout)
+                state = None if passed is None else _state(path, outcome)
+                if passed is None or state not in passed:
+                    check(path, outcome)
+                if passed is not None:
+                    passed.add(state)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is reported below
+                violations.append((where, error))
     if violations:
-        raise AssertionError(report(violations, cases)) from violations[0][1]
-    return cases
+        raise AssertionError(report(violations, len(cases))) from violations[0][1]
+    return len(cases)
+
+
+def _kind(call: str) -> str:
+    """A call without what differs among files that are written alike: random names, and which of a folder it is."""
+    operation, _, path = call.partition(" ")
+    parts = ["*" if re.search(r"\d", part) else part for part in path.split("/")]
+    return f"{operation} {'/'.join([*parts[:4], '*'] if len(parts) > 4 else parts)}"
 
 
 def _state(path: Path, outcome: Outcome) -> object:

@@ -124,35 +124,35 @@ _CONTENTS = (_kept, _lost, _torn, _zeroed)
 _RANDOM_STATES = 8
 
 
-def _states(disk: Disk, chance: random.Random) -> Iterator[tuple[str, Tree]]:
-    """What a power cut may leave at this moment, and what to call it."""
+def _states(disk: Disk, chance: random.Random, most: int | None) -> Iterator[tuple[str, Tree]]:
+    """What a power cut may leave at this moment, and what to call it; of each kind of the many at most so many."""
+    pending = disk.pending()
+    if most is not None:
+        pending = chance.sample(pending, min(most, len(pending)))
     for keeps, names in ((every_change, "names kept"), (_none, "names lost")):
         for content in _CONTENTS:
             yield f"{names}, bytes {content.__name__[1:]}", disk.tree(keeps, content)
-    for pending in disk.pending():
-        yield "one name kept", disk.tree(lambda change, pending=pending: change is pending, chance.choice(_CONTENTS))
-        yield (
-            "one name lost",
-            disk.tree(lambda change, pending=pending: change is not pending, chance.choice(_CONTENTS)),
-        )
-    for _ in range(_RANDOM_STATES if disk.pending() else 0):
+    for alone in pending:
+        yield "one name kept", disk.tree(lambda change, alone=alone: change is alone, chance.choice(_CONTENTS))
+        yield "one name lost", disk.tree(lambda change, alone=alone: change is not alone, chance.choice(_CONTENTS))
+    for _ in range(min(most or _RANDOM_STATES, _RANDOM_STATES) if pending else 0):
         kept_changes = {change for change in disk.pending() if chance.random() < 0.5}
         contents = defaultdict[File, Callable[[File], bytes]](lambda: chance.choice(_CONTENTS))
         yield "some names kept", disk.tree(kept_changes.__contains__, lambda file, of=contents: of[file](file))
 
 
 def _violations(
-    recording: RecordingFilesystem, check: Check, *, without: str, seed: int, passed: set[object]
+    recording: RecordingFilesystem, check: Check, *, without: str, seed: int, passed: set[object], most: int | None
 ) -> Iterator[tuple[str, Exception]]:
     """The states that ``check`` refuses; the others are added to ``passed``, and no state there is checked again."""
-    disk, chance, acknowledged, last = Disk(recording.start), random.Random(seed), recording.acknowledged, "the start"
+    disk, acknowledged, last = Disk(recording.start), recording.acknowledged, "the start"
     for number, event in enumerate([Event(""), *recording.events]):
         if event.call == "acknowledge":
             acknowledged = event.state
         elif without == "" or event.sync != without:
             disk.apply(event)
             last = f"call {number}, {event}" if number else last
-        for name, tree in _states(disk, chance):
+        for name, tree in _states(disk, random.Random(repr((seed, number))), most):
             key = (repr(acknowledged), frozenset(tree.items()))
             if key in passed:
                 continue
@@ -167,17 +167,23 @@ def _violations(
 
 
 def every_power_cut(
-    recording: RecordingFilesystem, check: Check, *, seed: int = 0, passed: set[object] | None = None
+    recording: RecordingFilesystem,
+    check: Check,
+    *,
+    seed: int = 0,
+    passed: set[object] | None = None,
+    most: int | None = None,
 ) -> int:
     """Check what a power cut after each recorded call may leave, and return how many different states that were.
 
     ``check(path, acknowledged)`` is to raise where ``path`` holds less than the last state acknowledged before the cut
     (None where there was none), or more than what the operation in flight was to add. All of it is one AssertionError.
-    ``passed`` is filled with the states that are good.
+    ``passed`` is filled with the states that are good. With ``most``, at each call that many pending changes of names
+    are drawn to be the only one kept or lost, and as many mixtures.
     """
     recording.assert_complete()
     passed = set() if passed is None else passed
-    violations = list(_violations(recording, check, without="", seed=seed, passed=passed))
+    violations = list(_violations(recording, check, without="", seed=seed, passed=passed, most=most))
     if violations:
         raise AssertionError(report(violations, len(passed) + len(violations))) from violations[0][1]
     return len(passed)
@@ -190,11 +196,13 @@ def syncs_not_missed(
     checks: Mapping[str, Check] | None = None,
     seed: int = 0,
     passed: Mapping[Check, set[object]] | None = None,
+    most: int | None = None,
 ) -> list[str]:
     """The kinds of fsync calls that can be left out and ``check`` finds nothing; none, if all is good.
 
     ``checks`` has another check for a kind of which ``check`` cannot know, by its name in ``recording.syncs()``.
     ``passed`` has the states that ``every_power_cut`` found good by a check; without it they are checked here first.
+    ``most`` should then be the same.
     """
     checks = checks or {}
     unknown = checks.keys() - set(recording.syncs())
@@ -204,8 +212,8 @@ def syncs_not_missed(
     for kind in recording.syncs():
         used = checks.get(kind, check)
         if not good[used]:
-            every_state = list(_violations(recording, used, without="", seed=seed, passed=good[used]))
+            every_state = list(_violations(recording, used, without="", seed=seed, passed=good[used], most=most))
             assert not every_state, f"with every fsync: {report(every_state, len(every_state))}"
-        if next(_violations(recording, used, without=kind, seed=seed, passed=good[used]), None) is None:
+        if next(_violations(recording, used, without=kind, seed=seed, passed=good[used], most=most), None) is None:
             unmissed.append(kind)
     return unmissed

@@ -21,13 +21,14 @@ from bicross.index import Index, VectorLayout
 from bicross.index.files import Filesystem
 from bicross.index.reader import IndexReader
 from helpers.damage import files_of
+from helpers.examples import examples, thorough
 from helpers.forks import forked
 from helpers.toy_collections import FINGERPRINT, Oracle, assert_same, batch, record, seen, unit_vectors
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="limits a process as Linux does")
 QUERIES = unit_vectors(2, seed=11)
-STEPS = 28
+STEPS = 28 if thorough() else 14  # each of seven kinds of changes four times, or twice
 
 
 def create(path: Path, count: int = 12, layout: str = "auto") -> Index:
@@ -222,7 +223,7 @@ def test_a_reader_that_opens_while_old_generations_are_deleted_never_fails(tmp_p
     threads = [threading.Thread(target=read) for _ in range(3)]
     for thread in threads:
         thread.start()
-    for version in range(1, 25):
+    for version in range(1, examples(24) + 1):
         index.upsert([batch(record(n, version) for n in range(3))])
         index.compact(grace=0)
         assert index.info().older_generations == ()

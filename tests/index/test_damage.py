@@ -7,10 +7,11 @@ import pytest
 from bicross.errors import IndexCorrupt, IndexLocked
 from bicross.index import Index, VectorLayout
 from helpers.damage import accidents, files_of, read_body, write_anew
+from helpers.examples import examples
 from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, record, seen
 from helpers.toy_collections import batch as plain_batch
 
-MUTATIONS = 200
+MUTATIONS = examples(200)
 LAYOUTS = ["auto", "PQ8x4fs,Refine(SQ8)"]
 HARMLESS = ("LOCK", "COMPACTING")
 

@@ -18,10 +18,11 @@ import pytest
 from bicross.errors import ArgumentError, BicrossError, IndexCorrupt
 from bicross.index import Index, VectorLayout
 from helpers.damage import attacks, files_of, hostile_bodies, put_and_seal, read_body, seal, sealed, write_anew
+from helpers.examples import examples
 from helpers.forks import forked
 from helpers.toy_collections import ANALYZER, FINGERPRINT, TERM_QUERIES, TOKENIZER, batch, record, seen, unit_vectors
 
-MUTATIONS = 200
+MUTATIONS = examples(200)
 LAYOUTS = ["auto", "IVF4,SQ8", "PQ8x4fs,Refine(SQ8)"]
 QUERIES = unit_vectors(3, seed=5)
 

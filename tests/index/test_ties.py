@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from bicross.index import Document, EmbeddedBatch, Index, Passage, VectorLayout
 from bicross.index.reading import snapshot as snapshots
+from helpers.examples import examples
 from helpers.toy_collections import ANALYZER, DIMENSION, FINGERPRINT, unit_vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -71,7 +72,7 @@ def test_the_answer_depends_on_the_contents_alone(tmp_path_factory, batches, com
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(BATCHES, st.booleans())
 def test_the_answer_depends_on_the_contents_alone_in_many_histories(tmp_path_factory, batches, compacted):
     require_order_by_contents(tmp_path_factory, batches, compacted=compacted)

@@ -4,10 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 from bicross.inference.packed.packing import FEW_TOKENS, ROUND_FEW, ROUND_MANY, pack, plan
+from helpers.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-QUICK = settings(max_examples=60, deadline=None, derandomize=True)
+QUICK = settings(max_examples=examples(60), deadline=None, derandomize=True)
 LENGTHS = st.lists(st.integers(1, 200), max_size=40).map(lambda lengths: np.array(lengths, np.int64))
 
 

@@ -17,6 +17,7 @@ from bicross.rerank import (
     run_cascade,
 )
 from bicross.rerank.cascade import whole_queries
+from helpers.examples import examples
 from helpers.gpu_cases import PASSAGES
 from helpers.tiny_exit_models import first_tokens, head, save_deep
 from hypothesis import given, settings
@@ -251,7 +252,7 @@ def test_fingerprints_tell_heads_apart_and_not_whole_scores(tmp_path, bert):
 names = st.lists(st.sampled_from("abc"), max_size=14)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     queries=names,
     seed=st.integers(0, 99),

@@ -520,19 +520,19 @@ def test_many_old_generations_go_once_their_grace_time_has_passed(tmp_path, monk
 
 
 def test_many_small_commits_keep_few_generations_and_little_space(tmp_path, monkeypatch):
-    """One commit each 1.5 seconds, for five minutes."""
+    """One commit each three seconds, for five minutes."""
     now = [1e9]
     monkeypatch.setattr("bicross.index.writing.generations.time", SimpleNamespace(time=lambda: now[0]))
     index = create(tmp_path / "i", records(0))
-    for number in range(1, 200):
-        now[0] += 1.5
+    for number in range(1, 100):
+        now[0] += 3
         index.add([batch(records(number))])
-    assert len(index.info().older_generations) <= 20 + 60 / 1.5 + 4
+    assert len(index.info().older_generations) <= 20 + 60 / 3 + 4
     assert len(index.info().older_generations) >= 20
     now[0] += 61
-    index.add([batch(records(200))])
+    index.add([batch(records(100))])
     assert len(index.info().older_generations) <= 21
-    once = create(tmp_path / "once", records(*range(201)))
+    once = create(tmp_path / "once", records(*range(101)))
     assert_same_hits(hits_of(once), hits_of(index))
     index.compact(grace=0)
     assert bytes_on_disk(tmp_path / "i") < 2 * bytes_on_disk(tmp_path / "once")

@@ -15,6 +15,7 @@ from bicross.index import Document, Index
 from bicross.pipelines import build_index
 from bicross.pipelines.commands import app
 from bicross.pipelines.commands.terminal import said_on_interrupt, saying, unless_committed
+from helpers.examples import thorough
 from helpers.fakes import HashEncoder
 
 PROGRAM = Path(__file__).parents[2] / "helpers" / "interrupted_commands.py"
@@ -69,7 +70,7 @@ def whole(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(5) if thorough() else (0, 3))
 def test_an_interrupted_build_is_continued_to_the_same_index(tmp_path, source, whole, seed):
     moment = random.Random(seed)
     path = tmp_path / "index"
@@ -96,7 +97,7 @@ def test_an_interrupted_build_is_continued_to_the_same_index(tmp_path, source, w
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(4 if thorough() else 2))
 def test_an_interrupted_addition_changes_nothing_or_all(tmp_path, source, whole, seed):
     path = tmp_path / "index"
     build_index([], path, encoder=HashEncoder(), reranker=None)
@@ -112,7 +113,7 @@ def test_an_interrupted_addition_changes_nothing_or_all(tmp_path, source, whole,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(4 if thorough() else 2))
 def test_an_interrupted_compaction_changes_nothing_that_is_found(tmp_path, source, whole, seed):
     path = tmp_path / "index"
     extra = [Document(f"extra{number}", "text to be deleted") for number in range(2000)]
