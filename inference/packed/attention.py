@@ -49,11 +49,20 @@ def attend(q: Tensor, k: Tensor, v: Tensor, sequences: Sequences, *, window: int
     for group in sequences.groups:
         keys = slice(group.token, group.token + group.count * group.length)
         rows = slice(group.sequence, group.sequence + group.count) if first_only else keys
-        parts = (_split(part[part_rows], group.count) for part, part_rows in ((q, rows), (k, keys), (v, keys)))
+        parts = [_split(part[part_rows], group.count) for part, part_rows in ((q, rows), (k, keys), (v, keys))]
+        rows_of_each = parts[0].shape[2]
+        if first_only and q.device.type == "cpu":
+            parts[0] = parts[0].expand(-1, -1, _QUERY_ROWS, -1)
         mask = None if window is None or group.length <= window else _band(group.length, window, first_only, q.device)
         attended = nn.functional.scaled_dot_product_attention(*parts, attn_mask=mask)
-        out[rows].view(group.count, -1, *q.shape[1:]).copy_(attended.transpose(1, 2))
+        out[rows].view(group.count, -1, *q.shape[1:]).copy_(attended[:, :, :rows_of_each].transpose(1, 2))
     return out
+
+
+_QUERY_ROWS = 4
+"""Copies of a single query that are computed. Fewer rows have kernels of their own on a CPU, which depend on the number
+of threads; and a batch of few texts runs in several threads, but each of many batches in one.
+"""
 
 
 def _split(part: Tensor, count: int) -> Tensor:

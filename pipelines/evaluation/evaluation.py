@@ -58,6 +58,7 @@ def evaluate(
         )
     if taken := {FIRST_STAGE, RERANKED} & set(runs or ()):
         raise ArgumentError(f"a run cannot be called {min(taken)!r}: that is a name of the pipeline's own; rename it")
+    pipeline = pipeline.pinned()  # all queries are answered from one generation
     own_runs = _search(pipeline, {query_id: queries[query_id] for query_id in qrels}, on_progress)
     final = FIRST_STAGE if pipeline.reranker is None else RERANKED
     retrieve_k = pipeline.options.candidates

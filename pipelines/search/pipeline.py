@@ -1,5 +1,6 @@
 """SearchPipeline: the first stage retrieves candidates, the second stage reranks them."""
 
+import copy
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from ...errors import ArgumentError, PipelineClosed
 from ...index import Index, Predicate
 from ...inference import Dtype
 from ...rerank import DEFAULT_RERANKER, Reranker
-from ...retrieval import Encoder, Retriever, has_index
+from ...retrieval import Encoder, Retriever, has_index, pinned
 from .opening import StagesFromIndex, newest_generation
 from .options import OptionValues, RerankK, SearchOptions, check_deadline
 from .parts import SearchParts
@@ -170,6 +171,17 @@ class SearchPipeline:
                 stages = parts.retriever.over(index), parts.reranker, parts.settings
             self._parts = SearchParts(*stages, cache=self.cache, clock=self._clock)
             return True
+
+    def pinned(self) -> "SearchPipeline":
+        """Return the same pipeline over the generation of this moment, on which all its searches stay.
+
+        It shares the index, the models and the cache. A retriever of one's own needs a method ``pinned`` for that.
+        """
+        parts, other = self._open_parts(), copy.copy(self)
+        other._parts = SearchParts(
+            pinned(parts.retriever), parts.reranker, parts.settings, cache=self.cache, clock=self._clock
+        )
+        return other
 
     def close(self) -> None:
         """Close the index and release the models and the cache. Searches under way finish; closing twice is fine."""

@@ -157,6 +157,26 @@ def test_what_cannot_be_evaluated_is_said_before_a_search(index):
         evaluate(pipeline, QUERIES, {"q1": {}})
 
 
+@pytest.mark.parametrize("adaptive", [True, False])
+def test_all_queries_are_measured_on_one_generation(tmp_path, adaptive):
+    """The first stage of an adaptive search was asked for a second time, in whichever generation was newest then."""
+    index = build_index(DOCUMENTS, tmp_path / "index", encoder=ENCODER)
+    options = {"retrieve_k": 12, "rerank_k": 12, "adaptive": adaptive}
+    expected = evaluate(SearchPipeline(DenseRetriever(index, ENCODER), OverlapReranker(), **options), QUERIES, QRELS)
+    left = [document.id for document in DOCUMENTS]
+
+    class Deleting(OverlapReranker):
+        def score(self, pairs):
+            index.delete([left.pop() for _ in range(3) if left])
+            return super().score(pairs)
+
+    evaluation = evaluate(SearchPipeline(DenseRetriever(index, ENCODER), Deleting(), **options), QUERIES, QRELS)
+    assert len(index) < len(DOCUMENTS)
+    for name in (FIRST_STAGE, RERANKED):
+        assert evaluation.system(name).run == expected.system(name).run
+    assert evaluation.counts == expected.counts
+
+
 def test_equal_each_time(pipeline, evaluation):
     assert evaluation_record(evaluate(pipeline, QUERIES, QRELS)) == evaluation_record(evaluation)
 

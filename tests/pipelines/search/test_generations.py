@@ -5,12 +5,15 @@ import random
 import threading
 import time
 from collections import defaultdict
+from dataclasses import dataclass
+from functools import partial
+from itertools import starmap
 
 import numpy as np
 import pytest
 from bicross.errors import ArgumentError
 from bicross.index import Document, Index
-from bicross.pipelines import ScoreCache, SearchPipeline, build_index
+from bicross.pipelines import ScoreCache, SearchPipeline, SearchResult, Timings, build_index
 from bicross.pipelines.indexing import delete_documents, upsert_documents
 from bicross.retrieval import DenseRetriever, HybridRetriever, LexicalRetriever
 from helpers.fakes import ExitingReranker, HashEncoder, OverlapReranker
@@ -90,9 +93,23 @@ def write(index: Index, contents: Contents, kind: str, chance: random.Random) ->
     contents.record(index)
 
 
-def stress(index: Index, changes: int, seed: int):
-    """Search in every mode with four threads beside a writer. Returns the answers, and what each generation held."""
-    contents, answers, wrong = Contents(index), list[tuple[str, int | None, str, list]](), list[Exception]()
+@dataclass(frozen=True)
+class Answer:
+    """What a search answered, and the generation that it named, also where it found nothing."""
+
+    mode: str
+    deadline: int | None
+    query: str
+    results: list[SearchResult]
+    generation: int | None
+
+
+def stress(index: Index, seed: int, *, changes: int = 0, seconds: float = 0.0):
+    """Search in every mode with four threads beside a writer, for so many changes and at least so many seconds.
+
+    Returns the answers, and what each generation held.
+    """
+    contents, answers, wrong = Contents(index), list[Answer](), list[Exception]()
     pipelines, stop = {mode: mode_of(index) for mode, mode_of in MODES.items()}, threading.Event()
 
     def search(chance: random.Random) -> None:
@@ -100,21 +117,26 @@ def stress(index: Index, changes: int, seed: int):
             while not stop.is_set():
                 mode = chance.choice(list(MODES))
                 deadline = chance.choice(DEADLINES[:2] if mode == "cascade" else DEADLINES)
-                results = pipelines[mode].search_batch(QUERIES, deadline_ms=deadline)
-                answers.extend(zip([mode] * 4, [deadline] * 4, QUERIES, results, strict=True))
+                timings = Timings()
+                results = pipelines[mode].search_batch(QUERIES, deadline_ms=deadline, timings=timings)
+                named = [depth.generation for depth in timings.depths]
+                answers.extend(starmap(partial(Answer, mode, deadline), zip(QUERIES, results, named, strict=True)))
         except Exception as error:  # noqa: BLE001 - whatever it is, the test has to fail
             wrong.append(error)
 
     threads = [threading.Thread(target=search, args=[random.Random(seed + n)]) for n in range(4)]
     for thread in threads:
         thread.start()
-    chance = random.Random(seed - 1)
+    chance, end, number = random.Random(seed - 1), time.monotonic() + seconds, 0
     try:
-        for number in range(changes):
+        while number < changes or time.monotonic() < end:
             write(index, contents, KINDS[number % len(KINDS)], chance)
+            number += 1
             answered = len(answers)
             while len(answers) < answered + 4 * len(QUERIES) and not wrong:
                 time.sleep(0.001)  # searches go on while the index changes, and after each change
+            if wrong:
+                break
     finally:
         stop.set()
         for thread in threads:
@@ -124,43 +146,60 @@ def stress(index: Index, changes: int, seed: int):
     return answers, contents
 
 
-def check(answers, contents: Contents, tmp_path, most: int) -> None:
+def check(answers: list[Answer], contents: Contents, tmp_path, most: int) -> None:
     """Every answer is that of an index that was built from the documents of the generation that it names."""
     by_generation = defaultdict(list)
-    for mode, deadline, query, results in answers:
-        [generation] = {result.generation for result in results} or {None}
-        assert generation in contents.of
-        held = contents.of[generation]
-        assert all(held[result.document.id] == result.document for result in results), "documents of one generation"
-        by_generation[generation].append((mode, deadline, query, results))
+    for answer in answers:
+        assert {result.generation for result in answer.results} <= {answer.generation}
+        held = contents.of[answer.generation]
+        for result in answer.results:
+            assert held[result.document.id] == result.document, "documents of one generation"
+        by_generation[answer.generation].append(answer)
     assert len(by_generation) >= 3
     for generation in random.Random(0).sample(sorted(by_generation), min(most, len(by_generation))):
-        held = list(contents.of[generation].values())
-        fresh = make(tmp_path / f"oracle-{generation}", held)
+        fresh = make(tmp_path / f"oracle-{generation}", list(contents.of[generation].values()))
+        pipelines = {mode: mode_of(fresh) for mode, mode_of in MODES.items()}
         expected = {}
-        for mode, deadline, query, results in by_generation[generation]:
-            key = mode, deadline, query
+        for answer in by_generation[generation]:
+            key = answer.mode, answer.deadline, answer.query
             if key not in expected:
-                expected[key] = MODES[mode](fresh).search(query, deadline_ms=deadline)
-            assert [r.document.id for r in results] == [r.document.id for r in expected[key]], key
-            for name in ("score", "retrieval_score", "relevance"):
-                np.testing.assert_allclose(
-                    [getattr(r, name) for r in results], [getattr(r, name) for r in expected[key]], atol=1e-5
-                )
+                expected[key] = pipelines[answer.mode].search(answer.query, deadline_ms=answer.deadline)
+            assert_equal(answer.results, expected[key], (generation, *key))
+
+
+def assert_equal(results: list[SearchResult], expected: list[SearchResult], key) -> None:
+    """Scores may differ in their last digits, as sums in segments of other sizes do, and such scores change places."""
+    for name in ("score", "retrieval_score", "relevance"):
+        values = ([getattr(result, name) for result in some] for some in (results, expected))
+        np.testing.assert_allclose(*values, atol=1e-5, err_msg=str(key))
+    for one, other in zip(results, expected, strict=True):
+        if one.document.id != other.document.id:
+            equal = {result.document.id for result in expected if abs(result.score - one.score) < 1e-5}
+            assert one.document.id in equal, key
 
 
 @pytest.mark.slow
 def test_every_answer_is_of_the_generation_that_it_names(index, tmp_path):
-    answers, contents = stress(index, 5, seed=1)
+    answers, contents = stress(index, seed=1, changes=5)
     check(answers, contents, tmp_path, most=4)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("BICROSS_CHANGES" not in os.environ, reason="takes minutes: set BICROSS_CHANGES, such as 1000")
-def test_every_answer_is_of_the_generation_that_it_names_through_many_changes(index, tmp_path):
-    answers, contents = stress(index, int(os.environ["BICROSS_CHANGES"]), seed=2)
-    assert {mode for mode, *_ in answers} == set(MODES)
+@pytest.mark.skipif("BICROSS_SECONDS" not in os.environ, reason="takes minutes: set BICROSS_SECONDS, such as 60")
+def test_every_answer_is_of_the_generation_that_it_names_for_many_seconds(index, tmp_path):
+    answers, contents = stress(index, seed=random.randrange(10**6), seconds=float(os.environ["BICROSS_SECONDS"]))
+    assert {answer.mode for answer in answers} == set(MODES)
     check(answers, contents, tmp_path, most=60)
+
+
+def test_an_answer_without_results_names_its_generation(index):
+    """The stress took such an answer for one of no generation: few documents, and none that has the word."""
+    delete_documents(index.path, where="id != 'd00'")
+    index.refresh()
+    timings = Timings()
+    [results] = MODES["lexical"](index).search_batch(["nothing"], timings=timings)
+    assert not results
+    assert [depth.generation for depth in timings.depths] == [index.generation]
 
 
 class Interfering(OverlapReranker):
