@@ -59,7 +59,7 @@ class DeviceBatch:
 class PackedEncoder:
     """Runs one encoder. Any number of threads may share it.
 
-    The result for a sequence does not depend on the other sequences of a call, except for its last digits, which change
+    The result for a sequence does not depend on the other sequences of a call. On a GPU its last digits do, which change
     with the sizes of the matrix products.
     """
 

@@ -1,6 +1,7 @@
-"""A program that searches in pools of processes, and compares with its own answers: ``python FILE fork|spawn|...``.
+"""A program that searches in a pool of processes, and compares with its own answers.
 
-The models are tiny and real, because it is torch and faiss that a fork can make wait for ever.
+``python FILE METHOD PROCESSES SEARCHES``, such as ``fork 4 800``. The models are tiny and real, because it is torch and
+faiss that a fork can make wait for ever.
 """
 
 import multiprocessing
@@ -38,9 +39,6 @@ TEXTS = [
     "it",
     "all",
 ]
-SEARCHES = 200
-PROCESSES = {"fork": 4}
-"""Of other methods two: each of theirs imports the libraries anew."""
 QUERIES_TOGETHER = 25
 """Enough for faiss to share a search between its threads."""
 
@@ -60,10 +58,10 @@ def open_pipeline(folder: str) -> None:
 
 def answers(numbers: list[int]) -> list[list[tuple[str, float]]]:
     results = opened[0].search_batch([sentence(number, 6) for number in numbers], top_k=5)
-    return [[(result.document.id, round(result.score, 3)) for result in of_query] for of_query in results]
+    return [[(result.document.id, result.score) for result in of_query] for of_query in results]
 
 
-def main(method: str) -> None:
+def main(method: str, processes: int, searches: int) -> None:
     from helpers.tiny_models import save_bi_encoder, save_cross_encoder
 
     torch.set_num_threads(2)
@@ -72,14 +70,14 @@ def main(method: str) -> None:
         reranker = save_cross_encoder(Path(folder) / "reranker", outputs=1)
         documents = [Document(f"d{number}", sentence(number)) for number in range(400)]
         build_index(documents, f"{folder}/index", encoder=encoder, reranker=reranker)
-        batches = [list(range(start, start + QUERIES_TOGETHER)) for start in range(0, SEARCHES, QUERIES_TOGETHER)]
+        batches = [list(range(start, start + QUERIES_TOGETHER)) for start in range(0, searches, QUERIES_TOGETHER)]
         open_pipeline(folder)
         expected = [answers(batch) for batch in batches] + [answers([number]) for number in range(20)]
         context = multiprocessing.get_context(method)
-        with context.Pool(PROCESSES.get(method, 2), initializer=open_pipeline, initargs=(folder,)) as pool:
+        with context.Pool(processes, initializer=open_pipeline, initargs=(folder,)) as pool:
             received = pool.map(answers, [*batches, *([number] for number in range(20))], chunksize=1)
     sys.stdout.write("equal\n" if received == expected else f"{received}\nis not\n{expected}\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
