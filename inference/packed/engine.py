@@ -59,8 +59,8 @@ class DeviceBatch:
 class PackedEncoder:
     """Runs one encoder. Any number of threads may share it.
 
-    The result for a sequence does not depend on the other sequences of a call. On a GPU its last digits do, which change
-    with the sizes of the matrix products.
+    The result for a sequence does not depend on the other sequences of a call. On a GPU its last digits do: they
+    change with the sizes of the matrix products.
     """
 
     def __init__(
