@@ -91,6 +91,11 @@ class CrossEncoderReranker:
         return self._blend
 
     @property
+    def runs_packed(self) -> bool:
+        """Whether the model runs in this project's engine; the log says why if it does not."""
+        return self._packed is not None
+
+    @property
     def max_length(self) -> int:
         """The most tokens of a pair, special tokens included; longer passages are cut."""
         return self._max_length

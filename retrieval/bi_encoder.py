@@ -75,6 +75,11 @@ class BiEncoder:
         return self._fingerprint
 
     @property
+    def runs_packed(self) -> bool:
+        """Whether the model runs in this project's engine; the log says why if it does not."""
+        return self._packed is not None
+
+    @property
     def max_tokens(self) -> int:
         """The most tokens of a passage that the model reads, without special tokens and the prompt."""
         return self._inputs["document"].room

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,20 +15,13 @@ from torch import Tensor
 
 from ...errors import ArgumentError, ModelError
 from ..workers import each, workers
-from .architectures import Architecture, BuildOptions
-from .attention import Sequences, serves_all_lengths
+from .architectures import Architecture, BuildOptions, Head
 from .graphs import Recordings, Size, capture_on, staged, turn_on
-from .layers import Layer
-from .packing import Group, Packed, pack, plan
+from .layers import Group, KeysAndValues, Layer, Sequences, serves_all_lengths
+from .packing import Packed, Rows, pack, plan
 
 logger = logging.getLogger("bicross")
 
-Pooling = Literal["first", "mean"]
-"""The vector of a sequence: that of its first token, or the mean over all of its tokens."""
-Finish = Callable[[Tensor], Tensor]
-"""Turns these vectors, float32 of shape (sequences, hidden), into the result, on the device."""
-Rows = NDArray[np.int64]
-"""Numbers of sequences."""
 Computed = TypeVar("Computed")
 
 CPU_TOKENS = 1024
@@ -63,27 +56,26 @@ class PackedEncoder:
     change with the sizes of the matrix products.
     """
 
-    def __init__(
-        self, architecture: Architecture, finish: Finish, *, device: torch.device, options: BuildOptions, longest: int
-    ) -> None:
+    def __init__(self, architecture: Architecture, head: Head, *, device: torch.device, options: BuildOptions) -> None:
         """Prepare an encoder for a device.
 
         Args:
             architecture: The packed encoder.
-            finish: Turns pooled vectors into results.
+            head: What comes after it.
             device: The device of the weights.
             options: The options with which the encoder was packed.
-            longest: The most tokens of a sequence.
         """
-        self._architecture, self._finish = architecture, finish
+        self._architecture, self.pooling, self._finish = architecture, head.pooling, head.finish
         self._device, self._options = device, options
         self._budget = CPU_TOKENS if device.type == "cpu" else GPU_TOKENS
         self._shrinking = threading.Lock()
-        head_size = architecture.hidden // architecture.layers[0].project.heads
-        self._all_lengths = serves_all_lengths(device, options.dtype, head_size)
+        head_size = architecture.layers[0].attention.project.head_size
+        self._all_lengths = architecture.plain and serves_all_lengths(device, options.dtype, head_size)
         self._recordings = self._turn = None
         if self._all_lengths:
-            self._recordings = Recordings(self._replayed, capture=capture_on(device), device=device, longest=longest)
+            self._recordings = Recordings(
+                self._replayed, capture=capture_on(device), device=device, longest=options.longest
+            )
         if self._all_lengths or device.type == "cuda":
             self._turn = turn_on(device)
 
@@ -110,7 +102,12 @@ class PackedEncoder:
             ArgumentError: A sequence has no token.
             ModelError: A token id is not in the vocabulary, or memory is too small for a single sequence.
         """
-        return gathered(self.in_batches(sequences, np.arange(len(sequences)), lambda batch, _: self._start(batch)))
+        return gathered(self.in_batches(sequences, np.arange(len(sequences)), self.start))
+
+    @property
+    def continues(self) -> bool:
+        """Whether sequences that begin alike have the same states there, and only the last token is pooled."""
+        return self._architecture.causal and self.pooling.kinds == ("last",)
 
     def in_batches(
         self, sequences: Sequence[NDArray[np.int32]], rows: Rows, compute: Callable[[Packed, Rows], Computed]
@@ -195,8 +192,9 @@ class PackedEncoder:
             self._budget = budget // 2
         logger.warning("the device %s is out of memory; batches now have %d tokens", self._device, self._budget)
 
-    def _start(self, batch: Packed) -> Tensor:
-        """Start a batch. Returns a row for each sequence, which a GPU may still be computing."""
+    def start(self, batch: Packed, rows: Rows) -> Tensor:
+        """Start a batch of the sequences ``rows``. Returns a row for each, which a GPU may still be computing."""
+        del rows
         with self.turn():
             replayed = self._recordings.run(batch) if self._recordings else None
             if replayed is not None:
@@ -217,16 +215,18 @@ class PackedEncoder:
         """The lock to hold while work is submitted to the device."""
         return self._turn or nullcontext()
 
-    def to_device(self, batch: Packed) -> DeviceBatch:
-        """Copy a batch to the device."""
+    def to_device(self, batch: Packed, *, after: int = 0) -> DeviceBatch:
+        """Copy a batch to the device. Its sequences begin ``after`` so many tokens."""
         numbers = staged(batch.numbers, self._device).to(self._device, non_blocking=True)
+        numbers[2 * batch.filled : 3 * batch.filled] += after
         return self._device_batch(numbers, batch.filled, groups=batch.groups, longest=batch.longest)
 
     def _device_batch(self, numbers: Tensor, filled: int, *, groups: tuple[Group, ...], longest: int) -> DeviceBatch:
         ids, types, positions = numbers[: 3 * filled].view(3, filled).unbind()
         starts = numbers[3 * filled :]
         borders = starts.int() if self._all_lengths else None
-        return DeviceBatch(ids, types, starts, Sequences(groups, positions, longest, borders))
+        sequences = Sequences(groups, positions, longest, borders, self.pooling.reads_last)
+        return DeviceBatch(ids, types, starts, sequences)
 
     def embed(self, device_batch: DeviceBatch) -> Tensor:
         """The input of the first layer, shape (tokens, hidden)."""
@@ -234,27 +234,29 @@ class PackedEncoder:
             self._options.dtype
         )
 
-    def first_tokens(self, layer: int, x: Tensor, device_batch: DeviceBatch) -> Tensor:
-        """Run one layer for first tokens only.
+    def one_token_each(
+        self, layer: int, x: Tensor, device_batch: DeviceBatch, before: KeysAndValues | None = None
+    ) -> Tensor:
+        """Run one layer for the first token of each sequence only, or the last one if that is pooled.
 
         Args:
             layer: The layer, counted from 1.
             x: Its input, shape (tokens, hidden).
             device_batch: The batch.
+            before: Keys and values of tokens that come before each sequence.
 
         Returns:
-            The state of the first token of each sequence, float32 of shape (sequences, hidden).
+            The states of these tokens, float32 of shape (sequences, hidden).
         """
-        return self._normed(self.layers[layer - 1](x, device_batch.sequences, device_batch.starts[:-1])).float()
+        rows = self.pooling.rows(device_batch.starts)
+        return self._normed(self.layers[layer - 1](x, device_batch.sequences, rows, before)).float()
 
-    def end(self, x: Tensor, device_batch: DeviceBatch) -> Tensor:
+    def end(self, x: Tensor, device_batch: DeviceBatch, before: KeysAndValues | None = None) -> Tensor:
         """Run the last layer on its input ``x``, pool and finish; a row for each sequence, float32."""
-        if self._options.first_token_only:
-            return self._finish(self.first_tokens(len(self.layers), x, device_batch)).float()
-        x = self._normed(self.layers[-1](x, device_batch.sequences, None))
-        # unsafe=True, because a check of the lengths would wait for the device.
-        mean = torch.segment_reduce(x.float(), "mean", lengths=device_batch.starts.diff(), axis=0, unsafe=True)
-        return self._finish(mean).float()
+        if self.pooling.one_token_only:
+            return self._finish(self.one_token_each(len(self.layers), x, device_batch, before)).float()
+        x = self._normed(self.layers[-1](x, device_batch.sequences, None, before))
+        return self._finish(self.pooling.pool(x.float(), device_batch.ids, device_batch.starts)).float()
 
     def _normed(self, x: Tensor) -> Tensor:
         norm = self._architecture.norm

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .engine import DeviceBatch, PackedEncoder, Rows, gathered
-from .packing import Packed
+from .engine import DeviceBatch, PackedEncoder, gathered
+from .packing import Packed, Rows
 
 
 class LayeredRun:
@@ -57,7 +57,7 @@ class LayeredRun:
             x, device_batch = self._before(layer, batch, rows)
             starts = batch.numbers[3 * batch.filled :].tolist()
             matrices = [x[start:stop] for start, stop in pairwise(starts)]
-            return self._encoder.first_tokens(layer, x, device_batch), matrices
+            return self._encoder.one_token_each(layer, x, device_batch), matrices
 
     def _to_end(self, batch: Packed, rows: Rows) -> Tensor:
         with self._encoder.turn():

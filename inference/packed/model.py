@@ -11,14 +11,15 @@ from torch import Tensor
 from ...errors import ModelError
 from ..loading import Dtype, warn_if_slow
 from ..tokenizer import TextTokenizer, TokenIds
-from .architectures import BuildOptions, build
+from .architectures import BuildOptions, Head, build, head_of
+from .beginnings import run_sharing
 from .calibration_texts import CALIBRATION_PAIRS
-from .engine import PackedEncoder, Pooling
-from .heads import Head, head_of
+from .engine import PackedEncoder
 from .inputs import cannot_run_packed as _cannot
 from .inputs import unlike_plain_text
-from .int8 import Int8Linears
 from .layered import LayeredRun
+from .layers import Int8Linears
+from .pooling import Pooling, PoolingKind
 
 
 class PackedModel:
@@ -58,7 +59,7 @@ class PackedModel:
         Returns:
             A row for each pair, float32 of shape (len(pairs), outputs).
         """
-        return self._encoder.run(self._sequences(pairs))
+        return run_sharing(self._encoder, self._sequences(pairs), [query.tobytes() for query, _ in pairs])
 
     def run_layered(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> LayeredRun:
         """Start a run of pairs at the first layer; the caller decides which pairs run through further layers."""
@@ -110,7 +111,7 @@ def packed_classifier(
 def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel | None:  # noqa: ANN401
     """Pack a SentenceTransformer.
 
-    It can run packed if it is one transformer, then mean or first-token pooling, then any dense or normalising layers.
+    It can run packed if it is one transformer, then pooling, then any dense or normalising layers.
 
     Args:
         model: A SentenceTransformer, in float32.
@@ -130,9 +131,10 @@ def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel
     first, pooler, *later_modules = modules
     if reason := unlike_plain_text(first):
         return _cannot(reason)
-    pooling = _POOLED.get(pooler.pooling_mode) if isinstance(pooler.pooling_mode, str) else None
-    if pooling is None or not (pooler.include_prompt or not any(model.prompts.values())):
+    modes = (pooler.pooling_mode,) if isinstance(pooler.pooling_mode, str) else pooler.pooling_mode
+    if not set(modes) <= _POOLED.keys() or not (pooler.include_prompt or not any(model.prompts.values())):
         return _cannot(f"its vectors are pooled by {pooler.pooling_mode!r}, without prompts")
+    pooling = Pooling(tuple(_POOLED[mode] for mode in modes))
 
     def finish(x: Tensor) -> Tensor:
         features = {"sentence_embedding": x}
@@ -143,7 +145,7 @@ def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel
     return _packed(Head(first.model, pooling, finish), model.tokenizer, dtype, max_length, _calibrate_with_texts)
 
 
-_POOLED: dict[str, Pooling] = {"cls": "first", "mean": "mean"}
+_POOLED: dict[str, PoolingKind] = {"cls": "first", "lasttoken": "last", "max": "max", "mean": "mean"}
 
 
 def _packed(
@@ -160,18 +162,17 @@ def _packed(
         return _cannot(f"on a device like {device} it has not been tried")
     warn_if_slow(dtype, device.type)
     int8 = Int8Linears(device) if dtype == "int8" else None
+    number_format = int8.dtype if int8 else getattr(torch, dtype)
     options = BuildOptions(
-        int8.dtype if int8 else getattr(torch, dtype), first_token_only=head.pooling == "first", int8=int8, exits=exits
+        number_format, longest=max_length, one_token_only=head.pooling.one_token_only, int8=int8, exits=exits
     )
-    with torch.inference_mode():
-        architecture = build(head.base, options)
-    if architecture is None:
-        return _cannot(f"the architecture {head.base.config.model_type!r} is not among those that run packed")
     try:
+        with torch.inference_mode():
+            architecture = build(head.base, options)
         own = TextTokenizer.of(tokenizer)
     except ModelError as error:
         return _cannot(str(error))
-    encoder = PackedEncoder(architecture, head.finish, device=device, options=options, longest=max_length)
+    encoder = PackedEncoder(architecture, head, device=device, options=options)
     model = PackedModel(own, encoder, max_length=max_length)
     if int8:
         calibrate(model)

@@ -7,27 +7,15 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from .layers import Group
+
+Rows = NDArray[np.int64]
+"""Numbers of sequences."""
+
 FEW_TOKENS = 128
 """Batches up to this size are filled up to a small multiple: a large one could double a query of a few tokens."""
 ROUND_FEW, ROUND_MANY = 8, 64
 """A batch is filled up to a multiple of so many tokens, because oneDNN prepares itself for each new size."""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Consecutive sequences of one length.
-
-    Attributes:
-        sequence: The number of the first sequence.
-        token: The first token of the first sequence.
-        count: The number of sequences.
-        length: The tokens of each.
-    """
-
-    sequence: int
-    token: int
-    count: int
-    length: int
 
 
 @dataclass(frozen=True, slots=True)

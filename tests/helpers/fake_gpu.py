@@ -5,16 +5,19 @@ from torch.nn.functional import scaled_dot_product_attention
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 
-def exact_attention(q, k, v, cu_seq_q, cu_seq_k, max_q, max_k, *, window_size=(-1, -1), seqused_k=None):
+def exact_attention(
+    q, k, v, cu_seq_q, cu_seq_k, max_q, max_k, *, scale=None, window_size=(-1, -1), enable_gqa=False, seqused_k=None
+):
     """``torch.nn.attention.varlen.varlen_attn`` by its definition: the last query stands at the last key.
 
     Refuses what the kernel refuses, or leaves out. Rows of no sequence are NaN, as memory might be.
     """
     with _disable_current_modes():  # on a GPU all of this is one kernel
-        return _exact_attention(q, k, v, cu_seq_q, cu_seq_k, max_q, max_k, window_size, seqused_k)
+        numbers = {"scale": scale, "enable_gqa": enable_gqa}
+        return _exact_attention(q, k, v, cu_seq_q, cu_seq_k, max_q, max_k, window_size, seqused_k, numbers)
 
 
-def _exact_attention(q, k, v, cu_seq_q, cu_seq_k, max_q, max_k, window_size, seqused_k):
+def _exact_attention(q, k, v, cu_seq_q, cu_seq_k, max_q, max_k, window_size, seqused_k, numbers):
     for borders, tensor in ((cu_seq_q, q), (cu_seq_k, k)):
         assert borders.dtype == torch.int32
         assert borders.is_contiguous()
@@ -40,7 +43,7 @@ def _exact_attention(q, k, v, cu_seq_q, cu_seq_k, max_q, max_k, window_size, seq
             mask &= distance >= -window_size[0]
         if window_size[1] >= 0:
             mask &= distance <= window_size[1]
-        attended = scaled_dot_product_attention(*(part.transpose(0, 1) for part in parts), attn_mask=mask)
+        attended = scaled_dot_product_attention(*(part.transpose(0, 1) for part in parts), attn_mask=mask, **numbers)
         out[first:last] = attended.transpose(0, 1)
     return out
 

@@ -84,6 +84,18 @@ def modern() -> PreTrainedTokenizerFast:
     return _fast(tokens, special, types=False)
 
 
+def decoder_tokens() -> PreTrainedTokenizerFast:
+    """As Qwen3-Embedding has it: byte-level BPE, an end after the text, padding on the left."""
+    from tokenizers import processors
+
+    made = byte_level()
+    made.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A </s>", pair="$A $B </s>", special_tokens=[("</s>", 2)]
+    )
+    made.padding_side = "left"
+    return made
+
+
 def unigram() -> PreTrainedTokenizerFast:
     """As XLM-RoBERTa has it: SentencePiece's Unigram, spaces as part of the words."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
@@ -167,9 +179,94 @@ SUPPORTED = {
     "modernbert-biases": Architecture("ModernBertConfig", _MODERN | _BIASES | {"classifier_pooling": "mean"}, modern),
 }
 """Those that the engine runs itself."""
-OTHERS = {"mpnet": Architecture("MPNetConfig", _ROBERTA, byte_level)}
+OTHERS = {"data2vec": Architecture("Data2VecTextConfig", _ROBERTA | {"type_vocab_size": 1}, byte_level)}
 """Those that sentence-transformers has to run."""
 ARCHITECTURES = SUPPORTED | OTHERS
+_DECODER = {
+    "hidden_size": 24,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "intermediate_size": 40,
+    "max_position_embeddings": LIMIT,
+    "pad_token_id": 1,
+    "bos_token_id": 0,
+    "eos_token_id": 2,
+}
+_GEMMA = _DECODER | {
+    "query_pre_attn_scalar": 11,
+    "sliding_window": 9,
+    "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+}
+_DEBERTA = _BERT | {
+    "relative_attention": True,
+    "position_buckets": 16,
+    "max_relative_positions": -1,
+    "pos_att_type": ["p2c", "c2p"],
+    "norm_rel_ebd": "layer_norm",
+    "share_att_key": True,
+    "position_biased_input": False,
+    "type_vocab_size": 0,
+}
+_T5 = {
+    "d_model": 24,
+    "d_kv": 10,
+    "num_heads": 3,
+    "d_ff": 40,
+    "num_layers": 2,
+    "relative_attention_num_buckets": 12,
+    "relative_attention_max_distance": 30,
+    "pad_token_id": 1,
+    "eos_token_id": 2,
+    "decoder_start_token_id": 1,
+}
+_LLAMA3_ROPE = {
+    "rope_type": "llama3",
+    "rope_theta": 10000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+FAMILIES = {
+    "qwen3": Architecture("Qwen3Config", _DECODER, decoder_tokens),
+    "qwen2": Architecture(
+        "Qwen2Config",
+        _DECODER | {"use_sliding_window": True, "max_window_layers": 1, "sliding_window": 9},
+        decoder_tokens,
+    ),
+    "llama": Architecture(
+        "LlamaConfig",
+        _DECODER | {"attention_bias": True, "mlp_bias": True, "rope_parameters": _LLAMA3_ROPE},
+        decoder_tokens,
+    ),
+    "mistral": Architecture("MistralConfig", _DECODER | {"sliding_window": 9}, decoder_tokens),
+    "gemma": Architecture("GemmaConfig", _DECODER, decoder_tokens),
+    "gemma2": Architecture(
+        "Gemma2Config", _GEMMA | {"attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0}, decoder_tokens
+    ),
+    "gemma3": Architecture("Gemma3TextConfig", _GEMMA, decoder_tokens),
+    "albert": Architecture(
+        "AlbertConfig", _BERT | {"embedding_size": 16, "num_hidden_layers": 4, "num_hidden_groups": 2}, word_piece
+    ),
+    "camembert": Architecture("CamembertConfig", _ROBERTA | {"type_vocab_size": 1}, unigram),
+    "deberta": Architecture("DebertaV2Config", _DEBERTA, word_piece),
+    "deberta-unshared": Architecture(
+        "DebertaV2Config",
+        _DEBERTA | {"share_att_key": False, "position_buckets": -1, "max_relative_positions": 30, "embedding_size": 16},
+        word_piece,
+    ),
+    "deberta-c2p": Architecture("DebertaV2Config", _DEBERTA | {"pos_att_type": ["c2p"]}, word_piece),
+    "mpnet": Architecture("MPNetConfig", _ROBERTA, byte_level),
+    "nomic": Architecture("NomicBertConfig", _BERT | {"hidden_act": "silu", "head_dim": 8}, word_piece),
+    "t5": Architecture("T5Config", _T5 | {"feed_forward_proj": "relu"}, unigram),
+    "t5-gated": Architecture("T5Config", _T5 | {"feed_forward_proj": "gated-gelu"}, unigram),
+    "gemma3-both-ways": Architecture(
+        "Gemma3TextConfig", _GEMMA | {"use_bidirectional_attention": True}, decoder_tokens
+    ),
+}
+"""Further ones that the engine runs itself, for one test each."""
 
 
 def randomise(model: torch.nn.Module, seed: int) -> None:
@@ -190,7 +287,7 @@ def randomise(model: torch.nn.Module, seed: int) -> None:
 def _new(name: str, auto: Any, seed: int, **settings: Any) -> tuple[Any, PreTrainedTokenizerFast]:
     import transformers
 
-    architecture = ARCHITECTURES[name]
+    architecture = {**FAMILIES, **ARCHITECTURES}[name]
     tokenizer = architecture.tokenizer()
     config = getattr(transformers, architecture.config)(vocab_size=len(tokenizer), **architecture.settings, **settings)
     model = auto.from_config(config, attn_implementation="eager")
@@ -213,7 +310,7 @@ def save_cross_encoder(folder: Path, name: str, *, outputs: int = 1, seed: int =
 class Head:
     """What comes after the transformer of a bi-encoder, and what before it."""
 
-    pooling: str = "mean"
+    pooling: str | tuple[str, ...] = "mean"
     dense: int | None = None
     normalise: bool = False
     prompts: dict[str, str] | None = None

@@ -29,15 +29,15 @@ def memory(reranker, monkeypatch):
 
     def limit(tokens: int) -> list[int]:
         tried: list[int] = []
-        read = PackedEncoder._start
+        read = PackedEncoder.start
 
-        def limited(self, batch):
+        def limited(self, batch, rows):
             tried.append(batch.tokens)
             if batch.tokens > tokens:
                 raise torch.OutOfMemoryError("no more than that")
-            return read(self, batch)
+            return read(self, batch, rows)
 
-        monkeypatch.setattr(PackedEncoder, "_start", limited)
+        monkeypatch.setattr(PackedEncoder, "start", limited)
         monkeypatch.setattr(reranker._packed._encoder, "_budget", 1000)
         monkeypatch.setattr(engine, "CPU_LEAST_TOKENS", 1000)
         return tried
@@ -63,15 +63,15 @@ def test_where_memory_runs_out_batches_become_smaller_and_stay_so(reranker, memo
 def test_memory_that_runs_out_after_some_batches(reranker, monkeypatch):
     """What was computed before is neither lost nor computed again."""
     expected = reranker.score(PAIRS)
-    read, ran = PackedEncoder._start, []
+    read, ran = PackedEncoder.start, []
 
-    def second_fails(self, batch):
+    def second_fails(self, batch, rows):
         if len(ran) == 1 and self._budget == 500:
             raise torch.OutOfMemoryError("for once")
         ran.append(batch.tokens)
-        return read(self, batch)
+        return read(self, batch, rows)
 
-    monkeypatch.setattr(PackedEncoder, "_start", second_fails)
+    monkeypatch.setattr(PackedEncoder, "start", second_fails)
     monkeypatch.setattr(reranker._packed._encoder, "_budget", 500)
     monkeypatch.setattr(engine, "CPU_LEAST_TOKENS", 500)
     np.testing.assert_allclose(reranker.score(PAIRS), expected, atol=1e-5)
@@ -108,7 +108,7 @@ def test_a_text_without_any_token_is_an_error_that_names_it(tmp_path):
 
 
 def test_without_the_engine_a_text_without_any_token_is_an_error_too(tmp_path):
-    encoder = BiEncoder(bare(save_bi_encoder(tmp_path / "bi", "mpnet")), device="cpu")
+    encoder = BiEncoder(bare(save_bi_encoder(tmp_path / "bi", "data2vec")), device="cpu")
     assert encoder._packed is None
     with pytest.raises(ModelError, match="a vector of length zero for ''"):
         encoder.encode_documents(["cat", ""])

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 TESTS = next(folder for folder in Path(__file__).parents if folder.name == "tests")
 
 
-@pytest.fixture(scope="module", params=["bert", "roberta", "modernbert", "mpnet"])
+@pytest.fixture(scope="module", params=["bert", "roberta", "modernbert", "data2vec"])
 def name(request):
     return request.param
 
@@ -241,7 +241,7 @@ def test_the_shortest_query_of_the_shortest_limit(cross):
             assert np.isfinite(scores).all()
 
 
-@pytest.mark.parametrize("name", ["bert", "distilbert", "roberta", "xlm-roberta", "mpnet"])
+@pytest.mark.parametrize("name", ["bert", "distilbert", "roberta", "xlm-roberta", "data2vec"])
 def test_a_limit_that_only_the_position_table_tells(name, tmp_path):
     """Of RoBERTa's 514 positions two are never used: they begin after the padding's."""
     for folder, kind in [

@@ -120,16 +120,16 @@ def test_nothing_waits_for_the_device(wide, dtype, monkeypatch):
     """Whatever waits raises; the one copy of the result at the end is let through."""
     reranker = CrossEncoderReranker(wide, device="cuda", dtype=dtype)
     reranker.score(PAIRS)
-    encoder, start = reranker._packed._encoder, reranker._packed._encoder._start
+    encoder, start = reranker._packed._encoder, reranker._packed._encoder.start
 
-    def strictly(batch):
+    def strictly(batch, rows):
         torch.cuda.set_sync_debug_mode("error")
         try:
-            return start(batch)
+            return start(batch, rows)
         finally:
             torch.cuda.set_sync_debug_mode("default")
 
-    monkeypatch.setattr(encoder, "_start", strictly)
+    monkeypatch.setattr(encoder, "start", strictly)
     assert np.isfinite(reranker.score(PAIRS)).all()
 
 

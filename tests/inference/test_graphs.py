@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from bicross.inference.packed import packed_classifier
-from bicross.inference.packed.attention import serves_all_lengths
 from bicross.inference.packed.graphs import SEQUENCES, SHORT, TOKENS, Size, lay_out, size_for
+from bicross.inference.packed.layers import serves_all_lengths
 from bicross.inference.packed.packing import pack
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from bicross.errors import ArgumentError, ModelError
-from bicross.inference.packed import int8
-from bicross.inference.packed.int8 import Int8Linears
+from bicross.inference.packed.layers import int8
+from bicross.inference.packed.layers.int8 import Int8Linears
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
 from helpers.tiny_architectures import OTHERS, SENTENCES, SUPPORTED, save_bi_encoder, save_cross_encoder

@@ -79,9 +79,9 @@ def test_no_layer_is_computed_twice_for_all_tokens(bert, monkeypatch):
         def __init__(self, number, layer):
             self.number, self.layer = number, layer
 
-        def __call__(self, x, sequences, read):
+        def __call__(self, x, sequences, read, before=None):
             computed.append((self.number, read is None))
-            return self.layer(x, sequences, read)
+            return self.layer(x, sequences, read, before)
 
     counted = [Counted(number, layer) for number, layer in enumerate(encoder.layers, start=1)]
     monkeypatch.setattr(PackedEncoder, "layers", counted)

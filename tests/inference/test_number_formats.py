@@ -63,7 +63,7 @@ def processor(monkeypatch):
 @pytest.mark.parametrize("kind", ["packed", "through sentence-transformers"])
 def test_a_format_without_instructions_is_warned_of_once(dtype, kind, processor, tmp_path, caplog):
     processor()
-    folder = save_bi_encoder(tmp_path / "model", "bert" if kind == "packed" else "mpnet")
+    folder = save_bi_encoder(tmp_path / "model", "bert" if kind == "packed" else "data2vec")
     for _ in range(2):
         BiEncoder(folder, device="cpu", dtype=dtype)
     [warning] = [record for record in caplog.records if record.levelno == logging.WARNING]

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 THREADS = 4
 ROUNDS = 3
-NAMES = ["bert", "modernbert", "mpnet"]  # of which the last is run by sentence-transformers
+NAMES = ["bert", "modernbert", "data2vec"]  # of which the last is run by sentence-transformers
 WORDS = "the cat dog owl sleeps runs hunts all day night on warm sofa park field".split()  # noqa: SIM905
 
 

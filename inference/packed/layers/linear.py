@@ -20,6 +20,7 @@ FUSED = {
     "gelu_fast": ("gelu", "tanh"),
     "gelu_pytorch_tanh": ("gelu", "tanh"),
     "relu": ("relu", ""),
+    "silu": ("swish", ""),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ...errors import ArgumentError, ModelError
+from ....errors import ArgumentError, ModelError
 from .linear import FUSED, Linear, activation_of, joined, make_linear
 
 _STEPS, _ZERO = 127, 128
@@ -55,9 +55,9 @@ class Int8Linears:
         """Make two layers, where the second takes the output of the first in bytes.
 
         With an activation that cannot be fused with the product, the layers do not use bytes, since it would need
-        passes of its own.
+        passes of its own; nor with SiLU, which was not tried.
         """
-        if activation not in FUSED:
+        if activation not in FUSED or activation == "silu":
             return make_linear(up, activation=activation, dtype=self.dtype), make_linear(down, dtype=self.dtype)
         first, second = self.layer(up, activation=activation), self.layer(down)
         self._pairs.append((first, second))

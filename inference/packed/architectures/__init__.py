@@ -1,0 +1,14 @@
+"""Turns models of the transformers library into packed ones, by the names of their modules."""
+
+from .build import build
+from .heads import Head, head_of
+from .options import Architecture, BuildOptions, CannotPackError
+
+__all__ = [
+    "Architecture",
+    "BuildOptions",
+    "CannotPackError",
+    "Head",
+    "build",
+    "head_of",
+]
