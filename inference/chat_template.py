@@ -63,7 +63,9 @@ class ChatTemplate:
     """
 
     def __init__(self, module: Any, prompt: str) -> None:  # noqa: ANN401 - modules share no useful base
-        self._module, self._prompt = module, prompt
+        # Not the module itself, which has the weights.
+        self._tokenizer, self._processor, self._formatter = module.tokenizer, module.processor, module.input_formatter
+        self._prompt = prompt
         settings: dict[str, Any] = module.processing_kwargs.get("chat_template") or {}
         self._settings = {name: value for name, value in settings.items() if name not in _NOT_RENDERED}
         query, passage = _MARKS
@@ -91,7 +93,7 @@ class ChatTemplate:
         parts = [self._parts(pair) for pair in pairs]
         if not parts:
             return []
-        encoded = self._module.tokenizer(
+        encoded = self._tokenizer(
             ["".join(text for _, text in of_pair) for of_pair in parts],
             add_special_tokens=False,
             truncation=False,
@@ -126,11 +128,10 @@ class ChatTemplate:
         )
 
     def _render(self, pair: tuple[str, str]) -> str:
-        formatter = self._module.input_formatter
-        messages: Any = formatter.pair_to_messages(pair)
+        messages: Any = self._formatter.pair_to_messages(pair)
         if self._prompt:
-            [messages] = formatter.prepend_prompt_to_messages([messages], self._prompt)
-        return self._module.processor.apply_chat_template(messages, tokenize=False, **self._settings)
+            [messages] = self._formatter.prepend_prompt_to_messages([messages], self._prompt)
+        return self._processor.apply_chat_template(messages, tokenize=False, **self._settings)
 
 
 def _part(text: str) -> tuple[_Part, str]:

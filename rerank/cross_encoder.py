@@ -34,7 +34,7 @@ from .inputs import pair_input
 from .packed_scoring import first_tokens, logits_of, require_heads_fit, score_packed_cascade
 from .reranker import Pair, TokenPair, check_pairs, each_once
 from .scoring_head import require_scoring_outputs
-from .unpacked import unpacked_cross_encoder
+from .text_scoring import text_cross_encoder
 
 Computed = TypeVar("Computed")
 
@@ -72,16 +72,21 @@ class CrossEncoderReranker:
         require_reranker(folder, model)
         from sentence_transformers import CrossEncoder  # takes seconds: not at the import of this module
 
+        from ..inference.packed import packed_reranker
+
         loaded: Any = load_model(CrossEncoder, folder, device=device)
         require_scoring_outputs(loaded, model)
         self._input = pair_input(loaded, max_length)
         self._max_length = self._input.max_length
         exits = read_exits(folder)
-        self._packed = _packed(loaded, dtype, self._max_length, tuple(exits))
+        engine = packed_reranker(loaded, dtype=dtype, max_length=self._max_length, exits=tuple(exits))
+        self._runs_packed = engine is not None
+        # With a chat template the engine takes whole inputs alone, not the tokens of a passage.
+        self._packed = None if self._input.template else engine
         if self._packed:
             require_heads_fit(exits, self._packed)
         self._exits = exits if self._packed else {}
-        self._standard = None if self._packed else unpacked_cross_encoder(loaded, self._input, dtype, batch_size)
+        self._standard = None if self._packed else text_cross_encoder(loaded, self._input, engine, dtype, batch_size)
         self._blend = _blend(folder)
         self._made_of = (str(model), folder, dtype)
 
@@ -93,7 +98,7 @@ class CrossEncoderReranker:
     @property
     def runs_packed(self) -> bool:
         """Whether the model runs in this project's engine; the log says why if it does not."""
-        return self._packed is not None
+        return self._runs_packed
 
     @property
     def max_length(self) -> int:
@@ -251,10 +256,12 @@ class CrossEncoderReranker:
 
     def _require_packed(self, purpose: str) -> "PackedModel":
         if not self._packed:
-            raise ModelError(
-                f"{purpose}: this needs a model that runs packed, and {self._made_of[0]} runs through "
-                "sentence-transformers (the log says why)"
+            reason = (
+                "takes pairs in a chat template, as texts alone"
+                if self._runs_packed
+                else "runs through sentence-transformers (the log says why)"
             )
+            raise ModelError(f"{purpose}: this needs a model that runs packed, and {self._made_of[0]} {reason}")
         return self._packed
 
     def _check_lengths(
@@ -267,17 +274,6 @@ class CrossEncoderReranker:
         cut = sum(length > self._max_length for length in tokens)
         if cut:
             logger.info("%d of %d passages were cut to fit into %d tokens", cut, len(pairs), self._max_length)
-
-
-def _packed(model: Any, dtype: Dtype, max_length: int, exits: Sequence[int]) -> "PackedModel | None":  # noqa: ANN401
-    """The packed model, or None if the model has modules beside the classifier, or cannot run packed."""
-    from ..inference.packed import cannot_run_packed, packed_classifier, unlike_plain_text
-
-    if len(model) > 1:
-        return cannot_run_packed(f"the modules are {', '.join(type(module).__name__ for module in model)}")
-    if reason := unlike_plain_text(model[0]):
-        return cannot_run_packed(reason)
-    return packed_classifier(model.model, model.tokenizer, dtype=dtype, max_length=max_length, exits=exits)
 
 
 def _passages_encoded(packed: "PackedModel", pairs: Sequence[Pair]) -> list[TokenPair]:

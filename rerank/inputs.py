@@ -1,12 +1,26 @@
 """How a cross-encoder takes its pairs: a prompt or a chat template, and the limits on the tokens of a pair."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ..inference import ChatTemplate, own_limit, token_limit
 
 MIN_PASSAGE_SHARE = 8
 """A query must leave an eighth of the model's limit to the passage: with less the scores would mean nothing."""
+
+
+class SizedPair(Protocol):
+    """What the limits of a model ask of a pair."""
+
+    @property
+    def query_tokens(self) -> int:
+        """The number of tokens of the query."""
+        ...
+
+    @property
+    def tokens(self) -> int:
+        """The number of tokens of the whole input, uncut."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,55 +1,16 @@
 """Cross-encoders that do not run packed: sentence-transformers runs them."""
 
 import threading
-from collections.abc import Sequence, Set
+from collections.abc import Hashable, Sequence, Set
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..inference import ChatTemplate, Dtype, TemplatedPair, batch_size_for, cast_model
-from .inputs import PairInput
+from ..inference import TokenIds
+from .inputs import SizedPair
 from .reranker import Pair
-
-
-class SizedPair(Protocol):
-    """What the limits of a model ask of a pair."""
-
-    @property
-    def query_tokens(self) -> int:
-        """The number of tokens of the query."""
-        ...
-
-    @property
-    def tokens(self) -> int:
-        """The number of tokens of the whole input, uncut."""
-        ...
-
-
-class UnpackedCrossEncoder(Protocol):
-    """A cross-encoder that sentence-transformers runs."""
-
-    def sizes(self, pairs: Sequence[Pair]) -> Sequence[SizedPair]:
-        """Measure pairs."""
-        ...
-
-    def outputs(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
-        """The outputs of the model before any activation, float32 of shape (len(pairs), outputs)."""
-        ...
-
-
-def unpacked_cross_encoder(
-    model: Any,  # noqa: ANN401 - models share no useful base
-    pair_input: PairInput,
-    dtype: Dtype,
-    batch_size: int | None,
-) -> UnpackedCrossEncoder:
-    """Run a CrossEncoder through sentence-transformers, in batches of ``batch_size``; None takes a good number."""
-    model, batch_size = cast_model(model, dtype), batch_size or batch_size_for(model.device)
-    if pair_input.template is not None:
-        return ChatCrossEncoder(model, pair_input.template, batch_size, pair_input.max_length)
-    return StandardCrossEncoder(model, batch_size, pair_input.max_length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,48 +66,34 @@ class StandardCrossEncoder:
         return {text: len(ids) for text, ids in zip(distinct, encoded["input_ids"], strict=True)}
 
 
-class ChatCrossEncoder:
-    """A cross-encoder that takes pairs in a chat template, of which the passage alone is cut.
+class WholeInputs:
+    """A cross-encoder that takes inputs with everything around the texts, in batches of similar lengths.
 
     A lock admits one thread at a time, because the state of the tokenizer changes while it works.
-
-    Args:
-        model: A CrossEncoder of sentence-transformers.
-        template: Its template.
-        batch_size: Pairs of a batch.
-        max_length: The most tokens of an input.
     """
 
-    def __init__(self, model: Any, template: ChatTemplate, batch_size: int, max_length: int) -> None:  # noqa: ANN401
-        self._model, self._template, self._max_length = model, template, max_length
+    def __init__(self, model: Any, batch_size: int) -> None:  # noqa: ANN401
+        self._model = model
         generates = model[0].transformer_task in ("text-generation", "any-to-any")
         self._marks: dict[str, Any] = {"modality": "message", **({"logits_to_keep": 1} if generates else {})}
         self._batch_size = batch_size if model.tokenizer.pad_token_id is not None else 1
         self._lock = threading.Lock()
 
-    def sizes(self, pairs: Sequence[Pair]) -> Sequence[SizedPair]:
-        """Measure pairs."""
+    def run(self, inputs: Sequence[TokenIds], labels: Sequence[Hashable]) -> NDArray[np.float32]:
+        """Compute the outputs, float32 of shape (len(inputs), outputs); labels do not matter here."""
+        del labels
+        longest_first = sorted(range(len(inputs)), key=lambda row: -len(inputs[row]))
+        outputs = np.empty((len(inputs), int(self._model.num_labels)), np.float32)
         with self._lock:
-            return self._template.encode(pairs)
-
-    def outputs(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
-        """The outputs of the model before any activation, float32 of shape (len(pairs), outputs)."""
-        with self._lock:
-            encoded = [
-                self._template.cut(pair, whole, self._max_length)
-                for pair, whole in zip(pairs, self._template.encode(pairs), strict=True)
-            ]
-            longest_first = sorted(range(len(pairs)), key=lambda row: -encoded[row].tokens)
-            outputs = np.empty((len(pairs), int(self._model.num_labels)), np.float32)
-            for start in range(0, len(pairs), self._batch_size):
+            for start in range(0, len(inputs), self._batch_size):
                 rows = longest_first[start : start + self._batch_size]
-                outputs[rows] = self._run([encoded[row] for row in rows])
+                outputs[rows] = self._run([inputs[row] for row in rows])
         return outputs
 
-    def _run(self, batch: Sequence[TemplatedPair]) -> NDArray[np.float32]:
+    def _run(self, batch: Sequence[TokenIds]) -> NDArray[np.float32]:
         import torch
 
-        ids = {"input_ids": [pair.joined().tolist() for pair in batch]}
+        ids = {"input_ids": [input_ids.tolist() for input_ids in batch]}
         features: Any = dict(self._model.tokenizer.pad(ids, return_tensors="pt", padding=len(batch) > 1))
         features = {name: value.to(self._model.device) for name, value in features.items()}
         with torch.inference_mode():

@@ -1,12 +1,12 @@
 """Runs transformers packed, without padding. Importing this package imports torch, which takes seconds."""
 
 from .inputs import cannot_run_packed, unlike_plain_text
-from .model import PackedModel, packed_classifier, packed_embedder
+from .model import PackedModel, packed_embedder, packed_reranker
 
 __all__ = [
     "PackedModel",
     "cannot_run_packed",
-    "packed_classifier",
     "packed_embedder",
+    "packed_reranker",
     "unlike_plain_text",
 ]

@@ -11,16 +11,17 @@ def cannot_run_packed(reason: str) -> None:
     logger.info("the model runs through sentence-transformers, several times slower: %s", reason)
 
 
-def unlike_plain_text(module: Any) -> str:  # noqa: ANN401 - modules share no useful base
+def unlike_plain_text(module: Any, *, in_template: bool = False) -> str:  # noqa: ANN401 - modules share no useful base
     """Say what a model does with texts beside tokenising them, cutting them and putting special tokens around.
 
     Args:
         module: The Transformer, the first module of a model of sentence-transformers.
+        in_template: Whether the caller puts texts into the chat template of the model.
 
     Returns:
         The reason why the model cannot run packed; empty if it takes plain texts.
     """
-    if "message" in module.modality_config:
+    if "message" in module.modality_config and not in_template:
         return "its texts go through a chat template"
     if module.query_expansion is not None:
         return "its queries are expanded with further tokens"

@@ -1,6 +1,6 @@
 """Packed models, from token ids to vectors or logits, and the choice of models that can run packed."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import Tensor
 from ...errors import ModelError
 from ..loading import Dtype, warn_if_slow
 from ..tokenizer import TextTokenizer, TokenIds
-from .architectures import BuildOptions, Head, build, head_of
+from .architectures import BuildOptions, Head, build, head_of, head_of_causal
 from .beginnings import run_sharing
 from .calibration_texts import CALIBRATION_PAIRS
 from .engine import PackedEncoder
@@ -61,6 +61,19 @@ class PackedModel:
         """
         return run_sharing(self._encoder, self._sequences(pairs), [query.tobytes() for query, _ in pairs])
 
+    def run_whole(self, inputs: Sequence[TokenIds], labels: Sequence[Hashable]) -> NDArray[np.float32]:
+        """Run inputs that are complete.
+
+        Args:
+            inputs: The token ids of each input, with everything around the texts, of ``max_length`` at most.
+            labels: Inputs with the same label probably begin alike, which a decoder then computes once.
+
+        Returns:
+            A row for each input, float32 of shape (len(inputs), outputs).
+        """
+        sequences = [np.stack([ids, np.zeros_like(ids)]).astype(np.int32) for ids in inputs]
+        return run_sharing(self._encoder, sequences, labels)
+
     def run_layered(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> LayeredRun:
         """Start a run of pairs at the first layer; the caller decides which pairs run through further layers."""
         return LayeredRun(self._encoder, self._sequences(pairs))
@@ -79,33 +92,46 @@ class PackedModel:
         return [self.tokenizer.pair(*pair, max_length=self.max_length) for pair in pairs]
 
 
-def packed_classifier(
+def packed_reranker(
     model: Any,  # noqa: ANN401
-    tokenizer: Any,  # noqa: ANN401
     *,
     dtype: Dtype,
     max_length: int,
     exits: Collection[int] = (),
 ) -> PackedModel | None:
-    """Pack a sequence classifier.
+    """Pack a CrossEncoder.
+
+    It can run packed if it is one sequence classifier, or a language model of whose logits one or two are the score.
 
     Args:
-        model: A sequence classifier of transformers, in float32.
-        tokenizer: Its tokenizer of transformers.
+        model: A CrossEncoder, in float32.
         dtype: The number format of the layers.
         max_length: The most tokens of an input, special tokens included.
         exits: The layers, counted from 1, whose first tokens are needed.
 
     Returns:
-        A model whose rows are the raw outputs, or None if this model cannot run packed.
+        A model whose rows are the raw outputs, or None if this model cannot run packed. If it has a chat template, it
+        runs whole inputs only.
 
     Raises:
         ArgumentError: ``dtype`` is "int8" and the device does not multiply bytes fast.
     """
-    head = head_of(model)
+    first, *others = list[Any](model)
+    kinds = [type(module).__name__ for module in others]
+    if kinds == ["LogitScore"]:
+        head = head_of_causal(first.model, others[0].true_token_id, others[0].false_token_id)
+    elif kinds[:1] == ["Pooling"]:
+        head = _head_of_modules(first, others, "scores", prompted=False)
+    elif not kinds:
+        head = head_of(first.model)
+    else:
+        head = None
     if head is None:
-        return _cannot(f"{type(model).__name__} is not among the classifiers that run packed")
-    return _packed(head, tokenizer, dtype, max_length, _calibrate_with_pairs, exits=frozenset(exits))
+        what = type(first.model).__name__ if hasattr(first, "model") else type(first).__name__
+        return _cannot(f"the modules are {', '.join([what, *map(_described, others)])}")
+    if reason := unlike_plain_text(first, in_template=True):
+        return _cannot(reason)
+    return _packed(head, model.tokenizer, dtype, max_length, _calibrate_with_pairs, exits=frozenset(exits))
 
 
 def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel | None:  # noqa: ANN401
@@ -124,25 +150,51 @@ def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel
     Raises:
         ArgumentError: ``dtype`` is "int8" and the device does not multiply bytes fast.
     """
-    modules: list[Any] = list(model)
-    kinds = [type(module).__name__ for module in modules]
-    if kinds[:2] != ["Transformer", "Pooling"] or not set(kinds[2:]) <= {"Dense", "Normalize"}:
-        return _cannot(f"the modules are {', '.join(kinds)}")
-    first, pooler, *later_modules = modules
+    first, *others = list[Any](model)
+    head = _head_of_modules(first, others, "sentence_embedding", prompted=any(model.prompts.values()))
+    if head is None:
+        return _cannot(f"the modules are {', '.join(map(_described, model))}")
     if reason := unlike_plain_text(first):
         return _cannot(reason)
+    return _packed(head, model.tokenizer, dtype, max_length, _calibrate_with_texts)
+
+
+def _head_of_modules(first: Any, others: Sequence[Any], result: str, *, prompted: bool) -> Head | None:  # noqa: ANN401
+    """The head that a pooling module and further ones make; None if one of them is unknown.
+
+    Args:
+        first: The Transformer.
+        others: The modules after it.
+        result: What the last one computes, by the name that sentence-transformers has for it.
+        prompted: Whether there are prompts, which a pooling module may leave out.
+    """
+    kinds = [type(module).__name__ for module in others]
+    if (
+        type(first).__name__ != "Transformer"
+        or kinds[:1] != ["Pooling"]
+        or not set(kinds[1:]) <= {"Dense", "Normalize"}
+    ):
+        return None
+    pooler, *later_modules = others
     modes = (pooler.pooling_mode,) if isinstance(pooler.pooling_mode, str) else pooler.pooling_mode
-    if not set(modes) <= _POOLED.keys() or not (pooler.include_prompt or not any(model.prompts.values())):
-        return _cannot(f"its vectors are pooled by {pooler.pooling_mode!r}, without prompts")
-    pooling = Pooling(tuple(_POOLED[mode] for mode in modes))
+    if not set(modes) <= _POOLED.keys() or (prompted and not pooler.include_prompt):
+        return None
 
     def finish(x: Tensor) -> Tensor:
         features = {"sentence_embedding": x}
         for module in later_modules:
             features = module(features)
-        return features["sentence_embedding"]
+        return features[result]
 
-    return _packed(Head(first.model, pooling, finish), model.tokenizer, dtype, max_length, _calibrate_with_texts)
+    return Head(first.model, Pooling(tuple(_POOLED[mode] for mode in modes)), finish)
+
+
+def _described(module: Any) -> str:  # noqa: ANN401
+    """The kind of a module; of a pooling one also how it pools, and that it leaves out the prompt if it does."""
+    kind = type(module).__name__
+    if kind != "Pooling":
+        return kind
+    return f"Pooling by {module.pooling_mode!r}{'' if module.include_prompt else ' without prompts'}"
 
 
 _POOLED: dict[str, PoolingKind] = {"cls": "first", "lasttoken": "last", "max": "max", "mean": "mean"}

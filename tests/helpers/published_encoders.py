@@ -302,9 +302,6 @@ PACKED: dict[str, Callable[[Path], Path]] = {
     "half precision": half_precision,
     "truncate_dim": truncated,
     "query_length and document_length": lengths,
-}
-"""Those that the engine runs itself, by what is special about them."""
-UNPACKED: dict[str, Callable[[Path], Path]] = {
     "mean and max": mean_and_max,
     "nomic": nomic,
     "deberta": deberta,
@@ -312,6 +309,9 @@ UNPACKED: dict[str, Callable[[Path], Path]] = {
     "t5": t5,
     "qwen3 embedding": qwen_embedding,
     "embeddinggemma": gemma_embedding,
+}
+"""Those that the engine runs itself, by what is special about them."""
+UNPACKED: dict[str, Callable[[Path], Path]] = {
     "chat template": chat_template,
     "bert with a chat template": bert_with_chat_template,
     "static": static,

@@ -183,16 +183,13 @@ def classifying(folder: Path, *, template: str | None = QWEN_TEMPLATE) -> Path:
 
 
 _NAMED = {"activation_fn": "torch.nn.modules.linear.Identity", "version": "5.0.0"}
-PACKED: dict[str, Callable[[Path], Path]] = {
+PLAIN: dict[str, Callable[[Path], Path]] = {
     "activation_fn": partial(activation, settings={"sentence_transformers": _NAMED}),
     "old activation": partial(activation, settings={"sbert_ce_default_activation_function": _NAMED["activation_fn"]}),
     "max_length": short,
     "limit of texts": limit_of_texts,
     "default prompt": partial(prompts, default="web"),
     "prompt that is not the default": partial(prompts, default=None),
-}
-"""Those that the engine runs itself, by what is special about them."""
-UNPACKED: dict[str, Callable[[Path], Path]] = {
     "modules": scores_by_modules,
     "deberta": deberta,
     "albert": albert,
@@ -201,7 +198,7 @@ UNPACKED: dict[str, Callable[[Path], Path]] = {
     "qwen3 without a template": partial(generating, template=None),
     "qwen3 classifier without a template": partial(classifying, template=None),
 }
-"""Those that ran through sentence-transformers when this was written; an engine that learns one may run it."""
+"""Those that take two texts with special tokens around, by what is special about them."""
 CHAT: dict[str, Callable[[Path], Path]] = {
     "qwen3": generating,
     "qwen3 with a prompt": partial(generating, prompt="find what a dog does."),

@@ -8,7 +8,7 @@ from inspect import Parameter, signature
 import numpy as np
 import pytest
 import torch
-from bicross.inference.packed import packed_classifier
+from bicross.inference.packed import packed_reranker
 from bicross.inference.packed.graphs import SEQUENCES, SHORT, TOKENS, Size, lay_out, size_for
 from bicross.inference.packed.layers import serves_all_lengths
 from bicross.inference.packed.packing import pack
@@ -147,8 +147,8 @@ def test_where_recording_fails_the_model_runs_without_and_says_so_once(bert, exp
 def test_a_device_that_is_neither_is_left_to_sentence_transformers(bert):
     model = CrossEncoder(str(bert), device="cpu")
     options = {"dtype": "float32", "max_length": LIMIT}
-    assert packed_classifier(model.model, model.tokenizer, **options) is not None
-    assert packed_classifier(model.model.to("meta"), model.tokenizer, **options) is None
+    assert packed_reranker(model, **options) is not None
+    assert packed_reranker(model.to("meta"), **options) is None
 
 
 def batch_of(lengths):

@@ -1,7 +1,7 @@
 """Turns models of the transformers library into packed ones, by the names of their modules."""
 
 from .build import build
-from .heads import Head, head_of
+from .heads import Head, head_of, head_of_causal
 from .options import Architecture, BuildOptions, CannotPackError
 
 __all__ = [
@@ -11,4 +11,5 @@ __all__ = [
     "Head",
     "build",
     "head_of",
+    "head_of_causal",
 ]

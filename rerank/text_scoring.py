@@ -1,0 +1,87 @@
+"""Cross-encoders that take pairs as texts alone, because a chat template or sentence-transformers tokenises them."""
+
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..inference import ChatTemplate, Dtype, TokenIds, batch_size_for, cast_model
+from .inputs import PairInput, SizedPair
+from .reranker import Pair
+from .unpacked import StandardCrossEncoder, WholeInputs
+
+if TYPE_CHECKING:
+    from ..inference.packed import PackedModel  # it imports torch, which takes seconds
+
+Run = Callable[[Sequence[TokenIds], Sequence[Hashable]], NDArray[np.float32]]
+"""Takes whole inputs, and labels: inputs with the same label probably begin alike. Returns (len(inputs), outputs)."""
+
+
+class TextCrossEncoder(Protocol):
+    """A cross-encoder that takes texts."""
+
+    def sizes(self, pairs: Sequence[Pair]) -> Sequence[SizedPair]:
+        """Measure pairs."""
+        ...
+
+    def outputs(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
+        """The outputs of the model before any activation, float32 of shape (len(pairs), outputs)."""
+        ...
+
+
+def text_cross_encoder(
+    model: Any,  # noqa: ANN401 - models share no useful base
+    pair_input: PairInput,
+    packed: "PackedModel | None",
+    dtype: Dtype,
+    batch_size: int | None,
+) -> TextCrossEncoder:
+    """Make a cross-encoder that takes texts.
+
+    Args:
+        model: A CrossEncoder of sentence-transformers.
+        pair_input: How it takes its pairs.
+        packed: The packed model, which needs a chat template here; None if sentence-transformers runs the model.
+        dtype: The number format, for sentence-transformers.
+        batch_size: Its pairs per batch; None takes a good number.
+    """
+    template, max_length = pair_input.template, pair_input.max_length
+    if packed is not None:
+        assert template is not None
+        return ChatCrossEncoder(template, packed.run_whole, max_length)
+    model, batch_size = cast_model(model, dtype), batch_size or batch_size_for(model.device)
+    if template is not None:
+        return ChatCrossEncoder(template, WholeInputs(model, batch_size).run, max_length)
+    return StandardCrossEncoder(model, batch_size, max_length)
+
+
+class ChatCrossEncoder:
+    """A cross-encoder that takes pairs in a chat template, of which the passage alone is cut.
+
+    A lock admits one thread at a time to the tokenizer, because its state changes while it works.
+
+    Args:
+        template: The template.
+        run: Computes the outputs of whole inputs.
+        max_length: The most tokens of an input.
+    """
+
+    def __init__(self, template: ChatTemplate, run: Run, max_length: int) -> None:
+        self._template, self._run, self._max_length = template, run, max_length
+        self._lock = threading.Lock()
+
+    def sizes(self, pairs: Sequence[Pair]) -> Sequence[SizedPair]:
+        """Measure pairs."""
+        with self._lock:
+            return self._template.encode(pairs)
+
+    def outputs(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
+        """The outputs of the model before any activation, float32 of shape (len(pairs), outputs)."""
+        with self._lock:
+            inputs = [
+                self._template.cut(pair, whole, self._max_length).joined()
+                for pair, whole in zip(pairs, self._template.encode(pairs), strict=True)
+            ]
+        return self._run(inputs, [query for query, _ in pairs])
