@@ -24,7 +24,7 @@ def described(value: Any) -> str:  # noqa: ANN401 - of any type
     return f"{shown:.80} ({type(value).__name__})"
 
 
-def checked_path(value: object, name: str = "path") -> Path:
+def checked_path(value: object) -> Path:
     """Return the path of a folder or file.
 
     Raises:
@@ -32,18 +32,18 @@ def checked_path(value: object, name: str = "path") -> Path:
     """
     text = os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, str | os.PathLike) else None
     if not isinstance(text, str):
-        raise ArgumentError(f"{name} must be a path, as text or as a Path, not {described(value)}")
+        raise ArgumentError(f"path must be a path, as text or as a Path, not {described(value)}")
     if not text:
-        raise ArgumentError(f"{name} is empty; write '.' for the current folder")
+        raise ArgumentError("path is empty; write '.' for the current folder")
     if "\0" in text:
-        raise ArgumentError(f"{name} has a NUL character, which no path has: {text!r:.200}")
+        raise ArgumentError(f"path has a NUL character, which no path has: {text!r:.200}")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise ArgumentError(
-            f"{name} has bytes that are not UTF-8: {text!r:.200}; rename the folder, or change into it and name it by ."
+            f"path has bytes that are not UTF-8: {text!r:.200}; rename the folder, or change into it and name it by ."
         ) from None
-    _check_length(text, name)
+    _check_length(text)
     return Path(text)
 
 
@@ -87,18 +87,22 @@ def checked_items(values: object, name: str, of: str = "them") -> list[object]:
     return list(cast("Iterable[object]", values))
 
 
-def checked_ids(values: object, name: str = "ids") -> list[str]:
+def checked_ids(values: object) -> list[str]:
     """Return ids of documents.
 
     Raises:
         ArgumentError: It is no list of texts that are valid Unicode.
     """
-    ids = checked_items(values, name, "ids")
+    ids = checked_items(values, "ids", "ids")
     for id_ in ids:
         if not isinstance(id_, str):
-            raise ArgumentError(f"{name} must be texts, and {described(id_)} is none; write {str(id_)!r:.80}")
-        if not id_.isascii():
-            _check_unicode(id_, name)
+            raise ArgumentError(f"ids must be texts, and {described(id_)} is none; write {str(id_)!r:.80}")
+        if not id_.isascii() and (surrogate := lone_surrogate(id_)):
+            code, position = surrogate
+            raise ArgumentError(
+                f"ids: {id_!r:.80} is not valid Unicode ({code} at character {position}), and no document has "
+                "such an id"
+            )
     return cast("list[str]", ids)
 
 
@@ -160,31 +164,22 @@ def checked_vectors(value: Any, name: str = "vectors") -> Any:  # noqa: ANN401 -
     return value
 
 
-def _check_length(path: str, name: str) -> None:
+def _check_length(path: str) -> None:
     """Raise ``ArgumentError`` where the file system takes no path so long, or none of a file in such a folder."""
     try:
         os.lstat(Path(path) / ("x" * _LONGEST_FILE_NAME))
     except OSError as error:  # any other is for whoever uses the path
         if error.errno == errno.ENAMETOOLONG:
             raise ArgumentError(
-                f"{name} is too long for the file system: it has {len(os.fsencode(path)):,} bytes and begins with "
+                f"path is too long for the file system: it has {len(os.fsencode(path)):,} bytes and begins with "
                 f"{path[:80]!r}"
             ) from None
 
 
 def lone_surrogate(text: str) -> tuple[str, int] | None:
-    """Return the first lone surrogate of a text, such as ``"U+D800"``, and its place; None where there is none."""
+    """Return the first lone surrogate of a text, such as ``"U+D800"``, and its position; None where there is none."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         return f"U+{ord(text[error.start]):04X}", error.start
     return None
-
-
-def _check_unicode(text: str, name: str) -> None:
-    if surrogate := lone_surrogate(text):
-        code, position = surrogate
-        raise ArgumentError(
-            f"{name}: {text!r:.80} is not valid Unicode ({code} at character {position}), and no "
-            "document has such an id"
-        )

@@ -13,7 +13,6 @@ from ..metadata import ARROW_TYPES
 from .arrow_order import check_order
 from .fields import MAX_FIELDS_SHOWN, NUMBERS, IndexField, IndexFields
 
-_ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
 _ROW_COUNT = "\0bicross.rows"  # a column that keeps the number of rows where there is no field
 _MISSING_FIELD = re.compile(r"No match for FieldRef\.Name\((.*?)\) in ", re.DOTALL)
 

@@ -196,7 +196,6 @@ def search_parts(
     k: int,
     *,
     settings: SearchSettings = DEFAULT_SETTINGS,
-    allowed: Sequence[NDArray[np.bool_] | None] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Search several indexes as one whose rows are numbered through.
 
@@ -205,19 +204,17 @@ def search_parts(
         vectors: Float32 of shape (n, dimension).
         k: How many rows to find.
         settings: How hard to search.
-        allowed: For each part a mask of shape (rows,) or None; None allows all.
 
     Returns:
         Scores and rows, as ``VectorIndex.search`` returns them.
     """
-    masks = allowed if allowed is not None else [None] * len(parts)
     starts = [0, *accumulate(len(part) for part in parts)]
     scores = [np.empty((len(vectors), 0), np.float32)]
     rows = [np.empty((len(vectors), 0), np.int64)]
-    for part, start, mask in zip(parts, starts[:-1], masks, strict=True):
-        scores_and_rows = part.search(vectors, k, settings=settings, allowed=mask)
-        scores.append(scores_and_rows[0])
-        rows.append(scores_and_rows[1] + start)
+    for part, start in zip(parts, starts[:-1], strict=True):
+        scores_of_part, rows_of_part = part.search(vectors, k, settings=settings)
+        scores.append(scores_of_part)
+        rows.append(rows_of_part + start)
     return ordered(np.concatenate(scores, axis=1), np.concatenate(rows, axis=1), k)
 
 

@@ -26,8 +26,6 @@ from .faiss_bytes import (
     require,
 )
 
-__all__ = ["FormatError", "StoredIndex", "check_content", "check_file"]
-
 _INNER_PRODUCT = 0
 _MAX_DIMENSION = 1 << 16
 _BLOCKS = (32, 64, 96, 128, 160, 192, 224, 256)

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ...errors import ArgumentError, IndexCorrupt
 from ..files import raise_if_out_of_memory
-from .faiss_checks import FormatError, StoredIndex, check_content, check_file
+from .faiss_bytes import FormatError, StoredIndex
+from .faiss_checks import check_content, check_file
 from .faiss_parts import (
     REMEDY,
     deserialisation_limit,

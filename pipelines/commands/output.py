@@ -14,17 +14,6 @@ from ...retrieval import has_index
 from ..search import Depth, SearchPipeline, SearchResult
 from .terminal import plain, snippet
 
-__all__ = [
-    "fields_table",
-    "info_record",
-    "info_table",
-    "nothing_found",
-    "plain",
-    "print_json",
-    "results_table",
-    "snippet",
-]
-
 PLACES = ("heading", "section", "page", "line")
 """Metadata that say where in a document something stands, as far as a source has them."""
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import ArgumentError, EvaluationError
-from ...index import Hit, passage_text
+from ...index import Hit
 from ...rerank import Reranker
 from ...retrieval import Retriever
 from ...training import RankingList
 from ..evaluation import has_ids, read_topics
 from ..lines import text_lines
-from ..search import CandidateScorer, check_query, query_slices, tokenizer_fingerprint
+from ..search import CandidateScorer, candidate_text, check_query, query_slices, tokenizer_fingerprint
 
 EXIT_DEPTH = 100
 """Exit heads learn from this many first candidates of a query: a search reranks as many by default."""
@@ -86,7 +86,7 @@ def _scored(
     logits, _ = scorer.score(pairs, tokenizer=tokenizer)
     scores = iter(logits.tolist())
     for query, hits in zip(queries, candidates, strict=True):
-        scored = [(next(scores), passage_text(hit.document.title, hit.passage.text)) for hit in hits]
+        scored = [(next(scores), candidate_text(hit)) for hit in hits]
         scored.sort(key=lambda pair: -pair[0])  # equal scores stay in first-stage order
         if len(scored) > 1:
             labels, passages = zip(*scored, strict=True)
@@ -125,6 +125,6 @@ def exit_lists(
             if len(hits) < 2:
                 continue
             drawn: list[int] = sorted(random.choice(len(hits), min(passages, len(hits)), replace=False).tolist())
-            texts = tuple(passage_text(hits[i].document.title, hits[i].passage.text) for i in drawn)
+            texts = tuple(candidate_text(hits[i]) for i in drawn)
             lists.append(RankingList(query, texts, (0.0,) * len(texts)))
     return lists

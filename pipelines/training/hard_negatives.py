@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import ArgumentError
-from ...index import Hit, passage_text
+from ...index import Hit
 from ...rerank import Reranker
 from ...retrieval import DenseRetriever, HybridRetriever
 from ...training import RankingList
 from ..evaluation import Judged
-from ..search import query_slices, standardised
+from ..search import candidate_text, query_slices, standardised
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def hard_negative_lists(
         query, grades = judged.queries[query_id], judged.qrels[query_id]
         scores = standardised(np.array([hit.score for hit in hits], np.float64))
         priors = dict(zip((hit.document.id for hit in hits), scores.tolist(), strict=True))
-        candidates = {hit.document.id: _text(hit) for hit in hits}
+        candidates = {hit.document.id: candidate_text(hit) for hit in hits}
         judged_texts = {id_: text for id_ in grades if (text := candidates.get(id_) or texts.get(id_))}
         relevant = {id_: text for id_, text in judged_texts.items() if grades[id_] > 0}
         negatives = _negatives(query, relevant, hits, retriever, options)
@@ -90,7 +90,7 @@ def judged_candidates(judged: Judged, retriever: DenseRetriever | HybridRetrieve
         lists.append(
             RankingList(
                 judged.queries[query_id],
-                tuple(_text(hit) for hit in hits),
+                tuple(candidate_text(hit) for hit in hits),
                 tuple(float(grades.get(hit.document.id, 0)) for hit in hits),
                 tuple(float(hit.score) for hit in hits),
                 missing=tuple(grade for id_, grade in grades.items() if id_ not in candidate_ids),
@@ -115,13 +115,13 @@ def _negatives(
 ) -> dict[str, str]:
     """The texts of hard negatives by document id, in first-stage order."""
     copies = set(relevant.values())
-    negatives = [hit for hit in hits if hit.document.id not in relevant and _text(hit) not in copies]
+    negatives = [hit for hit in hits if hit.document.id not in relevant and candidate_text(hit) not in copies]
     if options.margin is not None and negatives:
         best = _best_cosine(query, relevant.values(), retriever)
         negatives = _within_margin(negatives, best, options.margin)
     if options.filter_with is not None and negatives:
         negatives = _not_above_relevant(query, relevant.values(), negatives, options.filter_with)
-    return {hit.document.id: _text(hit) for hit in negatives}
+    return {hit.document.id: candidate_text(hit) for hit in negatives}
 
 
 def _within_margin(negatives: Sequence[Hit], best: float, margin: float) -> list[Hit]:
@@ -132,7 +132,7 @@ def _within_margin(negatives: Sequence[Hit], best: float, margin: float) -> list
 def _not_above_relevant(
     query: str, relevant: Collection[str], negatives: Sequence[Hit], reranker: Reranker
 ) -> list[Hit]:
-    texts = [*relevant, *(_text(hit) for hit in negatives)]
+    texts = [*relevant, *(candidate_text(hit) for hit in negatives)]
     scores = reranker.score([(query, text) for text in texts])
     highest = scores[: len(relevant)].max()
     return [hit for hit, score in zip(negatives, scores[len(relevant) :], strict=True) if score <= highest]
@@ -141,7 +141,3 @@ def _not_above_relevant(
 def _best_cosine(query: str, passages: Collection[str], retriever: DenseRetriever | HybridRetriever) -> float:
     vector = retriever.encoder.encode_queries([query])[0]
     return float((retriever.encoder.encode_documents(list(passages)) @ vector).max())
-
-
-def _text(hit: Hit) -> str:
-    return passage_text(hit.document.title, hit.passage.text)

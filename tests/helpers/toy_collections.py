@@ -106,6 +106,10 @@ class Oracle(dict[str, Record]):
         return best
 
 
+def oracle_of(records: Iterable[Record]) -> Oracle:
+    return Oracle({record_.document.id: record_ for record_ in records})
+
+
 TERM_QUERIES = [["t1"], ["t2", "t5", "t2", "nobody"], ["t9", "t1", "t3"], [], ["nobody"]]
 
 

@@ -29,11 +29,6 @@ def name(request):
 
 
 @pytest.fixture(scope="module")
-def cross(name, tmp_path_factory):
-    return save_cross_encoder(tmp_path_factory.mktemp("cross") / name, name)
-
-
-@pytest.fixture(scope="module")
 def bi(name, tmp_path_factory):
     return save_bi_encoder(tmp_path_factory.mktemp("bi") / name, name)
 

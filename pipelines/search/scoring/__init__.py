@@ -7,7 +7,7 @@ from .cascade import require_cascade_fits, require_cascade_reranker, score_in_ca
 from .passages import PassageScoring, by_passages, passages_needed
 from .results import RelevanceCurves, ScoredCandidates, SearchResult, at_least, order
 from .score_cache import CacheUse, ScoreCache
-from .scorer import CandidateScorer
+from .scorer import CandidateScorer, candidate_text
 from .stop_rule import StopRule, fit_stop_rule
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "StopRule",
     "at_least",
     "by_passages",
+    "candidate_text",
     "final_scores",
     "fit_stop_rule",
     "order",

@@ -67,7 +67,7 @@ class CandidateScorer:
         Raises:
             ModelError: The reranker returned the wrong number of logits, or one that is not finite.
         """
-        rows, inverse = distinct([(query, _text(hit)) for query, hit in candidates])
+        rows, inverse = distinct([(query, candidate_text(hit)) for query, hit in candidates])
         if len(rows) < len(candidates):
             logits, computed = self.score([candidates[row] for row in rows], tokenizer=tokenizer)
             return logits[inverse], computed
@@ -146,7 +146,7 @@ class CandidateScorer:
     def _keys(self, candidates: Sequence[Candidate], layer: int = 0) -> list[bytes]:
         """Return the cache keys; those of the last layer are the same with and without a cascade."""
         identity = f"{self._exits} {layer}" if layer else self._identity
-        return [pair_key(identity, query, _text(hit)) for query, hit in candidates]
+        return [pair_key(identity, query, candidate_text(hit)) for query, hit in candidates]
 
     def _read(self, candidates: Sequence[Candidate], tokenizer: str) -> NDArray[np.float32]:
         """Compute logits, and raise ``ModelError`` where one is not finite."""
@@ -194,13 +194,16 @@ def _checked(answer: NDArray[np.float32], candidates: Sequence[Candidate]) -> ND
         raise ModelError(f"the reranker gave scores of shape {logits.shape} for {len(candidates)} pairs")
     if not np.isfinite(logits).all():
         query, hit = candidates[int(np.flatnonzero(~np.isfinite(logits))[0])]
-        raise ModelError(f"the reranker gave a score that is not finite for {query[:60]!r} and {_text(hit)[:60]!r}")
+        raise ModelError(
+            f"the reranker gave a score that is not finite for {query[:60]!r} and {candidate_text(hit)[:60]!r}"
+        )
     return logits
 
 
 def _text_pairs(candidates: Sequence[Candidate]) -> list[Pair]:
-    return [(query, _text(hit)) for query, hit in candidates]
+    return [(query, candidate_text(hit)) for query, hit in candidates]
 
 
-def _text(hit: Hit) -> str:
+def candidate_text(hit: Hit) -> str:
+    """The text that the reranker scores with a query: the passage that was found, after its title."""
     return passage_text(hit.document.title, hit.passage.text)

@@ -19,10 +19,10 @@ from helpers.toy_collections import (
     FINGERPRINT,
     TERM_QUERIES,
     TOKENIZER,
-    Oracle,
     assert_same,
     batch,
     ids_of,
+    oracle_of,
     record,
     terms_of_text,
     unit_vectors,
@@ -74,10 +74,6 @@ POSTINGS = Column(
     rewrite=lambda index, maker: index.index_terms(maker, lambda texts: [terms_of_text(text) for text in texts]),
 )
 BOTH = pytest.mark.parametrize("column", [TOKEN_IDS, POSTINGS], ids=["token ids", "postings"])
-
-
-def oracle_of(records) -> Oracle:
-    return Oracle({r.document.id: r for r in records})
 
 
 def create(path, column, records) -> Index:

@@ -20,10 +20,10 @@ from helpers.toy_collections import (
     FINGERPRINT,
     TERM_QUERIES,
     TOKENIZER,
-    Oracle,
     assert_same,
     assert_terms,
     assert_tokens,
+    oracle_of,
     record,
     seen,
     terms_of_text,
@@ -38,10 +38,6 @@ OTHER = "words-2"
 
 def batch(records):
     return plain_batch(records, terms=True)
-
-
-def oracle_of(records) -> Oracle:
-    return Oracle({r.document.id: r for r in records})
 
 
 def create(path, records, **options):

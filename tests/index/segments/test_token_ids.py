@@ -12,7 +12,7 @@ from bicross.index.segments import token_ids as tokens
 from bicross.index.segments.token_ids import TokenIdsTable, TokenIdsWriter
 from helpers.column_files import TWELVE_PASSAGES, token_id_file
 from helpers.damage import put_and_seal, read_body
-from helpers.toy_collections import DIMENSION, FINGERPRINT, TOKENIZER, Oracle, assert_same, assert_tokens, record
+from helpers.toy_collections import DIMENSION, FINGERPRINT, TOKENIZER, assert_same, assert_tokens, oracle_of, record
 from helpers.toy_collections import batch as plain_batch
 
 OTHER = "f" * 64
@@ -21,10 +21,6 @@ TYPES = [np.uint16, np.uint32]
 
 def batch(records, kind=np.uint16):
     return plain_batch(records, tokens=kind)
-
-
-def oracle_of(records) -> Oracle:
-    return Oracle({r.document.id: r for r in records})
 
 
 def token_files(path):

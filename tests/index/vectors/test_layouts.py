@@ -9,7 +9,7 @@ from bicross.errors import ArgumentError, IndexNotFound
 from bicross.index import Document, EmbeddedBatch, Index, Passage, VectorLayout
 from bicross.index.vectors import SearchSettings
 from helpers.examples import examples
-from helpers.toy_collections import DIMENSION, FINGERPRINT, Oracle, assert_same, batch, record, unit_vectors
+from helpers.toy_collections import DIMENSION, FINGERPRINT, assert_same, batch, oracle_of, record, unit_vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,10 +23,6 @@ SLACK = 0.06
 def create(path, records, layout, *, parts=3, **options):
     batches = [batch(part) for part in np.array_split(np.array(records, object), parts)] if records else []
     return Index.create(path, FINGERPRINT, batches=batches, layout=layout, **options)
-
-
-def oracle_of(records):
-    return Oracle({r.document.id: r for r in records})
 
 
 def recall(index, oracle, k):

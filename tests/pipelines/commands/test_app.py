@@ -12,6 +12,7 @@ from bicross.pipelines.commands import index as changes
 from bicross.pipelines.commands import main
 from bicross.pipelines.commands.app import COMMANDS, FORMER_NAMES, GROUPS
 from bicross.pipelines.search import QUERIES_AT_ONCE
+from helpers.commands import run
 from helpers.fakes import HashEncoder, OverlapReranker
 
 ENCODER = HashEncoder()
@@ -52,12 +53,6 @@ def index(source, tmp_path, capsys):
     assert main(["index", str(source), "-o", str(tmp_path / "index")]) == 0
     capsys.readouterr()
     return str(tmp_path / "index")
-
-
-def run(capsys, *arguments):
-    code = main(list(arguments))
-    output = capsys.readouterr()
-    return code, output.out, output.err
 
 
 def test_index_says_what_it_did(source, tmp_path, capsys):

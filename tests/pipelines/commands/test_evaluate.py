@@ -4,7 +4,7 @@ import sys
 
 import pytest
 from bicross.pipelines import build_index, read_run
-from bicross.pipelines.commands import main
+from helpers import commands
 from helpers.fakes import HashEncoder, OverlapReranker
 from helpers.random_judgments import DOCUMENTS, QRELS, QUERIES
 
@@ -37,9 +37,7 @@ def collection(tmp_path_factory):
 
 
 def run(capsys, *arguments):
-    code = main(["evaluate", *map(str, arguments)])
-    output = capsys.readouterr()
-    return code, output.out, output.err
+    return commands.run(capsys, "evaluate", *arguments)
 
 
 def means(system):

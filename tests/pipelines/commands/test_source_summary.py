@@ -7,8 +7,8 @@ from typing import get_args
 import pytest
 from bicross.index import Index, LeftOut, LeftOutKind, SourceReport
 from bicross.pipelines.commands import index as changes
-from bicross.pipelines.commands import main
 from bicross.pipelines.commands.source_summary import SourceSummary
+from helpers.commands import run
 from helpers.fakes import HashEncoder
 
 
@@ -28,12 +28,6 @@ def folder(tmp_path, monkeypatch):
         path = Path(name)
         path.parent.mkdir(exist_ok=True)
         path.write_text(content)
-
-
-def run(capsys, *arguments):
-    code = main([*arguments])
-    output = capsys.readouterr()
-    return code, output.out, output.err
 
 
 def index(*sources):

@@ -4,8 +4,8 @@ import sys
 import pytest
 from bicross.index import Index
 from bicross.pipelines import build_index
-from bicross.pipelines.commands import main
 from bicross.pipelines.search import stored
+from helpers.commands import run
 from helpers.oracle_rerankers import ENCODER, documents, judged, oracle
 
 JUDGED = judged(40)
@@ -40,12 +40,6 @@ def folder(tmp_path):
     lines = [f"{query}\t{doc}\t{grade}" for query, grades in JUDGED.qrels.items() for doc, grade in grades.items()]
     (path / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + "\n".join(lines) + "\n")
     return str(path)
-
-
-def run(capsys, *arguments):
-    code = main(list(arguments))
-    output = capsys.readouterr()
-    return code, output.out, output.err
 
 
 QUICK = ("--retrieve-k", "20", "--latency-queries", "2")

@@ -9,10 +9,10 @@ from bicross.errors import ArgumentError, IndexModelMismatch, ModelError, ModelN
 from bicross.index import Chunking, Document, Index, passage_text
 from bicross.inference import TextTokenizer
 from bicross.pipelines import add_documents, build_index, delete_documents, retokenize, upsert_documents
-from bicross.pipelines.commands import main
 from bicross.pipelines.indexing import build as indexing
 from bicross.pipelines.indexing import token_ids as tokens
 from bicross.rerank import DEFAULT_RERANKER
+from helpers import commands
 from helpers.fakes import HashEncoder
 from helpers.tiny_models import save_bi_encoder, save_cross_encoder, tokenizer
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -231,9 +231,7 @@ def test_the_commands(tmp_path, reranker, other, capsys, monkeypatch):
         rows.write_text("\n".join(lines), "utf-8")
 
     def run(*arguments):
-        code = main(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
+        return commands.run(capsys, *arguments)
 
     write(1, 2)
     assert run("index", str(rows), "-o", path, "--no-tokens")[0] == 0

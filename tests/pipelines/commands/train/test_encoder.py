@@ -9,6 +9,7 @@ from bicross.pipelines import SearchPipeline, build_index
 from bicross.pipelines.commands import main
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
+from helpers import commands
 from helpers.tiny_models import WORDS, save_bi_encoder, save_cross_encoder
 
 pytestmark = pytest.mark.slow
@@ -48,9 +49,7 @@ def folder(tmp_path_factory):
 
 
 def run(capsys, *arguments):
-    code = main(["train", "encoder", *map(str, arguments)])
-    output = capsys.readouterr()
-    return code, output.out, output.err
+    return commands.run(capsys, "train", "encoder", *arguments)
 
 
 def trained(capsys, *arguments) -> dict:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 from bicross.pipelines import SearchPipeline
-from bicross.pipelines.commands import main
 from bicross.pipelines.training import reranker as reranker_training
 from bicross.rerank import CrossEncoderReranker
 from bicross.training import checkpoints
+from helpers.commands import run
 from helpers.tiny_models import save_bi_encoder
 from helpers.tiny_reranker_training import TOPICS, save_base
 
@@ -36,12 +36,6 @@ def folder(tmp_path):
     lines = [f"q-{a}-{p}\t{a}-{p}\t1\n" for a, p in TOPICS]
     (path / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(lines))
     return path
-
-
-def run(capsys, *arguments):
-    code = main(list(map(str, arguments)))
-    output = capsys.readouterr()
-    return code, output.out, output.err
 
 
 def train(capsys, models, folder, output, *more):
