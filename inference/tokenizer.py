@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, normalizers
 
 from ..errors import ArgumentError, ModelError
+from .unknown_characters import unknown_share
 
 TokenIds = NDArray[np.uint16] | NDArray[np.uint32]
 """Token ids of one text, without special tokens, shape (tokens,)."""
@@ -105,22 +106,20 @@ class TextTokenizer:
         return [len(encoding) for encoding in self._encoded(texts)]
 
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
-        """Return the share of the characters of each text that became unknown tokens, from 0 to 1.
+        """Return the share of the characters of each text that are unknown tokens or only spelled out, from 0 to 1.
 
-        Characters count, not tokens: a whole paragraph of Thai can be one unknown token. Byte-level tokenizers know
-        every character. The shares are 0.0 for ASCII, which all vocabularies have.
+        Characters count, not tokens: a whole paragraph of Thai can be one unknown token. See ``unknown_share``. The
+        shares are 0.0 for ASCII, which all vocabularies have.
 
         Args:
             texts: The texts; of long ones, take the beginning.
         """
         require_texts(texts)
         unknown = self._unknown_id
-        if unknown is None or all(text.isascii() for text in texts):
+        if all(text.isascii() for text in texts):
             return [0.0 for _ in texts]
-        return [
-            _share_of(unknown, encoding)
-            for encoding in self._backend.encode_batch(list(texts), add_special_tokens=False)
-        ]
+        encodings = self._backend.encode_batch(list(texts), add_special_tokens=False)
+        return [unknown_share(text, encoding, unknown) for text, encoding in zip(texts, encodings, strict=True)]
 
     @cached_property
     def _unknown_id(self) -> int | None:
@@ -219,12 +218,6 @@ class TextTokenizer:
         if assembled.tolist() != [expected.ids, types]:
             raise ModelError(f"the tokenizer does more with {probes} than to put special tokens around")
         return template
-
-
-def _share_of(unknown: int, encoding: Any) -> float:  # noqa: ANN401 - tokenizers has no types
-    lengths = [end - start for start, end in encoding.offsets]
-    of_unknown = sum(length for length, token in zip(lengths, encoding.ids, strict=True) if token == unknown)
-    return of_unknown / max(1, sum(lengths))
 
 
 def require_texts(texts: Sequence[str]) -> None:

@@ -5,10 +5,10 @@ import logging
 import numpy as np
 import pytest
 from bicross.index import Document
-from bicross.inference import TextTokenizer
+from bicross.inference import TextTokenizer, resolve_model
 from bicross.pipelines import SearchPipeline, add_documents, build_index
 from bicross.pipelines.unknown_tokens import relevance_ceiling, unknown_share
-from bicross.retrieval import DenseRetriever, LexicalRetriever, ParallelEncoder
+from bicross.retrieval import DEFAULT_ENCODER, DenseRetriever, LexicalRetriever, ParallelEncoder
 from helpers.fakes import HashEncoder, OverlapReranker
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,9 +145,10 @@ def byte_level():
         (word_piece, "เมืองหลวงของประเทศไทย", 1.0),
         (word_piece, "the เมือง", 5 / 8),
         (word_piece, "", 0.0),
-        (unigram, "漢字漢字", 0.8),  # the mark of a word's beginning counts
+        (unigram, "漢字漢字", 1.0),
         (unigram, "the vaccine", 0.0),
-        (byte_level, "เมืองหลวง", 0.0),
+        (byte_level, "เมืองหลวง", 1.0),  # a token for every byte
+        (byte_level, "the größe of 漢字", 0.0),
     ],
 )
 def test_the_share_of_characters_that_are_unknown(make, text, share):
@@ -155,3 +156,55 @@ def test_the_share_of_characters_that_are_unknown(make, text, share):
         pytest.approx(share),
         0.0,
     ]
+
+
+@pytest.fixture(scope="module")
+def english():
+    """The tokenizer of the default models, whose vocabulary has the letters of many languages."""
+    return TextTokenizer((resolve_model(DEFAULT_ENCODER) / "tokenizer.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Вакцины учат иммунную систему узнавать вирусы.",
+        "столица Франции",
+        "تدرب اللقاحات جهاز المناعة على التعرف على الفيروسات",
+        "عاصمة فرنسا",
+        "백신은 면역 체계를 훈련시킨다",
+        "프랑스의 수도",
+        "החיסונים מאמנים את מערכת החיסון",
+        "Τα εμβόλια εκπαιδεύουν το ανοσοποιητικό σύστημα",
+        "ワクチンはどのように機能しますか",
+        "वैक्सीन प्रतिरक्षा प्रणाली को प्रशिक्षित करती है",
+    ],
+)
+def test_a_language_that_is_only_spelled_out_is_unknown(english, text):
+    [share] = english.unknown_shares([text])
+    assert share > 0.8
+    assert english.unknown_shares([f"{text}\n{text}"])[0] > 0.8
+    assert english.unknown_shares(["vaccines train the immune system " * 10 + text])[0] < 0.3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wie groß ist die Überprüfung? Die Straße führt über Köln nach Düsseldorf.",
+        "Où est né l'élève à Besançon? Cœur, naïve, façade.",
+        "¿Dónde está el niño? Ação, coração.",
+        "α-synuclein binds β-amyloid; ΔF508, μ = 5 ± 2 µm, χ² = 3",
+        "def größe_in_mm(x): return x ** 2  # naïve",
+        "snake_case_identifier CamelCaseIdentifier 0x7fff5fbff8a0",
+        "the word λόγος means a word in the Greek of the old books, and мир means peace there",
+        "vaccines 🍕 and the immune system",
+    ],
+)
+def test_what_an_english_model_can_read_is_known(english, text):
+    assert english.unknown_shares([text])[0] < 0.1
+
+
+def test_a_tokenizer_that_has_pieces_of_the_words_knows_them():
+    words = ["как", "работа", "##ют", "вак", "##цины", "##цина", "백신", "##은", "어떻게"]
+    pieces = {token: number for number, token in enumerate([*VOCABULARY, *words])}
+    russian = tokenizer_of(models.WordPiece(pieces, unk_token="[UNK]"), pre_tokenizers.BertPreTokenizer())
+    assert russian.unknown_shares(["как работают вакцины", "вакцина", "백신은 어떻게"]) == [0.0, 0.0, 0.0]
