@@ -22,10 +22,10 @@ _BORDER = re.compile(
     re.VERBOSE,
 )
 _WORD = re.compile(r"\S+\s{0,64}")
-"""A word and the white space after it, of which the rest of a long run belongs to no word."""
+"""A word with the white space after it, up to a limit; the rest of a longer run belongs to no word."""
 
 _COUNTED_CHARACTERS = 2**18
-"""Counting takes a hundred bytes a character while it lasts: of a long document only parts are counted at once."""
+"""Counting needs about a hundred bytes for each character, so a long document is counted in parts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,7 +195,7 @@ class Index(OpenedIndex):
             older = read_generation(self.path, checked_count(generation, "generation", least=-(2**63)))
             self._require_own_model(older)
             make_missing_folders(self.path, self._filesystem)
-            # Damaged or incomplete: said before it counts.
+            # Opens every file, so that a damaged generation is an error before it becomes the newest one.
             Snapshot.open(self.path, older, opened_views=self._snapshot.views)
             commit(self.path, older, self._filesystem, reason=f"rollback to {generation}")
         with self._moving:

@@ -126,7 +126,7 @@ def training_progress(*, shown: bool) -> Generator[Watch | None]:
 
 @contextmanager
 def doing(description: str, *, shown: bool) -> Generator[None]:
-    """Say on standard error what the block does, with a sign that moves, if ``shown``."""
+    """Show on standard error what the block does, with a spinner, if ``shown``."""
     if not shown:
         yield
         return

@@ -1,4 +1,4 @@
-"""LexicalRetriever: retrieves the documents that share terms with a query (BM25)."""
+"""LexicalRetriever: retrieves documents that share terms with a query, by the scores of ``index/reading/bm25.py``."""
 
 from collections.abc import Sequence
 from typing import Self

@@ -140,7 +140,7 @@ class NewFile:
 
     def _write_all(self, content: memoryview) -> None:
         while content:
-            # The system may take less than it is given, and says so.
+            # The system may write fewer bytes than it is given; it returns their number.
             written = self._filesystem.write(self._descriptor, content)
             if written <= 0:
                 raise OSError(errno.ENOSPC, "the disk takes no more")

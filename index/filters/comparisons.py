@@ -74,7 +74,7 @@ def compare_numbers(field: IndexField, part: int, symbol: str, number: int | flo
 
 
 def number_in(field: IndexField, part: int, numbers: list[int | float]) -> Any:  # noqa: ANN401
-    """Whether a number is one of some."""
+    """Whether a number is in a list of numbers."""
     column = field.numbers(part)
     if column.type == pa.int64():
         wholes = (_whole("==", number)[1] for number in numbers)
@@ -86,7 +86,7 @@ def number_in(field: IndexField, part: int, numbers: list[int | float]) -> Any: 
 
 
 def is_in(column: Any, values: list[Any]) -> Any:  # noqa: ANN401 - Arrow arrays
-    """Whether a value is one of some; null where there is no value."""
+    """Whether a value is in a list of values; null where there is no value."""
     inside = _ARROW.is_in(column, cast(Any, pa).array(values, column.type))
     return _ARROW.if_else(column.is_valid(), inside, cast(Any, pa).scalar(None, pa.bool_()))
 
@@ -137,7 +137,7 @@ def by_date(field: IndexField, symbol: str, literal: TextLiteral) -> bool:
 
 
 def text_in(field: IndexField, part: int, values: list[str]) -> Any:  # noqa: ANN401
-    """Whether a text is one of some, or the same date as one of some."""
+    """Whether a text is in a list of texts, or is the same date as one of them."""
     inside = is_in(field.parts[part].texts, values)
     for literal in map(TextLiteral, values):
         if _equal_by_date(field, literal):

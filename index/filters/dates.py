@@ -19,7 +19,7 @@ _PATTERN = (
     r"(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?)?)?)?$"
 )
 _GROUPS = ("month", "day", "minute", "second", "fraction")
-"""What a text has beyond its year; how many of them it has is its precision."""
+"""The parts of a date after the year; the number of parts that a text has is its precision."""
 DAY = 2
 _MICROSECONDS = {DAY: 86_400_000_000, 3: 60_000_000, 4: 1_000_000, 5: 1}
 
@@ -43,7 +43,7 @@ class Dates:
 
 
 def read_dates(texts: Any) -> Dates:  # noqa: ANN401 - an Arrow array of texts
-    """Read the dates of some texts; a text that is none, or a day that the calendar does not have, is no date."""
+    """Read texts as dates; other texts, and days that the calendar does not have, are no dates."""
     groups = _ARROW.extract_regex(texts, _PATTERN)
     valid = groups.is_valid().to_numpy(zero_copy_only=False)
     rows = np.flatnonzero(valid)

@@ -12,7 +12,7 @@ MAX_BYTES = 2**16
 """Limit for all settings together, as JSON: every generation's manifest holds them."""
 MAX_DEPTH = 16
 MAX_WHOLE = 2**53
-"""Every JSON reader keeps whole numbers up to this one exact."""
+"""The largest whole number that every JSON reader keeps exactly."""
 
 
 def checked_settings(settings: Mapping[str, object]) -> dict[str, object]:

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 MAX_COLUMN_BYTES = 256 << 20
-"""Of the values of a field in one segment that a filter looks at."""
+"""The most bytes of the values of a field in one segment that a filter looks at."""
 MAX_PARTS = 64
-"""A name with more parts between its dots is not looked for in nested objects."""
+"""The most parts, separated by dots, of a name that is looked up in nested objects."""
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 _ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
 

@@ -21,7 +21,7 @@ class BM25:
     """The parameters of BM25.
 
     Attributes:
-        k1: How soon further occurrences of a term stop to count, from 0 to 100.
+        k1: How much further occurrences of a term count, from 0 (not at all) to 100.
         b: How much the length of a passage counts, from 0 to 1.
     """
 

@@ -22,7 +22,7 @@ from .hits import Candidate, best_candidates, cut_by_id
 SEGMENTS = "segments"
 ROWS_AT_ONCE = 1024
 MOST_TIED = 1 << 14
-"""The most vectors beyond the best k that are looked at for equal scores; of more equals, those added first count."""
+"""The most vectors beyond the best k that are searched for equal scores; of further ties, those added first win."""
 
 
 class View:
@@ -137,7 +137,7 @@ class Snapshot:
 
 
 def check_k(k: int) -> int:
-    """Return how many documents are asked for; raise ``ArgumentError`` unless so many can be."""
+    """Return k as a number; raise ``ArgumentError`` unless it is a count."""
     return checked_count(k, "k")
 
 
@@ -186,5 +186,5 @@ def _search_segment(
 
 
 def segment_rows(mask: Any, document_rows: NDArray[np.int64]) -> NDArray[np.bool_] | None:  # noqa: ANN401
-    """A mask over documents as one over passages."""
+    """Turn a mask over documents into a mask over their passages."""
     return None if mask is None else mask[document_rows]

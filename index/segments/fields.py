@@ -26,7 +26,7 @@ class SegmentFields:
         metadata: Callable[[], Iterable[Any]],
         ids: Callable[[], Any],
     ) -> None:
-        """Keep what fields are made of.
+        """Keep the parts that fields are made from.
 
         Args:
             columns: What ``metadata.arrow`` holds.

@@ -26,7 +26,7 @@ _BATCH_IDS = 1 << 20
 
 
 def widest(types: Iterable[TokenType | None]) -> TokenType | None:
-    """Return the widest of some types; None if there is none."""
+    """Return the widest type that is given; None if no type is given."""
     present = {type_ for type_ in types if type_ is not None}
     return (_WIDE if _WIDE in present else _NARROW) if present else None
 

@@ -24,10 +24,10 @@ MODULES = """
     urllib.error urllib.parse urllib.request uuid venv warnings wave weakref webbrowser wsgiref.simple_server
     xml.dom xml.etree.ElementTree xml.sax zipapp zipfile zlib zoneinfo
 """
-"""What is looked through; importing them opens nothing and prints nothing."""
+"""The modules whose docstrings are collected; importing them opens no file and prints nothing."""
 LIMIT = 6000
 DOC_CHARACTERS = 300
-"""The first paragraphs say what something is for; with examples among them, retrieval was worse."""
+"""The most characters of a docstring: its first paragraphs. With the examples after them, retrieval was worse."""
 FEWEST_WORDS = 3
 
 
@@ -74,7 +74,7 @@ def _offered(module: ModuleType) -> Iterator[tuple[str, object]]:
 
 
 def _document(value: object, name: str, kind: str, module: str) -> Iterator[Document]:
-    """Yield the document of one docstring, unless that says next to nothing."""
+    """Yield the document of one docstring, unless it is too short."""
     text = inspect.getdoc(value) or ""
     if len(text.split()) >= FEWEST_WORDS:
         signature = "" if kind == "module" else _signature(value, name.removeprefix(f"{module}."))
@@ -93,7 +93,7 @@ def _signature(value: object, name: str) -> str:
         if number or parameter.name != "self"
     ]
     written = str(signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty))
-    return f"{name}{re.sub(r' at 0x[0-9A-Fa-f]+', '', written)}\n\n"  # an address is another one in every process
+    return f"{name}{re.sub(r' at 0x[0-9A-Fa-f]+', '', written)}\n\n"  # a memory address differs from process to process
 
 
 def _shortened(text: str) -> str:

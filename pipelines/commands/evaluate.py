@@ -113,7 +113,7 @@ def evaluate_command(
                 dtype=dtype,
                 retrieve_k=retrieve_k,
                 rerank_k=rerank_k,
-                rerank=rerank or None,  # without a reranker False says nothing
+                rerank=rerank or None,  # without a reranker, --no-rerank changes nothing
                 first_stage=first_stage or stage_one,
                 passages=passages,
                 adaptive=adaptive,
@@ -121,7 +121,7 @@ def evaluate_command(
             )
         with pipeline, counting("Searching", shown=watched) as count:
             final = FIRST_STAGE if pipeline.reranker is None else RERANKED
-            settings = pipeline.settings  # a closed pipeline says nothing
+            settings = pipeline.settings  # read before the pipeline is closed
             evaluation = evaluate(
                 pipeline, judged.queries, judged.qrels, measures=names, runs=others, on_progress=count
             )

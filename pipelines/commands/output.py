@@ -15,7 +15,7 @@ from ..search import Depth, SearchPipeline, SearchResult
 from .terminal import plain, snippet
 
 PLACES = ("heading", "section", "page", "line")
-"""Metadata that say where in a document something stands, as far as a source has them."""
+"""Metadata fields that give the position of a text in a longer document."""
 
 
 def print_json(record: object) -> None:
@@ -51,7 +51,7 @@ def results_table(query: str, results: Sequence[SearchResult], depth: Depth) -> 
 
 
 def _heading(result: SearchResult) -> Iterator[Text]:
-    """Yield the title, and the id with the place in the document."""
+    """Yield the title, and the id with the position in the document."""
     document = result.document
     title = plain(document.title or document.id)
     title.stylize("bold")

@@ -101,7 +101,7 @@ def search_command(
             dtype=dtype,
             retrieve_k=retrieve_k,
             rerank_k=depth_to_rerank,
-            rerank=rerank or None,  # without a reranker False says nothing
+            rerank=rerank or None,  # without a reranker, --no-rerank changes nothing
             top_k=top_k,
             first_stage=first_stage or stage_one,
             passages=passages,

@@ -28,7 +28,7 @@ BATCH_PASSAGES = 1024
 """The most passages in one call of an encoder, for each device, however many a document has."""
 
 MEASURED_PASSAGES = 32
-"""Passages of a batch of which is measured how much the encoder knows."""
+"""The passages of a batch in which unknown characters are counted."""
 
 AHEAD = 2
 """Batches that each of the two threads has waiting or done: with only one, it would wait for the other."""
@@ -126,7 +126,7 @@ def _split(
 
 def _embed(split: _Split, *, encoder: Encoder, pace: Pace) -> EmbeddedBatch:
     size = BATCH_PASSAGES * _devices(encoder)
-    # A batch of which nothing is left to do takes no time, and says nothing about the next one.
+    # A batch without work takes no time, and does not predict the time of the next one.
     with pace.timed() if split.texts else nullcontext():
         parts = [encoder.encode_documents(split.texts[i : i + size]) for i in range(0, len(split.texts), size)]
     nothing = np.empty((0, encoder.fingerprint.dimension), np.float32)

@@ -54,7 +54,7 @@ class Pace:
         began = self._clock()
         yield
         seconds = self._clock() - began
-        # One thread writes the factor and another reads it: either value is a good one.
+        # One thread writes the factor while another reads it: the old and the new value are both valid.
         if seconds < SHORT_SECONDS and self.size != self._largest:
             self._factor *= 2
         elif seconds > LONG_SECONDS:

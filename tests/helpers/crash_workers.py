@@ -24,7 +24,7 @@ MOST_DOCUMENTS = 60
 """A writer that finds more deletes half of them, so that later rounds are not slower than the first."""
 
 Change = tuple[str, dict[str, str], list[str]]
-"""The kind, what is put, what is removed."""
+"""The kind of change, the documents that it puts, and the ids that it removes."""
 
 GRACE_SECONDS = 3.0
 """How long old generations stay: shorter than a loop, so that their removal is interrupted by kills as well."""
@@ -209,7 +209,7 @@ def reader(connection: Connection, store: str, path: Path) -> None:
             opened = None
             if len(errors) >= 3:
                 break
-        time.sleep(0.002)  # and leave something of the machine to the writer
+        time.sleep(0.002)  # leave CPU time to the writer
     connection.send((reads, digests_by_generation, errors))
 
 
@@ -242,7 +242,7 @@ class _Process:
         other.close()
 
     def ask(self, question: object) -> Any:
-        with suppress(OSError):  # it has given up, and what it has to say of that is there
+        with suppress(OSError):  # it has failed, and its message is waiting
             self._connection.send(question)
         return self.hear()
 

@@ -32,7 +32,7 @@ def write_anew(path: Path, content: bytes) -> None:
 
 
 def accidents(content: bytes, others: Sequence[bytes], *, count: int, seed: object) -> Iterator[tuple[str, bytes]]:
-    """What disks and copies do to a file, each different from it; ``others`` are files that were put in its place."""
+    """Contents that a faulty disk or copy could leave, unlike the original; ``others`` are files put in its place."""
     rng = random.Random(repr(seed))
     damaged = [("another file", other) for other in others if other != content]
     while len(damaged) < count:
@@ -100,7 +100,7 @@ def seal(line: bytes) -> bytes:
 
 
 def sealed(body: object) -> bytes:
-    """As a manifest is written, though its values need not be any that bicross writes."""
+    """Write a manifest with any values, also those that bicross never writes."""
     return seal(json.dumps(body, sort_keys=True, separators=(",", ":")).encode())
 
 
@@ -121,7 +121,7 @@ def put_and_seal(index: Path, name: str, content: bytes) -> None:
 
 
 def hostile_bodies(body: dict[str, Any], *, count: int, seed: object) -> Iterator[tuple[str, bytes]]:
-    """Sealed manifests in which a value is another, a field is missing or one too many, or a list is longer."""
+    """Sealed manifests with a changed value, a missing or additional field, or a longer list."""
     rng = random.Random(repr(seed))
     for _ in range(count):
         changed = json.loads(json.dumps(body))

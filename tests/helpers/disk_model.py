@@ -1,4 +1,4 @@
-"""A model of a disk: what is on it for certain after some calls, and what may be. Knows nothing of who calls.
+"""A model of a disk: what is certainly on it after some calls, and what may be on it.
 
 - fsync of a file keeps its bytes, and not its name; fsync of a folder keeps the names in it, and not their bytes.
 - A rename within a folder is atomic: after a cut both its halves are there, or none. It is kept by fsync of the folder.
@@ -74,7 +74,7 @@ class Folder:
 
 
 class Disk:
-    """What is on the disk for certain, and what may be."""
+    """What is certainly on the disk, and what may be on it."""
 
     def __init__(self, start: Tree) -> None:
         self._root = Folder()
@@ -108,7 +108,7 @@ class Disk:
         return [change for folder in self._folders for change in folder.pending]
 
     def tree(self, keeps: Callable[[Change], bool], content: Callable[[File], bytes]) -> Tree:
-        """What a cut leaves when it keeps these changes of names, and of each file these bytes."""
+        """The folder after a power cut that keeps these changes of names, and these bytes of each file."""
         files: Tree = {}
 
         def walk(folder: Folder, prefix: str) -> None:

@@ -1,4 +1,4 @@
-"""How much of what a test could try it does try: all in a thorough run, a quarter by ``make test``, less by ``quick``.
+"""How many of its cases a test tries: all in a thorough run, a quarter in ``make test``, fewer in ``make quick``.
 
 A run is thorough where the environment has ``BICROSS_THOROUGH=1``; see conftest.py.
 """
@@ -10,7 +10,7 @@ from typing import TypeVar
 from hypothesis import settings
 
 ALL = 100
-"""What a thorough run tries of each property where a test does not say otherwise; the other profiles try less."""
+"""Examples of each property in a thorough run, unless the test sets a number; the other profiles try fewer."""
 
 Item = TypeVar("Item")
 

@@ -49,7 +49,7 @@ def _exact_attention(q, k, v, cu_seq_q, cu_seq_k, max_q, max_k, window_size, seq
 
 
 class NoWaiting(TorchDispatchMode):
-    """Refuses operations for whose result a GPU would have to be waited for."""
+    """Refuses operations that would have to wait for a GPU."""
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -89,7 +89,7 @@ class Recorder:
 
 
 def pretend(monkeypatch, *, record=True):
-    """Engines that are made from now on run on the CPU as on a GPU; gives their recorders, in the order they come."""
+    """Make new engines run on the CPU as they do on a GPU; return their recorders, in order of creation."""
     recorders = []
 
     def make(device):

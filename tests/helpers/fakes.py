@@ -15,7 +15,7 @@ def words(text: str) -> list[str]:
 
 
 class HashEncoder:
-    """Each word adds a pseudo-random direction of its own, so texts that share words have near vectors."""
+    """Adds a pseudo-random direction for each word, so texts that share words have similar vectors."""
 
     def __init__(self, dimension: int = 64, *, max_tokens: int = 32, name: str = "hash-encoder") -> None:
         self.max_tokens = max_tokens
@@ -70,7 +70,7 @@ class OverlapReranker:
 
 
 class ExitingReranker(OverlapReranker):
-    """An ``OverlapReranker`` with exits: what they say resembles its logits, the later the more."""
+    """An ``OverlapReranker`` with exits, whose logits are the closer to its own the later the exit is."""
 
     exit_layers = (2, 4)
     exits_fingerprint = "exits"

@@ -50,7 +50,7 @@ class Fault(enum.Enum):
 
     @property
     def kind(self) -> str:
-        """The same for those that differ in little: dying after a call is dying before the next."""
+        """A key that is equal for cases that hardly differ: dying after a call is dying before the next."""
         for kind in (("NO_SPACE", "IO_ERROR"), ("DISK_FULL", "DISK_GONE"), ("KILL_BEFORE", "KILL_AFTER")):
             if self.name in kind:
                 return kind[0]
@@ -66,7 +66,7 @@ _NEED_SPACE = ("mkdir", "open_new", "write", "fsync", "fsync_folder", "rename")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run with a fault came to. ``acknowledged`` is the last state that it acknowledged, or None."""
+    """How a run with a fault ended. ``acknowledged`` is the last state that it acknowledged, or None."""
 
     fault: Fault
     call: str
@@ -231,14 +231,14 @@ def _kind(call: str) -> str:
 
 
 def _state(path: Path, outcome: Outcome) -> object:
-    """What a check can tell from another. Lock files name a process, which differs and is of no consequence."""
+    """What a check can tell apart. Lock files name a process, which differs from run to run and does not matter."""
     tree = tree_of(path.parent)
     files = frozenset((name, "" if Path(name).name in LOCKS else content) for name, content in tree.items())
     return outcome.acknowledged, type(outcome.error), outcome.killed, files
 
 
 def report(violations: list[tuple[str, Exception]], cases: int) -> str:
-    """What to say of violations: how many, and the first of them."""
+    """A message about violations: their number, and the first ones."""
     first_lines = [(where, type(error).__name__, str(error).partition("\n")[0]) for where, error in violations[:10]]
     lines = [f"  {where}: {kind}: {line}" for where, kind, line in first_lines]
     return "\n".join([f"{len(violations)} of {cases} cases are violations; the first are", *lines])

@@ -16,7 +16,7 @@ DOCUMENTS = 80
 
 
 def documents(seed: int = 0) -> list[Document]:
-    """Each begins with its own id, so that a reranker can tell it."""
+    """Each text begins with the id of its document, so that a reranker can read the id."""
     random = np.random.default_rng(seed)
     return [
         Document(f"doc{number:02}", f"doc{number:02} " + " ".join(random.choice(VOCABULARY, 6)))
@@ -25,7 +25,7 @@ def documents(seed: int = 0) -> list[Document]:
 
 
 def judged(queries: int = 60, *, seed: int = 1, grades: int = 1) -> Judged:
-    """Queries of three words of a document that is relevant, and of others that are too."""
+    """Queries made of three words of a relevant document; further documents are relevant too."""
     random, texts, qrels = np.random.default_rng(seed), {}, {}
     collection = documents()
     for number in range(queries):
@@ -52,12 +52,12 @@ class KnowingReranker:
 
 
 def noise(query: str, document: str) -> float:
-    """A number that says nothing, the same at each call."""
+    """Noise: a number that is the same at each call."""
     return float(np.random.default_rng(zlib.crc32(f"{query}|{document}".encode())).normal())
 
 
 def oracle(judged: Judged, *, sign: float = 1.0, strength: float = 4.0) -> KnowingReranker:
-    """Knows what is relevant, or, with ``sign=-1``, what is not, but for some noise."""
+    """Scores relevant documents high, or low with ``sign=-1``, with some noise."""
     grades = {judged.queries[query_id]: grades_of_query for query_id, grades_of_query in judged.qrels.items()}
 
     def judge(query: str, document: str) -> float:
@@ -67,5 +67,5 @@ def oracle(judged: Judged, *, sign: float = 1.0, strength: float = 4.0) -> Knowi
 
 
 def guesser() -> KnowingReranker:
-    """Knows nothing."""
+    """Scores by noise alone."""
     return KnowingReranker(noise, fingerprint="guesser")

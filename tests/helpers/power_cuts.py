@@ -125,7 +125,7 @@ _RANDOM_STATES = 8
 
 
 def _states(disk: Disk, chance: random.Random, most: int | None) -> Iterator[tuple[str, Tree]]:
-    """What a power cut may leave at this moment, and what to call it; of each kind of the many at most so many."""
+    """The states that a power cut may leave now, each with a name; at most ``most`` of each kind."""
     pending = disk.pending()
     if most is not None:
         pending = chance.sample(pending, min(most, len(pending)))

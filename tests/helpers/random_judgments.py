@@ -1,4 +1,4 @@
-"""Documents of random words, queries of some of them, and judgments with whatever may be odd about them."""
+"""Documents of random words, queries of these words, and judgments with every oddity that may occur."""
 
 import numpy as np
 from bicross.index import Document

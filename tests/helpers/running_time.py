@@ -50,7 +50,7 @@ WORST = (
     "。",
     "<top>",
 )
-"""Those that are known to have taken quadratic or cubic time somewhere."""
+"""Pieces that have caused quadratic or cubic time somewhere."""
 
 SHAPES = ("{}", "# a{}x", "<p>One sentence. {}\n>\"')")
 """How the repeated piece stands in a text."""
@@ -60,7 +60,7 @@ _MEASURABLE = 0.02
 _MOST = 9.0
 """A text four times as long may take three times as long for each doubling: 4 is linear, 16 is quadratic."""
 _LONG = 5.0
-"""Seconds; what takes longer where it is not linear is not tried with a longer text."""
+"""Seconds; a function that takes longer and is not linear is not tried with a longer text."""
 
 
 def seconds(function: Callable[[str], object], text: str) -> float:

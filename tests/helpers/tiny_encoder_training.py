@@ -17,13 +17,13 @@ KILLED_AT = 9
 
 
 def texts(count: int, seed: int) -> list[str]:
-    """Sentences that have nothing to do with each other: which belong together can be learnt by heart alone."""
+    """Unrelated sentences: which belong together can only be learned by heart."""
     chance = random.Random(seed)
     return [" ".join(chance.sample(WORDS[:20], 5)) for _ in range(count)]
 
 
 def ten_queries() -> list[RankingList]:
-    """Each with a passage that is right, and three of the others' that are wrong."""
+    """Each has its own passage as the relevant one, and three passages of the others."""
     queries, passages = texts(10, seed=1), texts(10, seed=2)
     return [
         RankingList(query, tuple(passages[(n + step) % 10] for step in range(4)), (1.0, 0.0, 0.0, 0.0))

@@ -21,7 +21,7 @@ def documents(number: int = 30) -> list[Document]:
 
 
 def head(width: int, seed: int) -> ExitHead:
-    """So steep that pairs get logits far apart."""
+    """A head with large weights, so that the logits of pairs differ widely."""
     random = np.random.default_rng(seed)
     weight = random.normal(0.0, 2.0 / width**0.5, width).astype(np.float32)
     return ExitHead(weight, random.normal(0.0, 0.3, 1).astype(np.float32))

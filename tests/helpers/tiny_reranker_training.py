@@ -32,7 +32,7 @@ def ten_lists():
 
 
 def judged_by_a_word(rng, *, shuffled=False):
-    """A passage is relevant where it has the word "sofa"; shuffled, any other of the six may be called so."""
+    """A passage is relevant if it has the word "sofa"; with ``shuffled``, a random one of the six is relevant."""
     lists = []
     for _ in range(40):
         passages = [" ".join(rng.choice([word for word in WORDS if word != "sofa"], 4)) for _ in range(6)]

@@ -154,7 +154,7 @@ def assert_tokens(index, hits) -> None:
 
 
 def seen(index) -> object:
-    """All that a reader can tell an index by."""
+    """Everything that a reader sees of an index."""
     queries = unit_vectors(3, seed=5)
     hits = [*index.search(queries, 6), *index.search(queries, 4, where="even")]
     dense = [

@@ -1,4 +1,4 @@
-"""A dictionary on disk in the manner of an index, in a few lines: the test harnesses are themselves tested with it."""
+"""A small dictionary on disk that works like an index: the test harnesses are themselves tested with it."""
 
 import json
 import random
@@ -90,7 +90,7 @@ class ToyStore:
 
 
 class ForgetfulStore(ToyStore):
-    """Says that every third change is done when nothing has been."""
+    """Acknowledges every third change without making it."""
 
     def apply(self, kind: str, put: dict[str, str], removed: list[str]) -> None:
         if random.randrange(3):

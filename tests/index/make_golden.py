@@ -120,7 +120,7 @@ def terms(path: Path) -> None:
 
 
 def observed(index: Index) -> dict[str, object]:
-    """All that a reader can tell an index by, as JSON."""
+    """Everything that a reader sees of an index, as JSON."""
     answers = [
         [
             [(hit.document.id, hit.passage.start, hit.passage.end, hit.score) for hit in line]

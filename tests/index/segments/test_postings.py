@@ -45,7 +45,7 @@ def create(path, records, **options):
 
 
 def of_words(path, *texts, **options):
-    """A document a text, whose terms are its words."""
+    """One document for each text; the terms of a document are its words."""
     documents = [Document(f"d{n}", text or "-") for n, text in enumerate(texts)]
     made = EmbeddedBatch(
         documents,
@@ -436,7 +436,7 @@ def test_lengths_that_are_not_those_of_the_passages_are_found(path):
 
 
 def test_a_sealed_file_that_makes_sense_is_believed(path):
-    """There is no telling: whoever seals an index may write other terms, as other texts."""
+    """This cannot be detected: whoever seals an index may write other terms, just as other texts."""
     changed = postings_file(counts=[1, 200, 1, 1, 55], lengths=[2, 1, 255])
     put_and_seal(path, term_file(path).relative_to(path).as_posix(), changed)
     assert ids(Index.open(path).search_terms([["a"]], 3)[0]) == ["d2", "d0"]

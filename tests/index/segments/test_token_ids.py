@@ -153,7 +153,7 @@ def path(tmp_path):
 
 
 def test_the_ids_of_a_sealed_file_that_makes_sense_are_believed(path):
-    """There is no telling: whoever seals an index may write other ids, as other texts."""
+    """This cannot be detected: whoever seals an index may write other ids, just as other texts."""
     [file] = token_files(path)
     put_and_seal(
         path, file.relative_to(path).as_posix(), token_id_file(pa.array(TWELVE_PASSAGES, pa.large_list(pa.uint16())))
