@@ -11,7 +11,13 @@ from .environment import (
     require_training_packages,
     training_device,
 )
-from .output_folder import prepare_output_folder, require_new_output, require_same_run, write_atomically
+from .output_folder import (
+    prepare_output_folder,
+    require_new_output,
+    require_output_folder,
+    require_same_run,
+    write_atomically,
+)
 from .ranking_list import RankingList
 from .record import QUALITY, Evaluated, TrainingRecord
 from .rerankers import RerankerMethod
@@ -39,6 +45,7 @@ __all__ = [
     "newest_checkpoint",
     "prepare_output_folder",
     "require_new_output",
+    "require_output_folder",
     "require_same_run",
     "require_training_packages",
     "train_encoder",

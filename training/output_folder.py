@@ -88,6 +88,20 @@ def install_model(output: Path, save: Callable[[Path], None], record: Mapping[st
     shutil.rmtree(output / CHECKPOINTS, ignore_errors=True)
 
 
+def require_output_folder(model: str, output: Path | None) -> Path:
+    """Return the folder of a model, of which ``prepare_output_folder`` can make one to add files to.
+
+    Raises:
+        ArgumentError: As there.
+    """
+    folder = resolve_model(model)
+    if output is None and not Path(model).is_dir():
+        raise ArgumentError(f"{model!r} is shared by all programs here: name a folder for a copy, -o FOLDER")
+    if output is not None and output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise ArgumentError(f"{output} exists and is not an empty folder: name another one, or leave -o out")
+    return folder
+
+
 def prepare_output_folder(model: str, output: Path | None) -> Path:
     """Return the folder of a model to which files are going to be added.
 
@@ -98,12 +112,8 @@ def prepare_output_folder(model: str, output: Path | None) -> Path:
     Raises:
         ArgumentError: ``output`` is not empty, or the model's own folder is not the caller's.
     """
-    folder = resolve_model(model)
+    folder = require_output_folder(model, output)
     if output is None:
-        if not Path(model).is_dir():
-            raise ArgumentError(f"{model!r} is shared by all programs here: name a folder for a copy, -o FOLDER")
         return folder
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ArgumentError(f"{output} exists and is not an empty folder: name another one, or leave -o out")
     shutil.copytree(folder, output, dirs_exist_ok=True)
     return output

@@ -17,7 +17,7 @@ from ..search import SearchPipeline, SearchResult, Timings, result_record
 from .docstrings import docstring_documents
 from .options import AsJson, Device
 from .output import print_json
-from .terminal import plain
+from .terminal import plain, saying, unless_committed
 
 QUESTIONS = (
     "read rows from a csv file",
@@ -57,7 +57,8 @@ def build_demo(path: Path, *, limit: int | None, device: str | None, console: Co
     """Index the docstrings of the standard library at ``path``, replacing an older demo."""
     console.print("Collecting the docstrings of the standard library ...")
     documents = docstring_documents() if limit is None else docstring_documents(limit=limit)
-    index = build_index(documents, path, encoder=BiEncoder(device=device), overwrite=True, progress=True)
+    with saying(unless_committed(path, f"Nothing was written to {path}: run the same command again.")):
+        index = build_index(documents, path, encoder=BiEncoder(device=device), overwrite=True, progress=True)
     info = index.info()
     console.print(f"Indexed {info.documents:,} documents ({info.bytes / 1e6:.1f} MB) in {path}\n", soft_wrap=True)
 

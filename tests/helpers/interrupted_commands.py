@@ -11,7 +11,7 @@ import time
 
 from bicross.index.writing import checkpoints
 from bicross.pipelines import models
-from bicross.pipelines.commands import index, main
+from bicross.pipelines.commands import demo, index, main
 
 from helpers.fakes import HashEncoder, OverlapReranker
 
@@ -25,6 +25,8 @@ class SlowEncoder(HashEncoder):
 
 
 class SlowReranker(OverlapReranker):
+    fingerprint = model_fingerprint = "overlap"
+
     def score(self, pairs):
         time.sleep(SECONDS_A_TEXT * len(pairs))
         return super().score(pairs)
@@ -41,6 +43,7 @@ if __name__ == "__main__":
     for module in (models, index):
         module.load_encoder = module.open_encoder = load_encoder
     models.open_reranker = lambda *_, **__: SlowReranker()
+    demo.BiEncoder = load_encoder
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.exit(main())

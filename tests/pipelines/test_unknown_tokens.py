@@ -195,7 +195,7 @@ def test_a_language_that_is_only_spelled_out_is_unknown(english, text):
         "α-synuclein binds β-amyloid; ΔF508, μ = 5 ± 2 µm, χ² = 3",
         "def größe_in_mm(x): return x ** 2  # naïve",
         "snake_case_identifier CamelCaseIdentifier 0x7fff5fbff8a0",
-        "the word λόγος means a word in the Greek of the old books, and мир means peace there",
+        "the word λόγος means a word in the Greek of the old books",
         "vaccines 🍕 and the immune system",
     ],
 )

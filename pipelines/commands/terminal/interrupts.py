@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from typing import NoReturn
 ENDING = (signal.SIGINT, signal.SIGTERM)
 UNHEARD_SECONDS = 1.0
 """How long the main thread may compute outside of Python, where it hears no signal."""
+AGAIN_SECONDS = 0.1
+"""How long Python may take to leave a function in which it drops exceptions."""
 UNWINDING_SECONDS = 10.0
 """How long it may take to bring to the disk what is to be kept."""
 
@@ -90,6 +93,8 @@ class Heard:
     """The first signal that asked it to end; None for none."""
     code: int | None = None
     """The exit code, once the block has done its work: what ends the process from then on, a signal too."""
+    sent_again: int = 0
+    """How many signals are on their way that this process sent itself, because Python dropped what the first raised."""
 
 
 @contextmanager
@@ -114,6 +119,8 @@ def ending_process() -> Generator[Heard]:
         is_heard.set()
         raise Interrupted(number)
 
+    before_hook = sys.unraisablehook
+    sys.unraisablehook = lambda dropped: _hear_again(dropped, heard, before_hook)
     ending = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, hear) for number in ending}
     reader, writer = socket.socketpair()
@@ -121,17 +128,36 @@ def ending_process() -> Generator[Heard]:
     signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=lambda: None if ended.is_set() else _restore(before))
-    threading.Thread(target=_watch, args=(reader, is_heard, ended), name="signals", daemon=True).start()
+    threading.Thread(target=_watch, args=(reader, heard, is_heard, ended), name="signals", daemon=True).start()
     try:
         yield heard
     finally:
         ended.set()
+        sys.unraisablehook = before_hook
         if heard.code is None:
             _restore(before)
         else:  # Python gives signals back to the system, which would end the process by them, before it takes its time
             signal.set_wakeup_fd(-1)
             atexit.register(_ignore, ending)
         writer.close()
+
+
+def _hear_again(
+    dropped: "sys.UnraisableHookArgs", heard: Heard, before: Callable[["sys.UnraisableHookArgs"], object]
+) -> None:
+    """Send a signal again whose exception came in a ``__del__`` or a callback, where Python drops exceptions."""
+    if not isinstance(dropped.exc_value, Interrupted):
+        before(dropped)
+        return
+    number = dropped.exc_value.number
+
+    def send() -> None:
+        time.sleep(AGAIN_SECONDS)  # until the main thread is out of there
+        heard.sent_again += 1
+        heard.number = None
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=send, name="signal again", daemon=True).start()
 
 
 def _ignore(numbers: Iterable[signal.Signals]) -> None:
@@ -145,19 +171,22 @@ def _restore(handlers: Mapping[signal.Signals, object]) -> None:
         signal.signal(number, handler)  # pyright: ignore[reportArgumentType]
 
 
-def _watch(reader: socket.socket, is_heard: threading.Event, ended: threading.Event) -> None:
+def _watch(reader: socket.socket, heard: Heard, is_heard: threading.Event, ended: threading.Event) -> None:
     number = _next_ending(reader)
     if number is None:
         return
     if not is_heard.wait(UNHEARD_SECONDS):
         end_now(number)
-    threading.Thread(target=_end_at_the_next, args=(reader,), name="second signal", daemon=True).start()
+    threading.Thread(target=_end_at_the_next, args=(reader, heard), name="second signal", daemon=True).start()
     if not ended.wait(UNWINDING_SECONDS):
         end_now(number)
 
 
-def _end_at_the_next(reader: socket.socket) -> None:
+def _end_at_the_next(reader: socket.socket, heard: Heard) -> None:
     number = _next_ending(reader)
+    while number is not None and heard.sent_again:
+        heard.sent_again -= 1
+        number = _next_ending(reader)
     if number is not None:
         end_now(number)
 

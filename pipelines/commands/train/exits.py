@@ -10,7 +10,7 @@ from rich.console import Console
 from ....index import Index
 from ....inference import write_exits
 from ....rerank import CrossEncoderReranker
-from ....training import prepare_output_folder
+from ....training import prepare_output_folder, require_output_folder
 from ....training.rerankers import ExitSettings, train_exits
 from ...lines import text_lines
 from ...models import open_retriever, require_one_device
@@ -18,6 +18,7 @@ from ...search import check_queries, read_layers
 from ...training import EXIT_PASSAGES, exit_lists
 from ..options import AsJson, Device, IndexEncoder, IndexPath, Precision
 from ..output import print_json
+from ..terminal import saying
 from .options import Seed
 
 
@@ -51,9 +52,11 @@ def train_exits_command(
     texts = [line.strip() for _, line in text_lines(queries)]
     check_queries(texts)
     retriever = open_retriever(Index.open(path), encoder, device=device)
+    source = require_output_folder(model, output)  # the copy is made last: an interrupt leaves nothing half done
+    with saying(lambda: f"No exits were written to {output or source}: run the same command again."):
+        reranker = CrossEncoderReranker(source, device=device, dtype=dtype)
+        trained = train_exits(reranker, exit_lists(retriever, texts, passages=passages, seed=seed), settings)
     folder = prepare_output_folder(model, output)
-    reranker = CrossEncoderReranker(folder, device=device, dtype=dtype)
-    trained = train_exits(reranker, exit_lists(retriever, texts, passages=passages, seed=seed), settings)
     write_exits(folder, {layer: exit_.head for layer, exit_ in trained.items()})
     correlations = {layer: exit_.correlation for layer, exit_ in trained.items()}
     if as_json:

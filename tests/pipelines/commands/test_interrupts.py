@@ -158,6 +158,93 @@ def test_a_second_signal_and_a_main_thread_that_hears_nothing_end_the_process_to
 
 
 @pytest.mark.slow
+def test_an_interrupt_that_python_drops_is_sent_again():
+    """An exception in a ``__del__`` or in a callback is printed and forgotten: the command went on to its end."""
+    program = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from bicross.pipelines.commands.terminal import ending_process, interrupts, saying\n"
+        "interrupts.UNWINDING_SECONDS = 300\n"
+        "class Slow:\n"
+        "    def __del__(self):\n"
+        "        print('ready', flush=True)\n"
+        "        time.sleep(300)\n"
+        "try:\n"
+        "    with ending_process(), saying(lambda: 'This was kept.'):\n"
+        "        Slow()\n"
+        "        time.sleep(300)\n"
+        "except KeyboardInterrupt as interrupted:\n"
+        "    sys.exit(interrupted.number)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        try:
+            assert child.stdout.readline() == "ready\n"
+            time.sleep(0.3)
+            child.send_signal(signal.SIGINT)
+            _, said = child.communicate(timeout=LONGEST_SECONDS)
+        finally:
+            child.kill()
+    assert (child.returncode, said) == (2, "")
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """A BEIR folder with a judged question for each of twenty documents."""
+    path = tmp_path_factory.mktemp("judged")
+    (path / "qrels").mkdir()
+    queries = [{"_id": f"q{n}", "text": f"which text is number {n}"} for n in range(20)]
+    (path / "queries.jsonl").write_text("".join(json.dumps(query) + "\n" for query in queries))
+    lines = [f"q{n}\td{n}\t1\n" for n in range(20)]
+    (path / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(lines))
+    return path
+
+
+@pytest.mark.slow
+def test_an_interrupted_tuning_stores_nothing_or_all(tmp_path, judged):
+    arguments = ["tune", None, judged, "--latency-queries", "0", "--retrieve-k", "20", "--scores", tmp_path / "scores"]
+    stored = []
+    for number, after in enumerate([None, *(random.Random(seed).uniform(0, 2.5) for seed in range(2))]):
+        arguments[1] = path = tmp_path / str(number)
+        build_index(DOCUMENTS[:40], path, encoder=HashEncoder(), reranker=None)
+        code, said = run(arguments, after=after, seconds_a_text=0 if after is None else 0.005)
+        if code:
+            assert (code, after is not None) == (130, True), said
+            is_stored = bool(Index.open(path).settings)
+            expected = "The change is committed" if is_stored else f"Nothing was stored in {path}: run the same command"
+            assert f"bicross: interrupted. {expected}" in said or "bicross: interrupted.\n" in said, said
+            assert run(arguments, seconds_a_text=0)[0] == 0
+        stored.append(Index.open(path).settings)
+    assert stored[0]
+    assert all(settings == stored[0] for settings in stored[1:])
+
+
+@pytest.mark.slow
+def test_an_interrupted_training_goes_on_to_the_same_model(tmp_path):
+    program = PROGRAM.parent / "interrupted_training.py"
+    environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[1]), "OMP_NUM_THREADS": "1"}
+    moments = [f"{random.Random(seed).uniform(0.1, 0.9):.2f}" for seed in (1, 2)]
+    command = [sys.executable, str(program), str(tmp_path), *moments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
+    assert done.returncode == 0, done.stderr
+    whole = (tmp_path / "whole" / "model.safetensors").read_bytes()
+    for number, (code, said, again) in enumerate(json.loads(done.stdout)):
+        assert (code in (0, 130), again) == (True, 0), said
+        if code:
+            assert f"bicross: interrupted. {tmp_path / str(number)} " in said
+            assert "Run the same command again to " in said
+        assert (tmp_path / str(number) / "model.safetensors").read_bytes() == whole
+
+
+@pytest.mark.slow
+def test_an_interrupted_demo_says_what_is_there(tmp_path):
+    code, said = run(["demo", "-o", tmp_path / "demo", "--limit", "400"], after=3, seconds_a_text=0.05)
+    assert code == 130
+    assert f"bicross: interrupted. Nothing was written to {tmp_path / 'demo'}: run the same command again." in said
+
+
+@pytest.mark.slow
 def test_a_signal_after_the_work_does_not_change_the_exit_code(tmp_path, source):
     """Python takes its time to shut down, in which the system would end it by the signal."""
     program = (

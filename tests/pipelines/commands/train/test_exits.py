@@ -105,3 +105,17 @@ def test_lists_are_drawn_from_the_candidates(tmp_path):
     assert [len(item.passages) for item in exit_lists(retriever, queries)] == [12, 12], "fewer than are asked for"
     alone = build_index(documents(1), tmp_path / "alone", encoder=encoder, reranker=None)
     assert exit_lists(DenseRetriever(alone, encoder), queries) == []
+
+
+@pytest.mark.slow
+def test_an_interrupt_leaves_no_half_made_copy(collection, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bicross.pipelines.commands.train.exits.train_exits", interrupted)
+    copy = collection / "copy"
+    assert run(collection, collection / "model", "-o", str(copy)) == 130
+    assert (
+        f"bicross: interrupted. No exits were written to {copy}: run the same command again." in capsys.readouterr().err
+    )
+    assert not copy.exists()
