@@ -43,36 +43,36 @@ def unknown_share(text: str, encoding: Any, unknown: int | None) -> float:  # no
     tokens = [0] * len(text)  # that begin or stand in each character
     is_unknown = [False] * len(text)
     for (start, end), token in zip(encoding.offsets, encoding.ids, strict=True):
-        for place in range(start, min(end, len(text))):
-            is_unknown[place] = is_unknown[place] or token == unknown
+        for position in range(start, min(end, len(text))):
+            is_unknown[position] = is_unknown[position] or token == unknown
         if start < len(text):
             tokens[start] += 1
     for script in _SCRIPTS:
-        places = [
-            place
+        positions = [
+            position
             for match in script.pattern.finditer(text)
-            for place in range(match.start(), match.end())
-            if _is_letter(text[place])
+            for position in range(match.start(), match.end())
+            if _is_letter(text[position])
         ]
-        if _is_spelled_out(text, places, tokens, is_unknown, script.threshold, by_bytes=unknown is None):
-            for place in places:
-                is_unknown[place] = True
+        if _is_spelled_out(text, positions, tokens, is_unknown, script.threshold, by_bytes=unknown is None):
+            for position in positions:
+                is_unknown[position] = True
     counted = [flag for flag, character in zip(is_unknown, text, strict=True) if not character.isspace()]
     return sum(counted) / max(1, len(counted))
 
 
 def _is_spelled_out(
-    text: str, places: list[int], tokens: list[int], is_unknown: list[bool], threshold: float, *, by_bytes: bool
+    text: str, positions: list[int], tokens: list[int], is_unknown: list[bool], threshold: float, *, by_bytes: bool
 ) -> bool:
-    if len(places) < _FEW:
+    if len(positions) < _FEW:
         return False
     if by_bytes:
-        size, least = sum(len(text[place].encode()) for place in places), _OF_BYTES
-        pieces = sum(tokens[place] for place in places)
+        size, least = sum(len(text[position].encode()) for position in positions), _OF_BYTES
+        pieces = sum(tokens[position] for position in positions)
     else:
-        size, least = len(places), threshold
-        pieces = sum(max(tokens[place], is_unknown[place]) for place in places)
-    return pieces >= size * least * (_SURE if len(places) < _MANY else 1)
+        size, least = len(positions), threshold
+        pieces = sum(max(tokens[position], is_unknown[position]) for position in positions)
+    return pieces >= size * least * (_SURE if len(positions) < _MANY else 1)
 
 
 def _is_letter(character: str) -> bool:

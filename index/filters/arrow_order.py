@@ -54,12 +54,12 @@ def _same_precision(field: IndexField, precision: int) -> bool:
     """Whether the order of letters is that of dates: all are as precise, and without a time, which may have a zone."""
     if not field.live_dates:
         return True
-    seen = {
+    precisions = {
         level
         for part in field.parts
         for level in np.unique(part.dates.precision[np.asarray(part.rows_of_live, np.bool_)]).tolist()
     }
-    return precision <= DAY and not field.not_dates and seen - {-1} <= {precision}
+    return precision <= DAY and not field.not_dates and precisions - {-1} <= {precision}
 
 
 def _refused(field: IndexField, shown: str) -> ArgumentError:

@@ -153,10 +153,10 @@ class Reading:
         if self._log is None:
             raise DocumentError(reason, source=source, line=line, remedy=HOW_TO_SKIP, unit=unit) from None
         self._log.write(source, line, reason, unit=unit)
-        place = _place(source, line, unit)
-        self.tally.leave_out(kind, place)
+        position = _place(source, line, unit)
+        self.tally.leave_out(kind, position)
         self.tally.bad += 1
-        self.tally.first_problem = self.tally.first_problem or f"{place}: {reason}"
+        self.tally.first_problem = self.tally.first_problem or f"{position}: {reason}"
 
     def _move(self, file: SourceFile, fraction: float) -> None:
         self.fraction = min(1.0, (self._done + file.size * fraction) / self._size)

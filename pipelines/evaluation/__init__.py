@@ -6,7 +6,7 @@ from .judgments import Judged, read_judged, read_qrels
 from .measures import DEFAULT_MEASURES, canonical, per_query
 from .result import Comparison, Evaluation, QueryChange, System
 from .runs import Run, read_run, write_run
-from .significance import CONFIDENCE, Estimate, estimate_means
+from .significance import CONFIDENCE, Estimate, Outcomes, estimate_means, randomisation_test
 from .topics import has_ids, read_topics
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "Judged",
+    "Outcomes",
     "QueryChange",
     "Run",
     "System",
@@ -28,6 +29,7 @@ __all__ = [
     "evaluate_runs",
     "has_ids",
     "per_query",
+    "randomisation_test",
     "read_judged",
     "read_qrels",
     "read_run",

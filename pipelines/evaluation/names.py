@@ -13,4 +13,6 @@ GRADE_NAMES = frozenset({"score", "relevance", "rel", "grade", "label"})
 def is_header(fields: Sequence[str], *names: Collection[str]) -> bool:
     """Whether each field is one of the names of its column, with hyphens or underscores."""
     plain = [field.strip().lower().replace("_", "-") for field in fields]
-    return len(plain) == len(names) and all(name in known for name, known in zip(plain, names, strict=True))
+    return len(plain) == len(names) and all(
+        name in names_of_column for name, names_of_column in zip(plain, names, strict=True)
+    )

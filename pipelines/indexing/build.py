@@ -93,7 +93,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
         >>> build_index(read_documents("articles.jsonl"), "my-index")
     """
     Index.require_free(path, overwrite=overwrite, resume=resume)
-    given, documents = documents, _checked(documents)
+    unchecked, documents = documents, _checked(documents)
     analyzer = analyzer_for_new(lexical)
     model = _encoder(encoder, device)
     layout = VectorLayout(index_type, target_recall=target_recall, memory_bytes=memory_bytes)
@@ -115,7 +115,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
             for batch in batches:
                 counted.done(builder.add(batch))
         if not counted.documents_done:
-            _check_no_documents(given, path, overwrite=overwrite)
+            _check_no_documents(unchecked, path, overwrite=overwrite)
         builder.commit(reason="build")
     return Index.open(path, verify="size")  # its checksums were made a moment ago
 
@@ -263,12 +263,12 @@ def _encoder(encoder: str | Path | Encoder, device: Devices) -> Encoder:
     return encoder
 
 
-def _check_no_documents(given: DocumentsLike, path: str | Path, *, overwrite: bool) -> None:
+def _check_no_documents(documents: DocumentsLike, path: str | Path, *, overwrite: bool) -> None:
     """Refuse to make an index without documents, unless an empty list was given and nothing is lost."""
-    if not (isinstance(given, list | tuple) and not given):
+    if not (isinstance(documents, list | tuple) and not documents):
         raise ArgumentError(
-            f"there are no documents to index: what was given, {type(given).__name__}, has none; an empty list makes an"
-            " empty index"
+            f"there are no documents to index: what was given, {type(documents).__name__}, has none; an empty list "
+            "makes an empty index"
         )
     if overwrite and _holds_documents(path):
         raise ArgumentError(f"there are no documents to replace those in {path}; delete the index instead")

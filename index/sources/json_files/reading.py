@@ -120,8 +120,8 @@ def _check_keys(rows: Iterator[SourceRow], path: Path, options: SourceOptions) -
     if argument == "text_column":
         message += _list_inside(first) or "; to search titles alone, let it name those"
     if bad:
-        place = f"{bad[0].unit} {bad[0].line}"
-        message += f". There are rows that cannot be read, the first of them in {place}: {bad[0].problem}"
+        bad_row = f"{bad[0].unit} {bad[0].line}"
+        message += f". There are rows that cannot be read, the first of them in {bad_row}: {bad[0].problem}"
     raise NoTexts(message)
 
 

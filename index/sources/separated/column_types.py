@@ -133,11 +133,11 @@ class _Ambiguity:
     beside: tuple[str, ...] = ("integer",)
 
     def note(self, name: str, cell: str, line: int) -> str:
-        place = f"the column {name!r} is kept as text, because {cell!r:.40} in line {line}"
+        reason = f"the column {name!r} is kept as text, because {cell!r:.40} in line {line}"
         if not self.remedies:
-            return f"{place} is a percentage: to filter by it as a number, write its numbers without %"
+            return f"{reason} is a percentage: to filter by it as a number, write its numbers without %"
         options = " or ".join(f"--types {name}={remedy}" for remedy in self.remedies)
-        return f"{place} can be read as {' and as '.join(self.remedies)}: say so with types ({options})"
+        return f"{reason} can be read as {' and as '.join(self.remedies)}: say so with types ({options})"
 
 
 # Of a column with several of these kinds the first counts.

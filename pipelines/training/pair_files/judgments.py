@@ -35,11 +35,13 @@ def pair_judgments(path: Path) -> Iterator[Judgment]:
         TrainingError: A row cannot be read, or can be read in two ways; it names file and line.
     """
     unread: dict[str, None] = {}
-    known: dict[tuple[str, ...], Roles] = {}
+    roles_by_names: dict[tuple[str, ...], Roles] = {}
     for line, row in pair_rows(path):
         names = tuple(row)
         try:
-            roles = known[names] if names in known else known.setdefault(names, roles_of(names))
+            roles = (
+                roles_by_names[names] if names in roles_by_names else roles_by_names.setdefault(names, roles_of(names))
+            )
             judgments = list(_judgments(row, roles, line))
         except ValueError as error:
             raise TrainingError(str(error), source=str(path), line=line) from None
@@ -100,8 +102,10 @@ def _texts(name: str, row: Mapping[str, object], *, may_be_empty: bool) -> Itera
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        what = "is empty" if isinstance(value, str) else "is missing" if value is None else f"is no text: {value!r:.60}"
-        raise ValueError(f"the {name} {what}")
+        fault = (
+            "is empty" if isinstance(value, str) else "is missing" if value is None else f"is no text: {value!r:.60}"
+        )
+        raise ValueError(f"the {name} {fault}")
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise ValueError(f"the {name} has a lone surrogate, and is no text")
     return value

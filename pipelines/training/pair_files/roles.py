@@ -94,8 +94,8 @@ def plain_name(name: str) -> str:
     return name.strip().lower().replace("-", "_").replace(" ", "_")
 
 
-def _only(known: tuple[str, ...], plain: dict[str, str]) -> str:
-    present = [name for name, of in plain.items() if of in known]
+def _only(spellings: tuple[str, ...], plain: dict[str, str]) -> str:
+    present = [name for name, of in plain.items() if of in spellings]
     if len(present) > 1:
         raise ValueError(f"has both {present[0]} and {present[1]}, which mean the same: leave one of them out")
     return present[0] if present else ""

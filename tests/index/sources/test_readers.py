@@ -190,7 +190,7 @@ def test_the_empty_name_of_a_column_can_be_used():
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "place"),
+    ("name", "content", "position"),
     [
         ("a.jsonl", '{"id": 0, "text": "t"}\n{"id": 1, "text": "t", "text": "u"}\n', "line 2: the key 'text'"),
         (
@@ -201,9 +201,9 @@ def test_the_empty_name_of_a_column_can_be_used():
         ("a.json", '{"id": 0, "text": "t"}\n\n{"id": 1, "text": "t", "id": 2}', "line 3: the key 'id'"),
     ],
 )
-def test_a_key_that_is_there_twice_makes_a_row_bad(name, content, place):
+def test_a_key_that_is_there_twice_makes_a_row_bad(name, content, position):
     path = write(name, content)
-    with pytest.raises(DocumentError, match=f"{name}, {place} is there twice in one object; keep one of them"):
+    with pytest.raises(DocumentError, match=f"{name}, {position} is there twice in one object; keep one of them"):
         list(read_documents(path))
     assert ids(read_documents(path, on_error="skip")) == ["0"]
 

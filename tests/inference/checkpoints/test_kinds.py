@@ -72,14 +72,14 @@ def test_rerankers_give_scores_and_no_vectors(folder, config, types, settings):
 
 
 @pytest.mark.parametrize(
-    ("models", "what"), [(SPARSE, r"a sparse encoder \(SPLADE\)"), (COLBERT, r"a multi-vector model \(ColBERT\)")]
+    ("models", "kind"), [(SPARSE, r"a sparse encoder \(SPLADE\)"), (COLBERT, r"a multi-vector model \(ColBERT\)")]
 )
-def test_sparse_and_multi_vector_models_are_neither(folder, models, what):
+def test_sparse_and_multi_vector_models_are_neither(folder, models, kind):
     for config, types, settings in models:
         saved = folder(config, types, **settings)
-        with pytest.raises(ModelError, match=rf"mine is no encoder: it is {what}.*all-MiniLM"):
+        with pytest.raises(ModelError, match=rf"mine is no encoder: it is {kind}.*all-MiniLM"):
             require_encoder(saved, "mine")
-        with pytest.raises(ModelError, match=rf"mine is no reranker: it is {what}"):
+        with pytest.raises(ModelError, match=rf"mine is no reranker: it is {kind}"):
             require_reranker(saved, "mine")
         for file in saved.iterdir():
             file.unlink()

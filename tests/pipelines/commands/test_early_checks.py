@@ -72,8 +72,8 @@ def outcomes(folder):
 @pytest.mark.slow
 @pytest.mark.parametrize(("command", "message"), MISTAKES.items())
 def test_a_mistake_is_said_before_any_model_library_is_imported(folder, outcomes, command, message):
-    code, said, imported = outcomes[command]
+    code, stderr, imported = outcomes[command]
     assert code in (1, 2)
-    assert message in said
+    assert message in stderr
     assert not MODEL_LIBRARIES & set(imported)
     assert not (folder / "new").exists()

@@ -4,8 +4,15 @@ from bicross.errors import ArgumentError, QueryError
 from bicross.pipelines import Evaluation, SearchPipeline, build_index, evaluate, evaluate_runs, read_run, write_run
 from bicross.pipelines.commands.reports import evaluation_record
 from bicross.pipelines.commands.reports.evaluation import notes
-from bicross.pipelines.evaluation import DEFAULT_MEASURES, FIRST_STAGE, RERANKED, estimate_means, per_query
-from bicross.pipelines.evaluation.significance import Outcomes, randomisation_test
+from bicross.pipelines.evaluation import (
+    DEFAULT_MEASURES,
+    FIRST_STAGE,
+    RERANKED,
+    Outcomes,
+    estimate_means,
+    per_query,
+    randomisation_test,
+)
 from bicross.retrieval import DenseRetriever
 from helpers.fakes import HashEncoder, OverlapReranker
 from helpers.random_judgments import DOCUMENTS, QRELS, QUERIES
@@ -163,11 +170,11 @@ def test_all_queries_are_measured_on_one_generation(tmp_path, adaptive):
     index = build_index(DOCUMENTS, tmp_path / "index", encoder=ENCODER)
     options = {"retrieve_k": 12, "rerank_k": 12, "adaptive": adaptive}
     expected = evaluate(SearchPipeline(DenseRetriever(index, ENCODER), OverlapReranker(), **options), QUERIES, QRELS)
-    left = [document.id for document in DOCUMENTS]
+    remaining_ids = [document.id for document in DOCUMENTS]
 
     class Deleting(OverlapReranker):
         def score(self, pairs):
-            index.delete([left.pop() for _ in range(3) if left])
+            index.delete([remaining_ids.pop() for _ in range(3) if remaining_ids])
             return super().score(pairs)
 
     evaluation = evaluate(SearchPipeline(DenseRetriever(index, ENCODER), Deleting(), **options), QUERIES, QRELS)

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 from bicross.errors import ArgumentError
-from bicross.pipelines.evaluation import estimate_means, significance
-from bicross.pipelines.evaluation.significance import Outcomes, outcomes, randomisation_test
+from bicross.pipelines.evaluation import Outcomes, estimate_means, randomisation_test, significance
+from bicross.pipelines.evaluation.significance import outcomes
 from helpers.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -170,12 +170,12 @@ def check(answers: list[Answer], contents: Contents, tmp_path, most: int) -> Non
 def assert_equal(results: list[SearchResult], expected: list[SearchResult], key) -> None:
     """Scores may differ in their last digits, as sums in segments of other sizes do, and such scores change places."""
     for name in ("score", "retrieval_score", "relevance"):
-        values = ([getattr(result, name) for result in some] for some in (results, expected))
+        values = ([getattr(result, name) for result in compared] for compared in (results, expected))
         np.testing.assert_allclose(*values, atol=1e-5, err_msg=str(key))
-    for one, other in zip(results, expected, strict=True):
-        if one.document.id != other.document.id:
-            equal = {result.document.id for result in expected if abs(result.score - one.score) < 1e-5}
-            assert one.document.id in equal, key
+    for actual, expected_result in zip(results, expected, strict=True):
+        if actual.document.id != expected_result.document.id:
+            equal = {result.document.id for result in expected if abs(result.score - actual.score) < 1e-5}
+            assert actual.document.id in equal, key
 
 
 @pytest.mark.slow

@@ -88,11 +88,11 @@ def test_pairs_triples_and_labels_say_the_same(tmp_path):
 
 def judged(path):
     """The grades by the texts of query and passage."""
-    found = read_training_data(path, held_out=0)
-    texts = {document.id: document.text for document in found.documents}
+    data = read_training_data(path, held_out=0)
+    texts = {document.id: document.text for document in data.documents}
     return {
-        (found.training.queries[id_], texts[doc]): grade
-        for id_, grades in found.training.qrels.items()
+        (data.training.queries[id_], texts[doc]): grade
+        for id_, grades in data.training.qrels.items()
         for doc, grade in grades.items()
     }
 

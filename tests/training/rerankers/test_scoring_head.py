@@ -55,13 +55,13 @@ def test_encoders_and_masked_language_models_get_the_same_new_head_each_time(tmp
 def test_three_outputs_and_half_a_model_are_refused(tmp_path):
     with pytest.raises(ModelError, match="three has 3 outputs; a reranker has one, or two"):
         trained(save_cross_encoder(tmp_path / "three", "bert", outputs=3), tmp_path / "model")
-    for kept, missing, bare in (
+    for kept_part, missing, bare in (
         ("classifier.bias", "lacks .*classifier.weight", False),
         ("encoder.layer.0", "and 18 more", True),
     ):
         base = save_base(tmp_path / missing[:5], bare=bare)
         tensors = load_file(base / "model.safetensors")
-        first = {name: value for name, value in tensors.items() if kept in name or not bare}
+        first = {name: value for name, value in tensors.items() if kept_part in name or not bare}
         first.pop("classifier.weight", None)
         save_file(first, base / "model.safetensors", metadata={"format": "pt"})
         with pytest.raises(ModelError, match=missing):
