@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 DATA ?= ../shared/data
+DEMO ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test thorough quick lint types docs format bench reports build clean
@@ -12,7 +13,7 @@ help: ## show this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.offline ## index the documentation of the installed Python and search it
-	$(BIN)/bicross demo
+	$(BIN)/bicross demo $(DEMO)
 
 # What stands together stays together, so that what a file makes once is made once, until one process has nothing left.
 test: $(VENV)/.dev ## run the tests, as many at once as there are cores

@@ -57,4 +57,6 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    text = page()
+    if not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != text:  # tests may read it at the same time
+        PAGE.write_text(text, encoding="utf-8")

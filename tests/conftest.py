@@ -19,6 +19,9 @@ settings.register_profile("quick", settings.get_profile("thorough"), max_example
 THOROUGH = os.environ.get("BICROSS_THOROUGH", "0") not in ("", "0")
 settings.load_profile("thorough" if THOROUGH else "bicross")
 
+LONGEST = "test_durability.py"
+"""These tests come first: a process that begins them last is alone with them at the end of a run."""
+
 QUICK = "not slow"
 """The mark expression of a run that leaves the slow tests out, as ``make quick`` does."""
 
@@ -45,6 +48,10 @@ def pytest_ignore_collect(collection_path, config):
     if config.option.markexpr == QUICK and collection_path.suffix == ".py":
         return SLOW_MODULE.search(collection_path.read_text(encoding="utf-8")) is not None or None
     return None
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name != LONGEST)
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,11 @@ from pathlib import Path
 
 import pytest
 import typer
+from bicross.pipelines import models
 from bicross.pipelines.commands import main
 from bicross.pipelines.commands.app import app
+from bicross.rerank import CrossEncoderReranker
+from bicross.retrieval import BiEncoder
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "commands.md")]
@@ -106,6 +109,29 @@ def collection(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def models_loaded_once():
+    """What is loaded by a name, and not by a folder, is kept: the pages load the same two models many times."""
+
+    def keeping(kind):
+        loaded = {}
+
+        def load(name, **options):
+            if Path(name).exists():
+                return kind(name, **options)
+            key = (str(name), *sorted(options.items()))
+            if key not in loaded:
+                loaded[key] = kind(name, **options)
+            return loaded[key]
+
+        return load
+
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in (BiEncoder, CrossEncoderReranker):
+            patch.setattr(models, kind.__name__, keeping(kind))
+        yield
+
+
 @pytest.fixture
 def folder(collection, tmp_path, monkeypatch):
     """A copy of the collection, as the current folder, without a network."""
@@ -125,7 +151,7 @@ def read_options(words):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_code_of_a_page_runs(page, folder, capsys):
+def test_the_code_of_a_page_runs(page, folder, models_loaded_once, capsys):
     if page.name in MAKES_ITS_INDEX:
         shutil.rmtree("my-index")
     namespace = {"__name__": "__main__"}
