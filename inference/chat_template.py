@@ -142,8 +142,8 @@ def _assigned(ids: Sequence[int], ends: Sequence[int], parts: Sequence[tuple[_Pa
     """Assign tokens to the parts in which they end."""
     borders = np.cumsum([len(text) for _, text in parts])
     of_token = np.searchsorted(borders, np.asarray(ends, np.int64), side="left")
-    place = next(number for number, (part, _) in enumerate(parts) if part == "passage")
-    first, last = np.searchsorted(of_token, [place, place + 1])
+    passage_number = next(number for number, (part, _) in enumerate(parts) if part == "passage")
+    first, last = np.searchsorted(of_token, [passage_number, passage_number + 1])
     in_query = np.isin(of_token, [number for number, (part, _) in enumerate(parts) if part == "query"])
     whole = np.asarray(ids, np.uint32)
     return TemplatedPair(whole[:first], whole[first:last], whole[last:], int(in_query.sum()))

@@ -136,7 +136,7 @@ class BiEncoder:
             return np.empty((0, dimension), np.float32)
         if self._packed:
             text = self._inputs[task]
-            ids = self._packed.tokenizer.encode([text.prompt + given for given in texts])
+            ids = self._packed.tokenizer.encode([text.prompt + passage for passage in texts])
             vectors = self._packed.run(ids, max_length=text.limit)
         else:
             assert self._standard is not None

@@ -35,8 +35,8 @@ class Differences:
     def refuse(self, folder: Path, kind: str) -> None:
         """Raise ``ModelError`` with all differences, if there are any; ``kind`` is the class of the model."""
         reasons = [
-            f"{what} {_some(names)}"
-            for what, names in (
+            f"{problem} {_some(names)}"
+            for problem, names in (
                 ("lacks", self.missing),
                 ("has another shape of", self.misshapen),
                 (f"holds what {kind} does not use:", self.unused),

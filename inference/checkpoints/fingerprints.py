@@ -53,9 +53,9 @@ def tokenizer_files(folder: Path) -> list[Path]:
         else in that of its first module.
     """
     modules = read_modules(folder)
-    for place in (folder, *([transformer_folder(folder, modules[0]["name"])] if modules else [])):
-        whole = [place / name for name in _TOKENIZERS if (place / name).is_file()][:1]
-        parts = whole or sorted(path for pattern in _OTHER_TOKENIZERS for path in place.glob(pattern))
+    for location in (folder, *([transformer_folder(folder, modules[0]["name"])] if modules else [])):
+        whole = [location / name for name in _TOKENIZERS if (location / name).is_file()][:1]
+        parts = whole or sorted(path for pattern in _OTHER_TOKENIZERS for path in location.glob(pattern))
         if parts:
             return parts
     return sorted(path for name in (*_TOKENIZERS, *_OTHER_TOKENIZERS) for path in folder.rglob(name))

@@ -98,14 +98,14 @@ def require_reranker(folder: Path, name: str | Path) -> None:
         return
     architectures = ", ".join(architectures_of(folder))
     if kind in ("sparse", "multi-vector"):
-        what = _DESCRIBED[kind]
+        described = _DESCRIBED[kind]
     elif architectures:
-        what = f"{architectures}, without a head that scores pairs"
+        described = f"{architectures}, without a head that scores pairs"
     else:
-        what = "a model of an unknown kind, without a head that scores pairs"
+        described = "a model of an unknown kind, without a head that scores pairs"
     encoder = f". It is an encoder: name it with --encoder {name}" if kind == "encoder" else ""
     raise ModelError(
-        f"{name} is no reranker: it is {what}{encoder}. Name a cross-encoder, or make one of it: "
+        f"{name} is no reranker: it is {described}{encoder}. Name a cross-encoder, or make one of it: "
         "`bicross train reranker --model`"
     )
 

@@ -77,11 +77,11 @@ def transformer_folder(folder: Path, name: str) -> Path:
         The folder of its ``config.json``.
     """
     paths = {module["name"]: folder / module["path"] for module in read_modules(folder)}
-    first, *rest = name.split(".")
+    first, *attributes = name.split(".")
     location = paths.get(first, folder)
-    if len(rest) >= 3 and rest[0] == "sub_modules":
+    if len(attributes) >= 3 and attributes[0] == "sub_modules":
         structure = read_settings(location / "router_config.json").get("structure", {})
-        return location / structure[rest[1]][int(rest[2])]
+        return location / structure[attributes[1]][int(attributes[2])]
     return location
 
 

@@ -38,12 +38,12 @@ def judged_folder(path):
 
 def train(folder, output, *, after=None):
     """Run the command; after some seconds, interrupt it. Returns its exit code and what it said."""
-    said = folder / "said"
+    stderr_file = folder / "said"
     command = ["train", "reranker", str(folder / "judged"), "-o", str(output), "--rank", "4", "--depth", "6", *QUICK]
     command += ["--model", str(folder / "base"), "--encoder", str(folder / "bi")]
     child = os.fork()
     if child == 0:
-        file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        file = os.open(stderr_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, 1)
         os.dup2(file, 2)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -52,7 +52,7 @@ def train(folder, output, *, after=None):
     if after is not None:
         time.sleep(after)
         os.kill(child, signal.SIGINT)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.read_text()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), stderr_file.read_text()
 
 
 if __name__ == "__main__":

@@ -75,12 +75,12 @@ class _Page:
 
     def text_kept(self) -> list[str]:
         """Return the text without elements that are left out. One without an end stays: it would take all the rest."""
-        kept: list[str] = []
+        strings: list[str] = []
         start = 0
         for begin, end in self._left_out:
-            kept += [*self.text[start:begin], _BREAK]
+            strings += [*self.text[start:begin], _BREAK]
             start = end
-        return kept + self.text[start:]
+        return strings + self.text[start:]
 
     def _markup(self, start: int) -> int:
         """Read the markup, or the text, that begins with the ``<`` at ``start``; return where it ends."""

@@ -183,10 +183,10 @@ def test_an_interrupt_that_python_drops_is_sent_again():
             assert child.stdout.readline() == "ready\n"
             time.sleep(0.3)
             child.send_signal(signal.SIGINT)
-            _, said = child.communicate(timeout=LONGEST_SECONDS)
+            _, stderr = child.communicate(timeout=LONGEST_SECONDS)
         finally:
             child.kill()
-    assert (child.returncode, said) == (2, "")
+    assert (child.returncode, stderr) == (2, "")
 
 
 @pytest.fixture(scope="module")
@@ -208,12 +208,12 @@ def test_an_interrupted_tuning_stores_nothing_or_all(tmp_path, judged):
     for number, after in enumerate([None, *(random.Random(seed).uniform(0, 2.5) for seed in range(2))]):
         arguments[1] = path = tmp_path / str(number)
         build_index(DOCUMENTS[:40], path, encoder=HashEncoder(), reranker=None)
-        code, said = run(arguments, after=after, seconds_a_text=0 if after is None else 0.005)
+        code, stderr = run(arguments, after=after, seconds_a_text=0 if after is None else 0.005)
         if code:
-            assert (code, after is not None) == (130, True), said
+            assert (code, after is not None) == (130, True), stderr
             is_stored = bool(Index.open(path).settings)
             expected = "The change is committed" if is_stored else f"Nothing was stored in {path}: run the same command"
-            assert f"bicross: interrupted. {expected}" in said or "bicross: interrupted.\n" in said, said
+            assert f"bicross: interrupted. {expected}" in stderr or "bicross: interrupted.\n" in stderr, stderr
             assert run(arguments, seconds_a_text=0)[0] == 0
         stored.append(Index.open(path).settings)
     assert stored[0]
@@ -229,19 +229,19 @@ def test_an_interrupted_training_goes_on_to_the_same_model(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
     assert done.returncode == 0, done.stderr
     whole = (tmp_path / "whole" / "model.safetensors").read_bytes()
-    for number, (code, said, again) in enumerate(json.loads(done.stdout)):
-        assert (code in (0, 130), again) == (True, 0), said
+    for number, (code, stderr, again) in enumerate(json.loads(done.stdout)):
+        assert (code in (0, 130), again) == (True, 0), stderr
         if code:
-            assert f"bicross: interrupted. {tmp_path / str(number)} " in said
-            assert "Run the same command again to " in said
+            assert f"bicross: interrupted. {tmp_path / str(number)} " in stderr
+            assert "Run the same command again to " in stderr
         assert (tmp_path / str(number) / "model.safetensors").read_bytes() == whole
 
 
 @pytest.mark.slow
 def test_an_interrupted_demo_says_what_is_there(tmp_path):
-    code, said = run(["demo", "-o", tmp_path / "demo", "--limit", "400"], after=3, seconds_a_text=0.05)
+    code, stderr = run(["demo", "-o", tmp_path / "demo", "--limit", "400"], after=3, seconds_a_text=0.05)
     assert code == 130
-    assert f"bicross: interrupted. Nothing was written to {tmp_path / 'demo'}: run the same command again." in said
+    assert f"bicross: interrupted. Nothing was written to {tmp_path / 'demo'}: run the same command again." in stderr
 
 
 @pytest.mark.slow
