@@ -64,7 +64,7 @@ class ChatTemplate:
 
     def __init__(self, module: Any, prompt: str) -> None:  # noqa: ANN401 - modules share no useful base
         # Not the module itself, which has the weights.
-        self._tokenizer, self._processor, self._formatter = module.tokenizer, module.processor, module.input_formatter
+        self.tokenizer, self._processor, self._formatter = module.tokenizer, module.processor, module.input_formatter
         self._prompt = prompt
         settings: dict[str, Any] = module.processing_kwargs.get("chat_template") or {}
         self._settings = {name: value for name, value in settings.items() if name not in _NOT_RENDERED}
@@ -93,7 +93,7 @@ class ChatTemplate:
         parts = [self._parts(pair) for pair in pairs]
         if not parts:
             return []
-        encoded = self._tokenizer(
+        encoded = self.tokenizer(
             ["".join(text for _, text in of_pair) for of_pair in parts],
             add_special_tokens=False,
             truncation=False,

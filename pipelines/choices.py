@@ -8,3 +8,6 @@ FirstStage = Literal["dense", "lexical", "hybrid"]
 PassageScoring = Literal["best", "first", "max", "mean"]
 """Which logit a document gets: that of its best passage by the first stage, of its first one, or the highest or mean
 of its best three."""
+
+LongQueries = Literal["error", "cut", "skip"]
+"""What becomes of a query that is too long: an error, a search with its beginning, or an empty list of results."""

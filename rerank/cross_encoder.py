@@ -1,10 +1,11 @@
 """The reranker that runs a cross-encoder."""
 
+import copy
 import functools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ..inference.packed import PackedModel
 
-from ..errors import ModelError, QueryError
+from ..errors import ModelError
 from ..inference import (
-    MODEL_SETTINGS,
     Dtype,
     ExitHead,
     ModelFiles,
@@ -31,12 +31,17 @@ from ..inference import (
 from ..models import DEFAULT_RERANKER
 from .cascade import Cascade, CascadeScores, RankingKey, check_cascade, require_exits
 from .inputs import pair_input
-from .packed_scoring import first_tokens, logits_of, require_heads_fit, score_packed_cascade
+from .packed_scoring import (
+    each_text,
+    first_tokens,
+    logits_of,
+    passages_encoded,
+    require_heads_fit,
+    score_packed_cascade,
+)
 from .reranker import Pair, TokenPair, check_pairs, each_once
-from .scoring_head import require_scoring_outputs
+from .scoring_head import require_scoring_outputs, stated_blend
 from .text_scoring import text_cross_encoder
-
-Computed = TypeVar("Computed")
 
 logger = logging.getLogger("bicross")
 
@@ -87,8 +92,9 @@ class CrossEncoderReranker:
             require_heads_fit(exits, self._packed)
         self._exits = exits if self._packed else {}
         self._standard = None if self._packed else text_cross_encoder(loaded, self._input, engine, dtype, batch_size)
-        self._blend = _blend(folder)
+        self._blend = stated_blend(folder)
         self._made_of = (str(model), folder, dtype)
+        self._cuts_queries = False
 
     @property
     def blend(self) -> float:
@@ -159,12 +165,14 @@ class CrossEncoderReranker:
         """
         check_pairs(pairs)
         if self._packed:
-            return self.score_tokens(_passages_encoded(self._packed, pairs))
+            return self.score_tokens(passages_encoded(self._packed, pairs))
         assert self._standard is not None
         require_texts([text for pair in pairs for text in pair])
         prompted = [(self._input.prompt + query, passage) for query, passage in pairs]
+        if self._cuts_queries:
+            prompted = self._standard.with_queries_cut(prompted, self._input.query_limit)
         sizes, outputs = self._standard.sizes(prompted), self._standard.outputs
-        self._check_lengths(pairs, [size.query_tokens for size in sizes], [size.tokens for size in sizes])
+        self._input.check(pairs, [size.query_tokens for size in sizes], [size.tokens for size in sizes])
         return each_once(prompted, lambda rows: logits_of(outputs([prompted[row] for row in rows])))
 
     def score_tokens(self, pairs: Sequence[TokenPair]) -> NDArray[np.float32]:
@@ -181,6 +189,23 @@ class CrossEncoderReranker:
         encoded = self._encoded(self._packed, pairs)
         run, keys = self._packed.run_pairs, [(query, ids.dtype.char, ids.tobytes()) for query, ids in pairs]
         return each_once(keys, lambda rows: logits_of(run([encoded[row] for row in rows])))
+
+    def long_queries(self, queries: Sequence[str]) -> dict[int, str]:
+        """Find the queries that are too long for ``score``.
+
+        Returns:
+            What is wrong with each, as the end of a sentence, by its place in ``queries``.
+        """
+        prompted = [self._input.prompt + query for query in queries]
+        tokens = each_text(self._packed.tokenizer.count if self._packed else self._counted_as_texts, prompted)
+        limit = self._input.query_limit
+        return {place: self._input.too_long(number) for place, number in enumerate(tokens) if number > limit}
+
+    def cutting_queries(self) -> "CrossEncoderReranker":
+        """Return the same reranker, on the same weights, that cuts queries that are too long."""
+        other = copy.copy(self)
+        other._cuts_queries = True
+        return other
 
     def score_cascade(
         self, pairs: Sequence[Pair], cascade: Cascade, *, ranking_key: RankingKey | None = None
@@ -208,7 +233,7 @@ class CrossEncoderReranker:
             return CascadeScores(self.score(pairs), np.zeros(len(pairs), np.int64), {})
         packed = self._with_exits(stages)
         check_pairs(pairs)
-        return self.score_cascade_tokens(_passages_encoded(packed, pairs), stages, ranking_key=ranking_key)
+        return self.score_cascade_tokens(passages_encoded(packed, pairs), stages, ranking_key=ranking_key)
 
     def score_cascade_tokens(
         self, pairs: Sequence[TokenPair], cascade: Cascade, *, ranking_key: RankingKey | None = None
@@ -240,14 +265,20 @@ class CrossEncoderReranker:
         """
         packed = self._require_packed("exits")
         check_pairs(pairs)
-        return first_tokens(packed, self._encoded(packed, _passages_encoded(packed, pairs)), layers)
+        return first_tokens(packed, self._encoded(packed, passages_encoded(packed, pairs)), layers)
 
     def _encoded(self, packed: "PackedModel", pairs: Sequence[TokenPair]) -> list[tuple[TokenIds, TokenIds]]:
-        queries = _each(packed.tokenizer.encode, [self._input.prompt + query for query, _ in pairs])
+        queries = each_text(packed.tokenizer.encode, [self._input.prompt + query for query, _ in pairs])
+        if self._cuts_queries:
+            queries = [ids[: self._input.query_limit] for ids in queries]
         special = self._input.special_tokens
         tokens = [len(query) + len(ids) + special for query, (_, ids) in zip(queries, pairs, strict=True)]
-        self._check_lengths(pairs, [len(ids) for ids in queries], tokens)
+        self._input.check(pairs, [len(ids) for ids in queries], tokens)
         return [(query, ids) for query, (_, ids) in zip(queries, pairs, strict=True)]
+
+    def _counted_as_texts(self, queries: Sequence[str]) -> list[int]:
+        assert self._standard is not None
+        return [size.query_tokens for size in self._standard.sizes([(query, "") for query in queries])]
 
     def _with_exits(self, stages: Cascade) -> "PackedModel":
         packed = self._require_packed(f"cascade={list(stages)}")
@@ -263,35 +294,3 @@ class CrossEncoderReranker:
             )
             raise ModelError(f"{purpose}: this needs a model that runs packed, and {self._made_of[0]} {reason}")
         return self._packed
-
-    def _check_lengths(
-        self, pairs: Sequence[tuple[str, object]], queries: Sequence[int], tokens: Sequence[int]
-    ) -> None:
-        """Refuse queries that leave no room for a passage; log how many passages are going to be cut."""
-        for (query, _), length in zip(pairs, queries, strict=True):
-            if length > self._input.query_limit:
-                raise QueryError(f"the query {query[:60]!r}... {self._input.too_long(length)}. Shorten it.")
-        cut = sum(length > self._max_length for length in tokens)
-        if cut:
-            logger.info("%d of %d passages were cut to fit into %d tokens", cut, len(pairs), self._max_length)
-
-
-def _passages_encoded(packed: "PackedModel", pairs: Sequence[Pair]) -> list[TokenPair]:
-    passages = _each(packed.tokenizer.encode, [passage for _, passage in pairs])
-    return [(query, ids) for (query, _), ids in zip(pairs, passages, strict=True)]
-
-
-def _each(compute: Callable[[Sequence[str]], list[Computed]], texts: Sequence[str]) -> list[Computed]:
-    """The results of ``compute`` for each text; a text that occurs several times is computed once."""
-    require_texts(texts)
-    distinct = list(dict.fromkeys(texts))
-    result_of = dict(zip(distinct, compute(distinct), strict=True))
-    return [result_of[text] for text in texts]
-
-
-def _blend(folder: Path) -> float:
-    """The blend in the settings of a model that this project trained, 1.0 for others."""
-    blend = model_settings(folder).get("blend", 1.0)
-    if not isinstance(blend, int | float) or not 0.0 <= blend <= 1.0:
-        raise ModelError(f"{folder / MODEL_SETTINGS} says blend={blend!r}; it must be a number from 0 to 1")
-    return float(blend)

@@ -1,13 +1,13 @@
 """Scores pairs of token ids with a packed model: at its last layer, at its exits, or in a cascade."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, ModelCorrupt
-from ..inference import EXITS_REMEDY, ExitHead, TokenIds
+from ..inference import EXITS_REMEDY, ExitHead, TokenIds, require_texts
 from .cascade import (
     Cascade,
     CascadeScores,
@@ -20,10 +20,12 @@ from .cascade import (
     run_cascade,
     whole_queries,
 )
+from .reranker import Pair, TokenPair
 
 if TYPE_CHECKING:
     from ..inference.packed import PackedModel  # it imports torch, which takes seconds
 
+Computed = TypeVar("Computed")
 Encoded = Sequence[tuple[TokenIds, TokenIds]]
 PAIRS_AT_ONCE = 512
 """The most pairs whose states are in memory while first tokens are collected."""
@@ -132,6 +134,20 @@ def first_tokens(packed: "PackedModel", encoded: Encoded, layers: Sequence[int])
             states[here, column] = run.first_tokens(layer, rows)
         logits[here] = logits_of(run.outputs(rows))
     return states, logits
+
+
+def passages_encoded(packed: "PackedModel", pairs: Sequence[Pair]) -> list[TokenPair]:
+    """The pairs with the token ids of their passages."""
+    passages = each_text(packed.tokenizer.encode, [passage for _, passage in pairs])
+    return [(query, ids) for (query, _), ids in zip(pairs, passages, strict=True)]
+
+
+def each_text(compute: Callable[[Sequence[str]], list[Computed]], texts: Sequence[str]) -> list[Computed]:
+    """The results of ``compute`` for each text; a text that occurs several times is computed once."""
+    require_texts(texts)
+    distinct = list(dict.fromkeys(texts))
+    result_of = dict(zip(distinct, compute(distinct), strict=True))
+    return [result_of[text] for text in texts]
 
 
 def _layer_scorer(packed: "PackedModel", heads: Mapping[int, ExitHead], encoded: Encoded) -> LayerScorer:

@@ -109,6 +109,19 @@ class CascadeReranker(Reranker, Protocol):
         ...
 
 
+@runtime_checkable
+class QueryLimitedReranker(Reranker, Protocol):
+    """A reranker that takes queries up to a length."""
+
+    def long_queries(self, queries: Sequence[str]) -> dict[int, str]:
+        """Find the queries that are too long: what is wrong with each, as the end of a sentence, by its place."""
+        ...
+
+    def cutting_queries(self) -> Reranker:
+        """Return the same reranker, with the same weights and fingerprints, that cuts such queries."""
+        ...
+
+
 def distinct(keys: Sequence[Hashable]) -> tuple[list[int], NDArray[np.int64]]:
     """Find the keys that come several times, such as pairs that are to be scored once.
 
@@ -153,6 +166,20 @@ def takes_token_ids(reranker: object) -> TypeGuard[TokenReranker]:
 def can_exit_early(reranker: object) -> TypeGuard[CascadeReranker]:
     """Tell whether it is a ``CascadeReranker``, without computing its fingerprint."""
     return has_members(reranker, CascadeReranker)
+
+
+def long_queries(reranker: Reranker | None, queries: Sequence[str]) -> dict[int, str]:
+    """Find the queries that are too long for a reranker: what is wrong with each, as the end of a sentence."""
+    return reranker.long_queries(queries) if _limits_queries(reranker) else {}
+
+
+def cutting_queries(reranker: Reranker) -> Reranker:
+    """Return the same reranker, that cuts queries that are too long instead of refusing them, if it has a limit."""
+    return reranker.cutting_queries() if _limits_queries(reranker) else reranker
+
+
+def _limits_queries(reranker: object) -> TypeGuard[QueryLimitedReranker]:
+    return has_members(reranker, QueryLimitedReranker)
 
 
 def check_pairs(pairs: Sequence[Pair]) -> None:

@@ -1,9 +1,10 @@
-"""The outputs from which a score can be made."""
+"""What a model must have to score, and what its settings say of its scores."""
 
 from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
+from ..inference import MODEL_SETTINGS, model_settings
 
 
 def require_scoring_outputs(model: Any, name: str | Path) -> int:  # noqa: ANN401 - sentence-transformers' own
@@ -26,3 +27,11 @@ def require_scoring_outputs(model: Any, name: str | Path) -> int:  # noqa: ANN40
             "classes such as those of language inference do not rank"
         )
     return outputs
+
+
+def stated_blend(folder: Path) -> float:
+    """The blend in the settings of a model that this project trained, 1.0 for others."""
+    blend = model_settings(folder).get("blend", 1.0)
+    if not isinstance(blend, int | float) or not 0.0 <= blend <= 1.0:
+        raise ModelError(f"{folder / MODEL_SETTINGS} says blend={blend!r}; it must be a number from 0 to 1")
+    return float(blend)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..inference import ChatTemplate, Dtype, TokenIds, batch_size_for, cast_model
-from .inputs import PairInput, SizedPair
+from .inputs import PairInput, SizedPair, token_ends, with_queries_cut
 from .reranker import Pair
 from .unpacked import StandardCrossEncoder, WholeInputs
 
@@ -24,6 +24,10 @@ class TextCrossEncoder(Protocol):
 
     def sizes(self, pairs: Sequence[Pair]) -> Sequence[SizedPair]:
         """Measure pairs."""
+        ...
+
+    def with_queries_cut(self, pairs: Sequence[Pair], limit: int) -> list[Pair]:
+        """Cut the queries to at most ``limit`` tokens."""
         ...
 
     def outputs(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
@@ -76,6 +80,14 @@ class ChatCrossEncoder:
         """Measure pairs."""
         with self._lock:
             return self._template.encode(pairs)
+
+    def with_queries_cut(self, pairs: Sequence[Pair], limit: int) -> list[Pair]:
+        """Cut the queries to at most ``limit`` tokens."""
+        return with_queries_cut(pairs, limit, ends=self._token_ends, sizes=self.sizes)
+
+    def _token_ends(self, query: str) -> list[int]:
+        with self._lock:
+            return token_ends(self._template.tokenizer, query)
 
     def outputs(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """The outputs of the model before any activation, float32 of shape (len(pairs), outputs)."""

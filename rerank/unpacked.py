@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..inference import TokenIds
-from .inputs import SizedPair
+from .inputs import SizedPair, token_ends, with_queries_cut
 from .reranker import Pair
 
 
@@ -56,6 +56,14 @@ class StandardCrossEncoder:
                 processing_kwargs={"text": {"truncation": "only_second", "max_length": self._max_length}},
             )
         return np.asarray(outputs, dtype=np.float32).reshape(len(pairs), -1)
+
+    def with_queries_cut(self, pairs: Sequence[Pair], limit: int) -> list[Pair]:
+        """Cut the queries to at most ``limit`` tokens."""
+        return with_queries_cut(pairs, limit, ends=self._token_ends, sizes=self.sizes)
+
+    def _token_ends(self, query: str) -> list[int]:
+        with self._lock:
+            return token_ends(self._model.tokenizer, query)
 
     def _counts(self, texts: Set[str]) -> dict[str, int]:
         if not texts:

@@ -33,6 +33,7 @@ from .options import (
     FirstStageName,
     IndexEncoder,
     JudgedSource,
+    LongQuery,
     ModelName,
     OldFirstStageName,
     Passages,
@@ -83,6 +84,7 @@ def evaluate_command(
     passages: Passages = "best",
     adaptive: Adaptive = False,
     cascade: CascadeStages = None,
+    long_queries: LongQuery = "cut",
     device: Device = None,
     dtype: Precision = "float32",
     as_json: AsJson = False,
@@ -118,6 +120,7 @@ def evaluate_command(
                 passages=passages,
                 adaptive=adaptive,
                 cascade=read_cascade(cascade),
+                long_queries=long_queries,
             )
         with pipeline, counting("Searching", shown=watched) as count:
             final = FIRST_STAGE if pipeline.reranker is None else RERANKED

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ...inference import Dtype
-from ..choices import FirstStage, PassageScoring
+from ..choices import FirstStage, LongQueries, PassageScoring
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; by default the fastest there is.")]
@@ -72,6 +72,13 @@ CascadeStages = Annotated[
         help="Score only the best candidates to the end: 3:30,4:10 keeps 30 after layer 3 of the reranker, and 10 "
         "after layer 4. Its model needs exits there (`bicross train exits`).",
         metavar="LAYER:CANDIDATES[,...]",
+    ),
+]
+LongQuery = Annotated[
+    LongQueries,
+    typer.Option(
+        "--long-queries",
+        help="What becomes of a query that is too long for the reranker: an error, cut to its beginning, or skip it.",
     ),
 ]
 JudgedSource = Annotated[

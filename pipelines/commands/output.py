@@ -73,6 +73,8 @@ def nothing_found(query: str, depth: Depth, pipeline: SearchPipeline, *, where: 
     index = pipeline.retriever.index if has_index(pipeline.retriever) else None
     if index is not None and not len(index):
         why = f"the index has no documents; add some with `bicross add {index.path} SOURCE`"
+    elif depth.skipped:
+        why = "it is too long, and was skipped; --long-queries cut searches with its beginning"
     elif depth.candidates:
         why = f"none is as relevant as --min-relevance {options.min_relevance} asks for; lower it, or leave it out"
     elif index is not None and where is not None and not index.count(where):

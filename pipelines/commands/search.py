@@ -19,6 +19,7 @@ from .options import (
     FirstStageName,
     IndexEncoder,
     IndexPath,
+    LongQuery,
     ModelName,
     OldFirstStageName,
     Passages,
@@ -48,6 +49,7 @@ def search_command(
     passages: Passages = "best",
     adaptive: Adaptive = False,
     cascade: CascadeStages = None,
+    long_queries: LongQuery = "error",
     min_relevance: Annotated[
         float | None,
         typer.Option(help="Leave out results of less relevance, a number from 0 to 1."),
@@ -86,7 +88,7 @@ def search_command(
     # Mistakes first: to load models takes seconds.
     depth_to_rerank, stages = _rerank_k(rerank_k), read_cascade(cascade)
     check_deadline(deadline_ms)
-    check_queries(queries or [])
+    check_queries(queries or [], any_length=long_queries != "error")
     if file not in (None, "-") and not Path(file).is_file():
         raise ArgumentError(f"--file names {file}, and there is no such file")
     index = Index.open(path)
@@ -107,6 +109,7 @@ def search_command(
             passages=passages,
             adaptive=adaptive,
             cascade=stages,
+            long_queries=long_queries,
             min_relevance=min_relevance,
         )
     from rich.console import Console

@@ -14,7 +14,18 @@ from ..evaluation import read_judged
 from ..models import open_encoder, open_reranker, require_one_device
 from ..progress import counting, doing
 from ..tuning import TuningOptions, milliseconds, tune
-from .options import AsJson, Device, IndexEncoder, IndexPath, JudgedSource, ModelName, Precision, QrelsFile, Topics
+from .options import (
+    AsJson,
+    Device,
+    IndexEncoder,
+    IndexPath,
+    JudgedSource,
+    LongQuery,
+    ModelName,
+    Precision,
+    QrelsFile,
+    Topics,
+)
 from .output import print_json
 from .reports import plot_tuning, require_plots, tuning_record, tuning_tables
 from .terminal import plain, saying, unless_committed
@@ -47,6 +58,7 @@ def tune_command(
     store: Annotated[bool, typer.Option(help="Store the result in the index, for every search to use.")] = True,
     reranker: ModelName = DEFAULT_RERANKER,
     encoder: IndexEncoder = None,
+    long_queries: LongQuery = "cut",
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     device: Device = None,
     dtype: Precision = "float32",
@@ -65,6 +77,7 @@ def tune_command(
         scores=scores,
         store=store,
         seed=seed,
+        long_queries=long_queries,
     )
     require_one_device(device)
     _require_places(plot, scores)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...errors import ArgumentError
 from ...index import Index
-from ..search import SearchPipeline, check_query, query_slices
+from ..search import SearchPipeline, check_query, long_query_error, query_slices
 from .judgments import Qrels
 from .measures import DEFAULT_MEASURES, canonical, cutoff, per_query
 from .result import Comparison, Counts, Difference, Evaluation, QueryChange, System
@@ -42,16 +42,14 @@ def evaluate(
 
     Raises:
         ArgumentError: A measure is unknown, a judged query has no text, or a run has a name of the pipeline's own.
-        QueryError: A query cannot be searched.
+        QueryError: A query cannot be searched. One that is too long for the reranker is cut or left out where the
+            pipeline's ``long_queries`` says so; ``counts`` has their ids.
 
     Example:
         >>> evaluate(pipeline, judged.queries, judged.qrels).system("reranked").means["nDCG@10"].mean
     """
     names, qrels = canonical(measures), _with_grades(qrels)  # before the search, which takes long
-    for query_id in qrels:
-        if query_id not in queries:
-            raise ArgumentError(f"query {query_id!r} is judged and has no text; add it to the queries")
-        check_query(queries[query_id], repr(query_id))
+    _check_texts(pipeline, queries, qrels)
     if pipeline.options.min_relevance is not None:
         raise ArgumentError(
             f"min_relevance={pipeline.options.min_relevance} shortens the lists to measure; evaluate without it"
@@ -59,6 +57,10 @@ def evaluate(
     if taken := {FIRST_STAGE, RERANKED} & set(runs or ()):
         raise ArgumentError(f"a run cannot be called {min(taken)!r}: that is a name of the pipeline's own; rename it")
     pipeline = pipeline.pinned()  # all queries are answered from one generation
+    long = _long_queries(pipeline, {query_id: queries[query_id] for query_id in qrels})
+    skips = pipeline.options.long_queries == "skip"
+    if long and skips:
+        qrels = _with_grades({query_id: grades for query_id, grades in qrels.items() if query_id not in long})
     own_runs = _search(pipeline, {query_id: queries[query_id] for query_id in qrels}, on_progress)
     final = FIRST_STAGE if pipeline.reranker is None else RERANKED
     retrieve_k = pipeline.options.candidates
@@ -66,12 +68,14 @@ def evaluate(
     counts = Counts(
         len(queries),
         len(qrels),
-        len(queries.keys() - qrels.keys()),
+        len(queries.keys() - qrels.keys() - set(long)),
         _without_relevant(qrels),
         unknown_documents,
         unknown_relevant,
         retrieve_k,
         sum(len(results) == retrieve_k for results in own_runs[FIRST_STAGE].values()),
+        () if skips else long,
+        long if skips else (),
     )
     systems = [measure_run(name, run, qrels, measures=names) for name, run in {**own_runs, **(runs or {})}.items()]
     deeper = tuple(name for name in names if counts.cut and _deeper(name, retrieve_k))
@@ -132,6 +136,24 @@ def compare(baseline: System, system: System, queries: Mapping[str, str]) -> Com
         return tuple(QueryChange(id_, queries.get(id_, ""), before[id_], after[id_]) for id_ in changed)
 
     return Comparison(baseline.name, system.name, tuple(differences), most(columns[0]), most(-columns[0]))
+
+
+def _check_texts(pipeline: SearchPipeline, queries: Mapping[str, str], qrels: Qrels) -> None:
+    any_length = pipeline.options.long_queries != "error"
+    for query_id in qrels:
+        if query_id not in queries:
+            raise ArgumentError(f"query {query_id!r} is judged and has no text; add it to the queries")
+        check_query(queries[query_id], repr(query_id), any_length=any_length)
+
+
+def _long_queries(pipeline: SearchPipeline, queries: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the ids of queries that are too long, or raise ``QueryError`` if the pipeline refuses those."""
+    ids = list(queries)
+    reasons = pipeline.too_long([queries[query_id] for query_id in ids])
+    if reasons and pipeline.options.long_queries == "error":
+        place, reason = next(iter(reasons.items()))
+        raise long_query_error(f"query {ids[place]!r}", queries[ids[place]], reason)
+    return tuple(ids[place] for place in reasons)
 
 
 def _search(

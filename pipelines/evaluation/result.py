@@ -82,6 +82,8 @@ class Counts:
         unknown_relevant: Judgments that call such a document relevant. They lower recall and stay in the ideal ranking.
         retrieve_k: Where the lists of the pipeline end.
         cut: Queries whose list ended there.
+        queries_cut: The ids of queries that are too long for the reranker, which scored their beginnings.
+        queries_skipped: The ids of such queries where they are left out instead.
     """
 
     queries: int
@@ -92,6 +94,8 @@ class Counts:
     unknown_relevant: int | None = None
     retrieve_k: int | None = None
     cut: int = 0
+    queries_cut: tuple[str, ...] = ()
+    queries_skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

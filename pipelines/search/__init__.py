@@ -1,9 +1,10 @@
 """SearchPipeline: the first stage retrieves candidates, the second stage scores and re-sorts them."""
 
+from .long_queries import long_query_error, require_policy, too_long
 from .options import MAX_RETRIEVE_K, RerankK, SearchOptions, check_deadline, read_cascade, read_layers
 from .parts import tokenizer_fingerprint
 from .pipeline import SearchPipeline
-from .queries import QUERIES_AT_ONCE, check_queries, check_query, query_slices
+from .queries import MAX_QUERY_CHARACTERS, QUERIES_AT_ONCE, check_queries, check_query, query_slices
 from .records import result_record, search_record
 from .scoring import (
     CacheUse,
@@ -23,6 +24,7 @@ from .tuned import MAX_CHARACTERS, KnownFusion, Tuned, store, stored
 
 __all__ = [
     "MAX_CHARACTERS",
+    "MAX_QUERY_CHARACTERS",
     "MAX_RETRIEVE_K",
     "QUERIES_AT_ONCE",
     "CacheUse",
@@ -46,13 +48,16 @@ __all__ = [
     "check_query",
     "final_scores",
     "fit_stop_rule",
+    "long_query_error",
     "query_slices",
     "read_cascade",
     "read_layers",
+    "require_policy",
     "result_record",
     "search_record",
     "standardised",
     "store",
     "stored",
     "tokenizer_fingerprint",
+    "too_long",
 ]

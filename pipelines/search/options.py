@@ -6,7 +6,8 @@ from typing import Literal, SupportsFloat, TypedDict, cast, get_args, overload
 
 from ...errors import ArgumentError
 from ...rerank import Calibration, Cascade, check_cascade
-from ..choices import FirstStage
+from ..choices import FirstStage, LongQueries
+from .long_queries import require_policy
 from .scoring import PassageScoring, StopRule, passages_needed, require_cascade_fits
 
 DEFAULT_K = 100
@@ -36,6 +37,7 @@ class OptionValues(TypedDict, total=False):
     passages: PassageScoring
     adaptive: bool
     cascade: Cascade | None
+    long_queries: LongQueries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,8 @@ class SearchOptions:
         adaptive: Whether documents near good candidates are reranked too, within ``rerank_k``.
         cascade: Pairs of a layer of the reranker and the number of candidates that go on after it, such as
             ((3, 30), (4, 10)).
+        long_queries: What becomes of a query that is too long for the reranker: an "error", "cut" to its beginning, or
+            "skip", which gives an empty list of results.
 
     Raises:
         ArgumentError: A value cannot be, or does not fit another one.
@@ -89,6 +93,7 @@ class SearchOptions:
     passages: PassageScoring = "best"
     adaptive: bool = False
     cascade: Cascade | None = None
+    long_queries: LongQueries = "error"
 
     def __post_init__(self) -> None:
         self._check_cutoffs()
@@ -101,6 +106,7 @@ class SearchOptions:
             raise ArgumentError(f"rerank must be True, False or None, not {self.rerank!r}")
         _check_relevance(self.min_relevance)
         passages_needed(self.passages)
+        require_policy(self.long_queries)
         object.__setattr__(self, "cascade", check_cascade(self.cascade or ()) or None)
         if self.cascade:
             require_cascade_fits(passages=self.passages, adaptive=self.adaptive)

@@ -6,14 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
 from ...errors import ArgumentError
 from ...index import Hit, Predicate
-from ...rerank import Reranker
+from ...rerank import Reranker, cutting_queries
 from ...retrieval import Retriever, can_explore, has_index, has_token_ids, pinned
 from ..unknown_tokens import WORTH_A_WARNING, relevance_ceiling, unknown_share, warn_of_query
+from .long_queries import fit_queries
 from .options import SearchOptions
 from .scoring import (
     CandidateScorer,
@@ -39,6 +41,8 @@ from .timings import Depth, Timings
 
 MEASURED_CANDIDATES = 3
 """Candidates of which is measured how much the models know."""
+
+Value = TypeVar("Value")
 
 logger = logging.getLogger("bicross")
 
@@ -100,7 +104,10 @@ class SearchParts:
                 "fit one with SearchPipeline.fit_stop_rule"
             )
         self.check(settings)
-        self._scorer = None if reranker is None else CandidateScorer(reranker, cache=cache)
+        self._scorer = None
+        if reranker is not None:
+            scoring = cutting_queries(reranker) if options.long_queries == "cut" else reranker
+            self._scorer = CandidateScorer(scoring, cache=cache)
         self._clock = clock
         self._warned = False  # of unknown words
 
@@ -135,6 +142,8 @@ class SearchParts:
         """Retrieve, score and order; see ``SearchPipeline.search_batch``. The settings are checked by the caller."""
         options = settings.options
         started = self._clock()
+        fitting = fit_queries(queries, options.long_queries, self.reranker if options.depth else None)
+        queries = [query for query in fitting if query is not None]
         deadline = None if deadline_ms is None else Deadline(started + deadline_ms / 1000.0, self._clock)
         first_stage = self._retrieve(queries, options.candidates, where)
         retrieved = self._clock()
@@ -146,6 +155,7 @@ class SearchParts:
         depths = [_depth(one_query, limits.depth, generation) for one_query in scored]
         _log_deadline(deadline_ms, depths)
         if timings is not None:
+            depths = _for_all(fitting, depths, Depth(0, 0, generation=generation, skipped=True))
             timings.add(depths, retrieve_seconds=retrieved - started, rerank_seconds=self._clock() - retrieved)
         least = options.min_relevance
         answers = [
@@ -153,7 +163,8 @@ class SearchParts:
             for one_query, curves in zip(scored, self._curves(queries, first_stage, options), strict=True)
         ]
         cut = [(results if least is None else at_least(results, least))[: options.results] for results in answers]
-        return [[dataclasses.replace(result, generation=generation) for result in results] for results in cut]
+        found = [[dataclasses.replace(result, generation=generation) for result in results] for results in cut]
+        return [list(results) for results in _for_all(fitting, found, [])]
 
     def _curves(self, queries: Sequence[str], first_stage: Retrieved, options: SearchOptions) -> list[RelevanceCurves]:
         """Return what makes the relevance of each query's results, with a ceiling where the models know few words."""
@@ -213,6 +224,12 @@ class SearchParts:
             return score_adaptively(queries, candidates, score, explorer, depth=limits.depth, deadline=limits.deadline)
         logits = score_within_budget(queries, first, score, deadline=limits.deadline, enough=limits.enough)
         return [ScoredCandidates.in_order(hits, of_query) for hits, of_query in zip(candidates, logits, strict=True)]
+
+
+def _for_all(fitting: Sequence[str | None], values: Sequence[Value], skipped: Value) -> list[Value]:
+    """Return the value of each query that was searched, in order, with ``skipped`` between them for the others."""
+    remaining = iter(values)
+    return [skipped if query is None else next(remaining) for query in fitting]
 
 
 def _check_retriever(retriever: Retriever, options: SearchOptions) -> None:

@@ -16,6 +16,7 @@ from ...index import Index, Predicate
 from ...inference import Dtype
 from ...rerank import DEFAULT_RERANKER, Reranker
 from ...retrieval import Encoder, Retriever, has_index, pinned
+from .long_queries import too_long
 from .opening import StagesFromIndex, newest_generation
 from .options import OptionValues, RerankK, SearchOptions, check_deadline
 from .parts import SearchParts
@@ -246,7 +247,7 @@ class SearchPipeline:
             timings: What this call took is added to it.
 
         Raises:
-            QueryError: A query is blank, too long or not text.
+            QueryError: A query is blank or not text, or it is too long and ``long_queries`` is "error".
             ArgumentError: A cutoff cannot be.
         """
         parts = self._open_parts()
@@ -254,9 +255,14 @@ class SearchPipeline:
             retrieve_k=retrieve_k, rerank_k=rerank_k, top_k=top_k, min_relevance=min_relevance
         )
         check_deadline(deadline_ms)
-        check_queries(queries)
+        check_queries(queries, any_length=settings.options.long_queries != "error")
         parts.check(settings)
         return parts.search(queries, settings, where=where, deadline_ms=deadline_ms, timings=timings)
+
+    def too_long(self, queries: Sequence[str]) -> dict[int, str]:
+        """Find the queries that are too long for a search: what is wrong with each, by its place in ``queries``."""
+        parts = self._open_parts()
+        return too_long(queries, parts.reranker if parts.settings.options.depth else None)
 
     def fit_stop_rule(self, queries: Sequence[str], *, risk: float = 0.05) -> StopRule:
         """Fit a rule for ``rerank_k="auto"`` of a pipeline like this one.

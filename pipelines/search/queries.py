@@ -8,7 +8,6 @@ from ...errors import QueryError
 QUERIES_AT_ONCE = 32
 """The most queries that are searched together."""
 MAX_QUERY_CHARACTERS = 8192
-
 Item = TypeVar("Item")
 
 
@@ -18,8 +17,12 @@ def query_slices(queries: Sequence[Item], size: int = QUERIES_AT_ONCE) -> Iterat
         yield queries[start : start + size]
 
 
-def check_queries(queries: Sequence[str]) -> None:
+def check_queries(queries: Sequence[str], *, any_length: bool = False) -> None:
     """Check a batch of queries.
+
+    Args:
+        queries: The batch.
+        any_length: Whether they may be longer than a search takes, because they are going to be cut or skipped.
 
     Raises:
         QueryError: One of them cannot be searched, or the batch is a single text or no list.
@@ -32,22 +35,23 @@ def check_queries(queries: Sequence[str]) -> None:
     ):  # an iterator is used up by one look at it
         raise QueryError(f"search_batch takes a list of queries, not {type(unchecked).__name__}: {unchecked!r:.80}")
     for number, query in enumerate(queries):
-        check_query(query, number)
+        check_query(query, number, any_length=any_length)
 
 
-def check_query(query: object, number: int | str) -> None:
+def check_query(query: object, number: int | str, *, any_length: bool = False) -> None:
     """Check one query.
 
     Args:
         query: The text to search for.
         number: What the error calls it: its position in the batch, or its id.
+        any_length: Whether it may be longer than a search takes.
 
     Raises:
         QueryError: It is not text, blank, too long, or has characters that cannot be encoded.
     """
     if not isinstance(query, str):
         raise QueryError(f"query {number} must be a string, not {type(query).__name__}: {query!r:.80}")
-    if len(query) > MAX_QUERY_CHARACTERS:
+    if len(query) > MAX_QUERY_CHARACTERS and not any_length:
         raise QueryError(f"query {number} has {len(query)} characters; at most {MAX_QUERY_CHARACTERS} are allowed")
     if not query.strip():
         raise QueryError(f"query {number} is blank")

@@ -30,7 +30,10 @@ def result_record(result: SearchResult) -> dict[str, object]:
 
 
 def search_record(query: str, results: Sequence[SearchResult], depth: Depth) -> dict[str, object]:
-    """Return the answer to a query as JSON; ``reranked`` of its ``candidates`` were scored by the reranker."""
+    """Return the answer to a query as JSON; ``reranked`` of its ``candidates`` were scored by the reranker.
+
+    A query that was too long, and skipped, has ``skipped`` too.
+    """
     records = [result_record(result) for result in results]
     return {
         "query": query,
@@ -38,4 +41,5 @@ def search_record(query: str, results: Sequence[SearchResult], depth: Depth) -> 
         "candidates": depth.candidates,
         "generation": depth.generation,
         "results": records,
+        **({"skipped": True} if depth.skipped else {}),
     }

@@ -13,12 +13,14 @@ class Depth:
         candidates: Candidates that the first stage retrieved, and neighbours that were added to them.
         wanted: Candidates to rerank; a deadline, a stop rule or an early exit may have scored fewer.
         generation: The generation of the index that the answer is of; None for a retriever without an index.
+        skipped: Whether the query was not searched, because it is too long.
     """
 
     reranked: int
     candidates: int
     wanted: int = 0
     generation: int | None = field(default=None, compare=False)
+    skipped: bool = False
 
 
 @dataclass(slots=True)
@@ -26,7 +28,7 @@ class Timings:
     """Where the time of searches went; ``search_batch`` adds to the record that it is given.
 
     Attributes:
-        queries: Queries that were searched.
+        queries: Queries of all batches.
         pairs: Pairs that were reranked.
         retrieve_seconds: Seconds of the first stage.
         rerank_seconds: Seconds of the second stage.

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...errors import ArgumentError, EvaluationError
 from ...index import Hit
-from ...rerank import Reranker
+from ...rerank import Reranker, cutting_queries
 from ...retrieval import Retriever
 from ...training import RankingList
 from ..evaluation import has_ids, read_topics
@@ -64,7 +64,7 @@ def distilled_lists(
     if depth < 2:
         raise ArgumentError(f"depth must be at least 2, not {depth}: one candidate has no order to learn")
     lists: list[RankingList] = []
-    scorer = CandidateScorer(reranker)
+    scorer = CandidateScorer(cutting_queries(reranker))
     tokenizer = tokenizer_fingerprint(retriever)
     done = 0
     for batch in query_slices(queries):

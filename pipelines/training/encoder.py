@@ -94,7 +94,7 @@ def _lists(data: EncoderData, settings: TrainingSettings, model: str | Path, *, 
     queries = read_queries(data.queries)
     Random(settings.seed).shuffle(queries)
     queries = queries[: data.limit]
-    teacher = CrossEncoderReranker(data.teacher, device=settings.device)
+    teacher = CrossEncoderReranker(data.teacher, device=settings.device).cutting_queries()
     with (
         open_first_stage(data.documents(), first_stage, chunking=Chunking()) as retriever,
         counting("Scoring candidates", shown=progress) as count,

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...errors import ArgumentError
 from ...index import Hit
-from ...rerank import Reranker
+from ...rerank import Reranker, cutting_queries
 from ...retrieval import DenseRetriever, HybridRetriever
 from ...training import RankingList
 from ..evaluation import Judged
@@ -133,7 +133,7 @@ def _not_above_relevant(
     query: str, relevant: Collection[str], negatives: Sequence[Hit], reranker: Reranker
 ) -> list[Hit]:
     texts = [*relevant, *(candidate_text(hit) for hit in negatives)]
-    scores = reranker.score([(query, text) for text in texts])
+    scores = cutting_queries(reranker).score([(query, text) for text in texts])
     highest = scores[: len(relevant)].max()
     return [hit for hit, score in zip(negatives, scores[len(relevant) :], strict=True) if score <= highest]
 

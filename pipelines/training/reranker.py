@@ -89,7 +89,7 @@ def _lists(data: RerankerData, settings: TrainingSettings, *, progress: bool) ->
     lists = make_lists(data, first_stage, seed=settings.seed, for_reranker=True)
     if data.teacher is None:
         return lists
-    teacher = CrossEncoderReranker(data.teacher, device=settings.device)
+    teacher = CrossEncoderReranker(data.teacher, device=settings.device).cutting_queries()
     scored = (
         replace(item, labels=tuple(teacher.score([(item.query, text) for text in item.passages]).tolist()))
         for item in lists.training

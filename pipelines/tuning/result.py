@@ -5,8 +5,9 @@ from pathlib import Path
 
 from ...errors import ArgumentError
 from ...rerank import Bin, Calibration, CalibrationMethod
+from ..choices import LongQueries
 from ..evaluation import Estimate
-from ..search import MAX_CHARACTERS, MAX_RETRIEVE_K, StopRule, Tuned
+from ..search import MAX_CHARACTERS, MAX_RETRIEVE_K, StopRule, Tuned, require_policy
 from .grid import CUTOFF, Configuration, Grid
 from .latency import Latency
 
@@ -28,6 +29,8 @@ class TuningOptions:
         scores: A file that keeps the scores of the candidates for the next tuning.
         store: Whether to write the result into the index.
         seed: Fixes the draw of queries.
+        long_queries: What becomes of queries that are too long for the reranker: an "error", "cut" to their beginning
+            by the reranker, or "skip", which leaves them out.
     """
 
     retrieve_k: int = 100
@@ -39,8 +42,10 @@ class TuningOptions:
     scores: Path | None = None
     store: bool = True
     seed: int = 0
+    long_queries: LongQueries = "error"
 
     def __post_init__(self) -> None:
+        require_policy(self.long_queries)
         if not CUTOFF <= self.retrieve_k <= MAX_RETRIEVE_K:
             raise ArgumentError(f"retrieve_k={self.retrieve_k} must be from {CUTOFF} to {MAX_RETRIEVE_K} for tuning")
         if self.queries is not None and self.queries < MIN_QUERIES:
@@ -105,6 +110,8 @@ class Tuning:
         first_stage_curve: Estimates relevance from the cosine where nothing is reranked.
         calibrated: The calibration, where one was asked for.
         stored: Whether the index has the result.
+        queries_cut: The ids of queries that are too long for the reranker, which scored their beginnings.
+        queries_skipped: The ids of such queries that were left out.
     """
 
     collection: str
@@ -125,6 +132,8 @@ class Tuning:
     first_stage_curve: Calibration | None
     calibrated: Calibrated | None
     stored: bool
+    queries_cut: tuple[str, ...] = ()
+    queries_skipped: tuple[str, ...] = ()
 
     @property
     def tuned(self) -> Tuned:

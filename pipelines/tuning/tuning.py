@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ...errors import ArgumentError
 from ...index import Index
-from ...rerank import IdentifiedReranker, Reranker, is_identified
+from ...rerank import IdentifiedReranker, Reranker, cutting_queries, is_identified
 from ...retrieval import Encoder
 from ..evaluation import Estimate, Judged, estimate_means
 from ..models import open_retriever
-from ..search import store
+from ..search import MAX_QUERY_CHARACTERS, long_query_error, store, too_long
 from .choice import SURE, Choice, choose, choose_and_hold_out
 from .fits import calibrate, first_stage_curve, stop_rule
 from .grid import CUTOFF, Configuration, Grid, depths_up_to, evaluate_grid, recall_curve
@@ -50,9 +50,12 @@ def tune(
 
     Raises:
         ArgumentError: There are too few judged queries, or the reranker has no fingerprint.
+        QueryError: A query is too long for the reranker, and ``long_queries`` is "error".
     """
     options, identity = options or TuningOptions(), _identity(reranker)
-    queries = _queries(judged, options)
+    queries, long = _without_long(_queries(judged, options), reranker, options)
+    skips = options.long_queries == "skip"
+    reranker = cutting_queries(reranker)  # nothing is too long any more, unless it is to be cut
     key = ScoresKey.of(index, identity.fingerprint, options.retrieve_k, queries)
     score = partial(score_candidates, encoder=encoder, reranker=reranker, k=options.retrieve_k)
     score = partial(score, index, queries, on_progress=on_progress)
@@ -80,6 +83,8 @@ def tune(
         first_stage_curve=first_stage_curve(scored, judged, recommended),
         calibrated=None if options.calibrate is None else calibrate(scored, judged, shown, options.calibrate),
         stored=options.store,
+        queries_cut=() if skips else long,
+        queries_skipped=long if skips else (),
     )
     if options.store:
         store(index, tuning.tuned)
@@ -110,6 +115,21 @@ def _queries(judged: Judged, options: TuningOptions) -> dict[str, str]:
         chosen = set(drawn.tolist())
         ids = [query_id for number, query_id in enumerate(ids) if number in chosen]
     return {query_id: judged.queries[query_id] for query_id in ids}
+
+
+def _without_long(
+    queries: dict[str, str], reranker: Reranker, options: TuningOptions
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the queries to tune on, no longer than a search takes, and the ids of those that are too long."""
+    ids = list(queries)
+    reasons = too_long(list(queries.values()), reranker)
+    if reasons and options.long_queries == "error":
+        place, reason = next(iter(reasons.items()))
+        raise long_query_error(f"query {ids[place]!r}", queries[ids[place]], reason)
+    long = tuple(ids[place] for place in reasons)
+    if options.long_queries == "skip":
+        return {query_id: text for query_id, text in queries.items() if query_id not in long}, long
+    return {query_id: text[:MAX_QUERY_CHARACTERS] for query_id, text in queries.items()}, long
 
 
 def _scores(

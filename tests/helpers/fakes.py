@@ -91,3 +91,26 @@ class ExitingReranker(OverlapReranker):
 
     def score_cascade_tokens(self, pairs, cascade, *, ranking_key=None):
         raise AssertionError("it reads texts alone")
+
+
+class ShortQueryReranker(OverlapReranker):
+    """An ``OverlapReranker`` whose queries have at most ``limit`` words."""
+
+    fingerprint = model_fingerprint = "short queries"
+
+    def __init__(self, limit: int, *, cuts: bool = False) -> None:
+        super().__init__()
+        self.limit, self.cuts = limit, cuts
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        if self.cuts:
+            pairs = [(" ".join(query.split()[: self.limit]), passage) for query, passage in pairs]
+        assert not self.long_queries([query for query, _ in pairs])
+        return super().score(pairs)
+
+    def long_queries(self, queries: Sequence[str]) -> dict[int, str]:
+        lengths = [len(query.split()) for query in queries]
+        return {place: f"has {length} words" for place, length in enumerate(lengths) if length > self.limit}
+
+    def cutting_queries(self) -> "ShortQueryReranker":
+        return ShortQueryReranker(self.limit, cuts=True)

@@ -65,6 +65,21 @@ def test_a_query_that_leaves_no_room_is_refused(folder):
         reranker.score([("cat " * 31, "dog")])
 
 
+def test_long_queries_are_found_and_cut_on_request(folder):
+    reranker = CrossEncoderReranker(folder, device="cpu")
+    queries = ["cat", "cat " * 25, "cat " * 25 + "owl"]
+    assert reranker.long_queries(queries) == {
+        2: "has 26 tokens; the reranker reads 32 of query and passage together, so a query has at most 25"
+    }
+    pairs = [(query, passage) for query in queries for passage in PASSAGES]
+    cut = reranker.cutting_queries()
+    assert cut.fingerprint == reranker.fingerprint
+    expected = reranker.score([(query.removesuffix("owl"), passage) for query, passage in pairs])
+    np.testing.assert_allclose(cut.score(pairs), expected, atol=1e-5)
+    with pytest.raises(QueryError, match="has 26 tokens"):
+        reranker.score(pairs)
+
+
 def test_max_length_lowers_the_limit_and_never_raises_it(folder):
     assert CrossEncoderReranker(folder, device="cpu", max_length=1000).max_length == MAX_LENGTH
     short = CrossEncoderReranker(folder, device="cpu", max_length=8)

@@ -110,6 +110,24 @@ def test_a_template_counts_for_the_limits(name, folders):
     assert np.isfinite(reranker.score([("sofa", LONG)])).all()
 
 
+@pytest.mark.parametrize("name", ["default prompt", "modules", "qwen3 with a prompt", "document first"])
+def test_long_queries_are_cut_by_their_tokens_with_a_prompt_or_template(name, folders):
+    reranker = CrossEncoderReranker(folders(name), device="cpu")
+    query = "cat dog owl " * 200 + "sofa"
+    [reason] = reranker.long_queries([query, "cat"]).values()
+    limit = int(reason.rpartition(" ")[2])
+    cut = reranker.cutting_queries()
+    logits = cut.score([(query, "owl"), ("cat", "owl"), (query + " park", "owl")])
+    assert logits[1] == pytest.approx(reranker.score([("cat", "owl")])[0], abs=1e-5)
+    assert logits[2] == pytest.approx(logits[0], abs=1e-5)
+    beginnings = [query[:end] for end in range(0, len(query), len("cat dog owl "))]
+    longest = bisect.bisect(beginnings, 0, key=lambda text: len(reranker.long_queries([text]))) - 1
+    assert limit / 12 < longest < len(beginnings) - 1
+    ends = range(len(beginnings[longest]) - 1, len(beginnings[longest]) + 12)
+    near = [(query[:end], "owl") for end in ends if not reranker.long_queries([query[:end]])]
+    assert np.abs(reranker.score(near) - logits[0]).min() < 1e-4
+
+
 def test_parts_of_a_template_are_those_of_the_whole_text(folders):
     module = CrossEncoder(str(folders("mxbai (qwen2)")), device="cpu")[0]
     template, tokenizer = ChatTemplate(module, ""), module.tokenizer

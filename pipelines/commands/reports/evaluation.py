@@ -10,6 +10,8 @@ from rich.text import Text
 from ...evaluation import CONFIDENCE, Comparison, Estimate, Evaluation, QueryChange, System
 from ..terminal import plain, snippet
 
+IDS_SHOWN = 10
+
 
 def evaluation_record(evaluation: Evaluation) -> dict[str, object]:
     """An evaluation as a record for JSON, with the field names of ``Evaluation`` and without the runs."""
@@ -51,6 +53,7 @@ def notes(evaluation: Evaluation) -> Iterator[str]:
     yield f"{counts.judged:,} queries have judgments and are measured; {counts.without_judgments:,} have none."
     if counts.without_relevant:
         yield f"{counts.without_relevant:,} judged queries have no relevant document, and count 0."
+    yield from long_query_notes(counts.queries_cut, counts.queries_skipped)
     for system in evaluation.systems:
         if system.missing:
             yield f"{system.missing:,} judged queries have no result from {system.name}, and count 0."
@@ -64,6 +67,19 @@ def notes(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.deeper:
         yield f"{', '.join(evaluation.deeper)} look further down than retrieve_k={counts.retrieve_k}: raise it."
     yield f"In brackets: {CONFIDENCE:.0%} confidence intervals over queries. p: paired randomisation, uncorrected."
+
+
+def long_query_notes(cut: Sequence[str], skipped: Sequence[str]) -> Iterator[str]:
+    """What became of queries that are too long for the reranker, by their ids, one sentence each."""
+    if cut:
+        yield f"{len(cut):,} queries are too long for the reranker, which scores their beginning: {_some(cut)}."
+    if skipped:
+        yield f"{len(skipped):,} queries are too long for the reranker, and left out: {_some(skipped)}."
+
+
+def _some(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - IDS_SHOWN:,} more (--json has all)" if len(ids) > IDS_SHOWN else ""
+    return ", ".join(ids[:IDS_SHOWN]) + more
 
 
 def _comparison_table(name: str, comparison: Comparison, before: System, after: System) -> Table:

@@ -10,6 +10,7 @@ from ....retrieval import NormalisedSum
 from ...evaluation import Estimate
 from ...tuning import Calibrated, Configuration, Tuning
 from ..terminal import plain
+from .evaluation import long_query_notes
 
 
 def tuning_record(tuning: Tuning) -> dict[str, object]:
@@ -19,6 +20,8 @@ def tuning_record(tuning: Tuning) -> dict[str, object]:
     return {
         "collection": tuning.collection,
         "queries": tuning.queries,
+        "queries_cut": tuning.queries_cut,
+        "queries_skipped": tuning.queries_skipped,
         "stored": tuning.stored,
         "reason": tuning.reason,
         "recommended": _setting(tuning.recommended),
@@ -39,6 +42,7 @@ def tuning_tables(tuning: Tuning, path: str) -> Group:
     parts = [*tables, plain(tuning.reason)]
     if tuning.calibrated is not None:
         parts.append(plain(_calibrated_words(tuning.calibrated)))
+    parts += map(plain, long_query_notes(tuning.queries_cut, tuning.queries_skipped))
     parts.append(plain(_outcome(tuning, path)))
     lines: list[Table | Text] = []
     for part in parts:
