@@ -216,16 +216,17 @@ class PackedEncoder:
         return self._turn or nullcontext()
 
     def to_device(self, batch: Packed, *, after: int = 0) -> DeviceBatch:
-        """Copy a batch to the device. Its sequences begin ``after`` so many tokens."""
+        """Copy a batch to the device. Its sequences begin after so many other tokens."""
         numbers = staged(batch.numbers, self._device).to(self._device, non_blocking=True)
-        numbers[2 * batch.filled : 3 * batch.filled] += after
-        return self._device_batch(numbers, batch.filled, groups=batch.groups, longest=batch.longest)
+        return self._device_batch(numbers, batch.filled, groups=batch.groups, longest=batch.longest, after=after)
 
-    def _device_batch(self, numbers: Tensor, filled: int, *, groups: tuple[Group, ...], longest: int) -> DeviceBatch:
+    def _device_batch(
+        self, numbers: Tensor, filled: int, *, groups: tuple[Group, ...], longest: int, after: int = 0
+    ) -> DeviceBatch:
         ids, types, positions = numbers[: 3 * filled].view(3, filled).unbind()
         starts = numbers[3 * filled :]
         borders = starts.int() if self._all_lengths else None
-        sequences = Sequences(groups, positions, longest, borders, self.pooling.reads_last)
+        sequences = Sequences(groups, positions + after, longest, borders, self.pooling.reads_last)
         return DeviceBatch(ids, types, starts, sequences)
 
     def embed(self, device_batch: DeviceBatch) -> Tensor:

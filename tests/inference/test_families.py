@@ -10,6 +10,8 @@ from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
 from helpers.fake_gpu import pretend
 from helpers.tiny_architectures import FAMILIES, SENTENCES, Head, save_bi_encoder, save_cross_encoder
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sentence_transformers import CrossEncoder, SentenceTransformer
 
 pytestmark = pytest.mark.slow
@@ -53,6 +55,23 @@ def test_scores_are_those_of_the_oracle(name, tmp_path, monkeypatch):
     np.testing.assert_allclose(ours.score(PAIRS), expected, atol=2e-5)
     monkeypatch.setattr(beginnings, "LEAST_SAVED", 1)
     np.testing.assert_allclose(ours.score(PAIRS[::-1])[::-1], expected, atol=2e-5)
+
+
+@pytest.fixture(scope="module")
+def decoder(tmp_path_factory):
+    """A decoder with local layers, and the score of each of PAIRS without company."""
+    reranker = CrossEncoderReranker(save_cross_encoder(tmp_path_factory.mktemp("m") / "m", "gemma3"), device="cpu")
+    return reranker, np.concatenate([reranker.score([pair]) for pair in PAIRS])
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(rows=st.lists(st.integers(0, len(PAIRS) - 1), max_size=12), least=st.sampled_from([1, 40, 10**6]))
+def test_a_score_depends_on_its_own_pair_alone(decoder, rows, least):
+    """Whatever is in the same call, and whether what it has in common with others is computed once or not."""
+    reranker, alone = decoder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(beginnings, "LEAST_SAVED", least)
+        np.testing.assert_allclose(reranker.score([PAIRS[row] for row in rows]), alone[rows], atol=2e-5)
 
 
 @pytest.mark.parametrize("case", ENCODERS)

@@ -127,8 +127,8 @@ def _mask(view: View, at: slice, keys: int, device: torch.device) -> Tensor | No
         return None
     positions = torch.arange(keys, device=device)
     distance = positions[at, None] - positions[None, :]
-    seen = distance >= 0 if view.causal else torch.ones_like(distance, dtype=torch.bool)
-    return seen & (distance.abs() <= view.window) if view.window is not None else seen
+    mask = distance >= 0 if view.causal else torch.ones_like(distance, dtype=torch.bool)
+    return mask if view.window is None else mask & (distance.abs() <= view.window)
 
 
 def _capped(q: Tensor, k: Tensor, v: Tensor, view: View, mask: Tensor | None) -> Tensor:
@@ -180,8 +180,8 @@ def _all_lengths(q: Tensor, k: Tensor, v: Tensor, sequences: Sequences, view: Vi
     # The kernel treats a single query as the last token of its sequence. Here it is the first token, so its window
     # covers the first keys.
     width = 1 if view.causal else None if view.window is None else view.window + 1
-    seen = None if width is None else borders.diff().clamp(max=width)
-    return run(q, k, v, lone, borders, 1, longest, seqused_k=seen, **shared).flatten(1)
+    keys_in_reach = None if width is None else borders.diff().clamp(max=width)
+    return run(q, k, v, lone, borders, 1, longest, seqused_k=keys_in_reach, **shared).flatten(1)
 
 
 def _has_kernel() -> bool:
@@ -190,5 +190,5 @@ def _has_kernel() -> bool:
         from torch.nn.attention import varlen
     except ImportError:
         return False
-    wanted = {"window_size", "seqused_k", "scale", "enable_gqa"}
-    return wanted <= signature(varlen.varlen_attn).parameters.keys()
+    needed = {"window_size", "seqused_k", "scale", "enable_gqa"}
+    return needed <= signature(varlen.varlen_attn).parameters.keys()
