@@ -2,8 +2,9 @@
 
 Usage: python benchmarks/make_reports.py [--check]
 
-Every template of reports/templates/ becomes a report in reports/, and index.md.jinja becomes benchmarks/README.md. All
-figures come from results/*.json. With --check nothing is written, and the exit status is 1 where a file differs.
+Every template of reports/templates/ becomes a report in reports/, and index.md.jinja becomes benchmarks/README.md. The
+table of families goes into docs/models.md as well. All figures come from results/*.json. With --check nothing is
+written, and the exit status is 1 where a file differs.
 """
 
 import argparse
@@ -15,15 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from parts.tables import clustering, indexes, layers, markdown, relevance, speed
+from parts.tables import clustering, families, indexes, layers, markdown, relevance, speed
 
 HERE = Path(__file__).parent
 REPORTS, RESULTS = HERE / "reports", HERE / "results"
 TEMPLATES = REPORTS / "templates"
 INDEX = "index.md.jinja"
+MODELS, MODELS_TABLE = HERE.parent / "docs" / "models.md", ("<!-- table of families: begin -->", "<!-- end -->")
+"""The page of the documentation that has the table of families, between these lines."""
 TABLES = {
     name: function
-    for module in (clustering, indexes, layers, relevance, speed)
+    for module in (clustering, families, indexes, layers, relevance, speed)
     for name, function in vars(module).items()
     if name.endswith(("_table", "_title", "_side_by_side"))
 }
@@ -98,6 +101,14 @@ def reports() -> Iterator[tuple[Path, str]]:
     for path in sorted(TEMPLATES.glob("*.md.jinja")):
         target = HERE / "README.md" if path.name == INDEX else REPORTS / path.name.removesuffix(".jinja")
         yield target, templates.get_template(path.name).render()
+    yield MODELS, with_table(MODELS.read_text(encoding="utf-8"), families.families_table(data("model-families")))
+
+
+def with_table(page: str, table: str) -> str:
+    """Replace what stands between the two lines that enclose the table of families."""
+    before, rest = page.split(MODELS_TABLE[0])
+    after = rest.split(MODELS_TABLE[1], maxsplit=1)[1]
+    return f"{before}{MODELS_TABLE[0]}\n{table}\n{MODELS_TABLE[1]}{after}"
 
 
 def main() -> None:
