@@ -20,6 +20,12 @@ def require_scoring_outputs(model: Any, name: str | Path) -> int:  # noqa: ANN40
     Raises:
         ModelError: It has another number of outputs: no score says which of three classes means "relevant".
     """
+    last = model[-1]
+    if type(last).__name__ == "LogitScore" and last.true_token_id == last.false_token_id:
+        raise ModelError(
+            f"{name} scores by the answers yes and no, and its tokenizer has no tokens for them; name a model that was "
+            "saved with its own answers (a folder with modules.json)"
+        )
     outputs = int(model.num_labels)
     if outputs not in (1, 2):
         raise ModelError(

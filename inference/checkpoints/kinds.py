@@ -1,5 +1,6 @@
 """Tells which kind of model a folder holds: a model of another kind would load, and rank by untrained numbers."""
 
+import re
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -53,7 +54,9 @@ def kind_of(folder: Path) -> Kind | None:
         return "encoder"  # models of sentence-transformers named no class until version 5
     if any(name.endswith("ForSequenceClassification") for name in architectures):
         return "reranker"
-    return "language model" if any(name.endswith("ForCausalLM") for name in architectures) else None
+    if any(name.endswith("ForCausalLM") for name in architectures):
+        return "reranker" if _asks_about_pairs(folder) else "language model"
+    return None
 
 
 def architectures_of(folder: Path) -> list[str]:
@@ -84,7 +87,8 @@ def require_encoder(folder: Path, name: str | Path) -> None:
 def require_reranker(folder: Path, name: str | Path) -> None:
     """Check that a model scores pairs.
 
-    It does if transformers calls it a sequence classifier, or sentence-transformers a cross-encoder.
+    It does if transformers calls it a sequence classifier, or sentence-transformers a cross-encoder, and if it is a
+    language model whose chat template asks about a query and a document.
 
     Args:
         folder: The model's folder.
@@ -108,6 +112,14 @@ def require_reranker(folder: Path, name: str | Path) -> None:
         f"{name} is no reranker: it is {described}{encoder}. Name a cross-encoder, or make one of it: "
         "`bicross train reranker --model`"
     )
+
+
+def _asks_about_pairs(folder: Path) -> bool:
+    """Whether a chat template names the roles of a pair: the model is asked whether a document answers a query."""
+    file = folder / "chat_template.jinja"
+    template: object = read_settings(folder / "tokenizer_config.json").get("chat_template")
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else str(template)
+    return all(re.search(rf"""(['"]){role}\1""", text) for role in ("query", "document"))
 
 
 def _is_colbert(folder: Path, types: list[str], settings: dict[str, Any], architectures: list[str]) -> bool:

@@ -200,6 +200,7 @@ PLAIN: dict[str, Callable[[Path], Path]] = {
 }
 """Those that take two texts with special tokens around, by what is special about them."""
 CHAT: dict[str, Callable[[Path], Path]] = {
+    "qwen3 without modules": plain_generating,
     "qwen3": generating,
     "qwen3 with a prompt": partial(generating, prompt="find what a dog does."),
     "mxbai (qwen2)": partial(generating, config="Qwen2Config", template=MXBAI_TEMPLATE),

@@ -1,6 +1,7 @@
 """Rerankers in the layouts of published models give the logits of sentence-transformers."""
 
 import bisect
+import json
 import logging
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from bicross.errors import ArgumentError, ModelError, QueryError
 from bicross.inference import ChatTemplate
 from bicross.rerank import CrossEncoderReranker
-from helpers.published_rerankers import CHAT, PLAIN, generating
+from helpers.published_rerankers import CHAT, PLAIN, generating, plain_generating
 from sentence_transformers import CrossEncoder
 
 pytestmark = pytest.mark.slow
@@ -142,3 +143,26 @@ def test_parts_of_a_template_are_those_of_the_whole_text(folders):
 def test_a_template_without_the_texts_is_refused(tmp_path):
     with pytest.raises(ModelError, match="has no place for a query and one for a passage"):
         CrossEncoderReranker(generating(tmp_path / "model", template="{{ messages[0].content }} yes ?"), device="cpu")
+
+
+def test_a_language_model_that_is_not_asked_about_pairs_is_no_reranker(tmp_path):
+    chat = "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}{% endfor %}"
+    for name, template in (("chat", chat), ("plain", None)):
+        folder = plain_generating(tmp_path / name, template=template)
+        with pytest.raises(ModelError, match="is no reranker: it is Qwen3ForCausalLM, without a head that scores"):
+            CrossEncoderReranker(folder, device="cpu")
+
+
+def test_answers_that_are_no_tokens_are_refused(tmp_path):
+    """Sentence-transformers takes the unknown token for both, and all scores are 0."""
+    folder = plain_generating(tmp_path / "model")
+    settings = json.loads((folder / "tokenizer.json").read_text())
+    settings["added_tokens"] = [token for token in settings["added_tokens"] if token["content"] not in ("yes", "no")]
+    for word in ("yes", "no"):
+        settings["model"]["vocab"].pop(word, None)
+    settings["model"]["merges"] = [pair for pair in settings["model"]["merges"] if "".join(pair) not in ("yes", "no")]
+    (folder / "tokenizer.json").write_text(json.dumps(settings))
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(config | {"unk_token": "<|endoftext|>"}))
+    with pytest.raises(ModelError, match="scores by the answers yes and no, and its tokenizer has no tokens for them"):
+        CrossEncoderReranker(folder, device="cpu")
