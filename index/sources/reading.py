@@ -11,7 +11,7 @@ from .accounting import ErrorLog, LeftOutKind, Tally
 from .budget import Budget
 from .columns import NoTexts
 from .options import SourceOptions
-from .places import JSON_ENDINGS, ROW_READERS, NamedSource, NotRead, SourceFile
+from .places import JSON_ENDINGS, ROW_READERS, NamedSource, NotRead, SourceFile, check_columns_of
 from .row_documents import document_of, lacks_id
 from .rows import RowUnit, SourceRow
 from .texts import PageError, read_page
@@ -45,6 +45,10 @@ class Reading:
         listed = [(source, source.entries()) for source in sources]
         files = [entry for _, entries in listed for entry in entries if isinstance(entry, SourceFile)]
         self._size = max(1, sum(file.size for file in files))
+        for source, entries in listed[1:]:  # a mistake in the last file shows before the first ones are embedded
+            for entry in entries:
+                if not source.is_folder and isinstance(entry, SourceFile) and not entry.is_text:
+                    self._check_columns(entry)
         for source, entries in listed:
             before, left_out = self.tally.documents, self.tally.left_out
             texts = sum(entry.size for entry in entries if isinstance(entry, SourceFile) and entry.is_text)
@@ -61,6 +65,12 @@ class Reading:
             names = ", ".join(map(repr, sorted(self._unseen)))
             self.tally.note(f"no row has {names}, which metadata_columns or leave_out names: check the spelling")
         self.fraction = 1.0
+
+    def _check_columns(self, file: SourceFile) -> None:
+        try:
+            check_columns_of(file.path, file.ending, self._options)
+        except SourceError as error:
+            raise SourceError(str(error).replace(str(file.path), file.shown)) from error
 
     def _text(self, file: SourceFile, budget: Budget) -> Iterator[Document]:
         """Yield the document of a text file."""

@@ -1,6 +1,6 @@
 """Finds what is to be read: the files behind a path, a folder or standard input."""
 
-from .endings import JSON_ENDINGS, ROW_READERS
+from .endings import JSON_ENDINGS, ROW_READERS, check_columns_of
 from .entries import NotRead, SourceFile
 from .named_source import NamedSource, find_source
 from .standard_input import Scratch
@@ -12,5 +12,6 @@ __all__ = [
     "NotRead",
     "Scratch",
     "SourceFile",
+    "check_columns_of",
     "find_source",
 ]

@@ -5,8 +5,9 @@ from typing import cast
 
 from ....errors import ArgumentError, SourceError
 from ..json_files import read_json, read_json_lines
+from ..options import SourceOptions
 from ..rows import ReadRows
-from ..separated import read_csv
+from ..separated import check_csv, read_csv
 from ..tables import read_arrow, read_parquet
 from ..texts import TEXT_SUFFIXES
 
@@ -19,6 +20,20 @@ ROW_READERS: dict[str, ReadRows] = {
     ".parquet": read_parquet,
     **dict.fromkeys((".arrow", ".feather", ".ipc"), read_arrow),
 }
+
+
+def check_columns_of(path: Path, ending: str, options: SourceOptions) -> None:
+    """Check whether a file has the columns that it needs, by no more of it than that takes.
+
+    Raises:
+        SourceError: It has not.
+    """
+    if ROW_READERS[ending] is read_csv:
+        check_csv(path, options)  # reading a row would read the whole file, for the types of its columns
+    else:
+        next(iter(ROW_READERS[ending](path, options)), None)
+
+
 ENDINGS = (*ROW_READERS, *TEXT_SUFFIXES)
 KINDS = (
     f"bicross reads files that end in {', '.join(ENDINGS)}, folders of such files, and a folder with a corpus.jsonl,"

@@ -99,7 +99,13 @@ def _found(head: Sequence[str], usual: str, others: Sequence[str], options: Sour
             raise
         return fitting[0]
     fitting = [] if fits else [header for header, fits in _parsed(head, others, options) if fits]
-    return fitting[0] if len(fitting) == 1 else header
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fits and len(header.names) == 1 and options.columns is None:
+        # No delimiter gives the columns that are needed; one that gives several tells which there are.
+        wider = [other for other, _ in _parsed(head, others, options) if len(other.names) > 1]
+        return wider[0] if len(wider) == 1 else header
+    return header
 
 
 def _parsed(head: Sequence[str], delimiters: Sequence[str], options: SourceOptions) -> Iterator[tuple[Header, bool]]:

@@ -63,6 +63,18 @@ def find_shape(path: Path, options: SourceOptions) -> Shape | None:
     )
 
 
+def check_csv(path: Path, options: SourceOptions) -> None:
+    """Check the header of a file alone.
+
+    Raises:
+        SourceError: As ``find_shape``.
+    """
+    with open_lines(path, options, newline="") as lines:
+        header = read_header(lines, path, options)
+    if header is not None:
+        _check_header(header, path, options)
+
+
 def records(path: Path, options: SourceOptions, shape: Shape) -> Iterator[tuple[Record, float]]:
     """Read the records after the header, each with the share of the file that is read after it."""
     with open_lines(path, options, newline="") as lines:

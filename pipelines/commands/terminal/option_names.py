@@ -25,7 +25,9 @@ def with_option_names(text: str, commands: Iterable[Any]) -> str:
     if not names:
         return text
     words = "|".join(map(re.escape, names))
-    parameter = re.compile(rf"(?<![\w'\"./-])(?P<name>{words})(?:(?P<set>=True\b)|(?P<equals>=(?=\S))|(?![\w'\"./(-]))")
+    parameter = re.compile(
+        rf"(?<![\w'\"./-])(?P<name>{words})(?:(?P<set>=True\b)|(?P<equals>=(?=\S))|(?![\w'\"/(-]|\.\S))"
+    )
 
     def option(match: re.Match[str]) -> str:
         name = match["name"]

@@ -15,6 +15,10 @@ MODEL_LIBRARIES = {"torch", "transformers", "sentence_transformers"}
 MISTAKES = {
     "index rows.jsonl -o index": "already holds an index; choose another path, or replace it with --overwrite",
     "index rows.csv -o new": "has no column 'text'",
+    "index rows.jsonl rows.csv -o new": "has no column 'text', only id, content: name those to read with --id-column",
+    "index rows.jsonl semicolons.csv -o new": "only id, content, price: name those to read with --id-column, "
+    "--title-column and --text-column. Its",
+    "index rows.jsonl other.jsonl -o new": "other.jsonl has no row with 'text', only content",
     "index broken.jsonl -o new": "not JSON",
     "index missing.jsonl -o new": "missing.jsonl",
     "index rows.jsonl -o new --overlap -1": "overlap",
@@ -54,6 +58,8 @@ def folder(tmp_path_factory):
     build_index([Document("a", "a text", "", {"year": 1})], path / "index", encoder=HashEncoder(), reranker=None)
     (path / "rows.jsonl").write_text(json.dumps({"id": "b", "text": "another"}) + "\n")
     (path / "rows.csv").write_text("id,content\n1,a text\n")
+    (path / "semicolons.csv").write_text("id;content;price\n1;a text;3,50\n")
+    (path / "other.jsonl").write_text('{"content": "a text"}\n')
     (path / "broken.jsonl").write_text("{\n")
     return path
 
