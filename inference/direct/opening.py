@@ -1,0 +1,209 @@
+"""Opens encoders and rerankers without transformers, whose import takes longer than all the rest of a search.
+
+A folder that has anything unusual is left to transformers and sentence-transformers, which know what it means: an
+unknown architecture or module, a setting that is missing or not known here, tensors that are missing or too many. Only
+what is understood in full is opened here, and gives the same numbers.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]
+from torch import Tensor, nn
+
+from ...errors import ModelError
+from ..checkpoints import read_modules, read_settings
+from ..tokenizer import TextTokenizer
+from .models import DirectModel, Normalize, Pooling, Transformer
+from .skeletons import BASES, REQUIRED, Skeleton, base_model, classifier
+from .tokenizer_files import DirectTokenizer, direct_tokenizer
+
+_MODES = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
+_TASKS = {"feature-extraction": ("last_hidden_state", "token_embeddings"), "sequence-classification": ("logits", "scores")}
+_ENCODER_PROMPTS = {"query": "", "document": ""}
+"""The prompts that sentence-transformers has for every encoder."""
+
+
+def direct_encoder(folder: Path, device: str | None) -> DirectModel | None:
+    """Open an encoder: a transformer, pooling by the first token or the mean, and perhaps a norm.
+
+    Args:
+        folder: A folder that ``resolve_model`` returned.
+        device: A torch device; None takes CUDA, then the CPU.
+
+    Returns:
+        The model in float32; None if it has to be opened by sentence-transformers.
+    """
+    try:
+        modules = read_modules(folder)
+        first, *others = [(module["type"].rpartition(".")[2], folder / module["path"]) for module in modules] or [("", folder)]
+        settings = read_settings(folder / "config_sentence_transformers.json")
+        kinds = [kind for kind, _ in others]
+        if first[0] != "Transformer" or kinds not in (["Pooling"], ["Pooling", "Normalize"]):
+            return None
+        pooling = _pooling(read_settings(others[0][1] / "config.json"))
+        if pooling is None or settings.get("truncate_dim") is not None or not _plain_norms(others[1:]):
+            return None
+        transformer = _transformer(first[1], "feature-extraction", device)
+        later = [pooling, *(Normalize() for _ in others[1:])]
+        return transformer and _model([transformer, *later], settings, _ENCODER_PROMPTS)
+    except ModelError:
+        return None
+
+
+def direct_reranker(folder: Path, device: str | None) -> DirectModel | None:
+    """Open a reranker: a sequence classifier.
+
+    Args:
+        folder: A folder that ``resolve_model`` returned.
+        device: A torch device; None takes CUDA, then the CPU.
+
+    Returns:
+        The model in float32; None if it has to be opened by sentence-transformers.
+    """
+    try:
+        modules = read_modules(folder)
+        settings = read_settings(folder / "config_sentence_transformers.json")
+        plain = not modules or (len(modules) == 1 and modules[0]["type"].endswith(".Transformer"))
+        if not plain or settings.get("model_type", "CrossEncoder") != "CrossEncoder" or (settings and not modules):
+            return None
+        location = folder / modules[0]["path"] if modules else folder
+        transformer = _transformer(location, "sequence-classification", device)
+        return transformer and _model([transformer], settings, {})
+    except ModelError:
+        return None
+
+
+def read_tokenizer(folder: Path) -> DirectTokenizer | None:
+    """Read the tokenizer of a model folder, as the functions above do."""
+    modules = read_modules(folder)
+    location = folder / modules[0]["path"] if modules else folder
+    config, own = read_settings(location / "config.json"), _own_settings(location)
+    limit = config.get("max_position_embeddings")
+    if own is None or config.get("model_type") not in BASES or not isinstance(limit, int):
+        return None
+    return direct_tokenizer(location, str(config["model_type"]), min(limit, own.get("max_seq_length") or limit))
+
+
+def _model(
+    parts: list[nn.Module], settings: Mapping[str, Any], prompts: Mapping[str, str]
+) -> DirectModel | None:
+    own: dict[str, Any] = prompts | (settings.get("prompts") or {})
+    named = settings.get("default_prompt_name")
+    if not all(isinstance(prompt, str | None) for prompt in own.values()) or named not in (None, *own):
+        return None
+    return DirectModel(parts, {name: prompt or "" for name, prompt in own.items()}, named)
+
+
+def _transformer(folder: Path, task: str, device: str | None) -> Transformer | None:
+    config, where = read_settings(folder / "config.json"), _device(device)
+    settings = _own_settings(folder)
+    if settings is None or not _is_known(config) or where is None or settings.get("transformer_task", task) != task:
+        return None
+    tokenizer = direct_tokenizer(
+        folder,
+        config["model_type"],
+        min(config["max_position_embeddings"], settings.get("max_seq_length") or config["max_position_embeddings"]),
+    )
+    if tokenizer is None:
+        return None
+    TextTokenizer.of(tokenizer)  # raises if the engine cannot run with it
+    tensors = _tensors(folder)
+    make: Callable[[], Skeleton | None] = lambda: base_model(config, pooler=False)
+    if task == "sequence-classification":
+        labels: object = config.get("id2label")
+        if not isinstance(labels, dict):
+            return None
+        outputs = len(cast("dict[str, str]", labels))
+        make = lambda: classifier(config, outputs=outputs)
+    with torch.device("meta"):
+        model = make()
+    if model is None or tensors is None or not _fill(model, tensors, is_base=task == "feature-extraction"):
+        return None
+    return Transformer(model.eval().to(where), tokenizer)
+
+
+def _fill(model: Skeleton, tensors: dict[str, Tensor], *, is_base: bool) -> bool:
+    """Put tensors into a model. Returns False if they are not exactly its parameters."""
+    expected = {name: parameter.shape for name, parameter in model.named_parameters()}
+    given = {name: tensor for name, tensor in tensors.items() if not _is_ignored(name, is_base=is_base)}
+    if {name: tensor.shape for name, tensor in given.items()} != expected:
+        return False
+    model.load_state_dict({name: tensor.to(torch.float32) for name, tensor in given.items()}, assign=True)
+    return True
+
+
+def _is_ignored(name: str, *, is_base: bool) -> bool:
+    """Whether transformers does not use a tensor: an old buffer, or the pooler of an encoder."""
+    return name.endswith("embeddings.position_ids") or (is_base and name.startswith("pooler."))
+
+
+def _tensors(folder: Path) -> dict[str, Tensor] | None:
+    """The tensors of a folder with one file of weights, mapped into memory."""
+    path = folder / "model.safetensors"
+    if not path.is_file() or (folder / "adapter_config.json").is_file():
+        return None
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError):
+        return None
+
+
+def _is_known(config: Mapping[str, Any]) -> bool:
+    """Whether a config has all that is needed, and nothing that makes another model of it."""
+    numbers = [config.get(name) for name in REQUIRED if name != "hidden_act"]
+    sound = all(isinstance(number, int | float) and number >= 0 for number in numbers)
+    return (
+        sound
+        and config.get("model_type") in BASES
+        and (config["model_type"] != "electra" or isinstance(config.get("embedding_size"), int))
+        and isinstance(config.get("hidden_act"), str)
+        and config["hidden_size"] % max(1, config["num_attention_heads"]) == 0
+        and not any(config.get(name) for name in ("is_decoder", "add_cross_attention", "auto_map", "quantization_config"))
+        and config.get("position_embedding_type", "absolute") == "absolute"
+    )
+
+
+def _own_settings(folder: Path) -> dict[str, Any] | None:
+    """The settings of a Transformer of sentence-transformers; None if they do more than limit the tokens."""
+    names = [path.name for path in folder.glob("sentence_*_config.json")]
+    if names not in ([], ["sentence_bert_config.json"]):
+        return None
+    settings = read_settings(folder / "sentence_bert_config.json")
+    given = {name: value for name, value in settings.items() if value not in (None, False, {})}
+    output, name = _TASKS.get(given.pop("transformer_task", "feature-extraction"), (None, None))
+    plain = {"text": {"method": "forward", "method_output_name": output}}
+    if given.pop("modality_config", plain) != plain or given.pop("module_output_name", name) != name:
+        return None
+    limit = given.pop("max_seq_length", None)
+    if given or not (limit is None or (isinstance(limit, int) and limit > 0)):
+        return None
+    return {"max_seq_length": limit} | {key: settings[key] for key in ("transformer_task",) if key in settings}
+
+
+def _pooling(settings: dict[str, Any]) -> Pooling | None:
+    """The pooling that settings of sentence-transformers name, old or new; None if it is not known here."""
+    mode = settings.get("pooling_mode")
+    if mode is None:
+        named = [name for name, value in settings.items() if name.startswith("pooling_mode_") and value]
+        mode = _MODES.get(named[0]) if len(named) == 1 else None
+    return Pooling(mode, include_prompt=settings.get("include_prompt", True)) if mode in _MODES.values() else None
+
+
+def _plain_norms(modules: list[tuple[str, Path]]) -> bool:
+    """Whether norms take and give the vectors of texts."""
+    return all(
+        set(read_settings(path / "config.json").values()) <= {"sentence_embedding"} for _, path in modules
+    )
+
+
+def _device(device: str | None) -> str | None:
+    """The device that sentence-transformers would take; None if it has to say so itself."""
+    if device is not None:
+        return device if torch.device(device).type in ("cpu", "cuda") else None
+    if torch.cuda.is_available():
+        return "cuda"
+    return None if torch.backends.mps.is_available() or torch.accelerator.is_available() else "cpu"
