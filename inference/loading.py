@@ -56,6 +56,51 @@ def load_model(constructor: Callable[..., Model], folder: Path, *, device: str |
     return model
 
 
+def load_encoder(folder: Path, *, device: str | None) -> Any:  # noqa: ANN401 - models share no useful base
+    """Load an encoder, without sentence-transformers where it is understood in full: see ``inference.direct``.
+
+    Args:
+        folder: A folder that ``resolve_model`` returned.
+        device: A torch device; None lets sentence-transformers choose.
+
+    Returns:
+        A SentenceTransformer, or a ``DirectModel``, which has the same modules.
+
+    Raises:
+        ModelError: As for ``load_model``.
+        ArgumentError: The device is not available.
+    """
+    from .direct import direct_encoder  # imports torch
+
+    loaded = _direct(direct_encoder, folder, device)
+    if loaded is not None:
+        return loaded
+    from sentence_transformers import SentenceTransformer  # takes seconds: only for models that need it
+
+    return load_model(SentenceTransformer, folder, device=device)
+
+
+def load_reranker(folder: Path, *, device: str | None) -> Any:  # noqa: ANN401
+    """Load a reranker as ``load_encoder`` loads an encoder: a CrossEncoder, or a ``DirectModel``."""
+    from .direct import direct_reranker
+
+    loaded = _direct(direct_reranker, folder, device)
+    if loaded is not None:
+        return loaded
+    from sentence_transformers import CrossEncoder
+
+    return load_model(CrossEncoder, folder, device=device)
+
+
+def _direct(open_model: Callable[[Path, str | None], Model | None], folder: Path, device: str | None) -> Model | None:
+    if device is not None:
+        _require_device(device)
+    loaded = open_model(folder, device)
+    if loaded is not None:
+        _require_finite(loaded, folder)
+    return loaded
+
+
 def _require_finite(model: Any, folder: Path) -> None:  # noqa: ANN401 - models share no useful base
     """Raise if a weight is not finite. Scores may hide it: attention on a CPU turns some NaN into finite numbers."""
     for name, parameter in model.named_parameters():

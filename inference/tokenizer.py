@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -74,11 +74,14 @@ class TextTokenizer:
         backend = getattr(tokenizer, "backend_tokenizer", None)
         if not isinstance(backend, Tokenizer):
             raise ModelError(f"{type(tokenizer).__name__} has no tokenizer.json")
-        return cls(
-            backend.to_str(),
-            cut_left=tokenizer.truncation_side == "left",
-            has_types="token_type_ids" in tokenizer.model_input_names,
-        )
+        has_types = "token_type_ids" in tokenizer.model_input_names
+        return cls._shared(backend.to_str(), tokenizer.truncation_side == "left", has_types)
+
+    @classmethod
+    @lru_cache(maxsize=4)
+    def _shared(cls, serialised: str, cut_left: bool, has_types: bool) -> "TextTokenizer":  # noqa: FBT001 - cache keys
+        """Encoder and reranker often have the same tokenizer, and to make one takes a tenth of a second."""
+        return cls(serialised, cut_left=cut_left, has_types=has_types)
 
     @cached_property
     def vocabulary_size(self) -> int:
@@ -245,6 +248,11 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
     Raises:
         ModelError: The tokenizer cannot be loaded.
     """
+    from .direct import read_tokenizer
+
+    direct = read_tokenizer(folder) if folder.is_dir() else None
+    if direct is not None:
+        return TextTokenizer.of(direct)
     import transformers  # takes seconds: not at the import of this module
 
     auto: Any = transformers.AutoTokenizer

@@ -20,7 +20,7 @@ from ..inference import (
     ModelFiles,
     TokenIds,
     has_prompts,
-    load_model,
+    load_reranker,
     model_settings,
     read_exits,
     require_dtype,
@@ -75,11 +75,9 @@ class CrossEncoderReranker:
         require_dtype(dtype)
         folder = resolve_model(model)
         require_reranker(folder, model)
-        from sentence_transformers import CrossEncoder  # takes seconds: not at the import of this module
-
         from ..inference.packed import packed_reranker
 
-        loaded: Any = load_model(CrossEncoder, folder, device=device)
+        loaded: Any = load_reranker(folder, device=device)
         require_scoring_outputs(loaded, model)
         self._input = pair_input(loaded, max_length)
         self._max_length = self._input.max_length

@@ -13,7 +13,7 @@ from ..index import ModelFingerprint
 from ..inference import (
     Dtype,
     ModelFiles,
-    load_model,
+    load_encoder,
     require_dtype,
     require_encoder,
     require_texts,
@@ -54,11 +54,9 @@ class BiEncoder:
         require_dtype(dtype)
         folder = resolve_model(model)
         require_encoder(folder, model)
-        from sentence_transformers import SentenceTransformer  # slow to import
-
         from ..inference.packed import packed_embedder
 
-        loaded: Any = load_model(SentenceTransformer, folder, device=device)
+        loaded: Any = load_encoder(folder, device=device)
         self._inputs: dict[Task, TextInput] = {
             "query": text_input(loaded, "query", max_length),
             "document": text_input(loaded, "document", max_length),

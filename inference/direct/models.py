@@ -37,11 +37,13 @@ class Transformer(nn.Module):
 
 
 class Pooling(nn.Module):
-    """How the vectors of the tokens become one."""
+    """How the vectors of the tokens, those of a prompt included, become one."""
 
-    def __init__(self, mode: str, *, include_prompt: bool) -> None:
+    include_prompt = True
+
+    def __init__(self, mode: str) -> None:
         super().__init__()
-        self.pooling_mode, self.include_prompt = mode, include_prompt
+        self.pooling_mode = mode
 
 
 class Normalize(nn.Module):

@@ -5,9 +5,9 @@ unknown architecture or module, a setting that is missing or not known here, ten
 what is understood in full is opened here, and gives the same numbers.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -18,11 +18,14 @@ from ...errors import ModelError
 from ..checkpoints import read_modules, read_settings
 from ..tokenizer import TextTokenizer
 from .models import DirectModel, Normalize, Pooling, Transformer
-from .skeletons import BASES, REQUIRED, Skeleton, base_model, classifier
+from .skeletons import MODEL_TYPES, REQUIRED, Skeleton, base_model, classifier
 from .tokenizer_files import DirectTokenizer, direct_tokenizer
 
 _MODES = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
-_TASKS = {"feature-extraction": ("last_hidden_state", "token_embeddings"), "sequence-classification": ("logits", "scores")}
+_TASKS = {
+    "feature-extraction": ("last_hidden_state", "token_embeddings"),
+    "sequence-classification": ("logits", "scores"),
+}
 _ENCODER_PROMPTS = {"query": "", "document": ""}
 """The prompts that sentence-transformers has for every encoder."""
 
@@ -39,10 +42,14 @@ def direct_encoder(folder: Path, device: str | None) -> DirectModel | None:
     """
     try:
         modules = read_modules(folder)
-        first, *others = [(module["type"].rpartition(".")[2], folder / module["path"]) for module in modules] or [("", folder)]
+        first, *others = [(module["type"].rpartition(".")[2], folder / module["path"]) for module in modules] or [
+            ("", folder)
+        ]
         settings = read_settings(folder / "config_sentence_transformers.json")
         kinds = [kind for kind, _ in others]
         if first[0] != "Transformer" or kinds not in (["Pooling"], ["Pooling", "Normalize"]):
+            return None
+        if settings.get("model_type", "SentenceTransformer") != "SentenceTransformer":
             return None
         pooling = _pooling(read_settings(others[0][1] / "config.json"))
         if pooling is None or settings.get("truncate_dim") is not None or not _plain_norms(others[1:]):
@@ -67,8 +74,9 @@ def direct_reranker(folder: Path, device: str | None) -> DirectModel | None:
     try:
         modules = read_modules(folder)
         settings = read_settings(folder / "config_sentence_transformers.json")
-        plain = not modules or (len(modules) == 1 and modules[0]["type"].endswith(".Transformer"))
-        if not plain or settings.get("model_type", "CrossEncoder") != "CrossEncoder" or (settings and not modules):
+        if modules and ([module["type"].rpartition(".")[2] for module in modules] != ["Transformer"]):
+            return None
+        if settings.get("model_type") != "CrossEncoder" if modules else settings or _settings_files(folder):
             return None
         location = folder / modules[0]["path"] if modules else folder
         transformer = _transformer(location, "sequence-classification", device)
@@ -82,15 +90,12 @@ def read_tokenizer(folder: Path) -> DirectTokenizer | None:
     modules = read_modules(folder)
     location = folder / modules[0]["path"] if modules else folder
     config, own = read_settings(location / "config.json"), _own_settings(location)
-    limit = config.get("max_position_embeddings")
-    if own is None or config.get("model_type") not in BASES or not isinstance(limit, int):
-        return None
-    return direct_tokenizer(location, str(config["model_type"]), min(limit, own.get("max_seq_length") or limit))
+    return (
+        None if own is None or not _is_known(config) else direct_tokenizer(location, config, own.get("max_seq_length"))
+    )
 
 
-def _model(
-    parts: list[nn.Module], settings: Mapping[str, Any], prompts: Mapping[str, str]
-) -> DirectModel | None:
+def _model(parts: list[nn.Module], settings: Mapping[str, Any], prompts: Mapping[str, str]) -> DirectModel | None:
     own: dict[str, Any] = prompts | (settings.get("prompts") or {})
     named = settings.get("default_prompt_name")
     if not all(isinstance(prompt, str | None) for prompt in own.values()) or named not in (None, *own):
@@ -99,29 +104,17 @@ def _model(
 
 
 def _transformer(folder: Path, task: str, device: str | None) -> Transformer | None:
-    config, where = read_settings(folder / "config.json"), _device(device)
-    settings = _own_settings(folder)
-    if settings is None or not _is_known(config) or where is None or settings.get("transformer_task", task) != task:
+    config, settings, where = read_settings(folder / "config.json"), _own_settings(folder), _device(device)
+    if settings is None or where is None or not _is_known(config) or settings.get("transformer_task", task) != task:
         return None
-    tokenizer = direct_tokenizer(
-        folder,
-        config["model_type"],
-        min(config["max_position_embeddings"], settings.get("max_seq_length") or config["max_position_embeddings"]),
-    )
-    if tokenizer is None:
+    tokenizer, tensors = direct_tokenizer(folder, config, settings.get("max_seq_length")), _tensors(folder)
+    if tokenizer is None or tensors is None:
         return None
     TextTokenizer.of(tokenizer)  # raises if the engine cannot run with it
-    tensors = _tensors(folder)
-    make: Callable[[], Skeleton | None] = lambda: base_model(config, pooler=False)
-    if task == "sequence-classification":
-        labels: object = config.get("id2label")
-        if not isinstance(labels, dict):
-            return None
-        outputs = len(cast("dict[str, str]", labels))
-        make = lambda: classifier(config, outputs=outputs)
+    is_base = task == "feature-extraction"
     with torch.device("meta"):
-        model = make()
-    if model is None or tensors is None or not _fill(model, tensors, is_base=task == "feature-extraction"):
+        model = base_model(config, pooler=False) if is_base else classifier(config)
+    if model is None or not _fill(model, tensors, is_base=is_base):
         return None
     return Transformer(model.eval().to(where), tokenizer)
 
@@ -132,7 +125,8 @@ def _fill(model: Skeleton, tensors: dict[str, Tensor], *, is_base: bool) -> bool
     given = {name: tensor for name, tensor in tensors.items() if not _is_ignored(name, is_base=is_base)}
     if {name: tensor.shape for name, tensor in given.items()} != expected:
         return False
-    model.load_state_dict({name: tensor.to(torch.float32) for name, tensor in given.items()}, assign=True)
+    # Copies: the file may change while the model is in use.
+    model.load_state_dict({name: tensor.to(torch.float32, copy=True) for name, tensor in given.items()}, assign=True)
     return True
 
 
@@ -158,19 +152,20 @@ def _is_known(config: Mapping[str, Any]) -> bool:
     sound = all(isinstance(number, int | float) and number >= 0 for number in numbers)
     return (
         sound
-        and config.get("model_type") in BASES
+        and config.get("model_type") in MODEL_TYPES
         and (config["model_type"] != "electra" or isinstance(config.get("embedding_size"), int))
         and isinstance(config.get("hidden_act"), str)
         and config["hidden_size"] % max(1, config["num_attention_heads"]) == 0
-        and not any(config.get(name) for name in ("is_decoder", "add_cross_attention", "auto_map", "quantization_config"))
+        and not any(
+            config.get(name) for name in ("is_decoder", "add_cross_attention", "auto_map", "quantization_config")
+        )
         and config.get("position_embedding_type", "absolute") == "absolute"
     )
 
 
 def _own_settings(folder: Path) -> dict[str, Any] | None:
     """The settings of a Transformer of sentence-transformers; None if they do more than limit the tokens."""
-    names = [path.name for path in folder.glob("sentence_*_config.json")]
-    if names not in ([], ["sentence_bert_config.json"]):
+    if _settings_files(folder) not in ([], ["sentence_bert_config.json"]):
         return None
     settings = read_settings(folder / "sentence_bert_config.json")
     given = {name: value for name, value in settings.items() if value not in (None, False, {})}
@@ -184,20 +179,23 @@ def _own_settings(folder: Path) -> dict[str, Any] | None:
     return {"max_seq_length": limit} | {key: settings[key] for key in ("transformer_task",) if key in settings}
 
 
+def _settings_files(folder: Path) -> list[str]:
+    """The files in which sentence-transformers looks for the settings of a Transformer."""
+    return [path.name for path in folder.glob("sentence_*_config.json")]
+
+
 def _pooling(settings: dict[str, Any]) -> Pooling | None:
     """The pooling that settings of sentence-transformers name, old or new; None if it is not known here."""
     mode = settings.get("pooling_mode")
     if mode is None:
         named = [name for name, value in settings.items() if name.startswith("pooling_mode_") and value]
         mode = _MODES.get(named[0]) if len(named) == 1 else None
-    return Pooling(mode, include_prompt=settings.get("include_prompt", True)) if mode in _MODES.values() else None
+    return Pooling(mode) if mode in _MODES.values() and settings.get("include_prompt", True) is True else None
 
 
 def _plain_norms(modules: list[tuple[str, Path]]) -> bool:
     """Whether norms take and give the vectors of texts."""
-    return all(
-        set(read_settings(path / "config.json").values()) <= {"sentence_embedding"} for _, path in modules
-    )
+    return all(set(read_settings(path / "config.json").values()) <= {"sentence_embedding"} for _, path in modules)
 
 
 def _device(device: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Encoders of the BERT family as modules of torch, with the names, shapes and order of sums of the transformers library.
+"""Encoders of the BERT family as modules of torch, with the names, shapes and order of sums of transformers.
 
 They have what the packed engine takes of a model: parameters and embeddings. Each parameter is described here once, so
 that a file of weights that holds another set of names or another shape is noticed.
@@ -13,6 +13,16 @@ from torch import Tensor, nn
 
 Parts = dict[str, nn.Module]
 """The layers of a model by their names."""
+
+
+class _Linear(nn.Linear):
+    def reset_parameters(self) -> None:
+        """Leave the parameters as they are: they come from a file, and to draw them would import half of torch."""
+
+
+class _Embedding(nn.Embedding):
+    def reset_parameters(self) -> None:
+        """As for linear layers."""
 
 
 class _Embeddings(nn.Module):
@@ -75,7 +85,7 @@ REQUIRED = (
 
 
 def base_model(config: Mapping[str, Any], *, pooler: bool) -> Skeleton:
-    """Make the base model of a config, on the device "meta".
+    """Make the base model of a config.
 
     Args:
         config: The fields of ``config.json``, with all of ``REQUIRED``.
@@ -86,18 +96,18 @@ def base_model(config: Mapping[str, Any], *, pooler: bool) -> Skeleton:
     # RoBERTa and its relatives reserve the first rows of the table for padding.
     reserved = None if config["model_type"] in ("bert", "electra") else fields.pad_token_id
     parts: Parts = {
-        "embeddings.word_embeddings": nn.Embedding(fields.vocab_size, narrow, padding_idx=fields.pad_token_id),
-        "embeddings.position_embeddings": nn.Embedding(fields.max_position_embeddings, narrow, padding_idx=reserved),
-        "embeddings.token_type_embeddings": nn.Embedding(fields.type_vocab_size, narrow),
+        "embeddings.word_embeddings": _Embedding(fields.vocab_size, narrow, padding_idx=fields.pad_token_id),
+        "embeddings.position_embeddings": _Embedding(fields.max_position_embeddings, narrow, padding_idx=reserved),
+        "embeddings.token_type_embeddings": _Embedding(fields.type_vocab_size, narrow),
         "embeddings.LayerNorm": nn.LayerNorm(narrow, eps=fields.layer_norm_eps),
     }
     if narrow != width:
-        parts["embeddings_project"] = nn.Linear(narrow, width)
+        parts["embeddings_project"] = _Linear(narrow, width)
     for number in range(fields.num_hidden_layers):
         parts |= _layer(f"encoder.layer.{number}", fields)
     kinds: dict[str, type[nn.Module]] = {"embeddings": _Embeddings}
     if pooler:
-        parts["pooler.dense"] = nn.Linear(width, width)
+        parts["pooler.dense"] = _Linear(width, width)
         kinds["pooler"] = _Pooler
     model = _assembled(Skeleton(), parts, kinds)
     for block in model.get_submodule("encoder.layer").children():
@@ -109,38 +119,37 @@ def base_model(config: Mapping[str, Any], *, pooler: bool) -> Skeleton:
 def _layer(name: str, fields: SimpleNamespace) -> Parts:
     width, wide = fields.hidden_size, fields.intermediate_size
     return {
-        **{f"{name}.attention.self.{part}": nn.Linear(width, width) for part in ("query", "key", "value")},
-        f"{name}.attention.output.dense": nn.Linear(width, width),
+        **{f"{name}.attention.self.{part}": _Linear(width, width) for part in ("query", "key", "value")},
+        f"{name}.attention.output.dense": _Linear(width, width),
         f"{name}.attention.output.LayerNorm": nn.LayerNorm(width, eps=fields.layer_norm_eps),
-        f"{name}.intermediate.dense": nn.Linear(width, wide),
-        f"{name}.output.dense": nn.Linear(wide, width),
+        f"{name}.intermediate.dense": _Linear(width, wide),
+        f"{name}.output.dense": _Linear(wide, width),
         f"{name}.output.LayerNorm": nn.LayerNorm(width, eps=fields.layer_norm_eps),
     }
 
 
-def classifier(config: Mapping[str, Any], *, outputs: int) -> Skeleton | None:
-    """Make the sequence classifier of a config, on the device "meta".
+def classifier(config: Mapping[str, Any]) -> Skeleton | None:
+    """Make the sequence classifier of a config.
 
     Args:
         config: The fields of ``config.json``, with all of ``REQUIRED``.
-        outputs: The number of classes.
 
     Returns:
         A model whose class has the name that transformers gives it; None if the class is not known here.
     """
     architectures: list[str] = config.get("architectures") or []
     made = _CLASSIFIERS.get(architectures[0]) if len(architectures) == 1 else None
-    if made is None or config["model_type"] not in made[0]:
+    if made is None or config["model_type"] != made[0] or not isinstance(config.get("id2label"), dict):
         return None
-    _, prefix, head = made
+    (_, prefix, head), outputs = made, len(config["id2label"])
     base = base_model(config, pooler=head is None)
     model: Skeleton = type(architectures[0], (Skeleton,), {})()
     model.add_module(prefix, base)
     width = base.config.hidden_size
     if head is None:
-        model.add_module("classifier", nn.Linear(width, outputs))
+        model.add_module("classifier", _Linear(width, outputs))
     else:
-        parts: Parts = {"dense": nn.Linear(width, width), "out_proj": nn.Linear(width, outputs)}
+        parts: Parts = {"dense": _Linear(width, width), "out_proj": _Linear(width, outputs)}
         model.add_module("classifier", _assembled(head(), parts, {}))
     model.config = base.config
     model.config.num_labels = outputs
@@ -162,19 +171,13 @@ def _assembled(root: Any, parts: Parts, kinds: Mapping[str, Callable[[], nn.Modu
     return root
 
 
-BASES = {
-    "bert": "BertModel",
-    "camembert": "CamembertModel",
-    "electra": "ElectraModel",
-    "roberta": "RobertaModel",
-    "xlm-roberta": "XLMRobertaModel",
+MODEL_TYPES = ("bert", "camembert", "electra", "roberta", "xlm-roberta")
+"""The model types of ``config.json`` that are known here."""
+_CLASSIFIERS: dict[str, tuple[str, str, type[nn.Module] | None]] = {
+    "BertForSequenceClassification": ("bert", "bert", None),
+    "CamembertForSequenceClassification": ("camembert", "roberta", _TanhHead),
+    "ElectraForSequenceClassification": ("electra", "electra", _GeluHead),
+    "RobertaForSequenceClassification": ("roberta", "roberta", _TanhHead),
+    "XLMRobertaForSequenceClassification": ("xlm-roberta", "roberta", _TanhHead),
 }
-"""The base models by ``model_type``, with the name of their class."""
-_CLASSIFIERS: dict[str, tuple[tuple[str, ...], str, type[nn.Module] | None]] = {
-    "BertForSequenceClassification": (("bert",), "bert", None),
-    "CamembertForSequenceClassification": (("camembert",), "roberta", _TanhHead),
-    "ElectraForSequenceClassification": (("electra",), "electra", _GeluHead),
-    "RobertaForSequenceClassification": (("roberta",), "roberta", _TanhHead),
-    "XLMRobertaForSequenceClassification": (("xlm-roberta",), "roberta", _TanhHead),
-}
-"""The classes of classifiers: their model types, the name of the base model in them, and the head; BERT's is linear."""
+"""The classes of classifiers: model type, name of the base model in them, and head; the one of BERT is linear."""

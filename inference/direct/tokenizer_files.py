@@ -1,7 +1,7 @@
 """Reads tokenizers from ``tokenizer.json``, where transformers would make the same of it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +14,9 @@ _AS_THEY_ARE = ("PreTrainedTokenizerFast", "TokenizersBackend")
 _MOST_TOKENS = 100_000
 """transformers patches some tokenizers with more tokens than this."""
 _NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
-_CHANGES = ("add_bos_token", "add_eos_token", "chat_template", "extra_special_tokens", "additional_special_tokens")
+_CHANGES = ("add_bos_token", "add_eos_token", "split_special_tokens")
+_ADDITIONS = ("chat_template", "extra_special_tokens", "additional_special_tokens")
+"""Settings that change the tokenizer, the former whatever their value."""
 _PLAIN = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
 
 
@@ -43,13 +45,13 @@ class DirectTokenizer:
         return {"input_ids": [encoding.ids for encoding in encoded]}
 
 
-def direct_tokenizer(folder: Path, model_type: str, limit: int) -> DirectTokenizer | None:
+def direct_tokenizer(folder: Path, config: Mapping[str, Any], limit: int | None) -> DirectTokenizer | None:
     """Read the tokenizer of a folder.
 
     Args:
         folder: The folder of ``tokenizer.json``.
-        model_type: The type of the model in ``config.json``.
-        limit: The most tokens of an input that the model reads.
+        config: The fields of ``config.json``.
+        limit: The most tokens of an input, if sentence-transformers has settings for that.
 
     Returns:
         The tokenizer; None if transformers might make another one of these files.
@@ -59,25 +61,28 @@ def direct_tokenizer(folder: Path, model_type: str, limit: int) -> DirectTokeniz
     """
     path, settings = folder / "tokenizer.json", read_settings(folder / "tokenizer_config.json")
     kind = settings.get("tokenizer_class")
-    changed = any(settings.get(name) for name in _CHANGES) or (folder / "chat_template.jinja").is_file()
-    if not path.is_file() or changed or (folder / "added_tokens.json").is_file():
+    changed = settings.keys() & set(_CHANGES) or any(settings.get(name) for name in _ADDITIONS)
+    more = [name for name in ("chat_template.jinja", "added_tokens.json") if (folder / name).is_file()]
+    if not path.is_file() or changed or more:
         return None
     try:
         serialised: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         backend = Tokenizer.from_file(str(path))
     except Exception:  # noqa: BLE001 - tokenizers raises no other; transformers is asked, and says what is wrong
         return None
+    if (serialised.get("truncation") or {}).get("direction", "Right") != "Right":
+        return None
     if not _has_named_tokens(settings, serialised) or backend.get_vocab_size(with_added_tokens=True) > _MOST_TOKENS:
         return None
-    if kind not in _AS_THEY_ARE and not (model_type == "bert" and _is_berts(serialised, settings)):
+    if kind not in _AS_THEY_ARE and not (config["model_type"] == "bert" and _is_berts(serialised, settings)):
         return None
     backend.no_truncation()
     backend.no_padding()
-    own = settings.get("model_max_length")
+    positions, own = int(config["max_position_embeddings"]), settings.get("model_max_length")
     return DirectTokenizer(
         backend,
         names=settings.get("model_input_names") or ("input_ids", "token_type_ids", "attention_mask"),
-        limit=min(limit, int(own)) if own else limit,
+        limit=limit or min(positions, int(own or positions)),
         truncation_side=settings.get("truncation_side", "right"),
     )
 
@@ -116,7 +121,9 @@ def _is_berts(serialised: dict[str, Any], settings: dict[str, Any]) -> bool:
         and all(model.get(key) == value for key, value in rest.items())
         and model.get("type", "WordPiece") == "WordPiece"
         and {token["content"] for token in added} == set(names.values())
-        and all(token == {"id": vocabulary.get(token["content"]), "content": token["content"], **_PLAIN} for token in added)
+        and all(
+            token == {"id": vocabulary.get(token["content"]), "content": token["content"], **_PLAIN} for token in added
+        )
         and _has_berts_template(serialised, names, vocabulary)
     )
 

@@ -180,4 +180,3 @@ def test_a_changed_encoder_embeds_as_sentence_transformers_does_or_is_refused(sa
     except IndexError:  # it reads more positions than there are; bicross cuts the text before
         expected, given = expected_vectors(folder, TEXTS[:-1]), given[:-1]
     np.testing.assert_allclose(given, expected, atol=2e-6)
-
