@@ -95,7 +95,11 @@ def load_reranker(folder: Path, *, device: str | None) -> Any:  # noqa: ANN401
 def _direct(open_model: Callable[[Path, str | None], Model | None], folder: Path, device: str | None) -> Model | None:
     if device is not None:
         _require_device(device)
-    loaded = open_model(folder, device)
+    try:
+        loaded = open_model(folder, device)
+    except Exception as error:  # noqa: BLE001 - the folder may come from anyone, and load_model says what is wrong
+        logger.debug("%s is opened by sentence-transformers: %s", folder, error)
+        return None
     if loaded is not None:
         _require_finite(loaded, folder)
     return loaded

@@ -5,6 +5,7 @@ A ``TextTokenizer`` owns a copy of its tokenizer, so threads may share it.
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -17,6 +18,8 @@ from tokenizers import Tokenizer, normalizers
 
 from ..errors import ArgumentError, ModelError
 from .unknown_characters import unknown_share
+
+logger = logging.getLogger("bicross")
 
 TokenIds = NDArray[np.uint16] | NDArray[np.uint32]
 """Token ids of one text, without special tokens, shape (tokens,)."""
@@ -250,9 +253,12 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
     """
     from .direct import read_tokenizer
 
-    direct = read_tokenizer(folder) if folder.is_dir() else None
-    if direct is not None:
-        return TextTokenizer.of(direct)
+    try:
+        direct = read_tokenizer(folder)
+        if direct is not None:
+            return TextTokenizer.of(direct)
+    except Exception as error:  # noqa: BLE001 - transformers says what is wrong
+        logger.debug("the tokenizer in %s is opened by transformers: %s", folder, error)
     import transformers  # takes seconds: not at the import of this module
 
     auto: Any = transformers.AutoTokenizer

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import acero
 
 from ...errors import ArgumentError
 from ..metadata import ARROW_TYPES
@@ -34,6 +33,8 @@ def evaluate_expression(fields: IndexFields, expression: pc.Expression) -> list[
 
 def _evaluate(fields: IndexFields, part: int, expression: pc.Expression, names: list[str]) -> Any:  # noqa: ANN401
     """Evaluate for one segment; the fields that it turns out to need are added to ``names``."""
+    from pyarrow import acero  # imports pandas, which takes longer than most searches
+
     while True:
         source = acero.Declaration("table_source", acero.TableSourceNodeOptions(_table(fields, part, names)))
         project = acero.Declaration("project", acero.ProjectNodeOptions([expression], ["match"]))

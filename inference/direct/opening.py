@@ -14,7 +14,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor, nn
 
-from ...errors import ModelError
 from ..checkpoints import read_modules, read_settings
 from ..tokenizer import TextTokenizer
 from .models import DirectModel, Normalize, Pooling, Transformer
@@ -40,25 +39,19 @@ def direct_encoder(folder: Path, device: str | None) -> DirectModel | None:
     Returns:
         The model in float32; None if it has to be opened by sentence-transformers.
     """
-    try:
-        modules = read_modules(folder)
-        first, *others = [(module["type"].rpartition(".")[2], folder / module["path"]) for module in modules] or [
-            ("", folder)
-        ]
-        settings = read_settings(folder / "config_sentence_transformers.json")
-        kinds = [kind for kind, _ in others]
-        if first[0] != "Transformer" or kinds not in (["Pooling"], ["Pooling", "Normalize"]):
-            return None
-        if settings.get("model_type", "SentenceTransformer") != "SentenceTransformer":
-            return None
-        pooling = _pooling(read_settings(others[0][1] / "config.json"))
-        if pooling is None or settings.get("truncate_dim") is not None or not _plain_norms(others[1:]):
-            return None
-        transformer = _transformer(first[1], "feature-extraction", device)
-        later = [pooling, *(Normalize() for _ in others[1:])]
-        return transformer and _model([transformer, *later], settings, _ENCODER_PROMPTS)
-    except ModelError:
+    settings = read_settings(folder / "config_sentence_transformers.json")
+    modules = [(module["type"].rpartition(".")[2], folder / module["path"]) for module in read_modules(folder)]
+    kinds, paths = [kind for kind, _ in modules], [path for _, path in modules]
+    if kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
         return None
+    if settings.get("model_type", "SentenceTransformer") != "SentenceTransformer":
+        return None
+    pooling = _pooling(read_settings(paths[1] / "config.json"))
+    if pooling is None or settings.get("truncate_dim") is not None or not _plain_norms(paths[2:]):
+        return None
+    transformer = _transformer(paths[0], "feature-extraction", device)
+    later = [pooling, *(Normalize() for _ in paths[2:])]
+    return None if transformer is None else _model([transformer, *later], settings, _ENCODER_PROMPTS)
 
 
 def direct_reranker(folder: Path, device: str | None) -> DirectModel | None:
@@ -71,18 +64,15 @@ def direct_reranker(folder: Path, device: str | None) -> DirectModel | None:
     Returns:
         The model in float32; None if it has to be opened by sentence-transformers.
     """
-    try:
-        modules = read_modules(folder)
-        settings = read_settings(folder / "config_sentence_transformers.json")
-        if modules and ([module["type"].rpartition(".")[2] for module in modules] != ["Transformer"]):
-            return None
-        if settings.get("model_type") != "CrossEncoder" if modules else settings or _settings_files(folder):
-            return None
-        location = folder / modules[0]["path"] if modules else folder
-        transformer = _transformer(location, "sequence-classification", device)
-        return transformer and _model([transformer], settings, {})
-    except ModelError:
-        return None
+    modules, settings = read_modules(folder), read_settings(folder / "config_sentence_transformers.json")
+    if modules:
+        kinds = [module["type"].rpartition(".")[2] for module in modules]
+        plain = kinds == ["Transformer"] and settings.get("model_type") == "CrossEncoder"
+    else:
+        plain = not settings and not _settings_files(folder)
+    location = folder / modules[0]["path"] if modules else folder
+    transformer = _transformer(location, "sequence-classification", device) if plain else None
+    return None if transformer is None else _model([transformer], settings, {})
 
 
 def read_tokenizer(folder: Path) -> DirectTokenizer | None:
@@ -96,8 +86,8 @@ def read_tokenizer(folder: Path) -> DirectTokenizer | None:
 
 
 def _model(parts: list[nn.Module], settings: Mapping[str, Any], prompts: Mapping[str, str]) -> DirectModel | None:
-    own: dict[str, Any] = prompts | (settings.get("prompts") or {})
-    named = settings.get("default_prompt_name")
+    given: dict[str, Any] = settings.get("prompts") or {}
+    own, named = {**prompts, **given}, settings.get("default_prompt_name")
     if not all(isinstance(prompt, str | None) for prompt in own.values()) or named not in (None, *own):
         return None
     return DirectModel(parts, {name: prompt or "" for name, prompt in own.items()}, named)
@@ -190,12 +180,14 @@ def _pooling(settings: dict[str, Any]) -> Pooling | None:
     if mode is None:
         named = [name for name, value in settings.items() if name.startswith("pooling_mode_") and value]
         mode = _MODES.get(named[0]) if len(named) == 1 else None
-    return Pooling(mode) if mode in _MODES.values() and settings.get("include_prompt", True) is True else None
+    if not isinstance(mode, str) or mode not in _MODES.values() or settings.get("include_prompt", True) is not True:
+        return None
+    return Pooling(mode)
 
 
-def _plain_norms(modules: list[tuple[str, Path]]) -> bool:
+def _plain_norms(paths: list[Path]) -> bool:
     """Whether norms take and give the vectors of texts."""
-    return all(set(read_settings(path / "config.json").values()) <= {"sentence_embedding"} for _, path in modules)
+    return all(set(read_settings(path / "config.json").values()) <= {"sentence_embedding"} for path in paths)
 
 
 def _device(device: str | None) -> str | None:

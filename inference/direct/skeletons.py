@@ -6,7 +6,7 @@ that a file of weights that holds another set of names or another shape is notic
 
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -139,9 +139,15 @@ def classifier(config: Mapping[str, Any]) -> Skeleton | None:
     """
     architectures: list[str] = config.get("architectures") or []
     made = _CLASSIFIERS.get(architectures[0]) if len(architectures) == 1 else None
-    if made is None or config["model_type"] != made[0] or not isinstance(config.get("id2label"), dict):
+    labels = config.get("id2label", (0, 1))  # transformers does not write the labels of two classes
+    if (
+        made is None
+        or config["model_type"] != made[0]
+        or "num_labels" in config
+        or not isinstance(labels, dict | tuple)
+    ):
         return None
-    (_, prefix, head), outputs = made, len(config["id2label"])
+    (_, prefix, head), outputs = made, len(cast("dict[str, str]", labels))
     base = base_model(config, pooler=head is None)
     model: Skeleton = type(architectures[0], (Skeleton,), {})()
     model.add_module(prefix, base)

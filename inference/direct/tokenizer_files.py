@@ -65,12 +65,10 @@ def direct_tokenizer(folder: Path, config: Mapping[str, Any], limit: int | None)
     more = [name for name in ("chat_template.jinja", "added_tokens.json") if (folder / name).is_file()]
     if not path.is_file() or changed or more:
         return None
-    try:
-        serialised: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        backend = Tokenizer.from_file(str(path))
-    except Exception:  # noqa: BLE001 - tokenizers raises no other; transformers is asked, and says what is wrong
-        return None
-    if (serialised.get("truncation") or {}).get("direction", "Right") != "Right":
+    serialised: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    backend = Tokenizer.from_file(str(path))
+    truncation: dict[str, Any] = serialised.get("truncation") or {}
+    if truncation.get("direction", "Right") != "Right":
         return None
     if not _has_named_tokens(settings, serialised) or backend.get_vocab_size(with_added_tokens=True) > _MOST_TOKENS:
         return None
