@@ -31,7 +31,8 @@ from .loading import (
 )
 from .model_store import ModelFiles, resolve_model
 from .protocols import HasVocabulary, has_members, has_vocabulary
-from .tokenizer import TextTokenizer, TokenIds, load_tokenizer, require_texts
+from .tokenizer import TextTokenizer, TokenIds, require_texts
+from .tokenizer_loading import load_tokenizer
 
 __all__ = [
     "ADAPTER_WEIGHTS",

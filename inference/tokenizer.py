@@ -5,21 +5,17 @@ A ``TextTokenizer`` owns a copy of its tokenizer, so threads may share it.
 
 import hashlib
 import json
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer, normalizers
+from tokenizers import Tokenizer
 
 from ..errors import ArgumentError, ModelError
 from .unknown_characters import unknown_share
-
-logger = logging.getLogger("bicross")
 
 TokenIds = NDArray[np.uint16] | NDArray[np.uint32]
 """Token ids of one text, without special tokens, shape (tokens,)."""
@@ -243,56 +239,6 @@ def require_texts(texts: Sequence[str]) -> None:
         except UnicodeEncodeError as error:
             part = text[max(0, error.start - 30) : error.start + 30]
             raise ArgumentError(f"text {number} has a lone surrogate at character {error.start}: {part!r}") from error
-
-
-def load_tokenizer(folder: Path) -> TextTokenizer:
-    """Load the tokenizer of a model folder as ``load_model`` would, without the weights.
-
-    Raises:
-        ModelError: The tokenizer cannot be loaded.
-    """
-    from .direct import read_tokenizer
-
-    try:
-        direct = read_tokenizer(folder)
-        if direct is not None:
-            return TextTokenizer.of(direct)
-    except Exception as error:  # noqa: BLE001 - transformers says what is wrong
-        logger.debug("the tokenizer in %s is opened by transformers: %s", folder, error)
-    import transformers  # takes seconds: not at the import of this module
-
-    auto: Any = transformers.AutoTokenizer
-    try:
-        location, settings = _transformer_settings(folder)
-        options: dict[str, Any] = settings.get("processor_kwargs") or settings.get("tokenizer_args") or {}
-        loaded = auto.from_pretrained(str(location), **options | {"local_files_only": True, "trust_remote_code": False})
-        if settings.get("do_lower_case"):
-            _lower_case(loaded.backend_tokenizer)
-        return TextTokenizer.of(loaded)
-    except Exception as error:  # the folder may come from anyone, and tokenizers raises a bare Exception
-        reason = str(error).strip().split("\n")[0]
-        raise ModelError(f"the tokenizer in {folder} cannot be loaded: {type(error).__name__}: {reason}") from error
-
-
-def _transformer_settings(folder: Path) -> tuple[Path, dict[str, Any]]:
-    """The folder in which sentence-transformers looks for the tokenizer, and its settings from beside modules.json."""
-    if not (folder / "modules.json").is_file():
-        return folder, {}
-    from sentence_transformers.base.modules import Transformer
-
-    [first, *_] = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
-    reader: Any = Transformer
-    return folder / first["path"], reader.load_config(str(folder), subfolder=first["path"], local_files_only=True)
-
-
-def _lower_case(backend: Any) -> None:  # noqa: ANN401 - a Tokenizer, whose stubs are partial
-    """Make lowercasing the first step unless it is one already, as ``do_lower_case`` of sentence-transformers does."""
-    normalizer, sequence_type = backend.normalizer, cast(Any, normalizers.Sequence)
-    steps: list[Any] = (
-        [] if normalizer is None else list(normalizer) if isinstance(normalizer, sequence_type) else [normalizer]
-    )
-    if not any(isinstance(step, normalizers.Lowercase) for step in steps):
-        backend.normalizer = sequence_type([normalizers.Lowercase(), *steps])
 
 
 def _around(ids: list[int], part: list[int]) -> tuple[int, int]:
