@@ -311,7 +311,7 @@ def test_running_out_of_memory_is_not_called_damage(tmp_path, monkeypatch):
         VectorIndex.read(path, dimension=DIMENSION, rows=ROWS)
 
 
-MUTATIONS = examples(240)
+MUTATIONS = 240
 _ATTACKED = """
 import resource, signal, sys
 import numpy as np
