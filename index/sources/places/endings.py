@@ -36,8 +36,8 @@ def check_columns_of(path: Path, ending: str, options: SourceOptions) -> None:
 
 ENDINGS = (*ROW_READERS, *TEXT_SUFFIXES)
 KINDS = (
-    f"bicross reads files that end in {', '.join(ENDINGS)}, folders of such files, and a folder with a corpus.jsonl,"
-    " of which it reads that file alone"
+    "bicross reads JSONL, JSON, CSV and TSV (also as .gz), Parquet, Arrow, text, Markdown, reStructuredText and HTML;"
+    " folders of such files; and a folder with a corpus.jsonl, of which it reads that file alone"
 )
 _AS_TEXT = "convert it to text, Markdown or HTML first"
 _OTHERS = {

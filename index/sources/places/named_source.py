@@ -58,7 +58,7 @@ def find_source(
         reason = error.strerror if isinstance(error, OSError) else error
         raise SourceError(f"{str(path)!r:.200} cannot be looked for: {reason}") from None
     if not is_there:
-        raise SourceError(f"there is no {path}; {KINDS}")
+        raise SourceError(f"there is no {path}: check its name, and the folder that you are in")
     if path.is_dir():
         if ending:
             raise ArgumentError(
@@ -74,7 +74,7 @@ def _file(path: Path, ending: str) -> SourceFile:
         raise refusal(path)
     size = path.stat().st_size
     if size == 0 and path.is_file():
-        raise SourceError(f"{path} is empty; {KINDS}")
+        raise SourceError(f"{path} is empty: write or copy it again, or name another file")
     return SourceFile(path, printable(path.name), ending, size, printable(path))
 
 

@@ -677,19 +677,19 @@ def test_bad_text_files(monkeypatch):
 
 # Sources that cannot be read
 
-KINDS = r"bicross reads files that end in \.jsonl, .*, folders of such files, and a folder with a corpus\.jsonl, "
+KINDS = r"bicross reads JSONL, JSON, .* and HTML; folders of such files; and a folder with a corpus\.jsonl, "
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("missing.jsonl", None, f"there is no missing.jsonl; {KINDS}"),
-        ("missing", None, f"there is no missing; {KINDS}"),
+        ("missing.jsonl", None, "there is no missing.jsonl: check its name, and the folder that you are in"),
+        ("missing", None, "there is no missing: check its name, and the folder that you are in"),
         ("a.xyz", "x", f"a.xyz is of an unknown kind; {KINDS}"),
         ("a", "x", f"a is of an unknown kind; {KINDS}"),
-        ("a.jsonl", "", f"a.jsonl is empty; {KINDS}"),
-        ("a.parquet", "", f"a.parquet is empty; {KINDS}"),
-        ("a.txt", "", f"a.txt is empty; {KINDS}"),
+        ("a.jsonl", "", "a.jsonl is empty: write or copy it again"),
+        ("a.parquet", "", "a.parquet is empty: write or copy it again"),
+        ("a.txt", "", "a.txt is empty: write or copy it again"),
     ],
 )
 def test_source_errors_at_once(name, content, message):

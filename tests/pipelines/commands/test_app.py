@@ -224,7 +224,7 @@ def test_skip_errors(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["index", "nowhere.jsonl", "-o", "out"], 1, "there is no nowhere.jsonl; bicross reads files that end in"),
+        (["index", "nowhere.jsonl", "-o", "out"], 1, "there is no nowhere.jsonl: check its name, and the folder"),
         (["index", "empty.jsonl", "-o", "out"], 1, "empty.jsonl is empty"),
         (["index", "folder", "-o", "out"], 1, "the folder folder holds no documents"),
         (["index", "animals.jsonl", "-o", "index"], 1, "index already holds an index; choose another path, or replace"),
