@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, groupby
 
-from .arguments import checked_callable, checked_count, checked_instance, checked_items
+from ..errors.arguments import checked_callable, checked_count, checked_instance, checked_items
 from .document import Document, Passage, passage_text
 
 TokenCounter = Callable[[Sequence[str]], list[int]]

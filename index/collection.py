@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import BicrossError, IndexModelMismatch
-from .arguments import checked_batches, checked_callable, checked_count, checked_ids, checked_path, checked_seconds
+from ..errors.arguments import checked_callable, checked_count, checked_path
+from .arguments import checked_batches, checked_ids, checked_seconds
 from .files import writing
 from .filters import Predicate
 from .manifest import COLUMN_NAMES, Manifest, checked_settings

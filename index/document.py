@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import DocumentError
-from .arguments import checked_instance, lone_surrogate
+from ..errors.arguments import checked_instance, lone_surrogate
 from .metadata import plain_metadata
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Self, get_args
 
 from ..errors import ArgumentError, IndexCorrupt
-from .arguments import checked_batches, checked_flag, checked_instance, checked_path, described
+from ..errors.arguments import checked_flag, checked_instance, checked_path, described
+from .arguments import checked_batches
 from .chunking import Chunking
 from .files import Filesystem
 from .manifest import COLUMN_NAMES, Manifest, ModelFingerprint, VectorLayout

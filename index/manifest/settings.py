@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from ...errors import ArgumentError
-from ..arguments import lone_surrogate
+from ...errors.arguments import lone_surrogate
 
 MAX_BYTES = 2**16
 """Limit for all settings together, as JSON: every generation's manifest holds them."""

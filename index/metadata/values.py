@@ -24,7 +24,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...errors import DocumentError
-from ..arguments import lone_surrogate
+from ...errors.arguments import lone_surrogate
 from .stored_json import on_a_fresh_stack, to_json
 
 MAX_DEPTH = 64

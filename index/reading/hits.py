@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import checked_count
+from ...errors.arguments import checked_count
 from ..document import Document, Passage
 from ..segments import Segment, TokenIds
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError, IndexCorrupt
-from ..arguments import checked_count, checked_vectors
+from ...errors.arguments import checked_count
+from ..arguments import checked_vectors
 from ..document import Document
 from ..filters import IndexFields, Predicate, matching
 from ..manifest import Manifest, SegmentEntry

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError
-from ..arguments import checked_instance, described
+from ...errors.arguments import checked_instance, described
 from ..filters import Predicate
 from ..segments import Segment
 from .bm25 import BM25, Scorer

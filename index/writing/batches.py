@@ -6,7 +6,8 @@ from typing import Any, cast
 import numpy as np
 
 from ...errors import ArgumentError
-from ..arguments import checked_count, checked_instance, checked_items, checked_vectors, described
+from ...errors.arguments import checked_count, checked_instance, checked_items, described
+from ..arguments import checked_vectors
 from ..document import Document, Passage
 from ..manifest import Manifest
 from ..segments import EmbeddedBatch, check_columns_of

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError
-from ..arguments import described
+from ...errors.arguments import described
 from ..files import Filesystem
 from ..manifest import Manifest, SegmentEntry, VectorLayout
 from ..reading import View

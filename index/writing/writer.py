@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DocumentError
-from ..arguments import checked_ids, checked_instance
+from ...errors.arguments import checked_instance
+from ..arguments import checked_ids
 from ..document import Document
 from ..files import Filesystem, NamedFile
 from ..filters import Predicate
