@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from ..errors import ArgumentError, ModelError
+from ..errors.arguments import checked_choice, checked_count, described
 from .checkpoints import require_whole
 
 Dtype = Literal["float32", "bfloat16", "float16", "int8"]
@@ -132,7 +133,7 @@ def token_limit(module: Any, max_length: int | None, *, least: int, own: int | N
         ArgumentError: ``max_length`` is below ``least``.
         ModelError: The limit of the model is below ``least``.
     """
-    if max_length is not None and max_length < least:
+    if max_length is not None and checked_count(max_length, "max_length", least=-(2**63)) < least:
         raise ArgumentError(
             f"max_length is {max_length}; with this model the least that leaves room for text is {least}"
         )
@@ -160,8 +161,7 @@ def _positions(module: Any) -> int | None:  # noqa: ANN401
 
 def require_dtype(dtype: str) -> None:
     """Raise ``ArgumentError`` if ``dtype`` is not one of ``Dtype``."""
-    if dtype not in get_args(Dtype):
-        raise ArgumentError(f"dtype must be one of {', '.join(get_args(Dtype))}, not {dtype!r}")
+    checked_choice(dtype, "dtype", get_args(Dtype))
 
 
 def cast_model(model: Any, dtype: Dtype) -> Any:  # noqa: ANN401 - models share no useful base
@@ -224,6 +224,9 @@ def batch_size_for(device: object) -> int:
 def _require_device(device: str) -> None:
     import torch
 
+    given: Any = device
+    if not isinstance(given, str | torch.device):
+        raise ArgumentError(f"device must be the name of one, such as 'cuda:0', not {described(device)}")
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:

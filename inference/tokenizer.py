@@ -5,7 +5,7 @@ A ``TextTokenizer`` owns a copy of its tokenizer, so threads may share it.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from ..errors import ArgumentError, ModelError
+from ..errors.arguments import described
 from .unknown_characters import unknown_share
 
 TokenIds = NDArray[np.uint16] | NDArray[np.uint32]
@@ -231,7 +232,9 @@ def require_texts(texts: Sequence[str]) -> None:
     unchecked: Any = texts
     if isinstance(unchecked, str | bytes):
         raise ArgumentError(f"a list of texts is wanted, not one text; write [{unchecked!r:.80}]")
-    for number, text in enumerate(unchecked):
+    if not isinstance(unchecked, Iterable):
+        raise ArgumentError(f"a list of texts is wanted, not {described(unchecked)}")
+    for number, text in enumerate(cast("Iterable[Any]", unchecked)):
         if not isinstance(text, str):
             raise ArgumentError(f"text {number} must be a string, not {type(text).__name__}: {text!r:.80}")
         try:

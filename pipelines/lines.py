@@ -66,7 +66,11 @@ def without_gz(path: Path) -> Path:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except OSError as error:
+        raise EvaluationError(f"no file can have the name {str(path)!r:.200}: {error.strerror}") from None
+    if not is_file:
         raise EvaluationError(f"no such file: {path}")
     with path.open("rb") as file:
         is_gzip = file.read(2) == b"\x1f\x8b"  # whatever the file's name says

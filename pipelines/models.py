@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import cast
 
 from ..errors import ArgumentError, ModelError
+from ..errors.arguments import described
 from ..index import Index
 from ..inference import Dtype, resolve_model
 from ..rerank import CrossEncoderReranker, Reranker
@@ -74,10 +75,8 @@ def require_encoder(encoder: object) -> None:
     Raises:
         ArgumentError: It has none of them.
     """
-    if not callable(getattr(encoder, "encode_queries", None)):
-        raise ArgumentError(
-            f"encoder must be a model or the name of one, not {type(encoder).__name__}: {encoder!r:.80}"
-        )
+    if not callable(getattr(encoder, "encode_queries", None)) or isinstance(encoder, type):
+        raise ArgumentError(f"encoder must be a model or the name of one, not {described(encoder)}")
 
 
 def open_encoder(

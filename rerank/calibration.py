@@ -10,18 +10,20 @@ import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ArgumentError
+from ..errors.arguments import checked_choice, checked_count, checked_items, checked_numbers, described
 
 CalibrationMethod = Literal["platt", "isotonic"]
 MAX_KNOTS = 512
 """The most knots of an isotonic curve, which an index stores as JSON; a curve with more is thinned out."""
 LARGEST = 1e100
 """The largest number of a calibration: up to it, no float32 logit overflows."""
+MOST_BINS = 10_000
 Floats = NDArray[np.float64]
 
 
@@ -48,7 +50,7 @@ class Platt:
 
     def apply(self, logits: ArrayLike) -> Floats:
         """Probabilities in [0, 1], float64 of the same shape, never lower for a higher logit."""
-        return _sigmoid(self.slope * np.asarray(logits, np.float64) + self.intercept)
+        return _sigmoid(self.slope * checked_numbers(logits, "logits") + self.intercept)
 
     def to_dict(self) -> dict[str, object]:
         """A record for JSON, which ``calibration_from_dict`` reads."""
@@ -71,6 +73,8 @@ class Isotonic:
     probabilities: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        for name in ("logits", "probabilities"):
+            object.__setattr__(self, name, tuple(checked_items(getattr(self, name), name, "numbers")))
         if not 1 <= len(self.logits) == len(self.probabilities) <= MAX_KNOTS:
             raise ArgumentError(
                 f"the calibration has {len(self.logits)} logits and {len(self.probabilities)} probabilities; "
@@ -86,7 +90,7 @@ class Isotonic:
 
     def apply(self, logits: ArrayLike) -> Floats:
         """Probabilities in [0, 1], float64 of the same shape, never lower for a higher logit."""
-        x, ends = np.asarray(logits, np.float64), np.array(self.probabilities)
+        x, ends = checked_numbers(logits, "logits"), np.array(self.probabilities)
         # Rounding may put a point just before a knot above that knot.
         highest = ends[np.minimum(np.searchsorted(self.logits, x, side="right"), len(ends) - 1)]
         return np.asarray(np.minimum(np.interp(x, self.logits, self.probabilities), highest), np.float64)
@@ -152,7 +156,7 @@ def fit_calibration(logits: ArrayLike, relevant: ArrayLike, *, method: Calibrati
     Raises:
         ArgumentError: The arrays do not fit, or the pairs are all relevant or all not.
     """
-    x, y = np.asarray(logits, np.float64), np.asarray(relevant, np.float64)
+    x, y = checked_numbers(logits, "logits"), checked_numbers(relevant, "relevant")
     if x.ndim != 1 or x.shape != y.shape or not np.isfinite(x).all() or not np.isin(y, (0.0, 1.0)).all():
         raise ArgumentError(
             "a calibration is fitted to finite logits and as many judgments of 0 or 1, both of shape (n,), "
@@ -165,10 +169,8 @@ def fit_calibration(logits: ArrayLike, relevant: ArrayLike, *, method: Calibrati
             f"{positive} relevant and {negative} other pairs: a calibration needs both; give more judged queries"
         )
     low, high = 1.0 / (negative + 2), (positive + 1.0) / (positive + 2)
-    if method == "isotonic":
+    if checked_choice(method, "method", get_args(CalibrationMethod)) == "isotonic":
         return _isotonic(x, y, low, high)
-    if method != "platt":
-        raise ArgumentError(f"the method of calibration must be platt or isotonic, not {method!r}")
     return _platt(x, np.where(y > 0, high, low))
 
 
@@ -187,8 +189,8 @@ def reliability(probabilities: ArrayLike, relevant: ArrayLike, *, bins: int = 10
         ArgumentError: The arrays do not fit, or ``bins`` is below 1.
     """
     p, y = _checked(probabilities, relevant)
-    if bins < 1:
-        raise ArgumentError(f"bins must be at least 1, not {bins}")
+    if checked_count(bins, "bins") > MOST_BINS:
+        raise ArgumentError(f"bins must be at most {MOST_BINS}, not {described(bins)}")
     bin_of_pair = np.minimum((p * bins).astype(np.int64), bins - 1)
     masks = [bin_of_pair == number for number in range(bins)]
     return [
@@ -258,7 +260,7 @@ def _sigmoid(z: Floats) -> Floats:
 
 
 def _checked(probabilities: ArrayLike, relevant: ArrayLike) -> tuple[Floats, Floats]:
-    p, y = np.asarray(probabilities, np.float64), np.asarray(relevant, np.float64)
+    p, y = checked_numbers(probabilities, "probabilities"), checked_numbers(relevant, "relevant")
     if p.ndim != 1 or p.shape != y.shape or not len(p) or not ((p >= 0) & (p <= 1)).all():
         raise ArgumentError(
             f"probabilities must be from 0 to 1, and as many as judgments, not of shapes {p.shape} and {y.shape}"

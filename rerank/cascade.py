@@ -5,9 +5,10 @@ Heads on early layers, trained to predict the output of the last layer, are from
 Cascade Transformer", arXiv 2005.02534).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,9 @@ def check_cascade(cascade: Cascade) -> tuple[tuple[int, int], ...]:
     Raises:
         ArgumentError: A stage is malformed, layers do not increase, or candidates do not decrease.
     """
+    given: Any = cascade
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise ArgumentError(f"a cascade is a list of (layer, candidates), as in [(3, 30), (4, 10)]; not {given!r:.80}")
     stages = tuple((layer, keep) for layer, keep in map(_stage, cascade))
     for before, after in pairwise(stages):
         if not (before[0] < after[0] and before[1] > after[1]):

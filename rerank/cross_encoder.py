@@ -39,7 +39,7 @@ from .packed_scoring import (
     require_heads_fit,
     score_packed_cascade,
 )
-from .reranker import Pair, TokenPair, check_pairs, each_once
+from .reranker import Pair, TokenPair, check_pairs, check_token_pairs, each_once
 from .scoring_head import require_scoring_outputs, stated_blend
 from .text_scoring import text_cross_encoder
 
@@ -266,6 +266,7 @@ class CrossEncoderReranker:
         return first_tokens(packed, self._encoded(packed, passages_encoded(packed, pairs)), layers)
 
     def _encoded(self, packed: "PackedModel", pairs: Sequence[TokenPair]) -> list[tuple[TokenIds, TokenIds]]:
+        check_token_pairs(pairs)
         queries = each_text(packed.tokenizer.encode, [self._input.prompt + query for query, _ in pairs])
         if self._cuts_queries:
             queries = [ids[: self._input.query_limit] for ids in queries]

@@ -1,12 +1,13 @@
 """Scores pairs of token ids with a packed model: at its last layer, at its exits, or in a cascade."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, ModelCorrupt
+from ..errors.arguments import described
 from ..inference import EXITS_REMEDY, ExitHead, TokenIds, require_texts
 from .cascade import (
     Cascade,
@@ -72,6 +73,9 @@ def require_exit_layers(layers: Sequence[int], last: int) -> None:
     Raises:
         ArgumentError: The layers are not ascending, or not all from 1 to ``last - 1``, or there is none.
     """
+    given: object = layers
+    if not isinstance(given, tuple | list) or not all(type(layer) is int for layer in cast("list[object]", given)):
+        raise ArgumentError(f"layers must be a list of whole numbers, as in [3, 4], not {described(given)}")
     if not layers or list(layers) != sorted(set(layers)) or not 1 <= layers[0] <= layers[-1] < last:
         raise ArgumentError(
             f"exits need layers from 1 to {last - 1}, in ascending order, of the model's {last}; not {list(layers)}"

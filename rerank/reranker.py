@@ -1,12 +1,13 @@
 """The protocols of rerankers, which score (query, passage) pairs."""
 
-from collections.abc import Callable, Hashable, Sequence
-from typing import Protocol, TypeGuard, runtime_checkable
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Protocol, TypeGuard, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError
+from ..errors.arguments import described
 from ..inference import TokenIds, has_members
 from .cascade import Cascade, CascadeScores, RankingKey
 
@@ -183,7 +184,24 @@ def _limits_queries(reranker: object) -> TypeGuard[QueryLimitedReranker]:
 
 
 def check_pairs(pairs: Sequence[Pair]) -> None:
-    """Raise ``ArgumentError`` for what is not a (query, passage) pair."""
-    for number, pair in enumerate(pairs):
-        if isinstance(pair, str) or len(pair) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
-            raise ArgumentError(f"pair {number} must be (query, passage), not {pair!r:.80}")
+    """Raise ``ArgumentError`` for what is not a list of (query, passage) pairs of texts."""
+    for number, pair in enumerate(_listed(pairs)):
+        if not (_is_pair(pair) and isinstance(pair[1], str)):
+            raise ArgumentError(f"pair {number} must be (query, passage), two texts, not {described(pair)}")
+
+
+def check_token_pairs(pairs: Sequence[TokenPair]) -> None:
+    """Raise ``ArgumentError`` for what is not a list of pairs of a query text and an array of token ids."""
+    for number, pair in enumerate(_listed(pairs)):
+        if not (_is_pair(pair) and isinstance(pair[1], np.ndarray) and pair[1].dtype.kind in "iu"):
+            raise ArgumentError(f"pair {number} must be (query, array of token ids), not {described(pair)}")
+
+
+def _listed(pairs: Any) -> Sequence[Any]:  # noqa: ANN401 - of any type
+    if isinstance(pairs, str | bytes | Mapping) or not isinstance(pairs, Sequence | np.ndarray):
+        raise ArgumentError(f"pairs must be a list of pairs, as in [('query', 'passage')], not {described(pairs)}")
+    return cast("Sequence[Any]", pairs)
+
+
+def _is_pair(pair: Any) -> bool:  # noqa: ANN401 - of any type
+    return isinstance(pair, tuple | list | np.ndarray) and len(cast("Any", pair)) == 2 and isinstance(pair[0], str)

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from ..errors import ArgumentError, IndexModelMismatch
+from ..errors.arguments import checked_instance, checked_texts
 from ..index import Index
 from .segmentation import composed, folded, segmented
 
@@ -56,6 +57,7 @@ class Analyzer:
 
     def __call__(self, texts: Sequence[str]) -> list[list[str]]:
         """Return the terms of each text, in order and with repetitions."""
+        texts = checked_texts(texts, "texts")
         if self.name == ANALYZER:
             return analyse(texts)
         if self.name == _ENGLISH_WITHOUT_NFC:
@@ -74,6 +76,7 @@ def analyzer_named(name: str) -> Analyzer:
     Raises:
         ArgumentError: There is none.
     """
+    checked_instance(name, str, "name")
     if name in LANGUAGES:
         return Analyzer(LANGUAGES[name])
     if name in ANALYZERS:
@@ -90,7 +93,7 @@ def analyzer_of(index: Index) -> Analyzer:
     Raises:
         IndexModelMismatch: This version of bicross does not have that analyzer.
     """
-    name = index.analyzer or ANALYZER
+    name = checked_instance(index, Index, "index").analyzer or ANALYZER
     if name not in ANALYZERS:
         raise IndexModelMismatch(
             f"{index.path} keeps terms of the analyzer {name!r}, which this bicross does not have: make them "
@@ -101,7 +104,7 @@ def analyzer_of(index: Index) -> Analyzer:
 
 def analyse(texts: Sequence[str]) -> list[list[str]]:
     """Return the terms of each text by the default analyzer, which is for English."""
-    return _english([composed(text) for text in texts])
+    return _english([composed(text) for text in checked_texts(texts, "texts")])
 
 
 def _english(texts: Sequence[str]) -> list[list[str]]:

@@ -6,6 +6,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ArgumentError
+from ..errors.arguments import described
 from ..index import ModelFingerprint
 
 
@@ -36,3 +38,13 @@ class Encoder(Protocol):
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text, without special tokens."""
         ...
+
+
+def check_encoder(encoder: object) -> None:
+    """Check that something is an encoder as far as its methods tell.
+
+    Raises:
+        ArgumentError: It has none of them.
+    """
+    if not callable(getattr(encoder, "encode_queries", None)) or isinstance(encoder, type):
+        raise ArgumentError(f"encoder must be a model, such as a BiEncoder, not {described(encoder)}")

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ArgumentError
+from ..errors.arguments import checked_number
 
 Scores = NDArray[np.float64]
 
@@ -45,8 +45,7 @@ class NormalisedSum:
     lexical_weight: float = 0.3
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.lexical_weight <= 1.0:
-            raise ArgumentError(f"lexical_weight must be a number from 0 to 1, not {self.lexical_weight!r}")
+        checked_number(self.lexical_weight, "lexical_weight", 0.0, 1.0)
 
     def fuse(self, dense: Scores, lexical: Scores) -> Scores:
         """Combine the scores as ``Fusion`` says; the results are from 0 to 1."""
@@ -67,8 +66,7 @@ class ReciprocalRank:
     k: float = 60.0
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.k <= 1e6:
-            raise ArgumentError(f"k must be a number from 0 to 1,000,000, not {self.k!r}")
+        checked_number(self.k, "k", 0.0, 1e6)
 
     def fuse(self, dense: Scores, lexical: Scores) -> Scores:
         """Combine the scores as ``Fusion`` says."""

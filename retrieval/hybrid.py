@@ -6,9 +6,11 @@ from typing import Self
 
 import numpy as np
 
+from ..errors import ArgumentError
+from ..errors.arguments import checked_count, checked_instance, checked_items, checked_texts, described
 from ..index import BM25, Hit, Index, Predicate
 from .analyzers import analyzer_of
-from .encoder import Encoder
+from .encoder import Encoder, check_encoder
 from .fusion import Fusion, NormalisedSum
 from .retriever import moved
 
@@ -37,16 +39,17 @@ class HybridRetriever:
         Raises:
             IndexModelMismatch: ``encoder`` is not the model that the index was built with.
         """
-        index.model.require_same(encoder.fingerprint)
+        check_encoder(encoder)
+        checked_instance(index, Index, "index").model.require_same(encoder.fingerprint)
         self.index = index
         self.encoder = encoder
-        self.fusion = fusion or NormalisedSum()
-        self.weights = weights or BM25()
-        self.passages = passages
+        self.fusion = NormalisedSum() if fusion is None else _checked_fusion(fusion)
+        self.weights = BM25() if weights is None else checked_instance(weights, BM25, "weights")
+        self.passages = checked_count(passages, "passages")
 
     def over(self, index: Index) -> Self:
         """Return the same retriever over another generation of the index."""
-        index.model.require_same(self.encoder.fingerprint)
+        checked_instance(index, Index, "index").model.require_same(self.encoder.fingerprint)
         return moved(self, index)
 
     def pinned(self) -> Self:
@@ -67,7 +70,7 @@ class HybridRetriever:
             ArgumentError: The index has no postings.
             IndexModelMismatch: An unknown analyzer made the postings.
         """
-        index = self.index.pinned()
+        index, queries = self.index.pinned(), checked_texts(queries, "queries")
         analyze = analyzer_of(index)
         if not queries or len(index) == 0:
             return [[] for _ in queries]
@@ -82,10 +85,19 @@ class HybridRetriever:
 
 def fused(candidates: Sequence[Hit], fusion: Fusion) -> list[Hit]:
     """Order candidates that have both scores by their fusion, which becomes their ``score``."""
+    checked = [checked_instance(hit, Hit, "each candidate") for hit in checked_items(candidates, "candidates", "hits")]
+    _checked_fusion(fusion)
     dense, lexical = (
         np.array([np.nan if score is None else score for score in scores], np.float64)
-        for scores in ([hit.dense_score for hit in candidates], [hit.lexical_score for hit in candidates])
+        for scores in ([hit.dense_score for hit in checked], [hit.lexical_score for hit in checked])
     )
     scores = fusion.fuse(dense, lexical).tolist()
-    hits = [dataclasses.replace(hit, score=score) for hit, score in zip(candidates, scores, strict=True)]
+    hits = [dataclasses.replace(hit, score=score) for hit, score in zip(checked, scores, strict=True)]
     return sorted(hits, key=lambda hit: (-hit.score, -(hit.dense_score or 0.0), hit.document.id))
+
+
+def _checked_fusion(fusion: Fusion) -> Fusion:
+    given: object = fusion
+    if isinstance(given, type) or not callable(getattr(given, "fuse", None)):
+        raise ArgumentError(f"fusion must be NormalisedSum() or another Fusion, not {described(given)}")
+    return fusion

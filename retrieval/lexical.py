@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Self
 
+from ..errors.arguments import checked_instance, checked_texts
 from ..index import BM25, Hit, Index, Predicate
 from .analyzers import analyzer_of
 from .retriever import moved
@@ -17,12 +18,12 @@ class LexicalRetriever:
     """
 
     def __init__(self, index: Index, *, weights: BM25 | None = None) -> None:
-        self.index = index
-        self.weights = weights or BM25()
+        self.index = checked_instance(index, Index, "index")
+        self.weights = BM25() if weights is None else checked_instance(weights, BM25, "weights")
 
     def over(self, index: Index) -> Self:
         """Return the same retriever over another generation of the index."""
-        return moved(self, index)
+        return moved(self, checked_instance(index, Index, "index"))
 
     def pinned(self) -> Self:
         """Return the same retriever over the generation of this moment, which it never leaves."""
@@ -46,4 +47,6 @@ class LexicalRetriever:
             IndexModelMismatch: An unknown analyzer made the postings.
         """
         index = self.index.pinned()
-        return index.search_terms(analyzer_of(index)(queries), k, where=where, weights=self.weights)
+        return index.search_terms(
+            analyzer_of(index)(checked_texts(queries, "queries")), k, where=where, weights=self.weights
+        )

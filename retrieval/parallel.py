@@ -3,14 +3,16 @@
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError
+from ..errors.arguments import checked_items
 from ..index import ModelFingerprint
 from ..inference import has_vocabulary
-from .encoder import Encoder
+from .encoder import Encoder, check_encoder
 
 _SHARES = 4
 """Portions for each device: the others wait for a slow device, or for long texts, at most one portion long."""
@@ -35,9 +37,12 @@ class ParallelEncoder:
         Raises:
             ArgumentError: There is no encoder, or two are different models.
         """
-        if not encoders:
+        given = checked_items(encoders, "encoders", "models")
+        for encoder in given:
+            check_encoder(encoder)
+        if not given:
             raise ArgumentError("a ParallelEncoder needs at least one encoder, and got none")
-        self.encoders = tuple(encoders)
+        self.encoders = cast("tuple[Encoder, ...]", tuple(given))
         for number, encoder in enumerate(self.encoders):
             if encoder.fingerprint != self.fingerprint:
                 raise ArgumentError(

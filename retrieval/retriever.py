@@ -8,9 +8,10 @@ from typing import Protocol, Self, TypeGuard, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors.arguments import checked_count, checked_instance, checked_texts
 from ..index import Hit, Index, Predicate
 from ..inference import has_members
-from .encoder import Encoder
+from .encoder import Encoder, check_encoder
 
 
 class Retriever(Protocol):
@@ -138,14 +139,15 @@ class DenseRetriever:
         Raises:
             IndexModelMismatch: ``encoder`` is not the model that the index was built with.
         """
-        index.model.require_same(encoder.fingerprint)
+        check_encoder(encoder)
+        checked_instance(index, Index, "index").model.require_same(encoder.fingerprint)
         self.index = index
         self.encoder = encoder
-        self.passages = passages
+        self.passages = checked_count(passages, "passages")
 
     def over(self, index: Index) -> Self:
         """Return the same retriever over another generation of the index."""
-        index.model.require_same(self.encoder.fingerprint)
+        checked_instance(index, Index, "index").model.require_same(self.encoder.fingerprint)
         return moved(self, index)
 
     def pinned(self) -> Self:
@@ -165,14 +167,15 @@ class DenseRetriever:
             k: The most documents for each query.
             where: A restriction by metadata, as for ``Index.search``.
         """
-        index = self.index.pinned()
+        index, queries = self.index.pinned(), checked_texts(queries, "queries")
         if not queries or len(index) == 0:
             return [[] for _ in queries]
         return index.search(self.encoder.encode_queries(queries), k, where=where, passages=self.passages)
 
     def explorer(self, queries: Sequence[str], *, where: Predicate | None = None) -> Explorer:
         """Return an explorer that finds neighbours by their vectors, and scores them as ``retrieve`` does."""
-        return _VectorExplorer(self.index.pinned(), self.encoder.encode_queries(queries), where)
+        vectors = self.encoder.encode_queries(checked_texts(queries, "queries"))
+        return _VectorExplorer(self.index.pinned(), vectors, where)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

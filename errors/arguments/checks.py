@@ -3,12 +3,13 @@
 import errno
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 from .. import ArgumentError
 
@@ -56,7 +57,8 @@ def checked_instance(value: object, type_: type[Value], name: str) -> Value:
         ArgumentError: It is of another type.
     """
     if not isinstance(value, type_):
-        raise ArgumentError(f"{name} must be a {type_.__name__}, not {described(value)}")
+        names = " or ".join(part.__name__ for part in get_args(type_) or (type_,))
+        raise ArgumentError(f"{name} must be a {names}, not {described(value)}")
     return value
 
 
@@ -95,7 +97,7 @@ def checked_count(value: Any, name: str, *, least: int = 1) -> int:  # noqa: ANN
     Raises:
         ArgumentError: It is none, or less than ``least``.
     """
-    if not issubclass(type(value), int | np.integer) or isinstance(value, bool):
+    if not issubclass(type(value), Integral) or isinstance(value, bool):
         raise ArgumentError(f"{name} must be a whole number, not {described(value)}")
     if value < least:
         raise ArgumentError(f"{name} must be at least {least}, not {int(value)}")
@@ -113,13 +115,13 @@ def checked_flag(value: Any, name: str) -> bool:  # noqa: ANN401 - of any type
     return value
 
 
-def checked_number(value: object, name: str, low: float, high: float) -> float:
+def checked_number(value: Any, name: str, low: float, high: float) -> float:  # noqa: ANN401 - of any type
     """Return a number.
 
     Raises:
         ArgumentError: It is none, is NaN, or is not from ``low`` to ``high``.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not low <= value <= high:
+    if isinstance(value, bool) or not issubclass(type(value), Real) or not low <= value <= high:
         raise ArgumentError(f"{name} must be a number from {low:g} to {high:g}, not {described(value)}")
     return float(value)
 
@@ -172,12 +174,14 @@ def checked_mapping(value: object, name: str, of: str) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value)
 
 
-def checked_numbers(values: object, name: str) -> NDArray[np.float64]:
+def checked_numbers(values: object, name: str) -> "NDArray[np.float64]":
     """Return an array of numbers, float64 of any shape.
 
     Raises:
         ArgumentError: They are no numbers.
     """
+    import numpy as np  # not for those who check nothing but texts
+
     try:
         return np.asarray(cast("Any", values), np.float64)
     except (TypeError, ValueError, OverflowError):

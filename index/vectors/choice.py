@@ -8,11 +8,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError
+from ...errors.arguments import described
 from .faiss_index import FLAT, VectorIndex
 from .scan import DEFAULT_SETTINGS, SearchSettings, ordered
 
@@ -110,8 +112,9 @@ def _sub_quantisers(dimension: int) -> int:
 
 def check_target(target: float) -> None:
     """Raise ``ArgumentError`` unless the target recall is above 0 and at most 1."""
-    if not 0 < target <= 1:
-        raise ArgumentError(f"the target recall is {target}; it must be above 0 and at most 1")
+    given: object = target
+    if isinstance(given, bool) or not isinstance(given, Real) or not 0 < given <= 1:
+        raise ArgumentError(f"the target recall is {described(given)}; it must be a number above 0 and at most 1")
 
 
 def sample_rows(rows: int, count: int, *, seed: int = 0) -> NDArray[np.int64]:

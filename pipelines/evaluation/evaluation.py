@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from ...errors import ArgumentError
+from ...errors.arguments import checked_instance, checked_mapping
 from ...index import Index
 from ..search import SearchPipeline, check_query, long_query_error, query_slices
+from .arguments import checked_qrels, checked_run, checked_runs
 from .judgments import Qrels
 from .measures import DEFAULT_MEASURES, canonical, cutoff, per_query
 from .result import Comparison, Counts, Difference, Evaluation, QueryChange, System
@@ -48,13 +50,16 @@ def evaluate(
     Example:
         >>> evaluate(pipeline, judged.queries, judged.qrels).system("reranked").means["nDCG@10"].mean
     """
+    checked_instance(pipeline, SearchPipeline, "pipeline")
+    queries = checked_mapping(queries, "queries", "texts by query id")
+    runs = {} if runs is None else checked_runs(runs)
     names, qrels = canonical(measures), _with_grades(qrels)  # before the search, which takes long
     _check_texts(pipeline, queries, qrels)
     if pipeline.options.min_relevance is not None:
         raise ArgumentError(
             f"min_relevance={pipeline.options.min_relevance} shortens the lists to measure; evaluate without it"
         )
-    if taken := {FIRST_STAGE, RERANKED} & set(runs or ()):
+    if taken := {FIRST_STAGE, RERANKED} & set(runs):
         raise ArgumentError(f"a run cannot be called {min(taken)!r}: that is a name of the pipeline's own; rename it")
     pipeline = pipeline.pinned()  # all queries are answered from one generation
     long = _long_queries(pipeline, {query_id: queries[query_id] for query_id in qrels})
@@ -77,7 +82,7 @@ def evaluate(
         () if skips else long,
         long if skips else (),
     )
-    systems = [measure_run(name, run, qrels, measures=names) for name, run in {**own_runs, **(runs or {})}.items()]
+    systems = [measure_run(name, run, qrels, measures=names) for name, run in {**own_runs, **runs}.items()]
     deeper = tuple(name for name in names if counts.cut and _deeper(name, retrieve_k))
     return Evaluation(names, tuple(systems), _compare_all(systems, final, queries), counts, deeper)
 
@@ -97,9 +102,11 @@ def evaluate_runs(
         queries: Texts by id, to show the queries that changed most.
         measures: Names of ir-measures.
     """
+    runs = checked_runs(runs)
     if not runs:
         raise ArgumentError("there is no run to measure; name one")
-    names, qrels, texts = canonical(measures), _with_grades(qrels), queries or {}
+    texts: Mapping[str, str] = {} if queries is None else checked_mapping(queries, "queries", "texts by query id")
+    names, qrels = canonical(measures), _with_grades(qrels)
     systems = [measure_run(name, run, qrels, measures=names) for name, run in runs.items()]
     ids = texts.keys() | qrels.keys()
     counts = Counts(len(ids), len(qrels), len(ids - qrels.keys()), _without_relevant(qrels))
@@ -112,7 +119,7 @@ def measure_run(name: str, run: Run, qrels: Qrels, *, measures: Sequence[str] = 
     Raises:
         ArgumentError: No query is judged.
     """
-    qrels = _with_grades(qrels)
+    qrels, run = _with_grades(qrels), checked_run(run)
     values = per_query(measures, qrels, run)
     means = estimate_means(np.stack([_column(values[measure], list(qrels)) for measure in measures], axis=1))
     missing = sum(not run.get(query_id) for query_id in qrels)
@@ -202,6 +209,7 @@ def _unknown(pipeline: SearchPipeline, qrels: Qrels) -> tuple[int | None, int | 
 
 
 def _with_grades(qrels: Qrels) -> Qrels:
+    qrels = checked_qrels(qrels)
     judged = {query_id: grades for query_id, grades in qrels.items() if grades}
     if not judged:
         raise ArgumentError("no query has a judgment; give qrels with at least one")

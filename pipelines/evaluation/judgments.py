@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ArgumentError, EvaluationError
+from ...errors.arguments import checked_instance, checked_mapping
 from ..lines import text_lines
+from .arguments import checked_file
 from .grades import MAX_GRADE, whole_grade
 from .names import DOCUMENT_NAMES, GRADE_NAMES, QUERY_NAMES, is_header
 from .topics import read_topics
@@ -75,15 +78,20 @@ def read_judged(
         if topics is not None or qrels is not None:
             raise ArgumentError(f"{source} brings its own topics and qrels: name either it or the files")
         return _from_ir_datasets(source.removeprefix(IR_DATASETS))
+    source, topics, qrels = (
+        None if path is None else checked_file(path, name)
+        for path, name in ((source, "source"), (topics, "topics"), (qrels, "qrels"))
+    )
+    checked_instance(split, str, "split")
     if source is None and (topics is None or qrels is None):
         raise ArgumentError("name a BEIR folder, or topics and qrels")
     if source is not None and topics is not None and qrels is not None:
         raise ArgumentError(f"topics and qrels leave nothing to read in {source}: name either it or the files")
-    folder = Path() if source is None else Path(source)
-    if source is not None and not folder.is_dir():
+    folder = Path() if source is None else source
+    if source is not None and not os.path.isdir(folder):  # noqa: PTH112 - for ``Path`` a name that is too long is an ``OSError``
         raise EvaluationError(f"no such folder: {folder}; name a BEIR folder, ir_datasets:ID, or topics and qrels")
-    grades = _split_file(folder, split) if qrels is None else Path(qrels)
-    texts = read_topics(folder / "queries.jsonl" if topics is None else Path(topics))
+    grades = _split_file(folder, split) if qrels is None else qrels
+    texts = read_topics(folder / "queries.jsonl" if topics is None else topics)
     name = grades.stem if source is None else folder.resolve().name
     return Judged(name, texts, read_qrels(grades, queries=texts))
 
@@ -102,7 +110,9 @@ def read_qrels(path: str | Path, *, queries: Mapping[str, str] | None = None) ->
     Raises:
         EvaluationError: The file cannot be used; the message names file and line.
     """
-    path, source = Path(path), str(path)
+    path, source = checked_file(path), str(path)
+    if queries is not None:
+        checked_mapping(queries, "queries", "texts by query id")
     qrels: dict[str, dict[str, int]] = {}
     first_lines: dict[tuple[str, str], int] = {}
     repeated: list[int] = []

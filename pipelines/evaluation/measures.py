@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...errors import ArgumentError, EvaluationError
+from ...errors.arguments import checked_texts
 from .judgments import Qrels
 from .runs import Run
 
@@ -50,7 +51,7 @@ def canonical(measures: Sequence[str]) -> tuple[str, ...]:
     Raises:
         ArgumentError: A measure is unknown.
     """
-    if not measures:
+    if not checked_texts(measures, "measures"):
         raise ArgumentError("name a measure, such as nDCG@10")
     return tuple(dict.fromkeys(str(_parse(measure)) for measure in measures))
 

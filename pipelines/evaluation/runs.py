@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import ArgumentError, EvaluationError
+from ...errors.arguments import checked_instance, checked_path, lone_surrogate
 from ...inference import whole_file
 from ..lines import text_lines
+from .arguments import checked_file, checked_run
 
 Run = Mapping[str, Sequence[tuple[str, float]]]
 """Results by query id, best first: document id and score. Only the order counts, not the score."""
@@ -26,7 +28,7 @@ def read_run(path: str | Path) -> dict[str, list[tuple[str, float]]]:
         EvaluationError: A score is not a finite number, a document comes twice for a query, or the number of columns is
             wrong; the message names file and line.
     """
-    path, source = Path(path), str(path)
+    path, source = checked_file(path), str(path)
     by_query: dict[str, dict[str, float]] = {}
     for number, line in text_lines(path):
         fields = line.split()
@@ -61,8 +63,11 @@ def write_run(path: str | Path, run: Run, *, tag: str = "bicross") -> None:
         ArgumentError: An id has white space, which the format cannot hold, or a score is not a finite number.
     """
     lines: list[str] = []
+    target = checked_path(path)
+    if target.is_dir():
+        raise ArgumentError(f"{target} is a folder; name the file to write, such as {target / 'run.txt'}")
     _check_id("tag", tag)
-    for query_id, documents in run.items():
+    for query_id, documents in checked_run(run).items():
         _check_id("query id", query_id)
         if len({document_id for document_id, _ in documents}) < len(documents):
             raise ArgumentError(f"the run has a document twice for query {query_id!r}")
@@ -70,7 +75,7 @@ def write_run(path: str | Path, run: Run, *, tag: str = "bicross") -> None:
         for rank, ((document_id, _), score) in enumerate(zip(documents, scores, strict=True), start=1):
             _check_id("document id", document_id)
             lines.append(f"{query_id} Q0 {document_id} {rank} {score!s} {tag}\n")
-    with whole_file(Path(path)) as file:
+    with whole_file(target) as file:
         file.write("".join(lines).encode())
 
 
@@ -102,5 +107,7 @@ def _falling(scores: Sequence[float], query_id: str) -> list[np.float32]:
 
 
 def _check_id(kind: str, text: str) -> None:
+    if lone_surrogate(checked_instance(text, str, kind)):
+        raise ArgumentError(f"the {kind} {text!r} is not valid Unicode, which a file cannot hold")
     if text.split() != [text]:
         raise ArgumentError(f"the {kind} {text!r} is empty or has white space, which a TREC run file cannot hold")

@@ -9,6 +9,7 @@ from itertools import compress
 from pathlib import Path
 
 from ...errors import ArgumentError, IndexStoreError
+from ...errors.arguments import checked_flag
 from ...index import (
     AUTO,
     TARGET_RECALL,
@@ -93,6 +94,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
         >>> build_index(read_documents("articles.jsonl"), "my-index")
     """
     Index.require_free(path, overwrite=overwrite, resume=resume)
+    checked_flag(progress, "progress")
     unchecked, documents = documents, _checked(documents)
     analyzer = analyzer_for_new(lexical)
     model = _encoder(encoder, device)
@@ -151,6 +153,7 @@ def add_documents(
         ModelError: A model is not available.
     """
     index = Index.open(path)
+    checked_flag(progress, "progress")
     analyzer = analyzer_of_added(index)
     documents = _checked(documents)
     model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)
@@ -199,6 +202,7 @@ def upsert_documents(
         ModelError: As for ``add_documents``.
     """
     index = Index.open(path)
+    checked_flag(progress, "progress")
     analyzer = analyzer_of_added(index)
     documents = _checked(documents)
     model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)

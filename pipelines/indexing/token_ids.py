@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from ...errors import ArgumentError, IndexModelMismatch, ModelError
+from ...errors.arguments import described
 from ...index import Index
 from ...inference import TextTokenizer, TokenIds, load_tokenizer, resolve_model
 from ...rerank import DEFAULT_RERANKER
@@ -61,6 +63,8 @@ def tokenizer_for_new(reranker: str | Path | None) -> TextTokenizer | None:
     """
     if reranker is None:
         return None
+    if not isinstance(cast("object", reranker), str | Path):
+        raise ArgumentError(f"reranker must be the name or folder of one, or None, not {described(reranker)}")
     try:
         return load_tokenizer(resolve_model(reranker))
     except ModelError as error:

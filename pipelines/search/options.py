@@ -1,10 +1,10 @@
 """SearchOptions: how an index is searched."""
 
-import math
 from dataclasses import dataclass, replace
-from typing import Literal, SupportsFloat, TypedDict, cast, get_args, overload
+from typing import Any, Literal, TypedDict, get_args, overload
 
 from ...errors import ArgumentError
+from ...errors.arguments import checked_choice, checked_flag, checked_instance, checked_number, described
 from ...rerank import Calibration, Cascade, check_cascade
 from ..choices import FirstStage, LongQueries
 from .long_queries import require_policy
@@ -19,6 +19,14 @@ FIRST_STAGES: tuple[FirstStage, ...] = get_args(FirstStage)
 
 RerankK = int | Literal["auto"]
 """How many candidates are reranked; "auto" leaves it to a ``StopRule``."""
+
+
+MAX_DEADLINE_MS = 1e15
+_RECORDS: dict[str, Any] = {
+    "stop_rule": StopRule,
+    "calibration": Calibration,
+    "first_stage_calibration": Calibration,
+}
 
 
 class OptionValues(TypedDict, total=False):
@@ -97,17 +105,20 @@ class SearchOptions:
 
     def __post_init__(self) -> None:
         self._check_cutoffs()
-        blend: object = cast("object", self.blend)
-        if blend is not None and not (isinstance(blend, SupportsFloat) and 0.0 <= float(blend) <= 1.0):
-            raise ArgumentError(f"blend must be a number from 0 to 1, not {self.blend!r}")
-        if self.first_stage is not None and self.first_stage not in FIRST_STAGES:
-            raise ArgumentError(f"first_stage must be one of {', '.join(FIRST_STAGES)}, not {self.first_stage!r}")
-        if self.rerank not in (None, True, False):
-            raise ArgumentError(f"rerank must be True, False or None, not {self.rerank!r}")
+        if self.blend is not None:
+            checked_number(self.blend, "blend", 0.0, 1.0)
+        if self.first_stage is not None:
+            checked_choice(self.first_stage, "first_stage", FIRST_STAGES)
+        if not any(self.rerank is value for value in (None, True, False)):
+            raise ArgumentError(f"rerank must be True, False or None, not {described(self.rerank)}")
+        checked_flag(self.adaptive, "adaptive")
+        for name, type_ in _RECORDS.items():
+            if getattr(self, name) is not None:
+                checked_instance(getattr(self, name), type_, name)
         _check_relevance(self.min_relevance)
         passages_needed(self.passages)
         require_policy(self.long_queries)
-        object.__setattr__(self, "cascade", check_cascade(self.cascade or ()) or None)
+        object.__setattr__(self, "cascade", check_cascade(() if self.cascade is None else self.cascade) or None)
         if self.cascade:
             require_cascade_fits(passages=self.passages, adaptive=self.adaptive)
 
@@ -143,6 +154,8 @@ class SearchOptions:
         ``retrieve_k`` is raised to a larger ``top_k`` or ``rerank_k`` that is given, and the cutoffs that are not given
         are lowered to a smaller ``retrieve_k``.
         """
+        _require_positive("retrieve_k", retrieve_k)
+        _require_positive("rerank_k", rerank_k)
         retrieve_k = self.retrieve_k or max(retrieve_k, self.needed)
         return replace(
             self,
@@ -184,7 +197,7 @@ class SearchOptions:
     def _check_cutoffs(self) -> None:
         for name in ("retrieve_k", "rerank_k", "top_k"):
             value = getattr(self, name)
-            if value is not None and (name, value) != ("rerank_k", "auto"):
+            if value is not None and not (name == "rerank_k" and isinstance(value, str) and value == "auto"):
                 _require_positive(name, value)
         if self.retrieve_k is None:
             self._check_needed()
@@ -216,7 +229,7 @@ def check_deadline(deadline_ms: float | None) -> None:
     if deadline_ms is None:
         return
     number = type(deadline_ms) in (int, float)  # no bool, which is an int
-    if not number or not 0 <= deadline_ms < math.inf:
+    if not number or not 0 <= deadline_ms <= MAX_DEADLINE_MS:
         raise ArgumentError(f"deadline_ms must be a number of milliseconds from 0, or None, not {deadline_ms!r}")
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError, PipelineClosed
+from ...errors.arguments import checked_instance, checked_number, described
 from ...index import Index, Predicate
 from ...inference import Dtype
 from ...rerank import DEFAULT_RERANKER, Reranker
@@ -56,6 +57,7 @@ class SearchPipeline:
         clock: Callable[[], float] = time.perf_counter,
         **values: Unpack[OptionValues],
     ) -> None:
+        _check_parts(retriever, reranker, options, cache)
         if not isinstance(options, Settings):
             options = Settings(
                 options or SearchOptions(), recommended_blend=None if reranker is None else reranker.blend
@@ -256,6 +258,8 @@ class SearchPipeline:
         )
         check_deadline(deadline_ms)
         check_queries(queries, any_length=settings.options.long_queries != "error")
+        if timings is not None:
+            checked_instance(timings, Timings, "timings")
         parts.check(settings)
         return parts.search(queries, settings, where=where, deadline_ms=deadline_ms, timings=timings)
 
@@ -271,6 +275,8 @@ class SearchPipeline:
             queries: Like those to come; a hundred or more are a good number. All candidates of each are scored.
             risk: The share of the best ``top_k`` that a search may miss, averaged over queries.
         """
+        check_queries(queries)
+        checked_number(risk, "risk", 0.0, 1.0)
         if self._open_parts().reranker is None:
             raise ArgumentError("a pipeline without a reranker scores nothing: there is no rule to fit")
         options = self.options
@@ -289,3 +295,16 @@ class SearchPipeline:
         if parts is None:
             raise PipelineClosed("this pipeline was closed; open another one to search")
         return parts
+
+
+def _check_parts(retriever: object, reranker: object, options: object, cache: object) -> None:
+    if isinstance(retriever, type) or not callable(getattr(retriever, "retrieve", None)):
+        raise ArgumentError(f"retriever must be a retriever, such as a DenseRetriever, not {described(retriever)}")
+    if reranker is not None and (isinstance(reranker, type) or not callable(getattr(reranker, "score", None))):
+        raise ArgumentError(
+            f"reranker must be a reranker, such as a CrossEncoderReranker, or None, not {described(reranker)}"
+        )
+    if options is not None and not isinstance(options, SearchOptions | Settings):
+        raise ArgumentError(f"options must be SearchOptions or Settings, not {described(options)}")
+    if cache is not None:
+        checked_instance(cache, ScoreCache, "cache")

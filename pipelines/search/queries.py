@@ -1,7 +1,7 @@
 """Checks of queries, and the slices in which many of them are searched."""
 
-from collections.abc import Iterable, Iterator, Sequence, Sized
-from typing import TypeVar, cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set, Sized
+from typing import Any, TypeVar
 
 from ...errors import QueryError
 
@@ -27,12 +27,11 @@ def check_queries(queries: Sequence[str], *, any_length: bool = False) -> None:
     Raises:
         QueryError: One of them cannot be searched, or the batch is a single text or no list.
     """
-    unchecked: object = cast("object", queries)
+    unchecked: Any = queries
     if isinstance(unchecked, str):
         raise QueryError("search_batch takes a list of queries; for one query call search")
-    if not isinstance(unchecked, Sized) or not isinstance(
-        unchecked, Iterable
-    ):  # an iterator is used up by one look at it
+    is_list = isinstance(unchecked, Sized) and isinstance(unchecked, Iterable)
+    if not is_list or isinstance(unchecked, Mapping | Set):  # an iterator is used up by one look; a set has no order
         raise QueryError(f"search_batch takes a list of queries, not {type(unchecked).__name__}: {unchecked!r:.80}")
     for number, query in enumerate(queries):
         check_query(query, number, any_length=any_length)

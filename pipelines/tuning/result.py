@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from ...errors import ArgumentError
+from ...errors.arguments import checked_choice, checked_count, checked_flag, checked_number, checked_path
 from ...rerank import Bin, Calibration, CalibrationMethod
 from ..choices import LongQueries
 from ..evaluation import Estimate
@@ -11,6 +13,7 @@ from ..search import MAX_CHARACTERS, MAX_RETRIEVE_K, StopRule, Tuned, require_po
 from .grid import CUTOFF, Configuration, Grid
 from .latency import Latency
 
+MOST_MS = 1e15
 MIN_QUERIES = 10
 """With fewer judged queries, cross-validation says nothing."""
 
@@ -46,6 +49,19 @@ class TuningOptions:
 
     def __post_init__(self) -> None:
         require_policy(self.long_queries)
+        checked_count(self.retrieve_k, "retrieve_k")
+        checked_count(self.latency_queries, "latency_queries", least=0)
+        checked_count(self.seed, "seed", least=0)
+        checked_number(self.risk, "risk", 0.0, 1.0)
+        checked_flag(self.store, "store")
+        if self.queries is not None:
+            checked_count(self.queries, "queries")
+        if self.latency_budget_ms is not None:
+            checked_number(self.latency_budget_ms, "latency_budget_ms", 0.0, MOST_MS)
+        if self.calibrate is not None:
+            checked_choice(self.calibrate, "calibrate", get_args(CalibrationMethod))
+        if self.scores is not None:
+            checked_path(self.scores, "scores")
         if not CUTOFF <= self.retrieve_k <= MAX_RETRIEVE_K:
             raise ArgumentError(f"retrieve_k={self.retrieve_k} must be from {CUTOFF} to {MAX_RETRIEVE_K} for tuning")
         if self.queries is not None and self.queries < MIN_QUERIES:

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError
+from ...errors.arguments import checked_instance
 from ...index import Index
 from ...rerank import IdentifiedReranker, Reranker, cutting_queries, is_identified
 from ...retrieval import Encoder
 from ..evaluation import Estimate, Judged, estimate_means
-from ..models import open_retriever
+from ..models import open_retriever, require_encoder
 from ..search import MAX_QUERY_CHARACTERS, long_query_error, store, too_long
 from .choice import SURE, Choice, choose, choose_and_hold_out
 from .fits import calibrate, first_stage_curve, stop_rule
@@ -52,7 +53,11 @@ def tune(
         ArgumentError: There are too few judged queries, or the reranker has no fingerprint.
         QueryError: A query is too long for the reranker, and ``long_queries`` is "error".
     """
-    options, identity = options or TuningOptions(), _identity(reranker)
+    checked_instance(index, Index, "index")
+    checked_instance(judged, Judged, "judged")
+    require_encoder(encoder)
+    options = TuningOptions() if options is None else checked_instance(options, TuningOptions, "options")
+    identity = _identity(reranker)
     queries, long = _without_long(_queries(judged, options), reranker, options)
     skips = options.long_queries == "skip"
     reranker = cutting_queries(reranker)  # nothing is too long any more, unless it is to be cut

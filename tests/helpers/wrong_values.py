@@ -49,9 +49,16 @@ def is_answered(call: Callable[..., Any], arguments: Mapping[str, Any]) -> bool:
         if hasattr(result, "__enter__"):
             with result:
                 pass
-        elif hasattr(result, "__iter__"):
+        elif hasattr(result, "__iter__") and not isinstance(result, np.ndarray):
             list(result)
     except BicrossError as error:
         assert str(error)
         return False
     return True
+
+
+def call_with_wrong_values(call: Callable[..., Any], arguments: Mapping[str, Any], argument: str) -> None:
+    """Call with the right arguments, which must be answered, and then with each wrong value of one of them."""
+    assert is_answered(call, arguments)
+    for make in WRONG.values():
+        is_answered(call, {**arguments, argument: make()})

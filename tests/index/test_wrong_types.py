@@ -4,15 +4,11 @@ The right arguments of each stand below; a test fails where a public name has no
 """
 
 import inspect
-import math
-import threading
 from pathlib import Path
 
 import bicross.index as public
-import numpy as np
-import pyarrow.compute as pc
 import pytest
-from bicross.errors import ArgumentError, BicrossError, DocumentError
+from bicross.errors import ArgumentError, DocumentError
 from bicross.index import (
     BM25,
     Chunking,
@@ -29,38 +25,7 @@ from bicross.index import (
     whole,
 )
 from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, batch, ids_of, record, terms_of_text, unit_vectors
-
-WRONG = {
-    "None": lambda: None,
-    "true": lambda: True,
-    "zero": lambda: 0,
-    "negative": lambda: -1,
-    "large": lambda: 10**400,
-    "float": lambda: 1.5,
-    "nan": lambda: math.nan,
-    "text": lambda: "abc",
-    "blank": lambda: "",
-    "surrogate": lambda: "\ud800",
-    "nul": lambda: "a\0b",
-    "long": lambda: "x" * 5000,
-    "long folders": lambda: "x/" * 5000,
-    "bytes": lambda: b"abc",
-    "list": list,
-    "list of integers": lambda: [5],
-    "list of surrogates": lambda: ["\ud800"],
-    "nested list": lambda: [["a"]],
-    "mapping": lambda: {"a": 1},
-    "set": lambda: {1},
-    "tuple": lambda: ("a", 1),
-    "generator": lambda: (value for value in [1]),
-    "class": lambda: int,
-    "function": lambda: len,
-    "object": object,
-    "array": lambda: np.zeros((2, 3)),
-    "texts": lambda: np.array(["a"]),
-    "lock": threading.Lock,
-    "expression": lambda: pc.field("nowhere") > 1,
-}
+from helpers.wrong_values import WRONG, is_answered
 
 
 def embedded(**changes):
@@ -191,21 +156,6 @@ def cases(table):
 
 def wrong_values(argument):
     return [make() for make in WRONG.values() if argument not in CALLBACKS or not callable(make())]
-
-
-def is_answered(call, arguments):
-    """Whether it answers; otherwise it must raise an error of bicross with a message."""
-    try:
-        result = call(**arguments)
-        if hasattr(result, "__enter__"):
-            with result:
-                pass
-        elif hasattr(result, "__iter__"):
-            list(result)
-    except BicrossError as error:
-        assert str(error)
-        return False
-    return True
 
 
 @pytest.fixture(autouse=True)

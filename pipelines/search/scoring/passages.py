@@ -12,7 +12,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ....errors import ArgumentError
+from ....errors.arguments import checked_choice
 from ....index import Hit
 from ...choices import PassageScoring
 from .budget import ScoreFunction
@@ -30,8 +30,7 @@ def passages_needed(scoring: PassageScoring) -> int:
     Raises:
         ArgumentError: ``scoring`` is unknown.
     """
-    if scoring not in SCORINGS:
-        raise ArgumentError(f"passages must be one of {', '.join(SCORINGS)}, not {scoring!r}")
+    checked_choice(scoring, "passages", SCORINGS)
     return {"best": 1, "first": _ALL}.get(scoring, PASSAGES_READ)
 
 

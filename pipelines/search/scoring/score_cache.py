@@ -1,14 +1,16 @@
 """ScoreCache: keeps the logits of pairs that were scored before, in bounded memory."""
 
 import hashlib
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 from ....errors import ArgumentError
+from ....errors.arguments import described
 
+MOST_MEGABYTES = 1e12
 ENTRY_BYTES = 400
 """The most bytes of an entry in CPython: a digest, a float, their slots in the table, and a table that is growing."""
 
@@ -52,8 +54,9 @@ class ScoreCache:
         Raises:
             ArgumentError: They are too few for an entry.
         """
-        if not ENTRY_BYTES <= megabytes * 1e6 < math.inf:
-            raise ArgumentError(f"a score cache takes a positive number of megabytes, not {megabytes!r}")
+        given: object = megabytes
+        if isinstance(given, bool) or not isinstance(given, Real) or not ENTRY_BYTES / 1e6 <= given <= MOST_MEGABYTES:
+            raise ArgumentError(f"a score cache takes a positive number of megabytes, not {described(given)}")
         return cls(int(megabytes * 1e6))
 
     @property

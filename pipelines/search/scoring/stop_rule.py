@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import ArgumentError
+from ....errors.arguments import checked_items, checked_number, checked_numbers
 from .blend import Scales, final_scores
 
 CHECK_EVERY = 10
@@ -158,8 +159,11 @@ def fit_stop_rule(
         ArgumentError: There are too few queries to keep ``risk``, or a value is out of range.
     """
     _check(risk, blend, k)
-    retrieval = [np.asarray(scores, np.float64) for scores in retrieval_scores]
-    logits_of_queries = [np.asarray(values, np.float64) for values in logits]
+    retrieval = [
+        checked_numbers(scores, "retrieval_scores")
+        for scores in checked_items(retrieval_scores, "retrieval_scores", "arrays")
+    ]
+    logits_of_queries = [checked_numbers(values, "logits") for values in checked_items(logits, "logits", "arrays")]
     if len(retrieval) != len(logits_of_queries) or any(
         r.ndim != 1 or r.shape != v.shape for r, v in zip(retrieval, logits_of_queries, strict=True)
     ):
@@ -220,6 +224,8 @@ def _positive(deviation: float) -> float:
 
 
 def _check(risk: float, blend: float, k: int) -> None:
+    checked_number(risk, "risk", 0.0, 1.0)
+    checked_number(blend, "blend", 0.0, 1.0)
     if not 0.0 < risk < 1.0:
         raise ArgumentError(f"risk must be a number between 0 and 1, not {risk!r}")
     if not 0.0 < blend <= 1.0:

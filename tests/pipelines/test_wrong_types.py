@@ -1,0 +1,177 @@
+"""Every public function and method of ``bicross.pipelines`` with wrong types: an answer, or an error of bicross."""
+
+import dataclasses
+from pathlib import Path
+
+import bicross.pipelines as public
+import numpy as np
+import pytest
+from bicross.errors import ArgumentError, EvaluationError, QueryError
+from bicross.index import Document
+from bicross.pipelines import (
+    Judged,
+    ScoreCache,
+    SearchOptions,
+    SearchPipeline,
+    TuningOptions,
+    build_index,
+    evaluate,
+    read_run,
+    write_run,
+)
+from bicross.retrieval import DenseRetriever
+from helpers.fakes import HashEncoder, OverlapReranker
+from helpers.wrong_values import WRONG, call_with_wrong_values, is_answered
+
+ENCODER, RERANKER = HashEncoder(), OverlapReranker()
+DOCUMENTS = [Document(f"d{number}", f"word{number} and text") for number in range(4)]
+QUERIES, QRELS, RUN = {"q": "word1"}, {"q": {"d1": 1}}, {"q": [("d1", 1.0)]}
+CUTOFFS = {"top_k": 2, "retrieve_k": 4, "rerank_k": 3}
+SEARCH = CUTOFFS | {"where": None, "deadline_ms": None, "min_relevance": None}
+OPTIONS = {field.name: field.default for field in dataclasses.fields(SearchOptions)}
+WRITING = {"path": "index", "documents": [], "encoder": ENCODER, "device": None, "reranker": None, "progress": False}
+FUNCTIONS = {
+    "SearchOptions": OPTIONS | CUTOFFS | {"blend": 0.5, "first_stage": "dense"},
+    "TuningOptions": {field.name: field.default for field in dataclasses.fields(TuningOptions)},
+    "ScoreCache": {"max_bytes": 10_000},
+    "fit_stop_rule": {
+        "retrieval_scores": [np.arange(9.0)[::-1]] * 20,
+        "logits": [np.arange(9.0)] * 20,
+        "risk": 0.05,
+        "k": 5,
+        "blend": 0.5,
+    },
+    "build_index": {
+        "documents": DOCUMENTS,
+        "path": "new",
+        "encoder": ENCODER,
+        "reranker": None,
+        "lexical": False,
+        "chunking": None,
+        "index_type": "auto",
+        "target_recall": 0.95,
+        "memory_bytes": None,
+        "overwrite": True,
+        "resume": False,
+        "device": None,
+    },
+    "add_documents": WRITING,
+    "upsert_documents": WRITING,
+    "delete_documents": {"path": "index", "ids": ["nowhere"], "where": None},
+    "index_terms": {"path": "index", "analyzer": None},
+    "evaluate_runs": {"runs": {"a": RUN}, "qrels": QRELS, "queries": None, "measures": ["nDCG@10"]},
+    "read_qrels": {"path": "judgments", "queries": None},
+    "read_run": {"path": "run"},
+    "read_judged": {"source": None, "split": "test", "topics": "topics.tsv", "qrels": "judgments"},
+    "write_run": {"path": "written", "run": RUN, "tag": "x"},
+}
+NOT_CALLED = {
+    # Records that bicross makes, and types.
+    "CacheUse",
+    "Depth",
+    "Evaluation",
+    "Judged",
+    "Run",
+    "SearchResult",
+    "Settings",
+    "StopRule",
+    "Timings",
+    "Tuned",
+    "Tuning",
+    # Below, with an index.
+    "SearchPipeline",
+    "evaluate",
+    "tune",
+    # Loads the tokenizer that is named.
+    "retokenize",
+}
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    Path("judgments").write_text("q 0 d1 1\n")
+    Path("run").write_text("q Q0 d1 1 1.0 x\n")
+    Path("topics.tsv").write_text("q\tword1\n")
+
+
+@pytest.fixture
+def index(in_a_folder):
+    return build_index(DOCUMENTS, "index", encoder=ENCODER, reranker=None, lexical=True)
+
+
+@pytest.fixture
+def pipeline(index):
+    return SearchPipeline(DenseRetriever(index, ENCODER), RERANKER, **CUTOFFS)
+
+
+def test_every_public_name_is_tried():
+    assert set(public.__all__) == FUNCTIONS.keys() | NOT_CALLED
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(name, index):
+    for argument in FUNCTIONS[name]:
+        call_with_wrong_values(getattr(public, name), FUNCTIONS[name], argument)
+
+
+def test_pipelines_and_their_searches(pipeline, index):
+    parts = {"retriever": pipeline.retriever, "reranker": RERANKER, "options": None, "cache": None} | OPTIONS | CUTOFFS
+    opened = {"path": "index", "encoder": ENCODER, "reranker": RERANKER, "options": None, "cache_mb": None}
+    calls = [
+        (SearchPipeline, parts),
+        (SearchPipeline.open, opened),
+        (pipeline.search, SEARCH | {"query": "word1"}),
+        (pipeline.search_batch, SEARCH | {"queries": ["word1"], "timings": None}),
+        (pipeline.options.replaced, CUTOFFS | {"min_relevance": None}),
+        (pipeline.options.complete, {"retrieve_k": 3, "rerank_k": 2}),
+        (ScoreCache.of_megabytes, {"megabytes": 1.5}),
+        (evaluate, {"pipeline": pipeline, "queries": QUERIES, "qrels": QRELS, "measures": ["nDCG@10"], "runs": None}),
+    ]
+    for call, arguments in calls:
+        for argument in arguments:
+            call_with_wrong_values(call, arguments, argument)
+    for make in WRONG.values():
+        is_answered(pipeline.fit_stop_rule, {"queries": make()})
+        is_answered(pipeline.fit_stop_rule, {"queries": ["word1"], "risk": make()})
+        for argument in ("index", "judged", "encoder", "reranker", "options"):
+            right = {"index": index, "judged": Judged("n", QUERIES, QRELS), "encoder": ENCODER, "reranker": RERANKER}
+            is_answered(public.tune, right | {argument: make()})
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda _: SearchOptions(rerank_k=np.zeros(2)), ArgumentError, "rerank_k must be a whole number of at least 1"),
+        (
+            lambda _: SearchOptions(calibration=5),
+            ArgumentError,
+            r"calibration must be a Platt or Isotonic, not 5 \(int\)",
+        ),
+        (lambda _: SearchOptions(adaptive=1), ArgumentError, r"adaptive must be True or False, not 1 \(int\)"),
+        (lambda p: SearchPipeline(p.retriever, "mini"), ArgumentError, "reranker must be a reranker, such as a CrossE"),
+        (lambda p: SearchPipeline(5, None), ArgumentError, "retriever must be a retriever, such as a DenseRetriever"),
+        (lambda p: p.search("x", deadline_ms=10**400), ArgumentError, "deadline_ms must be a number of milliseconds"),
+        (lambda p: p.search_batch({"q": "x"}), QueryError, "search_batch takes a list of queries, not dict"),
+        (lambda p: p.search_batch(["x"], timings=5), ArgumentError, r"timings must be a Timings, not 5 \(int\)"),
+        (lambda p: evaluate(p, QUERIES, {"q": ["d1"]}), ArgumentError, r"qrels\['q'\] must be a mapping of grades by"),
+        (
+            lambda p: evaluate(p, QUERIES, {"q": {"d1": True}}),
+            ArgumentError,
+            "the grade of document 'd1' for query 'q'",
+        ),
+        (
+            lambda p: evaluate(p, ["word1"], QRELS),
+            ArgumentError,
+            "queries must be a mapping of texts by query id, such",
+        ),
+        (lambda _: write_run("out", {"q": [("d1", "1")]}), ArgumentError, r"run must have \(document id, score\) for"),
+        (lambda _: write_run(".", RUN), ArgumentError, r"\. is a folder; name the file to write, such as run\.txt"),
+        (lambda _: read_run("x" * 5000), EvaluationError, "no file can have the name 'xxx"),
+        (lambda _: read_run(5), ArgumentError, r"path must be the path of a file, as text or as a Path, not 5 \(int\)"),
+    ],
+)
+def test_the_message_has_the_value_and_the_remedy(call, error, message, pipeline):
+    with pytest.raises(error, match=message):
+        call(pipeline)

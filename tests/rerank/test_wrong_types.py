@@ -1,0 +1,121 @@
+"""Every public function and class of ``bicross.rerank`` with wrong types: an answer, or an error of bicross."""
+
+from pathlib import Path
+
+import bicross.rerank as public
+import numpy as np
+import pytest
+from bicross.errors import ArgumentError
+from bicross.rerank import CrossEncoderReranker, Isotonic, Platt
+from bicross.retrieval import BiEncoder
+from helpers.wrong_values import call_with_wrong_values
+
+NOT_CALLED = {
+    "DEFAULT_RERANKER",
+    "UNCALIBRATED",
+    # Types, protocols, and records that bicross makes.
+    "Bin",
+    "Calibration",
+    "CalibrationMethod",
+    "Cascade",
+    "CascadeReranker",
+    "CascadeScores",
+    "IdentifiedReranker",
+    "Pair",
+    "RankingKey",
+    "Reranker",
+    "TokenPair",
+    "TokenReranker",
+    # Parts of a reranker of one's own, which are called for every batch with what was checked before.
+    "dcg",
+    "distinct",
+    "group_by_query",
+    "ideal_dcg",
+    "merge_scores",
+    "ndcg",
+    "require_exits",
+    "require_scoring_outputs",
+    "same_reranker",
+    "restrict_key",
+    "run_cascade",
+    # Below, with a model.
+    "CrossEncoderReranker",
+}
+SCORES = {"probabilities": [0.1, 0.9], "relevant": [0, 1]}
+FUNCTIONS = {
+    "Platt": {"slope": 1.0, "intercept": 0.0},
+    "Isotonic": {"logits": (0.0, 1.0), "probabilities": (0.1, 0.5)},
+    "calibration_from_dict": {"record": {"method": "platt", "slope": 1.0, "intercept": 0.0}},
+    "fit_calibration": {"logits": [0.1, 0.4, 0.2, 0.9], "relevant": [0, 1, 1, 0], "method": "platt"},
+    "reliability": SCORES | {"bins": 5},
+    "expected_calibration_error": SCORES | {"bins": 5},
+    "brier_score": SCORES,
+    "check_cascade": {"cascade": [(2, 3)]},
+    "require_exit_layers": {"layers": [2], "last": 4},
+    "can_exit_early": {"reranker": None},
+    "is_identified": {"reranker": None},
+    "takes_token_ids": {"reranker": None},
+}
+
+
+def test_every_public_name_is_tried():
+    assert set(public.__all__) <= FUNCTIONS.keys() | NOT_CALLED
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(name):
+    for argument in FUNCTIONS[name].keys() - {"last"}:
+        call_with_wrong_values(getattr(public, name), FUNCTIONS[name], argument)
+
+
+@pytest.mark.parametrize("calibration", [Platt(1.0, 0.0), Isotonic((0.0, 1.0), (0.1, 0.5))], ids=["platt", "isotonic"])
+def test_calibrations(calibration):
+    call_with_wrong_values(calibration.apply, {"logits": [1.0]}, "logits")
+
+
+@pytest.mark.slow
+def test_models_and_their_methods(tmp_path, monkeypatch):
+    from helpers.tiny_models import save_bi_encoder, save_cross_encoder
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.chdir(tmp_path)
+    reranker = CrossEncoderReranker(save_cross_encoder(Path("reranker"), outputs=1), device="cpu")
+    encoder = BiEncoder(save_bi_encoder(Path("encoder")), device="cpu")
+    texts, tokens = {"pairs": [("the", "cat")]}, {"pairs": [("the", np.array([5, 6], np.int32))]}
+    methods = [
+        (reranker.score, texts),
+        (reranker.score_tokens, tokens),
+        (reranker.score_cascade, texts | {"cascade": []}),
+        (reranker.score_cascade_tokens, tokens | {"cascade": []}),
+        (reranker.first_tokens, texts | {"layers": [1]}),
+        (reranker.unknown_shares, {"texts": ["the"]}),
+        (encoder.encode_queries, {"queries": ["the"]}),
+        (encoder.encode_documents, {"passages": ["the"]}),
+        (encoder.count_tokens, {"texts": ["the"]}),
+        (encoder.unknown_shares, {"texts": ["the"]}),
+    ]
+    for method, arguments in methods:
+        for argument in arguments:
+            call_with_wrong_values(method, arguments, argument)
+    for class_, folder in ((CrossEncoderReranker, "reranker"), (BiEncoder, "encoder")):
+        for argument, value in {"model": 5, "device": 5, "dtype": ["float32"], "max_length": "9"}.items():
+            with pytest.raises(Exception) as caught:
+                class_(**{"model": folder, "device": "cpu", argument: value})
+            assert type(caught.value).__module__ == "bicross.errors", (argument, caught.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Platt("1", 0.0), "'1' among its slope; it must be a finite number"),
+        (lambda: Platt(1.0, 0.0).apply("high"), r"logits must be numbers, not 'high' \(str\)"),
+        (lambda: Isotonic(None, (0.5,)), "logits must be a list of numbers, not None"),
+        (lambda: public.check_cascade("3:30"), r"as in \[\(3, 30\), \(4, 10\)\]; not '3:30'"),
+        (lambda: public.fit_calibration([0.0, 1.0], [0, 1], method=5), "method must be one of platt, isotonic, not 5"),
+        (lambda: public.reliability([0.5], [1], bins=10**9), "bins must be at most 10000"),
+        (lambda: public.require_exit_layers("34", 6), r"layers must be a list of whole numbers, as in \[3, 4\]"),
+    ],
+)
+def test_the_message_has_the_value_and_the_remedy(call, message):
+    with pytest.raises(ArgumentError, match=message):
+        call()
