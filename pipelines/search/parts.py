@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from ...errors import ArgumentError
+from ...errors.arguments import checked_instance, described
 from ...index import Hit, Predicate
 from ...rerank import Reranker, cutting_queries
 from ...retrieval import Retriever, can_explore, has_index, has_token_ids, pinned
@@ -230,6 +231,20 @@ def _for_all(fitting: Sequence[str | None], values: Sequence[Value], skipped: Va
     """Return the value of each query that was searched, in order, with ``skipped`` between them for the others."""
     remaining = iter(values)
     return [skipped if query is None else next(remaining) for query in fitting]
+
+
+def check_parts(retriever: object, reranker: object, options: object, cache: object) -> None:
+    """Raise ``ArgumentError`` for parts of a pipeline that are of a wrong type."""
+    if isinstance(retriever, type) or not callable(getattr(retriever, "retrieve", None)):
+        raise ArgumentError(f"retriever must be a retriever, such as a DenseRetriever, not {described(retriever)}")
+    if reranker is not None and (isinstance(reranker, type) or not callable(getattr(reranker, "score", None))):
+        raise ArgumentError(
+            f"reranker must be a reranker, such as a CrossEncoderReranker, or None, not {described(reranker)}"
+        )
+    if options is not None and not isinstance(options, SearchOptions | Settings):
+        raise ArgumentError(f"options must be SearchOptions or Settings, not {described(options)}")
+    if cache is not None:
+        checked_instance(cache, ScoreCache, "cache")
 
 
 def _check_retriever(retriever: Retriever, options: SearchOptions) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError, PipelineClosed
-from ...errors.arguments import checked_instance, checked_number, described
+from ...errors.arguments import checked_instance, checked_number
 from ...index import Index, Predicate
 from ...inference import Dtype
 from ...rerank import DEFAULT_RERANKER, Reranker
@@ -20,7 +20,7 @@ from ...retrieval import Encoder, Retriever, has_index, pinned
 from .long_queries import too_long
 from .opening import StagesFromIndex, newest_generation
 from .options import OptionValues, RerankK, SearchOptions, check_deadline
-from .parts import SearchParts
+from .parts import SearchParts, check_parts
 from .queries import check_queries, query_slices
 from .scoring import ScoreCache, SearchResult, StopRule, fit_stop_rule
 from .settings import Settings
@@ -57,7 +57,7 @@ class SearchPipeline:
         clock: Callable[[], float] = time.perf_counter,
         **values: Unpack[OptionValues],
     ) -> None:
-        _check_parts(retriever, reranker, options, cache)
+        check_parts(retriever, reranker, options, cache)
         if not isinstance(options, Settings):
             options = Settings(
                 options or SearchOptions(), recommended_blend=None if reranker is None else reranker.blend
@@ -295,16 +295,3 @@ class SearchPipeline:
         if parts is None:
             raise PipelineClosed("this pipeline was closed; open another one to search")
         return parts
-
-
-def _check_parts(retriever: object, reranker: object, options: object, cache: object) -> None:
-    if isinstance(retriever, type) or not callable(getattr(retriever, "retrieve", None)):
-        raise ArgumentError(f"retriever must be a retriever, such as a DenseRetriever, not {described(retriever)}")
-    if reranker is not None and (isinstance(reranker, type) or not callable(getattr(reranker, "score", None))):
-        raise ArgumentError(
-            f"reranker must be a reranker, such as a CrossEncoderReranker, or None, not {described(reranker)}"
-        )
-    if options is not None and not isinstance(options, SearchOptions | Settings):
-        raise ArgumentError(f"options must be SearchOptions or Settings, not {described(options)}")
-    if cache is not None:
-        checked_instance(cache, ScoreCache, "cache")

@@ -32,7 +32,7 @@ def check_queries(queries: Sequence[str], *, any_length: bool = False) -> None:
         raise QueryError("search_batch takes a list of queries; for one query call search")
     is_list = isinstance(unchecked, Sized) and isinstance(unchecked, Iterable)
     if not is_list or isinstance(unchecked, Mapping | Set):  # an iterator is used up by one look; a set has no order
-        raise QueryError(f"search_batch takes a list of queries, not {type(unchecked).__name__}: {unchecked!r:.80}")
+        raise QueryError(f"search_batch takes a list of queries, not {type(queries).__name__}: {queries!r:.80}")
     for number, query in enumerate(queries):
         check_query(query, number, any_length=any_length)
 

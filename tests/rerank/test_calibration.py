@@ -220,7 +220,7 @@ def test_pairs_that_cannot_be_fitted_or_measured():
     for logits, relevant in ([[1, 2], [1]], [[1, np.nan], [0, 1]], [[1, 2], [0, 3]], [[[1]], [[1]]]):
         with pytest.raises(ArgumentError, match="finite logits and as many judgments of 0 or 1"):
             fit_calibration(logits, relevant)
-    with pytest.raises(ArgumentError, match="platt or isotonic, not 'beta'"):
+    with pytest.raises(ArgumentError, match="one of platt, isotonic, not 'beta'"):
         fit_calibration([1.0, 2.0], [0, 1], method="beta")
     for probabilities, relevant in ([[1.2], [1]], [[], []], [[0.5], [1, 0]], [[np.nan], [1]]):
         with pytest.raises(ArgumentError, match="probabilities must be from 0 to 1"):
