@@ -11,7 +11,7 @@ from .queries import MAX_QUERY_CHARACTERS
 
 def require_policy(policy: object) -> None:
     """Raise ``ArgumentError`` for anything but a ``LongQueries``."""
-    if policy not in get_args(LongQueries):
+    if not isinstance(policy, str) or policy not in get_args(LongQueries):
         raise ArgumentError(f"long_queries must be one of {', '.join(get_args(LongQueries))}, not {policy!r}")
 
 

@@ -53,9 +53,7 @@ def tune(
         ArgumentError: There are too few judged queries, or the reranker has no fingerprint.
         QueryError: A query is too long for the reranker, and ``long_queries`` is "error".
     """
-    checked_instance(index, Index, "index")
-    checked_instance(judged, Judged, "judged")
-    require_encoder(encoder)
+    _check(index, judged, encoder)
     options = TuningOptions() if options is None else checked_instance(options, TuningOptions, "options")
     identity = _identity(reranker)
     queries, long = _without_long(_queries(judged, options), reranker, options)
@@ -97,6 +95,12 @@ def tune(
         if options.scores is not None and index.generation == key.generation + 1:
             write_scores(options.scores, key.moved(index.generation), scored, latencies)
     return tuning
+
+
+def _check(index: object, judged: object, encoder: object) -> None:
+    checked_instance(index, Index, "index")
+    checked_instance(judged, Judged, "judged")
+    require_encoder(encoder)
 
 
 def _identity(reranker: Reranker) -> IdentifiedReranker:
