@@ -54,8 +54,7 @@ def tune(
         QueryError: A query is too long for the reranker, and ``long_queries`` is "error".
     """
     _check(index, judged, encoder)
-    options = TuningOptions() if options is None else checked_instance(options, TuningOptions, "options")
-    identity = _identity(reranker)
+    options, identity = _checked_options(options), _identity(reranker)
     queries, long = _without_long(_queries(judged, options), reranker, options)
     skips = options.long_queries == "skip"
     reranker = cutting_queries(reranker)  # nothing is too long any more, unless it is to be cut
@@ -101,6 +100,10 @@ def _check(index: object, judged: object, encoder: object) -> None:
     checked_instance(index, Index, "index")
     checked_instance(judged, Judged, "judged")
     require_encoder(encoder)
+
+
+def _checked_options(options: TuningOptions | None) -> TuningOptions:
+    return TuningOptions() if options is None else checked_instance(options, TuningOptions, "options")
 
 
 def _identity(reranker: Reranker) -> IdentifiedReranker:
