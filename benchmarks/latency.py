@@ -23,7 +23,7 @@ import numpy as np
 from bicross.errors import BicrossError
 from bicross.rerank import DEFAULT_RERANKER
 from bicross.retrieval import DEFAULT_ENCODER
-from parts.latency_parts import Answering, Bicross, Documents, Plain, Stages, build, reranker_tokenizer
+from parts.latency.compared import Answering, Bicross, Documents, Plain, Stages, build, reranker_tokenizer
 from parts.machine import free_memory, set_threads
 from parts.report_file import check_folders, header, write
 from parts.rounds import in_turn, percentiles_ms, ratio, slices
@@ -76,7 +76,7 @@ def cold(folder: Path, settings: dict[str, dict[str, Any]], queries: Sequence[st
 
     def ask(name: str, query: str) -> dict[str, float]:
         kind = "plain" if name == PLAIN else "bicross"
-        command = [sys.executable, "-m", "parts.latency_cold", str(folder), kind, json.dumps(settings[name]), query]
+        command = [sys.executable, "-m", "parts.latency.cold", str(folder), kind, json.dumps(settings[name]), query]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         if done.returncode:
             sys.exit(f"{name} failed in a fresh process:\n{done.stderr}")

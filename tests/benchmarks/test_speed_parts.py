@@ -14,7 +14,7 @@ from bicross.index import Document, Hit, Passage
 from bicross.inference import TextTokenizer
 from helpers import tiny_models
 from parts.flops import Cost, Lengths, Peak
-from parts.latency_parts import Documents, batches
+from parts.latency.compared import Documents, batches
 from parts.rerank_variants import Variant, _onnx, load
 from parts.rounds import in_turn, percentiles_ms, ratio, slices
 from parts.speed_texts import FEWEST_WORDS, MOST_WORDS, Overlap, passages_of, spread, word_counts

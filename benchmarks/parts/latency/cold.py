@@ -1,6 +1,6 @@
 """Open one pipeline of latency.py in a fresh process, search, and print the seconds as JSON.
 
-Usage: PYTHONPATH=benchmarks python -m parts.latency_cold FOLDER bicross|plain SETTINGS_AS_JSON QUERY
+Usage: PYTHONPATH=benchmarks python -m parts.latency.cold FOLDER bicross|plain SETTINGS_AS_JSON QUERY
 """
 
 import json
@@ -16,9 +16,9 @@ def main() -> None:
     settings = json.loads(given)
     began = perf_counter()
     set_threads(settings.pop("threads"))
-    from parts import latency_parts  # imports torch, which belongs to opening
+    from parts.latency import compared  # imports torch, which belongs to opening
 
-    make = latency_parts.Bicross if kind == "bicross" else latency_parts.Plain
+    make = compared.Bicross if kind == "bicross" else compared.Plain
     pipeline = make(Path(folder), **settings)
     opened = perf_counter()
     taken = pipeline.answer(query)

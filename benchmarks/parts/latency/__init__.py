@@ -1,0 +1,1 @@
+"""What latency.py compares, and the first search of a new process."""
