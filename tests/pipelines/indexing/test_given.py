@@ -64,7 +64,11 @@ def test_no_documents_never_replace_those_of_an_index(tmp_path):
     assert texts(path) == ["cats"]
 
 
-@pytest.mark.parametrize("nothing", [iter([]), {}.values(), pa.table({"text": pa.array([], pa.string())})], ids=str)
+@pytest.mark.parametrize(
+    "nothing",
+    [iter([]), {}.values(), pa.table({"text": pa.array([], pa.string())})],
+    ids=["iterator", "values", "table"],
+)
 def test_only_an_empty_list_makes_an_empty_index(tmp_path, nothing):
     """A generator, a table or a file without documents is rather a mistake."""
     assert len(build([], tmp_path / "empty")) == len(build((), tmp_path / "empty2")) == 0
