@@ -54,7 +54,7 @@ class TextTokenizer:
             has_types: Whether the model takes token type ids; without them all type ids are 0.
 
         Raises:
-            ModelError: The tokenizer does not put special tokens around texts, or does more than that.
+            ModelError: The tokenizer does not put special tokens around a text, or does more than that.
         """
         settings: dict[str, object] = json.loads(serialised)
         settings["truncation"] = settings["padding"] = None
@@ -62,20 +62,28 @@ class TextTokenizer:
         self._backend: Any = Tokenizer.from_str(canonical)
         self._cut_left, self._has_types = cut_left, has_types
         self.fingerprint = hashlib.sha256(canonical.encode("ascii")).hexdigest()
-        self._single, self._pair = self._single_template(), self._pair_template()
+        self._single = self._single_template()
 
     @classmethod
-    def of(cls, tokenizer: Any) -> "TextTokenizer":  # noqa: ANN401 - transformers' tokenizers share no typed base
+    def of(cls, tokenizer: Any, *, pairs: bool = True) -> "TextTokenizer":  # noqa: ANN401 - they share no typed base
         """Copy a tokenizer of transformers.
 
+        Args:
+            tokenizer: The tokenizer.
+            pairs: Whether special tokens have to be put around pairs too.
+
         Raises:
-            ModelError: It is one of the slow tokenizers, which are written in Python and have no ``tokenizer.json``.
+            ModelError: It is one of the slow tokenizers, which are written in Python and have no ``tokenizer.json``, or
+                does more with a text, or with a pair, than to put special tokens around.
         """
         backend = getattr(tokenizer, "backend_tokenizer", None)
         if not isinstance(backend, Tokenizer):
             raise ModelError(f"{type(tokenizer).__name__} has no tokenizer.json")
         has_types = "token_type_ids" in tokenizer.model_input_names
-        return cls._shared(backend.to_str(), tokenizer.truncation_side == "left", has_types)
+        copied = cls._shared(backend.to_str(), tokenizer.truncation_side == "left", has_types)
+        if pairs:
+            copied.special_tokens(pair=True)  # raises if they cannot
+        return copied
 
     @classmethod
     @lru_cache(maxsize=4)
@@ -138,7 +146,11 @@ class TextTokenizer:
             raise ModelError(f"the tokenizer cannot read a text: {error}") from error
 
     def special_tokens(self, *, pair: bool) -> int:
-        """The number of special tokens around one text, or around a pair with ``pair``."""
+        """The number of special tokens around one text, or around a pair with ``pair``.
+
+        Raises:
+            ModelError: The tokenizer does more with a pair than to put special tokens around.
+        """
         return (self._pair if pair else self._single).length
 
     def single(self, ids: TokenIds, *, max_length: int) -> NDArray[np.int32]:
@@ -192,7 +204,8 @@ class TextTokenizer:
         )
         return self._proved(template, (_PROBES[1],))
 
-    def _pair_template(self) -> _Template:
+    @cached_property
+    def _pair(self) -> _Template:
         first, second = (self._plain(probe) for probe in _PROBES)
         encoding = self._backend.encode(*_PROBES)
         begin, end = _around(encoding.ids, first)

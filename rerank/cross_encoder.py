@@ -82,10 +82,11 @@ class CrossEncoderReranker:
         self._input = pair_input(loaded, max_length)
         self._max_length = self._input.max_length
         exits = read_exits(folder)
-        engine = packed_reranker(loaded, dtype=dtype, max_length=self._max_length, exits=tuple(exits))
-        self._runs_packed = engine is not None
         # With a chat template the engine takes whole inputs alone, not the tokens of a passage.
-        self._packed = None if self._input.template else engine
+        whole = self._input.template is not None
+        engine = packed_reranker(loaded, dtype=dtype, max_length=self._max_length, exits=tuple(exits), whole=whole)
+        self._runs_packed = engine is not None
+        self._packed = None if whole else engine
         if self._packed:
             require_heads_fit(exits, self._packed)
         self._exits = exits if self._packed else {}

@@ -100,7 +100,21 @@ def numbers(batch: RecordBatch, name: str, source: Path) -> NDArray[Any]:
     column = batch.column(name)
     if column.null_count:
         raise IndexCorrupt(f"{source}: the column {name!r} has {column.null_count} missing values")
-    return np.asarray(column.to_numpy(zero_copy_only=True))
+    return array_of(column)
+
+
+def array_of(column: Any) -> NDArray[Any]:  # noqa: ANN401 - an Arrow array
+    """Return an Arrow array of numbers without missing values as a read-only array that shares its memory.
+
+    Arrow's own ``to_numpy`` imports pandas where that is installed, which takes longer than to open an index.
+    """
+    dtype = np.dtype(column.type.to_pandas_dtype())
+    values = column.buffers()[1]
+    if not len(column):  # an empty array may have no buffer
+        return np.empty(0, dtype)
+    array = np.frombuffer(values, dtype, count=len(column), offset=column.offset * dtype.itemsize)
+    array.flags.writeable = False
+    return array
 
 
 def write_batch(file: CheckedFile, batch: RecordBatch) -> None:

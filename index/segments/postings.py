@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError, IndexCorrupt
-from ..files import CheckedFile, RecordBatch, open_batches, record_batch, write_batch
+from ..files import CheckedFile, RecordBatch, array_of, open_batches, record_batch, write_batch
 
 _BLOCK_POSTINGS = 1 << 20
 """Postings checked at a time."""
@@ -156,9 +156,7 @@ class PostingsTable:
             raise IndexCorrupt(f"{path} does not hold one row of postings")
         words, *number_columns = (_values(batches[0], name, path) for name in _schema(pa.uint8()).names)
         self._path, self._words, self._thorough = path, words, thorough
-        self._starts, self._rows, self._counts, self.lengths = (
-            column.to_numpy(zero_copy_only=True) for column in number_columns
-        )
+        self._starts, self._rows, self._counts, self.lengths = map(array_of, number_columns)
         self._check(rows)
         if thorough:
             self._check_postings()

@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError, IndexCorrupt
-from ..files import CheckedFile, RecordBatch, open_batches, record_batch
+from ..files import CheckedFile, RecordBatch, array_of, open_batches, record_batch
 
 TokenIds = NDArray[np.uint16] | NDArray[np.uint32]
 """The token ids of a passage, shape (tokens,)."""
@@ -134,7 +134,7 @@ def _offsets_and_ids(batch: RecordBatch, path: Path) -> tuple[NDArray[np.int64],
     lists = batch.column(0)
     if lists.null_count or lists.values.null_count:
         raise IndexCorrupt(f"{path} has missing values")
-    offsets, ids = (column.to_numpy(zero_copy_only=True) for column in (lists.offsets, lists.values))
+    offsets, ids = (array_of(column) for column in (lists.offsets, lists.values))
     if offsets[0] < 0 or offsets[-1] > len(ids) or (offsets[1:] < offsets[:-1]).any():
         raise IndexCorrupt(f"{path} has token ids that lie outside of it, or end before they begin")
     return offsets, ids

@@ -100,8 +100,8 @@ def _transformer(folder: Path, task: str, device: str | None) -> Transformer | N
     tokenizer, tensors = direct_tokenizer(folder, config, settings.get("max_seq_length")), _tensors(folder)
     if tokenizer is None or tensors is None:
         return None
-    TextTokenizer.of(tokenizer)  # raises if the engine cannot run with it
     is_base = task == "feature-extraction"
+    TextTokenizer.of(tokenizer, pairs=not is_base)  # raises if the engine cannot run with it
     with torch.device("meta"):
         model = base_model(config, pooler=False) if is_base else classifier(config)
     if model is None or not _fill(model, tensors, is_base=is_base):

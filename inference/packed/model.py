@@ -1,6 +1,7 @@
 """Packed models, from token ids to vectors or logits, and the choice of models that can run packed."""
 
 from collections.abc import Callable, Collection, Hashable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,7 @@ def packed_reranker(
     dtype: Dtype,
     max_length: int,
     exits: Collection[int] = (),
+    whole: bool = False,
 ) -> PackedModel | None:
     """Pack a CrossEncoder.
 
@@ -108,10 +110,10 @@ def packed_reranker(
         dtype: The number format of the layers.
         max_length: The most tokens of an input, special tokens included.
         exits: The layers, counted from 1, whose first tokens are needed.
+        whole: Whether it is given whole inputs alone, as by a chat template; the tokenizer need not make pairs then.
 
     Returns:
-        A model whose rows are the raw outputs, or None if this model cannot run packed. If it has a chat template, it
-        runs whole inputs only.
+        A model whose rows are the raw outputs, or None if this model cannot run packed.
 
     Raises:
         ArgumentError: ``dtype`` is "int8" and the device does not multiply bytes fast.
@@ -131,7 +133,9 @@ def packed_reranker(
         return _cannot(f"the modules are {', '.join([what, *map(_described, others)])}")
     if reason := unlike_plain_text(first, in_template=True):
         return _cannot(reason)
-    return _packed(head, model.tokenizer, dtype, max_length, _calibrate_with_pairs, exits=frozenset(exits))
+    tokenizer = partial(TextTokenizer.of, model.tokenizer, pairs=not whole)
+    calibrate = _calibrate_with_joined_pairs if whole else _calibrate_with_pairs
+    return _packed(head, tokenizer, dtype, max_length, calibrate, exits=frozenset(exits))
 
 
 def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel | None:  # noqa: ANN401
@@ -156,7 +160,8 @@ def packed_embedder(model: Any, *, dtype: Dtype, max_length: int) -> PackedModel
         return _cannot(f"the modules are {', '.join(map(_described, model))}")
     if reason := unlike_plain_text(first):
         return _cannot(reason)
-    return _packed(head, model.tokenizer, dtype, max_length, _calibrate_with_texts)
+    tokenizer = partial(TextTokenizer.of, model.tokenizer, pairs=False)
+    return _packed(head, tokenizer, dtype, max_length, _calibrate_with_texts)
 
 
 def _head_of_modules(first: Any, others: Sequence[Any], result: str, *, prompted: bool) -> Head | None:  # noqa: ANN401
@@ -202,7 +207,7 @@ _POOLED: dict[str, PoolingKind] = {"cls": "first", "lasttoken": "last", "max": "
 
 def _packed(
     head: Head,
-    tokenizer: Any,  # noqa: ANN401
+    make_tokenizer: Callable[[], TextTokenizer],
     dtype: Dtype,
     max_length: int,
     calibrate: Callable[[PackedModel], object],
@@ -221,11 +226,11 @@ def _packed(
     try:
         with torch.inference_mode():
             architecture = build(head.base, options)
-        own = TextTokenizer.of(tokenizer)
+        tokenizer = make_tokenizer()
     except ModelError as error:
         return _cannot(str(error))
     encoder = PackedEncoder(architecture, head, device=device, options=options)
-    model = PackedModel(own, encoder, max_length=max_length)
+    model = PackedModel(tokenizer, encoder, max_length=max_length)
     if int8:
         calibrate(model)
         int8.quantise()
@@ -236,6 +241,11 @@ def _calibrate_with_pairs(model: PackedModel) -> None:
     queries, passages = (model.tokenizer.encode(texts) for texts in zip(*CALIBRATION_PAIRS, strict=True))
     longest = model.max_length // 2  # the model never cuts a query
     model.run_pairs([(query[:longest], passage) for query, passage in zip(queries, passages, strict=True)])
+
+
+def _calibrate_with_joined_pairs(model: PackedModel) -> None:
+    queries, passages = (model.tokenizer.encode(texts) for texts in zip(*CALIBRATION_PAIRS, strict=True))
+    model.run([np.concatenate(pair).astype(np.uint32) for pair in zip(queries, passages, strict=True)])
 
 
 def _calibrate_with_texts(model: PackedModel) -> None:

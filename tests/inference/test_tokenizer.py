@@ -214,6 +214,11 @@ def test_special_tokens_that_cannot_be_put_around_texts_are_refused():
     for post_processor in (swapped, mixed):
         with pytest.raises(ModelError, match=r"the tokenizer (gives|does more)"):
             TextTokenizer.of(words(post_processor))
+        alone = TextTokenizer.of(words(post_processor), pairs=False)
+        [ids] = alone.encode(["what is"])
+        assert alone.single(ids, max_length=9).tolist() == expected(words(post_processor), "what is")
+        with pytest.raises(ModelError, match=r"the tokenizer (gives|does more)"):
+            alone.special_tokens(pair=True)
 
 
 @pytest.mark.parametrize(

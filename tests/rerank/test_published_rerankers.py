@@ -3,6 +3,7 @@
 import bisect
 import json
 import logging
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from bicross.inference import ChatTemplate
 from bicross.rerank import CrossEncoderReranker
 from helpers.published_rerankers import CHAT, PLAIN, generating, plain_generating
 from sentence_transformers import CrossEncoder
+from tokenizers import Tokenizer, processors
 
 pytestmark = pytest.mark.slow
 
@@ -166,3 +168,16 @@ def test_answers_that_are_no_tokens_are_refused(tmp_path):
     (folder / "tokenizer_config.json").write_text(json.dumps(config | {"unk_token": "<|endoftext|>"}))
     with pytest.raises(ModelError, match="scores by the answers yes and no, and its tokenizer has no tokens for them"):
         CrossEncoderReranker(folder, device="cpu")
+
+
+def test_a_template_runs_packed_whatever_its_tokenizer_does_with_pairs(folders, tmp_path, caplog):
+    folder = shutil.copytree(folders("qwen3"), tmp_path / "model")
+    [file] = folder.rglob("tokenizer.json")
+    swapped = processors.TemplateProcessing(single="$A", pair="$B $A", special_tokens=[])
+    tokens = Tokenizer.from_file(str(file))
+    tokens.post_processor = swapped
+    tokens.save(str(file))
+    with caplog.at_level(logging.INFO, logger="bicross"):
+        reranker = CrossEncoderReranker(folder, device="cpu", batch_size=4)
+    assert reranker.runs_packed, caplog.text
+    np.testing.assert_allclose(reranker.score(PAIRS), oracle(folder, PAIRS), atol=1e-4)

@@ -3,14 +3,10 @@
 import datetime
 import math
 import tomllib
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-import yaml
-
-_BINARY = "tag:yaml.org,2002:binary"
 MAX_CHARACTERS = 2**16
 """A longer block is text: YAML takes far more time and memory than a text of its length."""
 
@@ -46,7 +42,7 @@ def front_matter(content: str) -> FrontMatter:
         return FrontMatter()
     try:
         title, values, note = (_yaml if mark == "---" else _toml)(content[begin:end])
-    except (yaml.YAMLError, ValueError, TypeError, OverflowError, AttributeError) as error:
+    except (ValueError, TypeError, OverflowError, AttributeError) as error:
         return FrontMatter(problem=" ".join(str(error).split())[:200])
     except RecursionError:
         return FrontMatter(problem="it is nested too deeply")
@@ -64,60 +60,11 @@ def _end(content: str, begin: int, marks: tuple[str, ...]) -> tuple[int, int]:
     return -1, -1
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML of plain values without aliases, with which a few lines can stand for gigabytes.
-
-    Attributes:
-        notes: What there is to say about its values.
-    """
-
-    def __init__(self, block: str) -> None:
-        super().__init__(block)
-        self.notes: list[str] = []
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:  # noqa: FBT001, FBT002 - as in yaml
-        """Return the value of a node: its text, where it is a scalar and not what it looks like."""
-        if not isinstance(node, yaml.ScalarNode):
-            self._note_keys(node)
-            return super().construct_object(node, deep)  # pyright: ignore[reportUnknownMemberType]
-        if node.tag == _BINARY:
-            return node.value
-        try:
-            return super().construct_object(node, deep)  # pyright: ignore[reportUnknownMemberType]
-        except (yaml.YAMLError, ValueError, OverflowError) as error:
-            self.recursive_objects.pop(node, None)
-            reason = getattr(error, "problem", None) or str(error)
-            self.notes.append(f"{node.value!r:.60} in line {node.start_mark.line + 2} is kept as text: {reason:.100}")
-            return node.value
-
-    def _note_keys(self, node: yaml.Node) -> None:
-        if isinstance(node, yaml.MappingNode):
-            keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-            twice = [key for key, count in keys.items() if count > 1]
-            self.notes.extend(f"{key!r:.60} is there several times, and the last one counts" for key in twice)
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise ValueError("it has an alias (*), which is not read")
-        return super().compose_node(parent, index)
-
-
 def _yaml(block: str) -> tuple[str, Mapping[str, object] | None, str]:
-    """Return the title, the other values and a note; None where the block is no mapping, and so no front matter."""
-    loader = _Loader(block)
-    node = loader.get_single_node()
-    if not isinstance(node, yaml.MappingNode):
-        return "", {} if node is None else None, ""
-    values: object = loader.construct_document(node)  # pyright: ignore[reportUnknownMemberType]
-    # As it is written: YAML takes the title "1984" for a number, "No" for a boolean, and "1.10" for 1.1.
-    written = {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
-    title = written.get("title")
-    named = title.value if isinstance(title, yaml.ScalarNode) and not _is_null(title) else ""
-    return *_split(values, named), "; ".join(loader.notes)
+    from .yaml_block import read_yaml  # imports yaml, which most sources do not need
 
-
-def _is_null(node: yaml.ScalarNode) -> bool:
-    return node.tag == "tag:yaml.org,2002:null"
+    title, values, note = read_yaml(block)
+    return ("", None, note) if values is None else (*_split(values, title), note)
 
 
 def _toml(block: str) -> tuple[str, Mapping[str, object] | None, str]:

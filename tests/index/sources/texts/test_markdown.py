@@ -1,5 +1,7 @@
 """Titles and front matter of Markdown."""
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -180,3 +182,12 @@ def test_any_markdown_is_read_and_none_of_its_text_is_lost(content):
         [document] = read_documents(path)
         assert document.text.endswith("last words")
         assert f"{content}\n\nlast words".endswith(document.text)
+
+
+def test_yaml_is_imported_with_the_first_block_of_it():
+    code = (
+        "import sys\nfrom bicross.index.sources.texts.front_matter import front_matter\n"
+        "front_matter('# text')\nassert 'yaml' not in sys.modules\n"
+        "assert front_matter('---\\ntitle: a\\n---\\n').title == 'a'\nassert 'yaml' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
