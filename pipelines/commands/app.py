@@ -128,11 +128,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     from .terminal import ending_process  # not for a program that calls main with arguments
 
     with ending_process() as heard:
-        code = _run(None)
+        try:
+            code = _run(None)
+        except Exception:
+            if heard.number is None:
+                raise
+            code = 1
+        if heard.number is not None and code not in (0, INTERRUPTED):
+            code = _interrupted()  # where a library is interrupted, it may raise an error of its own
         with suppress(OSError):  # Python tries again, and says so
             sys.stdout.flush()
-        if heard.number is not None:
-            os._exit(128 + heard.number)  # threads that compute would hold the exit
+        if heard.number is not None:  # threads that compute would hold the exit
+            os._exit(128 + heard.number if code else 0)
         heard.code = code
     return code
 

@@ -31,6 +31,9 @@ _messages: list[Message] = []
 _said: list[str] = []
 """What the innermost block said that an interrupt has ended."""
 
+_heard: list[int] = []
+"""The signal that has interrupted the block that runs, whatever was raised where it came."""
+
 
 class Interrupted(KeyboardInterrupt):
     """A signal asked the process to end."""
@@ -50,8 +53,8 @@ def saying(message: Message) -> Generator[None]:
     _messages.append(message)
     try:
         yield
-    except KeyboardInterrupt:
-        if not _said:
+    except BaseException as error:
+        if not _said and (isinstance(error, KeyboardInterrupt) or _heard):
             _said.append(_asked(message))
         raise
     finally:
@@ -116,6 +119,7 @@ def ending_process() -> Generator[Heard]:
         if heard.number is not None:
             return  # the watching thread ends the process, while this one is still saving what is to be kept
         heard.number = number
+        _heard.append(number)
         is_heard.set()
         raise Interrupted(number)
 
@@ -133,6 +137,7 @@ def ending_process() -> Generator[Heard]:
         yield heard
     finally:
         ended.set()
+        _heard.clear()
         sys.unraisablehook = before_hook
         if heard.code is None:
             _restore(before)
