@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from ..errors import ArgumentError, ModelError
 from ..errors.arguments import checked_choice, checked_count, described
-from .checkpoints import require_whole
+from .checkpoints import missing_files, require_whole, require_words
 
 Dtype = Literal["float32", "bfloat16", "float16", "int8"]
 """The number format of the layers. "int8" is for models that run packed on a CPU, and rounds the most."""
@@ -33,7 +33,8 @@ def load_model(constructor: Callable[..., Model], folder: Path, *, device: str |
         The model.
 
     Raises:
-        ModelError: The folder cannot be loaded, lacks a weight or has one too many, or a weight is not finite.
+        ModelError: The folder cannot be loaded, lacks a weight or has one too many, a weight is not finite, or the
+            tokenizer knows no word.
         ArgumentError: The device is not available.
     """
     import torch  # takes a second: a call for help or with a mistake should not wait for it
@@ -48,10 +49,13 @@ def load_model(constructor: Callable[..., Model], folder: Path, *, device: str |
                 str(folder), device=device, local_files_only=True, trust_remote_code=False, model_kwargs=model_arguments
             )
             require_whole(model, folder, new_head=new_head)
+            require_words(model, folder)
         except ModelError:
             raise
         except Exception as error:  # the folder may come from anyone, and may fail in any library below
-            reason = str(error).strip().split("\n")[0]
+            lacking, reason = missing_files(folder), str(error).strip().split("\n")[0]
+            if lacking:
+                raise ModelError(f"the model {folder} cannot be loaded without its tokenizer: {lacking}") from error
             raise ModelError(f"the model {folder} cannot be loaded: {type(error).__name__}: {reason}") from error
     _require_finite(model, folder)
     return model

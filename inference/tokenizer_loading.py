@@ -8,6 +8,7 @@ from typing import Any, cast
 from tokenizers import normalizers
 
 from ..errors import ModelError
+from .checkpoints import require_words_of
 from .tokenizer import TextTokenizer
 
 logger = logging.getLogger("bicross")
@@ -36,7 +37,10 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
         loaded = auto.from_pretrained(str(location), **options | {"local_files_only": True, "trust_remote_code": False})
         if settings.get("do_lower_case"):
             _lower_case(loaded.backend_tokenizer)
+        require_words_of(loaded, location)
         return TextTokenizer.of(loaded)
+    except ModelError:
+        raise
     except Exception as error:  # the folder may come from anyone, and tokenizers raises a bare Exception
         reason = str(error).strip().split("\n")[0]
         raise ModelError(f"the tokenizer in {folder} cannot be loaded: {type(error).__name__}: {reason}") from error

@@ -40,7 +40,7 @@ def direct_encoder(folder: Path, device: str | None) -> DirectModel | None:
         The model in float32; None if it has to be opened by sentence-transformers.
     """
     settings = read_settings(folder / "config_sentence_transformers.json")
-    modules = [(module["type"].rpartition(".")[2], folder / module["path"]) for module in read_modules(folder)]
+    modules = [(_kind(module["type"]), folder / module["path"]) for module in read_modules(folder)]
     kinds, paths = [kind for kind, _ in modules], [path for _, path in modules]
     if kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
         return None
@@ -66,7 +66,7 @@ def direct_reranker(folder: Path, device: str | None) -> DirectModel | None:
     """
     modules, settings = read_modules(folder), read_settings(folder / "config_sentence_transformers.json")
     if modules:
-        kinds = [module["type"].rpartition(".")[2] for module in modules]
+        kinds = [_kind(module["type"]) for module in modules]
         plain = kinds == ["Transformer"] and settings.get("model_type") == "CrossEncoder"
     else:
         plain = not settings and not _settings_files(folder)
@@ -83,6 +83,11 @@ def read_tokenizer(folder: Path) -> DirectTokenizer | None:
     return (
         None if own is None or not _is_known(config) else direct_tokenizer(location, config, own.get("max_seq_length"))
     )
+
+
+def _kind(module_type: str) -> str:
+    """The class of a module of sentence-transformers; of others, which bring their own code, the whole name."""
+    return module_type.rpartition(".")[2] if module_type.startswith("sentence_transformers.") else module_type
 
 
 def _model(parts: list[nn.Module], settings: Mapping[str, Any], prompts: Mapping[str, str]) -> DirectModel | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,15 @@ def _saved(folder: Path, model: Any) -> Path:
     return folder
 
 
-def _of(folder: Path, base: Any, tokenizer: Any, pooling: str | tuple[str, ...], *more: Any, **settings: Any) -> Path:
+def _of(
+    folder: Path,
+    base: Any,
+    tokenizer: Any,
+    pooling: str | tuple[str, ...],
+    *more: Any,
+    limit: int = LIMIT,
+    **settings: Any,
+) -> Path:
     """A base model of transformers with a pooling."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
@@ -49,7 +58,7 @@ def _of(folder: Path, base: Any, tokenizer: Any, pooling: str | tuple[str, ...],
     files = folder.with_name(f"{folder.name}-base")
     base.save_pretrained(files)
     tokenizer.save_pretrained(files)
-    transformer = Transformer(str(files), max_seq_length=LIMIT)
+    transformer = Transformer(str(files), max_seq_length=limit)
     modules = [transformer, Pooling(transformer.get_embedding_dimension(), pooling), *more]
     return _saved(folder, SentenceTransformer(modules=modules, device="cpu", **settings))
 
@@ -89,6 +98,70 @@ def vocabulary_only(folder: Path) -> Path:
     (folder / "vocab.txt").write_text("\n".join(lines), encoding="utf-8")
     settings = json.loads((folder / "tokenizer_config.json").read_text())
     (folder / "tokenizer_config.json").write_text(json.dumps(settings | {"tokenizer_class": "BertTokenizer"}))
+    return folder
+
+
+def sentencepiece_only(folder: Path) -> Path:
+    """An XLM-RoBERTa as it was published first: sentencepiece.bpe.model without tokenizer.json."""
+    save_bi_encoder(folder, "xlm-roberta")
+    pieces: list[tuple[str, float]] = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
+    special = ("<unk>", 2), ("<s>", 3), ("</s>", 3)  # with the numbers of their kinds; words are of kind 1
+    named = {name for name, _ in special} | {"<pad>", "<mask>"}
+    rows = [(name, 0.0, kind) for name, kind in special]
+    rows += [(piece, score, 1) for piece, score in pieces if piece not in named]
+    (folder / "sentencepiece.bpe.model").write_bytes(b"".join(_piece(*row) for row in rows))
+    (folder / "tokenizer.json").unlink()
+    settings = {"tokenizer_class": "XLMRobertaTokenizer", "model_max_length": LIMIT}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    return folder
+
+
+def _piece(text: str, score: float, kind: int) -> bytes:
+    """A piece as a field of the protocol buffer of SentencePiece; texts are short, so that lengths are one byte."""
+    content = text.encode()
+    inside = bytes([0x0A, len(content)]) + content + b"\x15" + struct.pack("<f", score) + bytes([0x18, kind])
+    return bytes([0x0A, len(inside)]) + inside
+
+
+def long_multilingual(folder: Path) -> Path:
+    """As bge-m3: an XLM-RoBERTa of 8192 tokens whose vector is that of the first one."""
+    from sentence_transformers.base.modules import Normalize
+
+    settings = SMALL | {"max_position_embeddings": 8194, "pad_token_id": 1, "type_vocab_size": 1}
+    tokenizer = unigram()
+    tokenizer.model_max_length = 8192
+    model = _transformer("XLMRobertaConfig", tokenizer, **settings)
+    return _of(folder, model, tokenizer, "cls", Normalize(), limit=8192)
+
+
+def pickled(folder: Path) -> Path:
+    """With pytorch_model.bin alone."""
+    without_files(folder)
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    return folder
+
+
+def own_code(folder: Path) -> Path:
+    """As gte v1.5: a type that transformers does not know, whose code is in the folder."""
+    without_files(folder)
+    config = json.loads((folder / "config.json").read_text())
+    names = {"AutoConfig": "modeling.NewConfig", "AutoModel": "modeling.NewModel"}
+    (folder / "config.json").write_text(json.dumps(config | {"model_type": "new", "auto_map": names}))
+    return with_code(folder, "modeling.py")
+
+
+def own_module(folder: Path) -> Path:
+    """As jina-embeddings-v3: a module of sentence-transformers whose code is in the folder."""
+    save_bi_encoder(folder, "bert")
+    modules = json.loads((folder / "modules.json").read_text())
+    modules[0]["type"] = "custom_st.Transformer"
+    (folder / "modules.json").write_text(json.dumps(modules))
+    return with_code(folder, "custom_st.py")
+
+
+def with_code(folder: Path, name: str) -> Path:
+    """Add a file of code that leaves a file named ``ran`` if it is run."""
+    (folder / name).write_text(f"open({str(folder / 'ran')!r}, 'w')\n")
     return folder
 
 
@@ -292,6 +365,7 @@ def router_by_mapping(folder: Path) -> Path:
 
 PACKED: dict[str, Callable[[Path], Path]] = {
     "no files of sentence-transformers": without_files,
+    "bge-m3": long_multilingual,
     "prompts query and passage": lambda folder: save_bi_encoder(folder, "xlm-roberta", Head(prompts=E5)),
     "default prompt": default_prompt,
     "vocab.txt only": vocabulary_only,
@@ -321,3 +395,9 @@ UNPACKED: dict[str, Callable[[Path], Path]] = {
     "router by mapping": router_by_mapping,
 }
 """Those that ran through sentence-transformers when this was written; an engine that learns one may run it."""
+REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "pytorch_model.bin": (pickled, "has no weights in safetensors"),
+    "code of its own": (own_code, r"cannot be loaded: .*(custom code|trust_remote_code|model type `new`)"),
+    "a module of its own": (own_module, r"cannot be loaded: .*custom_st"),
+}
+"""Those that no encoder is made of, each with a part of the message."""

@@ -9,9 +9,12 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from safetensors.numpy import load_file, save_file
 
 from helpers.chat_models import chat_tokenizer, decoder
+from helpers.published_encoders import with_code
 from helpers.tiny_architectures import LIMIT, byte_level, randomise, save_cross_encoder, unigram, word_piece
 
 if TYPE_CHECKING:
@@ -182,6 +185,51 @@ def classifying(folder: Path, *, template: str | None = QWEN_TEMPLATE) -> Path:
     return folder
 
 
+def monot5(folder: Path) -> Path:
+    """As monoT5: an encoder and a decoder, which writes true or false."""
+    import transformers
+
+    classes, tokenizer = cast(Any, transformers), unigram()
+    sizes = {"d_model": 24, "d_kv": 8, "d_ff": 40, "num_layers": 2, "num_heads": 3, "decoder_start_token_id": 1}
+    config = classes.T5Config(vocab_size=len(tokenizer), **sizes)
+    classes.T5ForConditionalGeneration(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def own_code(folder: Path, *, model_type: str | None = None) -> Path:
+    """As jina-reranker-v2: an architecture with the name of one of transformers, whose code is in the folder.
+
+    Args:
+        folder: The folder to make.
+        model_type: The type that ``config.json`` names, as copies that were saved again have it; it was published
+            without one.
+    """
+    save_cross_encoder(folder, "xlm-roberta")
+    config = json.loads((folder / "config.json").read_text())
+    del config["model_type"]
+    names = {"AutoConfig": "modeling.Config", "AutoModelForSequenceClassification": "modeling.Model"}
+    more = {"auto_map": names} | ({"model_type": model_type} if model_type else {})
+    (folder / "config.json").write_text(json.dumps(config | more))
+    if model_type:  # its layers have other names than those of transformers
+        weights = load_file(folder / "model.safetensors")
+        renamed = {name.replace("attention.self.query", "mixer.Wqkv"): tensor for name, tensor in weights.items()}
+        save_file(renamed, folder / "model.safetensors", metadata={"format": "pt"})
+    return with_code(folder, "modeling.py")
+
+
+def three_labels(folder: Path) -> Path:
+    """A model of inference between sentences."""
+    return save_cross_encoder(folder, "bert", outputs=3)
+
+
+def pickled(folder: Path) -> Path:
+    """With pytorch_model.bin alone."""
+    save_cross_encoder(folder, "bert")
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    return folder
+
+
 _NAMED = {"activation_fn": "torch.nn.modules.linear.Identity", "version": "5.0.0"}
 PLAIN: dict[str, Callable[[Path], Path]] = {
     "activation_fn": partial(activation, settings={"sentence_transformers": _NAMED}),
@@ -209,3 +257,14 @@ CHAT: dict[str, Callable[[Path], Path]] = {
     "qwen3 classifier": classifying,
 }
 """Those whose pairs go through a chat template."""
+REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "monot5": (monot5, "is no reranker: it is T5ForConditionalGeneration, without a head that scores pairs"),
+    "jina as published": (own_code, r"cannot be loaded: .*(model_type|custom code|trust_remote_code)"),
+    "jina saved again": (
+        partial(own_code, model_type="xlm-roberta"),
+        "file lacks roberta.encoder.layer.0.attention.se",
+    ),
+    "three labels": (three_labels, "has 3 outputs"),
+    "pytorch_model.bin": (pickled, "has no weights in safetensors"),
+}
+"""Those that no reranker is made of, each with a part of the message."""

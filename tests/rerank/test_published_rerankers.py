@@ -11,7 +11,7 @@ import torch
 from bicross.errors import ArgumentError, ModelError, QueryError
 from bicross.inference import ChatTemplate
 from bicross.rerank import CrossEncoderReranker
-from helpers.published_rerankers import CHAT, PLAIN, generating, plain_generating
+from helpers.published_rerankers import CHAT, PLAIN, REFUSED, generating, plain_generating
 from sentence_transformers import CrossEncoder
 from tokenizers import Tokenizer, processors
 
@@ -181,3 +181,12 @@ def test_a_template_runs_packed_whatever_its_tokenizer_does_with_pairs(folders, 
         reranker = CrossEncoderReranker(folder, device="cpu", batch_size=4)
     assert reranker.runs_packed, caplog.text
     np.testing.assert_allclose(reranker.score(PAIRS), oracle(folder, PAIRS), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_a_reranker_is_refused_and_its_code_is_not_run(name, tmp_path):
+    make, message = REFUSED[name]
+    folder = make(tmp_path / "model")
+    with pytest.raises(ModelError, match=message):
+        CrossEncoderReranker(folder, device="cpu")
+    assert not (folder / "ran").exists()

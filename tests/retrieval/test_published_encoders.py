@@ -12,6 +12,7 @@ from bicross.pipelines import SearchPipeline, build_index
 from bicross.retrieval import BiEncoder
 from helpers.published_encoders import (
     PACKED,
+    REFUSED,
     UNPACKED,
     longer_than_positions,
     potion,
@@ -118,3 +119,12 @@ def test_a_model_without_a_route_for_queries_is_refused(tmp_path):
     settings.write_text(json.dumps(routes))
     with pytest.raises(ModelError, match="has routes for document, question, and none for a query; name another"):
         BiEncoder(folder, device="cpu")
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_an_encoder_is_refused_and_its_code_is_not_run(name, tmp_path):
+    make, message = REFUSED[name]
+    folder = make(tmp_path / "model")
+    with pytest.raises(ModelError, match=message):
+        BiEncoder(folder, device="cpu")
+    assert not (folder / "ran").exists()
