@@ -21,6 +21,7 @@ from ..evaluation import (
     read_judged,
     read_qrels,
     read_run,
+    require_query_ids,
     write_run,
 )
 from ..progress import counting, doing
@@ -104,6 +105,8 @@ def evaluate_command(
     judged = read_judged(source, split=split, topics=topics, qrels=qrels)
     if queries is not None:
         judged = judged.first(queries)
+    if save_run or save_first_stage_run:
+        require_query_ids(id_ for id_ in judged.queries if id_ in judged.qrels)
     watched = not as_json and sys.stderr.isatty()
     with saying(lambda: "Nothing was measured or written: run the same command again."):
         with doing("Loading the models", shown=watched):

@@ -1,7 +1,7 @@
 """Reads and writes runs, the results of a system for each query, as TREC run files."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +77,19 @@ def write_run(path: str | Path, run: Run, *, tag: str = "bicross") -> None:
             lines.append(f"{query_id} Q0 {document_id} {rank} {score!s} {tag}\n")
     with whole_file(target) as file:
         file.write("".join(lines).encode())
+
+
+def require_query_ids(query_ids: Iterable[str]) -> None:
+    """Check that a run of these queries can be written, before they are searched.
+
+    Args:
+        query_ids: Their ids.
+
+    Raises:
+        ArgumentError: An id is empty or has white space, or is not valid Unicode.
+    """
+    for query_id in query_ids:
+        _check_id("query id", query_id)
 
 
 def _trec_order(result: tuple[str, float]) -> tuple[float, str]:

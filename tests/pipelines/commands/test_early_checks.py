@@ -34,6 +34,8 @@ MISTAKES = {
     "index rows.jsonl -o new --types year=integer": "is for CSV and TSV files",
     "evaluate index missing": "missing",
     "evaluate index missing --save-run nowhere/run": "cannot write a run to nowhere/run",
+    "evaluate index spaced --save-run run": "the query id 'q 1' is empty or has white space",
+    "evaluate index spaced --save-first-stage-run run": "the query id 'q 1' is empty or has white space",
     "tune index missing --scores nowhere/scores": "cannot write scores to nowhere/scores",
     "retokenize nowhere": "nowhere does not exist",
 }
@@ -60,6 +62,9 @@ def folder(tmp_path_factory):
     (path / "rows.csv").write_text("id,content\n1,a text\n")
     (path / "semicolons.csv").write_text("id;content;price\n1;a text;3,50\n")
     (path / "other.jsonl").write_text('{"content": "a text"}\n')
+    (path / "spaced" / "qrels").mkdir(parents=True)
+    (path / "spaced" / "queries.jsonl").write_text('{"_id": "q 1", "text": "a query"}\n')
+    (path / "spaced" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq 1\ta\t1\n")
     (path / "broken.jsonl").write_text("{\n")
     return path
 
