@@ -18,6 +18,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
+from ..errors.counts import counted
 from ..index import Document
 from ..training import TrainingProgress, Watch
 
@@ -76,7 +77,7 @@ class _Rate(ProgressColumn):
         documents, seconds = int(task.fields["documents"]), task.elapsed or 0.0
         shares = task.speed or (task.completed / seconds if seconds > 0 else 0.0)
         rate = f", {shares * documents / task.completed:,.0f}/s" if shares and task.completed else ""
-        return Text(f"{documents:,} documents{rate}")
+        return Text(counted(documents, "document") + rate)
 
 
 @contextmanager

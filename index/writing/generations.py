@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ...errors import ArgumentError, IndexCorrupt, IndexExists, IndexNotFound
+from ...errors.counts import counted
 from ..files import COMPACTION_LOCK, LOCK, Filesystem, is_compacting
 from ..manifest import MANIFEST_NAME, Manifest
 from ..reading import SEGMENTS
@@ -213,7 +214,7 @@ def _read_if_any(manifest: Path) -> Manifest | None:
 def _unfinished(path: Path) -> str:
     """Describe an interrupted build, with the number of its documents unless its manifest is damaged."""
     documents = on_disk(path).unfinished
-    return "a build that was not finished" + ("" if documents is None else f", with {documents:,} documents")
+    return "a build that was not finished" + ("" if documents is None else f", with {counted(documents, 'document')}")
 
 
 def require_free(path: Path, *, overwrite: bool, resume: bool) -> None:

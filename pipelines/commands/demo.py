@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ...errors.counts import counted
 from ...inference import cache_folder
 from ...retrieval import BiEncoder
 from ..indexing import build_index
@@ -60,7 +61,8 @@ def build_demo(path: Path, *, limit: int | None, device: str | None, console: Co
     with saying(unless_committed(path, f"Nothing was written to {path}: run the same command again.")):
         index = build_index(documents, path, encoder=BiEncoder(device=device), overwrite=True, progress=True)
     info = index.info()
-    console.print(f"Indexed {info.documents:,} documents ({info.bytes / 1e6:.1f} MB) in {path}\n", soft_wrap=True)
+    shown = counted(info.documents, "document")
+    console.print(f"Indexed {shown} ({info.bytes / 1e6:.1f} MB) in {path}\n", soft_wrap=True)
 
 
 def show_demo(path: Path, questions: Sequence[str], *, device: str | None, console: Console) -> None:

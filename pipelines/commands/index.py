@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from ...errors import ArgumentError, IndexCorrupt, IndexStoreError
+from ...errors.counts import counted
 from ...index import TARGET_RECALL, Chunking, Index
 from ...rerank import DEFAULT_RERANKER
 from ...retrieval import DEFAULT_ENCODER, LANGUAGES, analyzer_named
@@ -87,7 +88,7 @@ def index(
     info = built.info()
     summary = source.summary(documents, written=info.documents)
     record: dict[str, object] = {"path": str(output), "documents": info.documents, "passages": info.passages}
-    text = f"Indexed {info.documents:,} documents as {info.passages:,} passages in {output}"
+    text = f"Indexed {counted(info.documents, 'document')} as {counted(info.passages, 'passage')} in {output}"
     summary.show(record, text, as_json=as_json)
 
 
@@ -119,7 +120,7 @@ def add(
             encoder = open_encoder(opened, None, device=device, dtype=dtype)
         written = change(path, first, encoder=encoder, reranker=reranker, progress=_watched(as_json))
     summary = source.summary(documents, written=written)
-    summary.show({"path": str(path)}, f"Wrote {written:,} documents to {path}", as_json=as_json)
+    summary.show({"path": str(path)}, f"Wrote {counted(written, 'document')} to {path}", as_json=as_json)
 
 
 def delete(
@@ -145,7 +146,7 @@ def delete(
     unknown = f"{path} has no documents with these ids: {_first(missing or distinct_ids)}"
     failed = bool(distinct_ids) and not deleted
     if as_json or not failed:
-        text = f"Deleted {deleted:,} documents from {path}" + (f"\n{unknown}" if missing else "")
+        text = f"Deleted {counted(deleted, 'document')} from {path}" + (f"\n{unknown}" if missing else "")
         _report({"path": str(path), "deleted": deleted, "missing": missing}, text, as_json=as_json)
     if failed:
         raise IndexStoreError(f"nothing was deleted: {unknown}")
@@ -163,7 +164,8 @@ def compact(
         opened.compact(grace=grace)
     info = opened.info()
     record = {"path": str(path), "generation": info.generation, "segments": info.segments, "bytes": info.bytes}
-    text = f"{path} has {info.documents:,} documents in {info.segments} segments, {info.bytes:,} bytes"
+    segments = counted(info.segments, "segment")
+    text = f"{path} has {counted(info.documents, 'document')} in {segments}, {counted(info.bytes, 'byte')}"
     _report(record, text, as_json=as_json)
 
 
@@ -209,7 +211,7 @@ def rollback(
         opened.rollback(to_generation)
     info = opened.info()
     record = {"path": str(path), "generation": info.generation, "documents": info.documents}
-    text = f"Generation {info.generation} of {path} is what {to_generation} was: {info.documents:,} documents"
+    text = f"Generation {info.generation} of {path} is what {to_generation} was: {counted(info.documents, 'document')}"
     _report(record, text, as_json=as_json)
 
 
@@ -217,7 +219,8 @@ def verify(path: IndexPath, *, as_json: AsJson = False) -> None:
     """Check every file of an index, and that its parts agree; exit code 1 where something is wrong."""
     checked = Index.verify(path)
     generations = _listed(checked.generations)
-    text = f"{path}: {checked.documents:,} documents, {checked.segments} segments, generations {generations}"
+    documents, segments = counted(checked.documents, "document"), counted(checked.segments, "segment")
+    text = f"{path}: {documents}, {segments}, generations {generations}"
     _report(checked, text, as_json=as_json)
     if checked.problems:
         raise IndexCorrupt("; ".join(checked.problems))
@@ -243,7 +246,7 @@ def _kept_of_build(path: Path) -> Callable[[], str]:
         disk = Index.on_disk(path)
         if disk.unfinished is None:
             return nothing()
-        text = f"{path} keeps {disk.unfinished:,} documents of this build."
+        text = f"{path} keeps {counted(disk.unfinished, 'document')} of this build."
         if disk.newest is not None:
             text += " The index that was there is unchanged."
         return f"{text} Run the same command with --resume to go on, or with --overwrite to start again."

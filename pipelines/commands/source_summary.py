@@ -6,26 +6,31 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ...errors.counts import counted
 from ...index import LeftOut, LeftOutKind, SourceReport
 from .output import print_json
 from .terminal import plain
 
-_SAID: dict[LeftOutKind, str] = {
-    "row": "bad rows",
-    "empty": "files without text",
-    "encoding": "texts in another encoding",
-    "size": "texts that are too large",
-    "file": "files that cannot be read",
-    "json": "JSON files without texts",
-    "name": "files whose names are not UTF-8",
-    "duplicate": "documents with the title and text of another",
-    "ending": "files of a kind that is not read",
-    "hidden": "hidden files and folders",
-    "link": "links that lead nowhere, out of the folder, or to a folder",
-    "special": "pipes, sockets and devices",
-    "own": "indexes and lists of bad rows",
-    "beside": "files beside the corpus",
+_SAID: dict[LeftOutKind, tuple[str, str]] = {
+    "row": ("bad row", "bad rows"),
+    "empty": ("file without text", "files without text"),
+    "encoding": ("text in another encoding", "texts in another encoding"),
+    "size": ("text that is too large", "texts that are too large"),
+    "file": ("file that cannot be read", "files that cannot be read"),
+    "json": ("JSON file without texts", "JSON files without texts"),
+    "name": ("file whose name is not UTF-8", "files whose names are not UTF-8"),
+    "duplicate": ("document with the title and text of another", "documents with the title and text of another"),
+    "ending": ("file of a kind that is not read", "files of a kind that is not read"),
+    "hidden": ("hidden file or folder", "hidden files and folders"),
+    "link": (
+        "link that leads nowhere, out of the folder, or to a folder",
+        "links that lead nowhere, out of the folder, or to a folder",
+    ),
+    "special": ("pipe, socket or device", "pipes, sockets and devices"),
+    "own": ("index or list of bad rows", "indexes and lists of bad rows"),
+    "beside": ("file beside the corpus", "files beside the corpus"),
 }
+"""What one of a kind is called, and several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +73,12 @@ class SourceSummary:
         if self.unchanged or report.left_out:
             unchanged = f", {self.unchanged:,} unchanged" if self.unchanged else ""
             yield (
-                f"Found {report.found:,} rows and files: {report.documents:,} read, {self.written:,} written"
-                f"{unchanged}, {report.found - report.documents:,} left out"
+                f"Found {counted(report.found, 'row or file', 'rows and files')}: {report.documents:,} read,"
+                f" {self.written:,} written{unchanged}, {report.found - report.documents:,} left out"
             )
         if report.ids_made:
-            yield f"Made {report.ids_made:,} ids from title and text, for lack of a column of ids (--id-column)"
+            made = counted(report.ids_made, "id")
+            yield f"Made {made} from title and text, for lack of a column of ids (--id-column)"
         for left_out in report.left_out:
             yield _line(left_out)
         if self.errors is not None and self._bad:
@@ -96,4 +102,4 @@ class SourceSummary:
 
 def _line(left_out: LeftOut) -> str:
     more = ", ..." if left_out.count > len(left_out.examples) else ""
-    return f"Left out {left_out.count:,} {_SAID[left_out.kind]}: {', '.join(left_out.examples)}{more}"
+    return f"Left out {counted(left_out.count, *_SAID[left_out.kind])}: {', '.join(left_out.examples)}{more}"

@@ -6,6 +6,7 @@ from importlib import resources
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
 
+from ...errors.counts import counted
 from ...training import QUALITY, EncoderObjective, Evaluated, RerankerMethod, TrainingRecord, TrainingSettings
 from .lists import TrainingLists
 from .options import DataOptions
@@ -55,7 +56,8 @@ def reranker_card(record: TrainingRecord, *, recipe: Recipe, lists: TrainingList
             for evaluation in record.evaluations
         ],
         saved=f"This folder holds the model of step {record.best_step:,}.",
-        lists=f"{len(lists.training):,} lists with {passages:,} passages; {len(lists.held_out):,} queries held out.",
+        lists=f"{counted(len(lists.training), 'list')} with {counted(passages, 'passage')}; "
+        f"{_queries(len(lists.held_out))} held out.",
         objective_name="method",
     )
 
@@ -76,7 +78,7 @@ def encoder_card(trained: "TrainedEncoder", *, recipe: Recipe) -> str:
         evaluation_names=("step", MEASURE),
         evaluations=[(_step(evaluation, record), f"{evaluation[QUALITY]:.4f}") for evaluation in record.evaluations],
         saved=f"This folder holds {_saved_weights(trained)}.",
-        lists=f"{trained.rows:,} queries with passages; {trained.held_out:,} queries held out.",
+        lists=f"{_queries(trained.rows)} with passages; {_queries(trained.held_out)} held out.",
         objective_name="objective",
     )
 
@@ -157,6 +159,10 @@ def _loss_rows(losses: Sequence[tuple[int, float]]) -> list[tuple[str, str]]:
     return [(f"{step:,}", f"{loss:.4f}") for step, loss in losses[::-1][::every][::-1]]
 
 
+def _queries(count: int, kind: str = "") -> str:
+    return counted(count, f"{kind}query", f"{kind}queries")
+
+
 def _step(evaluation: Evaluated, record: TrainingRecord) -> str:
     return f"{int(evaluation['step']):,}" + (" (saved)" if evaluation["step"] == record.best_step else "")
 
@@ -165,7 +171,7 @@ def _reranker_quality(best: Evaluated | None, queries: int) -> str:
     if best is None:
         return _NOT_MEASURED
     return (
-        f"{MEASURE} on {queries:,} held-out queries: first stage {best[FIRST_STAGE]:.4f}, reranker alone "
+        f"{MEASURE} on {_queries(queries, 'held-out ')}: first stage {best[FIRST_STAGE]:.4f}, reranker alone "
         f"{best[ALONE]:.4f}, blend of both ({best[BLEND]:g}) {best[QUALITY]:.4f}. "
         "The blend and the step were chosen on these queries: expect a little less on others."
     )
@@ -180,7 +186,7 @@ def _encoder_quality(trained: "TrainedEncoder") -> str:
         else "The step was chosen on these queries: expect a little less on others."
     )
     return (
-        f"{MEASURE} on {trained.held_out:,} held-out queries, searched among the passages of all of them: "
+        f"{MEASURE} on {_queries(trained.held_out, 'held-out ')}, searched among the passages of all of them: "
         f"{trained.before:.4f} before training, {trained.after:.4f} after. {advice}"
     )
 

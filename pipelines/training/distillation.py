@@ -12,7 +12,14 @@ from ...retrieval import Retriever
 from ...training import RankingList
 from ..evaluation import has_ids, read_topics
 from ..lines import text_lines
-from ..search import CandidateScorer, candidate_text, check_query, query_slices, tokenizer_fingerprint
+from ..search import (
+    MAX_QUERY_CHARACTERS,
+    CandidateScorer,
+    candidate_text,
+    check_query,
+    query_slices,
+    tokenizer_fingerprint,
+)
 
 EXIT_DEPTH = 100
 """Exit heads learn from this many first candidates of a query: a search reranks as many by default."""
@@ -21,6 +28,8 @@ EXIT_PASSAGES = 24
 
 def read_queries(path: str | Path) -> list[str]:
     """Read the distinct queries of a file: one per line, or JSON Lines, TSV or TREC topics with ids.
+
+    Those that are longer than a search takes are cut.
 
     Raises:
         EvaluationError: The file has no queries.
@@ -31,7 +40,7 @@ def read_queries(path: str | Path) -> list[str]:
         texts = [text.strip() for text in read_topics(path).values() if text.strip()]
     else:
         texts = [line.strip() for _, line in text_lines(path)]
-    queries = list(dict.fromkeys(texts))
+    queries = list(dict.fromkeys(text[:MAX_QUERY_CHARACTERS].strip() for text in texts))
     if not queries:
         raise EvaluationError("holds no queries", source=str(path))
     for number, query in enumerate(queries):

@@ -62,7 +62,7 @@ def test_what_is_held_or_doubled_counts_as_done(tmp_path, monkeypatch, screen):
     assert upsert_documents(tmp_path / "i", changed, encoder=ENCODER, progress=True) == 1
     assert "12 documents" in screen.getvalue()
     assert add_documents(tmp_path / "i", [Document("new", "text")], encoder=ENCODER, progress=True) == 1
-    assert "1 documents" in screen.getvalue()
+    assert "1 document" in screen.getvalue()
 
 
 def test_rate_and_remaining_time_are_shown(screen):

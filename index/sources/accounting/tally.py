@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+from ....errors.counts import counted
 from .report import LeftOut, LeftOutKind, SourceReport
 
 EXAMPLES = 5
@@ -48,7 +49,7 @@ class Tally:
         """Return what was counted."""
         order = {kind: position for position, kind in enumerate(get_args(LeftOutKind))}
         kinds = sorted(self._counts, key=lambda kind: order[kind])
-        more = (f"{self._more_notes:,} more such notes",) if self._more_notes else ()
+        more = (counted(self._more_notes, "more such note"),) if self._more_notes else ()
         return SourceReport(
             files=self.files,
             found=self.documents + self.left_out,

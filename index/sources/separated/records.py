@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
+from ....errors.counts import counted
 from ..budget import MAX_ROW_BYTES
 from ..lines import Lines, RowTooLarge, memory_of
 
@@ -232,9 +233,10 @@ class Records(Iterator[Record]):
         self._waiting.extendleft(reversed([*again, others[-1]]))
         return _refused(
             taken,
-            f"{reason}a quote that opens in this line is not closed, and swallows {len(others)} more lines, to"
-            f" line {others[-1].number}; those are read by themselves. Close it, double quotes inside a field, or, if"
-            " quotes do not enclose fields in this file, say quotes=False (--no-quotes)",
+            f"{reason}a quote that opens in this line is not closed, and swallows"
+            f" {counted(len(others), 'more line')}, to line {others[-1].number}; those are read by themselves. Close"
+            " it, double quotes inside a field, or, if quotes do not enclose fields in this file, say"
+            " quotes=False (--no-quotes)",
         )
 
     def _looks_like_row(self, line: _Line) -> bool:

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ....errors.counts import counted
 from ...evaluation import CONFIDENCE, Comparison, Estimate, Evaluation, QueryChange, System
 from ..terminal import plain, snippet
 
@@ -50,20 +51,23 @@ def evaluation_report(name: str, evaluation: Evaluation) -> RenderableType:
 def notes(evaluation: Evaluation) -> Iterator[str]:
     """What a reader of the figures should know, one sentence each."""
     counts = evaluation.counts
-    yield f"{counts.judged:,} queries have judgments and are measured; {counts.without_judgments:,} have none."
+    judged = counted(counts.judged, "query has judgments and is measured", "queries have judgments and are measured")
+    yield f"{judged}; {counted(counts.without_judgments, 'has none', 'have none')}."
     if counts.without_relevant:
-        yield f"{counts.without_relevant:,} judged queries have no relevant document, and count 0."
+        none = "no relevant document, and"
+        one, several = f"judged query has {none} counts 0.", f"judged queries have {none} count 0."
+        yield counted(counts.without_relevant, one, several)
     yield from long_query_notes(counts.queries_cut, counts.queries_skipped)
     for system in evaluation.systems:
         if system.missing:
-            yield f"{system.missing:,} judged queries have no result from {system.name}, and count 0."
-    if counts.unknown_documents:
-        yield (
-            f"{counts.unknown_documents:,} judged documents are not in the index; {counts.unknown_relevant:,} "
-            "judgments call one of them relevant, so no ranking can reach 1."
-        )
+            none = f"no result from {system.name}, and"
+            yield counted(system.missing, f"judged query has {none} counts 0.", f"judged queries have {none} count 0.")
+    if counts.unknown_documents and counts.unknown_relevant is not None:
+        unknown = counted(counts.unknown_documents, "judged document is", "judged documents are")
+        relevant = counted(counts.unknown_relevant, "judgment calls", "judgments call")
+        yield f"{unknown} not in the index; {relevant} one of them relevant, so no ranking can reach 1."
     if counts.cut:
-        yield f"For {counts.cut:,} queries the list ends at retrieve_k={counts.retrieve_k}."
+        yield f"For {counted(counts.cut, 'query', 'queries')} the list ends at retrieve_k={counts.retrieve_k}."
     if evaluation.deeper:
         yield f"{', '.join(evaluation.deeper)} look further down than retrieve_k={counts.retrieve_k}: raise it."
     yield f"In brackets: {CONFIDENCE:.0%} confidence intervals over queries. p: paired randomisation, uncorrected."
@@ -72,9 +76,13 @@ def notes(evaluation: Evaluation) -> Iterator[str]:
 def long_query_notes(cut: Sequence[str], skipped: Sequence[str]) -> Iterator[str]:
     """What became of queries that are too long for the reranker, by their ids, one sentence each."""
     if cut:
-        yield f"{len(cut):,} queries are too long for the reranker, which scores their beginning: {_some(cut)}."
+        yield f"{_too_long(cut)}, which scores {'its' if len(cut) == 1 else 'their'} beginning: {_some(cut)}."
     if skipped:
-        yield f"{len(skipped):,} queries are too long for the reranker, and left out: {_some(skipped)}."
+        yield f"{_too_long(skipped)}, and left out: {_some(skipped)}."
+
+
+def _too_long(ids: Sequence[str]) -> str:
+    return f"{counted(len(ids), 'query is', 'queries are')} too long for the reranker"
 
 
 def _some(ids: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from ....errors.counts import counted
 from ....retrieval import NormalisedSum
 from ...evaluation import Estimate
 from ...tuning import Calibrated, Configuration, Tuning
@@ -68,7 +69,7 @@ def first_stage_words(configuration: Configuration) -> str:
 
 
 def _first_stage_table(tuning: Tuning) -> Table:
-    table = _table(f"First stage on {tuning.collection}, {tuning.queries} queries", "", "nDCG@10")
+    table = _table(f"First stage on {tuning.collection}, {counted(tuning.queries, 'query', 'queries')}", "", "nDCG@10")
     for configuration, values in zip(tuning.grid.configurations, tuning.grid.ndcg, strict=True):
         if configuration.depth == 0:
             table.add_row(first_stage_words(configuration), f"{values.mean():.4f}", style=_mark(configuration, tuning))
@@ -131,8 +132,8 @@ def _outcome(tuning: Tuning, path: str) -> str:
 def _calibrated_words(calibrated: Calibrated) -> str:
     method = calibrated.calibration.to_dict()["method"]
     return (
-        f"Calibrated by {method} on {calibrated.pairs:,} pairs. On held-out queries the expected calibration error "
-        f"goes from {calibrated.ece_before:.4f} to {calibrated.ece_after:.4f}, and the Brier score "
+        f"Calibrated by {method} on {counted(calibrated.pairs, 'pair')}. On held-out queries the expected calibration "
+        f"error goes from {calibrated.ece_before:.4f} to {calibrated.ece_after:.4f}, and the Brier score "
         f"from {calibrated.brier_before:.4f} to {calibrated.brier_after:.4f}."
     )
 

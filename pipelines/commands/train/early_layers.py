@@ -31,9 +31,10 @@ def early_layers_command(
     if as_json:
         print_json({"model": model, "folder": str(folder), "layers": layers, "pooling": pooling})
         return
+    kept = "layer" if layers == 1 else f"{layers} layers"
     Console().print(
         plain(
-            f"{folder} holds the first {layers} layers of {model}. Train it with `bicross train encoder "
+            f"{folder} holds the first {kept} of {model}. Train it with `bicross train encoder "
             f"--model {folder} --average 1`, then pass the trained model as --encoder"
         ),
         soft_wrap=True,

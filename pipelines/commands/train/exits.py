@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ....errors.counts import counted
 from ....index import Index
 from ....inference import write_exits
 from ....rerank import CrossEncoderReranker
@@ -14,7 +15,7 @@ from ....training import prepare_output_folder, require_output_folder
 from ....training.rerankers import ExitSettings, train_exits
 from ...lines import text_lines
 from ...models import open_retriever, require_one_device
-from ...search import check_queries, read_layers
+from ...search import MAX_QUERY_CHARACTERS, check_queries, read_layers, too_long
 from ...training import EXIT_PASSAGES, exit_lists
 from ..options import AsJson, Device, IndexEncoder, IndexPath, Precision
 from ..output import print_json
@@ -49,20 +50,35 @@ def train_exits_command(
     """
     require_one_device(device)
     settings = ExitSettings(layers=read_layers(layers), seed=seed)
-    texts = [line.strip() for _, line in text_lines(queries)]
-    check_queries(texts)
+    text_of_line = {number: line.strip() for number, line in text_lines(queries)}
+    texts = list(text_of_line.values())
+    check_queries(texts, any_length=True)
     retriever = open_retriever(Index.open(path), encoder, device=device)
     source = require_output_folder(model, output)  # the copy is made last: an interrupt leaves nothing half done
     with saying(lambda: f"No exits were written to {output or source}: run the same command again."):
         reranker = CrossEncoderReranker(source, device=device, dtype=dtype)
-        trained = train_exits(reranker, exit_lists(retriever, texts, passages=passages, seed=seed), settings)
+        lines = list(text_of_line)
+        cut = [lines[place] for place in too_long(texts, reranker)]
+        fitting = [text[:MAX_QUERY_CHARACTERS] for text in texts]
+        lists = exit_lists(retriever, fitting, passages=passages, seed=seed)
+        trained = train_exits(reranker.cutting_queries(), lists, settings)
     folder = prepare_output_folder(model, output)
     write_exits(folder, {layer: exit_.head for layer, exit_ in trained.items()})
     correlations = {layer: exit_.correlation for layer, exit_ in trained.items()}
     if as_json:
-        print_json({"path": str(folder), "queries": len(texts), "correlations": correlations})
+        print_json({"path": str(folder), "queries": len(texts), "queries_cut": cut, "correlations": correlations})
         return
     console = Console(file=sys.stdout)
-    console.print(f"Trained exit heads of {folder} on {len(texts):,} queries", markup=False, soft_wrap=True)
+    taught = counted(len(texts), "query", "queries")
+    shortened = f"; {_too_long(len(cut))}" if cut else ""
+    console.print(
+        f"Trained exit heads of {folder} on {taught}{shortened}",
+        markup=False,
+        soft_wrap=True,
+    )
     for layer, correlation in correlations.items():
         console.print(f"after layer {layer}: correlation with the full model {correlation:.3f}", markup=False)
+
+
+def _too_long(count: int) -> str:
+    return f"{counted(count, 'query is', 'queries are')} too long for the reranker, and cut"

@@ -346,14 +346,14 @@ def test_add_leaves_bad_rows_out_when_asked(index, tmp_path, capsys, monkeypatch
     assert run(capsys, "add", index, "bad.jsonl")[0] == 1
     assert ids(index) == ["cat", "dog", "owl"]
     code, out, _ = run(capsys, "add", index, "bad.jsonl", "--skip-errors")
-    assert (code, "Left out 1 bad rows: bad.jsonl, line 2" in out) == (0, True)
+    assert (code, "Left out 1 bad row: bad.jsonl, line 2" in out) == (0, True)
     assert ids(index) == ["ant", "cat", "dog", "owl"]
 
 
 def test_delete_by_id_and_by_what_metadata_say(index, capsys):
     code, out, err = run(capsys, "delete", index, "owl", "nobody")
     assert (code, err) == (0, "")
-    assert f"Deleted 1 documents from {index}" in out
+    assert f"Deleted 1 document from {index}" in out
     assert f"{index} has no documents with these ids: 'nobody'" in out
     code, out, _ = run(capsys, "delete", index, "--where", "legs == 4", "--json")
     assert (code, json.loads(out)) == (0, {"path": index, "deleted": 1, "missing": []})
@@ -373,14 +373,14 @@ def test_delete_names_ids_that_are_not_there_and_fails_where_it_deletes_nothing(
     code, out, _ = run(capsys, "delete", index, "owl", "nope", "owl", "--json")
     assert (code, json.loads(out)) == (0, {"path": index, "deleted": 1, "missing": ["nope"]})
     code, out, _ = run(capsys, "delete", index, "nope", "--where", "legs == 4")
-    assert (code, "Deleted 1 documents" in out, "'nope'" in out) == (0, True, True)
+    assert (code, "Deleted 1 document" in out, "'nope'" in out) == (0, True, True)
 
 
 def test_compact(index, more, capsys):
     run(capsys, "add", index, more, "--replace")
     code, out, err = run(capsys, "compact", index, "--grace", "0")
     assert (code, err) == (0, "")
-    assert f"{index} has 4 documents in 1 segments" in out
+    assert f"{index} has 4 documents in 1 segment" in out
     assert known(capsys, index)["older_generations"] == []
     code, out, _ = run(capsys, "compact", index, "--json")
     record = json.loads(out)

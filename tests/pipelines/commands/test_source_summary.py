@@ -47,10 +47,10 @@ def test_several_sources_in_text_and_as_json(capsys):
         "Indexed 4 documents as 4 passages in new",
         "Found 8 rows and files: 4 read, 4 written, 4 left out",
         "Made 2 ids from title and text, for lack of a column of ids (--id-column)",
-        "Left out 1 JSON files without texts: docs/settings.json",
-        "Left out 1 documents with the title and text of another: rows.csv, line 4",
-        "Left out 1 files of a kind that is not read: docs/report.pdf",
-        "Left out 1 hidden files and folders: docs/.hidden",
+        "Left out 1 JSON file without texts: docs/settings.json",
+        "Left out 1 document with the title and text of another: rows.csv, line 4",
+        "Left out 1 file of a kind that is not read: docs/report.pdf",
+        "Left out 1 hidden file or folder: docs/.hidden",
     ]
     Path("docs/c.txt").write_text("About c.")
     code, out, err = run(capsys, "add", "new", "docs", "rows.csv", "--replace", "--json")

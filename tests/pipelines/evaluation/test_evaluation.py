@@ -90,8 +90,8 @@ def test_counts(evaluation):
     lines = "\n".join(notes(evaluation))
     for sentence in (
         "16 queries have judgments and are measured; 4 have none.",
-        "1 judged queries have no relevant document, and count 0.",
-        "2 judged documents are not in the index; 1 judgments call one of them relevant",
+        "1 judged query has no relevant document, and counts 0.",
+        "2 judged documents are not in the index; 1 judgment calls one of them relevant",
         "For 16 queries the list ends at retrieve_k=12.",
         "R@100, AP@100 look further down than retrieve_k=12: raise it.",
     ):
@@ -127,7 +127,7 @@ def test_other_runs_are_compared_with_the_final_order(pipeline, tmp_path, evalua
     assert with_runs.system("other").values == per_query(["RR@10"], QRELS, other)
     assert with_runs.system("other").missing == 1
     assert with_runs.system("other").values["RR@10"]["q7"] == 0.0
-    assert "1 judged queries have no result from other, and count 0." in notes(with_runs)
+    assert "1 judged query has no result from other, and counts 0." in notes(with_runs)
     with pytest.raises(ArgumentError, match="a run cannot be called 'first stage': that is a name of the pip"):
         evaluate(pipeline, QUERIES, QRELS, runs={FIRST_STAGE: other})
     with pytest.raises(ArgumentError, match="no system 'none' was evaluated; choose from first stage, reranked, other"):

@@ -2,6 +2,7 @@ import pytest
 from bicross.errors import ArgumentError, EvaluationError, QueryError
 from bicross.index import Document
 from bicross.pipelines import build_index
+from bicross.pipelines.search import MAX_QUERY_CHARACTERS
 from bicross.pipelines.training import distilled_lists, read_queries
 from bicross.retrieval import DenseRetriever
 from helpers.fakes import HashEncoder, OverlapReranker
@@ -69,6 +70,11 @@ def test_one_document_has_no_order(tmp_path):
 def test_queries_are_read_from_every_kind_of_file(tmp_path, name, content):
     (tmp_path / name).write_text(content, encoding="utf-8")
     assert [" ".join(query.split()) for query in read_queries(tmp_path / name)] == ["first query", "second query"]
+
+
+def test_a_query_that_no_search_takes_is_cut(tmp_path):
+    (tmp_path / "queries.txt").write_text("cat " * 3000 + "\ndog\n", encoding="utf-8")
+    assert read_queries(tmp_path / "queries.txt") == [("cat " * 3000)[:MAX_QUERY_CHARACTERS].strip(), "dog"]
 
 
 def test_queries_that_cannot_be_used(tmp_path):

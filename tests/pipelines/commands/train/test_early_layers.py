@@ -14,7 +14,7 @@ def test_the_folder_is_a_bi_encoder_of_the_first_layers(tmp_path, capsys):
     cross = save_cross_encoder(tmp_path / "cross", outputs=1)
     command = ["train", "early-layers", str(cross), "-o", str(tmp_path / "light"), "--layers", "1", "--pooling", "cls"]
     assert main([*command, "--max-length", "16"]) == 0
-    assert "light holds the first 1 layers of " in capsys.readouterr().out
+    assert "light holds the first layer of " in capsys.readouterr().out
     made = BiEncoder(tmp_path / "light", device="cpu")
     assert (made.fingerprint.pooling, made.fingerprint.max_length) == ("cls", 16)
     expected = EarlyLayerEncoder(cross, layers=1, pooling="cls", device="cpu", max_length=16)

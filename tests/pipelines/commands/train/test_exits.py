@@ -60,6 +60,17 @@ def test_a_copy_gets_exits_and_the_model_stays_as_it_is(collection, capsys):
 
 
 @pytest.mark.slow
+def test_queries_that_are_too_long_are_cut_and_counted(collection, capsys):
+    with (collection / "queries.txt").open("a", encoding="utf-8") as queries:
+        queries.write("\n" + "cat " * 500 + "\n" + "owl " * 3000 + "\n")
+    options = ["--layers", "1,3", "-o", str(collection / "copy")]
+    assert run(collection, collection / "model", *options) == 0
+    expected = "on 27 queries; 2 queries are too long for the reranker, and cut\n"
+    assert expected in capsys.readouterr().out
+    assert list(read_exits(collection / "copy")) == [1, 3]
+
+
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(collection):
     for name in ("a", "b"):
         assert run(collection, collection / "model", "-o", str(collection / name), "--seed", "7") == 0
