@@ -37,12 +37,31 @@ COMMANDS = {
 FORMER_NAMES = {"lexical"}
 """Commands that still work and that no help names."""
 GROUPS = {
-    "Search": ("search", "info", "demo"),
-    "Build and change an index": ("index", "add", "delete"),
-    "Look after an index": ("compact", "rollback", "verify", "retokenize", "index-terms"),
-    "Measure and improve": ("evaluate", "tune", "train"),
+    "Search": {
+        "search": "Search an index",
+        "info": "Show what an index holds and which model made it",
+        "demo": "Index the documentation of the installed Python, and search it",
+    },
+    "Build and change an index": {
+        "index": "Build an index from a document collection",
+        "add": "Add the documents of a collection to an index",
+        "delete": "Delete documents by id, or by what their metadata say",
+    },
+    "Look after an index": {
+        "compact": "Rewrite an index without what was deleted",
+        "rollback": "Make an older generation the newest again",
+        "verify": "Check every file of an index, and that its parts agree",
+        "retokenize": "Keep the token ids of all passages for another reranker",
+        "index-terms": "Keep the terms of all passages, for searches by BM25",
+    },
+    "Measure and improve": {
+        "evaluate": "Measure how well an index answers judged queries, before and after reranking",
+        "tune": "Find from judged queries whether and how deep to rerank, and with which blend, and store that in the "
+        "index",
+        "train": "Train models for your own collection",
+    },
 }
-"""The commands under the headings of the help."""
+"""The commands under the headings of the help, each with the first sentence of its own help, which imports numpy."""
 INTERRUPTED = 130
 """What typer makes of a ``KeyboardInterrupt``, and shells of Ctrl-C."""
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
@@ -61,15 +80,9 @@ class LazyCommands(TyperGroup):
 
     def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ANN401 - a formatter of click
         """Write the commands under their headings, each with the whole first sentence of its help."""
-        for heading, names in GROUPS.items():
+        for heading, summaries in GROUPS.items():
             with formatter.section(heading):
-                formatter.write_dl([(name, _summary(self.get_command(ctx, name))) for name in names])
-
-
-def _summary(command: Any) -> str:  # noqa: ANN401 - a command of click
-    """Return the first sentence of the help of a command."""
-    first = " ".join(command.help.partition("\n\n")[0].split())
-    return first.partition(". ")[0].partition("; ")[0].removesuffix(".")
+                formatter.write_dl(list(summaries.items()))
 
 
 app = typer.Typer(

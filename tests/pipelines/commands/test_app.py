@@ -497,10 +497,10 @@ def test_the_help_of_each_command_names_its_options(capsys, command, mentioned):
 
 
 @pytest.mark.slow
-def test_help_names_every_command_and_loads_no_model_library():
+def test_help_names_every_command_and_loads_no_library():
     code = (
         "import sys\nfrom bicross.pipelines.commands.app import main\nassert main(['--help']) == 0\n"
-        "assert not {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)"
+        "assert not {'torch', 'numpy', 'pyarrow', 'faiss', 'rich', 'yaml'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -591,3 +591,5 @@ def test_every_command_is_in_one_group_of_the_help_with_a_whole_summary(capsys):
     _, out, _ = run(capsys, "--help")
     assert all(f"{heading}:\n" in out for heading in GROUPS)
     assert "..." not in out.partition("\n")[2]
+    for name, summary in [item for summaries in GROUPS.values() for item in summaries.items()]:
+        assert summary in " ".join(run(capsys, name, "--help")[1].split())
