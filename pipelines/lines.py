@@ -1,6 +1,7 @@
 """Reads the lines of a text file with their numbers, unpacked where it is gzip, and names file and line in errors."""
 
 import json
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -52,12 +53,57 @@ def json_value(text: str) -> object:
         raise ValueError("not JSON that can be read: it is nested too deeply") from None
 
 
+def json_elements(text: str) -> Iterator[tuple[int, object]]:
+    """Yield the line, from 1, and the value of each element of a JSON array, or of JSON values that follow each other.
+
+    Raises:
+        ValueError: It is not JSON, or has a key twice in one object; the message names the line.
+    """
+    position, line, is_array, is_first = _begin(text, 0), 1, False, True
+    if text[position : position + 1] == "[":
+        is_array, position = True, _begin(text, position + 1)
+    line += text.count("\n", 0, position)
+    while position < len(text) and not (is_array and text[position] == "]"):
+        if is_array and not is_first:
+            if text[position] != ",":
+                raise ValueError(f"not JSON: a comma is missing before line {line}")
+            position = _begin(text, begin := position + 1)
+            line += text.count("\n", begin, position)
+        value, end = _value_at(text, position, line)
+        yield line, value
+        is_first, begin, position = False, position, _begin(text, end)
+        line += text.count("\n", begin, position)
+    if is_array and text[position:].strip() != "]":
+        raise ValueError(f"not JSON: the array does not end in line {line}, where it or the file should")
+
+
+def _value_at(text: str, position: int, line: int) -> tuple[object, int]:
+    try:
+        return _DECODER.raw_decode(text, position)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error}") from None
+    except RecursionError:
+        raise ValueError(f"not JSON that can be read: line {line} is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"{error} (line {line})") from None
+
+
+def _begin(text: str, position: int) -> int:
+    """Return the position of the next character that is not blank."""
+    blank = _BLANK.match(text, position)
+    return blank.end() if blank else position
+
+
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     values = dict(pairs)
     if len(values) < len(pairs):
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
         raise ValueError(f"the key {twice!r:.80} is there twice in one object; keep one of them")
     return values
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
+_BLANK = re.compile(r"[ \t\r\n]*")
 
 
 def without_gz(path: Path) -> Path:

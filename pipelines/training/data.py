@@ -35,7 +35,7 @@ def read_training_data(
     limit: int | None = None,
     seed: int = 0,
 ) -> TrainingData:
-    """Read a BEIR folder, or a JSONL, TSV or CSV file of pairs, labelled pairs or triples, also as gzip.
+    """Read a BEIR folder, or a JSONL, JSON, TSV or CSV file of pairs, labelled pairs or triples, also as gzip.
 
     A row has ``query`` (or ``anchor``) and ``passage``, with a whole number ``label`` or none, or ``query`` and
     ``positive`` (or ``pos``), with or without ``negative`` (or ``neg``, or ``negative_1`` and so on). ``pos`` and

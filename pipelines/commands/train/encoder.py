@@ -30,7 +30,7 @@ def train_encoder_command(
         Path,
         typer.Argument(
             metavar="SOURCE",
-            help="A BEIR folder, or a .jsonl, .tsv or .csv file of pairs or triples. With --pseudo-queries or "
+            help="A BEIR folder, or a .jsonl, .json, .tsv or .csv file of pairs or triples. With --pseudo-queries or "
             "--distil-from an index, or any collection of documents.",
         ),
     ],

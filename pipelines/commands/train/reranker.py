@@ -38,8 +38,8 @@ def train_reranker_command(
         Path,
         typer.Argument(
             metavar="SOURCE",
-            help="A BEIR folder, or a .jsonl, .tsv or .csv file of pairs or triples. With --pseudo-queries an index, "
-            "or any collection of documents.",
+            help="A BEIR folder, or a .jsonl, .json, .tsv or .csv file of pairs or triples. With --pseudo-queries an "
+            "index, or any collection of documents.",
         ),
     ],
     *,

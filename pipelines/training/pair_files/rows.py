@@ -1,16 +1,16 @@
-"""Reads the rows of a file of pairs or triples: JSON Lines, TSV or CSV, each also as gzip."""
+"""Reads the rows of a file of pairs or triples: JSON Lines, JSON, TSV or CSV, each also as gzip."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from ....errors import TrainingError
+from ....errors import BicrossError, TrainingError
 from ...evaluation import whole_grade
-from ...lines import json_value, text_lines, whole_lines, without_gz
+from ...lines import json_elements, json_value, text_lines, whole_lines, without_gz
 from .roles import NAMES, looks_like_names, roles_of
 
-PAIR_FILES = (".jsonl", ".tsv", ".csv")
+PAIR_FILES = (".jsonl", ".json", ".tsv", ".csv")
 _LARGEST_LABEL = 10
 """In a file without names; a larger number is rather a year or an amount than a grade."""
 
@@ -31,19 +31,34 @@ def pair_rows(path: Path) -> Iterator[Row]:
     """
     kind = without_gz(path).suffix
     if kind == ".jsonl":
-        return _json_rows(path)
+        return _objects(path, _line_values(path))
+    if kind == ".json":
+        return _objects(path, _element_values(path))
     return _separated_rows(path, list(_csv_fields(path) if kind == ".csv" else _tsv_fields(path)))
 
 
-def _json_rows(path: Path) -> Iterator[Row]:
-    for number, line in text_lines(path):
-        try:
-            row = json_value(line)
-        except ValueError as error:
-            raise TrainingError(str(error), source=str(path), line=number) from None
+def _objects(path: Path, values: Iterator[tuple[int, object]]) -> Iterator[Row]:
+    for number, row in values:
         if not isinstance(row, dict):
             raise TrainingError(f"no object with {NAMES}", source=str(path), line=number)
         yield number, cast("dict[str, object]", row)
+
+
+def _line_values(path: Path) -> Iterator[tuple[int, object]]:
+    for number, line in text_lines(path):
+        try:
+            yield number, json_value(line)
+        except ValueError as error:
+            raise TrainingError(str(error), source=str(path), line=number) from None
+
+
+def _element_values(path: Path) -> Iterator[tuple[int, object]]:
+    try:
+        yield from json_elements("".join(line for _, line in whole_lines(path)))
+    except ValueError as error:
+        if isinstance(error, BicrossError):
+            raise
+        raise TrainingError(str(error), source=str(path)) from None
 
 
 def _tsv_fields(path: Path) -> Iterator[tuple[int, Sequence[str]]]:

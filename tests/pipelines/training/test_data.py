@@ -242,7 +242,7 @@ def test_what_cannot_be_learned_from_is_refused(folder, tmp_path):
     cases: list[tuple[type[BicrossError], str, dict]] = [
         (EvaluationError, "has no split 'test'; it has dev, train", {"source": folder, "split": "test"}),
         (ArgumentError, "judges no document relevant for any query", {"source": only_zeros}),
-        (ArgumentError, r"name a BEIR folder, or a file \.jsonl, \.tsv, \.csv", {"source": tmp_path / "x.txt"}),
+        (ArgumentError, r"name a BEIR folder, or a file \.jsonl, \.json, \.tsv, \.csv", {"source": tmp_path / "x.txt"}),
         (ArgumentError, "has no splits: leave dev_split out", {"source": only_zeros, "dev_split": "dev"}),
         (ArgumentError, "from 0 to below 1, not 1.5", {"source": folder, "held_out": 1.5}),
     ]
@@ -256,3 +256,17 @@ def test_a_query_whose_documents_are_all_missing_is_named(folder):
     data = read_training_data(folder, held_out=0)
     with pytest.raises(ArgumentError, match=r"query 'q2' has no relevant document in things: 'gone' is not there"):
         relevant_texts(data)
+
+
+def test_a_json_file_is_read_as_its_lines_would_be(tmp_path):
+    rows = [{"query": "a query", "pos": ["one", "two"], "neg": ["three"]}, {"query": "other", "pos": "four"}]
+    (tmp_path / "data.json").write_text(json.dumps(rows, indent=2), encoding="utf-8")
+    (tmp_path / "data.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    array, lines = (read_training_data(tmp_path / name) for name in ("data.json", "data.jsonl"))
+    assert (array.training, list(array.documents)) == (lines.training, list(lines.documents))
+    (tmp_path / "data.json").write_text('[\n{"query": "a", "passage": "b"},\n7]', encoding="utf-8")
+    with pytest.raises(TrainingError, match=r"data\.json, line 3: no object with query and passage"):
+        read_training_data(tmp_path / "data.json")
+    (tmp_path / "data.json").write_text('[{"query": "a"', encoding="utf-8")
+    with pytest.raises(TrainingError, match=r"data\.json: not JSON"):
+        read_training_data(tmp_path / "data.json")
