@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from bicross.errors import IndexNotFound, IndexStoreError
-from bicross.index import Index, VectorLayout
+from bicross.index import Index, VectorLayout, collection
 from bicross.index.files import Filesystem
 from helpers.crash_workers import batch_of, kill_loop, token_ids
 from helpers.examples import examples, thorough
@@ -278,8 +278,9 @@ def test_a_power_cut_loses_nothing_and_no_fsync_is_for_show(recording):
 # Kills at any moment
 
 
-def test_a_killed_writer_loses_nothing_and_disturbs_no_reader():
+def test_a_killed_writer_loses_nothing_and_disturbs_no_reader(monkeypatch):
     """BICROSS_KILL_ROUNDS sets another number of kills."""
+    monkeypatch.setattr(collection, "GRACE_SECONDS", collection.GRACE_SECONDS)  # the store sets it, here too
     with scratch_folder() as scratch:
         create(Path(scratch) / "index")
         report = kill_loop("helpers.crash_workers:IndexStore", Path(scratch) / "index", rounds=KILL_ROUNDS)

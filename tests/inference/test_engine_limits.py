@@ -189,7 +189,7 @@ def test_a_lone_surrogate_in_a_text_is_an_error_that_names_it(encoder, method):
 
 @pytest.mark.parametrize("value", [None, 3, b"dog", ["dog"]])
 def test_what_is_no_text_is_an_error_that_names_it(reranker, encoder, value):
-    with pytest.raises(BicrossError, match=type(value).__name__):
+    with pytest.raises(BicrossError, match=re.escape(f"must be (query, passage), two texts, not {('cat', value)}")):
         reranker.score([("cat", value)])
     with pytest.raises(BicrossError, match=type(value).__name__):
         encoder.encode_documents(["cat", value])
@@ -204,7 +204,7 @@ def test_one_text_where_a_list_is_wanted_is_an_error(encoder, method, text):
 
 @pytest.mark.parametrize("pair", [("cat", "dog"), ("at", "up")], ids=["words", "of two letters"])
 def test_one_pair_where_a_list_is_wanted_is_an_error(reranker, pair):
-    with pytest.raises(ArgumentError, match=r"pair 0 must be \(query, passage\), not '\w+'"):
+    with pytest.raises(ArgumentError, match=r"pair 0 must be \(query, passage\), two texts, not '\w+'"):
         reranker.score(pair)
 
 

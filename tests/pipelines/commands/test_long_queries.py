@@ -52,7 +52,8 @@ def test_it_is_measured_with_reranking_and_the_report_says_how_many_were_cut(fol
 
 def test_it_is_tuned_on_and_the_report_says_how_many_were_cut(folder, capsys):
     options = ["--split", "train", "--latency-queries", "0", "--no-store"]
-    code, out, _ = run(capsys, "tune", folder, *options, "--json")
+    code, out, error = run(capsys, "tune", folder, *options, "--json")
+    assert code == 0, error
     record = json.loads(out)
     assert (code, record["queries"], record["queries_cut"], record["queries_skipped"]) == (0, 24, LONG, [])
     code, out, _ = run(capsys, "tune", folder, *options)
