@@ -1,6 +1,5 @@
 """Loads the tokenizer of a model folder without its weights."""
 
-import json
 import logging
 from pathlib import Path
 from typing import Any, cast
@@ -8,7 +7,7 @@ from typing import Any, cast
 from tokenizers import normalizers
 
 from ..errors import ModelError
-from .checkpoints import require_words_of
+from .checkpoints import read_modules, require_words_of
 from .tokenizer import TextTokenizer
 
 logger = logging.getLogger("bicross")
@@ -52,7 +51,7 @@ def _transformer_settings(folder: Path) -> tuple[Path, dict[str, Any]]:
         return folder, {}
     from sentence_transformers.base.modules import Transformer
 
-    [first, *_] = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    [first, *_] = read_modules(folder)
     reader: Any = Transformer
     return folder / first["path"], reader.load_config(str(folder), subfolder=first["path"], local_files_only=True)
 

@@ -13,20 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers.chat_models import CHAT_TEMPLATE, chat_tokenizer, decoder
-from helpers.tiny_architectures import LIMIT, Head, byte_level, randomise, save_bi_encoder, unigram, word_piece
+from helpers.tiny_architectures import LIMIT, SMALL, Head, byte_level, randomise, save_bi_encoder, unigram, word_piece
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 E5 = {"query": "query : ", "passage": "passage : "}
 BOTH = {"query": "who does ", "document": "the "}
-SMALL = {
-    "hidden_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 3,
-    "intermediate_size": 40,
-    "max_position_embeddings": LIMIT,
-}
 
 
 def _loaded(folder: Path, head: Head | None = None, *, seed: int = 1) -> SentenceTransformer:

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 from helpers.chat_models import chat_tokenizer, decoder
 from helpers.published_encoders import with_code
-from helpers.tiny_architectures import LIMIT, byte_level, randomise, save_cross_encoder, unigram, word_piece
+from helpers.tiny_architectures import LIMIT, SMALL, byte_level, randomise, save_cross_encoder, unigram, word_piece
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -44,13 +44,6 @@ Does the passage answer, 'Yes' or 'No'?"""
 DOCUMENT_FIRST = """{{ (messages | selectattr('role', 'eq', 'document') | first).content }}
 Is it about {{ (messages | selectattr('role', 'eq', 'query') | first).content }}?
 """
-SMALL = {
-    "hidden_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 3,
-    "intermediate_size": 40,
-    "max_position_embeddings": LIMIT,
-}
 
 
 def _classifier(folder: Path, config: str, tokenizer: Any, **settings: Any) -> Path:

@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
 LIMIT = 512
 """Tokens that all of them read, special ones included."""
+SMALL = {
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 40,
+    "max_position_embeddings": LIMIT,
+}
+"""The sizes of encoders of the BERT family."""
 SENTENCES = [
     "the cat sleeps all day on a warm sofa",
     "a dog runs in the park and hunts an owl at night",
@@ -122,14 +130,7 @@ class Architecture:
     tokenizer: Callable[[], PreTrainedTokenizerFast]
 
 
-_BERT = {
-    "hidden_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 3,
-    "intermediate_size": 40,
-    "max_position_embeddings": LIMIT,
-    "pad_token_id": 0,
-}
+_BERT = SMALL | {"pad_token_id": 0}
 _ROBERTA = _BERT | {  # positions begin after that of the padding
     "max_position_embeddings": LIMIT + 2,
     "pad_token_id": 1,

@@ -31,9 +31,6 @@ _messages: list[Message] = []
 _said: list[str] = []
 """What the innermost block said that an interrupt has ended."""
 
-_heard: list[int] = []
-"""The signal that has interrupted the block that runs, whatever was raised where it came."""
-
 
 class Interrupted(KeyboardInterrupt):
     """A signal asked the process to end."""
@@ -53,8 +50,8 @@ def saying(message: Message) -> Generator[None]:
     _messages.append(message)
     try:
         yield
-    except BaseException as error:
-        if not _said and (isinstance(error, KeyboardInterrupt) or _heard):
+    except BaseException as error:  # a library that is interrupted may raise an error of its own
+        if not _said and (isinstance(error, KeyboardInterrupt) or any(heard.number for heard in _running)):
             _said.append(_asked(message))
         raise
     finally:
@@ -100,6 +97,10 @@ class Heard:
     """How many signals are on their way that this process sent itself, because Python dropped what the first raised."""
 
 
+_running: list[Heard] = []
+"""Those of the blocks of ``ending_process`` that run."""
+
+
 @contextmanager
 def ending_process() -> Generator[Heard]:
     """Turn Ctrl-C and SIGTERM into ``Interrupted`` in the block, and end the process if the main thread does not.
@@ -112,6 +113,7 @@ def ending_process() -> Generator[Heard]:
     models, a signal ends the process with that code.
     """
     heard, is_heard, ended = Heard(), threading.Event(), threading.Event()
+    _running.append(heard)
 
     def hear(number: int, frame: FrameType | None) -> None:
         if heard.code is not None:
@@ -119,7 +121,6 @@ def ending_process() -> Generator[Heard]:
         if heard.number is not None:
             return  # the watching thread ends the process, while this one is still saving what is to be kept
         heard.number = number
-        _heard.append(number)
         is_heard.set()
         raise Interrupted(number)
 
@@ -137,7 +138,7 @@ def ending_process() -> Generator[Heard]:
         yield heard
     finally:
         ended.set()
-        _heard.clear()
+        _running.remove(heard)
         sys.unraisablehook = before_hook
         if heard.code is None:
             _restore(before)

@@ -31,11 +31,17 @@ def run(arguments, *, after=None, number=signal.SIGINT, seconds_a_text=0.003):
         "PYTHONPATH": str(PROGRAM.parents[1]),
         "OMP_NUM_THREADS": "1",
     }
-    command = [sys.executable, str(PROGRAM), *map(str, arguments)]
+    signals = [] if after is None else [(after, number)]
+    return signalled([PROGRAM, *arguments], signals, environment=environment)
+
+
+def signalled(arguments, signals, *, environment=None):
+    """Run a Python program that prints ``ready``; then send it signals, each after some seconds. Returns as ``run``."""
+    command = [sys.executable, *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as child:
         try:
             assert child.stdout.readline() == "ready\n"
-            if after is not None:
+            for after, number in signals:
                 time.sleep(after)
                 child.send_signal(number)
             _, stderr = child.communicate(timeout=LONGEST_SECONDS)
@@ -144,17 +150,8 @@ def test_a_second_signal_and_a_main_thread_that_hears_nothing_end_the_process_to
         "        time.sleep(300)\n"
     )
     for work, signals in (("time.sleep(300)", 2), ("ctypes.PyDLL(None) and ctypes.CDLL(None).usleep(300_000_000)", 1)):
-        command = [sys.executable, "-c", program.format(work)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
-            try:
-                assert child.stdout.readline() == "ready\n"
-                for _ in range(signals):
-                    time.sleep(0.3)
-                    child.send_signal(signal.SIGINT)
-                _, stderr = child.communicate(timeout=LONGEST_SECONDS)
-            finally:
-                child.kill()
-        assert (child.returncode, "bicross: interrupted. This was kept." in stderr) == (130, True)
+        code, stderr = signalled(["-c", program.format(work)], signals * [(0.3, signal.SIGINT)])
+        assert (code, "bicross: interrupted. This was kept." in stderr) == (130, True)
 
 
 @pytest.mark.slow
@@ -176,17 +173,7 @@ def test_an_interrupt_that_python_drops_is_sent_again():
         "except KeyboardInterrupt as interrupted:\n"
         "    sys.exit(interrupted.number)\n"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as child:
-        try:
-            assert child.stdout.readline() == "ready\n"
-            time.sleep(0.3)
-            child.send_signal(signal.SIGINT)
-            _, stderr = child.communicate(timeout=LONGEST_SECONDS)
-        finally:
-            child.kill()
-    assert (child.returncode, stderr) == (2, "")
+    assert signalled(["-c", program], [(0.3, signal.SIGINT)]) == (2, "")
 
 
 @pytest.fixture(scope="module")
@@ -262,16 +249,7 @@ def test_a_signal_after_the_work_does_not_change_the_exit_code(tmp_path, source)
         "class Late:\n    __del__ = lambda self: __import__('ctypes').PyDLL(None).usleep(1_500_000)\nlate = Late()"
     )
     for late in (in_python, in_a_library, in_the_shutdown):
-        command = [sys.executable, "-c", program.format(late)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
-            try:
-                assert child.stdout.readline() == "ready\n"
-                time.sleep(0.5)
-                child.send_signal(signal.SIGTERM)
-                _, stderr = child.communicate(timeout=LONGEST_SECONDS)
-            finally:
-                child.kill()
-        assert (child.returncode, stderr) == (3, "")
+        assert signalled(["-c", program.format(late)], [(0.5, signal.SIGTERM)]) == (3, "")
 
 
 def test_the_innermost_message_counts_and_is_said_once():
