@@ -1,13 +1,25 @@
-"""What makes the many small indexes of these tests cheap."""
+"""What makes the many small indexes of these tests cheap, and their fakes last no longer than a test."""
 
+import pkgutil
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from bicross.inference import TextTokenizer, load_tokenizer, resolve_model
 from bicross.pipelines.indexing import token_ids
 from bicross.rerank import DEFAULT_RERANKER
+
+from bicross import pipelines
+
+
+@pytest.fixture(scope="session", autouse=True)
+def modules_are_loaded_before_names_are_replaced() -> None:
+    """Modules load one another late: one that is first loaded while another's name is a fake would keep the fake."""
+    for module in pkgutil.walk_packages(pipelines.__path__, "bicross.pipelines."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
 
 
 @pytest.fixture(scope="session", autouse=True)
