@@ -14,7 +14,17 @@ from .document import Document
 from .filters import FieldInfo, Predicate, describe_fields
 from .info import IndexInfo, info_of
 from .manifest import Manifest, ModelFingerprint, checked_settings
-from .reading import BM25, Hit, Snapshot, best_hits, neighbours, search_both, search_terms, with_other_passages
+from .reading import (
+    BM25,
+    Hit,
+    Snapshot,
+    best_hits,
+    neighbours,
+    search_both,
+    search_terms,
+    vectors_of,
+    with_other_passages,
+)
 
 DEFAULT_WEIGHTS = BM25()
 
@@ -112,27 +122,59 @@ class IndexReader:
     def neighbours(
         self,
         ids: Sequence[str],
-        k: int,
+        k: int | None = None,
         *,
+        threshold: float | None = None,
         where: Predicate | None = None,
         query: NDArray[np.float32] | None = None,
     ) -> list[list[Hit]]:
         """Find the nearest other documents of each document, by the nearest pair of their passages.
 
+        With ``k`` alone these are the ``k`` nearest. With ``threshold`` alone these are all whose score reaches it:
+        every vector is compared, whatever the layout, so none is missed; the scores are exact where the layout keeps
+        exact vectors ("Flat", "IVF...,Flat", "HNSW...,Flat"), and else those of its codes. With both these are those of
+        the ``k`` nearest whose score reaches it, as fast as the layout finds them, which may miss some.
+
         Args:
             ids: The ids of the documents.
-            k: How many neighbours to find for each.
+            k: The most neighbours of each; None sets no limit.
+            threshold: The least score of a neighbour, from -1 to 1; None sets none. A score that is lower by no more
+                than rounding (1e-6) counts as equal.
             where: As for ``search``.
             query: A unit vector of shape (dimension,). Each neighbour then has the score and the passage that a search
-                for this vector gives it; the order is still by nearness to the document.
+                for this vector gives it; the order is still by nearness to the document, and so is ``threshold``.
 
         Returns:
-            For each document its neighbours, nearest first.
+            For each document its neighbours, nearest first; equal scores by id.
+
+        Raises:
+            ArgumentError: The index does not have one of the ids, ``k`` and ``threshold`` are both None, or one of them
+                is not such a number.
+        """
+        return neighbours(self._snapshot, ids, k, threshold=threshold, where=where, query=query)
+
+    def vectors(self, ids: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Return the vectors of documents.
+
+        A document has a vector for each passage, in the order of its text, and no other: their mean would be a vector
+        that no search compares. So each document has an array of its own, of one row where it was not split.
+
+        Args:
+            ids: The ids of the documents.
+
+        Returns:
+            For each document an array of shape (its passages, dimension), float32: the unit vectors that were stored
+            where the layout keeps them exactly, else what its codes decode to, of a length near 1.
 
         Raises:
             ArgumentError: The index does not have one of the ids.
+
+        Example:
+            >>> [vectors] = index.vectors(["article-1"])
+            >>> vectors.shape
+            (3, 384)
         """
-        return neighbours(self._snapshot, ids, k, where=where, query=query)
+        return vectors_of(self._snapshot, ids)
 
     def pinned(self) -> Self:
         """Return the same generation as an index of its own, which stays on it whatever this one moves to.

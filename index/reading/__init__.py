@@ -2,7 +2,8 @@
 
 from .bm25 import BM25
 from .hits import Hit, PassageHit, best_hits, with_other_passages
-from .hybrid import neighbours, search_both
+from .hybrid import search_both
+from .neighbours import neighbours, vectors_of
 from .snapshot import SEGMENTS, Snapshot, View
 from .term_search import search_terms
 
@@ -17,5 +18,6 @@ __all__ = [
     "neighbours",
     "search_both",
     "search_terms",
+    "vectors_of",
     "with_other_passages",
 ]

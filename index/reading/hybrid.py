@@ -1,4 +1,4 @@
-"""Dense and BM25 candidates with both scores, and the nearest neighbours of documents."""
+"""Dense and BM25 candidates with both scores."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError
-from ..arguments import checked_ids, checked_vectors
+from ..arguments import checked_vectors
 from ..filters import Predicate
 from .bm25 import BM25
-from .hits import Candidate, Hit, hits, ranked
+from .hits import Candidate
 from .snapshot import Snapshot, check_k
 from .term_search import LexicalSearch, check_queries
 
@@ -68,55 +68,3 @@ def _with_dense(snapshot: Snapshot, vector: NDArray[np.float32], candidates: Seq
         dataclasses.replace(candidate, score=dense[candidate.document], dense=dense[candidate.document])
         for candidate in candidates
     ]
-
-
-def neighbours(
-    snapshot: Snapshot,
-    ids: Sequence[str],
-    k: int,
-    *,
-    where: Predicate | None,
-    query: NDArray[np.float32] | None,
-) -> list[list[Hit]]:
-    """See ``Index.neighbours``."""
-    k = check_k(k)
-    dimension = snapshot.manifest.model.dimension
-    if query is not None and checked_vectors(query, "query").shape != (dimension,):
-        raise ArgumentError(f"the query has the shape {query.shape}; the index holds vectors of {dimension} dimensions")
-    own = [_place(snapshot, id_) for id_ in checked_ids(ids)]
-    vectors = [_vectors(snapshot, document) for document in own]
-    flat = np.concatenate([np.empty((0, dimension), np.float32), *vectors])
-    lines = iter(snapshot.nearest(flat, k + 1, snapshot.masks(where)))
-    hits_of_queries: list[list[Hit]] = []
-    for document, document_vectors in zip(own, vectors, strict=True):
-        best: dict[tuple[str, int], Candidate] = {}
-        for candidate in (candidate for _ in document_vectors for candidate in next(lines)):
-            held = best.get(candidate.document)
-            if candidate.document != document and (held is None or candidate.score > held.score):
-                best[candidate.document] = candidate
-        near = ranked(best.values())[:k]
-        hits_of_queries.append(hits(near if query is None else [_for_query(candidate, query) for candidate in near]))
-    return hits_of_queries
-
-
-def _for_query(candidate: Candidate, query: NDArray[np.float32]) -> Candidate:
-    """The document with the passage that a query would find it by, and that score."""
-    first, last = candidate.passage_rows
-    scores = candidate.segment.vectors.vectors(first, last) @ query
-    best = int(np.argmax(scores))
-    return Candidate(candidate.segment, first + best, float(scores[best]), dense=float(scores[best]))
-
-
-def _place(snapshot: Snapshot, id_: str) -> tuple[str, int]:
-    for view in snapshot.views:
-        [entry] = view.find([id_])
-        if entry is not None:
-            return view.segment.folder.name, entry.row
-    raise ArgumentError(f"there is no document with the id {id_!r:.200}")
-
-
-def _vectors(snapshot: Snapshot, document: tuple[str, int]) -> NDArray[np.float32]:
-    """The vectors of the passages of a document."""
-    name, row = document
-    [segment] = [view.segment for view in snapshot.views if view.segment.folder.name == name]
-    return segment.vectors.vectors(*segment.passage_rows(row, row + 1))

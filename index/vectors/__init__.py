@@ -16,20 +16,24 @@ from .choice import (
 from .faiss_index import FLAT, VectorIndex
 from .faiss_parts import untrained
 from .scan import SearchSettings
+from .within import ROUNDING, RowsWithin, rows_within
 
 __all__ = [
     "AUTO",
     "FLAT",
     "RECALL_AT",
     "RECALL_QUERIES",
+    "ROUNDING",
     "TARGET_RECALL",
     "TRAINING_ROWS",
     "ExactNeighbours",
+    "RowsWithin",
     "SearchSettings",
     "VectorIndex",
     "check_target",
     "choose_factory",
     "new_index",
+    "rows_within",
     "sample_rows",
     "tune",
     "untrained",

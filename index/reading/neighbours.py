@@ -1,0 +1,139 @@
+"""The neighbours of documents by their vectors: the nearest, or all within a threshold; and the vectors themselves."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ArgumentError, IndexCorrupt
+from ...errors.arguments import checked_number
+from ..arguments import checked_ids, checked_vectors
+from ..filters import Predicate
+from ..segments import VECTORS, Segment
+from ..vectors import ROUNDING, RowsWithin, rows_within
+from .hits import Candidate, Hit, hits, ranked
+from .snapshot import Snapshot, View, check_k, segment_rows
+
+DocumentRow = tuple[Segment, int]
+"""A segment, and the row of a document in it."""
+VECTORS_AT_ONCE = 256
+"""Vectors that are compared with all rows together."""
+
+
+def vectors_of(snapshot: Snapshot, ids: Sequence[str]) -> list[NDArray[np.float32]]:
+    """See ``Index.vectors``."""
+    return [_vectors(document_row) for document_row in _document_rows(snapshot, ids)]
+
+
+def neighbours(
+    snapshot: Snapshot,
+    ids: Sequence[str],
+    k: int | None,
+    *,
+    threshold: float | None,
+    where: Predicate | None,
+    query: NDArray[np.float32] | None,
+) -> list[list[Hit]]:
+    """See ``Index.neighbours``."""
+    if k is None and threshold is None:
+        raise ArgumentError("k is None, and so is threshold: give the number of neighbours, their least score, or both")
+    k = None if k is None else check_k(k)
+    threshold = None if threshold is None else checked_number(threshold, "threshold", -1, 1)
+    dimension = snapshot.manifest.model.dimension
+    if query is not None and checked_vectors(query, "query").shape != (dimension,):
+        raise ArgumentError(f"the query has the shape {query.shape}; the index holds vectors of {dimension} dimensions")
+    document_rows = _document_rows(snapshot, ids)
+    vectors = [_vectors(document_row) for document_row in document_rows]
+    masks = snapshot.masks(where)
+    if k is None:
+        lines = _all_within(snapshot, vectors, -1.0 if threshold is None else threshold, masks)
+    else:
+        flat = np.concatenate([np.empty((0, dimension), np.float32), *vectors])
+        lines = iter(snapshot.nearest(flat, k + 1, masks))
+    hits_of_documents: list[list[Hit]] = []
+    for document_row, document_vectors in zip(document_rows, vectors, strict=True):
+        near = _others(document_row, islice(lines, len(document_vectors)))[:k]
+        if threshold is not None:
+            near = [candidate for candidate in near if candidate.score >= threshold - ROUNDING]
+        hits_of_documents.append(hits(near if query is None else [_for_query(candidate, query) for candidate in near]))
+    return hits_of_documents
+
+
+def _others(document_row: DocumentRow, lines: Iterable[Sequence[Candidate]]) -> list[Candidate]:
+    """The documents that the passages of one find, each with its best passage, without the document itself."""
+    segment, row = document_row
+    best: dict[tuple[str, int], Candidate] = {}
+    for candidate in (candidate for line in lines for candidate in line):
+        held = best.get(candidate.document)
+        if candidate.document != (segment.folder.name, row) and (held is None or candidate.score > held.score):
+            best[candidate.document] = candidate
+    return ranked(best.values())
+
+
+def _all_within(
+    snapshot: Snapshot,
+    vectors: Sequence[NDArray[np.float32]],
+    threshold: float,
+    masks: Sequence[NDArray[np.bool_] | None],
+) -> Iterator[list[Candidate]]:
+    """For each vector of each document all documents within the threshold, as their best passages.
+
+    Vectors are compared in blocks, so that what was found for one block is gone before the next.
+    """
+    flat = [vector for document_vectors in vectors for vector in document_vectors]
+    for start in range(0, len(flat), VECTORS_AT_ONCE):
+        block = np.stack(flat[start : start + VECTORS_AT_ONCE])
+        candidates: list[list[Candidate]] = [[] for _ in block]
+        for view, mask in zip(snapshot.views, masks, strict=True):
+            for line, near in zip(candidates, _within(view, block, threshold, mask), strict=True):
+                line += _best_passages(view.segment, near)
+        yield from candidates
+
+
+def _within(
+    view: View, vectors: NDArray[np.float32], threshold: float, mask: NDArray[np.bool_] | None
+) -> list[RowsWithin]:
+    segment = view.segment
+    allowed = view.live_passages if mask is view.live else segment_rows(mask, segment.document_rows)
+    try:
+        return rows_within(segment.vectors, vectors, threshold, allowed=allowed)
+    except IndexCorrupt as error:
+        raise IndexCorrupt(f"{segment.folder / VECTORS}: {error}") from None
+
+
+def _best_passages(segment: Segment, within: RowsWithin) -> list[Candidate]:
+    """Each document once: rows are ordered by score, and the first of a document is its best."""
+    _, first = np.unique(segment.document_rows[within.rows], return_index=True)
+    scores = within.scores[first].tolist()
+    return [
+        Candidate(segment, row, score, dense=score)
+        for row, score in zip(within.rows[first].tolist(), scores, strict=True)
+    ]
+
+
+def _for_query(candidate: Candidate, query: NDArray[np.float32]) -> Candidate:
+    """The document with the passage that a query would find it by, and that score."""
+    first, last = candidate.passage_rows
+    scores = candidate.segment.vectors.vectors(first, last) @ query
+    best = int(np.argmax(scores))
+    return Candidate(candidate.segment, first + best, float(scores[best]), dense=float(scores[best]))
+
+
+def _document_rows(snapshot: Snapshot, ids: Sequence[str]) -> list[DocumentRow]:
+    checked = checked_ids(ids)
+    document_rows: list[DocumentRow | None] = [None] * len(checked)
+    for view in snapshot.views:
+        for position, entry in enumerate(view.find(checked)):
+            if entry is not None:
+                document_rows[position] = view.segment, entry.row
+    for id_, document_row in zip(checked, document_rows, strict=True):
+        if document_row is None:
+            raise ArgumentError(f"there is no document with the id {id_!r:.200}")
+    return [document_row for document_row in document_rows if document_row is not None]
+
+
+def _vectors(document_row: DocumentRow) -> NDArray[np.float32]:
+    """The vectors of the passages of a document."""
+    segment, row = document_row
+    return segment.vectors.vectors(*segment.passage_rows(row, row + 1))
