@@ -79,25 +79,35 @@ class SourceSummary:
         if report.ids_made:
             made = counted(report.ids_made, "id")
             yield f"Made {made} from title and text, for lack of a column of ids (--id-column)"
-        for left_out in report.left_out:
-            yield _line(left_out)
-        if self.errors is not None and self._bad:
-            yield f"What is bad is listed in {self.errors}"
-        yield from report.notes
-
-    @property
-    def _bad(self) -> int:
-        kinds = ("row", "empty", "encoding", "size", "file", "name")
-        return sum(left_out.count for left_out in self.report.left_out if left_out.kind in kinds)
+        yield from left_out_lines(report, self.errors)
 
     def _record(self) -> dict[str, object]:
         return {
             "read": self.report.documents,
             "written": self.written,
             "unchanged": self.unchanged,
-            "skipped": self._bad,
-            "source": asdict(self.report),
+            **source_record(self.report),
         }
+
+
+def source_record(report: SourceReport | None) -> dict[str, object]:
+    """Return what ``--json`` prints of a source; None is a source of which nothing can be left out."""
+    return {"skipped": _bad(report) if report else 0, "source": asdict(report) if report else None}
+
+
+def left_out_lines(report: SourceReport | None, errors: Path | None) -> Iterator[str]:
+    """Yield the lines that say what was left out of a source, and where that is listed."""
+    if report is None:
+        return
+    yield from map(_line, report.left_out)
+    if errors is not None and _bad(report):
+        yield f"What is bad is listed in {errors}"
+    yield from report.notes
+
+
+def _bad(report: SourceReport) -> int:
+    kinds = ("row", "empty", "encoding", "size", "file", "name")
+    return sum(left_out.count for left_out in report.left_out if left_out.kind in kinds)
 
 
 def _line(left_out: LeftOut) -> str:

@@ -11,7 +11,7 @@ from .pseudo_queries import PSEUDO_QUERY_KINDS, PseudoQueryKind, PseudoQueryPair
 
 if TYPE_CHECKING:
     from .cards import encoder_record, encoder_summary, reranker_record, reranker_summary
-    from .encoder import default_objective, train_encoder_on
+    from .encoder import EncoderOfCollection, default_objective, train_encoder_on
     from .reranker import TrainedReranker, train_reranker_on
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "PSEUDO_QUERY_KINDS",
     "DataOptions",
     "EncoderData",
+    "EncoderOfCollection",
     "PseudoQueryKind",
     "PseudoQueryOptions",
     "PseudoQueryPair",
@@ -49,6 +50,7 @@ __getattr__ = lazy_names(
             "reranker_summary",
         ),
         "encoder": (
+            "EncoderOfCollection",
             "default_objective",
             "train_encoder_on",
         ),

@@ -3,13 +3,13 @@
 Importing this module imports torch.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from random import Random
 
 from ...errors import ArgumentError
-from ...index import Chunking
+from ...index import Chunking, SourceReport
 from ...rerank import CrossEncoderReranker
 from ...retrieval import DEFAULT_ENCODER
 from ...training import EncoderObjective, TrainingSettings, is_main_process
@@ -19,8 +19,19 @@ from .cards import Recipe, encoder_card
 from .distillation import distilled_lists, read_queries
 from .first_stage import FirstStageSettings, open_first_stage
 from .lists import TrainingLists, lists_of_run, make_lists
-from .options import EncoderData, is_index
+from .options import EncoderData, is_index, source_report
 from .pseudo_lists import MAX_HELD_OUT
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderOfCollection(TrainedEncoder):
+    """How a training on a collection went.
+
+    Attributes:
+        source: What was read and left out of the documents; None for an index and for a file of pairs.
+    """
+
+    source: SourceReport | None = None
 
 
 def default_objective(data: EncoderData) -> EncoderObjective:
@@ -42,7 +53,7 @@ def train_encoder_on(
     objective: EncoderObjective | None = None,
     command: str = "",
     progress: bool = False,
-) -> TrainedEncoder:
+) -> EncoderOfCollection:
     """Train a bi-encoder on a collection, and write it and its model card into the output folder.
 
     The same call resumes a run that was stopped, as ``train_encoder`` says.
@@ -74,7 +85,7 @@ def train_encoder_on(
     lists = lists_of_run(settings, made_of, lambda: _lists(data, settings, model, progress=shown))
     recipe = Recipe(base=str(model), data=data, settings=settings, objective=objective, command=command)
     with training_progress(shown=shown) as watch:
-        return train_encoder(
+        trained = train_encoder(
             model,
             lists.training,
             settings,
@@ -83,6 +94,8 @@ def train_encoder_on(
             watch=watch,
             describe=partial(encoder_card, recipe=recipe),
         )
+    values = {field.name: getattr(trained, field.name) for field in fields(TrainedEncoder)}
+    return EncoderOfCollection(**values, source=lists.source)
 
 
 def _lists(data: EncoderData, settings: TrainingSettings, model: str | Path, *, progress: bool) -> TrainingLists:
@@ -95,10 +108,11 @@ def _lists(data: EncoderData, settings: TrainingSettings, model: str | Path, *, 
     Random(settings.seed).shuffle(queries)
     queries = queries[: data.limit]
     teacher = CrossEncoderReranker(data.teacher, device=settings.device).cutting_queries()
+    documents = data.documents()
     with (
-        open_first_stage(data.documents(), first_stage, chunking=Chunking()) as retriever,
+        open_first_stage(documents, first_stage, chunking=Chunking()) as retriever,
         counting("Scoring candidates", shown=progress) as count,
     ):
         lists = distilled_lists(queries, retriever, teacher, depth=data.depth, on_progress=count)
     held_out = min(round(data.held_out * len(lists)), MAX_HELD_OUT, len(lists) - 1)
-    return TrainingLists(tuple(lists[held_out:]), tuple(lists[:held_out]))
+    return TrainingLists(tuple(lists[held_out:]), tuple(lists[:held_out]), source_report(documents, data))

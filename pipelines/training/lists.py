@@ -5,10 +5,11 @@ They are not made again when a training is resumed, because the order of candida
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ...index import LeftOut, SourceReport
 from ...training import (
     CHECKPOINTS,
     RankingList,
@@ -24,18 +25,26 @@ from ..models import open_reranker
 from .data import read_training_data, relevant_texts
 from .first_stage import FirstStageSettings, open_first_stage
 from .hard_negatives import HardNegativeOptions, hard_negative_lists, judged_candidates
-from .options import DataOptions, log_left_out
+from .options import DataOptions, source_report
 from .pseudo_lists import PseudoQueryOptions, pseudo_query_lists_from
 
-LISTS, MADE_OF = "lists.jsonl", "data.json"
+LISTS, MADE_OF, SOURCE = "lists.jsonl", "data.json", "source.json"
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingLists:
-    """The lists that a model is trained on, and those that it is evaluated on."""
+    """The lists that a model is trained on, and those that it is evaluated on.
+
+    Attributes:
+        training: Those that it is trained on.
+        held_out: Those that it is evaluated on.
+        source: What was read and left out of the documents; None for an index and for a file of pairs, of which
+            nothing is ever left out.
+    """
 
     training: tuple[RankingList, ...]
     held_out: tuple[RankingList, ...]
+    source: SourceReport | None = None
 
 
 def make_lists(data: DataOptions, first_stage: FirstStageSettings, *, seed: int, for_reranker: bool) -> TrainingLists:
@@ -66,7 +75,7 @@ def _from_judgments(
     if data.skip_errors and data.source.is_dir():
         training_data = replace(training_data, documents=data.documents())
     texts = relevant_texts(training_data)
-    log_left_out(training_data.documents, data)
+    report = source_report(training_data.documents, data)
     reranker = open_reranker(data.filter_with, device=first_stage.device)
     options = HardNegativeOptions(depth=data.depth, margin=data.margin, filter_with=reranker)
     with open_first_stage(training_data.documents, first_stage) as retriever:
@@ -76,7 +85,7 @@ def _from_judgments(
         else:
             unfiltered = HardNegativeOptions(depth=data.depth)
             held_out = hard_negative_lists(training_data.held_out, texts, retriever, unfiltered)
-    return TrainingLists(tuple(training), tuple(held_out))
+    return TrainingLists(tuple(training), tuple(held_out), report)
 
 
 def _from_pseudo_queries(
@@ -89,8 +98,8 @@ def _from_pseudo_queries(
         held_out=data.held_out,
         seed=seed,
     )
-    training, held_out = pseudo_query_lists_from(data, first_stage, options, priors=for_reranker)
-    return TrainingLists(tuple(training), tuple(held_out))
+    training, held_out, report = pseudo_query_lists_from(data, first_stage, options, priors=for_reranker)
+    return TrainingLists(tuple(training), tuple(held_out), report)
 
 
 def lists_of_run(
@@ -123,10 +132,11 @@ def load_or_make_lists(folder: Path, made_of: Mapping[str, object], make: Callab
     description = {name: None if value is None else str(value) for name, value in made_of.items()}
     if (folder / LISTS).is_file():
         require_same_run(folder / MADE_OF, description)
-        return read_lists(folder / LISTS)
+        return replace(read_lists(folder / LISTS), source=_read_report(folder / SOURCE))
     lists = make()
     (folder / MADE_OF).unlink(missing_ok=True)  # a run was stopped before it had written its lists
     require_same_run(folder / MADE_OF, description)
+    write_atomically(folder / SOURCE, json.dumps(lists.source and asdict(lists.source)) + "\n")
     write_lists(folder / LISTS, lists)
     return lists
 
@@ -148,6 +158,16 @@ def read_lists(path: Path) -> TrainingLists:
         tuple(_list(row, passages) for row in rows if "missing" not in row),
         tuple(_list(row, passages) for row in rows if "missing" in row),
     )
+
+
+def _read_report(path: Path) -> SourceReport | None:
+    """Read what ``load_or_make_lists`` wrote about the documents; runs of before wrote nothing."""
+    report: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    if report is None:
+        return None
+    left_out = tuple(LeftOut(entry["kind"], entry["count"], tuple(entry["examples"])) for entry in report["left_out"])
+    values: dict[str, Any] = report | {"left_out": left_out, "notes": tuple(report["notes"])}
+    return SourceReport(**values)
 
 
 def _row(item: RankingList, numbers: dict[str, int]) -> dict[str, Any]:

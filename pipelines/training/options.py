@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import ArgumentError
-from ...index import Document, DocumentReader, Index, read_documents
+from ...index import Document, DocumentReader, Index, SourceReport, read_documents
 from .pseudo_queries import PseudoQueryKind
 
 _LOG = logging.getLogger(__name__)
@@ -97,7 +97,15 @@ def is_index(source: Path) -> bool:
     return (source / "MANIFEST").is_file()
 
 
-def log_left_out(documents: object, data: DataOptions) -> None:
-    """Log how many documents a reader has left out, where it has read its source to the end."""
-    if isinstance(documents, DocumentReader) and documents.skipped:
+def source_report(documents: object, data: DataOptions) -> SourceReport | None:
+    """Return what a reader has read and left out, and log how much of it was bad.
+
+    Args:
+        documents: Documents that were read to their end. Only a ``DocumentReader`` has a report.
+        data: Where they come from.
+    """
+    if not isinstance(documents, DocumentReader) or documents.fraction < 1.0:
+        return None
+    if documents.skipped:
         _LOG.warning("left out %d bad rows and files of %s; see %s", documents.skipped, data.source, data.errors)
+    return documents.report

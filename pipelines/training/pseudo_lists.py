@@ -8,14 +8,14 @@ from random import Random
 import numpy as np
 
 from ...errors import ArgumentError, SourceError
-from ...index import Chunking, Hit
+from ...index import Chunking, Hit, SourceReport
 from ...rerank import Reranker
 from ...retrieval import Encoder, Retriever
 from ...training import RankingList
 from ..progress import counting
 from ..search import query_slices, standardised
 from .first_stage import FirstStageSettings, open_first_stage
-from .options import DataOptions, log_left_out
+from .options import DataOptions, source_report
 from .pseudo_queries import MAX_WORDS, PairMaker, PseudoQueryKind, PseudoQueryPair, pair_makers, pseudo_query_pairs
 
 MAX_HELD_OUT = 200
@@ -64,7 +64,7 @@ def pseudo_query_lists_from(
     options: PseudoQueryOptions,
     *,
     priors: bool = False,
-) -> tuple[Lists, Lists]:
+) -> tuple[Lists, Lists, SourceReport | None]:
     """Make the pseudo-queries of a source, and training and held-out lists of them.
 
     Args:
@@ -73,20 +73,23 @@ def pseudo_query_lists_from(
         options: Which pairs to take, and how many negatives.
         priors: Whether lists get the first-stage scores as prior scores.
 
+    Returns:
+        Training lists, held-out lists, and what was read of the source; None for an index.
+
     Raises:
         SourceError: The documents give no pseudo-query, or none passes the filter.
     """
     documents = data.documents()
     pairs = pseudo_query_pairs(documents, kinds=data.pseudo_queries, max_words=options.max_words, seed=options.seed)
-    log_left_out(documents, data)
+    report = source_report(documents, data)
     with (
         open_first_stage(data.documents(), first_stage, chunking=Chunking()) as retriever,
         counting("Making lists", shown=first_stage.progress) as count,
     ):
         training, held_out = pseudo_query_lists(pairs, retriever, options, on_progress=count)
         if not priors:
-            return training, held_out
-        return with_priors(training, retriever.encoder), with_priors(held_out, retriever.encoder)
+            return training, held_out, report
+        return with_priors(training, retriever.encoder), with_priors(held_out, retriever.encoder), report
 
 
 def pseudo_query_lists(

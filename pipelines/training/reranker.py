@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ...errors import ArgumentError
+from ...index import SourceReport
 from ...inference import resolve_model
 from ...rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from ...training import Evaluated, RerankerMethod, TrainingRecord, TrainingSettings, is_main_process
@@ -23,13 +24,23 @@ from .reranker_evaluation import MEASURE, evaluate_blends
 
 @dataclass(frozen=True, slots=True)
 class TrainedReranker:
-    """The result of a training; ``held_out`` evaluates the saved weights, and is None if nothing was held out."""
+    """The result of a training.
+
+    Attributes:
+        output: The folder of the model.
+        training_lists: The number of lists that it was trained on.
+        held_out_queries: The number of queries that it was evaluated on.
+        held_out: The evaluation of the saved weights; None if nothing was held out.
+        record: Steps, losses and evaluations.
+        source: What was read and left out of the documents; None for an index and for a file of pairs.
+    """
 
     output: Path
     training_lists: int
     held_out_queries: int
     held_out: Evaluated | None
     record: TrainingRecord
+    source: SourceReport | None = None
 
 
 def train_reranker_on(
@@ -81,7 +92,9 @@ def train_reranker_on(
             watch=watch,
             describe=partial(reranker_card, recipe=recipe, lists=lists),
         )
-    return TrainedReranker(settings.output, len(lists.training), len(lists.held_out), record.best, record)
+    return TrainedReranker(
+        settings.output, len(lists.training), len(lists.held_out), record.best, record, source=lists.source
+    )
 
 
 def _lists(data: RerankerData, settings: TrainingSettings, *, progress: bool) -> TrainingLists:

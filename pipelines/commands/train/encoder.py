@@ -10,6 +10,7 @@ from ....training import EncoderObjective, TrainingSettings
 from ....training.encoders import EncoderLoss
 from ...training import EncoderData
 from ..options import AsJson
+from ..source_summary import left_out_lines, source_record
 from .options import (
     DataOptionValues,
     EvaluateEvery,
@@ -97,4 +98,8 @@ def train_encoder_command(
             ),
             **run_options(as_json=as_json),
         )
-    show_result(encoder_record(str(output), trained), encoder_summary(str(output), trained), as_json=as_json)
+    show_result(
+        encoder_record(str(output), trained) | source_record(trained.source),
+        [*encoder_summary(str(output), trained), *left_out_lines(trained.source, data.list_of_errors)],
+        as_json=as_json,
+    )

@@ -75,6 +75,11 @@ class DataOptionValues:
         """The kinds of pseudo-queries to learn from; none means judged queries."""
         return PSEUDO_QUERY_KINDS if self.pseudo_queries or self.own_text else ()
 
+    @property
+    def list_of_errors(self) -> Path | None:
+        """The list of what is bad; None where errors stop the command."""
+        return self.errors if self.skip_errors else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptionValues:

@@ -11,6 +11,7 @@ from ....training.rerankers import LoraSettings, LossName, Sampling
 from ...search import read_layers
 from ...training import RerankerData
 from ..options import AsJson
+from ..source_summary import left_out_lines, source_record
 from .options import (
     DataOptionValues,
     EvaluateEvery,
@@ -105,7 +106,10 @@ def train_reranker_command(
         )
     queries = {"training_lists": trained.training_lists, "held_out_queries": trained.held_out_queries}
     show_result(
-        reranker_record(str(output), queries, trained.record),
-        reranker_summary(str(output), trained.held_out_queries, trained.record),
+        reranker_record(str(output), queries, trained.record) | source_record(trained.source),
+        [
+            *reranker_summary(str(output), trained.held_out_queries, trained.record),
+            *left_out_lines(trained.source, data.list_of_errors),
+        ],
         as_json=as_json,
     )

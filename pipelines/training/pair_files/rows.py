@@ -30,10 +30,8 @@ def pair_rows(path: Path) -> Iterator[Row]:
         TrainingError: A row cannot be read, or can be read in two ways; it names file and line.
     """
     kind = without_gz(path).suffix
-    if kind == ".jsonl":
-        return _objects(path, _line_values(path))
-    if kind == ".json":
-        return _objects(path, _element_values(path))
+    if kind in (".jsonl", ".json"):
+        return _objects(path, _line_values(path) if kind == ".jsonl" and not _is_array(path) else _element_values(path))
     return _separated_rows(path, list(_csv_fields(path) if kind == ".csv" else _tsv_fields(path)))
 
 
@@ -42,6 +40,12 @@ def _objects(path: Path, values: Iterator[tuple[int, object]]) -> Iterator[Row]:
         if not isinstance(row, dict):
             raise TrainingError(f"no object with {NAMES}", source=str(path), line=number)
         yield number, cast("dict[str, object]", row)
+
+
+def _is_array(path: Path) -> bool:
+    """Whether a file of JSON Lines is one array instead, as programs write it that know no JSON Lines."""
+    _, first = next(text_lines(path), (1, ""))
+    return first.lstrip().startswith("[")
 
 
 def _line_values(path: Path) -> Iterator[tuple[int, object]]:

@@ -262,8 +262,15 @@ def test_a_json_file_is_read_as_its_lines_would_be(tmp_path):
     rows = [{"query": "a query", "pos": ["one", "two"], "neg": ["three"]}, {"query": "other", "pos": "four"}]
     (tmp_path / "data.json").write_text(json.dumps(rows, indent=2), encoding="utf-8")
     (tmp_path / "data.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    array, lines = (read_training_data(tmp_path / name) for name in ("data.json", "data.jsonl"))
+    (tmp_path / "array").mkdir()
+    (tmp_path / "array" / "data.jsonl").write_text("\n \n" + json.dumps(rows, indent=2), encoding="utf-8")
+    names = ("data.json", "data.jsonl", "array/data.jsonl")
+    array, lines, misnamed = (read_training_data(tmp_path / name) for name in names)
     assert (array.training, list(array.documents)) == (lines.training, list(lines.documents))
+    assert (misnamed.training, list(misnamed.documents)) == (lines.training, list(lines.documents))
+    (tmp_path / "array" / "data.jsonl").write_text('[\n{"query": "a", "passage": "b"},\n7]', encoding="utf-8")
+    with pytest.raises(TrainingError, match=r"data\.jsonl, line 3: no object with query and passage"):
+        read_training_data(tmp_path / "array" / "data.jsonl")
     (tmp_path / "data.json").write_text('[\n{"query": "a", "passage": "b"},\n7]', encoding="utf-8")
     with pytest.raises(TrainingError, match=r"data\.json, line 3: no object with query and passage"):
         read_training_data(tmp_path / "data.json")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from bicross.errors import DocumentError
+from bicross.index import LeftOut
 from bicross.pipelines import build_index
 from bicross.pipelines.training import RerankerData, lists, pseudo_lists
 from bicross.pipelines.training.first_stage import FirstStageSettings
@@ -40,7 +41,7 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kinds", [(), ("title",)])
-def test_a_blank_row_is_named_with_the_remedy_or_left_out(folder, kinds, caplog):
+def test_a_blank_row_is_named_with_the_remedy_or_left_out(folder, tmp_path, kinds, caplog):
     data = {"source": folder, "pseudo_queries": kinds, "held_out": 0.0}
     first_stage = FirstStageSettings(index=Path("index"), encoder=None, scratch=Path("scratch"))
     with pytest.raises(DocumentError, match=r"corpus\.jsonl, line 4: no text: .*--skip-errors"):
@@ -50,3 +51,8 @@ def test_a_blank_row_is_named_with_the_remedy_or_left_out(folder, kinds, caplog)
     assert len(made.training) == (7 if kinds else 2)
     assert "left out 1 bad rows and files of " in caplog.text
     assert json.loads(Path("list.jsonl").read_text())["line"] == 4
+    assert made.source is not None
+    assert (made.source.found, made.source.documents) == (8, 7)
+    assert made.source.left_out == (LeftOut("row", 1, (f"{folder / 'corpus.jsonl'}, line 4",)),)
+    runs = [lists.load_or_make_lists(tmp_path / "run", {"source": "blank"}, make) for make in (lambda: made, None)]
+    assert runs == [made, made]

@@ -47,6 +47,7 @@ def test_the_command_trains_measures_and_writes_a_card(models, folder, tmp_path,
     assert (code, err) == (0, "")
     record = json.loads(out)
     assert (record["training_lists"], record["held_out_queries"], record["steps"]) == (7, 3, 4)
+    assert (record["skipped"], record["source"]["documents"], record["source"]["left_out"]) == (0, 10, [])
     assert [evaluation["step"] for evaluation in record["evaluations"]] == [2, 4]
     assert record["held_out"]["quality"] >= max(record["held_out"]["alone"], record["held_out"]["stage_one"])
     card = (tmp_path / "model" / "README.md").read_text()
@@ -91,10 +92,14 @@ def test_the_same_command_goes_on_without_mining_again(models, folder, tmp_path,
 
 
 def test_what_a_terminal_shows(models, folder, tmp_path, capsys):
-    code, out, err = train(capsys, models, folder, tmp_path / "model", "--held-out", "0", "--full")
-    assert (code, err) == (0, "")
+    corpus, errors = folder / "corpus.jsonl", tmp_path / "errors"
+    corpus.write_text(corpus.read_text() + '{"_id": "blank", "text": " "}\n')
+    options = ("--held-out", "0", "--full", "--skip-errors", "--errors", errors)
+    code, out, _ = train(capsys, models, folder, tmp_path / "model", *options)
+    assert code == 0
     assert out == (
         f"Nothing was measured: no queries were held out.\nSaved the model of step 4 in {tmp_path / 'model'}\n"
+        f"Left out 1 bad row: {corpus}, line 11\nWhat is bad is listed in {errors}\n"
     )
 
 
