@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors.arguments import checked_count
 from .arguments import checked_ids
 from .chunking import Chunking
 from .document import Document
@@ -198,6 +199,14 @@ class IndexReader:
     def documents(self) -> Iterator[Document]:
         """Yield all live documents, in the order in which they were added."""
         return self._snapshot.documents()
+
+    def sample(self, count: int) -> list[Document]:
+        """Return at most so many live documents, evenly spread over the index in the order of adding.
+
+        Raises:
+            ArgumentError: ``count`` is not a whole number from 1 on.
+        """
+        return self._snapshot.sample(checked_count(count, "count"))
 
     def get(self, ids: Sequence[str]) -> list[Document | None]:
         """Return the document of each id; None for an id that the index does not have."""

@@ -32,7 +32,7 @@ from .loading import (
 from .model_store import ModelFiles, resolve_model
 from .protocols import HasVocabulary, has_members, has_vocabulary
 from .tokenizer import TextTokenizer, TokenIds, require_texts
-from .tokenizer_loading import load_tokenizer
+from .tokenizer_loading import load_tokenizer, read_vocabulary
 
 __all__ = [
     "ADAPTER_WEIGHTS",
@@ -63,6 +63,7 @@ __all__ = [
     "model_settings",
     "own_limit",
     "read_exits",
+    "read_vocabulary",
     "require_dtype",
     "require_encoder",
     "require_reranker",

@@ -7,7 +7,8 @@ from typing import Any, cast
 from tokenizers import normalizers
 
 from ..errors import ModelError
-from .checkpoints import read_modules, require_words_of
+from .checkpoints import read_modules, require_words_of, tokenizer_files
+from .checksum import combined_sha256
 from .tokenizer import TextTokenizer
 
 logger = logging.getLogger("bicross")
@@ -43,6 +44,26 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
     except Exception as error:  # the folder may come from anyone, and tokenizers raises a bare Exception
         reason = str(error).strip().split("\n")[0]
         raise ModelError(f"the tokenizer in {folder} cannot be loaded: {type(error).__name__}: {reason}") from error
+
+
+def read_vocabulary(folder: Path, sha256: str) -> TextTokenizer | None:
+    """Read the ``tokenizer.json`` of a model folder, to measure texts with it; imports no torch and no transformers.
+
+    Args:
+        folder: The model folder.
+        sha256: What ``ModelFiles.tokenizer_sha256`` has to be.
+
+    Returns:
+        The tokenizer; None if it is another one, or has another form.
+    """
+    paths = tokenizer_files(folder)
+    if [path.name for path in paths] != ["tokenizer.json"] or combined_sha256(paths) != sha256:
+        return None
+    try:
+        return TextTokenizer(paths[0].read_text(encoding="utf-8"))
+    except Exception as error:  # noqa: BLE001 - tokenizers raises a bare Exception
+        logger.debug("the tokenizer in %s cannot be measured: %s", folder, error)
+        return None
 
 
 def _transformer_settings(folder: Path) -> tuple[Path, dict[str, Any]]:

@@ -3,10 +3,14 @@
 import logging
 from collections.abc import Sequence
 
-from ..inference import has_vocabulary
+from ..errors import ModelError
+from ..index import Index
+from ..inference import has_vocabulary, read_vocabulary, resolve_model
 
 logger = logging.getLogger("bicross")
 
+SAMPLED_DOCUMENTS = 256
+"""How many documents of an index are measured."""
 MEASURED_CHARACTERS = 400
 """The beginning of a text, which is enough to tell its script."""
 WORTH_A_WARNING = 0.2
@@ -26,6 +30,24 @@ def unknown_share(model: object, texts: Sequence[str]) -> float:
         return 0.0
     shares = model.unknown_shares([text[:MEASURED_CHARACTERS] for text in texts])
     return sum(shares) / len(shares)
+
+
+def unknown_share_of(index: Index) -> float | None:
+    """Return the share of a sample of an index's documents that its encoder does not know, from 0 to 1.
+
+    It is None for an index without documents, and where the model is not on this machine or has no ``tokenizer.json``.
+    No weights are loaded, and nothing is downloaded.
+    """
+    sample = index.sample(SAMPLED_DOCUMENTS)
+    name = f"{index.model.id}@{index.model.revision}" if index.model.revision else index.model.id
+    try:
+        folder = resolve_model(name, download=False)
+    except ModelError:
+        return None
+    tokenizer = read_vocabulary(folder, index.model.tokenizer_sha256)
+    if tokenizer is None or not sample:
+        return None
+    return unknown_share(tokenizer, [document.passage for document in sample])
 
 
 def relevance_ceiling(share: float) -> float:

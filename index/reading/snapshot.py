@@ -90,6 +90,18 @@ class Snapshot:
             while chunk := list(islice(rows, ROWS_AT_ONCE)):
                 yield from view.segment.documents(chunk)
 
+    def sample(self, count: int) -> list[Document]:
+        """At most so many live documents, evenly spread."""
+        step = -(-len(self) // count) if len(self) else 1
+        documents: list[Document] = []
+        begin = 0
+        for view in self.views:
+            rows = list(islice(view.rows(), begin, None, step))
+            documents += view.segment.documents(rows)
+            live = view.entry.documents - view.entry.deleted
+            begin = (begin - live) % step
+        return documents
+
     def get(self, ids: Sequence[str]) -> list[Document | None]:
         """The document of each id; None where there is none."""
         documents: list[Document | None] = [None] * len(ids)

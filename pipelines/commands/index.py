@@ -18,6 +18,7 @@ from ...retrieval import DEFAULT_ENCODER, LANGUAGES, analyzer_named
 from ..indexing import Begun, add_documents, build_index, index_terms, retokenize, upsert_documents
 from ..models import load_encoder, open_encoder
 from ..progress import doing
+from ..unknown_tokens import unknown_share_of
 from .options import AnalyzerName, AsJson, Devices, IndexPath, Language, ModelName, Precision, Where
 from .output import fields_table, info_record, info_table, print_json
 from .sources import Source, with_source
@@ -218,7 +219,7 @@ def rollback(
 def verify(path: IndexPath, *, as_json: AsJson = False) -> None:
     """Check every file of an index, and that its parts agree; exit code 1 where something is wrong."""
     checked = Index.verify(path)
-    generations = _listed(checked.generations)
+    generations = ", ".join(map(str, checked.generations))
     documents, segments = counted(checked.documents, "document"), counted(checked.segments, "segment")
     text = f"{path}: {documents}, {segments}, generations {generations}"
     _report(checked, text, as_json=as_json)
@@ -229,11 +230,12 @@ def verify(path: IndexPath, *, as_json: AsJson = False) -> None:
 def info(path: IndexPath, *, as_json: AsJson = False) -> None:
     """Show what an index holds and which model made it. Every file's checksum is verified."""
     opened = Index.open(path)
-    about, fields = opened.info(), opened.fields()
+    about, fields, unknown = opened.info(), opened.fields(), unknown_share_of(opened)
     if as_json:
-        print_json(info_record(about) | {"fields": [dataclasses.asdict(field) for field in fields]})
+        more = {"unknown_share": unknown, "fields": [dataclasses.asdict(field) for field in fields]}
+        print_json(info_record(about) | more)
         return
-    Console().print(info_table(about))
+    Console().print(info_table(about, unknown))
     if fields:
         Console().print(fields_table(fields))
 
@@ -268,10 +270,6 @@ def _first(ids: list[str]) -> str:
     """The first few of some ids, and how many more there are."""
     more = len(ids) - MAX_IDS_SHOWN
     return ", ".join(f"{id_!r:.200}" for id_ in ids[:MAX_IDS_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _listed(numbers: tuple[int, ...]) -> str:
-    return ", ".join(map(str, numbers))
 
 
 def _analyzer(language: str | None, analyzer: str | None) -> str | None:

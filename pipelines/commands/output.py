@@ -107,14 +107,20 @@ def fields_table(fields: Sequence[FieldInfo]) -> Table:
     return table
 
 
-def info_table(info: IndexInfo) -> Table:
-    """Return the table that ``bicross info`` shows."""
+def info_table(info: IndexInfo, unknown: float | None) -> Table:
+    """Return the table that ``bicross info`` shows.
+
+    Args:
+        info: What the manifest says.
+        unknown: The share of the documents' characters that the encoder's tokenizer does not know; None is not shown.
+    """
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(overflow="fold")
     record = info_record(info)
     record["tokenizer"] = info.tokenizer_fingerprint or "no token ids are kept"
     record["lexical"] = info.analyzer or "no terms are kept"
+    record["unknown to the model"] = None if unknown is None else f"{100 * unknown:.1f}% of the characters of a sample"
     for name, value in _flat(record):
         table.add_row(
             name, plain(str(value) if isinstance(value, bool) or not isinstance(value, int) else f"{value:,}")

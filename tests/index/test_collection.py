@@ -50,6 +50,22 @@ def test_documents_survive_unchanged(tmp_path):
     assert len(index) == 3
 
 
+def test_a_sample_is_spread_evenly_over_the_live_documents(tmp_path):
+    index = Index.create(tmp_path / "i", ENCODER.fingerprint)
+    assert index.sample(3) == []
+    for start, count in ((0, 7), (7, 1), (8, 12)):
+        index.add([batch(*some_documents(count, start=start))])
+    index.delete(["d1", "d7", "d12"])
+    live = list(index.documents())
+    assert len(live) == 17
+    for count in range(1, 20):
+        drawn = index.sample(count)
+        assert drawn == live[:: -(-len(live) // count)]
+        assert len(drawn) <= count
+    with pytest.raises(ArgumentError, match="count must be at least 1, not 0"):
+        index.sample(0)
+
+
 @settings(max_examples=examples(25), deadline=None)
 @given(
     passages_of=st.lists(st.integers(1, 6), min_size=1, max_size=25),

@@ -1,14 +1,18 @@
 """What a tokenizer does not know is measured, told once with the remedy, and limits what relevance claims."""
 
+import dataclasses
+import hashlib
+import json
 import logging
 
 import numpy as np
 import pytest
-from bicross.index import Document
+from bicross.index import Document, Index
 from bicross.inference import TextTokenizer, resolve_model
 from bicross.pipelines import SearchPipeline, add_documents, build_index
-from bicross.pipelines.unknown_tokens import relevance_ceiling, unknown_share
+from bicross.pipelines.unknown_tokens import relevance_ceiling, unknown_share, unknown_share_of
 from bicross.retrieval import DEFAULT_ENCODER, DenseRetriever, LexicalRetriever, ParallelEncoder
+from helpers import commands
 from helpers.fakes import HashEncoder, OverlapReranker
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,12 +115,12 @@ def test_the_ceiling_falls_evenly_from_certain_to_undecided(share, other_share):
     assert relevance_ceiling(0.5) == relevance_ceiling(1.0) == 0.5
 
 
-def tokenizer_of(model, pre_tokenizer):
+def serialised_tokenizer(model, pre_tokenizer):
     backend = Tokenizer(model)
     backend.pre_tokenizer = pre_tokenizer
     special = [(token, backend.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
     backend.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", special)
-    return TextTokenizer(backend.to_str())
+    return backend.to_str()
 
 
 VOCABULARY = ["[UNK]", "[CLS]", "[SEP]", *"abcdefghijklmnopqrstuvwxyz0123456789,;()!", "the", "vaccine"]
@@ -124,18 +128,18 @@ VOCABULARY = ["[UNK]", "[CLS]", "[SEP]", *"abcdefghijklmnopqrstuvwxyz0123456789,
 
 def word_piece():
     pieces = {token: number for number, token in enumerate([*VOCABULARY, *(f"##{c}" for c in VOCABULARY[3:29])])}
-    return tokenizer_of(models.WordPiece(pieces, unk_token="[UNK]"), pre_tokenizers.BertPreTokenizer())
+    return serialised_tokenizer(models.WordPiece(pieces, unk_token="[UNK]"), pre_tokenizers.BertPreTokenizer())
 
 
 def unigram():
     pieces = [(token, -1.0) for token in [*VOCABULARY, "▁"]]
-    return tokenizer_of(models.Unigram(pieces, unk_id=0, byte_fallback=False), pre_tokenizers.Metaspace())
+    return serialised_tokenizer(models.Unigram(pieces, unk_id=0, byte_fallback=False), pre_tokenizers.Metaspace())
 
 
 def byte_level():
     tokens = ["[CLS]", "[SEP]", *sorted(pre_tokenizers.ByteLevel.alphabet())]
     pieces = {token: number for number, token in enumerate(tokens)}
-    return tokenizer_of(models.BPE(pieces, []), pre_tokenizers.ByteLevel(add_prefix_space=False))
+    return serialised_tokenizer(models.BPE(pieces, []), pre_tokenizers.ByteLevel(add_prefix_space=False))
 
 
 @pytest.mark.parametrize(
@@ -152,10 +156,33 @@ def byte_level():
     ],
 )
 def test_the_share_of_characters_that_are_unknown(make, text, share):
-    assert make().unknown_shares([text, "the"]) == [
-        pytest.approx(share),
-        0.0,
-    ]
+    assert TextTokenizer(make()).unknown_shares([text, "the"]) == [pytest.approx(share), 0.0]
+
+
+def test_the_share_of_an_index_is_measured_on_a_sample(tmp_path, capsys):
+    model = tmp_path / "model"
+    model.mkdir()
+    serialised = word_piece()
+    for name, content in (("tokenizer.json", serialised), ("config.json", "{}"), ("model.safetensors", "")):
+        (model / name).write_text(content, encoding="utf-8")
+    encoder = HashEncoder(name=str(model))
+    fingerprint = encoder.fingerprint
+    sha256 = hashlib.sha256(serialised.encode()).hexdigest()
+    encoder.fingerprint = dataclasses.replace(fingerprint, tokenizer_sha256=sha256)
+    build_index([*ENGLISH, *THAI[:2]], tmp_path / "i", encoder=encoder, reranker=None)
+    add_documents(tmp_path / "i", THAI[2:], encoder=encoder)
+    index = Index.open(tmp_path / "i")
+    assert unknown_share_of(index) == pytest.approx(0.5, abs=0.03)  # the digits are known
+    code, out, _ = commands.run(capsys, "info", tmp_path / "i", "--json")
+    assert (code, json.loads(out)["unknown_share"]) == (0, unknown_share_of(index))
+    _, out, _ = commands.run(capsys, "info", tmp_path / "i")
+    assert f"{100 * unknown_share_of(index):.1f}% of the characters of a sample" in " ".join(out.split())
+    (model / "tokenizer.json").write_text(serialised + " ", encoding="utf-8")
+    assert unknown_share_of(index) is None
+    encoder.fingerprint = dataclasses.replace(fingerprint, id=str(tmp_path / "gone"))
+    build_index(ENGLISH, tmp_path / "i", encoder=encoder, reranker=None, overwrite=True)
+    _, out, _ = commands.run(capsys, "info", tmp_path / "i")
+    assert "of a sample" not in out
 
 
 @pytest.fixture(scope="module")
@@ -206,5 +233,6 @@ def test_what_an_english_model_can_read_is_known(english, text):
 def test_a_tokenizer_that_has_pieces_of_the_words_knows_them():
     words = ["как", "работа", "##ют", "вак", "##цины", "##цина", "백신", "##은", "어떻게"]
     pieces = {token: number for number, token in enumerate([*VOCABULARY, *words])}
-    russian = tokenizer_of(models.WordPiece(pieces, unk_token="[UNK]"), pre_tokenizers.BertPreTokenizer())
+    serialised = serialised_tokenizer(models.WordPiece(pieces, unk_token="[UNK]"), pre_tokenizers.BertPreTokenizer())
+    russian = TextTokenizer(serialised)
     assert russian.unknown_shares(["как работают вакцины", "вакцина", "백신은 어떻게"]) == [0.0, 0.0, 0.0]
