@@ -179,6 +179,24 @@ class TextTokenizer:
         """
         return self._assemble(self._pair, first, self._cut(second, max_length - self._pair.length - len(first)))
 
+    def shortened(self, first: TokenIds, second: TokenIds, *, max_length: int) -> tuple[TokenIds, TokenIds]:
+        """Cut a pair that is too long as transformers does by default ("longest_first").
+
+        Args:
+            first: The token ids of the first text, shape (tokens,).
+            second: Those of the second text.
+            max_length: The most tokens of the input, special tokens included.
+
+        Returns:
+            Both texts: the longer one is cut until both are equally long, then both are.
+        """
+        room = max(0, max_length - self._pair.length)
+        if len(first) + len(second) <= room:
+            return first, second
+        shorter = min(len(first), len(second), room // 2)
+        kept = shorter if len(first) <= len(second) else room - shorter
+        return self._cut(first, kept), self._cut(second, room - kept)
+
     def _cut(self, ids: TokenIds, room: int) -> TokenIds:
         room = max(0, room)
         return ids[len(ids) - room :] if self._cut_left and len(ids) > room else ids[:room]

@@ -1,6 +1,8 @@
-"""Adapters that the project trained itself, as package data: a folder each, with its model card."""
+"""Adapters that the project trained itself, as package data, each with its model card; and the default models."""
 
 DEFAULT_RERANKER = "bicross-rerank-mini"
 """The reranker of a search where no other is named."""
+DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+"""The encoder of an index, and of similarity, where no other is named: the base of the bundled adapters."""
 
-__all__ = ["DEFAULT_RERANKER"]
+__all__ = ["DEFAULT_ENCODER", "DEFAULT_RERANKER"]

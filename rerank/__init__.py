@@ -27,6 +27,7 @@ from .cascade import (
 from .cross_encoder import DEFAULT_RERANKER, CrossEncoderReranker
 from .discounted_gain import dcg, ideal_dcg, ndcg
 from .packed_scoring import require_exit_layers
+from .pairs import DEFAULT_SIMILARITY, PairLabel, PairScorer, RankedText, classify_texts, paired
 from .reranker import (
     CascadeReranker,
     IdentifiedReranker,
@@ -47,6 +48,7 @@ from .scoring_head import require_scoring_outputs
 
 __all__ = [
     "DEFAULT_RERANKER",
+    "DEFAULT_SIMILARITY",
     "UNCALIBRATED",
     "Bin",
     "Calibration",
@@ -58,8 +60,11 @@ __all__ = [
     "IdentifiedReranker",
     "Isotonic",
     "Pair",
+    "PairLabel",
+    "PairScorer",
     "Platt",
     "QueryLimitedReranker",
+    "RankedText",
     "RankingKey",
     "Reranker",
     "TokenPair",
@@ -68,6 +73,7 @@ __all__ = [
     "calibration_from_dict",
     "can_exit_early",
     "check_cascade",
+    "classify_texts",
     "cutting_queries",
     "dcg",
     "distinct",
@@ -79,6 +85,7 @@ __all__ = [
     "long_queries",
     "merge_scores",
     "ndcg",
+    "paired",
     "reliability",
     "require_exit_layers",
     "require_exits",

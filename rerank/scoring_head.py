@@ -20,12 +20,7 @@ def require_scoring_outputs(model: Any, name: str | Path) -> int:  # noqa: ANN40
     Raises:
         ModelError: It has another number of outputs: no score says which of three classes means "relevant".
     """
-    last = model[-1]
-    if type(last).__name__ == "LogitScore" and last.true_token_id == last.false_token_id:
-        raise ModelError(
-            f"{name} scores by the answers yes and no, and its tokenizer has no tokens for them; name a model that was "
-            "saved with its own answers (a folder with modules.json)"
-        )
+    require_answers(model, name)
     outputs = int(model.num_labels)
     if outputs not in (1, 2):
         raise ModelError(
@@ -33,6 +28,24 @@ def require_scoring_outputs(model: Any, name: str | Path) -> int:  # noqa: ANN40
             "classes such as those of language inference do not rank"
         )
     return outputs
+
+
+def require_answers(model: Any, name: str | Path) -> None:  # noqa: ANN401 - sentence-transformers' own
+    """Check that a cross-encoder that scores by the answers yes and no has a token for each.
+
+    Args:
+        model: A CrossEncoder of sentence-transformers.
+        name: The name by which the user asked for the model, for the message.
+
+    Raises:
+        ModelError: It has none.
+    """
+    last = model[-1]
+    if type(last).__name__ == "LogitScore" and last.true_token_id == last.false_token_id:
+        raise ModelError(
+            f"{name} scores by the answers yes and no, and its tokenizer has no tokens for them; name a model that was "
+            "saved with its own answers (a folder with modules.json)"
+        )
 
 
 def stated_blend(folder: Path) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..inference import ChatTemplate, Dtype, TokenIds, batch_size_for, cast_model
 from .inputs import PairInput, SizedPair, token_ends, with_queries_cut
 from .reranker import Pair
-from .unpacked import StandardCrossEncoder, WholeInputs
+from .unpacked import StandardCrossEncoder, Truncation, WholeInputs
 
 if TYPE_CHECKING:
     from ..inference.packed import PackedModel  # it imports torch, which takes seconds
@@ -41,6 +41,8 @@ def text_cross_encoder(
     packed: "PackedModel | None",
     dtype: Dtype,
     batch_size: int | None,
+    *,
+    truncation: Truncation = "only_second",
 ) -> TextCrossEncoder:
     """Make a cross-encoder that takes texts.
 
@@ -50,6 +52,7 @@ def text_cross_encoder(
         packed: The packed model, which needs a chat template here; None if sentence-transformers runs the model.
         dtype: The number format, for sentence-transformers.
         batch_size: Its pairs per batch; None takes a good number.
+        truncation: Which text of a pair that is too long is cut; in a chat template it is always the second.
     """
     template, max_length = pair_input.template, pair_input.max_length
     if packed is not None:
@@ -58,7 +61,7 @@ def text_cross_encoder(
     model, batch_size = cast_model(model, dtype), batch_size or batch_size_for(model.device)
     if template is not None:
         return ChatCrossEncoder(template, WholeInputs(model, batch_size).run, max_length)
-    return StandardCrossEncoder(model, batch_size, max_length)
+    return StandardCrossEncoder(model, batch_size, max_length, truncation=truncation)
 
 
 class ChatCrossEncoder:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Hashable, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from ..inference import TokenIds
 from .inputs import SizedPair, token_ends, with_queries_cut
 from .reranker import Pair
+
+Truncation = Literal["only_second", "longest_first"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,19 @@ class StandardCrossEncoder:
         model: A CrossEncoder of sentence-transformers.
         batch_size: Pairs of a batch.
         max_length: The most tokens of a pair, special tokens included.
+        truncation: Which text of a pair that is too long is cut, in the words of transformers.
     """
 
-    def __init__(self, model: Any, batch_size: int, max_length: int) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        model: Any,  # noqa: ANN401
+        batch_size: int,
+        max_length: int,
+        *,
+        truncation: Truncation = "only_second",
+    ) -> None:
         self._model, self._batch_size, self._max_length = model, batch_size, max_length
+        self._truncation = truncation
         self._special_tokens = int(model.tokenizer.num_special_tokens_to_add(pair=True))
         self._lock = threading.Lock()
 
@@ -53,7 +64,7 @@ class StandardCrossEncoder:
                 batch_size=self._batch_size,
                 show_progress_bar=False,
                 activation_fn=_raw,
-                processing_kwargs={"text": {"truncation": "only_second", "max_length": self._max_length}},
+                processing_kwargs={"text": {"truncation": self._truncation, "max_length": self._max_length}},
             )
         return np.asarray(outputs, dtype=np.float32).reshape(len(pairs), -1)
 

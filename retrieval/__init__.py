@@ -1,7 +1,8 @@
 """The first stage: turns queries into vectors or terms, and finds candidates with them."""
 
+from ..models import DEFAULT_ENCODER
 from .analyzers import ANALYZER, ANALYZERS, LANGUAGES, Analyzer, analyse, analyzer_named, analyzer_of
-from .bi_encoder import DEFAULT_ENCODER, BiEncoder
+from .bi_encoder import BiEncoder
 from .early_layers import EarlyLayerEncoder, EarlyLayers, EarlyPooling, write_early_layers
 from .encoder import Encoder
 from .fusion import Fusion, NormalisedSum, ReciprocalRank

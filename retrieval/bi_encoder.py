@@ -19,12 +19,11 @@ from ..inference import (
     require_texts,
     resolve_model,
 )
+from ..models import DEFAULT_ENCODER
 from .text_inputs import Task, TextInput, text_input
 from .unpacked import StandardEncoder
 
 logger = logging.getLogger("bicross")
-
-DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 class BiEncoder:

@@ -6,6 +6,8 @@ make a model.
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,3 +79,14 @@ def save_bi_encoder(folder: Path, *, prompts: dict[str, str] | None = None) -> P
     pooling = Pooling(transformer.get_embedding_dimension(), "mean")
     SentenceTransformer(modules=[transformer, pooling], prompts=prompts, device="cpu").save_pretrained(str(folder))
     return folder
+
+
+def with_labels(folder: Path, copy: Path, *names: str) -> Path:
+    """Copy a model, with these names of its outputs if there are any."""
+    shutil.copytree(folder, copy)
+    if names:
+        config = json.loads((copy / "config.json").read_text(encoding="utf-8"))
+        config["id2label"] = {str(number): name for number, name in enumerate(names)}
+        config["label2id"] = {name: number for number, name in enumerate(names)}
+        (copy / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return copy
