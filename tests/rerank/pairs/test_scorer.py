@@ -253,7 +253,7 @@ def test_an_activation_of_unknown_range_is_refused(folders, tmp_path):
 
 def test_the_default_model_gives_the_order_that_people_expect():
     scorer = PairScorer()
-    assert DEFAULT_SIMILARITY == scorer.name
+    assert scorer.name == DEFAULT_SIMILARITY
     food, meal, guitar = "A man is eating food", "A man is eating a meal", "A man plays a guitar"
     same, near, far, other = scorer.score([(food, food), (food, meal), (food, guitar), (meal, guitar)])
     assert same == pytest.approx(1, abs=1e-5)
