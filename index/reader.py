@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors.arguments import checked_count
 from .arguments import checked_ids
 from .chunking import Chunking
-from .document import Document
+from .document import Document, Passage
 from .filters import FieldInfo, Predicate, describe_fields
 from .info import IndexInfo, info_of
 from .manifest import Manifest, ModelFingerprint, checked_settings
@@ -21,6 +21,7 @@ from .reading import (
     Snapshot,
     best_hits,
     neighbours,
+    passages_of,
     search_both,
     search_terms,
     vectors_of,
@@ -211,6 +212,17 @@ class IndexReader:
     def get(self, ids: Sequence[str]) -> list[Document | None]:
         """Return the document of each id; None for an id that the index does not have."""
         return self._snapshot.get(checked_ids(ids))
+
+    def passages(self, ids: Sequence[str]) -> list[list[Passage]]:
+        """Return the passages of each document, in the order of its text: one where it was not split.
+
+        Args:
+            ids: The ids of the documents.
+
+        Raises:
+            ArgumentError: The index does not have one of the ids.
+        """
+        return passages_of(self._snapshot, ids)
 
     @property
     def generation(self) -> int:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from bicross.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from .answers import Citation, Context, ContextOptions, ContextPipeline
     from .evaluation import (
         Evaluation,
         Judged,
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CacheUse",
+    "Citation",
+    "Context",
+    "ContextOptions",
+    "ContextPipeline",
     "Depth",
     "Evaluation",
     "Judged",
@@ -68,6 +73,12 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        "answers": (
+            "Citation",
+            "Context",
+            "ContextOptions",
+            "ContextPipeline",
+        ),
         "evaluation": (
             "Evaluation",
             "Judged",

@@ -3,7 +3,7 @@
 from .bm25 import BM25
 from .hits import Hit, PassageHit, best_hits, with_other_passages
 from .hybrid import search_both
-from .neighbours import neighbours, vectors_of
+from .neighbours import neighbours, passages_of, vectors_of
 from .snapshot import SEGMENTS, Snapshot, View
 from .term_search import search_terms
 
@@ -16,6 +16,7 @@ __all__ = [
     "View",
     "best_hits",
     "neighbours",
+    "passages_of",
     "search_both",
     "search_terms",
     "vectors_of",

@@ -1,4 +1,4 @@
-"""The neighbours of documents by their vectors: the nearest, or all within a threshold; and the vectors themselves."""
+"""The neighbours of documents by their vectors: the nearest, or all within a threshold; the vectors and passages."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ...errors import ArgumentError, IndexCorrupt
 from ...errors.arguments import checked_number
 from ..arguments import checked_ids, checked_vectors
+from ..document import Passage
 from ..filters import Predicate
 from ..segments import VECTORS, Segment
 from ..vectors import ROUNDING, RowsWithin, rows_within
@@ -24,6 +25,12 @@ VECTORS_AT_ONCE = 256
 def vectors_of(snapshot: Snapshot, ids: Sequence[str]) -> list[NDArray[np.float32]]:
     """See ``Index.vectors``."""
     return [_vectors(document_row) for document_row in _document_rows(snapshot, ids)]
+
+
+def passages_of(snapshot: Snapshot, ids: Sequence[str]) -> list[list[Passage]]:
+    """See ``Index.passages``."""
+    rows = _document_rows(snapshot, ids)
+    return [segment.passages([row], [segment.document(row)])[0] for segment, row in rows]
 
 
 def neighbours(

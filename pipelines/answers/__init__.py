@@ -1,0 +1,24 @@
+"""Answers to questions, and what others answer from: passages for a language model, with citations."""
+
+from .context import INSTRUCTIONS, Citation, Context
+from .context_options import ContextOptions
+from .context_pipeline import ContextPipeline
+from .passages import IndexPassageRetriever, PassageRetriever, of_passages
+from .spans import Oversized, SpanOrder
+from .token_counts import Count, TextCounter, text_counter
+
+__all__ = [
+    "INSTRUCTIONS",
+    "Citation",
+    "Context",
+    "ContextOptions",
+    "ContextPipeline",
+    "Count",
+    "IndexPassageRetriever",
+    "Oversized",
+    "PassageRetriever",
+    "SpanOrder",
+    "TextCounter",
+    "of_passages",
+    "text_counter",
+]
