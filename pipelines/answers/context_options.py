@@ -24,7 +24,7 @@ class ContextValues(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextOptions:
-    """What a context may have, and how it is put together; every value is checked when the record is made.
+    """What a context may have, and how it is put together; every value but ``count`` is checked when it is made.
 
     Attributes:
         budget: The most that the text may take, citations and the lines between passages included. None is no limit.

@@ -242,10 +242,20 @@ def _vectors(
         return None
     ids = list(dict.fromkeys(result.document.id for result in results))
     passages, vectors = retriever.index.passages(ids), retriever.index.vectors(ids)
-    rows = {
-        (id_, passage.start): vector
+    stored_vectors = {
+        (id_, passage.start, passage.end): vector
         for id_, of_document, stored in zip(ids, passages, vectors, strict=True)
         for passage, vector in zip(of_document, stored, strict=True)
     }
-    found = np.stack([rows[result.document.id, result.passage.start] for result in results])
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+    of_results = [
+        stored_vectors.get((result.document.id, result.passage.start, result.passage.end)) for result in results
+    ]
+    present = [vector for vector in of_results if vector is not None]
+    if len(present) < len(results):
+        return None  # a retriever of one's own, with passages that are not those of the index
+    return _unit(np.stack(present))
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return vectors of length 1; what codes decode to is not exactly that long."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)

@@ -1,5 +1,6 @@
 """Counts what a text takes of a budget: tokens of any tokenizer, characters, or what a function says."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ Count = str | Path | Callable[[str], int] | object
 of one; or a function that returns a whole number for a text."""
 
 CHARACTERS = "characters"
+HUB_TIMEOUT_SECONDS = 10
 _FILE = "tokenizer.json"
 
 
@@ -51,10 +53,8 @@ def text_counter(count: Count) -> TextCounter:
         ArgumentError: The value stands for no way of counting.
         ModelNotFound: There is no tokenizer of this name.
     """
-    if count == CHARACTERS:
-        return TextCounter("characters", len)
     if isinstance(count, str | Path):
-        return TextCounter("tokens", _plain(_named(count)))
+        return TextCounter("characters", len) if count == CHARACTERS else TextCounter("tokens", _plain(_named(count)))
     given: Any = count
     if isinstance(given, type):
         raise ArgumentError(f"count must be a tokenizer or a function, not the class {given.__name__}: make one of it")
@@ -87,10 +87,9 @@ def _named(name: str | Path) -> Tokenizer:
     Args:
         name: A ``tokenizer.json``, a folder that has one, a bundled model, or a hub id.
     """
-    path = Path(name)
-    if path.is_dir():
-        path /= _FILE
-    if not path.is_file():
+    # These functions return False for names that no file system accepts, where those of Path raise.
+    path = os.path.join(name, _FILE) if os.path.isdir(name) else name  # noqa: PTH112, PTH118
+    if not os.path.isfile(path):  # noqa: PTH113
         path = _of_model(name)
     try:
         return Tokenizer.from_file(str(path))
@@ -102,16 +101,29 @@ def _of_model(name: str | Path) -> Path:
     try:
         return resolve_model(name, download=False) / _FILE
     except ModelError as not_here:
-        if isinstance(name, Path) or Path(name).is_absolute():
-            raise ModelNotFound(f"there is no {_FILE} at {name}") from not_here
-    from huggingface_hub import HfApi  # takes half a second: only where it is needed
+        if isinstance(name, Path) or name.startswith((".", "/")):
+            raise ModelNotFound(f"there is no {_FILE} at {str(name)!r:.200}") from not_here
+    return _from_hub(name)
+
+
+def _from_hub(name: str) -> Path:
+    """Return the ``tokenizer.json`` of a hub id, from the cache or else from the hub; of the model nothing else."""
+    from huggingface_hub import HfApi, constants  # takes half a second: only where it is needed
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
     hub: Any = HfApi()
     hub_id, _, revision = name.partition("@")
     try:
-        return Path(hub.hf_hub_download(hub_id, _FILE, revision=revision or None))
+        try:
+            return Path(hub.hf_hub_download(hub_id, _FILE, revision=revision or None, local_files_only=True))
+        except LocalEntryNotFoundError:
+            if constants.HF_HUB_OFFLINE:
+                raise
+        # A first call with a short time limit fails at once without a network.
+        commit = hub.model_info(hub_id, revision=revision or None, timeout=HUB_TIMEOUT_SECONDS).sha
+        return Path(hub.hf_hub_download(hub_id, _FILE, revision=commit))
     except Exception as error:
         raise ModelNotFound(
-            f"the tokenizer of {name!r} is not on this machine, and the hub did not give it ({error!s:.200}). Give a "
-            f"folder with a {_FILE}, or count in characters"
+            f"the tokenizer of {name!r:.200} is not on this machine, and the hub did not give it ({error!s:.200}). "
+            f"Give a folder with a {_FILE}, or count in characters"
         ) from error

@@ -108,13 +108,17 @@ def test_vectors_are_those_of_the_passages_in_order(tmp_path):
     for id_, vectors in zip(ids, index.vectors(ids), strict=True):
         assert vectors.dtype == np.float32
         np.testing.assert_array_equal(vectors, oracle_of(records)[id_].vectors)
-    assert index.vectors([]) == []
+    assert [len(passages) for passages in index.passages(ids)] == [len(vectors) for vectors in index.vectors(ids)]
+    assert [[p.text for p in passages] for passages in index.passages(["d3", "d11"])] == [["a"], ["a", "b", "c"]]
+    assert index.vectors([]) == index.passages([]) == []
     assert len({len(vectors) for vectors in index.vectors([f"d{n}" for n in range(12)])}) > 1
     pinned = index.pinned()
     index.delete(["d0"])
     assert len(pinned.vectors(["d0"])) == 1
     with pytest.raises(ArgumentError, match="there is no document with the id 'd0'"):
         index.vectors(["d1", "d0"])
+    with pytest.raises(ArgumentError, match="there is no document with the id 'd0'"):
+        index.passages(["d1", "d0"])
 
 
 def test_equal_vectors_reach_a_threshold_of_one(tmp_path):

@@ -84,6 +84,7 @@ METHODS = {
     "search_both": BOTH,
     "neighbours": {"ids": ["d1"], "k": 2, "threshold": 0.5, "where": None, "query": unit_vectors(1, seed=1)[0]},
     "vectors": {"ids": ["d1"]},
+    "passages": {"ids": ["d1"]},
     "get": {"ids": ["d1"]},
     "count": {"where": "id == 'd1'"},
     "add": {"batches": []},

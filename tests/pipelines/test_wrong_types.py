@@ -9,6 +9,8 @@ import pytest
 from bicross.errors import ArgumentError, EvaluationError, QueryError
 from bicross.index import Document
 from bicross.pipelines import (
+    ContextOptions,
+    ContextPipeline,
     Judged,
     ScoreCache,
     SearchOptions,
@@ -32,6 +34,7 @@ OPTIONS = {field.name: field.default for field in dataclasses.fields(SearchOptio
 WRITING = {"path": "index", "documents": [], "encoder": ENCODER, "device": None, "reranker": None, "progress": False}
 FUNCTIONS = {
     "SearchOptions": OPTIONS | CUTOFFS | {"blend": 0.5, "first_stage": "dense"},
+    "ContextOptions": {field.name: field.default for field in dataclasses.fields(ContextOptions)},
     "TuningOptions": {field.name: field.default for field in dataclasses.fields(TuningOptions)},
     "ScoreCache": {"max_bytes": 10_000},
     "fit_stop_rule": {
@@ -68,6 +71,8 @@ FUNCTIONS = {
 NOT_CALLED = {
     # Records that bicross makes, and types.
     "CacheUse",
+    "Citation",
+    "Context",
     "Depth",
     "Evaluation",
     "Judged",
@@ -79,6 +84,7 @@ NOT_CALLED = {
     "Tuned",
     "Tuning",
     # Below, with an index.
+    "ContextPipeline",
     "SearchPipeline",
     "evaluate",
     "tune",
@@ -175,3 +181,19 @@ def test_pipelines_and_their_searches(pipeline, index):
 def test_the_message_has_the_value_and_the_remedy(call, error, message, pipeline):
     with pytest.raises(error, match=message):
         call(pipeline)
+
+
+def test_contexts(pipeline):
+    options = FUNCTIONS["ContextOptions"]
+    parts = {"retriever": pipeline.retriever, "reranker": RERANKER, "search": None, "options": None} | options
+    for argument in parts:
+        call_with_wrong_values(ContextPipeline, parts, argument)
+    contexts = ContextPipeline(pipeline.retriever, RERANKER)
+    call = options | {"query": "word1", "where": None, "deadline_ms": None}
+    for argument in call:
+        call_with_wrong_values(contexts.context, call, argument)
+    call_with_wrong_values(contexts.context_batch, {"queries": ["word1"], "timings": None}, "queries")
+    call_with_wrong_values(contexts.context_batch, {"queries": ["word1"], "timings": None}, "timings")
+    context = contexts.context("word1")
+    for argument in ("question", "instructions"):
+        call_with_wrong_values(context.messages, {"question": "what?", "instructions": "do"}, argument)
