@@ -1,14 +1,18 @@
 """Ctrl-C and SIGTERM end every long command at once, and what is kept can be used."""
 
+import itertools
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from bicross.index import Document, Index
@@ -17,22 +21,71 @@ from bicross.pipelines.commands import app
 from bicross.pipelines.commands.terminal import said_on_interrupt, saying, unless_committed
 from helpers.examples import thorough
 from helpers.fakes import HashEncoder
+from helpers.interrupted_commands import Ended
 
 PROGRAM = Path(__file__).parents[2] / "helpers" / "interrupted_commands.py"
 LONGEST_SECONDS = 60  # not a measurement: a command that does not end must not hold the tests
+MOMENTS = range(10 if thorough() else 4)
+"""At how many random moments each of five commands is interrupted."""
+PACE = 0.003
+"""Seconds that a fake model takes for a text."""
 DOCUMENTS = [Document(f"d{number}", f"text number {number} of many") for number in range(300)]
 
 
-def run(arguments, *, after=None, number=signal.SIGINT, seconds_a_text=0.003):
-    """Run a command; after some seconds, send it a signal. Returns exit code and what it said on standard error."""
-    environment = {
-        **os.environ,
-        "SECONDS_A_TEXT": str(seconds_a_text),
-        "PYTHONPATH": str(PROGRAM.parents[1]),
-        "OMP_NUM_THREADS": "1",
-    }
-    signals = [] if after is None else [(after, number)]
-    return signalled([PROGRAM, *arguments], signals, environment=environment)
+class Commands:
+    """Runs commands of bicross in the processes that a program forks; see ``helpers.interrupted_commands``."""
+
+    def __init__(self, program):
+        self._program = program
+
+    def run(self, *arguments, **request):
+        """Run a command, and perhaps send it a signal. Returns as ``helpers.interrupted_commands.answer``."""
+        request["command"] = list(map(str, arguments))
+        self._program.stdin.write(json.dumps(request) + "\n")
+        self._program.stdin.flush()
+        return Ended(*json.loads(self._program.stdout.readline()))
+
+    def seconds(self, *arguments, **request):
+        """Run a command to its end. Returns how long it took."""
+        ended = self.run(*arguments, **request)
+        assert ended.code == 0, ended.said
+        return ended.seconds
+
+    def interrupted(self, chance, seconds, arguments, **request):
+        """Interrupt a command at a random moment of the time that it takes.
+
+        Args:
+            chance: Draws the moment.
+            seconds: How long the command takes.
+            arguments: Returns the arguments, for a place where nothing has been done; called again, for an earlier
+                moment, if the first one came too late.
+            request: The signal, and the pace of the models.
+        """
+        moment, ended = chance.uniform(0.05, 0.95) * seconds, None
+        while ended is None or ended.code == 0:
+            ended, moment = self.run(*arguments(), after=moment, **request), 0.6 * moment
+        assert ended.code == 128 + request.get("number", signal.SIGINT), ended.said
+        return ended
+
+
+@contextmanager
+def forking(*options):
+    environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[1]), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(PROGRAM), *map(str, options)]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True, env=environment) as program:
+        yield Commands(program)
+        program.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def commands():
+    with forking() as running:
+        yield running
+
+
+def said_nothing_or(ended, message):
+    """Whether an interrupted command, which had perhaps not begun to change anything, said what it leaves behind."""
+    return ended.said.endswith("bicross: interrupted.\n") or f"bicross: interrupted. {message}" in ended.said
 
 
 def signalled(arguments, signals, *, environment=None):
@@ -75,65 +128,80 @@ def whole(tmp_path_factory):
     return contents(path)
 
 
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """Paths where nothing is yet."""
+    folder = tmp_path_factory.mktemp("places")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5) if thorough() else (0, 3))
-def test_an_interrupted_build_is_continued_to_the_same_index(tmp_path, source, whole, seed):
-    moment = random.Random(seed)
-    path = tmp_path / "index"
-    arguments = ["index", source, "-o", path, "--no-tokens"]
-    number = signal.SIGTERM if seed == 3 else signal.SIGINT
-    interrupted, resume = 0, list[str]()
-    while True:
-        after = moment.uniform(0, 2) if interrupted < 2 else None
-        code, stderr = run([*arguments, *resume], after=after, number=number)
-        if code == 0:
-            break
-        assert (code, interrupted < 2) == (128 + number, True), stderr
-        interrupted += 1
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_build_is_continued_to_the_same_index(commands, places, source, whole, number):
+    def begin():
+        nonlocal path
+        path = next(places)
+        return "index", source, "-o", path, "--no-tokens"
+
+    path = next(places)
+    seconds = commands.seconds(*begin(), seconds_a_text=PACE)
+    for seed in MOMENTS if number == signal.SIGINT else MOMENTS[:1]:
+        ended = commands.interrupted(random.Random(seed), seconds, begin, number=number, seconds_a_text=PACE)
         unfinished = Index.on_disk(path).unfinished
+        again = ("index", source, "-o", path, "--no-tokens")
         if unfinished is None:
-            assert f"bicross: interrupted. Nothing was written to {path}: run the same command again." in stderr
+            assert said_nothing_or(ended, f"Nothing was written to {path}: run the same command again.")
         else:
-            assert f"bicross: interrupted. {path} keeps {unfinished:,} documents of this build." in stderr
-            if seed == 0:
-                again, refused = run(arguments)
-                assert (again, f"with {unfinished:,} documents; continue it with --resume, or" in refused) == (1, True)
-            resume = ["--resume"]
-    assert contents(path) == whole
+            assert f"bicross: interrupted. {path} keeps {unfinished:,} documents of this build." in ended.said
+            refused = commands.run(*again)
+            assert (refused.code, "continue it with --resume, or" in refused.said) == (1, True)
+            again += ("--resume",)
+        assert commands.run(*again).code == 0
+        assert contents(path) == whole
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4 if thorough() else 2))
-def test_an_interrupted_addition_changes_nothing_or_all(tmp_path, source, whole, seed):
-    path = tmp_path / "index"
-    build_index([], path, encoder=HashEncoder(), reranker=None)
-    code, stderr = run(["add", path, source, "--replace"], after=random.Random(seed).uniform(0, 1.5))
-    if code:
-        assert code == 130, stderr
+def test_an_interrupted_addition_changes_nothing_or_all(commands, places, source, whole):
+    def begin():
+        nonlocal path
+        path = shutil.copytree(empty, next(places))
+        return "add", path, source, "--replace"
+
+    path = empty = next(places)
+    build_index([], empty, encoder=HashEncoder(), reranker=None)
+    seconds = commands.seconds(*begin(), seconds_a_text=PACE)
+    for seed in MOMENTS:
+        ended = commands.interrupted(random.Random(seed), seconds, begin, seconds_a_text=PACE)
         changed = len(Index.open(path)) > 0
         expected = "The change is committed" if changed else f"Nothing was added to {path}: run the same command again."
-        assert f"bicross: interrupted. {expected}" in stderr
+        assert said_nothing_or(ended, expected)
         assert len(Index.open(path)) == (300 if changed else 0)
-        assert run(["add", path, source, "--replace"], seconds_a_text=0)[0] == 0
-    assert contents(path) == whole
+        assert commands.run("add", path, source, "--replace").code == 0
+        assert contents(path) == whole
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4 if thorough() else 2))
-def test_an_interrupted_compaction_changes_nothing_that_is_found(tmp_path, source, whole, seed):
-    path = tmp_path / "index"
-    extra = [Document(f"extra{number}", "text to be deleted") for number in range(2000)]
-    build_index([*extra, *DOCUMENTS], path, encoder=HashEncoder(), reranker=None)
-    with Index.open(path).writer() as writer:
-        writer.delete([document.id for document in extra[:300]])
+def test_an_interrupted_compaction_changes_nothing_that_is_found(commands, places, whole):
+    def begin():
+        nonlocal path
+        path = shutil.copytree(full, next(places))
+        return "compact", path
+
+    path = full = next(places)
+    extra = [Document(f"extra{number}", "text to be deleted") for number in range(600)]
+    build_index([*extra, *DOCUMENTS], full, encoder=HashEncoder(), reranker=None)
+    with Index.open(full).writer() as writer:
+        writer.delete([document.id for document in extra[:100]])
         writer.commit(reason="delete")
-    code, stderr = run(["compact", path], after=random.Random(seed).uniform(0, 0.4))
-    assert code in (0, 130)
-    if code:
-        assert "bicross: interrupted. " in stderr
-    Index.open(path).delete([document.id for document in extra])
-    assert run(["compact", path])[0] == 0
-    assert contents(path) == whole
+    seconds = commands.seconds(*begin())
+    for seed in MOMENTS:
+        ended = commands.interrupted(random.Random(seed), seconds, begin)
+        changed = Index.open(path).generation > Index.open(full).generation
+        expected = "The change is committed" if changed else f"Nothing was changed in {path}: run the same command"
+        assert said_nothing_or(ended, expected)
+        Index.open(path).delete([document.id for document in extra])
+        assert commands.run("compact", path).code == 0
+        assert contents(path) == whole
 
 
 @pytest.mark.slow
@@ -189,46 +257,57 @@ def judged(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_an_interrupted_tuning_stores_nothing_or_all(tmp_path, judged):
-    arguments = ["tune", None, judged, "--latency-queries", "0", "--retrieve-k", "20", "--scores", tmp_path / "scores"]
-    stored = []
-    for number, after in enumerate([None, *(random.Random(seed).uniform(0, 2.5) for seed in range(2))]):
-        arguments[1] = path = tmp_path / str(number)
-        build_index(DOCUMENTS[:40], path, encoder=HashEncoder(), reranker=None)
-        code, stderr = run(arguments, after=after, seconds_a_text=0 if after is None else 0.005)
-        if code:
-            assert (code, after is not None) == (130, True), stderr
-            is_stored = bool(Index.open(path).settings)
-            expected = "The change is committed" if is_stored else f"Nothing was stored in {path}: run the same command"
-            assert f"bicross: interrupted. {expected}" in stderr or "bicross: interrupted.\n" in stderr, stderr
-            assert run(arguments, seconds_a_text=0)[0] == 0
-        stored.append(Index.open(path).settings)
-    assert stored[0]
-    assert all(settings == stored[0] for settings in stored[1:])
+def test_an_interrupted_tuning_stores_nothing_or_all(commands, places, judged, tmp_path):
+    def begin():
+        nonlocal path
+        path = shutil.copytree(untuned, next(places))
+        return "tune", path, judged, *options
+
+    options = ("--latency-queries", "0", "--retrieve-k", "20", "--scores", tmp_path / "scores")
+    path = untuned = next(places)
+    build_index(DOCUMENTS[:40], untuned, encoder=HashEncoder(), reranker=None)
+    seconds = commands.seconds(*begin(), seconds_a_text=PACE)
+    settings = Index.open(path).settings
+    assert settings
+    for seed in MOMENTS:
+        shutil.rmtree(tmp_path / "scores", ignore_errors=True)
+        ended = commands.interrupted(random.Random(seed), seconds, begin, seconds_a_text=PACE)
+        is_stored = bool(Index.open(path).settings)
+        expected = "The change is committed" if is_stored else f"Nothing was stored in {path}: run the same command"
+        assert said_nothing_or(ended, expected)
+        assert commands.run("tune", path, judged, *options).code == 0
+        assert Index.open(path).settings == settings
 
 
 @pytest.mark.slow
-def test_an_interrupted_training_goes_on_to_the_same_model(tmp_path):
-    program = PROGRAM.parent / "interrupted_training.py"
-    environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[1]), "OMP_NUM_THREADS": "1"}
-    moments = [f"{random.Random(seed).uniform(0.1, 0.9):.2f}" for seed in (1, 2)]
-    command = [sys.executable, str(program), str(tmp_path), *moments]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
-    assert done.returncode == 0, done.stderr
-    whole = (tmp_path / "whole" / "model.safetensors").read_bytes()
-    for number, (code, stderr, again) in enumerate(json.loads(done.stdout)):
-        assert (code in (0, 130), again) == (True, 0), stderr
-        if code:
-            assert f"bicross: interrupted. {tmp_path / str(number)} " in stderr
-            assert "Run the same command again to " in stderr
-        assert (tmp_path / str(number) / "model.safetensors").read_bytes() == whole
+def test_an_interrupted_training_goes_on_to_the_same_model(places, tmp_path):
+    def begin():
+        nonlocal path
+        path = next(places)
+        return *command, path
+
+    command = ("train", "reranker", tmp_path / "judged", "--model", tmp_path / "base", "--encoder", tmp_path / "bi")
+    command += ("--rank", "4", "--depth", "6", "--steps", "6", "--evaluate-every", "2", "--lists-per-step", "2")
+    command += ("--max-length", "32", "--device", "cpu", "-o")
+    path = next(places)
+    with forking("--train", tmp_path) as commands:
+        seconds = commands.seconds(*begin())
+        whole = (path / "model.safetensors").read_bytes()
+        for seed in MOMENTS:
+            ended = commands.interrupted(random.Random(seed), seconds, begin)
+            assert said_nothing_or(ended, f"{path} ")
+            assert "Run the same command again to " in ended.said or ended.said.endswith("interrupted.\n")
+            again = commands.run(*command, path)
+            assert again.code == 0 or "holds a finished model" in again.said
+            assert (path / "model.safetensors").read_bytes() == whole
 
 
 @pytest.mark.slow
-def test_an_interrupted_demo_says_what_is_there(tmp_path):
-    code, stderr = run(["demo", "-o", tmp_path / "demo", "--limit", "400"], after=3, seconds_a_text=0.05)
-    assert code == 130
-    assert f"bicross: interrupted. Nothing was written to {tmp_path / 'demo'}: run the same command again." in stderr
+def test_an_interrupted_demo_says_what_is_there(commands, places):
+    path = next(places)
+    ended = commands.run("demo", "-o", path, "--limit", "400", after=3, seconds_a_text=0.2)
+    assert ended.code == 130
+    assert said_nothing_or(ended, f"Nothing was written to {path}: run the same command again.")
 
 
 @pytest.mark.slow
