@@ -47,25 +47,72 @@ def two_threads():
     torch.set_num_threads(threads)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
-def test_a_logit_depends_on_no_other_pair_of_its_call(model, two_threads, dtype):
-    """The last digits did: with fewer pairs a call ran in several threads, where a single query attended otherwise."""
+def in_dtype(folder, dtype: str, monkeypatch) -> CrossEncoderReranker:
+    """A reranker; int8 also on a processor that has only slower and coarser products of bytes, by other kernels."""
+    import torch
+
+    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: True)
     try:
-        reranker = CrossEncoderReranker(model, device="cpu", dtype=dtype)
+        return CrossEncoderReranker(folder, device="cpu", dtype=dtype)
     except ArgumentError as error:
-        pytest.skip(str(error))  # int8 needs a processor that has it
-    pairs, random = sample(500, 100), np.random.default_rng(4)
-    expected = reranker.score(pairs)
+        pytest.skip(f"this torch multiplies no bytes: {error}")
+
+
+def require_one_order(reranker, pairs, *, shuffles: int) -> None:
+    """Shuffle the pairs, split them into calls, and compare all bits; every tenth time in two threads.
+
+    A call of few pairs runs in both threads, of many pairs in one for each batch. Each is given as token ids, because
+    to tokenise takes longer than to score by a tiny model.
+    """
+    import torch
+
+    expected, random = reranker.score(pairs), np.random.default_rng(4)
     order_of_all = np.argsort(-expected, kind="stable")
-    for number in range(int(os.environ.get("BICROSS_SHUFFLES", "3"))):
+    tokenizer = reranker._packed.tokenizer
+    tokens = list(zip([query for query, _ in pairs], tokenizer.encode([text for _, text in pairs]), strict=True))
+    for number in range(shuffles):
+        torch.set_num_threads(1 if number % 10 else 2)
         order = random.permutation(len(pairs))
+        cuts = random.choice(len(pairs), number % 7, replace=False) if number % 10 else [1, 3, 6, 11, 30]
         logits = np.empty(len(pairs), np.float32)
-        cuts = [1, 3, 6, 11, *random.choice(len(pairs), number % 40, replace=False)]
         for part in np.split(order, np.sort(cuts)):
-            logits[part] = reranker.score([pairs[row] for row in part])
+            logits[part] = reranker.score_tokens([tokens[row] for row in part])
         np.testing.assert_array_equal(logits, expected)
         np.testing.assert_array_equal(np.argsort(-logits, kind="stable"), order_of_all)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
+def test_a_logit_depends_on_no_other_pair_of_its_call(model, two_threads, dtype, monkeypatch):
+    """The last digits did: with fewer pairs a call ran in several threads, where a single query attended otherwise."""
+    shuffles = int(os.environ.get("BICROSS_SHUFFLES", "3"))
+    require_one_order(in_dtype(model, dtype, monkeypatch), sample(500, 100), shuffles=shuffles)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_same_with_the_bundled_reranker(two_threads, dtype):
+    shuffles = int(os.environ.get("BICROSS_BUNDLED_SHUFFLES", "1"))
+    require_one_order(CrossEncoderReranker(device="cpu", dtype=dtype), sample(40, 5), shuffles=shuffles)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bert", "deberta", "deberta-unshared"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
+def test_the_same_for_other_families_and_sizes_of_heads(name, dtype, two_threads, tmp_path, monkeypatch):
+    """Odd heads had other last digits alone in two threads, and DeBERTa multiplied all positions together."""
+    import torch
+    from helpers.tiny_architectures import save_cross_encoder
+
+    reranker = in_dtype(save_cross_encoder(tmp_path / name, name), dtype, monkeypatch)
+    pairs = sample(60, 5)
+    expected = reranker.score(pairs)
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        alone = np.concatenate([reranker.score([pair]) for pair in pairs[::threads]])
+        np.testing.assert_array_equal(alone, expected[::threads])
+        for part in np.split(np.random.default_rng(5).permutation(len(pairs)), [2, 5, 30]):
+            np.testing.assert_array_equal(reranker.score([pairs[row] for row in part]), expected[part])
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from .rows import few_filled_up
 from .sequences import Group, Sequences
 
 KeysAndValues = tuple[Tensor, Tensor]
@@ -106,17 +107,14 @@ def _one_length(q: Tensor, k: Tensor, v: Tensor, *, view: View, reads_last: bool
     attention = partial(
         nn.functional.scaled_dot_product_attention, scale=view.scale, enable_gqa=q.shape[1] != k.shape[1]
     )
+    rows = few_filled_up(queries, q.device)
+    asked = q if rows is None else q[:, :, rows]
     if view.bias is None and view.causal and queries == keys and (view.window is None or keys <= view.window + 1):
-        return attention(q, k, v, is_causal=True)
+        return attention(asked, k, v, is_causal=True)[:, :, :queries]
     mask = _mask(view, at, keys, q.device) if view.bias is None else view.bias(q, k, at)
-    rows = q.expand(-1, -1, _QUERY_ROWS, -1) if queries == 1 and q.device.type == "cpu" else q
-    return attention(rows, k, v, attn_mask=mask)[:, :, :queries]
-
-
-_QUERY_ROWS = 4
-"""Copies of a single query that are computed. Fewer rows have kernels of their own on a CPU, which depend on the number
-of threads; and a batch of few texts runs in several threads, but each of many batches in one.
-"""
+    if mask is not None and rows is not None:
+        mask = mask[..., rows, :]
+    return attention(asked, k, v, attn_mask=mask)[:, :, :queries]
 
 
 def _mask(view: View, at: slice, keys: int, device: torch.device) -> Tensor | None:

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
+
+from .rows import few_filled_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,26 @@ def _diagonals(x: Tensor, positions: Tensor, start: int) -> Tensor:
     Returns:
         The product of each token with the distance of each key from it, shape (sequences, heads, tokens, keys).
     """
+    tokens, keys = x.shape[2], (positions.shape[1] + 1) // 2
+    products = _products(x, positions.transpose(1, 2))
+    sequence, head, query, distance = products.stride()
+    strides = (sequence, head, query - distance, distance)
+    return products.as_strided((*products.shape[:2], tokens, keys), strides, keys - 1 - start)
+
+
+def _products(x: Tensor, positions: Tensor) -> Tensor:
+    """Multiply ``x`` of shape (sequences, heads, tokens, size) with ``positions`` of shape (heads, size, distances).
+
+    On a CPU the sequences come one after the other, and copies of the last token fill up few: the last digits of a
+    product depend on how many rows are multiplied together. There may be more tokens in the result than in ``x``.
+    """
     count, heads, tokens, size = x.shape
-    distances = positions.shape[1]
-    keys = (distances + 1) // 2
-    products = x.transpose(0, 1).reshape(heads, count * tokens, size) @ positions.transpose(1, 2)
-    strides = (tokens * distances, count * tokens * distances, distances - 1, 1)
-    return products.as_strided((count, heads, tokens, keys), strides, keys - 1 - start)
+    if x.device.type != "cpu":
+        together = x.transpose(0, 1).reshape(heads, count * tokens, size) @ positions
+        return together.view(heads, count, tokens, -1).transpose(0, 1)
+    rows = few_filled_up(tokens, x.device)
+    x = x if rows is None else x[:, :, rows]
+    products = x.new_empty((*x.shape[:3], positions.shape[-1]))
+    for sequence, result in zip(x, products, strict=True):
+        torch.matmul(sequence, positions, out=result)
+    return products
