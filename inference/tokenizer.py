@@ -197,6 +197,10 @@ class TextTokenizer:
         kept = shorter if len(first) <= len(second) else room - shorter
         return self._cut(first, kept), self._cut(second, room - kept)
 
+    def before_second(self, first: TokenIds) -> int:
+        """The number of tokens of a pair with this first text up to its second text."""
+        return len(self._pair.before) + len(first) + len(self._pair.between)
+
     def _cut(self, ids: TokenIds, room: int) -> TokenIds:
         room = max(0, room)
         return ids[len(ids) - room :] if self._cut_left and len(ids) > room else ids[:room]

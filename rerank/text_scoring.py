@@ -1,7 +1,7 @@
 """Cross-encoders that take pairs as texts alone, because a chat template or sentence-transformers tokenises them."""
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -15,8 +15,11 @@ from .unpacked import StandardCrossEncoder, Truncation, WholeInputs
 if TYPE_CHECKING:
     from ..inference.packed import PackedModel  # it imports torch, which takes seconds
 
-Run = Callable[[Sequence[TokenIds], Sequence[Hashable]], NDArray[np.float32]]
-"""Takes whole inputs, and labels: inputs with the same label probably begin alike. Returns (len(inputs), outputs)."""
+Run = Callable[[Sequence[TokenIds], Sequence[int]], NDArray[np.float32]]
+"""Takes whole inputs, and how many tokens at the beginning of each other inputs probably have too.
+
+Returns (len(inputs), outputs).
+"""
 
 
 class TextCrossEncoder(Protocol):
@@ -95,8 +98,8 @@ class ChatCrossEncoder:
     def outputs(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """The outputs of the model before any activation, float32 of shape (len(pairs), outputs)."""
         with self._lock:
-            inputs = [
-                self._template.cut(pair, whole, self._max_length).joined()
+            cut = [
+                self._template.cut(pair, whole, self._max_length)
                 for pair, whole in zip(pairs, self._template.encode(pairs), strict=True)
             ]
-        return self._run(inputs, [query for query, _ in pairs])
+        return self._run([pair.joined() for pair in cut], [len(pair.before) for pair in cut])

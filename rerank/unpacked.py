@@ -1,7 +1,7 @@
 """Cross-encoders that do not run packed: sentence-transformers runs them."""
 
 import threading
-from collections.abc import Hashable, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -98,9 +98,9 @@ class WholeInputs:
         self._batch_size = batch_size if model.tokenizer.pad_token_id is not None else 1
         self._lock = threading.Lock()
 
-    def run(self, inputs: Sequence[TokenIds], labels: Sequence[Hashable]) -> NDArray[np.float32]:
-        """Compute the outputs, float32 of shape (len(inputs), outputs); labels do not matter here."""
-        del labels
+    def run(self, inputs: Sequence[TokenIds], beginnings: Sequence[int]) -> NDArray[np.float32]:
+        """Compute the outputs, float32 of shape (len(inputs), outputs); beginnings do not matter here."""
+        del beginnings
         longest_first = sorted(range(len(inputs)), key=lambda row: -len(inputs[row]))
         outputs = np.empty((len(inputs), int(self._model.num_labels)), np.float32)
         with self._lock:

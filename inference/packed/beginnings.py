@@ -5,7 +5,7 @@ alone (as in Zheng et al. 2024, "SGLang", section 3).
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,7 +18,7 @@ from .layers import KeysAndValues
 from .packing import Packed, Rows
 
 LEAST_SAVED = 256
-"""Sequences run apart from others only if that saves so many tokens: small batches are slower."""
+"""Sequences run apart from others on a GPU only if that saves so many tokens: small batches are slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +35,27 @@ class Beginning:
 
 
 def run_sharing(
-    encoder: PackedEncoder, sequences: Sequence[NDArray[np.int32]], labels: Sequence[Hashable]
+    encoder: PackedEncoder, sequences: Sequence[NDArray[np.int32]], lengths: Sequence[int]
 ) -> NDArray[np.float32]:
     """Run sequences, and compute what some have in common at their beginning once, if the model allows it.
+
+    On a CPU a sequence always continues its beginning, also where no other has it: computed in one piece, its result
+    would have other last digits, and these would depend on the other sequences of the call.
 
     Args:
         encoder: The encoder.
         sequences: Token ids and type ids, each of shape (2, tokens), special tokens included.
-        labels: Sequences with the same label probably begin alike.
+        lengths: The tokens at the beginning of each sequence that others probably have as well.
 
     Returns:
         What ``encoder.run`` gives, up to the last digits.
     """
     if not encoder.continues:
         return encoder.run(sequences)
+    least = 0 if encoder.on_cpu else LEAST_SAVED
     done: list[tuple[Rows, Tensor]] = []
     alone = np.ones(len(sequences), np.bool_)
-    for shared in beginnings(sequences, labels, passed_over=encoder.pooling.passed_over):
+    for shared in beginnings(sequences, lengths, passed_over=encoder.pooling.passed_over, least_saved=least):
         alone[shared.rows] = False
         own = [sequences[int(row)] for row in shared.rows]
         [(_, kept)] = encoder.in_batches([own[0][:, : shared.length]], np.arange(1), partial(_keep, encoder))
@@ -87,38 +91,31 @@ def _continue(encoder: PackedEncoder, kept: Sequence[KeysAndValues], batch: Pack
 
 
 def beginnings(
-    sequences: Sequence[NDArray[np.int32]], labels: Sequence[Hashable], *, passed_over: int | None
+    sequences: Sequence[NDArray[np.int32]], lengths: Sequence[int], *, passed_over: int | None, least_saved: int
 ) -> list[Beginning]:
     """Find sequences with a common beginning.
 
     Args:
         sequences: Token ids and type ids, each of shape (2, tokens).
-        labels: Sequences with the same label are compared.
+        lengths: The length of the beginning of each; one that reaches the last token is shortened.
         passed_over: A token id that does not count as the last token of a sequence, if there is one.
+        least_saved: The fewest tokens that a beginning must save; with 0 also a beginning of a single sequence counts.
 
     Returns:
-        The beginnings that pay, in the order of their first sequence. A sequence is in one of them at most.
+        The beginnings, in the order of their first sequence. A sequence is in one of them at most.
     """
-    rows_of: defaultdict[Hashable, list[int]] = defaultdict(list)
-    for row, label in enumerate(labels):
-        rows_of[label].append(row)
-    result: list[Beginning] = []
-    for rows in rows_of.values():
-        length = _common([sequences[row] for row in rows], passed_over) if len(rows) > 1 else 0
-        if length * (len(rows) - 1) >= LEAST_SAVED:
-            result.append(Beginning(np.array(rows, np.int64), length))
-    return result
-
-
-def _common(sequences: Sequence[NDArray[np.int32]], passed_over: int | None) -> int:
-    """The length of the common beginning, up to the last token of each sequence."""
-    length = min(_before_last(sequence[0], passed_over) for sequence in sequences)
-    first = sequences[0][:, :length]
-    for sequence in sequences[1:]:
-        differs = np.flatnonzero((first != sequence[:, : first.shape[1]]).any(axis=0))
-        if len(differs):
-            first = first[:, : differs[0]]
-    return first.shape[1]
+    rows_of: defaultdict[bytes, list[int]] = defaultdict(list)
+    length_of: dict[bytes, int] = {}
+    for row, (sequence, given) in enumerate(zip(sequences, lengths, strict=True)):
+        length = min(given, _before_last(sequence[0], passed_over))
+        beginning = sequence[:, :length].tobytes()
+        rows_of[beginning].append(row)
+        length_of[beginning] = length
+    return [
+        Beginning(np.array(rows, np.int64), length_of[beginning])
+        for beginning, rows in rows_of.items()
+        if length_of[beginning] and length_of[beginning] * (len(rows) - 1) >= least_saved
+    ]
 
 
 def _before_last(ids: NDArray[np.int32], passed_over: int | None) -> int:

@@ -105,6 +105,11 @@ class PackedEncoder:
         return gathered(self.in_batches(sequences, np.arange(len(sequences)), self.start))
 
     @property
+    def on_cpu(self) -> bool:
+        """Whether it computes on a CPU."""
+        return self._device.type == "cpu"
+
+    @property
     def continues(self) -> bool:
         """Whether sequences that begin alike have the same states there, and only the last token is pooled."""
         return self._architecture.causal and self.pooling.kinds == ("last",)

@@ -1,6 +1,6 @@
 """Packed models, from token ids to vectors or logits, and the choice of models that can run packed."""
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -60,20 +60,22 @@ class PackedModel:
         Returns:
             A row for each pair, float32 of shape (len(pairs), outputs).
         """
-        return run_sharing(self._encoder, self._sequences(pairs), [query.tobytes() for query, _ in pairs])
+        lengths = [self.tokenizer.before_second(query) for query, _ in pairs] if self._encoder.continues else []
+        return run_sharing(self._encoder, self._sequences(pairs), lengths)
 
-    def run_whole(self, inputs: Sequence[TokenIds], labels: Sequence[Hashable]) -> NDArray[np.float32]:
+    def run_whole(self, inputs: Sequence[TokenIds], beginnings: Sequence[int]) -> NDArray[np.float32]:
         """Run inputs that are complete.
 
         Args:
             inputs: The token ids of each input, with everything around the texts, of ``max_length`` at most.
-            labels: Inputs with the same label probably begin alike, which a decoder then computes once.
+            beginnings: The tokens at the beginning of each that others probably have too, which a decoder then
+                computes once.
 
         Returns:
             A row for each input, float32 of shape (len(inputs), outputs).
         """
         sequences = [np.stack([ids, np.zeros_like(ids)]).astype(np.int32) for ids in inputs]
-        return run_sharing(self._encoder, sequences, labels)
+        return run_sharing(self._encoder, sequences, beginnings)
 
     def run_layered(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> LayeredRun:
         """Start a run of pairs at the first layer; the caller decides which pairs run through further layers."""
