@@ -67,6 +67,23 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LoraSettings:
+    """Low-rank adapters (LoRA) on each linear layer of the encoder.
+
+    Args:
+        rank: The rank of the adapters.
+        scale: The factor of what an adapter adds to its layer.
+    """
+
+    rank: int = 32
+    scale: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise ArgumentError(f"the LoRA rank must be at least 1, not {self.rank!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingProgress:
     """How far a training is; ``loss`` is the mean of the last few steps, ``quality`` that of the last evaluation."""
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from bicross.lazy import lazy_names
 
-from .reranker_method import LoraSettings, LossName, RerankerMethod, Sampling, ScorePairs
+from ..settings import LoraSettings
+from .reranker_method import LossName, RerankerMethod, Sampling, ScorePairs
 
 if TYPE_CHECKING:
     from .exit_fitting import ExitSettings, train_exits

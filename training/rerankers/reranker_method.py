@@ -1,7 +1,7 @@
 """How a reranker is trained: the loss, the trained parameters, and the passages that a step uses."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -9,28 +9,12 @@ from numpy.typing import NDArray
 
 from ...errors import ArgumentError
 from ...rerank import Pair
+from ..settings import LoraSettings
 
 LossName = Literal["listwise", "binary", "lambda", "margin-mse"]
 
 ScorePairs = Callable[[Sequence[Pair]], NDArray[np.float32]]
 """Scores pairs of a query and a passage; returns logits of shape (pairs,)."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoraSettings:
-    """Low-rank adapters (LoRA) on each linear layer of the encoder.
-
-    Args:
-        rank: The rank of the adapters.
-        scale: The factor of what an adapter adds to its layer.
-    """
-
-    rank: int = 32
-    scale: float = 2.0
-
-    def __post_init__(self) -> None:
-        if self.rank < 1:
-            raise ArgumentError(f"the LoRA rank must be at least 1, not {self.rank!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +58,7 @@ class RerankerMethod:
     """
 
     loss: LossName = "listwise"
-    lora: LoraSettings | None = LoraSettings()
+    lora: LoraSettings | None = field(default_factory=LoraSettings)
     graded: bool = False
     prior_weight: float = 0.0
     exits: tuple[int, ...] = ()

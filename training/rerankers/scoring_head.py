@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...errors import ModelError
+from ..cross_encoders import output_layer, replace_output_layer
 
 
 def with_one_output(model: Any) -> None:  # noqa: ANN401 - models share no useful base
@@ -20,19 +20,10 @@ def with_one_output(model: Any) -> None:  # noqa: ANN401 - models share no usefu
     Raises:
         ModelError: The last linear layer of the model does not give its outputs.
     """
-    heads = [
-        (name, module)
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and not name.startswith(f"{model.base_model_prefix}.")
-    ]
-    name, last = heads[-1] if heads else ("", None)
-    if last is None or last.out_features != 2:
-        raise ModelError(f"the head of {type(model).__name__} has two outputs that no single layer computes")
+    last = output_layer(model)[1]
     single = nn.Linear(last.in_features, 1, bias=last.bias is not None)  # pyright: ignore[reportUnnecessaryComparison]
     with torch.no_grad():
         single.weight.copy_(last.weight[1:] - last.weight[:1])
         if last.bias is not None:  # pyright: ignore[reportUnnecessaryComparison]
             single.bias.copy_(last.bias[1:] - last.bias[:1])
-    parent, _, attribute = name.rpartition(".")
-    setattr(model.get_submodule(parent), attribute, single)
-    model.config.num_labels = model.num_labels = 1
+    replace_output_layer(model, single)

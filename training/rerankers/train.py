@@ -8,9 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import nn
 
@@ -22,17 +19,15 @@ from ...inference import (
     AdapterSettings,
     ExitHead,
     ModelFiles,
-    kind_of,
-    load_model,
     read_exits,
     resolve_model,
     save_heads,
-    token_limit,
     write_exits,
 )
-from ...rerank import Pair, require_scoring_outputs
+from ...rerank import require_scoring_outputs
 from ..checkpoints import AtomicCheckpoints
-from ..environment import is_main_process, quiet, require_training_packages, training_device
+from ..cross_encoders import PAIRS_AT_ONCE, limit_tokens, open_cross_encoder, quality_evaluator, raw_outputs
+from ..environment import is_main_process, quiet, require_training_packages
 from ..lora import adapter_state, add_adapters, merge_adapters
 from ..output_folder import install_model, require_new_output, require_same_run
 from ..ranking_list import RankingList
@@ -56,8 +51,6 @@ Describe = Callable[[TrainingRecord], str]
 """Returns the model card."""
 
 _PACKAGES = ("torch", "transformers", "sentence-transformers", "accelerate")
-_PAIRS_AT_ONCE = 32
-_LEAST_TOKENS = 8  # of a pair
 _BUNDLED = "BertModel"  # the architecture whose adapters ``bicross.inference`` merges
 
 
@@ -102,9 +95,7 @@ def train_reranker(  # noqa: PLR0913 - data, settings and callbacks
         encoder = _load(model, folder, settings, method)
         if is_main_process():  # a model that cannot be loaded leaves nothing behind
             require_same_run(settings.output / CHECKPOINTS / "reranker.json", description)
-        own = encoder[0].processing_kwargs
-        limit = token_limit(encoder[0], settings.max_length, least=_LEAST_TOKENS)
-        encoder[0].processing_kwargs = {**own, "text": {**own.get("text", {}), "max_length": limit}}
+        own = limit_tokens(encoder, settings.max_length)
         trainer = _trainer(encoder, usable, settings, method, evaluate)
         record = run_training(trainer, settings, watch=watch)
         encoder[0].processing_kwargs = own
@@ -172,23 +163,9 @@ def _description(
 
 def _load(name: str | Path, folder: Path, settings: TrainingSettings, method: RerankerMethod) -> Any:  # noqa: ANN401
     """The CrossEncoder, ready to be trained: one output, no dropout, and adapters where they are asked for."""
-    from sentence_transformers import CrossEncoder
-
-    # On a CPU the backward pass of plain attention is a fifth faster than the fused kernel's.
-    attention = {"attn_implementation": "eager"} if training_device(settings) == "cpu" else {}
-    needs_head = kind_of(folder) not in ("reranker", "language model")
-    head: dict[str, Any] = {"num_labels": 1, "activation_fn": nn.Identity()} if needs_head else {}
-
-    def new(path: str, *, model_kwargs: dict[str, Any], **options: Any) -> CrossEncoder:  # noqa: ANN401
-        return CrossEncoder(path, model_kwargs=model_kwargs | attention, **options, **head)
-
-    torch.manual_seed(settings.seed)  # pyright: ignore[reportUnknownMemberType]
-    encoder: Any = load_model(new, folder, device="cpu", new_head=needs_head)
+    encoder = open_cross_encoder(folder, settings)
     if require_scoring_outputs(encoder, name) == 2:
         with_one_output(encoder.model)
-    for module in encoder.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
     if method.lora is not None:
         add_adapters(encoder.model, rank=method.lora.rank, scale=method.lora.scale)
     if method.exits:
@@ -233,34 +210,15 @@ def _loss(encoder: Any, method: RerankerMethod) -> nn.Module:  # noqa: ANN401
     if method.loss == "binary":
         return BinaryCrossEntropyLoss(encoder)
     if method.loss == "lambda":
-        return LambdaLoss(encoder, mini_batch_size=_PAIRS_AT_ONCE)
+        return LambdaLoss(encoder, mini_batch_size=PAIRS_AT_ONCE)
     return MarginMSELoss(encoder)
 
 
 def _evaluator(evaluate: Evaluate, settings: TrainingSettings) -> Any:  # noqa: ANN401 - a BaseEvaluator
-    from sentence_transformers.base.evaluation import BaseEvaluator
+    def evaluated(model: Any) -> Evaluated:  # noqa: ANN401
+        values = evaluate(lambda pairs: raw_outputs(model, pairs, settings))
+        if QUALITY not in values:
+            raise ArgumentError(f"an evaluation must have the key {QUALITY!r}; this one has {sorted(values)}")
+        return values
 
-    class RerankingEvaluator(BaseEvaluator):
-        def __call__(
-            self,
-            model: Any,  # noqa: ANN401
-            output_path: str | None = None,
-            epoch: int = -1,
-            steps: int = -1,
-        ) -> dict[str, float]:
-            def score(pairs: Sequence[Pair]) -> NDArray[np.float32]:
-                with torch.autocast(model.device.type, torch.bfloat16, enabled=settings.dtype == "bfloat16"):
-                    logits = model.predict(
-                        [list(pair) for pair in pairs],
-                        batch_size=_PAIRS_AT_ONCE,
-                        show_progress_bar=False,
-                        activation_fn=nn.Identity(),
-                    )
-                return np.asarray(logits, np.float32)
-
-            values = dict(evaluate(score))
-            if QUALITY not in values:
-                raise ArgumentError(f"an evaluation must have the key {QUALITY!r}; this one has {sorted(values)}")
-            return values
-
-    return RerankingEvaluator()
+    return quality_evaluator(evaluated)
