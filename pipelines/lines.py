@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -9,6 +10,9 @@ from gzip import BadGzipFile, GzipFile
 from pathlib import Path
 
 from ..errors import EvaluationError
+
+STANDARD_INPUT = Path("-")
+"""The path that stands for standard input, which is read once and is not unpacked."""
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -112,6 +116,9 @@ def without_gz(path: Path) -> Path:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
+    if path == STANDARD_INPUT:
+        yield from sys.stdin.buffer
+        return
     try:
         is_file = path.is_file()
     except OSError as error:

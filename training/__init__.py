@@ -21,7 +21,7 @@ from .output_folder import (
 from .ranking_list import RankingList
 from .record import QUALITY, Evaluated, TrainingRecord
 from .rerankers import RerankerMethod
-from .settings import CHECKPOINTS, TrainingDtype, TrainingProgress, TrainingSettings, Watch
+from .settings import CHECKPOINTS, LoraSettings, TrainingDtype, TrainingProgress, TrainingSettings, Watch
 
 if TYPE_CHECKING:
     from .checkpoints import newest_checkpoint
@@ -33,6 +33,7 @@ __all__ = [
     "QUALITY",
     "EncoderObjective",
     "Evaluated",
+    "LoraSettings",
     "RankingList",
     "RerankerMethod",
     "TrainingDtype",

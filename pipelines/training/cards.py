@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ...errors.counts import counted
 from ...training import QUALITY, EncoderObjective, Evaluated, RerankerMethod, TrainingRecord, TrainingSettings
+from ...training.pairs import PairMethod
 from .lists import TrainingLists
 from .options import DataOptions
+from .pair_tasks import PairData
 from .reranker_evaluation import ALONE, BLEND, FIRST_STAGE, MEASURE
 
 if TYPE_CHECKING:
@@ -26,9 +28,9 @@ class Recipe:
     """All that is needed to train a model again: base model, data, settings, objective and command line."""
 
     base: str
-    data: DataOptions
+    data: DataOptions | PairData
     settings: TrainingSettings
-    objective: RerankerMethod | EncoderObjective
+    objective: RerankerMethod | EncoderObjective | PairMethod
     command: str = ""
 
 
@@ -36,7 +38,7 @@ def reranker_card(record: TrainingRecord, *, recipe: Recipe, lists: TrainingList
     """Return the model card of a reranker, in Markdown."""
     passages = sum(len(item.passages) for item in lists.training)
     blend = "" if record.best is None else f", with the blend {record.best.get(BLEND, 1.0):g} of `bicross.json`"
-    return _render(
+    return render_card(
         record,
         recipe,
         kind="reranker",
@@ -48,7 +50,7 @@ def reranker_card(record: TrainingRecord, *, recipe: Recipe, lists: TrainingList
         evaluation_names=("step", MEASURE, "alone", "blend"),
         evaluations=[
             (
-                _step(evaluation, record),
+                step_shown(evaluation, record),
                 f"{evaluation[QUALITY]:.4f}",
                 f"{evaluation[ALONE]:.4f}",
                 f"{evaluation[BLEND]:g}",
@@ -65,7 +67,7 @@ def reranker_card(record: TrainingRecord, *, recipe: Recipe, lists: TrainingList
 def encoder_card(trained: "TrainedEncoder", *, recipe: Recipe) -> str:
     """Return the model card of a bi-encoder, in Markdown."""
     record = trained.record
-    return _render(
+    return render_card(
         record,
         recipe,
         kind="bi-encoder",
@@ -76,7 +78,9 @@ def encoder_card(trained: "TrainedEncoder", *, recipe: Recipe) -> str:
         '`build_index(documents, path, encoder="this-folder")`.',
         quality=_encoder_quality(trained),
         evaluation_names=("step", MEASURE),
-        evaluations=[(_step(evaluation, record), f"{evaluation[QUALITY]:.4f}") for evaluation in record.evaluations],
+        evaluations=[
+            (step_shown(evaluation, record), f"{evaluation[QUALITY]:.4f}") for evaluation in record.evaluations
+        ],
         saved=f"This folder holds {_saved_weights(trained)}.",
         lists=f"{_queries(trained.rows)} with passages; {_queries(trained.held_out)} held out.",
         objective_name="objective",
@@ -119,7 +123,8 @@ def encoder_summary(output: str, trained: "TrainedEncoder") -> tuple[str, ...]:
     return _encoder_quality(trained), f"Saved {_saved_weights(trained)} in {output}"
 
 
-def _render(record: TrainingRecord, recipe: Recipe, **parts: object) -> str:
+def render_card(record: TrainingRecord, recipe: Recipe, **parts: object) -> str:
+    """Return a model card in Markdown; ``parts`` are the other names in its template."""
     from jinja2 import Environment, StrictUndefined
 
     template = resources.files(__package__ or "").joinpath(_TEMPLATE).read_text(encoding="utf-8")
@@ -163,7 +168,8 @@ def _queries(count: int, kind: str = "") -> str:
     return counted(count, f"{kind}query", f"{kind}queries")
 
 
-def _step(evaluation: Evaluated, record: TrainingRecord) -> str:
+def step_shown(evaluation: Evaluated, record: TrainingRecord) -> str:
+    """Return the step of an evaluation, marked where its weights were saved."""
     return f"{int(evaluation['step']):,}" + (" (saved)" if evaluation["step"] == record.best_step else "")
 
 

@@ -31,13 +31,15 @@ def measured(pairs: Sequence[JudgedPair], outputs: NDArray[np.float32], method: 
         likely = 1.0 / (1.0 + np.exp(-np.clip(values, -500.0, 500.0)))
         found = {SPEARMAN: spearman(values, targets), PEARSON: pearson(likely, targets)}
     else:
-        labels: NDArray[np.int64] = (outputs > 0).astype(np.int64) if outputs.ndim == 1 else outputs.argmax(axis=1)
-        numbers = [1] if outputs.ndim == 1 else range(outputs.shape[1])
-        found = {
-            ACCURACY: float(np.mean(labels == targets)),
-            F1: float(np.mean([_f1(labels == number, targets == number) for number in numbers])),
-        }
+        labels = (outputs > 0).astype(np.int64) if outputs.ndim == 1 else outputs.argmax(axis=1)
+        found = _of_labels(labels, targets, count=method.outputs)
     return {QUALITY: found[MEASURES[method.task][0]], **found}
+
+
+def _of_labels(labels: NDArray[np.int64], targets: NDArray[np.float64], *, count: int) -> dict[str, float]:
+    numbers = [1] if count == 1 else range(count)
+    scores = [_f1(labels == number, targets == number) for number in numbers]
+    return {ACCURACY: float((labels == targets).mean()), F1: sum(scores) / len(scores)}
 
 
 def spearman(values: NDArray[np.float64], targets: NDArray[np.float64]) -> float:

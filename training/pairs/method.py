@@ -60,19 +60,23 @@ class PairMethod:
 
 
 def check_judged(pairs: Sequence[JudgedPair], method: PairMethod) -> None:
-    """Check that pairs can be learned from.
+    """Check the texts and the targets of pairs.
 
     Raises:
-        ArgumentError: There are none, a text is empty, a target is out of its range, or all targets are the same.
+        ArgumentError: A text is empty, or a target is out of its range.
     """
-    if not pairs:
-        raise ArgumentError("there are no pairs to train on: give at least two, with different targets")
     for number, pair in enumerate(pairs):
         if not pair.first.strip() or not pair.second.strip():
             raise ArgumentError(f"pair {number} has an empty text: {(pair.first, pair.second)!r:.120}; remove it")
         if not _is_target(pair.target, method):
             valid = f"a whole number below {len(method.labels)}" if method.labels else _RANGES[method.task]
             raise ArgumentError(f"the target of pair {number} is {pair.target!r}, and must be {valid}")
+
+
+def require_differences(pairs: Sequence[JudgedPair]) -> None:
+    """Raise ``ArgumentError`` where there are no pairs to learn from, or all have the same target."""
+    if not pairs:
+        raise ArgumentError("there are no pairs to train on: give at least two, with different targets")
     if len({pair.target for pair in pairs}) == 1:
         raise ArgumentError(f"all {len(pairs)} pairs have the target {pairs[0].target!r}: there is nothing to learn")
 

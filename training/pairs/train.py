@@ -29,7 +29,7 @@ from ..record import Evaluated, TrainingRecord
 from ..run import numbered_draws, run_training, training_arguments
 from ..settings import CHECKPOINTS, TrainingSettings, Watch
 from .measures import measured
-from .method import JudgedPair, PairMethod, check_judged
+from .method import JudgedPair, PairMethod, check_judged, require_differences
 from .sampler import PairSampler
 
 Describe = Callable[[TrainingRecord], str]
@@ -73,8 +73,8 @@ def train_pairs(  # noqa: PLR0913 - data, settings and callbacks
     require_training_packages()
     require_new_output(settings.output)
     check_judged(pairs, method)
-    if held_out:
-        check_judged(held_out, method)
+    check_judged(held_out, method)
+    require_differences(pairs)
     folder = resolve_model(model)
     description = _description(pairs, held_out, settings, method, model)
     with quiet():

@@ -52,12 +52,12 @@ def pair_judgments(path: Path) -> Iterator[Judgment]:
 
 
 def _judgments(row: Mapping[str, object], roles: Roles, line: int) -> Iterator[Judgment]:
-    query = _text(roles.query, row[roles.query])
+    query = text_value(roles.query, row[roles.query])
     if roles.passage:
         if not roles.label:
             _check_no_label(row, roles)
         grade = _label(row[roles.label]) if roles.label else 1
-        yield Judgment(line, query, _text(roles.passage, row[roles.passage]), grade)
+        yield Judgment(line, query, text_value(roles.passage, row[roles.passage]), grade)
     for names, grade in ((roles.positives, 1), (roles.negatives, 0)):
         for name in names:
             for text in _texts(name, row, may_be_empty=grade == 0):
@@ -88,7 +88,7 @@ def _texts(name: str, row: Mapping[str, object], *, may_be_empty: bool) -> Itera
     """Yield the text in a column, or those of its list. Scores of a teacher must be as many, and are not used."""
     value = row[name]
     if not isinstance(value, list):
-        yield _text(name, value)
+        yield text_value(name, value)
         return
     texts = cast("list[object]", value)
     if not texts and not may_be_empty:
@@ -97,10 +97,11 @@ def _texts(name: str, row: Mapping[str, object], *, may_be_empty: bool) -> Itera
     if isinstance(scores, list) and len(cast("list[object]", scores)) != len(texts):
         raise ValueError(f"has {len(texts)} texts in {name}, and {len(cast('list[object]', scores))} scores of them")
     for text in texts:
-        yield _text(name, text)
+        yield text_value(name, text)
 
 
-def _text(name: str, value: object) -> str:
+def text_value(name: str, value: object) -> str:
+    """Return the text in a column; raise ``ValueError`` if it is empty or none."""
     if not isinstance(value, str) or not value.strip():
         fault = (
             "is empty" if isinstance(value, str) else "is missing" if value is None else f"is no text: {value!r:.60}"

@@ -1,13 +1,13 @@
 """Reads the rows of a file of pairs or triples: JSON Lines, JSON, TSV or CSV, each also as gzip."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from ....errors import BicrossError, TrainingError
 from ...evaluation import whole_grade
-from ...lines import json_elements, json_value, text_lines, whole_lines, without_gz
+from ...lines import STANDARD_INPUT, json_elements, json_value, text_lines, whole_lines, without_gz
 from .roles import NAMES, looks_like_names, roles_of
 
 PAIR_FILES = (".jsonl", ".json", ".tsv", ".csv")
@@ -35,15 +35,58 @@ def pair_rows(path: Path) -> Iterator[Row]:
     return _separated_rows(path, list(_csv_fields(path) if kind == ".csv" else _tsv_fields(path)))
 
 
-def _objects(path: Path, values: Iterator[tuple[int, object]]) -> Iterator[Row]:
+def named_rows(
+    path: Path, names_of: Callable[[Sequence[str]], tuple[Sequence[str], bool]], *, kind: str, what: str
+) -> Iterator[Row]:
+    """Yield the rows of a file of any columns, one after the other.
+
+    Args:
+        path: The file, or "-" for standard input.
+        names_of: Tells from the fields of the first line of a TSV or CSV file what the columns are called, and whether
+            that line is a header; raises ``ValueError`` if that cannot be told.
+        kind: One of ``PAIR_FILES``.
+        what: What a row holds, for messages.
+
+    Raises:
+        TrainingError: A row cannot be read; it names file and line.
+    """
+    if kind in (".jsonl", ".json"):
+        values = _line_values(path) if kind == ".jsonl" and not _is_array(path) else _element_values(path)
+        yield from _objects(path, values, what)
+        return
+    rows = _csv_fields(path) if kind == ".csv" else _tsv_fields(path)
+    names: Sequence[str] | None = None
+    for line, fields in rows:
+        if names is None:
+            try:
+                names, is_header = names_of(fields)
+            except ValueError as error:
+                raise TrainingError(str(error), source=str(path), line=line) from None
+            if len(set(names)) < len(names):
+                raise TrainingError("names a column twice", source=str(path), line=line)
+            if is_header:
+                continue
+        yield line, _named(path, line, names, fields)
+
+
+def _named(path: Path, line: int, names: Sequence[str], fields: Sequence[str]) -> dict[str, object]:
+    if len(fields) != len(names):
+        reason = f"has {len(fields)} columns in place of {len(names)}: {', '.join(names)}"
+        raise TrainingError(reason, source=str(path), line=line)
+    return dict(zip(names, fields, strict=True))
+
+
+def _objects(path: Path, values: Iterator[tuple[int, object]], what: str = NAMES) -> Iterator[Row]:
     for number, row in values:
         if not isinstance(row, dict):
-            raise TrainingError(f"no object with {NAMES}", source=str(path), line=number)
+            raise TrainingError(f"no object with {what}", source=str(path), line=number)
         yield number, cast("dict[str, object]", row)
 
 
 def _is_array(path: Path) -> bool:
     """Whether a file of JSON Lines is one array instead, as programs write it that know no JSON Lines."""
+    if path == STANDARD_INPUT:
+        return False  # it can be read but once
     _, first = next(text_lines(path), (1, ""))
     return first.lstrip().startswith("[")
 
@@ -97,10 +140,7 @@ def _separated_rows(path: Path, rows: Sequence[tuple[int, Sequence[str]]]) -> It
             raise TrainingError(reason, source=str(path), line=first_line) from None
         names = _names_without_header(path, rows)
     for number, fields in rows:
-        if len(fields) != len(names):
-            reason = f"has {len(fields)} columns in place of {len(names)}: {', '.join(names)}"
-            raise TrainingError(reason, source=str(path), line=number)
-        yield number, dict(zip(names, fields, strict=True))
+        yield number, _named(path, number, names, fields)
 
 
 def _names_without_header(path: Path, rows: Sequence[tuple[int, Sequence[str]]]) -> tuple[str, ...]:
