@@ -31,6 +31,8 @@ COMMANDS = {
     "evaluate": ("evaluate", "evaluate_command"),
     "tune": ("tune", "tune_command"),
     "train": ("train", "train_app"),
+    "score": ("pairs", "score_command"),
+    "classify": ("pairs", "classify_command"),
     "demo": ("demo", "demo_command"),
 }
 """The module and the function of each command."""
@@ -53,6 +55,10 @@ GROUPS = {
         "verify": "Check every file of an index, and that its parts agree",
         "retokenize": "Keep the token ids of all passages for another reranker",
         "index-terms": "Keep the terms of all passages, for searches by BM25",
+    },
+    "Compare and answer": {
+        "score": "Score pairs of texts: how similar they are, or how probable a label is",
+        "classify": "Find the label of each pair of texts, such as entailment, or of each document",
     },
     "Measure and improve": {
         "evaluate": "Measure how well an index answers judged queries, before and after reranking",

@@ -1,0 +1,128 @@
+"""The command ``bicross classify``."""
+
+from collections.abc import Callable, Iterator
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ....errors import ArgumentError
+from ....index import Document, read_documents
+from ....inference import Dtype
+from ....rerank import PairLabel, PairScorer, classify_texts
+from ....rerank.pairs import TEMPLATE, entailment_of, hypotheses_of
+from ...training.pair_files import PairColumns, TextPair
+from ..options import AsJson, Device
+from ..output import print_json
+from ..terminal import plain, snippet
+from .options import FirstColumn, Format, SecondColumn, in_parts, pairs_of
+
+
+def classify_command(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="[SOURCE]",
+            help="A file of pairs, or with --labels a file or folder of documents; - is standard input, and the "
+            "default.",
+        ),
+    ] = "-",
+    *,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A model that knows labels: a hub id or a folder. None is bundled; `bicross train pairs` trains one."
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="Find which of these labels each document has, by entailment.", metavar="LABEL[,LABEL]..."),
+    ] = None,
+    template: Annotated[
+        str, typer.Option(help="With --labels: what is said of a document, with {} in the place of a label.")
+    ] = TEMPLATE,
+    several: Annotated[
+        bool, typer.Option("--several", help="With --labels: a document may have several of them, or none.")
+    ] = False,
+    entailment_label: Annotated[
+        str | None, typer.Option(help="With --labels: the label by which the model says entailment; default: found.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="The probability from which on a pair has the label that says yes; default: 0.5."),
+    ] = None,
+    first_column: FirstColumn = None,
+    second_column: SecondColumn = None,
+    text_column: Annotated[str | None, typer.Option(help="With --labels: where texts stand; default: text.")] = None,
+    format: Format = None,  # noqa: A002 - the word that every user knows
+    device: Device = None,
+    dtype: Annotated[Dtype, typer.Option(help="What the model calculates in.")] = "float32",
+    as_json: AsJson = False,
+) -> None:
+    """Find the label of each pair of texts, such as entailment, or of each document.
+
+    Example: bicross classify pairs.csv --model my-entailment
+    """
+    if model is None:
+        raise ArgumentError(
+            "name a model with --model: for entailment and --labels one of natural language inference, such as "
+            "cross-encoder/nli-MiniLM2-L6-H768; for pairs any cross-encoder. `bicross train pairs` trains one"
+        )
+    if labels is None:
+        pairs = pairs_of(source, PairColumns(first_column, second_column), format)
+        _classify_pairs(pairs, lambda: PairScorer(model, device=device, dtype=dtype), threshold, as_json=as_json)
+        return
+    names = [name.strip() for name in labels.split(",")]
+    hypotheses_of(names, template, several=several)
+    least = _least(threshold, several=several)
+    parts = in_parts(iter(read_documents(source, format=format, text_column=text_column)))
+    scorer = PairScorer(model, device=device, dtype=dtype)
+    entailment_of(scorer.labels, model, entailment_label)
+    console = Console()
+    for part in parts:
+        found = classify_texts(
+            [document.passage for document in part],
+            names,
+            scorer,
+            template=template,
+            several=several,
+            entailment_label=entailment_label,
+        )
+        for document, label in zip(part, found, strict=True):
+            _show(document, label, least, console, as_json=as_json)
+
+
+def _classify_pairs(
+    pairs: Iterator[TextPair], open_scorer: Callable[[], PairScorer], threshold: float | None, *, as_json: bool
+) -> None:
+    parts = in_parts(pairs)
+    scorer, console = open_scorer(), Console()
+    for part in parts:
+        texts = [(pair.first, pair.second) for pair in part]
+        for (one, other), label in zip(texts, scorer.classify(texts, threshold=threshold), strict=True):
+            if as_json:
+                print_json({"first": one, "second": other, **_record(label)})
+            else:
+                console.print(plain(f"{label.label} {label.score:.4f}  {one} | {other}"), soft_wrap=True)
+
+
+def _least(threshold: float | None, *, several: bool) -> float | None:
+    """The probability from which on a document has a label; None where it has the most probable one."""
+    if threshold is not None and not several:
+        raise ArgumentError("threshold is for pairs, or for --several: without them the most probable label counts")
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ArgumentError(f"threshold must be a number from 0 to 1, not {threshold}")
+    return (0.5 if threshold is None else threshold) if several else None
+
+
+def _show(document: Document, label: PairLabel, least: float | None, console: Console, *, as_json: bool) -> None:
+    chosen = [label.label] if least is None else [name for name, score in label.scores.items() if score >= least]
+    if as_json:
+        print_json({"id": document.id, **_record(label), **({} if least is None else {"labels": chosen})})
+        return
+    shown = ", ".join(f"{name} {label.scores[name]:.4f}" for name in chosen) or "none"
+    console.print(plain(f"{shown}  {document.id}  {snippet(document.title or document.text)}"), soft_wrap=True)
+
+
+def _record(label: PairLabel) -> dict[str, object]:
+    return {"label": label.label, "score": label.score, "scores": label.scores}

@@ -1,0 +1,51 @@
+"""The command ``bicross score``."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ....inference import Dtype
+from ....rerank import DEFAULT_SIMILARITY, PairScorer
+from ...training.pair_files import PairColumns
+from ..options import AsJson, Device, ModelName
+from ..output import print_json
+from ..terminal import plain
+from .options import FirstColumn, Format, SecondColumn, in_parts, pairs_of
+
+
+def score_command(
+    source: Annotated[
+        str, typer.Argument(metavar="[SOURCE]", help="A file of pairs; - is standard input, and the default.")
+    ] = "-",
+    *,
+    model: ModelName = DEFAULT_SIMILARITY,
+    label: Annotated[
+        str | None, typer.Option(help="Of a model with several labels, the one whose probability is the score.")
+    ] = None,
+    symmetric: Annotated[
+        bool, typer.Option("--symmetric", help="Score both orders of a pair, and take the mean of the outputs.")
+    ] = False,
+    first_column: FirstColumn = None,
+    second_column: SecondColumn = None,
+    format: Format = None,  # noqa: A002 - the word that every user knows
+    device: Device = None,
+    dtype: Annotated[Dtype, typer.Option(help="What the model calculates in.")] = "float32",
+    as_json: AsJson = False,
+) -> None:
+    """Score pairs of texts: how similar they are, or how probable a label is.
+
+    Prints a line for each pair: its score from 0 to 1, and both texts.
+
+    Example: bicross score pairs.csv --json
+    """
+    parts = in_parts(pairs_of(source, PairColumns(first_column, second_column), format))
+    scorer = PairScorer(model, device=device, dtype=dtype, label=label, symmetric=symmetric)
+    console = Console()
+    for part in parts:
+        scores = scorer.score([(pair.first, pair.second) for pair in part])
+        for pair, score in zip(part, scores.tolist(), strict=True):
+            if as_json:
+                print_json({"first": pair.first, "second": pair.second, "score": score})
+            else:
+                console.print(plain(f"{score:.4f}  {pair.first} | {pair.second}"), soft_wrap=True)

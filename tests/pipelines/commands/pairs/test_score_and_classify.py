@@ -1,0 +1,130 @@
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+from bicross.rerank import PairScorer, classify_texts
+from helpers.commands import run
+from helpers.tiny_models import save_bi_encoder, save_cross_encoder, with_labels
+
+TEXTS = [("the cat sleeps", "a dog runs in the park"), ("an owl", "the cat, all day"), ("who ?", "dog")]
+DEVICE = ("--device", "cpu")
+slow = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    plain = save_cross_encoder(folder / "plain", outputs=3)
+    return {
+        "nli": with_labels(plain, folder / "nli", "neutral", "entailment", "contradiction"),
+        "one": save_cross_encoder(folder / "one", outputs=1),
+        "encoder": save_bi_encoder(folder / "encoder"),
+    }
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps({"text1": one, "text2": other}) + "\n" for one, other in TEXTS))
+    return path
+
+
+@slow
+def test_scores_stand_beside_both_texts(models, pairs, capsys, monkeypatch):
+    expected = PairScorer(models["encoder"], device="cpu").score(TEXTS)
+    code, out, err = run(capsys, "score", pairs, "--model", models["encoder"], *DEVICE)
+    assert (code, err) == (0, "")
+    lines = [f"{score:.4f}  {one} | {other}\n" for score, (one, other) in zip(expected, TEXTS, strict=True)]
+    assert out == "".join(lines)
+    content = "".join(f"{one}\t{other}\n" for one, other in TEXTS).encode()
+    monkeypatch.setattr(sys, "stdin", type("Input", (), {"buffer": io.BytesIO(content)}))
+    monkeypatch.setattr("bicross.pipelines.commands.pairs.options.AT_ONCE", 2)
+    code, out, err = run(capsys, "score", "--format", "tsv", "--json", "--model", models["encoder"], *DEVICE)
+    assert (code, err) == (0, "")
+    records = [json.loads(line) for line in out.splitlines()]
+    assert [(record["first"], record["second"]) for record in records] == TEXTS
+    np.testing.assert_allclose([record["score"] for record in records], expected, atol=1e-6)
+
+
+@slow
+def test_the_score_of_a_label_and_of_both_orders(models, pairs, capsys):
+    options = ("--json", "--symmetric", "--label", "entailment", "--model", models["nli"])
+    code, out, _ = run(capsys, "score", pairs, *options, *DEVICE)
+    expected = PairScorer(models["nli"], device="cpu", label="entailment", symmetric=True).score(TEXTS)
+    assert code == 0
+    np.testing.assert_allclose([json.loads(line)["score"] for line in out.splitlines()], expected, atol=1e-6)
+    code, out, err = run(capsys, "score", pairs, "--model", models["nli"], *DEVICE)
+    assert (code, out) == (1, "")
+    assert "has 3 labels (neutral, entailment, contradiction), and a score is the probability of one of them" in err
+
+
+@slow
+def test_pairs_are_classified(models, pairs, capsys):
+    expected = PairScorer(models["nli"], device="cpu").classify(TEXTS)
+    code, out, err = run(capsys, "classify", pairs, "--model", models["nli"], *DEVICE)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        f"{found.label} {found.score:.4f}  {one} | {other}" for found, (one, other) in zip(expected, TEXTS, strict=True)
+    ]
+    code, out, _ = run(capsys, "classify", pairs, "--model", models["one"], "--threshold", "0", "--json", *DEVICE)
+    assert code == 0
+    assert [json.loads(line)["label"] for line in out.splitlines()] == ["similar"] * 3
+    code, _, err = run(capsys, "classify", pairs, "--model", models["nli"], "--threshold", "0.4", *DEVICE)
+    assert code == 2
+    assert "threshold is for two labels" in err
+
+
+@slow
+def test_documents_get_labels_by_entailment(models, tmp_path, capsys):
+    path = tmp_path / "documents.jsonl"
+    path.write_text("".join(json.dumps({"id": str(n), "body": one}) + "\n" for n, (one, _) in enumerate(TEXTS)))
+    options = ("--labels", "cat, dog", "--text-column", "body", "--template", "the {} ?", "--model", models["nli"])
+    texts = [one for one, _ in TEXTS]
+    scorer = PairScorer(models["nli"], device="cpu")
+    expected = classify_texts(texts, ["cat", "dog"], scorer, template="the {} ?")
+    code, out, err = run(capsys, "classify", path, *options, "--json", *DEVICE)
+    assert (code, err) == (0, "")
+    records = [json.loads(line) for line in out.splitlines()]
+    assert [(record["id"], record["label"]) for record in records] == [
+        (str(number), found.label) for number, found in enumerate(expected)
+    ]
+    several = classify_texts(texts, ["cat", "dog"], scorer, template="the {} ?", several=True)
+    code, out, _ = run(capsys, "classify", path, *options, "--several", "--threshold", "0.3", *DEVICE)
+    assert code == 0
+    for line, found in zip(out.splitlines(), several, strict=True):
+        names = [f"{name} {score:.4f}" for name, score in found.scores.items() if score >= 0.3]
+        assert line.startswith(", ".join(names) or "none")
+    code, out, err = run(capsys, "classify", path, *options[:-1], models["one"], *DEVICE)
+    assert (code, out) == (1, "")
+    assert "this needs a model of natural language inference" in err
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("score missing.csv", "SOURCE names missing.csv, and there is no such file"),
+        ("score pairs.txt", "has no ending that says how it is read"),
+        ("score pairs.csv --model nowhere/nothing", "pairs.csv, line 2: the text2 is empty"),
+        ("score other.csv", "name the columns with --first-column and --second-column"),
+        ("score pairs.csv --first-column text1", "name both, or neither"),
+        ("classify pairs.csv", "name a model with --model: for entailment and --labels one of natural language"),
+        ("classify pairs.csv --model m --labels one", "labels has 1 of them, and there is nothing to choose"),
+        ("classify pairs.csv --model m --labels a,b --template x", "template must have {} once"),
+        ("classify pairs.csv --model m --labels a,b --threshold 0.5", "threshold is for pairs, or for --several"),
+        ("classify pairs.csv --model m --labels a,b --several --threshold 2", "must be a number from 0 to 1, not 2.0"),
+        ("classify missing.csv --model m --labels a,b", "missing.csv"),
+    ],
+)
+def test_mistakes_are_found_before_a_model_is_loaded(tmp_path, capsys, monkeypatch, line, message):
+    (tmp_path / "pairs.csv").write_text("text1,text2\na,\n")
+    (tmp_path / "pairs.txt").write_text("a b")
+    (tmp_path / "other.csv").write_text("x,text1\na,b\n")
+    monkeypatch.chdir(tmp_path)
+    for module in ("score", "classify"):
+        monkeypatch.setattr(f"bicross.pipelines.commands.pairs.{module}.PairScorer", None)
+    code, out, err = run(capsys, *line.split())
+    assert code in (1, 2)
+    assert out == ""
+    assert message in err
