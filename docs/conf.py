@@ -35,9 +35,11 @@ PUBLIC = (
     "rerank",
     "pipelines",
     "pipelines.training",
+    "pipelines.training.pair_tasks",
     "training",
     "training.rerankers",
     "training.encoders",
+    "training.pairs",
     "inference",
     "errors",
 )

@@ -57,6 +57,14 @@ QUESTIONS = {
     "error": "which error means an incorrect parameter?",
     "sleep": "what does the brain do at night?",
 }
+PAIRS = [
+    ("A man is eating food", "A man is eating a meal", 4.6, "entailment"),
+    ("A man is eating food", "A man plays a guitar", 0.4, "neutral"),
+    ("Nobody is eating", "A man is eating a meal", 2.2, "contradiction"),
+    ("A plane takes off", "An air plane is taking off", 5.0, "entailment"),
+    ("A plane takes off", "A plane lands", 1.5, "contradiction"),
+    ("A cat sleeps", "The cat is black", 1.0, "neutral"),
+]
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,9 @@ def collection(tmp_path_factory):
     ]
     write_lines(folder / "articles.jsonl", rows)
     write_lines(folder / "news.jsonl", [{"id": "comet", "title": "A comet", "text": "A comet passed.", "year": 2024}])
+    write_lines(folder / "pairs.jsonl", [{"sentence1": one, "sentence2": other} for one, other, *_ in PAIRS])
+    names = ("sentence1", "sentence2", "score", "entailment")
+    write_lines(folder / "judged-pairs.jsonl", [dict(zip(names, pair, strict=True)) for pair in PAIRS])
     write_lines(folder / "judged" / "corpus.jsonl", [{"_id": row.pop("id"), **row} for row in rows])
     write_lines(folder / "judged" / "queries.jsonl", [{"_id": f"q-{id_}", "text": q} for id_, q in QUESTIONS.items()])
     for split in ("train", "test"):
