@@ -7,14 +7,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
 
 from ...errors.counts import counted
-from ...training import QUALITY, EncoderObjective, Evaluated, RerankerMethod, TrainingRecord, TrainingSettings
-from ...training.pairs import PairMethod
+from ...training import QUALITY, Evaluated, TrainingRecord, TrainingSettings
 from .lists import TrainingLists
-from .options import DataOptions
-from .pair_tasks import PairData
 from .reranker_evaluation import ALONE, BLEND, FIRST_STAGE, MEASURE
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from ...training.encoders import TrainedEncoder
 
 _TEMPLATE = "card.md.jinja"
@@ -28,9 +27,9 @@ class Recipe:
     """All that is needed to train a model again: base model, data, settings, objective and command line."""
 
     base: str
-    data: DataOptions | PairData
+    data: "DataclassInstance"
     settings: TrainingSettings
-    objective: RerankerMethod | EncoderObjective | PairMethod
+    objective: "DataclassInstance"
     command: str = ""
 
 
