@@ -1,17 +1,18 @@
 """Random models of published sizes, one for each family that people use, and the texts that they are timed on.
 
-The weights are random and the words invented: speed depends on neither. A vocabulary of a few thousand words replaces
+The weights are random and the words invented: speed depends on neither. A vocabulary of a few hundred words replaces
 the published one, whose embeddings are looked up and never multiplied.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Literal
 
 import numpy as np
 
-WORDS = 5000
+WORDS = tuple(first + second for first in ascii_uppercase for second in ascii_lowercase)
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 LIMIT = 512
 PASSAGE_TOKENS = 80
@@ -35,6 +36,7 @@ class Family:
         sizes: The settings that it does not have by default.
         layers: The name of the setting that counts its layers.
         pooling: How the tokens become a vector, for encoders.
+        texts: How many texts a round has: fewer for models that take seconds for each.
     """
 
     example: str
@@ -43,6 +45,7 @@ class Family:
     sizes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     layers: str = "num_hidden_layers"
     pooling: str = "mean"
+    texts: int = 24
 
     def published_layers(self) -> int:
         """How many layers the published model has."""
@@ -108,19 +111,30 @@ FAMILIES: Mapping[str, Family] = {
             use_bidirectional_attention=True,
         ),
     ),
-    "Qwen3 embedding": Family("Qwen/Qwen3-Embedding-0.6B", "encoder", "Qwen3Config", _QWEN3, pooling="lasttoken"),
-    "Qwen3 reranker": Family("Qwen/Qwen3-Reranker-0.6B", "decoder reranker", "Qwen3Config", _QWEN3),
+    "Qwen3 embedding": Family(
+        "Qwen/Qwen3-Embedding-0.6B", "encoder", "Qwen3Config", _QWEN3, pooling="lasttoken", texts=8
+    ),
+    "Qwen3 reranker": Family("Qwen/Qwen3-Reranker-0.6B", "decoder reranker", "Qwen3Config", _QWEN3, texts=8),
+    "Qwen2 reranker": Family(
+        "mixedbread-ai/mxbai-rerank-base-v2",
+        "decoder reranker",
+        "Qwen2Config",
+        _sizes(896, 24, 14, 4864, num_key_value_heads=2, max_position_embeddings=32768),
+        texts=8,
+    ),
     "Llama reranker": Family(
         "a Llama of 0.6B",
         "decoder reranker",
         "LlamaConfig",
         _sizes(1024, 28, 16, 3072, num_key_value_heads=8, max_position_embeddings=8192),
+        texts=8,
     ),
     "Gemma 2 reranker": Family(
         "a Gemma 2 of 0.3B",
         "decoder reranker",
         "Gemma2Config",
         _sizes(896, 21, 8, 3584, num_key_value_heads=4, head_dim=128, query_pre_attn_scalar=128),
+        texts=8,
     ),
 }
 
@@ -139,7 +153,10 @@ def save(family: Family, folder: Path, *, layers: int | None = None, tiny: bool 
     """
     import transformers
 
-    tokens = _tokenizer(left=family.kind == "decoder reranker" or family.pooling == "lasttoken")
+    tokens = _tokenizer(
+        _pairs_of_bytes() if family.config == "Qwen2Config" else _whole_words(),
+        left=family.kind == "decoder reranker" or family.pooling == "lasttoken",
+    )
     sizes: dict[str, Any] = {"vocab_size": len(tokens), "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
     sizes |= {"max_position_embeddings": LIMIT + 2} if "T5" not in family.config else {}
     sizes |= dict(family.sizes) | (_narrow(family) if tiny else {})
@@ -181,14 +198,33 @@ def _narrow(family: Family) -> dict[str, Any]:
     return {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 24} | heads
 
 
-def _tokenizer(*, left: bool) -> Any:  # noqa: ANN401 - a tokenizer of transformers
-    """One token for each word, and an end after the text."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+def _whole_words() -> Any:  # noqa: ANN401 - a Tokenizer, whose stubs are partial
+    """A tokenizer with one token for each word."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    names = [*SPECIAL, "yes", "no", *WORDS]
+    made: Any = Tokenizer(models.WordLevel({name: row for row, name in enumerate(names)}, unk_token="<unk>"))
+    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return made
+
+
+def _pairs_of_bytes() -> Any:  # noqa: ANN401
+    """The same as merged bytes: transformers keeps nothing else of a tokenizer of Qwen2."""
+    from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
+
+    merges = [(word[0], word[1]) for word in WORDS] + [("Ġ", word) for word in WORDS]
+    names = [*SPECIAL, *sorted(pre_tokenizers.ByteLevel.alphabet()), *(first + second for first, second in merges)]
+    made: Any = Tokenizer(models.BPE({name: row for row, name in enumerate(names)}, merges))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.add_tokens([AddedToken(name, special=True) for name in ("yes", "no")])
+    return made
+
+
+def _tokenizer(backend: Any, *, left: bool) -> Any:  # noqa: ANN401 - a tokenizer of transformers
+    """A tokenizer that puts an end after a text, and unless it pads on the left, a beginning before it."""
+    from tokenizers import processors
     from transformers import PreTrainedTokenizerFast
 
-    names = [*SPECIAL, "yes", "no", *(f"w{number}" for number in range(WORDS))]
-    backend: Any = Tokenizer(models.WordLevel({name: row for row, name in enumerate(names)}, unk_token="<unk>"))
-    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     begin = [] if left else [("<s>", 0)]
     before = "" if left else "<s> "
     backend.post_processor = processors.TemplateProcessing(
@@ -230,4 +266,4 @@ def texts(count: int, mean_tokens: float, *, seed: int, spread: float = SPREAD) 
     """Invent texts whose numbers of words, each one token, have a log-normal distribution with this mean."""
     chance = np.random.default_rng(seed)
     lengths = np.exp(chance.normal(-(spread**2) / 2, spread, count)).clip(max=LONGEST) * mean_tokens
-    return [" ".join(f"w{word}" for word in chance.integers(WORDS, size=max(1, round(length)))) for length in lengths]
+    return [" ".join(chance.choice(WORDS, size=max(1, round(length)))) for length in lengths]
