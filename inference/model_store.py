@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import ModelCorrupt, ModelError, ModelNotFound
 from .adapter import ADAPTER_SETTINGS, merged_model
-from .checkpoints import settings_sha256, tokenizer_files
+from .checkpoints import read_settings, settings_sha256, tokenizer_files
 from .checksum import combined_sha256, sha256_of
 from .exit_heads import weights_sha256
 
@@ -19,6 +19,7 @@ HUB_TIMEOUT_SECONDS = 10
 _HUB_ID = re.compile(r"\w[\w.-]{0,95}(/\w[\w.-]{0,95})?")
 # Weights in safetensors only; the rest is configuration, tokenizers and the folders of sentence-transformers modules.
 _DOWNLOADED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.jinja"]
+_PEFT_SETTINGS = "adapter_config.json"
 _NOT_DOWNLOADED = ["onnx/*", "openvino/*", "openvino_*", "*/onnx/*", "*/openvino/*"]
 
 
@@ -184,6 +185,7 @@ def _extra_remedy(hub_id: str) -> str:
 
 def _loadable(folder: Path) -> Path:
     """Return the folder if it holds a model with safetensors weights, else raise."""
+    _require_no_adapter(folder)
     if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
         raise ModelNotFound(f"{folder} is not a model folder: it has no config.json and no modules.json")
     if not any(folder.rglob("*.safetensors")):
@@ -196,3 +198,16 @@ def _loadable(folder: Path) -> Path:
         if not any(path.parent.glob("*.safetensors")):
             raise ModelError(f"{path} may be a pickle, which bicross does not load; convert it to safetensors")
     return folder
+
+
+def _require_no_adapter(folder: Path) -> None:
+    """Raise if a folder has the weights of an adapter alone, as the PEFT library saves them."""
+    settings = read_settings(folder / _PEFT_SETTINGS)
+    weights = {path.name for pattern in ("*.safetensors", "*.bin") for path in folder.glob(pattern)}
+    if settings and weights <= {"adapter_model.safetensors", "adapter_model.bin"}:
+        base = settings.get("base_model_name_or_path") or "its base model"
+        raise ModelError(
+            f"{folder} holds an adapter alone ({_PEFT_SETTINGS}), without the weights of {base}, to which it belongs. "
+            "Merge both: load the base model with its adapter in peft, call merge_and_unload(), save the result and "
+            "the tokenizer with save_pretrained, and name that folder"
+        )

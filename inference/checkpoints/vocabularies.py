@@ -1,4 +1,7 @@
-"""Tells whether a model has the words of its tokenizer: transformers makes an empty one of a folder without any."""
+"""Tells whether a model has the words of its tokenizer: transformers makes an empty one of a folder without any.
+
+A tokenizer that has more tokens than the model fails in the middle of a search, at the first text with one of them.
+"""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,19 +16,45 @@ _READ_SENTENCEPIECE = ("sentencepiece", "google.protobuf")
 
 
 def require_words(model: Any, folder: Path) -> None:  # noqa: ANN401 - models share no useful base
-    """Check that each tokenizer of a model knows more than its special tokens: every text would be unknown words.
+    """Check that each tokenizer of a model knows more than its special tokens, and no token that the model lacks.
 
     Args:
         model: A model of sentence-transformers that was loaded from ``folder``.
         folder: The model folder.
 
     Raises:
-        ModelError: A tokenizer has special tokens alone.
+        ModelError: A tokenizer has special tokens alone, so that every text would be unknown words, or has tokens for
+            which the model has no embedding.
     """
     for name, module in model.named_modules():
         tokenizer: Any = getattr(module, "tokenizer", None)
+        location = transformer_folder(folder, name) if name else folder
         if hasattr(tokenizer, "all_special_ids"):
-            require_words_of(tokenizer, transformer_folder(folder, name) if name else folder)
+            require_words_of(tokenizer, location)
+        rows = _embeddings(module)
+        if name and rows is not None and hasattr(tokenizer, "get_vocab"):
+            _require_embeddings(max(tokenizer.get_vocab().values(), default=-1), rows, location)
+
+
+def _embeddings(module: Any) -> int | None:  # noqa: ANN401
+    """The number of embeddings of a module of sentence-transformers that takes token ids; None if it is no such."""
+    table: Any = getattr(module, "embedding", None)  # of a static embedding
+    inner: Any = getattr(module, "model", None)
+    if table is None and hasattr(inner, "get_input_embeddings"):
+        try:
+            table = inner.get_input_embeddings()
+        except NotImplementedError:  # the model takes no texts
+            return None
+    return getattr(table, "num_embeddings", None)
+
+
+def _require_embeddings(highest: int, rows: int, folder: Path) -> None:
+    if highest >= rows:
+        raise ModelError(
+            f"the tokenizer in {folder} has token ids up to {highest}, and the model has embeddings for {rows}, up to "
+            f"{rows - 1}: a text with one of the others could not be read. The tokenizer is that of another model, or "
+            "tokens were added to it alone: download the model again, or resize its embeddings and save it"
+        )
 
 
 def require_words_of(tokenizer: Any, folder: Path) -> None:  # noqa: ANN401 - a tokenizer of transformers

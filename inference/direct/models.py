@@ -37,13 +37,31 @@ class Transformer(nn.Module):
 
 
 class Pooling(nn.Module):
-    """How the vectors of the tokens, those of a prompt included, become one."""
+    """How the vectors of the tokens, those of a prompt included, become one.
+
+    Attributes:
+        modes: The ways; the vectors of several are joined.
+        pooling_mode: The way, or all of them.
+    """
 
     include_prompt = True
 
-    def __init__(self, mode: str) -> None:
+    def __init__(self, modes: tuple[str, ...]) -> None:
         super().__init__()
-        self.pooling_mode = mode
+        self.modes = modes
+        self.pooling_mode = modes[0] if len(modes) == 1 else modes
+
+
+class Dense(nn.Module):
+    """A linear layer on the vectors of texts, and an activation."""
+
+    def __init__(self, linear: nn.Linear, activation: nn.Module) -> None:
+        super().__init__()
+        self.linear, self.activation_function = linear, activation
+
+    def forward(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Change ``sentence_embedding``, from shape (texts, in_features) to (texts, out_features)."""
+        return features | {"sentence_embedding": self.activation_function(self.linear(features["sentence_embedding"]))}
 
 
 class Normalize(nn.Module):
@@ -98,4 +116,7 @@ class DirectModel(nn.Module):
 
     def get_embedding_dimension(self) -> int:
         """The length of the vectors of an encoder."""
-        return int(self.model.config.hidden_size)
+        for module in reversed(self.parts):
+            if isinstance(module, Dense):
+                return module.linear.out_features
+        return self.model.width * len(self[1].modes)

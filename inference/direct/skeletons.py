@@ -1,53 +1,37 @@
-"""Encoders of the BERT family as modules of torch, with the names, shapes and order of sums of transformers.
+"""Modules of torch with the names and shapes that transformers gives its models, made without transformers.
 
-They have what the packed engine takes of a model: parameters and embeddings. Each parameter is described here once, so
-that a file of weights that holds another set of names or another shape is noticed.
+They have what the packed engine takes of a model: parameters and embeddings. Each parameter is described once, so that
+a file of weights that holds another set of names or another shape is noticed.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+Config = Mapping[str, Any]
+"""The fields of ``config.json``."""
 Parts = dict[str, nn.Module]
 """The layers of a model by their names."""
+ACTIVATIONS = ("gelu", "gelu_fast", "gelu_new", "gelu_pytorch_tanh", "relu", "silu")
+"""Activations that the engine computes itself."""
 
 
-class _Linear(nn.Linear):
+class Linear(nn.Linear):
+    """A linear layer whose parameters come from a file: to draw them would import half of torch."""
+
     def reset_parameters(self) -> None:
-        """Leave the parameters as they are: they come from a file, and to draw them would import half of torch."""
+        """Leave the parameters as they are."""
 
 
-class _Embedding(nn.Embedding):
+class Embedding(nn.Embedding):
+    """A table whose rows come from a file."""
+
     def reset_parameters(self) -> None:
-        """As for linear layers."""
-
-
-class _Embeddings(nn.Module):
-    def forward(self, input_ids: Tensor, token_type_ids: Tensor, position_ids: Tensor) -> Tensor:
-        part: Any = self
-        x = part.word_embeddings(input_ids) + part.token_type_embeddings(token_type_ids)
-        return part.LayerNorm(x + part.position_embeddings(position_ids))
-
-
-class _Pooler(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        part: Any = self
-        return part.dense(x[:, 0]).tanh()
-
-
-class _TanhHead(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        part: Any = self
-        return part.out_proj(torch.tanh(part.dense(x[:, 0, :])))
-
-
-class _GeluHead(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        part: Any = self
-        return part.out_proj(nn.functional.gelu(part.dense(x[:, 0, :])))
+        """Leave the parameters as they are."""
 
 
 class Skeleton(nn.Module):
@@ -55,9 +39,13 @@ class Skeleton(nn.Module):
 
     Attributes:
         config: The fields of ``config.json``.
+        words: The name of the embeddings of the token ids.
+        width: The width of the hidden states.
     """
 
     config: SimpleNamespace
+    words: str
+    width: int
 
     @property
     def device(self) -> torch.device:
@@ -66,103 +54,66 @@ class Skeleton(nn.Module):
 
     def get_input_embeddings(self) -> nn.Module:
         """The embeddings of the token ids."""
-        return self.get_submodule("embeddings.word_embeddings")
+        return self.get_submodule(self.words)
 
 
-REQUIRED = (
-    "hidden_act",
-    "hidden_size",
-    "intermediate_size",
-    "layer_norm_eps",
-    "max_position_embeddings",
-    "num_attention_heads",
-    "num_hidden_layers",
-    "pad_token_id",
-    "type_vocab_size",
-    "vocab_size",
-)
-"""Fields of ``config.json`` that must be there: what a missing one means is known to transformers alone."""
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """How a class of transformers makes a classifier of a base model.
 
-
-def base_model(config: Mapping[str, Any], *, pooler: bool) -> Skeleton:
-    """Make the base model of a config.
-
-    Args:
-        config: The fields of ``config.json``, with all of ``REQUIRED``.
-        pooler: Whether it has the pooler that BERT's classifiers take.
+    Attributes:
+        base: Makes the base model of a config.
+        prefix: The name of the base model in it.
+        head: Makes the layers of the head, by their names, of the config and the number of outputs.
+        kinds: The modules of the head that compute something, by their names.
+        understands: Whether a config has all that the head needs.
     """
-    fields = SimpleNamespace(**config)
-    width, narrow = fields.hidden_size, config.get("embedding_size", fields.hidden_size)
-    # RoBERTa and its relatives reserve the first rows of the table for padding.
-    reserved = None if config["model_type"] in ("bert", "electra") else fields.pad_token_id
-    parts: Parts = {
-        "embeddings.word_embeddings": _Embedding(fields.vocab_size, narrow, padding_idx=fields.pad_token_id),
-        "embeddings.position_embeddings": _Embedding(fields.max_position_embeddings, narrow, padding_idx=reserved),
-        "embeddings.token_type_embeddings": _Embedding(fields.type_vocab_size, narrow),
-        "embeddings.LayerNorm": nn.LayerNorm(narrow, eps=fields.layer_norm_eps),
-    }
-    if narrow != width:
-        parts["embeddings_project"] = _Linear(narrow, width)
-    for number in range(fields.num_hidden_layers):
-        parts |= _layer(f"encoder.layer.{number}", fields)
-    kinds: dict[str, type[nn.Module]] = {"embeddings": _Embeddings}
-    if pooler:
-        parts["pooler.dense"] = _Linear(width, width)
-        kinds["pooler"] = _Pooler
-    model = _assembled(Skeleton(), parts, kinds)
-    for block in model.get_submodule("encoder.layer").children():
-        block.get_submodule("attention.self").attention_head_size = width // fields.num_attention_heads
-    model.config = fields
-    return model
+
+    base: Callable[[Config], Skeleton]
+    prefix: str
+    head: Callable[[SimpleNamespace, int], Parts]
+    kinds: Mapping[str, Callable[[], nn.Module]]
+    understands: Callable[[Config], bool] = lambda _: True
 
 
-def _layer(name: str, fields: SimpleNamespace) -> Parts:
-    width, wide = fields.hidden_size, fields.intermediate_size
-    return {
-        **{f"{name}.attention.self.{part}": _Linear(width, width) for part in ("query", "key", "value")},
-        f"{name}.attention.output.dense": _Linear(width, width),
-        f"{name}.attention.output.LayerNorm": nn.LayerNorm(width, eps=fields.layer_norm_eps),
-        f"{name}.intermediate.dense": _Linear(width, wide),
-        f"{name}.output.dense": _Linear(wide, width),
-        f"{name}.output.LayerNorm": nn.LayerNorm(width, eps=fields.layer_norm_eps),
-    }
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Models that have the same layers.
+
+    Attributes:
+        understands: Whether a config has all that is needed, and nothing that makes another model of it.
+        base: Makes the base model of a config, for encoders.
+        classifiers: How classifiers are made, by the names of their classes in transformers.
+    """
+
+    understands: Callable[[Config], bool]
+    base: Callable[[Config], Skeleton]
+    classifiers: Mapping[str, Classifier]
 
 
-def classifier(config: Mapping[str, Any]) -> Skeleton | None:
-    """Make the sequence classifier of a config.
-
-    Args:
-        config: The fields of ``config.json``, with all of ``REQUIRED``.
+def classifier(family: Family, config: Config) -> Skeleton | None:
+    """Make the sequence classifier of a config that the family understands.
 
     Returns:
         A model whose class has the name that transformers gives it; None if the class is not known here.
     """
-    architectures: list[str] = config.get("architectures") or []
-    made = _CLASSIFIERS.get(architectures[0]) if len(architectures) == 1 else None
-    labels = config.get("id2label", (0, 1))  # transformers does not write the labels of two classes
-    if (
-        made is None
-        or config["model_type"] != made[0]
-        or "num_labels" in config
-        or not isinstance(labels, dict | tuple)
-    ):
+    named = config.get("architectures")
+    name = (
+        str(cast("list[object]", named)[0]) if isinstance(named, list) and len(cast("list[object]", named)) == 1 else ""
+    )
+    made, labels = family.classifiers.get(name), config.get("id2label", (0, 1))  # not written for two classes
+    if made is None or "num_labels" in config or not isinstance(labels, dict | tuple) or not made.understands(config):
         return None
-    (_, prefix, head), outputs = made, len(cast("dict[str, str]", labels))
-    base = base_model(config, pooler=head is None)
-    model: Skeleton = type(architectures[0], (Skeleton,), {})()
-    model.add_module(prefix, base)
-    width = base.config.hidden_size
-    if head is None:
-        model.add_module("classifier", _Linear(width, outputs))
-    else:
-        parts: Parts = {"dense": _Linear(width, width), "out_proj": _Linear(width, outputs)}
-        model.add_module("classifier", _assembled(head(), parts, {}))
+    base, outputs = made.base(config), len(cast("dict[str, str]", labels))
+    model: Skeleton = type(name, (Skeleton,), {})()
+    model.add_module(made.prefix, base)
     model.config = base.config
+    model.words, model.width = f"{made.prefix}.{base.words}", base.width
     model.config.num_labels = outputs
-    return model
+    return assembled(model, made.head(base.config, outputs), made.kinds)
 
 
-def _assembled(root: Any, parts: Parts, kinds: Mapping[str, Callable[[], nn.Module]]) -> Any:  # noqa: ANN401
+def assembled(root: Any, parts: Parts, kinds: Mapping[str, Callable[[], nn.Module]]) -> Any:  # noqa: ANN401
     """Put layers into a tree of modules, by their names; ``kinds`` are those of modules that compute something."""
     for name, layer in parts.items():
         path, _, last = name.rpartition(".")
@@ -177,13 +128,13 @@ def _assembled(root: Any, parts: Parts, kinds: Mapping[str, Callable[[], nn.Modu
     return root
 
 
-MODEL_TYPES = ("bert", "camembert", "electra", "roberta", "xlm-roberta")
-"""The model types of ``config.json`` that are known here."""
-_CLASSIFIERS: dict[str, tuple[str, str, type[nn.Module] | None]] = {
-    "BertForSequenceClassification": ("bert", "bert", None),
-    "CamembertForSequenceClassification": ("camembert", "roberta", _TanhHead),
-    "ElectraForSequenceClassification": ("electra", "electra", _GeluHead),
-    "RobertaForSequenceClassification": ("roberta", "roberta", _TanhHead),
-    "XLMRobertaForSequenceClassification": ("xlm-roberta", "roberta", _TanhHead),
-}
-"""The classes of classifiers: model type, name of the base model in them, and head; the one of BERT is linear."""
+def has_numbers(config: Config, names: tuple[str, ...]) -> bool:
+    """Whether all these fields are there and are numbers of at least 0."""
+    return all(isinstance(config.get(name), int | float) and config[name] >= 0 for name in names)
+
+
+def is_plain(config: Config) -> bool:
+    """Whether no field makes another model of an encoder, or names code or quantised weights."""
+    changing = ("is_decoder", "add_cross_attention", "auto_map", "quantization_config")
+    plain = config.get("position_embedding_type", "absolute") == "absolute"
+    return plain and not any(config.get(name) for name in changing)

@@ -8,16 +8,17 @@ from typing import Any, cast
 from tokenizers import Tokenizer
 
 from ..checkpoints import read_settings
+from .tokenizer_classes import PLAIN, TokenizerClass, class_named
 
 _AS_THEY_ARE = ("PreTrainedTokenizerFast", "TokenizersBackend")
 """Classes of transformers that take ``tokenizer.json`` as it is."""
-_MOST_TOKENS = 100_000
-"""transformers patches some tokenizers with more tokens than this."""
+_WHATEVER_CLASS = ("modernbert",)
+"""Model types for which transformers takes it as it is, whatever the class."""
 _NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 _CHANGES = ("add_bos_token", "add_eos_token", "split_special_tokens")
 _ADDITIONS = ("chat_template", "extra_special_tokens", "additional_special_tokens")
 """Settings that change the tokenizer, the former whatever their value."""
-_PLAIN = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+_ALL_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 
 class DirectTokenizer:
@@ -59,96 +60,68 @@ def direct_tokenizer(folder: Path, config: Mapping[str, Any], limit: int | None)
     Raises:
         ModelError: ``tokenizer_config.json`` is not JSON.
     """
-    path, settings = folder / "tokenizer.json", read_settings(folder / "tokenizer_config.json")
-    kind = settings.get("tokenizer_class")
-    changed = settings.keys() & set(_CHANGES) or any(settings.get(name) for name in _ADDITIONS)
+    path, settings = folder / "tokenizer.json", _settings(folder)
+    name = settings.get("tokenizer_class")
+    as_it_is = config["model_type"] in _WHATEVER_CLASS or name in _AS_THEY_ARE
+    kind = TokenizerClass(_ALL_INPUTS) if as_it_is else class_named(name)
+    own_tokens = any(key.endswith("_token") and key not in _NAMED for key in settings)
+    changed = own_tokens or settings.keys() & set(_CHANGES) or any(settings.get(name) for name in _ADDITIONS)
     more = [name for name in ("chat_template.jinja", "added_tokens.json") if (folder / name).is_file()]
-    if not path.is_file() or changed or more:
+    if not path.is_file() or changed or more or kind is None:
         return None
     serialised: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    backend = Tokenizer.from_file(str(path))
     truncation: dict[str, Any] = serialised.get("truncation") or {}
-    if truncation.get("direction", "Right") != "Right":
+    if truncation.get("direction", "Right") != "Right" or not _has_named_tokens(settings, serialised):
         return None
-    if not _has_named_tokens(settings, serialised) or backend.get_vocab_size(with_added_tokens=True) > _MOST_TOKENS:
+    if _highest_id(serialised) >= config["vocab_size"]:  # transformers would fail at the first text with that token
         return None
-    if kind not in _AS_THEY_ARE and not (config["model_type"] == "bert" and _is_berts(serialised, settings)):
+    made = kind.make(serialised, settings)
+    if made is None or made.get("post_processor") is None:  # transformers would make one
         return None
+    backend = Tokenizer.from_file(str(path)) if made is serialised else Tokenizer.from_str(json.dumps(made))
     backend.no_truncation()
     backend.no_padding()
     positions, own = int(config["max_position_embeddings"]), settings.get("model_max_length")
     return DirectTokenizer(
         backend,
-        names=settings.get("model_input_names") or ("input_ids", "token_type_ids", "attention_mask"),
+        names=settings.get("model_input_names") or kind.inputs,
         limit=limit or min(positions, int(own or positions)),
         truncation_side=settings.get("truncation_side", "right"),
     )
 
 
+def _settings(folder: Path) -> dict[str, Any]:
+    """The settings of a tokenizer; a token that is written with its properties is its text alone.
+
+    Old folders name the tokens in another file, which transformers passes over if the settings list all of them.
+    """
+    settings, old = read_settings(folder / "tokenizer_config.json"), dict[str, Any]()
+    if "added_tokens_decoder" not in settings:
+        old = read_settings(folder / "special_tokens_map.json")
+    texts = {name: settings[name]["content"] for name in _NAMED if _is_written_out(settings.get(name))}
+    texts |= {name: value["content"] if isinstance(value, dict) else value for name, value in old.items()}
+    return settings | texts
+
+
+def _highest_id(serialised: dict[str, Any]) -> int:
+    """The highest token id. The vocabulary is a list in order, or has the id of each token."""
+    vocabulary: list[Any] | dict[str, int] = serialised["model"]["vocab"]
+    words = max(vocabulary.values(), default=-1) if isinstance(vocabulary, dict) else len(vocabulary) - 1
+    added: list[dict[str, int]] = serialised.get("added_tokens") or []
+    return max([words, *(token["id"] for token in added)])
+
+
+def _is_written_out(token: object) -> bool:
+    return isinstance(token, dict) and cast("dict[str, object]", token).get("__type") == "AddedToken"
+
+
 def _has_named_tokens(settings: dict[str, Any], serialised: dict[str, Any]) -> bool:
     """Whether ``tokenizer.json`` holds all tokens that the settings name, so that transformers has none to add."""
     added: list[dict[str, Any]] = serialised.get("added_tokens") or []
-    by_id = {str(token["id"]): {key: token[key] for key in ("content", *_PLAIN)} for token in added}
+    by_id = {str(token["id"]): {key: token[key] for key in ("content", *PLAIN)} for token in added}
     contents = {token["content"] for token in added if token["special"]}
     named = [settings[name] for name in _NAMED if settings.get(name)]
     if not all(isinstance(name, str) and name in contents for name in named):
         return False
     listed: dict[str, dict[str, Any]] = settings.get("added_tokens_decoder") or {}
     return all(by_id.get(number) == token for number, token in listed.items())
-
-
-def _is_berts(serialised: dict[str, Any], settings: dict[str, Any]) -> bool:
-    """Whether the file holds what the class BertTokenizer of transformers makes of its vocabulary and settings."""
-    if settings.get("tokenizer_class") not in ("BertTokenizer", "BertTokenizerFast"):
-        return False
-    names = {name: settings.get(name, default) for name, default in _BERT_TOKENS.items()}
-    model = cast("dict[str, Any]", serialised.get("model") or {})
-    vocabulary: dict[str, int] = model.get("vocab") or {}
-    normalizer = {
-        "type": "BertNormalizer",
-        "clean_text": True,
-        "handle_chinese_chars": settings.get("tokenize_chinese_chars", True),
-        "strip_accents": settings.get("strip_accents"),
-        "lowercase": settings.get("do_lower_case", True),
-    }
-    rest = {"unk_token": names["unk_token"], "continuing_subword_prefix": "##", "max_input_chars_per_word": 100}
-    added: list[dict[str, Any]] = serialised.get("added_tokens") or []
-    return (
-        serialised.get("normalizer") == normalizer
-        and serialised.get("pre_tokenizer") == {"type": "BertPreTokenizer"}
-        and all(model.get(key) == value for key, value in rest.items())
-        and model.get("type", "WordPiece") == "WordPiece"
-        and {token["content"] for token in added} == set(names.values())
-        and all(
-            token == {"id": vocabulary.get(token["content"]), "content": token["content"], **_PLAIN} for token in added
-        )
-        and _has_berts_template(serialised, names, vocabulary)
-    )
-
-
-def _has_berts_template(serialised: dict[str, Any], names: dict[str, str], vocabulary: dict[str, int]) -> bool:
-    """Whether special tokens are put around texts as BERT has them."""
-    start, end = names["cls_token"], names["sep_token"]
-
-    def special(token: str, kind: int) -> dict[str, Any]:
-        return {"SpecialToken": {"id": token, "type_id": kind}}
-
-    first, second = ({"Sequence": {"id": name, "type_id": kind}} for kind, name in enumerate("AB"))
-    single = [special(start, 0), first, special(end, 0)]
-    return serialised.get("post_processor") == {
-        "type": "TemplateProcessing",
-        "single": single,
-        "pair": [*single, second, special(end, 1)],
-        "special_tokens": {
-            token: {"id": token, "ids": [vocabulary.get(token)], "tokens": [token]} for token in (start, end)
-        },
-    }
-
-
-_BERT_TOKENS = {
-    "unk_token": "[UNK]",
-    "sep_token": "[SEP]",
-    "pad_token": "[PAD]",
-    "cls_token": "[CLS]",
-    "mask_token": "[MASK]",
-}

@@ -75,6 +75,19 @@ def test_a_pickle_in_a_module_folder_is_refused(tiny_model):
         resolve_model(tiny_model)
 
 
+def test_an_adapter_alone_is_refused_with_its_base(tiny_model):
+    settings = {"peft_type": "LORA", "base_model_name_or_path": "org/base"}
+    (tiny_model / "adapter_config.json").write_text(json.dumps(settings))
+    assert resolve_model(tiny_model) == tiny_model
+    (tiny_model / "model.safetensors").rename(tiny_model / "adapter_model.safetensors")
+    for _ in range(2):
+        with pytest.raises(
+            ModelError, match=r"an adapter alone .*, without the weights of org/base, .* merge_and_unload"
+        ):
+            resolve_model(tiny_model)
+        (tiny_model / "config.json").unlink(missing_ok=True)
+
+
 def test_what_is_neither_a_folder_nor_a_hub_id(tmp_path):
     for name in ("no/such/folder", "../up", "", "org/name/extra", "a b", "a\0b", "x" * 5000, tmp_path / "gone"):
         with pytest.raises(ModelNotFound, match="does not exist, and this is not a hub id"):

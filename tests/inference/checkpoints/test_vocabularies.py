@@ -9,9 +9,10 @@ from bicross.errors import ModelError
 from bicross.inference import load_tokenizer
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
-from helpers.published_encoders import sentencepiece_only
+from helpers.published_encoders import sentencepiece_only, static
 from helpers.tiny_architectures import save_bi_encoder, save_cross_encoder
 from sentence_transformers import SentenceTransformer
+from tokenizers import Tokenizer
 
 pytestmark = pytest.mark.slow
 
@@ -51,3 +52,32 @@ def test_a_model_of_sentencepiece_alone_is_read_or_the_message_names_the_package
     else:
         with pytest.raises(ModelError, match=r"in sentencepiece.bpe.model alone, .* sentencepiece and protobuf; insta"):
             BiEncoder(folder, device="cpu")
+
+
+def with_more_tokens(folder, *, special):
+    """Add a token to the tokenizer alone."""
+    path = folder / "tokenizer.json"
+    tokens = Tokenizer.from_file(str(path))
+    before = tokens.get_vocab_size()
+    (tokens.add_special_tokens if special else tokens.add_tokens)(["platypus"])
+    tokens.save(str(path))
+    return before
+
+
+@pytest.mark.parametrize("special", [False, True])
+@pytest.mark.parametrize("name", ["bert", "xlm-roberta", "modernbert", "mpnet", "qwen3"])
+def test_a_tokenizer_with_more_tokens_than_embeddings_is_refused(tmp_path, name, special):
+    """The first text with the token would end a search."""
+    folders = save_bi_encoder(tmp_path / "bi", name), save_cross_encoder(tmp_path / "cross", name)
+    for load, folder in zip((BiEncoder, CrossEncoderReranker), folders, strict=True):
+        rows = with_more_tokens(folder, special=special)
+        with pytest.raises(ModelError, match=rf"has token ids up to {rows}, and the model has embeddings for {rows},"):
+            load(folder, device="cpu")
+
+
+def test_a_static_embedding_with_fewer_rows_is_refused(tmp_path):
+    folder = static(tmp_path / "model")
+    [path] = folder.rglob("tokenizer.json")
+    rows = with_more_tokens(path.parent, special=False)
+    with pytest.raises(ModelError, match=rf"has token ids up to {rows}, and the model has embeddings for {rows},"):
+        BiEncoder(folder, device="cpu")
