@@ -3,6 +3,7 @@
 import re
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from bicross.index import ModelFingerprint
@@ -12,6 +13,12 @@ from numpy.typing import NDArray
 
 def words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
+
+
+@lru_cache(maxsize=1 << 14)
+def direction(word: str, dimension: int) -> NDArray[np.float64]:
+    """The direction of a word. To draw it takes longer than all the rest of an encoding."""
+    return np.random.default_rng(zlib.crc32(word.encode())).standard_normal(dimension)
 
 
 class HashEncoder:
@@ -48,7 +55,7 @@ class HashEncoder:
         vectors = np.zeros((len(texts), self.fingerprint.dimension), np.float32)
         for row, text in enumerate(texts):
             for word in words(text)[: self.max_tokens] or [""]:
-                vectors[row] += np.random.default_rng(zlib.crc32(word.encode())).standard_normal(vectors.shape[1])
+                vectors[row] += direction(word, vectors.shape[1])
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 

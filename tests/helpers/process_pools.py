@@ -1,12 +1,11 @@
 """A program that searches in a pool of processes, and compares with its own answers.
 
-``python FILE METHOD PROCESSES SEARCHES``, such as ``fork 4 800``. The models are tiny and real, because it is torch and
-faiss that a fork can make wait for ever.
+``python FILE FOLDER METHOD PROCESSES SEARCHES``, such as ``folder fork 4 800``, for a folder that ``prepare`` has made.
+The models are tiny and real, because it is torch and faiss that a fork can make wait for ever.
 """
 
 import multiprocessing
 import sys
-import tempfile
 from pathlib import Path
 
 import torch
@@ -61,23 +60,26 @@ def answers(numbers: list[int]) -> list[list[tuple[str, float]]]:
     return [[(result.document.id, result.score) for result in of_query] for of_query in results]
 
 
-def main(method: str, processes: int, searches: int) -> None:
+def prepare(folder: Path) -> None:
+    """Make two models and an index."""
     from helpers.tiny_models import save_bi_encoder, save_cross_encoder
 
+    encoder = BiEncoder(save_bi_encoder(folder / "encoder"), device="cpu")
+    reranker = save_cross_encoder(folder / "reranker", outputs=1)
+    documents = [Document(f"d{number}", sentence(number)) for number in range(400)]
+    build_index(documents, folder / "index", encoder=encoder, reranker=reranker)
+
+
+def main(folder: str, method: str, processes: int, searches: int) -> None:
     torch.set_num_threads(2)
-    with tempfile.TemporaryDirectory() as folder:
-        encoder = BiEncoder(save_bi_encoder(Path(folder) / "encoder"))
-        reranker = save_cross_encoder(Path(folder) / "reranker", outputs=1)
-        documents = [Document(f"d{number}", sentence(number)) for number in range(400)]
-        build_index(documents, f"{folder}/index", encoder=encoder, reranker=reranker)
-        batches = [list(range(start, start + QUERIES_TOGETHER)) for start in range(0, searches, QUERIES_TOGETHER)]
-        open_pipeline(folder)
-        expected = [answers(batch) for batch in batches] + [answers([number]) for number in range(20)]
-        context = multiprocessing.get_context(method)
-        with context.Pool(processes, initializer=open_pipeline, initargs=(folder,)) as pool:
-            received = pool.map(answers, [*batches, *([number] for number in range(20))], chunksize=1)
+    batches = [list(range(start, start + QUERIES_TOGETHER)) for start in range(0, searches, QUERIES_TOGETHER)]
+    open_pipeline(folder)
+    expected = [answers(batch) for batch in batches] + [answers([number]) for number in range(20)]
+    context = multiprocessing.get_context(method)
+    with context.Pool(processes, initializer=open_pipeline, initargs=(folder,)) as pool:
+        received = pool.map(answers, [*batches, *([number] for number in range(20))], chunksize=1)
     sys.stdout.write("equal\n" if received == expected else f"{received}\nis not\n{expected}\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

@@ -84,9 +84,9 @@ def require_linear(function: Callable[[str], object], piece: str, shape: str, *,
     def text(size: int) -> str:
         return shape.replace("{}", piece * (size // len(piece)))
 
-    def linear(size: int) -> bool:
+    def linear(size: int, tries: int) -> bool:
         quarter = whole = float("inf")
-        for _ in range(5):
+        for _ in range(tries):
             quarter, whole = min(quarter, seconds(function, text(size // 4))), min(whole, seconds(function, text(size)))
             if whole < _MEASURABLE or whole <= _MOST * quarter:
                 return True
@@ -95,6 +95,8 @@ def require_linear(function: Callable[[str], object], piece: str, shape: str, *,
     size = 2**12
     while (taken := seconds(function, text(size))) < _MEASURABLE and size < largest:
         size = min(largest, 4 * size)
-    if taken < _MEASURABLE or linear(size):
+    if taken < _MEASURABLE or linear(size, tries=2):
         return
-    assert taken < _LONG and linear(4 * size), f"{size} characters of {text(60)!r:.60} take more than linear time"
+    assert taken < _LONG and linear(4 * size, tries=5), (
+        f"{size} characters of {text(60)!r:.60} take more than linear time"
+    )

@@ -15,7 +15,7 @@ from bicross.errors import IndexNotFound, IndexStoreError
 from bicross.index import Index, VectorLayout, collection
 from bicross.index.files import Filesystem
 from helpers.crash_workers import batch_of, kill_loop, token_ids
-from helpers.examples import examples, thorough
+from helpers.examples import thorough
 from helpers.fakes import HashEncoder
 from helpers.faults import every_fault, scratch_folder
 from helpers.power_cuts import RecordingFilesystem, every_power_cut, syncs_not_missed
@@ -24,7 +24,7 @@ from helpers.toy_collections import ANALYZER, TOKENIZER
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="the harness forks")]
 
 ENCODER = HashEncoder(dimension=16)
-KILL_ROUNDS = int(os.environ.get("BICROSS_KILL_ROUNDS", str(examples(200))))
+KILL_ROUNDS = int(os.environ.get("BICROSS_KILL_ROUNDS", str(200 if thorough() else 30)))
 
 FIRST = {"a": "first text", "b": "second text", "c": "third text"}
 EXTRA = {"z": "one more"}

@@ -167,6 +167,15 @@ def test_whoever_stops_early_waits_for_one_call_and_no_other_begins(leaving, err
     assert closed == ([True] if take else [])  # a generator that never began has nothing to close
 
 
+@pytest.fixture
+def heard_interrupts():
+    """Where the tests run in the background, interrupts are ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard_interrupts")
 @pytest.mark.parametrize("stages", [1, 2])
 def test_an_interrupt_waits_for_no_call_and_no_other_begins(stages):
     begun, going_on, ended, worked = threading.Event(), threading.Event(), threading.Event(), []

@@ -7,20 +7,31 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.examples import thorough
+from helpers.process_pools import prepare
 
 pytestmark = pytest.mark.slow
 
 PROGRAM = Path(__file__).parents[2] / "helpers" / "process_pools.py"
+METHODS = [name for name in multiprocessing.get_all_start_methods() if thorough() or name != "forkserver"]
+"""A server of forks has imported nothing of ours: its processes begin as those of ``spawn``."""
 SECONDS = 400  # not a measurement: processes that wait for ever must not hold the tests
 
 
-@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-def test_pools_of_processes_answer_as_their_parent_does(method):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pipeline")
+    prepare(path)
+    return path
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_pools_of_processes_answer_as_their_parent_does(folder, method):
     """``BICROSS_SEARCHES=800`` makes 200 for each of four processes."""
     processes = "4" if method == "fork" or "BICROSS_SEARCHES" in os.environ else "2"  # each of others imports torch
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     environment["PYTHONPATH"] = str(PROGRAM.parents[1])
-    command = [sys.executable, str(PROGRAM), method, processes, os.environ.get("BICROSS_SEARCHES", "50")]
+    command = [sys.executable, str(PROGRAM), str(folder), method, processes, os.environ.get("BICROSS_SEARCHES", "50")]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
     ) as program:
