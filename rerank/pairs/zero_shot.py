@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError
-from ...errors.arguments import checked_flag, checked_texts, described
+from ...errors.arguments import checked_flag, checked_instance, checked_texts, described
 from .labels import entailment_of
 from .scorer import PairLabel, PairScorer
 
@@ -51,6 +51,9 @@ def classify_texts(
         'business'
     """
     hypotheses = hypotheses_of(labels, template, several=checked_flag(several, "several"))
+    checked_instance(scorer, PairScorer, "scorer")
+    if entailment_label is not None:
+        checked_instance(entailment_label, str, "entailment_label")
     entailment = entailment_of(scorer.labels, scorer.name, entailment_label)
     pairs = [(text, hypothesis) for text in checked_texts(texts, "texts") for hypothesis in hypotheses]
     logits = scorer.logits(pairs).astype(np.float64).reshape(-1, len(hypotheses), len(scorer.labels))

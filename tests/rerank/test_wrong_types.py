@@ -12,6 +12,7 @@ from helpers.wrong_values import call_with_wrong_values
 
 NOT_CALLED = {
     "DEFAULT_RERANKER",
+    "DEFAULT_SIMILARITY",
     "UNCALIBRATED",
     # Types, protocols, and records that bicross makes.
     "Bin",
@@ -22,7 +23,9 @@ NOT_CALLED = {
     "CascadeScores",
     "IdentifiedReranker",
     "Pair",
+    "PairLabel",
     "QueryLimitedReranker",
+    "RankedText",
     "RankingKey",
     "Reranker",
     "TokenPair",
@@ -41,8 +44,10 @@ NOT_CALLED = {
     "same_reranker",
     "restrict_key",
     "run_cascade",
-    # Below, with a model.
+    # Below, and in the tests of pairs, with a model.
     "CrossEncoderReranker",
+    "PairScorer",
+    "classify_texts",
 }
 SCORES = {"probabilities": [0.1, 0.9], "relevant": [0, 1]}
 FUNCTIONS = {
@@ -58,6 +63,7 @@ FUNCTIONS = {
     "can_exit_early": {"reranker": None},
     "is_identified": {"reranker": None},
     "takes_token_ids": {"reranker": None},
+    "paired": {"firsts": ["the cat"], "seconds": ["a dog"]},
 }
 
 

@@ -81,12 +81,12 @@ def train_pairs_command(
     Example: bicross train pairs pairs.jsonl --task similarity --range 0:5 --epochs 4 -o my-similarity
     """
     options = locals()
-    from ...training.pair_tasks import train_pairs_on  # imports torch, which takes seconds
-
     names = None if labels is None else tuple(name.strip() for name in labels.split(","))
     data = from_options(PairData, options, range=_range(scale), labels=names)
     rate = learning_rate or (LORA_RATE if lora else FULL_RATE)
     settings = from_options(TrainingSettings, options, learning_rate=rate, lists_per_step=pairs_per_step)
+    from ...training.pair_tasks import train_pairs_on  # imports torch, which takes seconds
+
     with saying_what_is_kept(output):
         trained = train_pairs_on(
             data, settings, model=model, lora=LoraSettings(rank) if lora else None, **run_options(as_json=as_json)

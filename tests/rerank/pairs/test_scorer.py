@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 from bicross.errors import ArgumentError, ModelError, ModelNotFound
-from bicross.rerank import DEFAULT_SIMILARITY, PairScorer, RankedText
+from bicross.rerank import DEFAULT_SIMILARITY, PairScorer, RankedText, classify_texts
 from helpers.tiny_models import WORDS, save_bi_encoder, save_cross_encoder, with_labels
+from helpers.wrong_values import call_with_wrong_values
 from sentence_transformers import CrossEncoder, SentenceTransformer
 
 pytestmark = pytest.mark.slow
@@ -217,6 +218,25 @@ def test_wrong_arguments_are_refused(folders, encoder):
         scorer.rank(" ", ["dog"])
     with pytest.raises(ArgumentError, match="top_k must be at least 1"):
         scorer.rank("cat", ["dog"], top_k=0)
+
+
+def test_values_of_wrong_types_are_errors_of_bicross(folders, nli, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    scorer, pairs = PairScorer(folders[1], device="cpu"), {"pairs": [("the", "cat")]}
+    texts = {"texts": ["the cat"], "labels": ["dog", "owl"], "scorer": PairScorer(nli, device="cpu")}
+    for method, arguments in [
+        (scorer.score, pairs),
+        (scorer.logits, pairs),
+        (scorer.probabilities, pairs),
+        (scorer.classify, pairs | {"threshold": 0.5}),
+        (scorer.rank, {"query": "the", "documents": ["cat"], "top_k": 1}),
+        (classify_texts, texts | {"template": "a {}", "several": True, "entailment_label": "entailment"}),
+    ]:
+        for argument in arguments:
+            call_with_wrong_values(method, arguments, argument)
+    options = {"label": "similar", "symmetric": True, "max_length": 20, "cache_size": 1, "dtype": "float32"}
+    for argument in ("model", *options):
+        call_with_wrong_values(PairScorer, {"model": folders[1], "device": "cpu", **options}, argument)
 
 
 def test_models_that_compare_no_pairs_are_refused(folders, tmp_path):
