@@ -1,7 +1,7 @@
 """Answers to questions, and what others answer from: passages for a language model, with citations."""
 
 from .context import INSTRUCTIONS, Citation, Context
-from .context_options import ContextOptions
+from .context_options import NEAR_DUPLICATES, ContextOptions
 from .context_pipeline import ContextPipeline
 from .passages import IndexPassageRetriever, PassageRetriever, of_passages
 from .spans import Oversized, SpanOrder
@@ -9,6 +9,7 @@ from .token_counts import Count, TextCounter, text_counter
 
 __all__ = [
     "INSTRUCTIONS",
+    "NEAR_DUPLICATES",
     "Citation",
     "Context",
     "ContextOptions",

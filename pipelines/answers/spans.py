@@ -196,8 +196,9 @@ def _cut(span: Span, limits: Limits) -> Span:
     """Return the first sentences of a span, as many as fit the budget."""
     if limits.oversized == "error":
         raise ArgumentError(
-            f"budget={limits.budget} is smaller than the best passage, of document {span.document.id!r}, which takes "
-            f"{limits.size([span])} {limits.unit} with its citation: give a larger budget, or set oversized='cut'"
+            f"a budget of {limits.budget} {limits.unit} is smaller than the best passage, of document "
+            f"{span.document.id!r}, which takes {limits.size([span])} with its citation: give a larger budget, or set "
+            "oversized='cut'"
         )
     shorter = [replace(span, end=span.start + end, cut=True) for _, end in sentence_spans(span.text)]
     shorter = [one for one in shorter if one.end < span.end]
@@ -211,7 +212,7 @@ def _cut(span: Span, limits: Limits) -> Span:
     if fitting:
         return shorter[fitting - 1]
     raise ArgumentError(
-        f"budget={limits.budget} is smaller than the first sentence of the best passage, of document "
-        f"{span.document.id!r}, which takes {limits.size(shorter[:1] or [span])} {limits.unit} with its citation: give "
-        "a larger budget"
+        f"a budget of {limits.budget} {limits.unit} is smaller than the first sentence of the best passage, of "
+        f"document {span.document.id!r}, which takes {limits.size(shorter[:1] or [span])} with its citation: give a "
+        "larger budget"
     )

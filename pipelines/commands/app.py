@@ -33,6 +33,7 @@ COMMANDS = {
     "train": ("train", "train_app"),
     "score": ("pairs", "score_command"),
     "classify": ("pairs", "classify_command"),
+    "context": ("answers", "context_command"),
     "demo": ("demo", "demo_command"),
 }
 """The module and the function of each command."""
@@ -59,6 +60,7 @@ GROUPS = {
     "Compare and answer": {
         "score": "Score pairs of texts: how similar they are, or how probable a label is",
         "classify": "Find the label of each pair of texts, such as entailment, or of each document",
+        "context": "Print the passages that a language model should read for a question, with citations",
     },
     "Measure and improve": {
         "evaluate": "Measure how well an index answers judged queries, before and after reranking",

@@ -75,7 +75,7 @@ def test_a_context_is_within_its_budget_and_has_nothing_twice(results, budget, t
     try:
         selection = select(results, None, within)
     except ArgumentError as error:
-        assert f"budget={budget} is smaller than the" in str(error)
+        assert f"a budget of {budget} tokens is smaller than the" in str(error)
         assert (
             within.size([Span(results[0].document, results[0].passage.start, results[0].passage.end, 1, 1.0)]) > budget
         )
@@ -184,7 +184,7 @@ def test_a_budget_below_the_best_passage_is_an_error_or_cuts_it_after_a_sentence
     document = Document("d", "First sentence here. The second one is here. And a third.")
     results = results_of([(document, 0, len(document.text)), (Document("e", "Short."), 0, 6)])
     whole = len(rendered(cited(select(results[:1], None, limits()).spans)))
-    message = rf"budget={whole - 1} is smaller than the best passage, of document 'd', which takes {whole} tokens"
+    message = rf"{whole - 1} tokens is smaller than the best passage, of document 'd', which takes {whole} with"
     with pytest.raises(ArgumentError, match=message):
         select(results, None, limits(budget=whole - 1, oversized="error"))
     selection = select(results, None, limits(budget=whole - 1))
@@ -194,7 +194,7 @@ def test_a_budget_below_the_best_passage_is_an_error_or_cuts_it_after_a_sentence
     first = len(rendered(cited([Span(document, 0, 20, 1, 1.0)])))
     [span] = select(results, None, limits(budget=first)).spans
     assert span.text == "First sentence here."
-    message = rf"budget={first - 1} is smaller than the first sentence .* document 'd', which takes {first} tokens"
+    message = rf"{first - 1} tokens is smaller than the first sentence .* document 'd', which takes {first} with"
     with pytest.raises(ArgumentError, match=message):
         select(results, None, limits(budget=first - 1))
 
