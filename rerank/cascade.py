@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, ModelError
+from ..errors.arguments import checked_callable, checked_texts
 
 Cascade = Sequence[tuple[int, int]]
 """Stages (layer, candidates), as in ``[(3, 30), (4, 10)]``: how many candidates of each query go on after a layer."""
@@ -113,8 +114,13 @@ def run_cascade(
         The scores of all pairs. A stage at which no pair would stop is left out.
 
     Raises:
+        ArgumentError: An argument is of a wrong type.
         ModelError: A logit of an exit is not finite.
     """
+    queries, stages = checked_texts(queries, "queries"), check_cascade(stages)
+    checked_callable(score_at, "score_at")
+    if ranking_key is not None:
+        checked_callable(ranking_key, "ranking_key")
     alive: PairNumbers = np.arange(len(queries))
     all_pairs, owners = alive, _query_numbers(queries)
     logits, stopped = np.zeros(len(queries), np.float32), np.zeros(len(queries), np.int64)

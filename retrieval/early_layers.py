@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..errors import ArgumentError, ModelError
+from ..errors.arguments import checked_choice, checked_count, checked_path
 from ..inference import (
     Dtype,
     ModelFiles,
@@ -42,10 +43,8 @@ class EarlyLayers:
     pooling: EarlyPooling = "mean"
 
     def __post_init__(self) -> None:
-        if self.pooling not in get_args(EarlyPooling):
-            raise ArgumentError(f"pooling must be one of {', '.join(get_args(EarlyPooling))}, not {self.pooling!r:.80}")
-        if self.layers < 1:
-            raise ArgumentError(f"layers must be at least 1, not {self.layers}")
+        checked_choice(self.pooling, "pooling", get_args(EarlyPooling))
+        checked_count(self.layers, "layers")
 
     def __str__(self) -> str:
         return f"{self.pooling} of layer {self.layers}"
@@ -127,7 +126,7 @@ def write_early_layers(
     Raises:
         ArgumentError: ``output`` exists already, or the model has fewer layers.
     """
-    early, output = EarlyLayers(layers, pooling), Path(output).absolute()
+    early, output = EarlyLayers(layers, pooling), checked_path(output, "output").absolute()
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise ArgumentError(f"{output} is there already, and is not an empty folder: name another")
     try:

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnkn
 from torch import nn
 
 from ..errors import TrainingError
+from ..errors.arguments import checked_path
 from .environment import is_main_process
 from .output_folder import WRITE_ERRORS, WRITING
 
@@ -103,7 +104,7 @@ def checkpoint_at(folder: Path, step: int) -> Path:
 
 def newest_checkpoint(folder: Path) -> Path | None:
     """Return the newest checkpoint, or None."""
-    step = max(_steps(folder), default=None)
+    step = max(_steps(checked_path(folder, "folder")), default=None)
     return None if step is None else checkpoint_at(folder, step)
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 from safetensors import SafetensorError
 
 from ..errors import ArgumentError, TrainingError
+from ..errors.arguments import checked_path
 from ..inference import resolve_model, whole_file
 from .settings import CHECKPOINTS
 
@@ -22,6 +23,7 @@ WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
 
 def require_new_output(output: Path) -> None:
     """Raise ``ArgumentError`` unless the folder is new, empty, or holds an unfinished run."""
+    output = checked_path(output, "output")
     if (output / TRAINING_RECORD).is_file():
         raise ArgumentError(f"{output} holds a finished model; name another folder, or remove it")
     if output.exists() and not output.is_dir():
@@ -95,6 +97,7 @@ def require_output_folder(model: str, output: Path | None) -> Path:
         ArgumentError: As there.
     """
     folder = resolve_model(model)
+    output = None if output is None else checked_path(output, "output")
     if output is None and not Path(model).is_dir():
         raise ArgumentError(f"{model!r} is shared by all programs here: name a folder for a copy, -o FOLDER")
     if output is not None and output.exists() and (not output.is_dir() or any(output.iterdir())):

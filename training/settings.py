@@ -1,17 +1,17 @@
 """The settings of a training run, and what is known of its progress."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from ..errors import ArgumentError
+from ..errors.arguments import checked_choice, checked_count, checked_number, checked_path, checked_positive
 
 TrainingDtype = Literal["float32", "bfloat16"]
 CHECKPOINTS = "checkpoints"
 """The folder, inside the output folder, that a run uses until it is finished."""
-_DEVICES = (None, "cpu", "cuda", "mps")
+_DEVICES = ("cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +50,20 @@ class TrainingSettings:
     max_length: int = 256
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "lists_per_step", "evaluate_every", "patience", "learning_rate", "max_length"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ArgumentError(f"{name} must be above 0, not {getattr(self, name)!r}")
-        if self.max_steps is not None and self.max_steps < 1:
-            raise ArgumentError(f"max_steps must be at least 1, not {self.max_steps!r}")
-        if not 0 <= self.warmup_share < 1:
+        object.__setattr__(self, "output", checked_path(self.output, "output"))
+        for name in ("epochs", "learning_rate"):
+            checked_positive(getattr(self, name), name)
+        for name in ("lists_per_step", "evaluate_every", "patience", "max_length"):
+            checked_count(getattr(self, name), name)
+        if self.max_steps is not None:
+            checked_count(self.max_steps, "max_steps")
+        if checked_number(self.warmup_share, "warmup_share", 0, 1) == 1:
             raise ArgumentError(f"warmup_share must be from 0 to below 1, not {self.warmup_share!r}")
-        if self.dtype not in ("float32", "bfloat16"):
-            raise ArgumentError(f"dtype must be float32 or bfloat16, not {self.dtype!r}")
-        if self.device not in _DEVICES:
+        checked_count(self.seed, "seed", least=0)
+        checked_choice(self.dtype, "dtype", get_args(TrainingDtype))
+        if self.device is not None and (
+            not isinstance(cast("object", self.device), str) or self.device not in _DEVICES
+        ):
             raise ArgumentError(
                 f"device must be cpu, cuda or mps, not {self.device!r}; "
                 "choose one of several GPUs with CUDA_VISIBLE_DEVICES, or use them all with torchrun"
@@ -79,8 +83,8 @@ class LoraSettings:
     scale: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.rank < 1:
-            raise ArgumentError(f"the LoRA rank must be at least 1, not {self.rank!r}")
+        checked_count(self.rank, "the LoRA rank")
+        checked_positive(self.scale, "the LoRA scale")
 
 
 @dataclass(frozen=True, slots=True)

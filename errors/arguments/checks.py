@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
@@ -123,6 +124,17 @@ def checked_number(value: Any, name: str, low: float, high: float) -> float:  # 
     """
     if isinstance(value, bool) or not issubclass(type(value), Real) or not low <= value <= high:
         raise ArgumentError(f"{name} must be a number from {low:g} to {high:g}, not {described(value)}")
+    return float(value)
+
+
+def checked_positive(value: Any, name: str) -> float:  # noqa: ANN401 - of any type
+    """Return a number above 0.
+
+    Raises:
+        ArgumentError: It is none, or is not finite.
+    """
+    if isinstance(value, bool) or not issubclass(type(value), Real) or not 0 < value <= sys.float_info.max:
+        raise ArgumentError(f"{name} must be above 0, not {described(value)}")
     return float(value)
 
 

@@ -1,5 +1,6 @@
 """SearchPipeline: the first stage retrieves candidates, the second stage scores and re-sorts them."""
 
+from .given_parts import checked_reranker, checked_retriever
 from .long_queries import long_query_error, require_policy, too_long
 from .options import MAX_RETRIEVE_K, RerankK, SearchOptions, check_deadline, read_cascade, read_layers
 from .parts import tokenizer_fingerprint
@@ -46,6 +47,8 @@ __all__ = [
     "check_deadline",
     "check_queries",
     "check_query",
+    "checked_reranker",
+    "checked_retriever",
     "final_scores",
     "fit_stop_rule",
     "long_query_error",

@@ -16,6 +16,7 @@ from ...index import Hit, Predicate
 from ...rerank import Reranker, cutting_queries
 from ...retrieval import Retriever, can_explore, has_index, has_token_ids, pinned
 from ..unknown_tokens import WORTH_A_WARNING, relevance_ceiling, unknown_share, warn_of_query
+from .given_parts import checked_reranker, checked_retriever
 from .long_queries import fit_queries
 from .options import SearchOptions
 from .scoring import (
@@ -235,12 +236,9 @@ def _for_all(fitting: Sequence[str | None], values: Sequence[Value], skipped: Va
 
 def check_parts(retriever: object, reranker: object, options: object, cache: object) -> None:
     """Raise ``ArgumentError`` for parts of a pipeline that are of a wrong type."""
-    if isinstance(retriever, type) or not callable(getattr(retriever, "retrieve", None)):
-        raise ArgumentError(f"retriever must be a retriever, such as a DenseRetriever, not {described(retriever)}")
-    if reranker is not None and (isinstance(reranker, type) or not callable(getattr(reranker, "score", None))):
-        raise ArgumentError(
-            f"reranker must be a reranker, such as a CrossEncoderReranker, or None, not {described(reranker)}"
-        )
+    checked_retriever(retriever)
+    if reranker is not None:
+        checked_reranker(reranker)
     if options is not None and not isinstance(options, SearchOptions | Settings):
         raise ArgumentError(f"options must be SearchOptions or Settings, not {described(options)}")
     if cache is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import ArgumentError, EvaluationError
+from ...errors.arguments import checked_count, checked_path, checked_texts
 from ...index import Hit
 from ...rerank import Reranker, cutting_queries
 from ...retrieval import Retriever
@@ -17,6 +18,8 @@ from ..search import (
     CandidateScorer,
     candidate_text,
     check_query,
+    checked_reranker,
+    checked_retriever,
     query_slices,
     tokenizer_fingerprint,
 )
@@ -35,7 +38,7 @@ def read_queries(path: str | Path) -> list[str]:
         EvaluationError: The file has no queries.
         QueryError: A query cannot be searched.
     """
-    path = Path(path)
+    path = checked_path(path)
     if has_ids(path):
         texts = [text.strip() for text in read_topics(path).values() if text.strip()]
     else:
@@ -70,7 +73,9 @@ def distilled_lists(
     Raises:
         ArgumentError: ``depth`` is too small, or no query has two candidates.
     """
-    if depth < 2:
+    queries, retriever = checked_texts(queries, "queries"), checked_retriever(retriever)
+    checked_reranker(reranker)
+    if checked_count(depth, "depth", least=0) < 2:
         raise ArgumentError(f"depth must be at least 2, not {depth}: one candidate has no order to learn")
     lists: list[RankingList] = []
     scorer = CandidateScorer(cutting_queries(reranker))
@@ -125,7 +130,9 @@ def exit_lists(
     Raises:
         ArgumentError: ``passages`` is not from 2 to ``depth``.
     """
-    if not 2 <= passages <= depth:
+    queries, retriever = checked_texts(queries, "queries"), checked_retriever(retriever)
+    checked_count(seed, "seed", least=0)
+    if not 2 <= checked_count(passages, "passages", least=0) <= checked_count(depth, "depth", least=0):
         raise ArgumentError(f"passages must be from 2 to the depth of {depth}, not {passages}")
     random = np.random.default_rng(seed)
     lists: list[RankingList] = []

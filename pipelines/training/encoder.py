@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 from ...errors import ArgumentError
+from ...errors.arguments import checked_instance
 from ...index import Chunking, SourceReport
 from ...rerank import CrossEncoderReranker
 from ...retrieval import DEFAULT_ENCODER
@@ -41,6 +42,7 @@ def default_objective(data: EncoderData) -> EncoderObjective:
     not what people ask, and a model that had only the trained weights was worse on real queries, while one with a
     quarter was as good or better (``benchmarks/adaptation.py``). A model without training needs all of them.
     """
+    checked_instance(data, EncoderData, "data")
     loss = "multiple-negatives" if data.teacher is None else "kl"
     return EncoderObjective(loss=loss, average=0.25 if data.pseudo_queries or data.teacher is not None else 1.0)
 
@@ -76,7 +78,9 @@ def train_encoder_on(
         >>> data = EncoderData(source=Path("my-index"), pseudo_queries=("title", "sentence"))
         >>> train_encoder_on(data, TrainingSettings(output=Path("my-encoder"), learning_rate=2e-5))
     """
-    objective = objective or default_objective(data)
+    checked_instance(settings, TrainingSettings, "settings")
+    default = default_objective(data)
+    objective = default if objective is None else checked_instance(objective, EncoderObjective, "objective")
     if objective.graded != (data.teacher is None):
         problem = "takes a reranker to learn from" if data.teacher is None else "does not learn a reranker's scores"
         raise ArgumentError(f"the loss {objective.loss} {problem}")

@@ -8,12 +8,13 @@ from random import Random
 import numpy as np
 
 from ...errors import ArgumentError, SourceError
+from ...errors.arguments import checked_count, checked_instance, checked_items, checked_number
 from ...index import Chunking, Hit, SourceReport
 from ...rerank import Reranker
 from ...retrieval import Encoder, Retriever
 from ...training import RankingList
 from ..progress import counting
-from ..search import query_slices, standardised
+from ..search import checked_reranker, checked_retriever, query_slices, standardised
 from .first_stage import FirstStageSettings, open_first_stage
 from .options import DataOptions, source_report
 from .pseudo_queries import MAX_WORDS, PairMaker, PseudoQueryKind, PseudoQueryPair, pair_makers, pseudo_query_pairs
@@ -51,10 +52,13 @@ class PseudoQueryOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("negatives", "top_k", "limit"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise ArgumentError(f"{name} must be at least 1, not {getattr(self, name)!r}")
-        if not 0 <= self.held_out < 1:
+        for name in ("max_words", "negatives", "top_k", "limit"):
+            if name != "limit" or self.limit is not None:
+                checked_count(getattr(self, name), name)
+        checked_count(self.seed, "seed", least=0)
+        if self.reranker is not None:
+            checked_reranker(self.reranker)
+        if not 0 <= checked_number(self.held_out, "held_out", 0, 1) < 1:
             raise ArgumentError(f"held_out is a share of the documents, from 0 to below 1, not {self.held_out!r}")
 
 
@@ -113,6 +117,9 @@ def pseudo_query_lists(
     Raises:
         SourceError: No pair passes the consistency filter.
     """
+    checked_instance(options, PseudoQueryOptions, "options")
+    checked_retriever(retriever)
+    pairs = [checked_instance(pair, PseudoQueryPair, "each of pairs") for pair in checked_items(pairs, "pairs")]
     if options.limit is not None and options.limit < len(pairs):
         drawn = sorted(Random(options.seed).sample(range(len(pairs)), options.limit))
         pairs = [pairs[position] for position in drawn]

@@ -14,7 +14,8 @@ from itertools import pairwise
 from typing import Literal, get_args
 
 from ...errors import ArgumentError, SourceError
-from ...index import Document, passage_text, sentence_spans, split_documents
+from ...errors.arguments import checked_count, checked_texts
+from ...index import Document, given_documents, passage_text, sentence_spans, split_documents
 
 PseudoQueryKind = Literal["title", "heading", "sentence"]
 PSEUDO_QUERY_KINDS: tuple[PseudoQueryKind, ...] = get_args(PseudoQueryKind)
@@ -80,16 +81,18 @@ def pseudo_query_pairs(
     Example:
         >>> pairs = pseudo_query_pairs(read_documents("docs.jsonl"), kinds=["title"])
     """
-    makers = pair_makers(max_words, seed)
-    if not kinds or set(kinds) - set(makers):
-        raise ArgumentError(f"the kinds of pseudo-queries are {', '.join(PSEUDO_QUERY_KINDS)}, not {sorted(kinds)}")
-    chosen = [makers[kind] for kind in PSEUDO_QUERY_KINDS if kind in kinds]
+    makers = pair_makers(checked_count(max_words, "max_words"), checked_count(seed, "seed", least=0))
+    names = checked_texts(kinds, "kinds")
+    documents = given_documents(documents)
+    if not names or set(names) - set(makers):
+        raise ArgumentError(f"the kinds of pseudo-queries are {', '.join(PSEUDO_QUERY_KINDS)}, not {sorted(names)}")
+    chosen = [makers[kind] for kind in PSEUDO_QUERY_KINDS if kind in names]
     pairs = [pair for document in documents for maker in chosen for pair in maker(document)]
     passages = Counter(query for query, _ in {(_plain(pair.query), pair.passage) for pair in pairs})
     distinct = [pair for pair in pairs if passages[_plain(pair.query)] == 1]
     if not distinct:
         raise SourceError(
-            f"the collection has no text to make pseudo-queries of ({', '.join(sorted(kinds))}): it takes "
+            f"the collection has no text to make pseudo-queries of ({', '.join(sorted(names))}): it takes "
             f"titles that differ, headings, or passages of several sentences and {MIN_PASSAGE_WORDS} words or more"
         )
     return distinct

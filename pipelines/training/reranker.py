@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ...errors import ArgumentError
+from ...errors.arguments import checked_instance
 from ...index import SourceReport
 from ...inference import resolve_model
 from ...rerank import DEFAULT_RERANKER, CrossEncoderReranker
@@ -73,7 +74,9 @@ def train_reranker_on(
         >>> data = RerankerData(source=Path("scifact"))
         >>> train_reranker_on(data, TrainingSettings(output=Path("my-reranker"), learning_rate=8e-4))
     """
-    method = method or RerankerMethod()
+    checked_instance(data, RerankerData, "data")
+    checked_instance(settings, TrainingSettings, "settings")
+    method = RerankerMethod() if method is None else checked_instance(method, RerankerMethod, "method")
     if (method.loss == "margin-mse") != (data.teacher is not None):
         raise ArgumentError("a teacher and the loss margin-mse belong together: name both or none")
     resolve_model(model)  # fail now, and not after the lists are made

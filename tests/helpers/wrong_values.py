@@ -57,8 +57,26 @@ def is_answered(call: Callable[..., Any], arguments: Mapping[str, Any]) -> bool:
     return True
 
 
-def call_with_wrong_values(call: Callable[..., Any], arguments: Mapping[str, Any], argument: str) -> None:
-    """Call with the right arguments, which must be answered, and then with each wrong value of one of them."""
-    assert is_answered(call, arguments)
+def call_with_wrong_values(
+    call: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    argument: str,
+    *,
+    answered: bool = True,
+    callback: bool = False,
+) -> None:
+    """Call with the right arguments, which must be answered, and then with each wrong value of one of them.
+
+    Args:
+        call: The function.
+        arguments: The right arguments.
+        argument: The one that gets wrong values.
+        answered: False if the right arguments are refused too, such as the name of a model that nobody has.
+        callback: Whether it is a function of the caller, and so gets no other function: what that raises is the
+            caller's.
+    """
+    assert is_answered(call, arguments) == answered
     for make in WRONG.values():
-        is_answered(call, {**arguments, argument: make()})
+        value = make()
+        if not (callback and callable(value)):
+            is_answered(call, {**arguments, argument: value})

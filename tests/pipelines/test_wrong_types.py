@@ -88,7 +88,7 @@ NOT_CALLED = {
     "SearchPipeline",
     "evaluate",
     "tune",
-    # Loads the tokenizer that is named.
+    # Below: loads the tokenizer that is named.
     "retokenize",
 }
 
@@ -144,6 +144,12 @@ def test_pipelines_and_their_searches(pipeline, index):
         for argument in ("index", "judged", "encoder", "reranker", "options"):
             right = {"index": index, "judged": Judged("n", QUERIES, QRELS), "encoder": ENCODER, "reranker": RERANKER}
             is_answered(public.tune, right | {argument: make()})
+
+
+def test_retokenize(index):
+    for argument in ("path", "reranker"):
+        arguments = {"path": index.path, "reranker": "nowhere"}
+        call_with_wrong_values(public.retokenize, arguments, argument, answered=False)
 
 
 @pytest.mark.parametrize(

@@ -43,12 +43,12 @@ NOT_CALLED = {
     "require_scoring_outputs",
     "same_reranker",
     "restrict_key",
-    "run_cascade",
     # Below, and in the tests of pairs, with a model.
     "CrossEncoderReranker",
     "PairScorer",
     "classify_texts",
 }
+CALLBACKS = {"score_at", "ranking_key"}
 SCORES = {"probabilities": [0.1, 0.9], "relevant": [0, 1]}
 FUNCTIONS = {
     "Platt": {"slope": 1.0, "intercept": 0.0},
@@ -59,6 +59,12 @@ FUNCTIONS = {
     "expected_calibration_error": SCORES | {"bins": 5},
     "brier_score": SCORES,
     "check_cascade": {"cascade": [(2, 3)]},
+    "run_cascade": {
+        "queries": ["a", "a"],
+        "stages": [(1, 1)],
+        "score_at": lambda _, rows: np.zeros(len(rows), np.float32),
+        "ranking_key": None,
+    },
     "require_exit_layers": {"layers": [2], "last": 4},
     "can_exit_early": {"reranker": None},
     "is_identified": {"reranker": None},
@@ -74,7 +80,7 @@ def test_every_public_name_is_tried():
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions(name):
     for argument in FUNCTIONS[name].keys() - {"last"}:
-        call_with_wrong_values(getattr(public, name), FUNCTIONS[name], argument)
+        call_with_wrong_values(getattr(public, name), FUNCTIONS[name], argument, callback=argument in CALLBACKS)
 
 
 @pytest.mark.parametrize("calibration", [Platt(1.0, 0.0), Isotonic((0.0, 1.0), (0.1, 0.5))], ids=["platt", "isotonic"])

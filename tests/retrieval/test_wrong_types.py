@@ -23,12 +23,8 @@ NOT_CALLED = {
     "PinnableRetriever",
     "Retriever",
     "TokenRetriever",
-    # They load models: see tests/rerank/test_wrong_types.py.
+    # It loads models: see tests/rerank/test_wrong_types.py.
     "BiEncoder",
-    "EarlyLayerEncoder",
-    "write_early_layers",
-    # Types of settings, which EarlyLayerEncoder checks.
-    "EarlyLayers",
     "EarlyPooling",
 }
 QUERIES = {"queries": ["word1"], "k": 3, "where": None}
@@ -38,7 +34,13 @@ OF_INDEX = {
     "HybridRetriever": {"index": None, "encoder": ENCODER, "fusion": None, "weights": None, "passages": 1},
     "LexicalRetriever": {"index": None, "weights": None},
 }
+EARLY = {"model": "nowhere", "layers": 2, "pooling": "mean", "max_length": None}
+OF_MODELS = {
+    "EarlyLayerEncoder": EARLY | {"device": None, "dtype": "float32"},
+    "write_early_layers": EARLY | {"output": "written"},
+}
 FUNCTIONS = {
+    "EarlyLayers": {"layers": 2, "pooling": "mean"},
     "analyse": {"texts": ["a word"]},
     "analyzer_named": {"name": "en"},
     "Analyzer": {"name": ANALYZER},
@@ -61,13 +63,22 @@ def index(tmp_path_factory):
 
 
 def test_every_public_name_is_tried():
-    assert set(public.__all__) == FUNCTIONS.keys() | OF_INDEX.keys() | NOT_CALLED | {"ANALYZER"}
+    assert set(public.__all__) == FUNCTIONS.keys() | OF_INDEX.keys() | OF_MODELS.keys() | NOT_CALLED | {"ANALYZER"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions(name):
     for argument in FUNCTIONS[name]:
         call_with_wrong_values(getattr(public, name), FUNCTIONS[name], argument)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OF_MODELS)
+def test_what_names_a_model(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.chdir(tmp_path)
+    for argument in OF_MODELS[name]:
+        call_with_wrong_values(getattr(public, name), OF_MODELS[name], argument, answered=False)
 
 
 @pytest.mark.parametrize("name", OF_INDEX)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from ...errors import ArgumentError
+from ...errors.arguments import checked_choice, checked_count, checked_number, checked_positive
 
 EncoderLoss = Literal["multiple-negatives", "margin-mse", "kl"]
 ENCODER_LOSSES: tuple[EncoderLoss, ...] = get_args(EncoderLoss)
@@ -36,17 +37,17 @@ class EncoderObjective:
     average: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.loss not in ENCODER_LOSSES:
-            raise ArgumentError(f"loss must be one of {', '.join(ENCODER_LOSSES)}, not {self.loss!r}")
-        if self.passages < (1 if self.graded else 2):
+        checked_choice(self.loss, "loss", ENCODER_LOSSES)
+        if checked_count(self.passages, "passages", least=0) < (1 if self.graded else 2):
             raise ArgumentError(
                 f"passages={self.passages} are too few for {self.loss}: use more, or there is no order to learn"
             )
-        if not self.scale > 0:
-            raise ArgumentError(f"scale must be above 0, not {self.scale!r}")
-        if self.mini_batch is not None and (self.mini_batch < 1 or not self.graded):
+        checked_positive(self.scale, "scale")
+        if self.mini_batch is not None and (
+            checked_count(self.mini_batch, "mini_batch", least=0) < 1 or not self.graded
+        ):
             raise ArgumentError(f"mini_batch={self.mini_batch} is for multiple-negatives alone, and must be at least 1")
-        if not 0 < self.average <= 1:
+        if not checked_number(self.average, "average", 0, 1) > 0:
             raise ArgumentError(f"average must be from above 0 to 1, not {self.average!r}")
 
     @property

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from ...errors import ModelError
+from ...errors.arguments import checked_callable, checked_instance
 from ...inference import ModelFiles, load_model, resolve_model, token_limit
 from ..checkpoints import AtomicCheckpoints
 from ..environment import is_main_process, quiet, require_training_packages
 from ..output_folder import install_model, require_new_output, require_same_run
-from ..ranking_list import RankingList
+from ..ranking_list import RankingList, checked_lists
 from ..record import QUALITY, TrainingRecord
 from ..run import run_training, training_arguments
 from ..settings import CHECKPOINTS, TrainingSettings, Watch
@@ -83,7 +84,12 @@ def train_encoder(  # noqa: PLR0913 - data, settings and callbacks
         ArgumentError: The lists have nothing to learn, or the run to resume had another model, other lists or settings.
         TrainingError: A package is missing, or a checkpoint cannot be written.
     """
-    objective = objective or EncoderObjective()
+    objective = EncoderObjective() if objective is None else checked_instance(objective, EncoderObjective, "objective")
+    checked_instance(settings, TrainingSettings, "settings")
+    lists, held_out = checked_lists(lists), checked_lists(held_out, "held_out")
+    for name, function in (("watch", watch), ("describe", describe)):
+        if function is not None:
+            checked_callable(function, name)
     require_training_packages()
     require_new_output(settings.output)
     rows = training_rows(lists, objective, seed=settings.seed)

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError, ModelError
+from ...errors.arguments import checked_count, checked_instance, checked_items, checked_number
 from ...inference import ExitHead
 from ...rerank import CrossEncoderReranker
-from ..ranking_list import RankingList
+from ..ranking_list import RankingList, checked_lists
 
 logger = logging.getLogger("bicross")
 
@@ -44,7 +45,10 @@ class ExitSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.held_out_share < 1.0:
+        for layer in checked_items(self.layers, "layers", "layers"):
+            checked_count(layer, "each of layers")
+        checked_count(self.seed, "seed", least=0)
+        if not 0.0 < checked_number(self.held_out_share, "held_out_share", -1e300, 1e300) < 1.0:
             raise ArgumentError(f"held_out_share must be between 0 and 1, not {self.held_out_share}")
 
 
@@ -72,7 +76,9 @@ def train_exits(
         ArgumentError: There are too few lists, or a list has fewer than two passages.
         ModelError: The model's scores are not finite.
     """
-    settings = settings or ExitSettings()
+    settings = ExitSettings() if settings is None else checked_instance(settings, ExitSettings, "settings")
+    checked_instance(reranker, CrossEncoderReranker, "reranker")
+    lists = checked_lists(lists)
     short = next((item.query for item in lists if len(item.passages) < 2), None)
     if len(lists) < LEAST_LISTS or short is not None:
         raise ArgumentError(

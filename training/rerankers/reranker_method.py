@@ -1,5 +1,6 @@
 """How a reranker is trained: the loss, the trained parameters, and the passages that a step uses."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -8,6 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError
+from ...errors.arguments import (
+    checked_choice,
+    checked_count,
+    checked_flag,
+    checked_instance,
+    checked_items,
+    checked_number,
+)
 from ...rerank import Pair
 from ..settings import LoraSettings
 
@@ -34,6 +43,8 @@ class Sampling:
     hard_depth: int = 15
 
     def __post_init__(self) -> None:
+        for name in ("positives", "hard", "other", "hard_depth"):
+            checked_instance(getattr(self, name), int, name)
         if self.positives < 1 or min(self.hard, self.other, self.hard_depth) < 0 or self.hard + self.other < 1:
             raise ArgumentError(f"sampling needs at least a positive and a negative passage of a list, not {self}")
 
@@ -65,8 +76,14 @@ class RerankerMethod:
     sampling: Sampling = Sampling()
 
     def __post_init__(self) -> None:
-        if self.loss not in get_args(LossName):
-            raise ArgumentError(f"loss must be one of {', '.join(get_args(LossName))}, not {self.loss!r}")
+        checked_choice(self.loss, "loss", get_args(LossName))
+        if self.lora is not None:
+            checked_instance(self.lora, LoraSettings, "lora")
+        checked_flag(self.graded, "graded")
+        checked_number(self.prior_weight, "prior_weight", -sys.float_info.max, sys.float_info.max)
+        for layer in checked_items(self.exits, "exits", "layers"):
+            checked_count(layer, "each of exits")
+        checked_instance(self.sampling, Sampling, "sampling")
         if self.loss != "listwise" and (self.graded or self.prior_weight or self.exits):
             raise ArgumentError(
                 f"graded targets, a prior weight and exits are for the listwise loss, not for {self.loss!r}"

@@ -12,6 +12,7 @@ from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariable
 from torch import nn
 
 from ...errors import ArgumentError
+from ...errors.arguments import checked_callable, checked_instance
 from ...inference import (
     ADAPTER_WEIGHTS,
     EXITS,
@@ -30,7 +31,7 @@ from ..cross_encoders import PAIRS_AT_ONCE, limit_tokens, open_cross_encoder, qu
 from ..environment import is_main_process, quiet, require_training_packages
 from ..lora import adapter_state, add_adapters, merge_adapters
 from ..output_folder import install_model, require_new_output, require_same_run
-from ..ranking_list import RankingList
+from ..ranking_list import RankingList, checked_lists
 from ..record import QUALITY, Evaluated, TrainingRecord
 from ..run import numbered_draws, run_training, training_arguments
 from ..settings import CHECKPOINTS, TrainingSettings, Watch
@@ -85,7 +86,12 @@ def train_reranker(  # noqa: PLR0913 - data, settings and callbacks
         ModelError: The model has three outputs or more, or its file lacks a weight.
         TrainingError: A package is missing, or a checkpoint cannot be written.
     """
-    method = method or RerankerMethod()
+    method = RerankerMethod() if method is None else checked_instance(method, RerankerMethod, "method")
+    checked_instance(settings, TrainingSettings, "settings")
+    lists = checked_lists(lists)
+    for name, function in (("evaluate", evaluate), ("watch", watch), ("describe", describe)):
+        if function is not None:
+            checked_callable(function, name)
     require_training_packages()
     require_new_output(settings.output)
     usable = usable_lists(lists, method)
