@@ -115,11 +115,14 @@ def pseudo_query_lists(
         on_progress: Called with the number of finished pairs and the number of all pairs.
 
     Raises:
+        ArgumentError: There is no pair, or an argument is of a wrong type.
         SourceError: No pair passes the consistency filter.
     """
     checked_instance(options, PseudoQueryOptions, "options")
     checked_retriever(retriever)
     pairs = [checked_instance(pair, PseudoQueryPair, "each of pairs") for pair in checked_items(pairs, "pairs")]
+    if not pairs:
+        raise ArgumentError("pairs must not be empty: make them with pseudo_query_pairs")
     if options.limit is not None and options.limit < len(pairs):
         drawn = sorted(Random(options.seed).sample(range(len(pairs)), options.limit))
         pairs = [pairs[position] for position in drawn]

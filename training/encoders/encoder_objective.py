@@ -1,5 +1,6 @@
 """What a bi-encoder is trained to do: the loss, the passages of a step, weight averaging."""
 
+import sys
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -47,7 +48,7 @@ class EncoderObjective:
             checked_count(self.mini_batch, "mini_batch", least=0) < 1 or not self.graded
         ):
             raise ArgumentError(f"mini_batch={self.mini_batch} is for multiple-negatives alone, and must be at least 1")
-        if not checked_number(self.average, "average", 0, 1) > 0:
+        if not 0 < checked_number(self.average, "average", -sys.float_info.max, sys.float_info.max) <= 1:
             raise ArgumentError(f"average must be from above 0 to 1, not {self.average!r}")
 
     @property
