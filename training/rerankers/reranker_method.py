@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from ...errors import ArgumentError
 from ...errors.arguments import (
     checked_choice,
-    checked_count,
     checked_flag,
     checked_instance,
     checked_items,
@@ -82,7 +81,7 @@ class RerankerMethod:
         checked_flag(self.graded, "graded")
         checked_number(self.prior_weight, "prior_weight", -sys.float_info.max, sys.float_info.max)
         for layer in checked_items(self.exits, "exits", "layers"):
-            checked_count(layer, "each of exits")
+            checked_instance(layer, int, "each of exits")
         checked_instance(self.sampling, Sampling, "sampling")
         if self.loss != "listwise" and (self.graded or self.prior_weight or self.exits):
             raise ArgumentError(

@@ -382,7 +382,7 @@ def test_folders_that_hold_something_else_are_refused(base, tmp_path):
         ({"epochs": 0}, "epochs must be above 0, not 0"),
         ({"max_steps": 0}, "max_steps must be at least 1, not 0"),
         ({"warmup_share": 1.0}, "warmup_share must be from 0 to below 1"),
-        ({"dtype": "float16"}, "float32 or bfloat16, not 'float16'"),
+        ({"dtype": "float16"}, "one of float32, bfloat16, not 'float16'"),
         ({"device": "cuda:1"}, "cpu, cuda or mps, not 'cuda:1'; choose one of several GPUs with CUDA_VISIBLE_DEVICES"),
         ({"learning_rate": float("nan")}, "learning_rate must be above 0, not nan"),
     ],
