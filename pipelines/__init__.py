@@ -5,7 +5,19 @@ from typing import TYPE_CHECKING
 from bicross.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .answers import Citation, Context, ContextOptions, ContextPipeline
+    from .answers import (
+        Citation,
+        Context,
+        ContextOptions,
+        ContextPipeline,
+        RankedReply,
+        Reply,
+        ReplyPipeline,
+        Turn,
+        exchanges_of,
+        fold_dialogue,
+        rank_replies,
+    )
     from .evaluation import (
         Evaluation,
         Judged,
@@ -42,6 +54,9 @@ __all__ = [
     "Depth",
     "Evaluation",
     "Judged",
+    "RankedReply",
+    "Reply",
+    "ReplyPipeline",
     "Run",
     "ScoreCache",
     "SearchOptions",
@@ -53,13 +68,17 @@ __all__ = [
     "Tuned",
     "Tuning",
     "TuningOptions",
+    "Turn",
     "add_documents",
     "build_index",
     "delete_documents",
     "evaluate",
     "evaluate_runs",
+    "exchanges_of",
     "fit_stop_rule",
+    "fold_dialogue",
     "index_terms",
+    "rank_replies",
     "read_judged",
     "read_qrels",
     "read_run",
@@ -78,6 +97,13 @@ __getattr__ = lazy_names(
             "Context",
             "ContextOptions",
             "ContextPipeline",
+            "RankedReply",
+            "Reply",
+            "ReplyPipeline",
+            "Turn",
+            "exchanges_of",
+            "fold_dialogue",
+            "rank_replies",
         ),
         "evaluation": (
             "Evaluation",

@@ -4,6 +4,7 @@ from .context import INSTRUCTIONS, Citation, Context
 from .context_options import NEAR_DUPLICATES, ContextOptions
 from .context_pipeline import ContextPipeline
 from .passages import IndexPassageRetriever, PassageRetriever, of_passages
+from .replies import DialogueTurn, RankedReply, Reply, ReplyPipeline, Turn, exchanges_of, fold_dialogue, rank_replies
 from .spans import Oversized, SpanOrder
 from .token_counts import Count, TextCounter, text_counter
 
@@ -15,11 +16,19 @@ __all__ = [
     "ContextOptions",
     "ContextPipeline",
     "Count",
+    "DialogueTurn",
     "IndexPassageRetriever",
     "Oversized",
     "PassageRetriever",
+    "RankedReply",
+    "Reply",
+    "ReplyPipeline",
     "SpanOrder",
     "TextCounter",
+    "Turn",
+    "exchanges_of",
+    "fold_dialogue",
     "of_passages",
+    "rank_replies",
     "text_counter",
 ]

@@ -12,6 +12,7 @@ from bicross.pipelines import (
     ContextOptions,
     ContextPipeline,
     Judged,
+    ReplyPipeline,
     ScoreCache,
     SearchOptions,
     SearchPipeline,
@@ -58,6 +59,17 @@ FUNCTIONS = {
         "resume": False,
         "device": None,
     },
+    "Turn": {"text": "hello", "role": "user"},
+    "fold_dialogue": {"dialogue": ["hello", "word1"], "turns": None},
+    "exchanges_of": {"dialogue": ["hello", "word1"], "id_": "a", "role": None, "turns": 1},
+    "rank_replies": {
+        "dialogue": ["hello", "word1"],
+        "candidates": ["word1", "word2"],
+        "encoder": ENCODER,
+        "reranker": RERANKER,
+        "top_k": None,
+        "turns": None,
+    },
     "add_documents": WRITING,
     "upsert_documents": WRITING,
     "delete_documents": {"path": "index", "ids": ["nowhere"], "where": None},
@@ -76,6 +88,8 @@ NOT_CALLED = {
     "Depth",
     "Evaluation",
     "Judged",
+    "RankedReply",
+    "Reply",
     "Run",
     "SearchResult",
     "Settings",
@@ -85,6 +99,7 @@ NOT_CALLED = {
     "Tuning",
     # Below, with an index.
     "ContextPipeline",
+    "ReplyPipeline",
     "SearchPipeline",
     "evaluate",
     "tune",
@@ -203,3 +218,17 @@ def test_contexts(pipeline):
     context = contexts.context("word1")
     for argument in ("question", "instructions"):
         call_with_wrong_values(context.messages, {"question": "what?", "instructions": "do"}, argument)
+
+
+def test_replies(pipeline):
+    parts = {"retriever": pipeline.retriever, "reranker": RERANKER, "search": None, "top_k": 2, "turns": None}
+    for argument in parts:
+        call_with_wrong_values(ReplyPipeline, parts, argument)
+    opened = {"path": "index", "encoder": ENCODER, "reranker": RERANKER, "search": None, "top_k": 2, "turns": None}
+    for argument in opened:
+        call_with_wrong_values(ReplyPipeline.open, opened, argument)
+    replies = ReplyPipeline(pipeline.retriever, RERANKER)
+    for argument in ("dialogue", "where", "deadline_ms"):
+        call_with_wrong_values(replies.replies, {"dialogue": ["word1"], "where": None, "deadline_ms": None}, argument)
+    call_with_wrong_values(replies.replies_batch, {"dialogues": [["word1"]]}, "dialogues")
+    call_with_wrong_values(replies.query, {"dialogue": ["word1"]}, "dialogue")
