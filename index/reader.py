@@ -20,6 +20,7 @@ from .reading import (
     Hit,
     Snapshot,
     best_hits,
+    embedded_documents,
     neighbours,
     passages_of,
     search_both,
@@ -223,6 +224,10 @@ class IndexReader:
             ArgumentError: The index does not have one of the ids.
         """
         return passages_of(self._snapshot, ids)
+
+    def embedded_documents(self) -> Iterator[tuple[Document, NDArray[np.float32]]]:
+        """Yield all live documents with what ``vectors`` gives for them, which is faster than by ids."""
+        return embedded_documents(self._snapshot)
 
     @property
     def generation(self) -> int:

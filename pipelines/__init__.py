@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         write_run,
     )
     from .indexing import add_documents, build_index, delete_documents, index_terms, retokenize, upsert_documents
+    from .pairs import DuplicateGroup, Duplicates, SimilarPair, find_duplicates
     from .search import (
         CacheUse,
         Depth,
@@ -52,6 +53,8 @@ __all__ = [
     "ContextOptions",
     "ContextPipeline",
     "Depth",
+    "DuplicateGroup",
+    "Duplicates",
     "Evaluation",
     "Judged",
     "RankedReply",
@@ -63,6 +66,7 @@ __all__ = [
     "SearchPipeline",
     "SearchResult",
     "Settings",
+    "SimilarPair",
     "StopRule",
     "Timings",
     "Tuned",
@@ -75,6 +79,7 @@ __all__ = [
     "evaluate",
     "evaluate_runs",
     "exchanges_of",
+    "find_duplicates",
     "fit_stop_rule",
     "fold_dialogue",
     "index_terms",
@@ -123,6 +128,12 @@ __getattr__ = lazy_names(
             "index_terms",
             "retokenize",
             "upsert_documents",
+        ),
+        "pairs": (
+            "DuplicateGroup",
+            "Duplicates",
+            "SimilarPair",
+            "find_duplicates",
         ),
         "search": (
             "CacheUse",

@@ -1,9 +1,9 @@
 """One generation, opened for searching: dense, lexical (BM25) and hybrid."""
 
 from .bm25 import BM25
+from .document_vectors import embedded_documents, neighbours, passages_of, vectors_of
 from .hits import Hit, PassageHit, best_hits, with_other_passages
 from .hybrid import search_both
-from .neighbours import neighbours, passages_of, vectors_of
 from .snapshot import SEGMENTS, Snapshot, View
 from .term_search import search_terms
 
@@ -15,6 +15,7 @@ __all__ = [
     "Snapshot",
     "View",
     "best_hits",
+    "embedded_documents",
     "neighbours",
     "passages_of",
     "search_both",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast, get_args
 
 from ...errors import ArgumentError
+from ...errors.arguments import checked_flag
 from .budget import MaxBytes, check_max_bytes
 
 ColumnType: TypeAlias = Literal[
@@ -34,6 +35,8 @@ class SourceOptions:
         metadata_columns: The columns that become metadata; None: all that are no id, title or text.
         leave_out: Columns that do not become metadata.
         max_bytes: What the source may decode to: bytes, None for no limit, or ``"auto"``, which follows from its size.
+        keep_copies: Whether a row whose id is there already, such as one with the title and text of another, is a
+            document too, with a number at its id.
 
     Raises:
         ArgumentError: One of them cannot be used.
@@ -50,9 +53,11 @@ class SourceOptions:
     metadata_columns: tuple[str, ...] | None = None
     leave_out: tuple[str, ...] = ()
     max_bytes: MaxBytes = "auto"
+    keep_copies: bool = False
 
     def __post_init__(self) -> None:
         check_max_bytes(self.max_bytes)
+        checked_flag(self.keep_copies, "keep_copies")
         for name in ("id_column", "title_column", "text_column"):
             _check_optional_text(name, getattr(self, name))
         _check_delimiter(self.delimiter)

@@ -39,6 +39,7 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
     types: Mapping[str, ColumnType] | None = None,
     metadata_columns: Sequence[str] | None = None,
     leave_out: Sequence[str] = (),
+    keep_copies: bool = False,
 ) -> "DocumentReader":
     """Read the documents of files and folders, one after the other and never all of them in memory.
 
@@ -67,6 +68,9 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
             of their values.
         metadata_columns: The columns that become metadata; None: all that are no id, title or text.
         leave_out: Columns that do not become metadata.
+        keep_copies: Whether a row whose id is there already becomes a document too, with the id ``"ID (2)"`` and so on.
+            Otherwise an id that comes twice is an error, and of rows without ids that have the same title and text the
+            first counts.
 
     Raises:
         SourceError: A source is missing, empty, damaged or of an unknown kind, or none of its rows is a document: at
@@ -86,6 +90,7 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
         metadata_columns=_names(metadata_columns),
         leave_out=_names(leave_out) or (),
         max_bytes=max_bytes,
+        keep_copies=keep_copies,
     )
     if on_error not in get_args(OnError):
         raise ArgumentError(f"on_error must be 'raise' or 'skip', not {on_error!r}")
@@ -110,11 +115,16 @@ class DocumentReader(Iterable[Document]):
 
     Attributes:
         fraction: The share of the sources that the latest iteration has read so far, from 0.0 to 1.0.
+        line: Where the row of the document that it yielded last begins: a line, element or row of the file, counted
+            from 1; None for a file that is one document.
+        lines: How many lines of the file that row takes.
     """
 
     def __init__(self, sources: Sequence[NamedSource], options: SourceOptions, log: ErrorLog | None) -> None:
         """``log=None`` raises the first bad row."""
         self.fraction = 0.0
+        self.line: int | None = None
+        self.lines = 1
         self._sources = sources
         self._options = options
         self._log = log
@@ -134,7 +144,7 @@ class DocumentReader(Iterable[Document]):
         reading = Reading(self._options, self._log)
         self.fraction, self._tally = 0.0, reading.tally
         for document in reading.documents(self._sources):
-            self.fraction = reading.fraction
+            self.fraction, self.line, self.lines = reading.fraction, reading.line, reading.lines
             yield document
         self.fraction = 1.0
 

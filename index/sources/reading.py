@@ -1,6 +1,7 @@
 """Reading: one pass over sources, in which every row and file becomes a document or is counted as left out."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from xxhash import xxh3_128_digest
@@ -20,12 +21,20 @@ HOW_TO_SKIP = "on_error='skip' (--skip-errors) leaves out what is bad, and lists
 
 
 class Reading:
-    """One pass. ``fraction`` is the share that is read so far."""
+    """One pass.
+
+    Attributes:
+        fraction: The share that is read so far.
+        line: Where the row of the latest document begins, counted in what its file consists of; None for a text file.
+        lines: How many lines of its file that row takes.
+    """
 
     def __init__(self, options: SourceOptions, log: ErrorLog | None) -> None:
         """``log=None`` raises the first bad row or file."""
         self.tally = Tally()
         self.fraction = 0.0
+        self.line: int | None = None
+        self.lines = 1
         self._options = options
         self._log = log
         self._ids = _KnownIds()
@@ -75,6 +84,7 @@ class Reading:
     def _text(self, file: SourceFile, budget: Budget) -> Iterator[Document]:
         """Yield the document of a text file."""
         budget.spend(file.size)
+        self.line, self.lines = None, 1
         self.tally.files += 1
         self._move(file, 1.0)
         try:
@@ -130,6 +140,7 @@ class Reading:
                 makes_ids = lacks_id(row.values, self._options)
             document = self._document(row, file, makes_ids=bool(makes_ids))
             if document is not None:
+                self.line, self.lines = row.line, row.lines
                 yield document
         if row is None:
             raise SourceError(f"{file.shown} holds no documents: is it the right file, and is it complete?")
@@ -138,7 +149,9 @@ class Reading:
         """Return the document in a row; None where the row is left out."""
         try:
             document = document_of(row, self._options, makes_ids=makes_ids)
-            if makes_ids and document.id in self._ids:
+            if self._options.keep_copies:
+                document = replace(document, id=self._ids.numbered(document.id))
+            elif makes_ids and document.id in self._ids:
                 self.tally.leave_out("duplicate", _place(file.shown, row.line, row.unit))
                 return None
             self._ids.claim(document.id, file.shown, row.line, row.unit)
@@ -189,9 +202,20 @@ class _KnownIds:
     def __init__(self) -> None:
         self._places: dict[bytes, int] = {}  # the number of the file, and the line in it
         self._files: list[tuple[str, RowUnit]] = []
+        self._copies: dict[bytes, int] = {}  # the highest number of each id that came several times
 
     def __contains__(self, document_id: str) -> bool:
         return xxh3_128_digest(document_id.encode()) in self._places
+
+    def numbered(self, document_id: str) -> str:
+        """Return an id that is not there yet: the one given, or with the lowest number from 2 that makes it new."""
+        if document_id not in self:
+            return document_id
+        digest = xxh3_128_digest(document_id.encode())
+        while True:
+            self._copies[digest] = number = self._copies.get(digest, 1) + 1
+            if (free := f"{document_id} ({number})") not in self:
+                return free
 
     def claim(self, document_id: str, source: str, line: int | None, unit: RowUnit = "line") -> None:
         """Keep an id; one that is there already is a ``DocumentError`` that says where."""

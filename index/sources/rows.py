@@ -24,6 +24,7 @@ class SourceRow:
         note: What a report should say of the file, such as which of its columns is left out. It stands on the first
             row after which it is known, and is no problem of that row.
         unit: What ``line`` counts.
+        lines: How many lines of the file the row takes.
     """
 
     source: str
@@ -33,6 +34,7 @@ class SourceRow:
     problem: str = ""
     note: str = ""
     unit: RowUnit = "line"
+    lines: int = 1
 
 
 ReadRows: TypeAlias = Callable[[Path, SourceOptions], Iterator[SourceRow]]

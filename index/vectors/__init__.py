@@ -15,6 +15,7 @@ from .choice import (
 )
 from .faiss_index import FLAT, VectorIndex
 from .faiss_parts import untrained
+from .nearness import NearPairs, near_pairs, pair_products
 from .scan import SearchSettings
 from .within import ROUNDING, RowsWithin, rows_within
 
@@ -27,12 +28,15 @@ __all__ = [
     "TARGET_RECALL",
     "TRAINING_ROWS",
     "ExactNeighbours",
+    "NearPairs",
     "RowsWithin",
     "SearchSettings",
     "VectorIndex",
     "check_target",
     "choose_factory",
+    "near_pairs",
     "new_index",
+    "pair_products",
     "rows_within",
     "sample_rows",
     "tune",

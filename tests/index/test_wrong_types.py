@@ -41,10 +41,10 @@ BOTH = TERMS | VECTORS
 
 FUNCTIONS = {
     "passage_text": {"title": "t", "text": "x"},
-    "read_documents": {"path": "documents.jsonl"},
+    "read_documents": {"path": "documents.jsonl", "keep_copies": True},
     "sentence_spans": {"text": "One. Two."},
     "whole": {"document": DOCUMENT},
-    "given_documents": {"documents": [DOCUMENT]},
+    "given_documents": {"documents": [DOCUMENT], "keep_copies": True},
     "split_documents": {
         "documents": [DOCUMENT],
         "count_tokens": lambda texts: [len(text) for text in texts],
@@ -96,6 +96,8 @@ METHODS = {
     "rollback": {"generation": 1},
     "set_settings": {"settings": {}},
     "documents": {},
+    "embedded_documents": {},
+    "sample": {"count": 2},
     "info": {},
     "pinned": {},
     "refresh": {},

@@ -3,10 +3,12 @@
 import logging
 import operator
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from os import PathLike
 from typing import Protocol, TypeAlias, cast
 
 from ....errors import ArgumentError, DocumentError
+from ....errors.arguments import checked_flag
 from ...document import Document, check_text
 from ..options import SourceOptions
 from ..row_documents import document_of, lacks_id, made_id
@@ -36,10 +38,11 @@ class GivenDocuments(Iterable[Document]):
         duplicates: How many were left out because one with the same title and text came before.
     """
 
-    def __init__(self, values: object) -> None:
+    def __init__(self, values: object, *, keep_copies: bool = False) -> None:
         self.ids_made = 0
         self.duplicates = 0
         self._values = values
+        self._keep_copies = keep_copies
 
     def __length_hint__(self) -> int:
         """How many there may be, for a progress bar; 0 where that is not known."""
@@ -47,17 +50,18 @@ class GivenDocuments(Iterable[Document]):
 
     def __iter__(self) -> Iterator[Document]:
         self.ids_made = self.duplicates = 0
-        made: set[str] = set()
+        made: dict[str, int] = {}
         frame = is_frame(self._values)
         values = frame_rows(self._values) if frame else cast("Iterable[object]", self._values)
         for number, value in enumerate(values):
             document, is_made = _document(value, f"row {number} of the table" if frame else f"documents[{number}]")
-            if is_made and document.id in made:
+            if is_made and document.id in made and not self._keep_copies:
                 self.duplicates += 1
                 continue
             if is_made:
                 self.ids_made += 1
-                made.add(document.id)
+                made[document.id] = copies = made.get(document.id, 0) + 1
+                document = document if copies == 1 else replace(document, id=f"{document.id} ({copies})")
             yield document
         if self.duplicates:
             _LOG.warning("left out %d documents with the title and text of another, and no id", self.duplicates)
@@ -65,12 +69,16 @@ class GivenDocuments(Iterable[Document]):
             _LOG.info("made the ids of %d documents from title and text", self.ids_made)
 
 
-def given_documents(documents: DocumentsLike) -> Iterable[Document]:
+def given_documents(documents: DocumentsLike, *, keep_copies: bool = False) -> Iterable[Document]:
     """Return the documents in what a program has.
 
     Strings are texts. Dicts and the rows of a table have an ``id`` or ``_id``, a ``title`` and a ``text`` as the rows
     of a file do; the rest is metadata. Where there is no id it is made from title and text, and of those with the same
     title and text the first counts.
+
+    Args:
+        documents: What the program has.
+        keep_copies: Whether those after the first are documents too, with the ids ``"ID (2)"`` and so on.
 
     Raises:
         ArgumentError: It is nothing that holds documents, such as a path or a single document.
@@ -79,7 +87,7 @@ def given_documents(documents: DocumentsLike) -> Iterable[Document]:
     if is_reader or isinstance(documents, GivenDocuments):
         return cast("Iterable[Document]", documents)
     _check(documents)
-    return GivenDocuments(documents)
+    return GivenDocuments(documents, keep_copies=checked_flag(keep_copies, "keep_copies"))
 
 
 def _check(values: object) -> None:

@@ -27,7 +27,7 @@ def read_csv(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
                 values = {column.name: _value(column, record) for column in shape.columns}
             except ValueError as error:
                 problem = str(error)
-        yield SourceRow(str(path), record.line, fraction, values, problem, note=note)
+        yield SourceRow(str(path), record.line, fraction, values, problem, note=note, lines=record.lines)
         note = ""
 
 

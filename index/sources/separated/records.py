@@ -4,7 +4,7 @@ import csv
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
@@ -99,6 +99,7 @@ class Record:
         problem: What is wrong with it, or "".
         text: Its lines, where there is a problem.
         is_fitted: Whether empty fields were cut off or added at its end.
+        lines: How many lines of the file it takes.
     """
 
     line: int
@@ -106,6 +107,7 @@ class Record:
     problem: str = ""
     text: str = ""
     is_fitted: bool = False
+    lines: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,7 @@ class Records(Iterator[Record]):
             except ValueError as error:
                 return _refused(taken, f"in line {line.number}, {error}")
         try:
-            return self._checked(first, fields)
+            return replace(self._checked(first, fields), lines=len(taken))
         except ValueError as error:
             if len(taken) > 1 and self._layout is not None and any(self._looks_like_row(line) for line in taken[1:]):
                 return self._swallowed(taken, f"{error}: ")
@@ -242,10 +244,8 @@ class Records(Iterator[Record]):
     def _looks_like_row(self, line: _Line) -> bool:
         if self._layout is None or line.problem:
             return False
-        fields = self._dialect.split_plain(line.text)
-        is_alike = self._layout.id_at is None or (
-            self._layout.id_at < len(fields) and _alike(fields[self._layout.id_at], self._last_id)
-        )
+        fields, id_at = self._dialect.split_plain(line.text), self._layout.id_at
+        is_alike = id_at is None or (id_at < len(fields) and _alike(fields[id_at], self._last_id))
         return len(fields) == self._layout.width and is_alike
 
     def _looks_swallowed(self, taken: Sequence[_Line]) -> bool:

@@ -121,6 +121,18 @@ def test_vectors_are_those_of_the_passages_in_order(tmp_path):
         index.passages(["d1", "d0"])
 
 
+@pytest.mark.parametrize("layout", ["Flat", "IVF4,SQ8"])
+def test_documents_come_with_their_vectors(tmp_path, layout, monkeypatch):
+    monkeypatch.setattr("bicross.index.reading.document_vectors.ROWS_AT_ONCE", 16)
+    batches = [batch(some_records(100)), batch([record(number, passages=2) for number in range(100, 150)])]
+    index = Index.create(tmp_path / "i", FINGERPRINT, batches=batches, layout=VectorLayout(layout))
+    index.delete([f"d{number}" for number in [*range(10, 50), 120]])
+    pairs = list(index.embedded_documents())
+    assert [document for document, _ in pairs] == list(index.documents())
+    for (_, own), vectors in zip(pairs, index.vectors([document.id for document, _ in pairs]), strict=True):
+        np.testing.assert_array_equal(own, vectors)
+
+
 def test_equal_vectors_reach_a_threshold_of_one(tmp_path):
     """The product of a unit vector with itself may be 0.9999999."""
     rng = np.random.default_rng(0)

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from ...errors import ArgumentError, IndexCorrupt
 from ...errors.arguments import checked_number
 from ..arguments import checked_ids, checked_vectors
-from ..document import Passage
+from ..document import Document, Passage
 from ..filters import Predicate
 from ..segments import VECTORS, Segment
 from ..vectors import ROUNDING, RowsWithin, rows_within
 from .hits import Candidate, Hit, hits, ranked
-from .snapshot import Snapshot, View, check_k, segment_rows
+from .snapshot import ROWS_AT_ONCE, Snapshot, View, check_k, segment_rows
 
 DocumentRow = tuple[Segment, int]
 """A segment, and the row of a document in it."""
@@ -31,6 +31,21 @@ def passages_of(snapshot: Snapshot, ids: Sequence[str]) -> list[list[Passage]]:
     """See ``Index.passages``."""
     rows = _document_rows(snapshot, ids)
     return [segment.passages([row], [segment.document(row)])[0] for segment, row in rows]
+
+
+def embedded_documents(snapshot: Snapshot) -> Iterator[tuple[Document, NDArray[np.float32]]]:
+    """See ``Index.embedded_documents``."""
+    for view in snapshot.views:
+        segment = view.segment
+        for start in range(0, len(segment), ROWS_AT_ONCE):
+            stop = min(start + ROWS_AT_ONCE, len(segment))
+            rows = np.arange(start, stop) if view.live is None else start + np.flatnonzero(view.live[start:stop])
+            first, last = segment.passage_rows(start, stop)
+            vectors = segment.vectors.vectors(first, last)
+            begins, ends = (np.searchsorted(segment.document_rows, rows, side) - first for side in ("left", "right"))
+            documents = segment.documents(rows.tolist())
+            for document, begin, end in zip(documents, begins.tolist(), ends.tolist(), strict=True):
+                yield document, vectors[begin:end]
 
 
 def neighbours(
