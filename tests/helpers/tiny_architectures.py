@@ -234,7 +234,8 @@ FAMILIES = {
     "qwen3": Architecture("Qwen3Config", _DECODER, decoder_tokens),
     "qwen2": Architecture(
         "Qwen2Config",
-        _DECODER | {"use_sliding_window": True, "max_window_layers": 1, "sliding_window": 9},
+        # Its tokenizer brings a token for the end of a text, after those of its file.
+        _DECODER | {"use_sliding_window": True, "max_window_layers": 1, "sliding_window": 9, "vocab_size": 321},
         decoder_tokens,
     ),
     "llama": Architecture(
@@ -290,7 +291,8 @@ def _new(name: str, auto: Any, seed: int, **settings: Any) -> tuple[Any, PreTrai
 
     architecture = {**FAMILIES, **ARCHITECTURES}[name]
     tokenizer = architecture.tokenizer()
-    config = getattr(transformers, architecture.config)(vocab_size=len(tokenizer), **architecture.settings, **settings)
+    values = {"vocab_size": len(tokenizer)} | architecture.settings | settings
+    config = getattr(transformers, architecture.config)(**values)
     model = auto.from_config(config, attn_implementation="eager")
     randomise(model, seed)
     return model, tokenizer

@@ -28,19 +28,19 @@ class TrainedPairs:
 
     Attributes:
         output: The folder of the model.
-        pairs: The pairs of training and evaluation.
+        data: The pairs of training and evaluation.
         method: What was learned; for entailment with the labels.
         record: Steps, losses and evaluations.
     """
 
     output: Path
-    pairs: JudgedPairs
+    data: JudgedPairs
     method: PairMethod
     record: TrainingRecord
 
     def summary(self) -> tuple[str, str]:
         """Return the lines that a terminal shows."""
-        quality = quality_line(self.record.best, self.pairs, self.method)
+        quality = quality_line(self.record.best, self.data, self.method)
         return quality, f"Saved the model of step {self.record.best_step:,} in {self.output}"
 
     def to_dict(self) -> dict[str, object]:
@@ -50,8 +50,8 @@ class TrainedPairs:
             "output": str(self.output),
             "task": self.method.task,
             "labels": list(self.method.labels),
-            "training_pairs": len(self.pairs.training),
-            "held_out_pairs": len(self.pairs.held_out),
+            "training_pairs": len(self.data.training),
+            "held_out_pairs": len(self.data.held_out),
             "steps": record.steps,
             "best_step": record.best_step,
             "held_out": None if record.best is None else dict(record.best),
