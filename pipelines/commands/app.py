@@ -33,6 +33,8 @@ COMMANDS = {
     "train": ("train", "train_app"),
     "score": ("pairs", "score_command"),
     "classify": ("pairs", "classify_command"),
+    "duplicates": ("pairs", "duplicates_command"),
+    "dedupe": ("pairs", "dedupe_command"),
     "context": ("answers", "context_command"),
     "demo": ("demo", "demo_command"),
 }
@@ -60,6 +62,8 @@ GROUPS = {
     "Compare and answer": {
         "score": "Score pairs of texts: how similar they are, or how probable a label is",
         "classify": "Find the label of each pair of texts, such as entailment, or of each document",
+        "duplicates": "Find the documents of a file or an index that say the same, in groups",
+        "dedupe": "Write a file without its duplicates; of each group of documents that say the same, one stays",
         "context": "Print the passages that a language model should read for a question, with citations",
     },
     "Measure and improve": {

@@ -1,0 +1,214 @@
+"""The commands ``bicross duplicates`` and ``bicross dedupe``."""
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from ....errors import ArgumentError
+from ....errors.arguments import checked_number
+from ....errors.counts import counted
+from ....index import DocumentReader, Index, read_documents
+from ..options import AsJson, Device
+from ..output import print_json
+from ..terminal import plain, snippet
+
+if TYPE_CHECKING:
+    from ...pairs import Deduplicated, DuplicateGroup, Duplicates
+
+SHOWN = 20
+"""The rows that ``dedupe`` names without ``--json``."""
+Threshold = Annotated[float, typer.Option(help="The least cosine of two texts, from 0 to 1.")]
+TopK = Annotated[int, typer.Option(min=1, help="How many nearest others of each text are compared with it.")]
+PairModel = Annotated[
+    str | None, typer.Option(help="A model of pairs that must agree, in both orders; default: the cosine alone.")
+]
+PairThreshold = Annotated[float, typer.Option(help="The least score of the reranker, from 0 to 1.")]
+Chains = Annotated[
+    bool, typer.Option("--chains", help="Join all that are connected, also where the ends of a chain are not alike.")
+]
+EncoderName = Annotated[str | None, typer.Option(help="A hub id, a folder or a bundled name; not for an index.")]
+RowsFormat = Annotated[
+    str | None, typer.Option(help="How a file or standard input is read, as in jsonl; default: as its name ends.")
+]
+IdColumn = Annotated[str | None, typer.Option(help="Where ids stand; default _id or id.")]
+TitleColumn = Annotated[str | None, typer.Option(help="Where titles stand; default title.")]
+TextColumn = Annotated[str | None, typer.Option(help="Where texts stand; default text.")]
+Encoding = Annotated[str | None, typer.Option(help="The encoding of a text file, as in cp1252; default: UTF-8.")]
+
+
+def duplicates_command(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="An index, a file, a folder of files, or - for standard input.")
+    ],
+    *,
+    threshold: Threshold = 0.95,
+    pairs: Annotated[bool, typer.Option("--pairs", help="Print pairs of different texts in place of groups.")] = False,
+    top_k: TopK = 20,
+    reranker: PairModel = None,
+    reranker_threshold: PairThreshold = 0.5,
+    chains: Chains = False,
+    encoder: EncoderName = None,
+    format: RowsFormat = None,  # noqa: A002 - the word that every user knows
+    encoding: Encoding = None,
+    id_column: IdColumn = None,
+    title_column: TitleColumn = None,
+    text_column: TextColumn = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the documents of a file or an index that say the same, in groups.
+
+    Example: bicross duplicates questions.jsonl --threshold 0.9
+    """
+    checked_number(threshold, "threshold", 0, 1)
+    checked_number(reranker_threshold, "reranker_threshold", 0, 1)
+    names = (format, encoding, id_column, title_column, text_column)
+    has_index = source != "-" and Index.on_disk(source).newest is not None
+    if has_index and any(name is not None for name in names):
+        raise ArgumentError(f"{source} is an index, of which no column and no format is named")
+    documents = source if has_index else _reader(source, *names)
+    from ...pairs import find_duplicates  # not for --help
+
+    found = find_duplicates(
+        documents,
+        threshold=threshold,
+        top_k=top_k,
+        reranker=reranker,
+        reranker_threshold=reranker_threshold,
+        grouping="chains" if chains else "medoids",
+        encoder=encoder,
+        device=device,
+        progress=sys.stderr.isatty() and not as_json,
+    )
+    if pairs:
+        _print_pairs(found, as_json=as_json)
+    else:
+        _print_groups(found, as_json=as_json)
+
+
+def dedupe_command(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A file of JSONL, CSV, TSV or Parquet.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The new file, of the same kind.")],
+    *,
+    threshold: Threshold = 0.95,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it is there.")] = False,
+    top_k: TopK = 20,
+    reranker: PairModel = None,
+    reranker_threshold: PairThreshold = 0.5,
+    chains: Chains = False,
+    encoder: EncoderName = None,
+    format: RowsFormat = None,  # noqa: A002 - the word that every user knows
+    encoding: Encoding = None,
+    id_column: IdColumn = None,
+    title_column: TitleColumn = None,
+    text_column: TextColumn = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a file without its duplicates; of each group of documents that say the same, one stays.
+
+    The rows that stay are copied as they are. Says which rows are left out, and for which other each is.
+
+    Example: bicross dedupe questions.jsonl distinct.jsonl
+    """
+    checked_number(threshold, "threshold", 0, 1)
+    checked_number(reranker_threshold, "reranker_threshold", 0, 1)
+    if encoding is not None and encoding.lower().replace("-", "").startswith(("utf16", "utf32")):
+        raise ArgumentError(f"--encoding {encoding}: lines of UTF-16 and UTF-32 are not copied; save IN as UTF-8 first")
+    from ...pairs import dedupe_file, find_duplicates  # not for --help
+
+    find = partial(
+        find_duplicates,
+        threshold=threshold,
+        top_k=top_k,
+        reranker=reranker,
+        reranker_threshold=reranker_threshold,
+        grouping="chains" if chains else "medoids",
+        encoder=encoder,
+        device=device,
+        progress=sys.stderr.isatty() and not as_json,
+    )
+    reader = _reader(str(source), format, encoding, id_column, title_column, text_column)
+    done = dedupe_file(source, target, reader, find, format=format, overwrite=overwrite)
+    _print_dropped(done, target, as_json=as_json)
+
+
+def _reader(  # each is an option
+    source: str,
+    format: str | None,  # noqa: A002
+    encoding: str | None,
+    id_column: str | None,
+    title_column: str | None,
+    text_column: str | None,
+) -> DocumentReader:
+    return read_documents(
+        source,
+        format=format,
+        encoding=encoding,
+        id_column=id_column,
+        title_column=title_column,
+        text_column=text_column,
+        keep_copies=True,
+    )
+
+
+def _print_groups(found: "Duplicates", *, as_json: bool) -> None:
+    console = Console()
+    for group in found:
+        if as_json:
+            print_json(_group_record(group))
+            continue
+        for number, (document, score) in enumerate(zip(group.documents, group.scores, strict=True)):
+            start = "" if number == 0 else "  equal  " if number < group.equal else f"  {score:.4f} "
+            console.print(plain(f"{start}{document.id}  {snippet(document.passage)}"), soft_wrap=True)
+    if not as_json:
+        said = f"{counted(found.documents, 'document')}, {counted(len(found), 'group')} of duplicates"
+        Console(stderr=True).print(plain(f"{said}; {found.extra:,} can be dropped"), soft_wrap=True)
+
+
+def _group_record(group: "DuplicateGroup") -> dict[str, object]:
+    verified = group.verified or (None,) * len(group)
+    rows = zip(group.documents, group.scores, verified, strict=True)
+    return {
+        "representative": group.representative.id,
+        "documents": [
+            {
+                "id": document.id,
+                "title": document.title,
+                "text": document.text,
+                "score": score,
+                "verified": verification,
+                "is_equal": number < group.equal,
+            }
+            for number, (document, score, verification) in enumerate(rows)
+        ],
+    }
+
+
+def _print_pairs(found: "Duplicates", *, as_json: bool) -> None:
+    console = Console()
+    for pair in found.pairs:
+        if as_json:
+            print_json(pair)
+        else:
+            console.print(plain(f"{pair.score:.4f}  {pair.first} | {pair.second}"), soft_wrap=True)
+
+
+def _print_dropped(done: "Deduplicated", target: Path, *, as_json: bool) -> None:
+    if as_json:
+        for row in done.dropped:
+            print_json(row)
+        print_json({"documents": done.documents, "kept": done.kept, "dropped": len(done.dropped), "path": str(target)})
+        return
+    console = Console()
+    for row in done.dropped[:SHOWN]:
+        why = "equal" if row.is_equal else f"{row.score:.4f}"
+        console.print(plain(f"left out {row.id} (row at {row.line}): {why} to {row.kept}"), soft_wrap=True)
+    if len(done.dropped) > SHOWN:
+        console.print(plain(f"... and {len(done.dropped) - SHOWN:,} more; --json lists all"), soft_wrap=True)
+    said = f"Wrote {done.kept:,} of {counted(done.documents, 'document')} to {target}"
+    console.print(plain(f"{said}; left out {counted(len(done.dropped), 'duplicate')}"), soft_wrap=True)
