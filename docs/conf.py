@@ -33,6 +33,7 @@ PUBLIC = (
     "index",
     "retrieval",
     "rerank",
+    "rerank.readers",
     "pipelines",
     "pipelines.training",
     "pipelines.training.pair_tasks",
@@ -40,6 +41,7 @@ PUBLIC = (
     "training.rerankers",
     "training.encoders",
     "training.pairs",
+    "training.readers",
     "inference",
     "errors",
 )

@@ -6,7 +6,7 @@
 from .adapter import ADAPTER_WEIGHTS, AdapterSettings, cache_folder, merged_model
 from .atomic_files import whole_file
 from .chat_template import ChatTemplate, TemplatedPair
-from .checkpoints import has_prompts, kind_of, require_encoder, require_reranker
+from .checkpoints import has_prompts, kind_of, require_encoder, require_reader, require_reranker
 from .exit_heads import (
     EXITS,
     EXITS_REMEDY,
@@ -66,6 +66,7 @@ __all__ = [
     "read_vocabulary",
     "require_dtype",
     "require_encoder",
+    "require_reader",
     "require_reranker",
     "require_texts",
     "resolve_model",

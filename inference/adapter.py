@@ -1,4 +1,4 @@
-"""Merges a low-rank adapter with its BERT base model into a folder of its own.
+"""Merges a low-rank adapter, of a reranker or a reader, with its BERT base model into a folder of its own.
 
 An adapter folder holds ``adapter.json`` (see ``AdapterSettings``) and ``adapter.safetensors`` in float16: for a linear
 layer ``NAME.down`` (rank, in) and ``NAME.up`` (out, rank), whose scaled product is added to ``NAME.weight``; every
@@ -11,9 +11,10 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,15 @@ from .exit_heads import EXITS, MODEL_SETTINGS, exits_entry
 ADAPTER_SETTINGS = "adapter.json"
 ADAPTER_WEIGHTS = "adapter.safetensors"
 
+_RERANKER: dict[str, object] = {
+    "architectures": ["BertForSequenceClassification"],
+    "dtype": "float32",
+    "id2label": {"0": "LABEL_0"},
+    "label2id": {"LABEL_0": 0},
+    "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity"},
+}
+_READER: dict[str, object] = {"architectures": ["BertForQuestionAnswering"], "dtype": "float32"}
+_HEAD_OF_READER = "qa_outputs.weight"
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
 
@@ -38,8 +48,9 @@ class AdapterSettings:
         base_sha256: The sha256 of its weights.
         adapter_sha256: The sha256 of the adapter's weights.
         scale: The factor of each low-rank product.
-        blend: The weight of the reranker against the first stage, chosen on training data.
+        blend: The weight of the reranker against the first stage, chosen on training data; 1 for a reader.
         exits_sha256: The sha256 of the heads for early exits; None without them.
+        reader: What ``bicross.json`` says of a reader; None for a reranker.
     """
 
     base: str
@@ -48,6 +59,7 @@ class AdapterSettings:
     scale: float
     blend: float
     exits_sha256: str | None = None
+    reader: Mapping[str, Any] | None = None
 
     @staticmethod
     def read(folder: Path) -> "AdapterSettings":
@@ -58,7 +70,15 @@ class AdapterSettings:
             raise ModelCorrupt(f"{folder / ADAPTER_SETTINGS} cannot be used: {error}") from error
 
     @staticmethod
-    def of(folder: Path, *, base: str, base_folder: Path, scale: float, blend: float) -> "AdapterSettings":
+    def of(
+        folder: Path,
+        *,
+        base: str,
+        base_folder: Path,
+        scale: float,
+        blend: float = 1.0,
+        reader: Mapping[str, Any] | None = None,
+    ) -> "AdapterSettings":
         """Make the settings for the files in an adapter's folder.
 
         Args:
@@ -67,6 +87,7 @@ class AdapterSettings:
             base_folder: The folder of the base model.
             scale: The factor of each low-rank product.
             blend: The weight of the reranker against the first stage.
+            reader: For a reader, what ``bicross.json`` is going to say of it.
         """
         exits = folder / EXITS
         return AdapterSettings(
@@ -76,11 +97,15 @@ class AdapterSettings:
             scale=scale,
             blend=blend,
             exits_sha256=sha256_of(exits) if exits.is_file() else None,
+            reader=reader,
         )
 
     def write(self, folder: Path) -> None:
         """Write ``adapter.json`` into an adapter's folder."""
-        (folder / ADAPTER_SETTINGS).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        fields = asdict(self)
+        if self.reader is None:
+            del fields["reader"]  # versions of before knew none
+        (folder / ADAPTER_SETTINGS).write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
 
 
 def cache_folder() -> Path:
@@ -140,20 +165,12 @@ def _build(folder: Path, base: Path, adapter: Path, settings: AdapterSettings) -
         if (base / name).is_file():
             shutil.copyfile(base / name, folder / name)
     config = json.loads((base / "config.json").read_text(encoding="utf-8"))
-    config |= {
-        "architectures": ["BertForSequenceClassification"],
-        "dtype": "float32",
-        "id2label": {"0": "LABEL_0"},
-        "label2id": {"LABEL_0": 0},
-        "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity"},
-    }
+    config |= _RERANKER if settings.reader is None else _READER
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
     weights = merge(load_file(base / "model.safetensors"), load_file(adapter / ADAPTER_WEIGHTS), settings.scale)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    model_settings: dict[str, object] = {
-        "blend": settings.blend,
-        "weights_sha256": sha256_of(folder / "model.safetensors"),
-    }
+    kind = {"blend": settings.blend} if settings.reader is None else {"reader": settings.reader}
+    model_settings: dict[str, object] = {**kind, "weights_sha256": sha256_of(folder / "model.safetensors")}
     if settings.exits_sha256 is not None:
         shutil.copyfile(adapter / EXITS, folder / EXITS)
         model_settings["exits"] = exits_entry(folder)
@@ -173,9 +190,11 @@ def merge(
         scale: The factor of each low-rank product.
 
     Returns:
-        The parameters of a BertForSequenceClassification by name, float32.
+        The parameters of a BertForSequenceClassification or, with the head of a reader, of a BertForQuestionAnswering,
+        by name, float32.
     """
-    weights = {f"bert.{name}": value for name, value in base.items() if not name.endswith("position_ids")}
+    unused = ("position_ids", *(("pooler.dense.weight", "pooler.dense.bias") if _HEAD_OF_READER in adapter else ()))
+    weights = {f"bert.{name}": value for name, value in base.items() if not name.endswith(unused)}
     for name, value in adapter.items():
         if name.endswith(".up"):
             continue

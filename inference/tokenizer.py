@@ -112,6 +112,17 @@ class TextTokenizer:
         """
         return [np.array(encoding.ids, np.uint32) for encoding in self._encoded(texts)]
 
+    def encode_with_offsets(self, texts: Sequence[str]) -> list[tuple[TokenIds, NDArray[np.int64]]]:
+        """Encode texts as ``encode`` does, with the same errors.
+
+        Returns:
+            For each text its token ids, and the first character of each with the one after its last, int64 (tokens, 2).
+        """
+        return [
+            (np.array(encoding.ids, np.uint32), np.array(encoding.offsets, np.int64).reshape(-1, 2))
+            for encoding in self._encoded(texts, offsets=True)
+        ]
+
     def count(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text, without special tokens. Raises the same errors as ``encode``."""
         return [len(encoding) for encoding in self._encoded(texts)]
@@ -138,10 +149,11 @@ class TextTokenizer:
         unknown = model.get("unk_token")
         return model.get("unk_id") if unknown is None else self._backend.token_to_id(unknown)
 
-    def _encoded(self, texts: Sequence[str]) -> list[Any]:
+    def _encoded(self, texts: Sequence[str], *, offsets: bool = False) -> list[Any]:
         require_texts(texts)
+        encode = self._backend.encode_batch if offsets else self._backend.encode_batch_fast
         try:
-            return self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
+            return encode(list(texts), add_special_tokens=False)
         except Exception as error:  # tokenizers raises no other
             raise ModelError(f"the tokenizer cannot read a text: {error}") from error
 

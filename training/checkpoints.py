@@ -49,7 +49,7 @@ class AtomicCheckpoints:
             super()._save_checkpoint(model, trial)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
             self.accelerator.wait_for_everyone()
             if is_main_process():
-                _put_in_place(writing, self.state.best_global_step)
+                put_in_place(writing, self.state.best_global_step)
         except WRITE_ERRORS as error:
             shutil.rmtree(writing, ignore_errors=True)
             reason = f"the checkpoint of step {self.state.global_step} cannot be written: {str(error).splitlines()[0]}"
@@ -59,16 +59,21 @@ class AtomicCheckpoints:
         self.state.best_model_checkpoint = None  # the best one is found by its step
 
     def _save(self, output_dir: str, state_dict: object = None) -> None:
-        folder = Path(output_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        tensors = {name: parameter.detach().cpu().contiguous() for name, parameter in _trained(self.model)}
-        save_file(tensors, folder / _TRAINED)
+        save_trained(self.model, Path(output_dir))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: object = None) -> None:
         load_trained(self.model, Path(resume_from_checkpoint))
 
 
-def _put_in_place(writing: Path, best_step: int | None) -> None:
+def save_trained(model: nn.Module, folder: Path) -> None:
+    """Write the trained parameters of a model into a folder, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: parameter.detach().cpu().contiguous() for name, parameter in _trained(model)}
+    save_file(tensors, folder / _TRAINED)
+
+
+def put_in_place(writing: Path, best_step: int | None) -> None:
+    """Rename the one checkpoint in ``writing`` to its place, and remove older ones but that of ``best_step``."""
     (new,) = writing.glob("checkpoint-*")
     for file in new.iterdir():
         _sync(file)

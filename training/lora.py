@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from ..errors import ModelError
 
-FULLY_TRAINED = ("norm", "token_type_embeddings", "pooler", "classifier", "head.", "score.")
+FULLY_TRAINED = ("norm", "token_type_embeddings", "pooler", "classifier", "head.", "score.", "qa_outputs")
 """Parts that train all their weights: they have few, or are new to a model that never saw a second segment."""
 
 _IN_A_LAYER = re.compile(r"(^|\.)layers?\.\d+\.")

@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 from ...errors import ModelError
 from .layout import read_modules, read_settings
 
-Kind = Literal["encoder", "reranker", "sparse", "multi-vector", "language model"]
+Kind = Literal["encoder", "reranker", "reader", "sparse", "multi-vector", "language model"]
 
 _BY_CLASS: dict[str, Kind] = {
     "SentenceTransformer": "encoder",
@@ -28,10 +28,13 @@ _BY_MODULE: dict[str, Kind] = {
 _DESCRIBED: dict[Kind, str] = {
     "encoder": "an encoder, which gives one vector for each text",
     "reranker": "a reranker, which scores pairs of texts",
+    "reader": "a reader, which finds the answer in a passage",
     "sparse": "a sparse encoder (SPLADE), whose vectors have a number for each word of its vocabulary",
     "multi-vector": "a multi-vector model (ColBERT), which gives a vector for each token",
     "language model": "a language model, which was not trained to give vectors",
 }
+
+_ARTICLE: dict[Kind, str] = {"encoder": "an encoder", "reader": "a reader"}
 
 
 def kind_of(folder: Path) -> Kind | None:
@@ -54,6 +57,8 @@ def kind_of(folder: Path) -> Kind | None:
         return "encoder"  # models of sentence-transformers named no class until version 5
     if any(name.endswith("ForSequenceClassification") for name in architectures):
         return "reranker"
+    if any(name.endswith("ForQuestionAnswering") for name in architectures):
+        return "reader"
     if any(name.endswith("ForCausalLM") for name in architectures):
         return "reranker" if _asks_about_pairs(folder) else "language model"
     return None
@@ -77,7 +82,7 @@ def require_encoder(folder: Path, name: str | Path) -> None:
     """
     kind = kind_of(folder)
     if kind not in ("encoder", None):
-        remedy = f", and name this one with --reranker {name}" if kind == "reranker" else ""
+        remedy = f", and name this one with --{kind} {name}" if kind in ("reranker", "reader") else ""
         raise ModelError(
             f"{name} is no encoder: it is {_DESCRIBED[kind]}. Name a model that gives one vector for each text, such "
             f"as sentence-transformers/all-MiniLM-L6-v2{remedy}"
@@ -101,16 +106,37 @@ def require_reranker(folder: Path, name: str | Path) -> None:
     if kind == "reranker":
         return
     architectures = ", ".join(architectures_of(folder))
-    if kind in ("sparse", "multi-vector"):
+    if kind in ("sparse", "multi-vector", "reader"):
         described = _DESCRIBED[kind]
     elif architectures:
         described = f"{architectures}, without a head that scores pairs"
     else:
         described = "a model of an unknown kind, without a head that scores pairs"
-    encoder = f". It is an encoder: name it with --encoder {name}" if kind == "encoder" else ""
+    own = f". It is {_ARTICLE[kind]}: name it with --{kind} {name}" if kind in ("encoder", "reader") else ""
     raise ModelError(
-        f"{name} is no reranker: it is {described}{encoder}. Name a cross-encoder, or make one of it: "
+        f"{name} is no reranker: it is {described}{own}. Name a cross-encoder, or make one of it: "
         "`bicross train reranker --model`"
+    )
+
+
+def require_reader(folder: Path, name: str | Path) -> None:
+    """Check that a model finds answers in passages: transformers calls it a model for question answering.
+
+    Args:
+        folder: The model's folder.
+        name: The name by which the user asked for the model, for the message.
+
+    Raises:
+        ModelError: The model is of another kind, or its settings cannot be read.
+    """
+    kind = kind_of(folder)
+    if kind == "reader":
+        return
+    described = "a model of an unknown kind" if kind is None else _DESCRIBED[kind]
+    own = f", and name this one with --{kind} {name}" if kind in ("encoder", "reranker") else ""
+    raise ModelError(
+        f"{name} is no reader: it is {described}, without a head that finds where an answer begins and ends. Name a "
+        f"model for extractive question answering, such as bicross-reader-mini{own}"
     )
 
 

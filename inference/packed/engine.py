@@ -104,6 +104,28 @@ class PackedEncoder:
         """
         return gathered(self.in_batches(sequences, np.arange(len(sequences)), self.start))
 
+    def run_tokens(self, sequences: Sequence[NDArray[np.int32]]) -> list[NDArray[np.float32]]:
+        """Run sequences as ``run`` does, for the outputs of every token.
+
+        Returns:
+            The result of ``finish`` for the tokens of each sequence, one row for each token.
+        """
+        outputs: dict[int, NDArray[np.float32]] = {}
+        lengths = np.array([sequence.shape[1] for sequence in sequences], np.int64)
+        for rows, result in self.in_batches(sequences, np.arange(len(sequences)), self._tokens):
+            values: NDArray[np.float32] = result.cpu().numpy()
+            outputs |= zip(rows.tolist(), np.split(values, np.cumsum(lengths[rows])[:-1]), strict=True)
+        return [outputs[row] for row in range(len(sequences))]
+
+    def _tokens(self, batch: Packed, rows: Rows) -> Tensor:
+        del rows
+        with self.turn():
+            device_batch = self.to_device(batch)
+            x = self.embed(device_batch)
+            for layer in self.layers:
+                x = layer(x, device_batch.sequences, None)
+            return self._finish(self._normed(x)[: batch.tokens].float()).float()
+
     @property
     def on_cpu(self) -> bool:
         """Whether it computes on a CPU."""

@@ -6,9 +6,9 @@ from typing import Any
 logger = logging.getLogger("bicross")
 
 
-def cannot_run_packed(reason: str) -> None:
-    """Log why a model runs through sentence-transformers. Returns None, which stands for no packed model."""
-    logger.info("the model runs through sentence-transformers, several times slower: %s", reason)
+def cannot_run_packed(reason: str, *, by: str = "sentence-transformers") -> None:
+    """Log why a model runs through the library ``by``. Returns None, which stands for no packed model."""
+    logger.info("the model runs through %s, several times slower: %s", by, reason)
 
 
 def unlike_plain_text(module: Any, *, in_template: bool = False) -> str:  # noqa: ANN401 - modules share no useful base

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...errors import ModelError
 from ..loading import Dtype, warn_if_slow
 from ..tokenizer import TextTokenizer, TokenIds
-from .architectures import BuildOptions, Head, build, head_of, head_of_causal
+from .architectures import BuildOptions, CannotPackError, Head, build, head_of, head_of_causal
 from .beginnings import run_sharing
 from .calibration_texts import CALIBRATION_PAIRS
 from .engine import PackedEncoder
@@ -77,6 +77,17 @@ class PackedModel:
         sequences = [np.stack([ids, np.zeros_like(ids)]).astype(np.int32) for ids in inputs]
         return run_sharing(self._encoder, sequences, beginnings)
 
+    def run_tokens(self, inputs: Sequence[NDArray[np.int32]]) -> list[NDArray[np.float32]]:
+        """Run inputs that are complete, for the outputs of every token.
+
+        Args:
+            inputs: Token ids and type ids, each int32 of shape (2, tokens), of ``max_length`` at most.
+
+        Returns:
+            For each input the outputs of its tokens, float32 of shape (tokens, outputs).
+        """
+        return self._encoder.run_tokens(inputs)
+
     def run_layered(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> LayeredRun:
         """Start a run of pairs at the first layer; the caller decides which pairs run through further layers."""
         return LayeredRun(self._encoder, self._sequences(pairs))
@@ -136,7 +147,7 @@ def packed_reranker(
     if reason := unlike_plain_text(first, in_template=True):
         return _cannot(reason)
     tokenizer = partial(TextTokenizer.of, model.tokenizer, pairs=not whole)
-    calibrate = _calibrate_with_joined_pairs if whole else _calibrate_with_pairs
+    calibrate = _calibrate_with_joined_pairs if whole else calibrate_with_pairs
     return _packed(head, tokenizer, dtype, max_length, calibrate, exits=frozenset(exits))
 
 
@@ -216,9 +227,38 @@ def _packed(
     *,
     exits: frozenset[int] = frozenset(),
 ) -> PackedModel | None:
+    try:
+        return packed_model(head, make_tokenizer, dtype, max_length, calibrate, exits=exits)
+    except CannotPackError as error:
+        return _cannot(str(error))
+
+
+def packed_model(
+    head: Head,
+    make_tokenizer: Callable[[], TextTokenizer],
+    dtype: Dtype,
+    max_length: int,
+    calibrate: Callable[[PackedModel], object],
+    *,
+    exits: frozenset[int] = frozenset(),
+) -> PackedModel:
+    """Pack a model that was split into its base and its head.
+
+    Args:
+        head: Both parts.
+        make_tokenizer: Makes the tokenizer; raises ``ModelError`` where the engine cannot run with it.
+        dtype: The number format of the layers.
+        max_length: The most tokens of an input, special tokens included.
+        calibrate: Runs texts through the model, from which int8 layers take their ranges.
+        exits: The layers, counted from 1, whose first tokens are needed.
+
+    Raises:
+        CannotPackError: The model cannot run packed; the message is the reason.
+        ArgumentError: ``dtype`` is "int8" and the device does not multiply bytes fast.
+    """
     device = head.base.device
     if device.type not in ("cpu", "cuda"):
-        return _cannot(f"on a device like {device} it has not been tried")
+        raise CannotPackError(f"on a device like {device} it has not been tried")
     warn_if_slow(dtype, device.type)
     int8 = Int8Linears(device) if dtype == "int8" else None
     number_format = int8.dtype if int8 else getattr(torch, dtype)
@@ -230,7 +270,7 @@ def _packed(
             architecture = build(head.base, options)
         tokenizer = make_tokenizer()
     except ModelError as error:
-        return _cannot(str(error))
+        raise CannotPackError(str(error)) from error
     encoder = PackedEncoder(architecture, head, device=device, options=options)
     model = PackedModel(tokenizer, encoder, max_length=max_length)
     if int8:
@@ -239,7 +279,8 @@ def _packed(
     return model
 
 
-def _calibrate_with_pairs(model: PackedModel) -> None:
+def calibrate_with_pairs(model: PackedModel) -> None:
+    """Run pairs, from which int8 layers take their ranges."""
     queries, passages = (model.tokenizer.encode(texts) for texts in zip(*CALIBRATION_PAIRS, strict=True))
     longest = model.max_length // 2  # the model never cuts a query
     model.run_pairs([(query[:longest], passage) for query, passage in zip(queries, passages, strict=True)])

@@ -286,7 +286,8 @@ def randomise(model: torch.nn.Module, seed: int) -> None:
             parameter.normal_(1.0 if scale else 0.0, spread, generator=generator)
 
 
-def _new(name: str, auto: Any, seed: int, **settings: Any) -> tuple[Any, PreTrainedTokenizerFast]:
+def new_model(name: str, auto: Any, seed: int, **settings: Any) -> tuple[Any, PreTrainedTokenizerFast]:
+    """A model of transformers of one architecture with random parameters, and its tokenizer."""
     import transformers
 
     architecture = {**FAMILIES, **ARCHITECTURES}[name]
@@ -302,7 +303,7 @@ def save_cross_encoder(folder: Path, name: str, *, outputs: int = 1, seed: int =
     """A cross-encoder as transformers saves it."""
     from transformers import AutoModelForSequenceClassification
 
-    model, tokenizer = _new(name, AutoModelForSequenceClassification, seed, num_labels=outputs)
+    model, tokenizer = new_model(name, AutoModelForSequenceClassification, seed, num_labels=outputs)
     tokenizer.truncation_side = "left" if cut_left else "right"
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -330,7 +331,7 @@ def save_bi_encoder(folder: Path, name: str, head: Head | None = None, *, seed: 
 
     head = head or Head()
     base = folder.with_name(f"{folder.name}-base")
-    model, tokenizer = _new(name, AutoModel, seed)
+    model, tokenizer = new_model(name, AutoModel, seed)
     model.save_pretrained(base)
     tokenizer.save_pretrained(base)
     transformer = Transformer(str(base), max_seq_length=LIMIT)

@@ -1,7 +1,7 @@
 """Turns models of the transformers library into packed ones, by the names of their modules."""
 
 from .build import build
-from .heads import Head, head_of, head_of_causal
+from .heads import Head, head_of, head_of_causal, head_of_reader
 from .options import Architecture, BuildOptions, CannotPackError
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "build",
     "head_of",
     "head_of_causal",
+    "head_of_reader",
 ]

@@ -21,6 +21,21 @@ _HEAD_AFTER_POOLER = {
     "BertForSequenceClassification": "bert",
     "NomicBertForSequenceClassification": "nomic_bert",
 }
+_READS_ALL_TOKENS = frozenset(
+    f"{family}ForQuestionAnswering"
+    for family in (
+        "Albert",
+        "Bert",
+        "Camembert",
+        "DebertaV2",
+        "DistilBert",
+        "Electra",
+        "MPNet",
+        "Roberta",
+        "XLMRoberta",
+    )
+)
+"""The families whose readers are one linear layer, ``qa_outputs``, on the states of all tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +80,20 @@ def head_of(model: Any) -> Head | None:  # noqa: ANN401 - models share no useful
         # Decoders: the last token that is no padding, wherever that comes from.
         pooling = Pooling(("last",), passed_over=model.config.pad_token_id)
         return Head(getattr(model, model.base_model_prefix), pooling, in_one_shape(model.score))
+    return None
+
+
+def head_of_reader(model: Any) -> Head | None:  # noqa: ANN401
+    """Split an extractive reader of transformers; None if its class is not supported.
+
+    Its ``finish`` takes the states of tokens, not of sequences: nothing is pooled.
+    """
+    kind, base = type(model).__name__, getattr(model, str(model.base_model_prefix), None)
+    if base is not None and kind in _READS_ALL_TOKENS:
+        return Head(base, Pooling(("mean",)), in_one_shape(model.qa_outputs))
+    if kind == "ModernBertForQuestionAnswering":
+        head, classifier = model.head, model.classifier
+        return Head(base, Pooling(("mean",)), in_one_shape(lambda x: classifier(head(x))))
     return None
 
 
