@@ -6,6 +6,10 @@ from bicross.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .answers import (
+        Answer,
+        AnswerOptions,
+        AnswerPipeline,
+        AnswerSource,
         Citation,
         Context,
         ContextOptions,
@@ -47,6 +51,10 @@ if TYPE_CHECKING:
     from .tuning import Tuning, TuningOptions, tune
 
 __all__ = [
+    "Answer",
+    "AnswerOptions",
+    "AnswerPipeline",
+    "AnswerSource",
     "CacheUse",
     "Citation",
     "Context",
@@ -98,6 +106,10 @@ __getattr__ = lazy_names(
     __name__,
     {
         "answers": (
+            "Answer",
+            "AnswerOptions",
+            "AnswerPipeline",
+            "AnswerSource",
             "Citation",
             "Context",
             "ContextOptions",

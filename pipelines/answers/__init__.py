@@ -1,5 +1,9 @@
 """Answers to questions, and what others answer from: passages for a language model, with citations."""
 
+from .aggregation import normalised
+from .answer import Answer, AnswerSource
+from .answer_options import AnswerOptions
+from .answer_pipeline import AnswerPipeline
 from .context import INSTRUCTIONS, Citation, Context
 from .context_options import NEAR_DUPLICATES, ContextOptions
 from .context_pipeline import ContextPipeline
@@ -11,6 +15,10 @@ from .token_counts import Count, TextCounter, text_counter
 __all__ = [
     "INSTRUCTIONS",
     "NEAR_DUPLICATES",
+    "Answer",
+    "AnswerOptions",
+    "AnswerPipeline",
+    "AnswerSource",
     "Citation",
     "Context",
     "ContextOptions",
@@ -28,6 +36,7 @@ __all__ = [
     "Turn",
     "exchanges_of",
     "fold_dialogue",
+    "normalised",
     "of_passages",
     "rank_replies",
     "text_counter",

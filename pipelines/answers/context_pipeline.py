@@ -18,7 +18,7 @@ from ...retrieval import Encoder, Retriever, has_index
 from ..search import SearchOptions, SearchPipeline, SearchResult, Timings
 from .context import Context, cited, rendered
 from .context_options import ContextOptions, ContextValues
-from .passages import of_passages
+from .passages import passage_search
 from .spans import Limits, Span, SpanOrder, arranged, select
 from .token_counts import TextCounter, text_counter
 
@@ -102,13 +102,13 @@ class ContextPipeline:
         self.options = replace(options or ContextOptions(), **values)
         self._documents = search
         self._counter = _counter(self.options, search.retriever)
-        self._passages = _passage_search(search)
+        self._passages = passage_search(search)
 
     def refresh(self) -> bool:
         """Move to the newest generation of the index; return whether there was one."""
         moved = self._documents.refresh()
         if moved:
-            self._passages = _passage_search(self._documents)
+            self._passages = passage_search(self._documents)
         return moved
 
     def close(self) -> None:
@@ -215,15 +215,6 @@ def _search_options(search: SearchOptions | None) -> SearchOptions:
         name = "adaptive" if options.adaptive else f"passages={options.passages!r}"
         raise ArgumentError(f"search has {name}: a context scores every passage that it retrieves; leave it out")
     return replace(options, retrieve_k=options.retrieve_k or max(CANDIDATES, options.needed))
-
-
-def _passage_search(search: SearchPipeline) -> SearchPipeline:
-    """Return the search for passages that belongs to a search for documents."""
-    settings = search.settings
-    depth = settings.options.candidates
-    settings = replace(settings, given=replace(settings.given, top_k=depth))
-    retriever = of_passages(search.retriever, passages=depth)
-    return SearchPipeline(retriever, search.reranker, options=settings, cache=search.cache)
 
 
 def _counter(options: ContextOptions, retriever: Retriever) -> TextCounter | None:

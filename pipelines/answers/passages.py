@@ -1,12 +1,12 @@
 """PassageRetriever: passages as candidates of their own, where a search has documents with their best passage."""
 
-import dataclasses
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...index import Hit, Index, PassageHit, Predicate
 from ...retrieval import DenseRetriever, HybridRetriever, IndexRetriever, Retriever, has_index, pinned
-from ..search import tokenizer_fingerprint
+from ..search import SearchPipeline, tokenizer_fingerprint
 
 
 class PassageRetriever:
@@ -80,6 +80,15 @@ def of_passages(retriever: Retriever, *, passages: int | None = None) -> Passage
     return IndexPassageRetriever(retriever) if has_index(retriever) else PassageRetriever(retriever)
 
 
+def passage_search(search: SearchPipeline) -> SearchPipeline:
+    """Return the search for passages that belongs to a search for documents."""
+    settings = search.settings
+    depth = settings.options.candidates
+    settings = replace(settings, given=replace(settings.given, top_k=depth))
+    retriever = of_passages(search.retriever, passages=depth)
+    return SearchPipeline(retriever, search.reranker, options=settings, cache=search.cache)
+
+
 def as_passages(hits: Sequence[Hit]) -> list[Hit]:
     """Return every passage of the hits as a hit, best first.
 
@@ -103,7 +112,7 @@ def as_passages(hits: Sequence[Hit]) -> list[Hit]:
 
 
 def _as_hit(hit: Hit, other: PassageHit, score: float) -> Hit:
-    return dataclasses.replace(
+    return replace(
         hit,
         passage=other.passage,
         tokens=other.tokens,

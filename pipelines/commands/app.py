@@ -27,6 +27,7 @@ COMMANDS = {
     "index-terms": ("index", "index_terms_command"),
     "lexical": ("index", "index_terms_command"),
     "search": ("search", "search_command"),
+    "answer": ("answers", "answer_command"),
     "info": ("index", "info"),
     "evaluate": ("evaluate", "evaluate_command"),
     "tune": ("tune", "tune_command"),
@@ -64,6 +65,7 @@ GROUPS = {
         "classify": "Find the label of each pair of texts, such as entailment, or of each document",
         "duplicates": "Find the documents of a file or an index that say the same, in groups",
         "dedupe": "Write a file without its duplicates; of each group of documents that say the same, one stays",
+        "answer": "Answer questions with the words of an index's documents, or say that there is no answer",
         "context": "Print the passages that a language model should read for a question, with citations",
     },
     "Measure and improve": {
