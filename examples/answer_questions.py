@@ -33,7 +33,7 @@ DOCUMENTS = [
 QUESTIONS = [
     "Who discovered penicillin?",
     "When was the Eiffel Tower opened?",
-    "What do honey bees make out of nectar?",
+    "What do honey bees collect?",
     "What is the capital of Australia?",
 ]
 

@@ -14,7 +14,7 @@ def test_the_example_answers_what_its_documents_say(monkeypatch, capsys):
     for question, start in [
         ("Who discovered", "Alexander Fleming ("),
         ("When was", "1889 ("),
-        ("What do honey", "honey ("),
+        ("What do honey", "nectar ("),
     ]:
         [row] = [number for number, line in enumerate(lines) if line.startswith(question)]
         assert lines[row + 1].startswith(f"  {start}")

@@ -9,6 +9,8 @@ import pytest
 from bicross.errors import ArgumentError, EvaluationError, QueryError
 from bicross.index import Document
 from bicross.pipelines import (
+    AnswerOptions,
+    AnswerPipeline,
     ContextOptions,
     ContextPipeline,
     Judged,
@@ -24,6 +26,7 @@ from bicross.pipelines import (
 )
 from bicross.retrieval import DenseRetriever
 from helpers.fakes import HashEncoder, OverlapReranker
+from helpers.tiny_readers import CapitalReader
 from helpers.wrong_values import WRONG, call_with_wrong_values, is_answered
 
 ENCODER, RERANKER = HashEncoder(), OverlapReranker()
@@ -35,6 +38,7 @@ OPTIONS = {field.name: field.default for field in dataclasses.fields(SearchOptio
 WRITING = {"path": "index", "documents": [], "encoder": ENCODER, "device": None, "reranker": None, "progress": False}
 FUNCTIONS = {
     "SearchOptions": OPTIONS | CUTOFFS | {"blend": 0.5, "first_stage": "dense"},
+    "AnswerOptions": {field.name: field.default for field in dataclasses.fields(AnswerOptions)},
     "ContextOptions": {field.name: field.default for field in dataclasses.fields(ContextOptions)},
     "TuningOptions": {field.name: field.default for field in dataclasses.fields(TuningOptions)},
     "ScoreCache": {"max_bytes": 10_000},
@@ -93,6 +97,8 @@ FUNCTIONS = {
 }
 NOT_CALLED = {
     # Records that bicross makes, and types.
+    "Answer",
+    "AnswerSource",
     "CacheUse",
     "Citation",
     "Context",
@@ -112,6 +118,7 @@ NOT_CALLED = {
     "Tuned",
     "Tuning",
     # Below, with an index.
+    "AnswerPipeline",
     "ContextPipeline",
     "ReplyPipeline",
     "SearchPipeline",
@@ -216,6 +223,22 @@ def test_retokenize(index):
 def test_the_message_has_the_value_and_the_remedy(call, error, message, pipeline):
     with pytest.raises(error, match=message):
         call(pipeline)
+
+
+def test_answers(pipeline):
+    options, reader = FUNCTIONS["AnswerOptions"], CapitalReader()
+    parts = {"retriever": pipeline.retriever, "reranker": RERANKER, "reader": reader, "search": None, "options": None}
+    for argument in parts | options:
+        call_with_wrong_values(AnswerPipeline, parts | options, argument)
+    opened = {"path": "index", "encoder": ENCODER, "reranker": RERANKER, "reader": reader, "search": None}
+    for argument in opened:
+        call_with_wrong_values(AnswerPipeline.open, opened, argument)
+    answers = AnswerPipeline(pipeline.retriever, RERANKER, reader)
+    call = options | {"question": "word1", "where": None, "deadline_ms": None}
+    for argument in call:
+        call_with_wrong_values(answers.answer, call, argument)
+    for argument in ("questions", "timings"):
+        call_with_wrong_values(answers.answer_batch, {"questions": ["word1"], "timings": None}, argument)
 
 
 def test_contexts(pipeline):
