@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -154,20 +155,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(argv)
     from .terminal import ending_process  # not for a program that calls main with arguments
 
-    with ending_process() as heard:
-        try:
-            code = _run(None)
-        except Exception:
-            if heard.number is None:
-                raise
-            code = 1
-        if heard.number is not None and code not in (0, INTERRUPTED):
-            code = _interrupted()  # where a library is interrupted, it may raise an error of its own
-        with suppress(OSError):  # Python tries again, and says so
-            sys.stdout.flush()
-        if heard.number is not None:  # threads that compute would hold the exit
-            os._exit(128 + heard.number if code else 0)
-        heard.code = code
+    code = None
+    try:
+        with ending_process() as heard:
+            try:
+                code = _run(None)
+            except Exception:
+                if heard.number is None:
+                    raise
+                code = 1
+            if heard.number is not None and code not in (0, INTERRUPTED):
+                code = _interrupted()  # where a library is interrupted, it may raise an error of its own
+            with suppress(OSError):  # Python tries again, and says so
+                sys.stdout.flush()
+            if heard.number is not None:  # threads that compute would hold the exit
+                os._exit(128 + heard.number if code else 0)
+            heard.code = code
+    except KeyboardInterrupt as interrupt:  # in the few instructions before or after the command
+        if code is None:
+            _interrupted()
+            return 128 + getattr(interrupt, "number", signal.SIGINT)
     return code
 
 

@@ -21,7 +21,7 @@ from bicross.pipelines.commands import app
 from bicross.pipelines.commands.terminal import said_on_interrupt, saying, unless_committed
 from helpers.examples import thorough
 from helpers.fakes import HashEncoder
-from helpers.interrupted_commands import Ended
+from helpers.interrupted_commands import NOT_BEGUN, Ended
 
 PROGRAM = Path(__file__).parents[2] / "helpers" / "interrupted_commands.py"
 LONGEST_SECONDS = 60  # not a measurement: a command that does not end must not hold the tests
@@ -85,7 +85,8 @@ def commands():
 
 def said_nothing_or(ended, message):
     """Whether an interrupted command, which had perhaps not begun to change anything, said what it leaves behind."""
-    return ended.said.endswith("bicross: interrupted.\n") or f"bicross: interrupted. {message}" in ended.said
+    said_nothing = ended.said.endswith(("bicross: interrupted.\n", f"{NOT_BEGUN}\n"))
+    return said_nothing or f"bicross: interrupted. {message}" in ended.said
 
 
 def signalled(arguments, signals, *, environment=None):

@@ -213,7 +213,7 @@ def raising(error):
 
 
 def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(base, undisturbed, tmp_path, monkeypatch):
-    real = checkpoints._put_in_place
+    real = checkpoints.put_in_place
 
     def at_step_four(writing, best_step):
         if (writing / "checkpoint-4").is_dir():
@@ -221,7 +221,7 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(base, undist
         real(writing, best_step)
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(checkpoints, "_put_in_place", at_step_four)
+        patched.setattr(checkpoints, "put_in_place", at_step_four)
         train(base, tmp_path / "model")
     assert (tmp_path / "model" / "checkpoints" / "writing" / "checkpoint-4").is_dir()
     assert checkpoints.newest_checkpoint(tmp_path / "model" / "checkpoints").name == "checkpoint-2"
@@ -320,7 +320,7 @@ def test_no_room_for_the_model_keeps_the_checkpoints(base, tmp_path, monkeypatch
 
 def test_another_training_in_the_same_folder_is_refused(base, tmp_path, monkeypatch):
     with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(checkpoints, "_put_in_place", raising(Killed))
+        patched.setattr(checkpoints, "put_in_place", raising(Killed))
         train(base, tmp_path / "model")
     with pytest.raises(ArgumentError, match=r"started with learning_rate=0.005, not with learning_rate=0.1"):
         train(base, tmp_path / "model", learning_rate=0.1)

@@ -74,11 +74,11 @@ def test_the_same_command_goes_on_without_mining_again(models, folder, tmp_path,
     def kill(*_):
         raise Killed
 
-    real = checkpoints._put_in_place
+    real = checkpoints.put_in_place
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(
             checkpoints,
-            "_put_in_place",
+            "put_in_place",
             lambda new, best: (kill if (new / "checkpoint-4").is_dir() else real)(new, best),
         )
         train(capsys, models, folder, tmp_path / "model")
