@@ -1,0 +1,1 @@
+"""Serves indexes and models over HTTP."""

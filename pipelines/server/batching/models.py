@@ -1,0 +1,173 @@
+"""Models whose calls from many threads are joined into batches."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....index import ModelFingerprint
+from ....inference import has_vocabulary
+from ....rerank import Cascade, CascadeScores, CrossEncoderReranker, Pair, RankingKey, Reranker, TokenPair
+from ....retrieval import Encoder
+from .model_thread import ModelThread
+from .work import Lane
+
+Vector = NDArray[np.float32]
+"""Of one text, shape (dimension,)."""
+CHARACTERS_OF_A_TOKEN = 4
+CASCADE_TOKENS = 4_096
+"""What a whole cascade counts as in a batch, where its calls are not joined with others."""
+
+
+def about_tokens(text: str, most: int) -> int:
+    """Return about how many tokens of a text a model reads, of ``most`` at most."""
+    return min(most, 1 + len(text) // CHARACTERS_OF_A_TOKEN)
+
+
+class BatchedEncoder:
+    """An ``Encoder`` that runs in a ``ModelThread``."""
+
+    def __init__(self, encoder: Encoder, thread: ModelThread) -> None:
+        self.encoder = encoder
+        self._thread = thread
+        self._queries: Lane[str, Vector] = Lane("encode_queries", encoder.encode_queries, self._tokens)
+        self._documents: Lane[str, Vector] = Lane("encode_documents", encoder.encode_documents, self._tokens)
+
+    @property
+    def fingerprint(self) -> ModelFingerprint:
+        """The identity of the model."""
+        return self.encoder.fingerprint
+
+    @property
+    def max_tokens(self) -> int:
+        """The most tokens of a text that the model reads."""
+        return self.encoder.max_tokens
+
+    def encode_queries(self, queries: Sequence[str]) -> NDArray[np.float32]:
+        """Return unit vectors of shape (len(queries), dimension), float32."""
+        return self._vectors(self._queries, queries)
+
+    def encode_documents(self, passages: Sequence[str]) -> NDArray[np.float32]:
+        """Return unit vectors of shape (len(passages), dimension), float32."""
+        return self._vectors(self._documents, passages)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each text, without special tokens."""
+        return self.encoder.count_tokens(texts)
+
+    def unknown_shares(self, texts: Sequence[str]) -> list[float]:
+        """Return the share of the characters of each text that the tokenizer does not know."""
+        return self.encoder.unknown_shares(texts) if has_vocabulary(self.encoder) else [0.0 for _ in texts]
+
+    def _tokens(self, text: str) -> int:
+        return about_tokens(text, self.encoder.max_tokens)
+
+    def _vectors(self, lane: Lane[str, Vector], texts: Sequence[str]) -> NDArray[np.float32]:
+        if not texts:
+            return np.empty((0, self.fingerprint.dimension), np.float32)
+        return np.stack(self._thread.run(lane, texts))
+
+
+class BatchedReranker:
+    """A ``Reranker`` that runs in a ``ModelThread``."""
+
+    def __init__(self, reranker: Reranker, thread: ModelThread, *, max_length: int = 512) -> None:
+        self._reranker = reranker
+        self._thread = thread
+        self._most = max_length
+        self._pairs: Lane[Pair, np.float32] = Lane("rerank", reranker.score, self._pair_tokens)
+
+    @property
+    def blend(self) -> float:
+        """The best weight of its scores against those of the first stage."""
+        return self._reranker.blend
+
+    def score(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
+        """Return the logits of (query, passage) pairs, float32 of shape (len(pairs),)."""
+        return np.array(self._thread.run(self._pairs, pairs), np.float32)
+
+    def _pair_tokens(self, pair: Pair) -> int:
+        return about_tokens(pair[0] + pair[1], self._most)
+
+
+class BatchedCrossEncoder(BatchedReranker):
+    """A ``CrossEncoderReranker`` that runs in a ``ModelThread``. A cascade runs there as one piece."""
+
+    def __init__(self, reranker: CrossEncoderReranker, thread: ModelThread) -> None:
+        super().__init__(reranker, thread, max_length=reranker.max_length)
+        self._model = reranker
+        self._ids: Lane[TokenPair, np.float32] = Lane("rerank_tokens", reranker.score_tokens, self._id_tokens)
+        self._cascades: Lane[Callable[[], CascadeScores], CascadeScores] = Lane(
+            "rerank_cascade", lambda calls: [call() for call in calls], lambda _: CASCADE_TOKENS
+        )
+
+    @property
+    def max_length(self) -> int:
+        """The most tokens of a pair."""
+        return self._model.max_length
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies all that a score depends on."""
+        return self._model.fingerprint
+
+    @property
+    def model_fingerprint(self) -> str:
+        """The same without the precision."""
+        return self._model.model_fingerprint
+
+    @property
+    def tokenizer_fingerprint(self) -> str:
+        """The sha256 of the tokenizer; empty if the model takes no token ids."""
+        return self._model.tokenizer_fingerprint
+
+    @property
+    def exit_layers(self) -> tuple[int, ...]:
+        """The layers after which a cascade can stop."""
+        return self._model.exit_layers
+
+    @property
+    def exits_fingerprint(self) -> str:
+        """Identifies all that the logits of exits depend on."""
+        return self._model.exits_fingerprint
+
+    def unknown_shares(self, texts: Sequence[str]) -> list[float]:
+        """Return the share of the characters of each text that the tokenizer does not know."""
+        return self._model.unknown_shares(texts)
+
+    def long_queries(self, queries: Sequence[str]) -> dict[int, str]:
+        """Find the queries that are too long: what is wrong with each, by its place."""
+        return self._model.long_queries(queries)
+
+    def cutting_queries(self) -> "BatchedCrossEncoder":
+        """Return the same reranker, that cuts such queries."""
+        return BatchedCrossEncoder(self._model.cutting_queries(), self._thread)
+
+    def score_tokens(self, pairs: Sequence[TokenPair]) -> NDArray[np.float32]:
+        """Return the logits of pairs of a query and token ids, float32 of shape (len(pairs),)."""
+        return np.array(self._thread.run(self._ids, pairs), np.float32)
+
+    def score_cascade(
+        self, pairs: Sequence[Pair], cascade: Cascade, *, ranking_key: RankingKey | None = None
+    ) -> CascadeScores:
+        """Score pairs in a cascade."""
+        call = partial(self._model.score_cascade, pairs, cascade, ranking_key=ranking_key)
+        return self._thread.run(self._cascades, [call])[0]
+
+    def score_cascade_tokens(
+        self, pairs: Sequence[TokenPair], cascade: Cascade, *, ranking_key: RankingKey | None = None
+    ) -> CascadeScores:
+        """Score pairs of a query and token ids in a cascade."""
+        call = partial(self._model.score_cascade_tokens, pairs, cascade, ranking_key=ranking_key)
+        return self._thread.run(self._cascades, [call])[0]
+
+    def _id_tokens(self, pair: TokenPair) -> int:
+        return min(self._most, 1 + len(pair[0]) // CHARACTERS_OF_A_TOKEN + len(pair[1]))
+
+
+def batched_reranker(reranker: Reranker, thread: ModelThread) -> BatchedReranker:
+    """Return a reranker that runs in ``thread``, with the abilities of a cross-encoder if it is one."""
+    if isinstance(reranker, CrossEncoderReranker):
+        return BatchedCrossEncoder(reranker, thread)
+    return BatchedReranker(reranker, thread)
