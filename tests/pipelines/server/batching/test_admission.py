@@ -30,9 +30,9 @@ def test_requests_are_counted_too():
 @pytest.mark.parametrize(("pace", "seconds"), [(0.0, 1), (1000.0, 1), (10.0, 5), (0.01, 60)])
 def test_who_is_refused_is_told_when_half_of_the_queue_will_be_done(pace, seconds):
     admission = Admission(100, 10, pace=lambda: pace)
-    with admission.admitted(100), pytest.raises(QueueFull, match=f"try again in {seconds} s") as refused:
-        with admission.admitted(1):
-            pass
+    told = pytest.raises(QueueFull, match=f"try again in {seconds} s")
+    with admission.admitted(100), told as refused, admission.admitted(1):
+        pass
     assert refused.value.retry_after == seconds
 
 
