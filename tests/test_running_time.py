@@ -26,8 +26,11 @@ def split(text, overlap=32):
 
 
 def make_pseudo_queries(text):
+    """Of texts that are long enough to be split, each of them."""
     if text.strip():
-        pseudo_query_pairs([Document("d", text), Document("e", "One sentence of five words. " * 9, "title")])
+        long = f"{text}\n{'word ' * 300}"
+        documents = [Document("d", long), Document("e", "One sentence of five words. " * 9, "title")]
+        pseudo_query_pairs(documents)
 
 
 def read_with(reader, path, text):

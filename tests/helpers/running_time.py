@@ -92,10 +92,10 @@ def require_linear(function: Callable[[str], object], piece: str, shape: str, *,
                 return True
         return False
 
-    size = 2**12
+    size, quarter = 2**12, 0.0
     while (taken := seconds(function, text(size))) < _MEASURABLE and size < largest:
-        size = min(largest, 4 * size)
-    if taken < _MEASURABLE or linear(size, tries=2):
+        size, quarter = min(largest, 4 * size), taken
+    if taken < _MEASURABLE or taken <= _MOST * quarter or linear(size, tries=2):
         return
     assert taken < _LONG and linear(4 * size, tries=5), (
         f"{size} characters of {text(60)!r:.60} take more than linear time"
