@@ -8,6 +8,8 @@ import sys
 # many small calls take five times as long.
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+# The hub's client reads it once, when it is imported: a wrong name of a model is then not asked for in the network.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pytest
 from hypothesis import settings

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import random
 import runpy
 import sys
@@ -114,7 +113,6 @@ def run_script() -> Callable[..., Done]:
         script, out, err = ROOT / "benchmarks" / name, io.StringIO(), io.StringIO()
         with (
             patch.object(sys, "argv", [str(script), *map(str, arguments)]),
-            patch.dict(os.environ, {"HF_HUB_OFFLINE": "1"}),
             numbers_of_threads(),
             warnings.catch_warnings(),
             redirect_stdout(out),

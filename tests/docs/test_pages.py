@@ -148,7 +148,6 @@ def folder(collection, tmp_path, monkeypatch):
     """A copy of the collection, as the current folder, without a network."""
     shutil.copytree(collection, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return tmp_path
 
 

@@ -7,8 +7,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "answer_questions.py"
 
 
 @pytest.mark.slow
-def test_the_example_answers_what_its_documents_say(monkeypatch, capsys):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+def test_the_example_answers_what_its_documents_say(capsys):
     runpy.run_path(str(EXAMPLE), run_name="__main__")
     lines = capsys.readouterr().out.splitlines()
     for question, start in [

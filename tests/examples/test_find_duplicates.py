@@ -7,8 +7,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "find_duplicates.py"
 
 
 @pytest.mark.slow
-def test_the_example_finds_both_groups(monkeypatch, capsys):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+def test_the_example_finds_both_groups(capsys):
     runpy.run_path(str(EXAMPLE), run_name="__main__")
     lines = capsys.readouterr().out.splitlines()
     texts = [line.strip().split("  ", 1)[-1] if line.startswith(" ") else line for line in lines[:-1]]

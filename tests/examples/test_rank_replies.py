@@ -7,8 +7,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "rank_replies.py"
 
 
 @pytest.mark.slow
-def test_the_example_ranks_and_finds_the_reply_about_the_phone(monkeypatch, capsys):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+def test_the_example_ranks_and_finds_the_reply_about_the_phone(capsys):
     runpy.run_path(str(EXAMPLE), run_name="__main__")
     *ranked, query, found = capsys.readouterr().out.splitlines()
     assert len(ranked) == 3

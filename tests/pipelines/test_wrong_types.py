@@ -132,7 +132,6 @@ NOT_CALLED = {
 @pytest.fixture(autouse=True)
 def in_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     Path("judgments").write_text("q 0 d1 1\n")
     Path("run").write_text("q Q0 d1 1 1.0 x\n")
     Path("topics.tsv").write_text("q\tword1\n")

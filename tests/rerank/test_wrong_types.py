@@ -92,7 +92,6 @@ def test_calibrations(calibration):
 def test_models_and_their_methods(tmp_path, monkeypatch):
     from helpers.tiny_models import save_bi_encoder, save_cross_encoder
 
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.chdir(tmp_path)
     reranker = CrossEncoderReranker(save_cross_encoder(Path("reranker"), outputs=1), device="cpu")
     encoder = BiEncoder(save_bi_encoder(Path("encoder")), device="cpu")

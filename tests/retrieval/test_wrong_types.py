@@ -75,7 +75,6 @@ def test_functions(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OF_MODELS)
 def test_what_names_a_model(name, tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.chdir(tmp_path)
     for argument in OF_MODELS[name]:
         call_with_wrong_values(getattr(public, name), OF_MODELS[name], argument, answered=False)

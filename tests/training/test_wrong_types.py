@@ -52,7 +52,6 @@ FUNCTIONS = {
 @pytest.fixture(autouse=True)
 def in_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     Path("queries.txt").write_text("one\ntwo\n")
 
 

@@ -90,8 +90,7 @@ def test_a_class_is_not_what_it_makes():
         text_counter(Tokenizer)
 
 
-def test_a_name_that_is_not_there_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+def test_a_name_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(ModelNotFound, match="tokenizer of 'nobody/nothing' is not on this machine"):
         text_counter("nobody/nothing")
     with pytest.raises(ModelNotFound, match="there is no tokenizer"):

@@ -220,8 +220,7 @@ def test_wrong_arguments_are_refused(folders, encoder):
         scorer.rank("cat", ["dog"], top_k=0)
 
 
-def test_values_of_wrong_types_are_errors_of_bicross(folders, nli, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+def test_values_of_wrong_types_are_errors_of_bicross(folders, nli):
     scorer, pairs = PairScorer(folders[1], device="cpu"), {"pairs": [("the", "cat")]}
     texts = {"texts": ["the cat"], "labels": ["dog", "owl"], "scorer": PairScorer(nli, device="cpu")}
     for method, arguments in [
