@@ -25,6 +25,7 @@ from .reading import (
     passages_of,
     search_both,
     search_terms,
+    term_scores,
     vectors_of,
     with_other_passages,
 )
@@ -121,6 +122,21 @@ class IndexReader:
         """
         candidates = search_both(self._snapshot, vectors, queries, k, where=where, weights=weights)
         return [best_hits(line) for line in with_other_passages(candidates, vectors, passages)]
+
+    def term_scores(
+        self, ids: Sequence[str], query: Sequence[str], *, weights: BM25 = DEFAULT_WEIGHTS
+    ) -> NDArray[np.float64]:
+        """Return the BM25 score that each document has for one query: that of its best passage, 0.0 without a term.
+
+        Args:
+            ids: The ids of the documents.
+            query: The terms of the query, as for ``search_terms``.
+            weights: As for ``search_terms``.
+
+        Returns:
+            Shape (documents,), float64.
+        """
+        return term_scores(self._snapshot, ids, query, weights=weights)
 
     def neighbours(
         self,

@@ -10,6 +10,7 @@ from .hybrid import HybridRetriever, fused
 from .lexical import LexicalRetriever
 from .parallel import ParallelEncoder
 from .retriever import (
+    CandidateExploringRetriever,
     DenseRetriever,
     Explorer,
     ExploringRetriever,
@@ -18,6 +19,7 @@ from .retriever import (
     Retriever,
     TokenRetriever,
     can_explore,
+    can_explore_candidates,
     has_index,
     has_token_ids,
     pinned,
@@ -30,6 +32,7 @@ __all__ = [
     "LANGUAGES",
     "Analyzer",
     "BiEncoder",
+    "CandidateExploringRetriever",
     "DenseRetriever",
     "EarlyLayerEncoder",
     "EarlyLayers",
@@ -51,6 +54,7 @@ __all__ = [
     "analyzer_named",
     "analyzer_of",
     "can_explore",
+    "can_explore_candidates",
     "fused",
     "has_index",
     "has_token_ids",

@@ -1,10 +1,11 @@
 """HybridRetriever: finds candidates by vectors and by terms, and fuses their scores."""
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ArgumentError
 from ..errors.arguments import checked_count, checked_instance, checked_items, checked_texts, described
@@ -12,7 +13,7 @@ from ..index import BM25, Hit, Index, Predicate
 from .analyzers import analyzer_of
 from .encoder import Encoder, check_encoder
 from .fusion import Fusion, NormalisedSum
-from .retriever import moved
+from .retriever import Explorer, moved
 
 
 class HybridRetriever:
@@ -70,17 +71,76 @@ class HybridRetriever:
             ArgumentError: The index has no postings.
             IndexModelMismatch: An unknown analyzer made the postings.
         """
-        index, queries = self.index.pinned(), checked_texts(queries, "queries")
-        analyze = analyzer_of(index)
-        if not queries or len(index) == 0:
-            return [[] for _ in queries]
-        vectors = self.encoder.encode_queries(queries)
-        terms = analyze(queries)
-        return index.search_both(vectors, terms, k, where=where, weights=self.weights, passages=self.passages)
+        _, searched = self._search(queries, k, where)
+        return [query.candidates for query in searched]
 
     def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
         """Return at most ``k`` documents for each query, best first; equal scores by dense score, then by id."""
         return [fused(hits, self.fusion)[:k] for hits in self.candidates(queries, k, where=where)]
+
+    def retrieve_and_explore(
+        self, queries: Sequence[str], k: int, *, where: Predicate | None = None
+    ) -> tuple[list[list[Hit]], Explorer]:
+        """Return what ``retrieve`` does, and an explorer that scores neighbours by vectors and by terms.
+
+        A neighbour has the score that the fusion gives it among the candidates of its query, as if it alone had been
+        retrieved beside them.
+        """
+        index, searched = self._search(queries, k, where)
+        ordered = [replace(query, candidates=fused(query.candidates, self.fusion)) for query in searched]
+        explorer = _HybridExplorer(index, ordered, where, self.fusion, self.weights)
+        return [query.candidates[:k] for query in ordered], explorer
+
+    def _search(self, queries: Sequence[str], k: int, where: Predicate | None) -> tuple[Index, list["_Searched"]]:
+        """Return the generation that was searched, and what was found for each query, in the dense order."""
+        index, queries = self.index.pinned(), checked_texts(queries, "queries")
+        analyze = analyzer_of(index)
+        if not queries or len(index) == 0:
+            return index, [_Searched(np.empty(0, np.float32), (), []) for _ in queries]
+        vectors, terms = self.encoder.encode_queries(queries), analyze(queries)
+        hits = index.search_both(vectors, terms, k, where=where, weights=self.weights, passages=self.passages)
+        return index, [_Searched(*query) for query in zip(vectors, terms, hits, strict=True)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Searched:
+    """A query that was searched: its vector, its terms, and all candidates of both searches."""
+
+    vector: NDArray[np.float32]
+    terms: Sequence[str]
+    candidates: list[Hit]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _HybridExplorer:
+    """An ``Explorer`` that finds neighbours by their vectors, and scores them by both lists."""
+
+    index: Index
+    searched: Sequence[_Searched]
+    where: Predicate | None
+    fusion: Fusion
+    weights: BM25
+
+    def neighbours(self, query: int, ids: Sequence[str], k: int) -> list[list[Hit]]:
+        """Find neighbours as ``Explorer`` says."""
+        searched = self.searched[query]
+        lines = self.index.neighbours(ids, k, where=self.where, query=searched.vector)
+        candidates = {hit.document.id: hit for hit in searched.candidates}
+        nearest = {hit.document.id: hit for line in lines for hit in line if hit.document.id not in candidates}
+        lexical = self.index.term_scores(list(nearest), searched.terms, weights=self.weights)
+        scored = candidates | dict(zip(nearest, self._fused(searched, list(nearest.values()), lexical), strict=True))
+        return [[scored[hit.document.id] for hit in line] for line in lines]
+
+    def _fused(self, searched: _Searched, hits: Sequence[Hit], lexical: NDArray[np.float64]) -> list[Hit]:
+        """Give each hit its lexical score, and the score of the fusion beside the candidates."""
+        of_candidates = [(hit.dense_score, hit.lexical_score) for hit in searched.candidates]
+        both = np.array([*of_candidates, (0.0, 0.0)], np.float64)  # its last row is that of one neighbour at a time
+        fused_hits: list[Hit] = []
+        for hit, lexical_score in zip(hits, lexical.tolist(), strict=True):
+            both[-1] = hit.score, lexical_score
+            score = float(self.fusion.fuse(both[:, 0].copy(), both[:, 1].copy())[-1])
+            fused_hits.append(replace(hit, score=score, lexical_score=lexical_score))
+        return fused_hits
 
 
 def fused(candidates: Sequence[Hit], fusion: Fusion) -> list[Hit]:
@@ -92,7 +152,7 @@ def fused(candidates: Sequence[Hit], fusion: Fusion) -> list[Hit]:
         for scores in ([hit.dense_score for hit in checked], [hit.lexical_score for hit in checked])
     )
     scores = fusion.fuse(dense, lexical).tolist()
-    hits = [dataclasses.replace(hit, score=score) for hit, score in zip(checked, scores, strict=True)]
+    hits = [replace(hit, score=score) for hit, score in zip(checked, scores, strict=True)]
     return sorted(hits, key=lambda hit: (-hit.score, -(hit.dense_score or 0.0), hit.document.id))
 
 

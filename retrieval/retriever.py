@@ -56,6 +56,17 @@ class ExploringRetriever(Retriever, Protocol):
 
 
 @runtime_checkable
+class CandidateExploringRetriever(Retriever, Protocol):
+    """A retriever that scores neighbours by what it computed for the candidates, so that both come from one search."""
+
+    def retrieve_and_explore(
+        self, queries: Sequence[str], k: int, *, where: Predicate | None = None
+    ) -> tuple[list[list[Hit]], Explorer]:
+        """Return what ``retrieve`` does, and an explorer for these queries on the same generation."""
+        ...
+
+
+@runtime_checkable
 class IndexRetriever(Retriever, Protocol):
     """A retriever over an ``Index`` that can move to another generation."""
 
@@ -93,6 +104,11 @@ def has_token_ids(retriever: object) -> TypeGuard[TokenRetriever]:
 def can_explore(retriever: object) -> TypeGuard[ExploringRetriever]:
     """Tell whether a retriever is an ``ExploringRetriever``."""
     return has_members(retriever, ExploringRetriever)
+
+
+def can_explore_candidates(retriever: object) -> TypeGuard[CandidateExploringRetriever]:
+    """Tell whether a retriever is a ``CandidateExploringRetriever``."""
+    return has_members(retriever, CandidateExploringRetriever)
 
 
 def _can_be_pinned(retriever: object) -> TypeGuard[PinnableRetriever]:

@@ -3,7 +3,7 @@
 from .bm25 import BM25
 from .document_vectors import embedded_documents, neighbours, passages_of, vectors_of
 from .hits import Hit, PassageHit, best_hits, with_other_passages
-from .hybrid import search_both
+from .hybrid import search_both, term_scores
 from .snapshot import SEGMENTS, Snapshot, View
 from .term_search import search_terms
 
@@ -20,6 +20,7 @@ __all__ = [
     "passages_of",
     "search_both",
     "search_terms",
+    "term_scores",
     "vectors_of",
     "with_other_passages",
 ]

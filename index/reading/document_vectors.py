@@ -24,12 +24,12 @@ VECTORS_AT_ONCE = 256
 
 def vectors_of(snapshot: Snapshot, ids: Sequence[str]) -> list[NDArray[np.float32]]:
     """See ``Index.vectors``."""
-    return [_vectors(document_row) for document_row in _document_rows(snapshot, ids)]
+    return [_vectors(document_row) for document_row in document_rows(snapshot, ids)]
 
 
 def passages_of(snapshot: Snapshot, ids: Sequence[str]) -> list[list[Passage]]:
     """See ``Index.passages``."""
-    rows = _document_rows(snapshot, ids)
+    rows = document_rows(snapshot, ids)
     return [segment.passages([row], [segment.document(row)])[0] for segment, row in rows]
 
 
@@ -65,8 +65,8 @@ def neighbours(
     dimension = snapshot.manifest.model.dimension
     if query is not None and checked_vectors(query, "query").shape != (dimension,):
         raise ArgumentError(f"the query has the shape {query.shape}; the index holds vectors of {dimension} dimensions")
-    document_rows = _document_rows(snapshot, ids)
-    vectors = [_vectors(document_row) for document_row in document_rows]
+    rows = document_rows(snapshot, ids)
+    vectors = [_vectors(document_row) for document_row in rows]
     masks = snapshot.masks(where)
     if k is None:
         lines = _all_within(snapshot, vectors, -1.0 if threshold is None else threshold, masks)
@@ -74,7 +74,7 @@ def neighbours(
         flat = np.concatenate([np.empty((0, dimension), np.float32), *vectors])
         lines = iter(snapshot.nearest(flat, k + 1, masks))
     hits_of_documents: list[list[Hit]] = []
-    for document_row, document_vectors in zip(document_rows, vectors, strict=True):
+    for document_row, document_vectors in zip(rows, vectors, strict=True):
         near = _others(document_row, islice(lines, len(document_vectors)))[:k]
         if threshold is not None:
             near = [candidate for candidate in near if candidate.score >= threshold - ROUNDING]
@@ -142,17 +142,18 @@ def _for_query(candidate: Candidate, query: NDArray[np.float32]) -> Candidate:
     return Candidate(candidate.segment, first + best, float(scores[best]), dense=float(scores[best]))
 
 
-def _document_rows(snapshot: Snapshot, ids: Sequence[str]) -> list[DocumentRow]:
+def document_rows(snapshot: Snapshot, ids: Sequence[str]) -> list[DocumentRow]:
+    """The segment and the row of the document of each id; raises ``ArgumentError`` for one that is not there."""
     checked = checked_ids(ids)
-    document_rows: list[DocumentRow | None] = [None] * len(checked)
+    rows: list[DocumentRow | None] = [None] * len(checked)
     for view in snapshot.views:
         for position, entry in enumerate(view.find(checked)):
             if entry is not None:
-                document_rows[position] = view.segment, entry.row
-    for id_, document_row in zip(checked, document_rows, strict=True):
+                rows[position] = view.segment, entry.row
+    for id_, document_row in zip(checked, rows, strict=True):
         if document_row is None:
             raise ArgumentError(f"there is no document with the id {id_!r:.200}")
-    return [document_row for document_row in document_rows if document_row is not None]
+    return [document_row for document_row in rows if document_row is not None]
 
 
 def _vectors(document_row: DocumentRow) -> NDArray[np.float32]:

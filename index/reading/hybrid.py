@@ -10,6 +10,7 @@ from ...errors import ArgumentError
 from ..arguments import checked_vectors
 from ..filters import Predicate
 from .bm25 import BM25
+from .document_vectors import document_rows
 from .hits import Candidate
 from .snapshot import Snapshot, check_k
 from .term_search import LexicalSearch, check_queries
@@ -44,6 +45,18 @@ def search_both(
         completed = [dataclasses.replace(candidate, lexical=_best_of(candidate, of_passages)) for candidate in nearest]
         lines.append([*completed, *_with_dense(snapshot, vector, others)])
     return lines
+
+
+def term_scores(snapshot: Snapshot, ids: Sequence[str], query: Sequence[str], *, weights: BM25) -> NDArray[np.float64]:
+    """See ``Index.term_scores``."""
+    check_queries([query])
+    rows = document_rows(snapshot, ids)
+    scores = LexicalSearch(snapshot, weights, snapshot.masks(None)).scores(query)
+    of_passages = {
+        view.segment.folder.name: scores_of_view for view, scores_of_view in zip(snapshot.views, scores, strict=True)
+    }
+    spans = ((segment.folder.name, segment.passage_rows(row, row + 1)) for segment, row in rows)
+    return np.array([of_passages[name][first:last].max() for name, (first, last) in spans], np.float64)
 
 
 def _best_of(candidate: Candidate, of_passages: Mapping[str, NDArray[np.float64]]) -> float:

@@ -14,7 +14,7 @@ from ...errors import ArgumentError
 from ...errors.arguments import checked_instance, described
 from ...index import Hit, Predicate
 from ...rerank import Reranker, cutting_queries
-from ...retrieval import Retriever, can_explore, has_index, has_token_ids, pinned
+from ...retrieval import Explorer, Retriever, can_explore, can_explore_candidates, has_index, has_token_ids, pinned
 from ..unknown_tokens import WORTH_A_WARNING, relevance_ceiling, unknown_share, warn_of_query
 from .given_parts import checked_reranker, checked_retriever
 from .long_queries import fit_queries
@@ -67,12 +67,14 @@ class Retrieved:
         candidates: The hits of each query.
         tokenizer: Fingerprint of the tokenizer that made their token ids; empty where these are not to be used.
         generation: The generation; None where the retriever has no index, or may have left the generation.
+        explorer: What finds the neighbours of candidates, where the first stage made it together with these.
     """
 
     retriever: Retriever
     candidates: Sequence[Sequence[Hit]]
     tokenizer: str
     generation: int | None
+    explorer: Explorer | None = None
 
 
 class SearchParts:
@@ -186,13 +188,18 @@ class SearchParts:
         """Retrieve candidates from one generation, with which the search goes on, whatever else moves the index."""
         retriever = pinned(self.retriever)
         generation, tokenizer = _generation(retriever), tokenizer_fingerprint(retriever)
-        candidates = retriever.retrieve(queries, k, where=where) if queries else []
+        explorer = None
+        if queries and self.settings.options.adaptive and can_explore_candidates(retriever):
+            candidates, explorer = retriever.retrieve_and_explore(queries, k, where=where)
+        else:
+            candidates = retriever.retrieve(queries, k, where=where) if queries else []
         # One that cannot be pinned may have moved meanwhile, and another tokenizer may have made its token ids.
         return Retrieved(
             retriever,
             candidates,
             tokenizer if tokenizer == tokenizer_fingerprint(retriever) else "",
             generation if generation == _generation(retriever) else None,
+            explorer,
         )
 
     def _score(
@@ -221,8 +228,10 @@ class SearchParts:
             )
             return [ScoredCandidates.in_order(hits, *logits) for hits, logits in zip(candidates, scored, strict=True)]
         score = by_passages(partial(self._scorer.score, tokenizer=tokenizer), options.passages)
-        if options.adaptive and can_explore(retriever) and queries:
+        explorer = first_stage.explorer
+        if explorer is None and options.adaptive and can_explore(retriever) and queries:
             explorer = retriever.explorer(queries, where=where)
+        if explorer is not None:
             return score_adaptively(queries, candidates, score, explorer, depth=limits.depth, deadline=limits.deadline)
         logits = score_within_budget(queries, first, score, deadline=limits.deadline, enough=limits.enough)
         return [ScoredCandidates.in_order(hits, of_query) for hits, of_query in zip(candidates, logits, strict=True)]
@@ -252,7 +261,7 @@ def _check_retriever(retriever: Retriever, options: SearchOptions) -> None:
             f"passages={options.passages!r} reads up to {needed} passages of a document, and this "
             f"{type(retriever).__name__} finds {returned}: make it with passages={needed}, if it can find more"
         )
-    if options.adaptive and not can_explore(retriever):
+    if options.adaptive and not (can_explore(retriever) or can_explore_candidates(retriever)):
         raise ArgumentError(f"adaptive needs a retriever that knows neighbours, not {type(retriever).__name__}")
 
 

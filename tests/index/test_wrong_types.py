@@ -83,6 +83,7 @@ METHODS = {
     "search_terms": TERMS,
     "search_both": BOTH,
     "neighbours": {"ids": ["d1"], "k": 2, "threshold": 0.5, "where": None, "query": unit_vectors(1, seed=1)[0]},
+    "term_scores": {"ids": ["d1"], "query": ["word"], "weights": BM25()},
     "vectors": {"ids": ["d1"]},
     "passages": {"ids": ["d1"]},
     "get": {"ids": ["d1"]},

@@ -2,7 +2,7 @@
 
 import pytest
 from bicross.rerank import can_exit_early, is_identified, takes_token_ids
-from bicross.retrieval import can_explore, has_index, has_token_ids
+from bicross.retrieval import can_explore, can_explore_candidates, has_index, has_token_ids
 
 MEMBERS = {
     is_identified: ("blend", "score", "fingerprint", "model_fingerprint"),
@@ -10,6 +10,7 @@ MEMBERS = {
     can_exit_early: ("blend", "score", "exit_layers", "exits_fingerprint", "score_cascade", "score_cascade_tokens"),
     has_token_ids: ("retrieve", "tokenizer"),
     can_explore: ("retrieve", "explorer"),
+    can_explore_candidates: ("retrieve", "retrieve_and_explore"),
     has_index: ("retrieve", "index", "over"),
 }
 

@@ -16,6 +16,7 @@ NOT_CALLED = {
     "LANGUAGES",
     # Protocols.
     "Encoder",
+    "CandidateExploringRetriever",
     "Explorer",
     "ExploringRetriever",
     "Fusion",
@@ -51,6 +52,7 @@ FUNCTIONS = {
     "pinned": {"retriever": None},
     "has_index": {"retriever": None},
     "can_explore": {"retriever": None},
+    "can_explore_candidates": {"retriever": None},
     "has_token_ids": {"retriever": None},
 }
 
@@ -93,7 +95,7 @@ def test_methods_of_retrievers(kind, index):
         "hybrid": lambda: HybridRetriever(index, ENCODER),
         "lexical": lambda: LexicalRetriever(index),
     }[kind]()
-    for name in ("retrieve", "candidates"):
+    for name in ("retrieve", "candidates", "retrieve_and_explore"):
         if hasattr(retriever, name):
             for argument in QUERIES:
                 call_with_wrong_values(getattr(retriever, name), QUERIES, argument)

@@ -112,6 +112,6 @@ def _is_over(deadline: Deadline | None) -> bool:
     return deadline is not None and deadline.clock() >= deadline.at
 
 
-def _place(hit: Hit) -> tuple[float, str]:
-    """Return the key that sorts hits in the order of the first stage."""
-    return -hit.score, hit.document.id
+def _place(hit: Hit) -> tuple[float, float, str]:
+    """Return the key that sorts hits in the order of the first stage; equals by dense score, as hybrid search does."""
+    return -hit.score, -(hit.dense_score or 0.0), hit.document.id

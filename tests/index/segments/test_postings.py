@@ -219,6 +219,23 @@ def test_candidates_have_both_scores(tmp_path, layout, where):
         assert ids(hits) == sorted(ids(hits), key=lambda id_: (-{h.document.id: h.score for h in hits}[id_], id_))
 
 
+def test_term_scores_of_given_documents_are_those_of_a_search(tmp_path):
+    records = [record(n, passages=1 + n % 3) for n in range(30)]
+    index = create(tmp_path / "i", records[:20])
+    index.add([batch(records[20:])])
+    index.delete(["d3", "d22"])
+    asked = [f"d{n}" for n in (29, 0, 17, 4, 17) if n not in (3, 22)]
+    for query in TERM_QUERIES:
+        expected = {hit.document.id: hit.score for hit in index.search_terms([query], 99)[0]}
+        assert index.term_scores(asked, query).tolist() == [expected.get(id_, 0.0) for id_ in asked]
+        weights = BM25(k1=2.0, b=0.9)
+        expected = {hit.document.id: hit.score for hit in index.search_terms([query], 99, weights=weights)[0]}
+        assert index.term_scores(asked, query, weights=weights).tolist() == [expected.get(id_, 0.0) for id_ in asked]
+    assert index.term_scores([], ["word"]).shape == (0,)
+    with pytest.raises(ArgumentError, match="no document with the id 'd3'"):
+        index.term_scores(["d3"], ["word"])
+
+
 def test_candidates_bring_the_token_ids_of_their_passage(tmp_path):
     records = [record(n, passages=3) for n in range(12)]
     made = plain_batch(records, tokens=np.uint16, terms=True)

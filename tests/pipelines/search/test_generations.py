@@ -45,6 +45,9 @@ MODES = {
     "adaptive": lambda index: SearchPipeline(
         DenseRetriever(index, ENCODER), OverlapReranker(0.5), adaptive=True, retrieve_k=24, rerank_k=20, top_k=8
     ),
+    "adaptive, hybrid": lambda index: SearchPipeline(
+        HybridRetriever(index, ENCODER), OverlapReranker(0.5), adaptive=True, retrieve_k=24, rerank_k=20, top_k=8
+    ),
     "cascade": lambda index: SearchPipeline(
         DenseRetriever(index, ENCODER), ExitingReranker(0.5), cascade=[(2, 8), (4, 4)], **K
     ),
@@ -214,7 +217,7 @@ class Interfering(OverlapReranker):
         return super().score(pairs)
 
 
-@pytest.mark.parametrize("mode", ["dense", "adaptive", "hybrid", "lexical"])
+@pytest.mark.parametrize("mode", ["dense", "adaptive", "hybrid", "adaptive, hybrid", "lexical"])
 def test_a_deletion_between_the_stages_changes_nothing(index, tmp_path, mode):
     """The review's: adaptive looked up neighbours of documents in whichever generation was current."""
     remaining_ids = [document_.id for document_ in index.documents()]
@@ -224,10 +227,9 @@ def test_a_deletion_between_the_stages_changes_nothing(index, tmp_path, mode):
             index.delete([remaining_ids.pop(), remaining_ids.pop()])
             index.compact(grace=0)
 
-    retriever = {"hybrid": HybridRetriever, "lexical": lambda index, _: LexicalRetriever(index)}.get(
-        mode, DenseRetriever
-    )(index, ENCODER)
-    options = {"retrieve_k": 30, "rerank_k": 30, "top_k": 30, "adaptive": mode == "adaptive"}
+    stages = {"hybrid": HybridRetriever, "adaptive, hybrid": HybridRetriever}
+    retriever = LexicalRetriever(index) if mode == "lexical" else stages.get(mode, DenseRetriever)(index, ENCODER)
+    options = {"retrieve_k": 30, "rerank_k": 30, "top_k": 30, "adaptive": mode.startswith("adaptive")}
     expected = SearchPipeline(retriever.pinned(), OverlapReranker(0.5), **options).search(QUERIES[0])
     generation = index.generation
     results = SearchPipeline(retriever, Interfering(change), **options).search(QUERIES[0])

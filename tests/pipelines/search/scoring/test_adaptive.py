@@ -5,13 +5,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from bicross.errors import ArgumentError
-from bicross.index import Document, Hit, Passage
-from bicross.pipelines import SearchPipeline, StopRule, Timings, build_index, evaluate
+from bicross.index import Chunking, Document, Hit, Passage
+from bicross.pipelines import SearchPipeline, StopRule, Timings, add_documents, build_index, evaluate
 from bicross.pipelines.search.scoring import Deadline, score_adaptively
 from bicross.pipelines.search.scoring.adaptive import BATCH
-from bicross.retrieval import DenseRetriever, LexicalRetriever
-from helpers.fakes import HashEncoder
-from hypothesis import given
+from bicross.retrieval import DenseRetriever, HybridRetriever, LexicalRetriever, NormalisedSum, ReciprocalRank
+from helpers.examples import examples
+from helpers.fakes import HashEncoder, OverlapReranker
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 DOCUMENTS = 80
@@ -175,3 +176,99 @@ def test_what_cannot_be_adaptive(index):
     rule = StopRule(0.0, 1.0, 1.0, 1.0, 0.1, 0.05, 1.0, 10)
     with pytest.raises(ArgumentError, match="with adaptive give a number"):
         SearchPipeline(DenseRetriever(index, ENCODER), Favourite(), adaptive=True, rerank_k="auto", stop_rule=rule)
+
+
+# With vectors and words
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """Documents of one to three passages, some alike, in two segments, some deleted."""
+    random = np.random.default_rng(4)
+    words = [f"word{number}" for number in range(25)]
+    texts = [". ".join(" ".join(random.choice(words, 7)) for _ in range(1 + number % 3)) for number in range(50)]
+    texts[7] = texts[31] = texts[4]
+    documents = [
+        Document(f"d{number:02}", f"{text}.", metadata={"even": number % 2 == 0}) for number, text in enumerate(texts)
+    ]
+    chunking = Chunking(max_tokens=10, overlap=0)
+    path = tmp_path_factory.mktemp("both") / "index"
+    options = {"encoder": ENCODER, "reranker": None}
+    index = build_index(documents[:30], path, chunking=chunking, lexical=True, **options)
+    add_documents(path, documents[30:], encoder=ENCODER)
+    index.refresh()
+    index.delete(["d03", "d41"])
+    return index
+
+
+def scored_beside(candidates, dense, lexical, fusion):
+    """What a fusion says of one more document beside the candidates, each given as (dense score, BM25)."""
+    columns = np.array([*candidates, (dense, lexical)], np.float64).T
+    return fusion.fuse(*columns)[-1]
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    k=st.integers(1, 20),
+    fusion=st.sampled_from([NormalisedSum(0.3), NormalisedSum(0.0), NormalisedSum(1.0), ReciprocalRank()]),
+    where=st.sampled_from([None, "even == true"]),
+)
+def test_neighbours_have_both_scores_and_that_of_the_fusion_beside_the_candidates(both, seed, k, fusion, where):
+    random = np.random.default_rng(seed)
+    query = " ".join(random.choice([f"word{number}" for number in range(30)], 3))
+    retriever = HybridRetriever(both, ENCODER, fusion=fusion)
+    hits, explorer = retriever.retrieve_and_explore(["word1", query], k, where=where)
+    assert hits == retriever.retrieve(["word1", query], k, where=where)
+    [everything] = retriever.candidates([query], 99, where=where)
+    exact = {hit.document.id: (hit.dense_score, hit.lexical_score) for hit in everything}
+    [candidates] = retriever.candidates([query], k, where=where)
+    of_candidates = {hit.document.id: (hit.dense_score, hit.lexical_score) for hit in candidates}
+    scores = dict(zip(of_candidates, fusion.fuse(*np.array(list(of_candidates.values())).T), strict=True))
+    ids = [hit.document.id for hit in hits[1][:3]]
+    for line, expected in zip(explorer.neighbours(1, ids, 5), both.neighbours(ids, 5, where=where), strict=True):
+        assert [hit.document.id for hit in line] == [hit.document.id for hit in expected]
+        for hit in line:
+            id_ = hit.document.id
+            assert (hit.dense_score, hit.lexical_score) == pytest.approx(exact[id_], abs=1e-6)
+            beside = scored_beside(of_candidates.values(), hit.dense_score, hit.lexical_score, fusion)
+            assert hit.score == pytest.approx(scores.get(id_, beside), abs=1e-12)
+            assert id_ not in ("d03", "d41")
+            assert where is None or hit.document.metadata["even"]
+
+
+@pytest.mark.parametrize("deadline_ms", [None, 600_000, 0])
+def test_an_adaptive_hybrid_search_reads_what_the_paper_reads(both, deadline_ms):
+    """The whole search by hand: candidates of both lists, neighbours by vectors, their places among the candidates."""
+    retriever, reranker, query = HybridRetriever(both, ENCODER), OverlapReranker(), "word3 word8 word12"
+    pipeline = SearchPipeline(retriever, reranker, adaptive=True, blend=1.0, retrieve_k=25, rerank_k=25, top_k=25)
+    results = pipeline.search(query, deadline_ms=deadline_ms)
+    [hits], explorer = retriever.retrieve_and_explore([query], 25)
+    everything = [hit.document.id for hit in retriever.candidates([query], 99)[0]]
+    lines = dict(zip(everything, explorer.neighbours(0, everything, 16), strict=True))
+    scored = {hit.document.id: hit for line in lines.values() for hit in line} | {h.document.id: h for h in hits}
+    ranked = sorted(scored.values(), key=lambda hit: (-hit.score, -hit.dense_score, hit.document.id))
+    number = {hit.document.id: place for place, hit in enumerate(ranked)}
+    logits = {number[id_]: float(reranker.score([(query, hit.passage.text)])[0]) for id_, hit in scored.items()}
+    edges = {number[id_]: [number[hit.document.id] for hit in line] for id_, line in lines.items() if id_ in number}
+    read = as_in_the_paper([number[hit.document.id] for hit in hits], logits, edges, 0 if deadline_ms == 0 else 25)
+    expected = sorted(read, key=lambda place: (-logits[place], place))
+    reranked = [result for result in results if result.logit is not None]
+    assert [number[result.document.id] for result in reranked] == expected
+    assert [result.logit for result in reranked] == pytest.approx([logits[place] for place in expected])
+    for result in results:
+        hit = scored[result.document.id]
+        assert (result.retrieval_score, result.dense_score, result.lexical_score) == pytest.approx(
+            (hit.score, hit.dense_score, hit.lexical_score)
+        )
+
+
+def test_an_adaptive_hybrid_search_of_nothing(both, tmp_path):
+    retriever = HybridRetriever(both, ENCODER)
+    assert retriever.retrieve_and_explore([], 3)[0] == []
+    empty = build_index([], tmp_path / "empty", encoder=ENCODER, reranker=None, lexical=True)
+    pipeline = SearchPipeline(HybridRetriever(empty, ENCODER), Favourite(), adaptive=True)
+    assert pipeline.search("query words") == []
+    alone = build_index([Document("a", "query")], tmp_path / "alone", encoder=ENCODER, reranker=None, lexical=True)
+    [result] = SearchPipeline(HybridRetriever(alone, ENCODER), Favourite(), adaptive=True).search("query words")
+    assert (result.document.id, result.rank) == ("a", 1)

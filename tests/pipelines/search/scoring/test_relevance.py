@@ -143,8 +143,6 @@ def test_in_every_mode_each_result_has_one_and_none_is_above_the_one_before(inde
     options = SearchOptions(retrieve_k=28, top_k=28, **MODES[mode])
     if first_stage == "lexical" and (options.adaptive or options.passages != "best"):
         pytest.skip("BM25 knows no neighbours and one passage")
-    if first_stage == "hybrid" and options.adaptive:
-        pytest.skip("a hybrid retriever knows no neighbours")
     reranker = ExitingReranker() if options.cascade else OverlapReranker()
     pipeline = SearchPipeline(RETRIEVERS[first_stage](index), reranker, options=options)
     for query in ("cat at night", "dog in the field", "sofa"):
