@@ -5,7 +5,7 @@ import pytest
 from bicross.training.pairs import JudgedPair, PairMethod, measured
 from hypothesis import given
 from hypothesis import strategies as st
-from pairs import best_threshold
+from pairs import best_threshold, best_weight, mixed
 from parts.tables.pairs import pairs_table
 
 
@@ -19,6 +19,26 @@ def test_no_other_threshold_is_more_accurate_on_dev(judged: list[tuple[float, fl
 
     between = [float(np.nextafter(value, np.float32(-np.inf))) for value in logits]
     assert accuracy(float(best_threshold(pairs, logits))) == max(map(accuracy, between))
+
+
+def test_a_mix_is_the_weighted_mean_of_cosine_and_similarity():
+    cosines, logits = np.array([0.9, -0.2], np.float32), np.array([0.0, 2.0], np.float32)
+    mix = 1 / (1 + np.exp(-mixed(cosines, logits, 0.25).astype(np.float64)))
+    expected = 0.25 * cosines + 0.75 / (1 + np.exp(-logits))
+    np.testing.assert_allclose(mix, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("cosines", "logits", "expected"),
+    [
+        ([0.1, 0.5, 0.9], [0.2, 0.1, 0.0], 0.1),
+        ([0.9, 0.5, 0.1], [-1.0, 0.0, 1.0], 0.0),
+        ([0.1, 0.5, 0.9], [9, 0, -9], 0.6),
+    ],
+)
+def test_the_weight_of_the_cosine_is_the_least_of_the_best(cosines: list[float], logits: list[float], expected: float):
+    pairs = [JudgedPair("first", "second", target) for target in (0.0, 0.5, 1.0)]
+    assert best_weight(pairs, np.array(cosines, np.float32), np.array(logits, np.float32)) == expected
 
 
 @pytest.mark.parametrize(("test", "shown"), [(0.86, "0.86: met"), (0.8599, "0.86: not met")])

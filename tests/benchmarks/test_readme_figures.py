@@ -1,4 +1,4 @@
-"""The tables of quality, speed and the index in README.md and docs/ have the figures of the committed result files."""
+"""The tables of quality, speed, pairs and the index in README.md and docs/ have the figures of the result files."""
 
 import re
 from collections.abc import Iterator
@@ -83,3 +83,20 @@ def test_the_index_of_a_million():
         f"{flat['p50_ms'] / chosen['p50_ms']:.1f} times faster",
         f"{chosen['stored_bytes'] / 1e6:,.0f} MB",
     ]
+
+
+def test_what_training_on_pairs_reaches():
+    trained, mrpc = only_table(["trained", "default"], ROOT / "docs" / "pairs.md").values()
+    test = {(line["pairs"], line["system"]): line["test"] for line in data("pairs")["rows"]}
+    default = "sentence-transformers/all-MiniLM-L6-v2"
+    [mix] = [system for pairs, system in test if pairs == "stsb" and "cosine" in system]
+    alone, mixed, cosine = (
+        f"{test['stsb', system]['spearman']:.3f}" for system in ("trained on STS-B, both orders", mix, default)
+    )
+    assert trained == [f"{alone} in both orders; {mixed} mixed with the cosine", cosine]
+
+    def cell(system: str) -> str:
+        return f"{test['mrpc', system]['accuracy']:.3f} / {test['mrpc', system]['f1']:.3f}"
+
+    one, two = cell("trained on MRPC"), cell("trained on MRPC, both orders")
+    assert mrpc == [f"{two} in both orders ({one} in one)", f"{cell(default)}"]

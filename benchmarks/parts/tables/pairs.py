@@ -15,10 +15,25 @@ SHOWN = {
 def pairs_table(rows: Sequence[Record]) -> str:
     """One line for each collection, system and measure."""
     lines: list[list[object]] = []
-    for row in rows:
+    names = list(dict.fromkeys(row["pairs"] for row in rows))
+    for row in sorted(rows, key=lambda row: names.index(row["pairs"])):
         measures = SHOWN[row["pairs"].rpartition(" ")[2]]
         lines += [[row["pairs"], row["count"], row["system"], name, *_values(row, name)] for name in measures]
     return markdown(["pairs", "test pairs", "system", "measure", "dev", "test", "published", "target"], lines)
+
+
+def pairs_title(rows: Sequence[Record]) -> str:
+    """Say in one line what the best system reaches on each test part, chosen by dev, beside the encoder alone."""
+    parts: list[str] = []
+    for name in dict.fromkeys(row["pairs"] for row in rows):
+        measure = SHOWN[name.rpartition(" ")[2]][0]
+        of_name = [row for row in rows if row["pairs"] == name]
+        best = max(of_name, key=lambda row: row["dev"][measure])
+        alone = next((row for row in of_name if "/" in row["system"] and row is not best), None)
+        beside = "" if alone is None else f", the cosine alone {alone['test'][measure]:.3f}"
+        words = "the cosine alone" if "/" in best["system"] else best["system"]
+        parts.append(f"{name}, {words}: {measure} {best['test'][measure]:.3f}{beside}")
+    return "; ".join(parts)
 
 
 def _values(row: Record, measure: str) -> list[str]:
