@@ -241,9 +241,16 @@ class IndexReader:
         """
         return passages_of(self._snapshot, ids)
 
-    def embedded_documents(self) -> Iterator[tuple[Document, NDArray[np.float32]]]:
-        """Yield all live documents with what ``vectors`` gives for them, which is faster than by ids."""
-        return embedded_documents(self._snapshot)
+    def embedded_documents(self, *, where: Predicate | None = None) -> Iterator[tuple[Document, NDArray[np.float32]]]:
+        """Yield live documents with what ``vectors`` gives for them, which is faster than by ids.
+
+        Args:
+            where: Only documents whose metadata match, as for ``search``; None gives all.
+
+        Raises:
+            ArgumentError: The predicate cannot be read, or does not fit the fields of the index.
+        """
+        return embedded_documents(self._snapshot, where)
 
     @property
     def generation(self) -> int:

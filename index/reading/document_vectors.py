@@ -33,13 +33,22 @@ def passages_of(snapshot: Snapshot, ids: Sequence[str]) -> list[list[Passage]]:
     return [segment.passages([row], [segment.document(row)])[0] for segment, row in rows]
 
 
-def embedded_documents(snapshot: Snapshot) -> Iterator[tuple[Document, NDArray[np.float32]]]:
+def embedded_documents(
+    snapshot: Snapshot, where: Predicate | None
+) -> Iterator[tuple[Document, NDArray[np.float32]]]:
     """See ``Index.embedded_documents``."""
-    for view in snapshot.views:
+    masks = snapshot.masks(where)  # a mistake in the predicate shows at once, not when the first document is asked for
+    return _embedded(snapshot, masks)
+
+
+def _embedded(
+    snapshot: Snapshot, masks: Sequence[NDArray[np.bool_] | None]
+) -> Iterator[tuple[Document, NDArray[np.float32]]]:
+    for view, mask in zip(snapshot.views, masks, strict=True):
         segment = view.segment
         for start in range(0, len(segment), ROWS_AT_ONCE):
             stop = min(start + ROWS_AT_ONCE, len(segment))
-            rows = np.arange(start, stop) if view.live is None else start + np.flatnonzero(view.live[start:stop])
+            rows = np.arange(start, stop) if mask is None else start + np.flatnonzero(mask[start:stop])
             first, last = segment.passage_rows(start, stop)
             vectors = segment.vectors.vectors(first, last)
             begins, ends = (np.searchsorted(segment.document_rows, rows, side) - first for side in ("left", "right"))

@@ -7,7 +7,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from ...index import Document, Index
+from ...index import Document, Index, Predicate
 from ...retrieval import Encoder
 from ..progress import counting, progress_over
 from .contents import Contents, DistinctTexts, Documents, FiledDocuments, IndexDocuments
@@ -38,14 +38,15 @@ class Collected:
         return [document.passage for document in self.documents.get(rows)]
 
 
-def of_index(index: Index, files: Files, *, progress: bool) -> Collected:
-    """Collect the documents of an index, with its own vectors."""
+def of_index(index: Index, files: Files, *, where: Predicate | None = None, progress: bool) -> Collected:
+    """Collect the documents of an index, or those that match a predicate, with its own vectors."""
     contents, vectors = Contents(), FiledVectors(files.vectors, index.model.dimension)
+    total = len(index) if where is None else index.count(where)
     with counting("Reading", shown=progress) as watch:
-        for document, passages in index.embedded_documents():
+        for document, passages in index.embedded_documents(where=where):
             contents.add(document)
             vectors.add(whole_vector(passages)[None])
-            watch(len(contents.ids), len(index))
+            watch(len(contents.ids), total)
     texts = contents.distinct()
     return Collected(IndexDocuments(index, contents.ids), contents.ids, texts, vectors.array(), texts.rows)
 

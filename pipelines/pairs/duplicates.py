@@ -1,23 +1,21 @@
 """find_duplicates: the groups of documents that say the same."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 from ...errors import ArgumentError
 from ...errors.arguments import checked_choice, checked_count, checked_flag, checked_number, described
-from ...index import Document, DocumentReader, DocumentsLike, Index, given_documents, read_documents
+from ...index import DocumentsLike, Index, Predicate
 from ...index.vectors import near_pairs
 from ...rerank import CrossEncoderReranker, PairScorer
-from ...retrieval import DEFAULT_ENCODER, Encoder
-from ..indexing import Begun
-from ..models import Devices, load_encoder, require_encoder, require_one_device
+from ...retrieval import Encoder
+from ..models import Devices, require_one_device
 from ..progress import counting
-from .collecting import Collected, Files, of_documents, of_index
+from .collecting import Collected
 from .comparison import Comparison, Scorer
 from .grouping import AlikePairs, TextGroup, groups_by_chain, groups_by_medoid
 from .records import DuplicateGroup, Duplicates, SimilarPair
+from .sources import source_of
 
 DEFAULT_THRESHOLD = 0.95
 """Of pairs with such a cosine, people called 97 % a paraphrase (MRPC), and 87 % at least mostly the same (STS-B)."""
@@ -35,6 +33,7 @@ def find_duplicates(  # noqa: PLR0913 - each argument has a default
     reranker: str | Path | Scorer | None = None,
     reranker_threshold: float = 0.5,
     grouping: Grouping = "medoids",
+    where: Predicate | None = None,
     encoder: str | Path | Encoder | None = None,
     device: Devices = None,
     batch_size: int = BATCH_SIZE,
@@ -58,6 +57,7 @@ def find_duplicates(  # noqa: PLR0913 - each argument has a default
         reranker_threshold: The least score of the reranker, from 0 to 1.
         grouping: "medoids" makes groups in which each document is like the representative. "chains" joins all that are
             connected: a document may be like another alone that is like the representative.
+        where: Only documents of an index whose metadata match, as for a search: ``"year >= 2020"``.
         encoder: A hub id, a folder or an encoder; None takes the default. An index has its vectors already.
         device: Where models that are given by name run.
         batch_size: How many documents are embedded together.
@@ -82,44 +82,15 @@ def find_duplicates(  # noqa: PLR0913 - each argument has a default
     groups_of = _GROUPINGS[checked_choice(grouping, "grouping", tuple(_GROUPINGS))]
     batch_size = checked_count(batch_size, "batch_size")
     checked_flag(progress, "progress")
-    source = _source(documents, encoder)
-    model = None if isinstance(source, Index) else _encoder(encoder, device)
+    source = source_of(documents, encoder, where=where, device=device)
     scorer = _scorer(reranker, device)
-    with TemporaryFile() as texts_file, TemporaryFile() as vectors_file:
-        files = Files(texts_file, vectors_file)
-        if isinstance(source, Index) or model is None:
-            collected = of_index(cast("Index", source), files, progress=progress)
-        else:
-            collected = of_documents(source, model, files, batch_size=batch_size, progress=progress)
+    with source.collected(batch_size=batch_size, progress=progress) as collected:
         comparison = Comparison(
             collected.vectors, collected.vector_rows, threshold, scorer, least_verified, collected.passages
         )
         pairs = _alike(comparison, top_k, progress=progress)
         groups = groups_of(pairs, collected.texts.counts(), comparison)
         return _duplicates(collected, pairs, groups, verifies=scorer is not None)
-
-
-def _source(
-    documents: DocumentsLike | Index | str | Path, encoder: str | Path | Encoder | None
-) -> Index | Iterable[Document]:
-    """Open an index, or begin to read documents: mistakes show before a model is loaded."""
-    source = documents
-    if isinstance(source, str | Path):
-        has_index = Index.on_disk(source).newest is not None
-        source = Index.open(source) if has_index else read_documents(source, keep_copies=True)
-    if isinstance(source, Index):
-        if encoder is not None:
-            raise ArgumentError(f"encoder={described(encoder)} is for documents; an index has its vectors already")
-        return source.pinned()
-    checked = given_documents(source, keep_copies=True)
-    return Begun(checked) if isinstance(checked, DocumentReader) else checked
-
-
-def _encoder(encoder: str | Path | Encoder | None, device: Devices) -> Encoder:
-    if encoder is None or isinstance(encoder, str | Path):
-        return load_encoder(DEFAULT_ENCODER if encoder is None else encoder, device=device)
-    require_encoder(encoder)
-    return encoder
 
 
 def _scorer(reranker: str | Path | Scorer | None, device: Devices) -> Scorer | None:

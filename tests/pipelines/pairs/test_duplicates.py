@@ -219,7 +219,7 @@ def test_nothing_gives_nothing():
     ],
 )
 def test_mistakes_are_found_before_a_model_is_loaded(monkeypatch, options, message):
-    monkeypatch.setattr("bicross.pipelines.pairs.duplicates.load_encoder", None)
+    monkeypatch.setattr("bicross.pipelines.pairs.sources.load_encoder", None)
     with pytest.raises((ArgumentError, SourceError), match=message.replace("(", r"\(")):
         find_duplicates(**{"documents": ["a", "b"]} | options)
 

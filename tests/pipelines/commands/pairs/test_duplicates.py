@@ -23,7 +23,7 @@ KEPT = ["a", "b", "d"]
 
 @pytest.fixture(autouse=True)
 def fake_encoder(monkeypatch):
-    monkeypatch.setattr("bicross.pipelines.pairs.duplicates.load_encoder", lambda *_, **__: ENCODER)
+    monkeypatch.setattr("bicross.pipelines.pairs.sources.load_encoder", lambda *_, **__: ENCODER)
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_mistakes_are_found_before_a_model_is_loaded(rows, tmp_path, capsys, mon
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.iterdir())
     if "broken" not in line:
-        monkeypatch.setattr("bicross.pipelines.pairs.duplicates.load_encoder", None)
+        monkeypatch.setattr("bicross.pipelines.pairs.sources.load_encoder", None)
     code, out, err = run(capsys, *line.split())
     assert code in (1, 2)
     assert out == ""
@@ -172,7 +172,7 @@ def test_a_file_that_changes_meanwhile_is_not_written(rows, tmp_path, capsys, mo
             file.write("\n" + json.dumps({"id": "new", "text": "late"}) + "\n")
         return ENCODER
 
-    monkeypatch.setattr("bicross.pipelines.pairs.duplicates.load_encoder", slow)
+    monkeypatch.setattr("bicross.pipelines.pairs.sources.load_encoder", slow)
     code, _, err = run(capsys, "dedupe", rows, tmp_path / "new.jsonl")
     assert code == 1
     assert "was changed while its duplicates were looked for, so nothing is written" in err
