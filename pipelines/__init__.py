@@ -34,7 +34,15 @@ if TYPE_CHECKING:
         write_run,
     )
     from .indexing import add_documents, build_index, delete_documents, index_terms, retokenize, upsert_documents
-    from .pairs import DuplicateGroup, Duplicates, SimilarPair, find_duplicates
+    from .pairs import (
+        Cluster,
+        Clusters,
+        DuplicateGroup,
+        Duplicates,
+        SimilarPair,
+        cluster_documents,
+        find_duplicates,
+    )
     from .search import (
         CacheUse,
         Depth,
@@ -57,6 +65,8 @@ __all__ = [
     "AnswerSource",
     "CacheUse",
     "Citation",
+    "Cluster",
+    "Clusters",
     "Context",
     "ContextOptions",
     "ContextPipeline",
@@ -83,6 +93,7 @@ __all__ = [
     "Turn",
     "add_documents",
     "build_index",
+    "cluster_documents",
     "delete_documents",
     "evaluate",
     "evaluate_runs",
@@ -142,9 +153,12 @@ __getattr__ = lazy_names(
             "upsert_documents",
         ),
         "pairs": (
+            "Cluster",
+            "Clusters",
             "DuplicateGroup",
             "Duplicates",
             "SimilarPair",
+            "cluster_documents",
             "find_duplicates",
         ),
         "search": (

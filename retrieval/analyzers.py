@@ -66,6 +66,14 @@ class Analyzer:
             return [segmented(folded(text)) for text in texts]
         return _stemmed(texts, self.name.split("-")[1])
 
+    @staticmethod
+    def words(texts: Sequence[str]) -> list[list[str]]:
+        """Return the words of each text as they are written there, in order and with repetitions.
+
+        An analyzer makes no term or one of most words. Scripts without spaces have pairs of characters for words.
+        """
+        return [segmented(composed(text)) for text in checked_texts(texts, "texts")]
+
 
 def analyzer_named(name: str) -> Analyzer:
     """Return the analyzer of a language, or the one of that name.

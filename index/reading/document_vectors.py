@@ -33,9 +33,7 @@ def passages_of(snapshot: Snapshot, ids: Sequence[str]) -> list[list[Passage]]:
     return [segment.passages([row], [segment.document(row)])[0] for segment, row in rows]
 
 
-def embedded_documents(
-    snapshot: Snapshot, where: Predicate | None
-) -> Iterator[tuple[Document, NDArray[np.float32]]]:
+def embedded_documents(snapshot: Snapshot, where: Predicate | None) -> Iterator[tuple[Document, NDArray[np.float32]]]:
     """See ``Index.embedded_documents``."""
     masks = snapshot.masks(where)  # a mistake in the predicate shows at once, not when the first document is asked for
     return _embedded(snapshot, masks)

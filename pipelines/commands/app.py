@@ -37,6 +37,7 @@ COMMANDS = {
     "classify": ("pairs", "classify_command"),
     "duplicates": ("pairs", "duplicates_command"),
     "dedupe": ("pairs", "dedupe_command"),
+    "cluster": ("pairs", "cluster_command"),
     "context": ("answers", "context_command"),
     "demo": ("demo", "demo_command"),
 }
@@ -66,6 +67,7 @@ GROUPS = {
         "classify": "Find the label of each pair of texts, such as entailment, or of each document",
         "duplicates": "Find the documents of a file or an index that say the same, in groups",
         "dedupe": "Write a file without its duplicates; of each group of documents that say the same, one stays",
+        "cluster": "Put the documents of a file or an index into clusters by what they are about, each with a label",
         "answer": "Answer questions with the words of an index's documents, or say that there is no answer",
         "context": "Print the passages that a language model should read for a question, with citations",
     },

@@ -72,7 +72,7 @@ def source_of(
         return Source(pinned, None, where)
     if where is not None:
         raise ArgumentError(
-            f"where={described(where)} is for an index: build one with `bicross index`, or give the documents that match"
+            f"where={described(where)} is for an index: build one with `bicross index`, or give documents that match"
         )
     checked = given_documents(source, keep_copies=True)
     begun = Begun(checked) if isinstance(checked, DocumentReader) else checked

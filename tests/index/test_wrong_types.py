@@ -97,7 +97,7 @@ METHODS = {
     "rollback": {"generation": 1},
     "set_settings": {"settings": {}},
     "documents": {},
-    "embedded_documents": {},
+    "embedded_documents": {"where": None},
     "sample": {"count": 2},
     "info": {},
     "pinned": {},

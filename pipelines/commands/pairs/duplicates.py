@@ -11,10 +11,20 @@ from rich.console import Console
 from ....errors import ArgumentError
 from ....errors.arguments import checked_number
 from ....errors.counts import counted
-from ....index import DocumentReader, Index, read_documents
-from ..options import AsJson, Device
+from ..options import AsJson, Device, Where
 from ..output import print_json
 from ..terminal import plain, snippet
+from .collections import (
+    CollectionSource,
+    DocumentColumns,
+    EncoderName,
+    Encoding,
+    IdColumn,
+    RowsFormat,
+    TextColumn,
+    TitleColumn,
+    documents_of,
+)
 
 if TYPE_CHECKING:
     from ...pairs import Deduplicated, DuplicateGroup, Duplicates
@@ -30,22 +40,13 @@ PairThreshold = Annotated[float, typer.Option(help="The least score of the reran
 Chains = Annotated[
     bool, typer.Option("--chains", help="Join all that are connected, also where the ends of a chain are not alike.")
 ]
-EncoderName = Annotated[str | None, typer.Option(help="A hub id, a folder or a bundled name; not for an index.")]
-RowsFormat = Annotated[
-    str | None, typer.Option(help="How a file or standard input is read, as in jsonl; default: as its name ends.")
-]
-IdColumn = Annotated[str | None, typer.Option(help="Where ids stand; default _id or id.")]
-TitleColumn = Annotated[str | None, typer.Option(help="Where titles stand; default title.")]
-TextColumn = Annotated[str | None, typer.Option(help="Where texts stand; default text.")]
-Encoding = Annotated[str | None, typer.Option(help="The encoding of a text file, as in cp1252; default: UTF-8.")]
 
 
 def duplicates_command(
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="An index, a file, a folder of files, or - for standard input.")
-    ],
+    source: CollectionSource,
     *,
     threshold: Threshold = 0.95,
+    where: Where = None,
     pairs: Annotated[bool, typer.Option("--pairs", help="Print pairs of different texts in place of groups.")] = False,
     top_k: TopK = 20,
     reranker: PairModel = None,
@@ -66,16 +67,13 @@ def duplicates_command(
     """
     checked_number(threshold, "threshold", 0, 1)
     checked_number(reranker_threshold, "reranker_threshold", 0, 1)
-    names = (format, encoding, id_column, title_column, text_column)
-    has_index = source != "-" and Index.on_disk(source).newest is not None
-    if has_index and any(name is not None for name in names):
-        raise ArgumentError(f"{source} is an index, of which no column and no format is named")
-    documents = source if has_index else _reader(source, *names)
+    documents = documents_of(source, DocumentColumns(format, encoding, id_column, title_column, text_column))
     from ...pairs import find_duplicates  # not for --help
 
     found = find_duplicates(
         documents,
         threshold=threshold,
+        where=where,
         top_k=top_k,
         reranker=reranker,
         reranker_threshold=reranker_threshold,
@@ -132,28 +130,9 @@ def dedupe_command(
         device=device,
         progress=sys.stderr.isatty() and not as_json,
     )
-    reader = _reader(str(source), format, encoding, id_column, title_column, text_column)
+    reader = DocumentColumns(format, encoding, id_column, title_column, text_column).reader(str(source))
     done = dedupe_file(source, target, reader, find, format=format, overwrite=overwrite)
     _print_dropped(done, target, as_json=as_json)
-
-
-def _reader(  # each is an option
-    source: str,
-    format: str | None,  # noqa: A002
-    encoding: str | None,
-    id_column: str | None,
-    title_column: str | None,
-    text_column: str | None,
-) -> DocumentReader:
-    return read_documents(
-        source,
-        format=format,
-        encoding=encoding,
-        id_column=id_column,
-        title_column=title_column,
-        text_column=text_column,
-        keep_copies=True,
-    )
 
 
 def _print_groups(found: "Duplicates", *, as_json: bool) -> None:

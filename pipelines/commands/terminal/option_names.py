@@ -12,7 +12,8 @@ def with_option_names(text: str, commands: Iterable[Any]) -> str:
     """Replace the names of parameters in a message by the options of a command.
 
     A name with an underscore is a parameter wherever it stands, except in quotes, where it is a value. A plain word is
-    one only before an equals sign: ``overwrite=True`` becomes ``--overwrite``, and ``device='x'`` ``--device 'x'``.
+    one before an equals sign, ``overwrite=True`` becomes ``--overwrite`` and ``device='x'`` ``--device 'x'``, and where
+    the message begins with what it must be: ``threshold must be``.
     Where a message names both, the option stays.
 
     Args:
@@ -33,7 +34,8 @@ def with_option_names(text: str, commands: Iterable[Any]) -> str:
         name = match["name"]
         if match["equals"]:
             return f"{options[name]} "
-        if match["set"] or "_" in name:
+        says_what_it_must_be = match.start() == 0 and text.startswith(" must ", match.end())
+        if match["set"] or "_" in name or says_what_it_must_be:
             return options[name]
         return match[0]
 

@@ -1,0 +1,108 @@
+"""The command ``bicross cluster``."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from ....errors.arguments import checked_number
+from ....errors.counts import counted
+from ..options import AsJson, Device, Where
+from ..output import print_json
+from ..terminal import plain, snippet
+from .collections import (
+    CollectionSource,
+    DocumentColumns,
+    EncoderName,
+    Encoding,
+    IdColumn,
+    RowsFormat,
+    TextColumn,
+    TitleColumn,
+    documents_of,
+)
+
+if TYPE_CHECKING:
+    from ...pairs import Cluster, Clusters
+
+
+def cluster_command(
+    source: CollectionSource,
+    *,
+    threshold: Annotated[
+        float, typer.Option(help="The least mean cosine in a cluster, from 0 to 1; more makes narrower clusters.")
+    ] = 0.4,
+    min_size: Annotated[int, typer.Option(min=1, help="How many documents a cluster has at least.")] = 2,
+    where: Where = None,
+    members: Annotated[
+        bool, typer.Option("--members", help="Print the id of each document, and its cosine with the most typical one.")
+    ] = False,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            help="The language of the labels: en, de, zh, ...; any suits every language. Default: as the terms of the "
+            "index, else en.",
+            metavar="CODE",
+        ),
+    ] = None,
+    encoder: EncoderName = None,
+    format: RowsFormat = None,  # noqa: A002 - the word that every user knows
+    encoding: Encoding = None,
+    id_column: IdColumn = None,
+    title_column: TitleColumn = None,
+    text_column: TextColumn = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put the documents of a file or an index into clusters by what they are about, each with a label.
+
+    Prints for each cluster how many documents it has, the words that set it apart, and its most typical document.
+
+    Example: bicross cluster my-index --min-size 5
+    """
+    checked_number(threshold, "threshold", 0, 1)
+    documents = documents_of(source, DocumentColumns(format, encoding, id_column, title_column, text_column))
+    from ...pairs import cluster_documents  # not for --help
+
+    found = cluster_documents(
+        documents,
+        threshold=threshold,
+        min_size=min_size,
+        where=where,
+        language=language,
+        encoder=encoder,
+        device=device,
+        progress=sys.stderr.isatty() and not as_json,
+    )
+    _print_clusters(found, members=members, as_json=as_json)
+
+
+def _print_clusters(found: "Clusters", *, members: bool, as_json: bool) -> None:
+    console = Console()
+    for cluster in found:
+        if as_json:
+            print_json(_record(cluster))
+            continue
+        console.print(plain(f"{len(cluster):>6,}  {cluster.label}"), soft_wrap=True)
+        medoid = cluster.medoid
+        console.print(plain(f"        {medoid.id}  {snippet(medoid.title or medoid.text)}"), soft_wrap=True)
+        for id_, score in zip(cluster.ids, cluster.scores, strict=True) if members else ():
+            console.print(plain(f"        {score:.4f}  {id_}"), soft_wrap=True)
+    if as_json:
+        print_json({"documents": found.documents, "clusters": len(found), "unclustered": found.unclustered})
+        return
+    said = f"{counted(found.documents, 'document')}, {counted(len(found), 'cluster')}"
+    Console(stderr=True).print(plain(f"{said}; {len(found.unclustered):,} in none"), soft_wrap=True)
+
+
+def _record(cluster: "Cluster") -> dict[str, object]:
+    medoid = cluster.medoid
+    return {
+        "label": cluster.label,
+        "terms": cluster.terms,
+        "size": len(cluster),
+        "similarity": cluster.similarity,
+        "medoid": {"id": medoid.id, "title": medoid.title, "text": medoid.text},
+        "documents": [{"id": id_, "score": score} for id_, score in zip(cluster.ids, cluster.scores, strict=True)],
+    }
