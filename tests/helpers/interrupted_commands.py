@@ -4,6 +4,7 @@ Models are fakes that take their time; with ``--train FOLDER`` they are tiny rea
 Each line of standard input is a request, the arguments of ``answer`` in JSON; each line of output is what it returns.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -140,6 +141,7 @@ if __name__ == "__main__":
         use_slow_fakes()  # before the rooms, which take them by name
         for name in (*WORK, *(f"bicross.pipelines.{room}" for room in ROOMS)):
             importlib.import_module(name)
+    gc.freeze()  # so that no command goes through all that was imported, and copies its memory
     for line in sys.stdin:
         sys.stdout.write(json.dumps(answer(**json.loads(line))) + "\n")
         sys.stdout.flush()

@@ -126,7 +126,7 @@ def assert_no_orphans(path: Path) -> None:
 
     def collect(value: object) -> None:
         if isinstance(value, str):
-            listed.add(Path(value).name)
+            listed.add(value.rpartition("/")[2])
         elif isinstance(value, dict):
             for key, inner in value.items():
                 collect(key)
@@ -244,7 +244,8 @@ def check_cut(path, acknowledged):
     index = open_after_cut(path, acknowledged)
     if index is None:
         index = create(path)
-    before = contents(index)
+        assert contents(index) == FIRST
+    before = STATES[index.generation - 1]
     index.add([batch_of(EXTRA, ENCODER)])
     assert contents(Index.open(path)) == before | EXTRA
     assert_no_orphans(path)
