@@ -6,7 +6,7 @@ from .document import Document, Passage, passage_text
 from .filters import FieldInfo, Predicate
 from .info import IndexInfo
 from .manifest import ModelFingerprint, VectorLayout
-from .reading import BM25, Hit, PassageHit
+from .reading import BM25, Hit, PassageHit, StageScore
 from .segments import EmbeddedBatch, Verify
 from .sources import (
     ColumnType,
@@ -43,6 +43,7 @@ __all__ = [
     "PassageHit",
     "Predicate",
     "SourceReport",
+    "StageScore",
     "VectorLayout",
     "Verification",
     "Verify",

@@ -5,6 +5,7 @@ from .analyzers import ANALYZER, ANALYZERS, LANGUAGES, Analyzer, analyse, analyz
 from .bi_encoder import BiEncoder
 from .early_layers import EarlyLayerEncoder, EarlyLayers, EarlyPooling, write_early_layers
 from .encoder import Encoder
+from .feedback import Feedback, feedback_scores
 from .fusion import Fusion, NormalisedSum, ReciprocalRank
 from .hybrid import HybridRetriever, fused
 from .lexical import LexicalRetriever
@@ -40,6 +41,7 @@ __all__ = [
     "Encoder",
     "Explorer",
     "ExploringRetriever",
+    "Feedback",
     "Fusion",
     "HybridRetriever",
     "IndexRetriever",
@@ -55,6 +57,7 @@ __all__ = [
     "analyzer_of",
     "can_explore",
     "can_explore_candidates",
+    "feedback_scores",
     "fused",
     "has_index",
     "has_token_ids",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..errors.arguments import checked_count, checked_instance, checked_items, c
 from ..index import BM25, Hit, Index, Predicate
 from .analyzers import analyzer_of
 from .encoder import Encoder, check_encoder
+from .feedback import Feedback, checked_feedback, ordered, pool, refuse_neighbours
 from .fusion import Fusion, NormalisedSum
 from .retriever import Explorer, moved
 
@@ -27,6 +29,7 @@ class HybridRetriever:
         fusion: Fusion | None = None,
         weights: BM25 | None = None,
         passages: int = 1,
+        feedback: Feedback | None = None,
     ) -> None:
         """Make a retriever.
 
@@ -36,6 +39,7 @@ class HybridRetriever:
             fusion: How scores are combined; None is ``NormalisedSum()``.
             weights: Parameters of BM25; None takes the defaults.
             passages: The most passages of a document that a hit may have.
+            feedback: How strong pseudo-relevance feedback is; None is none.
 
         Raises:
             IndexModelMismatch: ``encoder`` is not the model that the index was built with.
@@ -47,6 +51,7 @@ class HybridRetriever:
         self.fusion = NormalisedSum() if fusion is None else _checked_fusion(fusion)
         self.weights = BM25() if weights is None else checked_instance(weights, BM25, "weights")
         self.passages = checked_count(passages, "passages")
+        self.feedback = checked_feedback(feedback)
 
     def over(self, index: Index) -> Self:
         """Return the same retriever over another generation of the index."""
@@ -75,8 +80,14 @@ class HybridRetriever:
         return [query.candidates for query in searched]
 
     def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
-        """Return at most ``k`` documents for each query, best first; equal scores by dense score, then by id."""
-        return [fused(hits, self.fusion)[:k] for hits in self.candidates(queries, k, where=where)]
+        """Return at most ``k`` documents for each query, best first; equal scores by dense score, then by id.
+
+        With feedback each search has at least 100 candidates, whatever ``k`` is, so that fewer documents are the first
+        of more.
+        """
+        k = checked_count(k, "k")
+        index, searched = self._search(queries, pool(k, self.feedback), where)
+        return [self._ordered(index, query)[:k] for query in searched]
 
     def retrieve_and_explore(
         self, queries: Sequence[str], k: int, *, where: Predicate | None = None
@@ -85,11 +96,21 @@ class HybridRetriever:
 
         A neighbour has the score that the fusion gives it among the candidates of its query, as if it alone had been
         retrieved beside them.
+
+        Raises:
+            ArgumentError: The retriever has feedback, which scores candidates alone.
         """
+        refuse_neighbours(self.feedback)
         index, searched = self._search(queries, k, where)
-        ordered = [replace(query, candidates=fused(query.candidates, self.fusion)) for query in searched]
-        explorer = _HybridExplorer(index, ordered, where, self.fusion, self.weights)
-        return [query.candidates[:k] for query in ordered], explorer
+        in_order = [replace(query, candidates=self._ordered(index, query)) for query in searched]
+        explorer = _HybridExplorer(index, in_order, where, self.fusion, self.weights)
+        return [query.candidates[:k] for query in in_order], explorer
+
+    def _ordered(self, index: Index, searched: "_Searched") -> list[Hit]:
+        hits = sorted(searched.candidates, key=lambda hit: hit.document.id)
+        lexical = np.array([hit.lexical_score or 0.0 for hit in hits], np.float64)
+        fuse = partial(_fused_with, fusion=self.fusion, lexical=lexical)
+        return ordered(index, hits, searched.vector, fuse=fuse, lexical=lexical, feedback=self.feedback)
 
     def _search(self, queries: Sequence[str], k: int, where: Predicate | None) -> tuple[Index, list["_Searched"]]:
         """Return the generation that was searched, and what was found for each query, in the dense order."""
@@ -154,6 +175,10 @@ def fused(candidates: Sequence[Hit], fusion: Fusion) -> list[Hit]:
     scores = fusion.fuse(dense, lexical).tolist()
     hits = [replace(hit, score=score) for hit, score in zip(checked, scores, strict=True)]
     return sorted(hits, key=lambda hit: (-hit.score, -(hit.dense_score or 0.0), hit.document.id))
+
+
+def _fused_with(dense: NDArray[np.float64], *, fusion: Fusion, lexical: NDArray[np.float64]) -> NDArray[np.float64]:
+    return fusion.fuse(dense, lexical)
 
 
 def _checked_fusion(fusion: Fusion) -> Fusion:

@@ -12,6 +12,7 @@ from ..errors.arguments import checked_count, checked_instance, checked_texts
 from ..index import Hit, Index, Predicate
 from ..inference import has_members
 from .encoder import Encoder, check_encoder
+from .feedback import Feedback, checked_feedback, ordered, pool, refuse_neighbours
 
 
 class Retriever(Protocol):
@@ -144,13 +145,14 @@ def moved(retriever: Moved, index: Index) -> Moved:
 class DenseRetriever:
     """Retrieves by the inner product of query and passage vectors."""
 
-    def __init__(self, index: Index, encoder: Encoder, *, passages: int = 1) -> None:
+    def __init__(self, index: Index, encoder: Encoder, *, passages: int = 1, feedback: Feedback | None = None) -> None:
         """Make a retriever.
 
         Args:
             index: The index to search.
             encoder: The model that the index was built with.
             passages: The most passages of a document that a hit may have.
+            feedback: How strong pseudo-relevance feedback is; None is none.
 
         Raises:
             IndexModelMismatch: ``encoder`` is not the model that the index was built with.
@@ -160,6 +162,7 @@ class DenseRetriever:
         self.index = index
         self.encoder = encoder
         self.passages = checked_count(passages, "passages")
+        self.feedback = checked_feedback(feedback)
 
     def over(self, index: Index) -> Self:
         """Return the same retriever over another generation of the index."""
@@ -178,20 +181,40 @@ class DenseRetriever:
     def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
         """Return at most ``k`` documents for each query, best first; equal scores are ordered by id.
 
+        With feedback equal scores are ordered by the dense score of the new query vector first, and each search has at
+        least 100 candidates, whatever ``k`` is, so that fewer documents are the first of more.
+
         Args:
             queries: Texts.
             k: The most documents for each query.
             where: A restriction by metadata, as for ``Index.search``.
         """
-        index, queries = self.index.pinned(), checked_texts(queries, "queries")
+        index, queries, k = self.index.pinned(), checked_texts(queries, "queries"), checked_count(k, "k")
         if not queries or len(index) == 0:
             return [[] for _ in queries]
-        return index.search(self.encoder.encode_queries(queries), k, where=where, passages=self.passages)
+        vectors = self.encoder.encode_queries(queries)
+        lines = index.search(vectors, pool(k, self.feedback), where=where, passages=self.passages)
+        if self.feedback is None:
+            return lines
+        return [self._ordered(index, hits, vector)[:k] for hits, vector in zip(lines, vectors, strict=True)]
+
+    def _ordered(self, index: Index, candidates: Sequence[Hit], vector: NDArray[np.float32]) -> list[Hit]:
+        hits = sorted(candidates, key=lambda hit: hit.document.id)
+        return ordered(index, hits, vector, fuse=_as_they_are, feedback=self.feedback)
 
     def explorer(self, queries: Sequence[str], *, where: Predicate | None = None) -> Explorer:
-        """Return an explorer that finds neighbours by their vectors, and scores them as ``retrieve`` does."""
+        """Return an explorer that finds neighbours by their vectors, and scores them as ``retrieve`` does.
+
+        Raises:
+            ArgumentError: The retriever has feedback, which scores candidates alone.
+        """
+        refuse_neighbours(self.feedback)
         vectors = self.encoder.encode_queries(checked_texts(queries, "queries"))
         return _VectorExplorer(self.index.pinned(), vectors, where)
+
+
+def _as_they_are(dense: NDArray[np.float64]) -> NDArray[np.float64]:
+    return dense
 
 
 @dataclass(frozen=True, slots=True, eq=False)

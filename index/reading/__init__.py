@@ -2,7 +2,7 @@
 
 from .bm25 import BM25
 from .document_vectors import embedded_documents, neighbours, passages_of, vectors_of
-from .hits import Hit, PassageHit, best_hits, with_other_passages
+from .hits import Hit, PassageHit, StageScore, best_hits, with_other_passages
 from .hybrid import search_both, term_scores
 from .snapshot import SEGMENTS, Snapshot, View
 from .term_search import search_terms
@@ -13,6 +13,7 @@ __all__ = [
     "Hit",
     "PassageHit",
     "Snapshot",
+    "StageScore",
     "View",
     "best_hits",
     "embedded_documents",

@@ -30,6 +30,21 @@ class PassageHit:
 
 
 @dataclass(frozen=True, slots=True)
+class StageScore:
+    """What one step of a search made of a document.
+
+    Attributes:
+        stage: The name of the step, such as "vectors" or "words".
+        rank: The document's rank in the order of this step among the candidates of the query, from 1.
+        score: What that order is by, higher is better.
+    """
+
+    stage: str
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A document that a search found.
 
@@ -42,6 +57,7 @@ class Hit:
         dense_score: The inner product of the document's best vector and the query's; None where none was computed.
         lexical_score: The BM25 score of its best passage; None where none was computed.
         others: Further passages, best first, where the search was asked for them.
+        stages: Ranks and scores through the steps of a retriever that has several, the last one that of ``score``.
     """
 
     document: Document
@@ -51,6 +67,7 @@ class Hit:
     dense_score: float | None = None
     lexical_score: float | None = None
     others: tuple[PassageHit, ...] = ()
+    stages: tuple[StageScore, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
