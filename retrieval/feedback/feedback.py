@@ -95,15 +95,15 @@ def feedback_scores(
     """
     if not passages:
         return fuse(dense), dense
-    rows = _Rows(passages)
+    rows, exact = _Rows(passages), query.astype(np.float64)
+    best = rows.best(exact)
     if feedback.weight:
         first = np.lexsort((-dense, -fuse(dense)))[: feedback.documents]
-        relevant = rows.vectors[rows.best(query.astype(np.float64))[first]].mean(axis=0)
-        query = _unit((1.0 - feedback.weight) * query.astype(np.float64) + feedback.weight * relevant, query)
-        best = rows.best(query)
-        dense = rows.products(query)[best]
-    else:
-        best = rows.best(query.astype(np.float64))
+        moved = (1.0 - feedback.weight) * exact + feedback.weight * rows.vectors[best[first]].mean(axis=0)
+        length = float(np.linalg.norm(moved))
+        moved = moved / length if length > 0.0 else exact  # opposite vectors leave no direction
+        best = rows.best(moved)
+        dense = rows.products(moved)[best]
     scores = fuse(dense)
     if feedback.smoothing:
         scores = smoothed(scores, rows.vectors[best], share=feedback.smoothing, neighbours=feedback.neighbours)
@@ -154,9 +154,3 @@ class _Rows:
 def _rounded(products: Floats) -> Floats:
     """Round to single precision, so that equal vectors have equal products wherever they stand in a matrix."""
     return products.astype(np.float32).astype(np.float64)
-
-
-def _unit(vector: Floats, otherwise: NDArray[np.float32]) -> Floats:
-    """Scale to length 1; a vector without a direction gives the other one."""
-    length = float(np.linalg.norm(vector))
-    return vector / length if length > 0.0 else otherwise.astype(np.float64)

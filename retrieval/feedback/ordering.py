@@ -44,21 +44,23 @@ def ordered(
         passages = _passages(index, [hit.document.id for hit in candidates])
         scores, tie = feedback_scores(feedback, vector, passages, dense, fuse)
         stages.append(_stage("feedback", scores, tie))
-    values = scores.tolist()
+    rows: list[int] = np.lexsort((-tie, -scores)).tolist()
+    values: list[float] = scores.tolist()
     return [
         dataclasses.replace(
             candidates[row],
             score=values[row],
             stages=tuple(entry for stage in stages if (entry := stage[row]) is not None),
         )
-        for row in np.lexsort((-tie, -scores)).tolist()
+        for row in rows
     ]
 
 
 def _stage(name: str, scores: Floats, tie: Floats, *, least: float = -np.inf) -> list[StageScore | None]:
     """Return rank and score of each candidate; None for a score that is not above ``least``."""
     entries: list[StageScore | None] = [None] * len(scores)
-    for rank, row in enumerate(np.lexsort((-tie, -scores)).tolist(), start=1):
+    rows: list[int] = np.lexsort((-tie, -scores)).tolist()
+    for rank, row in enumerate(rows, start=1):
         if scores[row] > least:
             entries[row] = StageScore(name, rank, float(scores[row]))
     return entries

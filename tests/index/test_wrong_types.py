@@ -136,6 +136,7 @@ NOT_CALLED = {
     "Passage",
     "PassageHit",
     "SourceReport",
+    "StageScore",
     "VectorLayout",
     "Verification",
 }

@@ -27,12 +27,21 @@ NOT_CALLED = {
     # It loads models: see tests/rerank/test_wrong_types.py.
     "BiEncoder",
     "EarlyPooling",
+    # On arrays that a retriever made.
+    "feedback_scores",
 }
 QUERIES = {"queries": ["word1"], "k": 3, "where": None}
 OF_INDEX = {
     "analyzer_of": {"index": None},
-    "DenseRetriever": {"index": None, "encoder": ENCODER, "passages": 1},
-    "HybridRetriever": {"index": None, "encoder": ENCODER, "fusion": None, "weights": None, "passages": 1},
+    "DenseRetriever": {"index": None, "encoder": ENCODER, "passages": 1, "feedback": None},
+    "HybridRetriever": {
+        "index": None,
+        "encoder": ENCODER,
+        "fusion": None,
+        "weights": None,
+        "passages": 1,
+        "feedback": None,
+    },
     "LexicalRetriever": {"index": None, "weights": None},
 }
 EARLY = {"model": "nowhere", "layers": 2, "pooling": "mean", "max_length": None}
@@ -48,6 +57,7 @@ FUNCTIONS = {
     "NormalisedSum": {"lexical_weight": 0.3},
     "ReciprocalRank": {"k": 60.0},
     "ParallelEncoder": {"encoders": [ENCODER]},
+    "Feedback": {"weight": 0.2, "documents": 1, "smoothing": 0.2, "neighbours": 5},
     "fused": {"candidates": [], "fusion": NormalisedSum()},
     "pinned": {"retriever": None},
     "has_index": {"retriever": None},
