@@ -15,6 +15,7 @@ from ..retrieval import (
     EarlyLayerEncoder,
     EarlyLayers,
     Encoder,
+    Feedback,
     Fusion,
     HybridRetriever,
     LexicalRetriever,
@@ -121,6 +122,7 @@ def open_retriever(  # noqa: PLR0913 - each argument has a default
     device: Devices = None,
     dtype: Dtype = "float32",
     passages: int = 1,
+    feedback: Feedback | None = None,
 ) -> DenseRetriever | LexicalRetriever | HybridRetriever:
     """Open the retriever of an index.
 
@@ -132,6 +134,7 @@ def open_retriever(  # noqa: PLR0913 - each argument has a default
         device: Where a model given by name runs.
         dtype: The number format in which a model given by name calculates.
         passages: The most passages of a document that a hit may have; with "lexical" it has one.
+        feedback: How strong pseudo-relevance feedback is; "lexical" has none.
     """
     if first_stage == "lexical":
         return LexicalRetriever(index)
@@ -139,8 +142,8 @@ def open_retriever(  # noqa: PLR0913 - each argument has a default
         raise ArgumentError(f"first_stage must be 'dense', 'lexical', 'hybrid' or None, not {first_stage!r}")
     opened = open_encoder(index, encoder, device=device, dtype=dtype)
     if first_stage == "hybrid":
-        return HybridRetriever(index, opened, fusion=fusion, passages=passages)
-    return DenseRetriever(index, opened, passages=passages)
+        return HybridRetriever(index, opened, fusion=fusion, passages=passages, feedback=feedback)
+    return DenseRetriever(index, opened, passages=passages, feedback=feedback)
 
 
 def built_with(index: Index) -> str:

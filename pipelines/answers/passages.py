@@ -68,7 +68,7 @@ def of_passages(retriever: Retriever, *, passages: int | None = None) -> Passage
             ``HybridRetriever`` can be told.
     """
     if passages is not None and type(retriever) is DenseRetriever:
-        retriever = DenseRetriever(retriever.index, retriever.encoder, passages=passages)
+        retriever = DenseRetriever(retriever.index, retriever.encoder, passages=passages, feedback=retriever.feedback)
     elif passages is not None and type(retriever) is HybridRetriever:
         retriever = HybridRetriever(
             retriever.index,
@@ -76,6 +76,7 @@ def of_passages(retriever: Retriever, *, passages: int | None = None) -> Passage
             fusion=retriever.fusion,
             weights=retriever.weights,
             passages=passages,
+            feedback=retriever.feedback,
         )
     return IndexPassageRetriever(retriever) if has_index(retriever) else PassageRetriever(retriever)
 
@@ -120,4 +121,5 @@ def _as_hit(hit: Hit, other: PassageHit, score: float) -> Hit:
         dense_score=other.score,
         lexical_score=None,
         others=(),
+        stages=(),
     )

@@ -31,6 +31,7 @@ from .options import (
     AsJson,
     CascadeStages,
     Device,
+    FeedbackFlag,
     FirstStageName,
     IndexEncoder,
     JudgedSource,
@@ -82,6 +83,7 @@ def evaluate_command(
     ] = None,
     first_stage: FirstStageName = None,
     stage_one: OldFirstStageName = None,
+    feedback: FeedbackFlag = None,
     passages: Passages = "best",
     adaptive: Adaptive = False,
     cascade: CascadeStages = None,
@@ -120,6 +122,7 @@ def evaluate_command(
                 rerank_k=rerank_k,
                 rerank=rerank or None,  # without a reranker, --no-rerank changes nothing
                 first_stage=first_stage or stage_one,
+                feedback=feedback,
                 passages=passages,
                 adaptive=adaptive,
                 cascade=read_cascade(cascade),

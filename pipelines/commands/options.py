@@ -50,6 +50,14 @@ FirstStageName = Annotated[
 ]
 OldFirstStageName = Annotated[FirstStage | None, typer.Option("--stage-one", hidden=True)]
 """The former name of ``--first-stage``."""
+FeedbackFlag = Annotated[
+    bool | None,
+    typer.Option(
+        "--feedback/--no-feedback",
+        help="Let the best document move the query's vector, and near candidates share scores; default: as tuned, "
+        "else not.",
+    ),
+]
 RetrieveK = Annotated[
     int | None,
     typer.Option(

@@ -26,8 +26,11 @@ def print_json(record: object) -> None:
     sys.stdout.flush()
 
 
-def results_table(query: str, results: Sequence[SearchResult], depth: Depth) -> Table:
-    """Return a table of rank, 1st-stage rank, relevance, title and the beginning of the passage."""
+def results_table(query: str, results: Sequence[SearchResult], depth: Depth, *, stages: bool = False) -> Table:
+    """Return a table of rank, 1st-stage rank, relevance, title and the beginning of the passage.
+
+    With ``stages`` each result has a line with its rank and score through every stage.
+    """
     reranked = any(result.logit is not None for result in results)
     table = Table(title=plain(query), title_justify="left", title_style="bold", show_lines=True)
     table.add_column("", justify="right")
@@ -42,12 +45,21 @@ def results_table(query: str, results: Sequence[SearchResult], depth: Depth) -> 
             str(result.rank),
             *([str(result.retrieval_rank)] if reranked else []),
             f"{value:.3f}",
-            Text("\n").join([*_heading(result), plain(snippet(result.passage.text))]),
+            Text("\n").join(
+                [*_heading(result), plain(snippet(result.passage.text)), *([_stages(result)] if stages else [])]
+            ),
         )
     if depth.reranked < depth.wanted:
         table.caption = f"{depth.reranked} of {depth.wanted} candidates were reranked"
         table.caption_justify = "left"
     return table
+
+
+def _stages(result: SearchResult) -> Text:
+    """Return one line with the rank of the result after each stage, and its score there."""
+    line = plain(" > ".join(f"{stage.stage} {stage.rank} ({stage.score:.3f})" for stage in result.stages))
+    line.stylize("dim")
+    return line
 
 
 def _heading(result: SearchResult) -> Iterator[Text]:

@@ -16,6 +16,7 @@ from .options import (
     AsJson,
     CascadeStages,
     Device,
+    FeedbackFlag,
     FirstStageName,
     IndexEncoder,
     IndexPath,
@@ -46,6 +47,7 @@ def search_command(
     ] = None,
     first_stage: FirstStageName = None,
     stage_one: OldFirstStageName = None,
+    feedback: FeedbackFlag = None,
     passages: Passages = "best",
     adaptive: Adaptive = False,
     cascade: CascadeStages = None,
@@ -64,6 +66,9 @@ def search_command(
     where: Where = None,
     device: Device = None,
     dtype: Precision = "float32",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the rank and the score of each result through every stage.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Search an index.
@@ -106,6 +111,7 @@ def search_command(
             rerank=rerank or None,  # without a reranker, --no-rerank changes nothing
             top_k=top_k,
             first_stage=first_stage or stage_one,
+            feedback=feedback,
             passages=passages,
             adaptive=adaptive,
             cascade=stages,
@@ -124,9 +130,11 @@ def search_command(
         answers = pipeline.search_batch(chunk, where=where, deadline_ms=deadline_ms, timings=timings)
         for query, results, depth in zip(chunk, answers, timings.depths, strict=True):
             if as_json:
-                print_json({**search_record(query, results, depth), "settings": pipeline.settings.to_dict()})
+                print_json(
+                    {**search_record(query, results, depth, stages=explain), "settings": pipeline.settings.to_dict()}
+                )
             elif results:
-                console.print(results_table(query, results, depth))
+                console.print(results_table(query, results, depth, stages=explain))
             else:
                 console.print(nothing_found(query, depth, pipeline, where=where), soft_wrap=True)
     if not as_json:

@@ -89,6 +89,7 @@ class StagesFromIndex:
             device=self._device,
             dtype=self._dtype,
             passages=passages_needed(options.passages),
+            feedback=options.strengths,
         )
         self._encoder = getattr(retriever, "encoder", self._encoder)  # loaded once, and kept for later generations
         return retriever

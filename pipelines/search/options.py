@@ -6,6 +6,7 @@ from typing import Any, Literal, TypedDict, get_args, overload
 from ...errors import ArgumentError
 from ...errors.arguments import checked_choice, checked_flag, checked_instance, checked_number, described
 from ...rerank import Calibration, Cascade, check_cascade
+from ...retrieval import Feedback
 from ..choices import FirstStage, LongQueries
 from .long_queries import require_policy
 from .scoring import PassageScoring, StopRule, passages_needed, require_cascade_fits
@@ -38,6 +39,7 @@ class OptionValues(TypedDict, total=False):
     rerank: bool | None
     blend: float | None
     first_stage: FirstStage | None
+    feedback: Feedback | bool | None
     stop_rule: StopRule | None
     calibration: Calibration | None
     first_stage_calibration: Calibration | None
@@ -67,6 +69,8 @@ class SearchOptions:
             reranked candidates of a query; default: what the reranker recommends.
         first_stage: How candidates are found: "dense" by vectors, "lexical" by BM25, or "hybrid" by both; default
             "dense". It matters where an index is opened.
+        feedback: Pseudo-relevance feedback in a dense or a hybrid first stage: True for its usual strengths, or a
+            ``Feedback``; default: none. It matters where an index is opened.
         stop_rule: Says for ``rerank_k="auto"`` when further candidates cannot be expected to enter the results.
         calibration: Makes the relevance of results from logits; default: the sigmoid.
         first_stage_calibration: Estimates the relevance of results that were not reranked, from cosines, or from BM25
@@ -94,6 +98,7 @@ class SearchOptions:
     rerank: bool | None = None
     blend: float | None = None
     first_stage: FirstStage | None = None
+    feedback: Feedback | bool | None = None
     stop_rule: StopRule | None = None
     calibration: Calibration | None = None
     first_stage_calibration: Calibration | None = None
@@ -112,6 +117,7 @@ class SearchOptions:
         if not any(self.rerank is value for value in (None, True, False)):
             raise ArgumentError(f"rerank must be True, False or None, not {described(self.rerank)}")
         checked_flag(self.adaptive, "adaptive")
+        self._check_feedback()
         for name, type_ in _RECORDS.items():
             if getattr(self, name) is not None:
                 checked_instance(getattr(self, name), type_, name)
@@ -193,6 +199,26 @@ class SearchOptions:
             return self.rerank
         has_value = self.rerank_k is not None or self.blend is not None or self.cascade is not None
         return has_value or self.adaptive or self.passages != "best"
+
+    @property
+    def strengths(self) -> Feedback | None:
+        """The strengths of the feedback; None where there is none."""
+        if isinstance(self.feedback, Feedback):
+            return self.feedback
+        return Feedback() if self.feedback else None
+
+    def _check_feedback(self) -> None:
+        given: object = self.feedback
+        if given is not None and not isinstance(given, bool | Feedback):
+            raise ArgumentError(f"feedback must be True, False, a Feedback or None, not {described(given)}")
+        if given and self.first_stage == "lexical":
+            raise ArgumentError(
+                "feedback moves the vector of a query, and first_stage='lexical' has none: leave one of them out"
+            )
+        if given and self.adaptive:
+            raise ArgumentError(
+                "adaptive compares documents by vectors and with no feedback: leave feedback or adaptive out"
+            )
 
     def _check_cutoffs(self) -> None:
         for name in ("retrieve_k", "rerank_k", "top_k"):

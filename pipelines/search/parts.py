@@ -37,6 +37,7 @@ from .scoring import (
     score_adaptively,
     score_in_cascade,
     score_within_budget,
+    with_stages,
 )
 from .settings import Settings
 from .timings import Depth, Timings
@@ -167,7 +168,11 @@ class SearchParts:
             for one_query, curves in zip(scored, self._curves(queries, first_stage, options), strict=True)
         ]
         cut = [(results if least is None else at_least(results, least))[: options.results] for results in answers]
-        found = [[dataclasses.replace(result, generation=generation) for result in results] for results in cut]
+        staged = [
+            with_stages(results, one_query, blend=settings.blend)
+            for results, one_query in zip(cut, scored, strict=True)
+        ]
+        found = [[dataclasses.replace(result, generation=generation) for result in results] for results in staged]
         return [list(results) for results in _for_all(fitting, found, [])]
 
     def _curves(self, queries: Sequence[str], first_stage: Retrieved, options: SearchOptions) -> list[RelevanceCurves]:

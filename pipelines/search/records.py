@@ -1,13 +1,15 @@
 """Converts search results to JSON records."""
 
+import dataclasses
 from collections.abc import Sequence
 
 from .scoring import SearchResult
 from .timings import Depth
 
 
-def result_record(result: SearchResult) -> dict[str, object]:
-    """Return a result as JSON: the field names are those of ``SearchResult``."""
+def result_record(result: SearchResult, *, stages: bool = False) -> dict[str, object]:
+    """Return a result as JSON: the field names are those of ``SearchResult``; its ``stages`` only where asked for."""
+    explained = {"stages": [dataclasses.asdict(stage) for stage in result.stages]} if stages else {}
     return {
         "rank": result.rank,
         "score": result.score,
@@ -26,15 +28,19 @@ def result_record(result: SearchResult) -> dict[str, object]:
             "metadata": dict(result.document.metadata),
         },
         "passage": {"text": result.passage.text, "start": result.passage.start, "end": result.passage.end},
+        **explained,
     }
 
 
-def search_record(query: str, results: Sequence[SearchResult], depth: Depth) -> dict[str, object]:
+def search_record(
+    query: str, results: Sequence[SearchResult], depth: Depth, *, stages: bool = False
+) -> dict[str, object]:
     """Return the answer to a query as JSON; ``reranked`` of its ``candidates`` were scored by the reranker.
 
-    A query that was too long, and skipped, has ``skipped`` too.
+    With ``stages`` each result has its ranks and scores through every stage. A query that was too long, and skipped,
+    has ``skipped`` too.
     """
-    records = [result_record(result) for result in results]
+    records = [result_record(result, stages=stages) for result in results]
     return {
         "query": query,
         "reranked": depth.reranked,

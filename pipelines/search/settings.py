@@ -1,6 +1,6 @@
 """Settings: the options of a search, and where each of them comes from."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from ...errors import ArgumentError
@@ -85,6 +85,9 @@ class Settings:
         """
         options = self.options
         parts = [f"first stage {options.first_stage} ({self.origin('first_stage')})"] if options.first_stage else []
+        if options.strengths is not None:
+            shares = f"{options.strengths.weight:g}, smoothing {options.strengths.smoothing:g}"
+            parts.append(f"feedback {shares} ({self.origin('feedback')})")
         parts.append(f"{options.candidates} retrieved ({self.origin('retrieve_k')})")
         if self.reranks:
             depth = "as many as needed" if options.rerank_k == "auto" else str(options.depth)
@@ -102,6 +105,7 @@ class Settings:
         options, none = self.options, self.options.rerank is False
         values: dict[str, object] = {
             "first_stage": options.first_stage,
+            "feedback": None if options.strengths is None else asdict(options.strengths),
             "retrieve_k": options.candidates,
             "rerank_k": 0 if none else options.rerank_k,
             "top_k": options.results,

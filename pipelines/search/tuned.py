@@ -6,13 +6,13 @@ no value may make a search rerank without end.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import cast
 
 from ...errors import ArgumentError, IndexCorrupt
 from ...index import Index
 from ...rerank import Calibration, calibration_from_dict
-from ...retrieval import NormalisedSum, ReciprocalRank
+from ...retrieval import Feedback, NormalisedSum, ReciprocalRank
 from ..choices import FirstStage
 from .options import DEFAULT_K, FIRST_STAGES, MAX_RETRIEVE_K, SearchOptions
 from .scoring import StopRule
@@ -42,6 +42,7 @@ class Tuned:
         stop_rule: The rule for ``rerank_k="auto"``.
         calibration: Makes relevance from logits.
         first_stage_calibration: Estimates relevance from cosines, or from BM25 with ``first_stage`` "lexical".
+        feedback: The strengths of pseudo-relevance feedback; None is none.
         collection: The name of the judged queries.
         queries: How many there were.
         date: When the settings were tuned.
@@ -57,6 +58,7 @@ class Tuned:
     stop_rule: StopRule | None = None
     calibration: Calibration | None = None
     first_stage_calibration: Calibration | None = None
+    feedback: Feedback | None = None
     collection: str = ""
     queries: int = 0
     date: str = ""
@@ -73,6 +75,8 @@ class Tuned:
             raise ArgumentError(
                 f"first_stage={self.first_stage!r} with fusion={self.fusion!r}: hybrid has one, others none"
             )
+        if self.feedback is not None and self.first_stage == "lexical":
+            raise ArgumentError("first_stage='lexical' with feedback: it has no vector that feedback could move")
         _whole("retrieve_k", self.retrieve_k, 1, MAX_RETRIEVE_K)
         _whole("rerank_k", self.rerank_k, 0, self.retrieve_k)
         _whole("queries", self.queries, 0, 2**53)
@@ -89,7 +93,11 @@ class Tuned:
         The stop rule is left out where it was fitted for another blend or another first stage than is asked for. Where
         tuning switched the reranker off, it stays off unless the options ask for it.
         """
-        fits = options.first_stage in (None, self.first_stage) and options.blend in (None, self.blend)
+        same_stage = options.first_stage in (None, self.first_stage)
+        tuned_feedback = self.feedback if same_stage and not options.adaptive else None
+        feedback = tuned_feedback if options.feedback is None else options.feedback
+        options = replace(options, feedback=feedback)
+        fits = same_stage and options.blend in (None, self.blend) and options.strengths == self.feedback
         asked = options.first_stage or self.first_stage
         same_scores = (asked == "lexical") == (self.first_stage == "lexical")  # BM25, or cosines
         options = replace(
@@ -106,10 +114,11 @@ class Tuned:
 
     def to_dict(self) -> dict[str, object]:
         """Return the settings as JSON; ``from_dict`` makes an equal record of it."""
-        # An older bicross, which refuses what it does not know, can read settings without the curve.
-        curve = self.first_stage_calibration
+        # An older bicross, which refuses what it does not know, can read settings without curve and feedback.
+        curve, feedback = self.first_stage_calibration, self.feedback
         return {
             **({} if curve is None else {"first_stage_calibration": curve.to_dict()}),
+            **({} if feedback is None else {"feedback": asdict(feedback)}),
             "version": VERSION,
             "reranker": self.reranker,
             FIRST_STAGE_KEY: self.first_stage,
@@ -136,9 +145,9 @@ class Tuned:
         version = values.pop("version", None)
         if version != VERSION:
             raise ArgumentError(f"search settings of version {version!r:.40}; this bicross reads version {VERSION}")
-        curve = values.pop("first_stage_calibration", None)
+        curve, feedback = values.pop("first_stage_calibration", None), values.pop("feedback", None)
         names = {FIRST_STAGE_KEY if field.name == "first_stage" else field.name for field in fields(cls)}
-        names.remove("first_stage_calibration")
+        names -= {"first_stage_calibration", "feedback"}
         if set(values) != names:
             raise ArgumentError(f"search settings have the fields {sorted(names)}, not {sorted(values)!s:.400}")
         measured = cast("Mapping[str, float]", dict(_mapping("measured", values["measured"])))
@@ -154,6 +163,7 @@ class Tuned:
             stop_rule=None if rule is None else StopRule.from_dict(_mapping("stop_rule", rule)),
             calibration=None if calibration is None else calibration_from_dict(calibration),
             first_stage_calibration=None if curve is None else calibration_from_dict(curve),
+            feedback=None if feedback is None else _feedback(_mapping("feedback", feedback)),
             collection=cast("str", values["collection"]),
             queries=cast("int", values["queries"]),
             date=cast("str", values["date"]),
@@ -198,6 +208,18 @@ def _fusion(record: Mapping[str, object]) -> KnownFusion:
             return ReciprocalRank(_number("k of the fusion", k, 0.0, 1e6))
         case _:
             raise ArgumentError(f"no fusion is {dict(record)!r:.200}")
+
+
+def _feedback(record: Mapping[str, object]) -> Feedback:
+    names = {field.name for field in fields(Feedback)}
+    if set(record) != names:
+        raise ArgumentError(f"feedback has the fields {sorted(names)}, not {sorted(record)!s:.200}")
+    return Feedback(
+        weight=_number("weight of the feedback", record["weight"], 0.0, 1.0),
+        documents=_whole("documents of the feedback", record["documents"], 1, MAX_RETRIEVE_K),
+        smoothing=_number("smoothing of the feedback", record["smoothing"], 0.0, 1.0),
+        neighbours=_whole("neighbours of the feedback", record["neighbours"], 1, MAX_RETRIEVE_K),
+    )
 
 
 def _mapping(name: str, value: object) -> Mapping[str, object]:

@@ -8,6 +8,7 @@ from .passages import PassageScoring, by_passages, passages_needed
 from .results import RelevanceCurves, ScoredCandidates, SearchResult, at_least, order
 from .score_cache import CacheUse, ScoreCache
 from .scorer import CandidateScorer, candidate_text
+from .stages import with_stages
 from .stop_rule import StopRule, fit_stop_rule
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "score_in_cascade",
     "score_within_budget",
     "standardised",
+    "with_stages",
 ]

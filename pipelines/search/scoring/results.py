@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ....index import Document, Hit, Passage
+from ....index import Document, Hit, Passage, StageScore
 from ....rerank import UNCALIBRATED, Calibration
 from .blend import Scales, final_scores
 from .relevance import agreeing, estimate
@@ -58,6 +58,9 @@ class SearchResult:
         exit_layer: The layer after which a cascade stopped; None where it did not.
         generation: The generation of the index that the whole answer is of; None for a retriever without an index.
             Results that differ in it alone are equal.
+        stages: Rank and score through every stage, in the order of the search: "vectors", "words" (only with a word of
+            the query), "fused", "feedback", "reranked" and "blended", as far as there are such stages. Ranks are among
+            the candidates of the query. Results that differ in them alone are equal.
     """
 
     rank: int
@@ -72,6 +75,7 @@ class SearchResult:
     lexical_score: float | None = None
     exit_layer: int | None = None
     generation: int | None = field(default=None, compare=False)
+    stages: tuple[StageScore, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

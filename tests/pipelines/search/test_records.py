@@ -17,7 +17,9 @@ RESULT = SearchResult(
 
 def test_a_record_has_the_fields_of_a_result():
     record = result_record(RESULT)
-    assert set(record) == {field.name for field in dataclasses.fields(SearchResult)}
+    names = {field.name for field in dataclasses.fields(SearchResult)}
+    assert set(record) == names - {"stages"}
+    assert set(result_record(RESULT, stages=True)) == names
     assert record["document"] == {"id": "a", "title": "Title", "text": "The text.", "metadata": {"year": 2020}}
     assert record["passage"] == {"text": "The text.", "start": 0, "end": 9}
     answer = search_record("what?", [RESULT], Depth(reranked=3, candidates=5, generation=7))
