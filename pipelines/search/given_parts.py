@@ -4,6 +4,9 @@ from typing import TypeVar
 
 from ...errors import ArgumentError
 from ...errors.arguments import described
+from ...retrieval import Retriever, can_explore, can_explore_candidates
+from .options import SearchOptions
+from .scoring import passages_needed
 
 Part = TypeVar("Part")
 
@@ -20,3 +23,23 @@ def checked_reranker(reranker: Part) -> Part:
     if isinstance(reranker, type) or not callable(getattr(reranker, "score", None)):
         raise ArgumentError(f"reranker must be a reranker, such as a CrossEncoderReranker, not {described(reranker)}")
     return reranker
+
+
+def check_retriever_fits(retriever: Retriever, options: SearchOptions) -> None:
+    """Check that a retriever finds what the options need.
+
+    Raises:
+        ArgumentError: It does not.
+    """
+    needed, returned = passages_needed(options.passages), getattr(retriever, "passages", 1)
+    if returned < needed:
+        raise ArgumentError(
+            f"passages={options.passages!r} reads up to {needed} passages of a document, and this "
+            f"{type(retriever).__name__} finds {returned}: make it with passages={needed}, if it can find more"
+        )
+    if options.adaptive and getattr(retriever, "feedback", None) is not None:
+        raise ArgumentError(
+            "feedback scores the candidates of a query alone, and adaptive adds neighbours: leave one of them out"
+        )
+    if options.adaptive and not (can_explore(retriever) or can_explore_candidates(retriever)):
+        raise ArgumentError(f"adaptive needs a retriever that knows neighbours, not {type(retriever).__name__}")

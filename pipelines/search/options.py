@@ -1,7 +1,7 @@
 """SearchOptions: how an index is searched."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypedDict, get_args, overload
+from typing import Any, Literal, TypedDict, cast, get_args, overload
 
 from ...errors import ArgumentError
 from ...errors.arguments import checked_choice, checked_flag, checked_instance, checked_number, described
@@ -208,8 +208,8 @@ class SearchOptions:
         return Feedback() if self.feedback else None
 
     def _check_feedback(self) -> None:
-        given: object = self.feedback
-        if given is not None and not isinstance(given, bool | Feedback):
+        given = self.feedback
+        if not isinstance(cast("object", given), bool | Feedback | None):
             raise ArgumentError(f"feedback must be True, False, a Feedback or None, not {described(given)}")
         if given and self.first_stage == "lexical":
             raise ArgumentError(
@@ -217,7 +217,7 @@ class SearchOptions:
             )
         if given and self.adaptive:
             raise ArgumentError(
-                "adaptive compares documents by vectors and with no feedback: leave feedback or adaptive out"
+                "feedback scores the candidates of a query alone, and adaptive adds neighbours: leave one of them out"
             )
 
     def _check_cutoffs(self) -> None:

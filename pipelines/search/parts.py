@@ -16,7 +16,7 @@ from ...index import Hit, Predicate
 from ...rerank import Reranker, cutting_queries
 from ...retrieval import Explorer, Retriever, can_explore, can_explore_candidates, has_index, has_token_ids, pinned
 from ..unknown_tokens import WORTH_A_WARNING, relevance_ceiling, unknown_share, warn_of_query
-from .given_parts import checked_reranker, checked_retriever
+from .given_parts import check_retriever_fits, checked_reranker, checked_retriever
 from .long_queries import fit_queries
 from .options import SearchOptions
 from .scoring import (
@@ -32,7 +32,6 @@ from .scoring import (
     at_least,
     by_passages,
     order,
-    passages_needed,
     require_cascade_reranker,
     score_adaptively,
     score_in_cascade,
@@ -100,7 +99,7 @@ class SearchParts:
         self.settings = settings
         options = settings.options
         self.generation = _generation(retriever)
-        _check_retriever(retriever, options)
+        check_retriever_fits(retriever, options)
         require_cascade_reranker(options.cascade, reranker)
         rule = options.stop_rule
         if reranker is not None and rule is not None and rule.blend != settings.blend:
@@ -257,17 +256,6 @@ def check_parts(retriever: object, reranker: object, options: object, cache: obj
         raise ArgumentError(f"options must be SearchOptions or Settings, not {described(options)}")
     if cache is not None:
         checked_instance(cache, ScoreCache, "cache")
-
-
-def _check_retriever(retriever: Retriever, options: SearchOptions) -> None:
-    needed, returned = passages_needed(options.passages), getattr(retriever, "passages", 1)
-    if returned < needed:
-        raise ArgumentError(
-            f"passages={options.passages!r} reads up to {needed} passages of a document, and this "
-            f"{type(retriever).__name__} finds {returned}: make it with passages={needed}, if it can find more"
-        )
-    if options.adaptive and not (can_explore(retriever) or can_explore_candidates(retriever)):
-        raise ArgumentError(f"adaptive needs a retriever that knows neighbours, not {type(retriever).__name__}")
 
 
 def _generation(retriever: Retriever) -> int | None:

@@ -35,6 +35,7 @@ def with_stages(results: Sequence[SearchResult], scored: ScoredCandidates, *, bl
 
 
 def _first_stage(hit: Hit, rank: int) -> StageScore:
-    """What is known of a retriever with one step."""
-    name = "vectors" if hit.dense_score is not None else "words" if hit.lexical_score is not None else "retrieved"
+    """What is known of a hit that no retriever with several steps made, or of a neighbour."""
+    has_dense, has_lexical = hit.dense_score is not None, hit.lexical_score is not None
+    name = "fused" if has_dense and has_lexical else "vectors" if has_dense else "words" if has_lexical else "retrieved"
     return StageScore(name, rank, hit.score)

@@ -88,6 +88,17 @@ def test_search_as_json_gives_documents_scores_and_ranks(index, capsys):
     assert 0 < first["relevance"] < 1
 
 
+def test_search_explains_the_stages_of_each_result(index, capsys):
+    code, out, _ = run(capsys, "search", index, "owl hunts", "--feedback", "--explain", "--json")
+    stages = json.loads(out)["results"][0]["stages"]
+    assert (code, [stage["stage"] for stage in stages][:2]) == (0, ["vectors", "feedback"])
+    assert all(stage["rank"] >= 1 for stage in stages)
+    _, out, _ = run(capsys, "search", index, "owl hunts", "--feedback", "--explain")
+    assert "feedback 1 (" in out
+    _, out, _ = run(capsys, "search", index, "owl hunts", "--json")
+    assert "stages" not in json.loads(out)["results"][0]
+
+
 def test_search_as_a_table(index, capsys):
     code, out, _ = run(capsys, "search", index, "owl hunts")
     assert code == 0

@@ -62,6 +62,7 @@ def test_one_line_says_what_was_used_and_where_it_comes_from(own, line):
 def test_the_settings_as_json():
     assert settings(OFF, top_k=30).to_dict() == {
         "first_stage": {"value": "dense", "from": "tuned"},
+        "feedback": {"value": None, "from": "default"},
         "retrieve_k": {"value": 30, "from": "raised for top_k"},
         "rerank_k": {"value": 0, "from": "tuned"},
         "top_k": {"value": 30, "from": "given"},
