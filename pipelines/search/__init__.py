@@ -2,7 +2,7 @@
 
 from .given_parts import checked_reranker, checked_retriever
 from .long_queries import long_query_error, require_policy, too_long
-from .options import MAX_RETRIEVE_K, RerankK, SearchOptions, check_deadline, read_cascade, read_layers
+from .options import DEFAULT_K, MAX_RETRIEVE_K, RerankK, SearchOptions, check_deadline, read_cascade, read_layers
 from .parts import tokenizer_fingerprint
 from .pipeline import SearchPipeline
 from .queries import MAX_QUERY_CHARACTERS, QUERIES_AT_ONCE, check_queries, check_query, query_slices
@@ -24,6 +24,7 @@ from .timings import Depth, Timings
 from .tuned import MAX_CHARACTERS, KnownFusion, Tuned, store, stored
 
 __all__ = [
+    "DEFAULT_K",
     "MAX_CHARACTERS",
     "MAX_QUERY_CHARACTERS",
     "MAX_RETRIEVE_K",

@@ -2,12 +2,14 @@
 
 from .grid import Configuration
 from .latency import Latency, milliseconds
+from .regret import Expected
 from .result import Calibrated, Tuning, TuningOptions
 from .tuning import tune
 
 __all__ = [
     "Calibrated",
     "Configuration",
+    "Expected",
     "Latency",
     "Tuning",
     "TuningOptions",

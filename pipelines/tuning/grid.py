@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...rerank import ideal_dcg, ndcg
 from ...retrieval import NormalisedSum, ReciprocalRank
 from ..evaluation import Judged
-from ..search import KnownFusion, final_scores
+from ..search import DEFAULT_K, KnownFusion, final_scores
 from .scores import QueryScores, Scored
 
 CUTOFF = 10
@@ -83,15 +83,28 @@ def depths_up_to(k: int) -> list[int]:
     return sorted({depth for depth in (5, *range(10, k, 10), k) if depth <= k})
 
 
-def evaluate_grid(scored: Scored, judged: Judged) -> Grid:
-    """Compute nDCG@10 of every query for every depth, blend and fusion."""
+def default_configuration(k: int, blend: float) -> Configuration:
+    """Return the setting of a search that nothing was tuned for, of ``k`` candidates and with a reranker's blend."""
+    return Configuration(None, min(DEFAULT_K, k), blend)
+
+
+def evaluate_grid(scored: Scored, judged: Judged, *, default: Configuration | None = None) -> Grid:
+    """Compute nDCG@10 of every query for every depth, blend and fusion.
+
+    Args:
+        scored: The scores of the candidates.
+        judged: The judgments.
+        default: A setting whose blend is tried too.
+    """
+    blends = BLENDS if default is None else sorted({*BLENDS, default.blend})
+
     configurations: list[Configuration] = []
     rows: list[Floats] = []
     ideals = np.array([ideal_dcg(judged.qrels[query.query_id].values(), cutoff=CUTOFF) for query in scored.queries])
     for fusion in (None, *(FUSIONS if scored.hybrid else ())):
         sheets = _sheets(scored, judged, fusion)
         for depth in (0, *depths_up_to(scored.k)):
-            for blend in BLENDS if depth else (1.0,):
+            for blend in blends if depth else (1.0,):
                 configurations.append(Configuration(fusion, depth, blend))
                 rows.append(_ndcg(sheets, ideals, depth, blend))
     return Grid(tuple(configurations), np.array(rows))

@@ -12,6 +12,7 @@ from ..evaluation import Estimate
 from ..search import MAX_CHARACTERS, MAX_RETRIEVE_K, StopRule, Tuned, require_policy
 from .grid import CUTOFF, Configuration, Grid
 from .latency import Latency
+from .regret import Expected
 
 MOST_MS = 1e15
 MIN_QUERIES = 10
@@ -79,14 +80,18 @@ class CrossValidated:
     Attributes:
         plain: The first stage by vectors alone.
         alone: The first stage as chosen.
-        best: The choice among all settings, most of which rerank.
+        best: The recommended choice, among all settings.
         gain: ``best`` minus ``alone``.
+        default: What a search takes that nothing was tuned for.
+        gain_over_default: ``best`` minus ``default``.
     """
 
     plain: Estimate
     alone: Estimate
     best: Estimate
     gain: Estimate
+    default: Estimate
+    gain_over_default: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,8 @@ class Tuning:
         retrieve_k: Candidates of each query that were scored.
         recommended: The setting to use; its depth is 0 where the first stage alone is recommended.
         shown: ``recommended`` where that reranks, else the best setting that does.
+        default: The setting of a search that nothing was tuned for, or the nearest to it within the latency budget.
+        expected: What the choice is expected to gain over the default, and to lose to the best setting.
         reason: Why it is recommended, in words.
         held_out: Cross-validated quality.
         grid: nDCG@10 of every setting and query.
@@ -137,6 +144,8 @@ class Tuning:
     retrieve_k: int
     recommended: Configuration
     shown: Configuration
+    default: Configuration
+    expected: Expected
     reason: str
     held_out: CrossValidated
     grid: Grid
@@ -169,11 +178,15 @@ class Tuning:
             queries=self.queries,
             date=self.date,
             measured={
-                "ndcg_at_10": (held_out.best if recommended.depth else held_out.alone).mean,
+                "ndcg_at_10": held_out.best.mean,
+                "ndcg_at_10_of_the_default": held_out.default.mean,
                 "ndcg_at_10_of_stage_one": held_out.alone.mean,
                 "ndcg_at_10_of_vectors_alone": held_out.plain.mean,
                 "gain_of_the_reranker": held_out.gain.mean,
                 "gain_of_the_reranker_low": held_out.gain.low,
                 "gain_of_the_reranker_high": held_out.gain.high,
+                "expected_gain_over_the_default": self.expected.gain,
+                "expected_regret": self.expected.regret,
+                "expected_regret_of_the_default": self.expected.regret_of_default,
             },
         )

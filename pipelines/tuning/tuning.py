@@ -1,7 +1,7 @@
 """Finds the best search settings for an index and a reranker, from judged queries."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -16,10 +16,19 @@ from ...retrieval import Encoder
 from ..evaluation import Estimate, Judged, estimate_means
 from ..models import open_retriever, require_encoder
 from ..search import MAX_QUERY_CHARACTERS, long_query_error, store, too_long
-from .choice import SURE, Choice, choose, choose_and_hold_out
+from .choice import Choice, Defaults, choose, choose_and_hold_out
 from .fits import calibrate, first_stage_curve, stop_rule
-from .grid import CUTOFF, Configuration, Grid, depths_up_to, evaluate_grid, recall_curve
+from .grid import (
+    CUTOFF,
+    Configuration,
+    Grid,
+    default_configuration,
+    depths_up_to,
+    evaluate_grid,
+    recall_curve,
+)
 from .latency import Latency, measure_latency
+from .regret import Expected, expected
 from .result import MIN_QUERIES, CrossValidated, Tuning, TuningOptions
 from .score_file import ScoresKey, read_scores, write_scores
 from .scores import Scored, score_candidates
@@ -58,32 +67,32 @@ def tune(
     queries, long = _without_long(_queries(judged, options), reranker, options)
     skips = options.long_queries == "skip"
     reranker = cutting_queries(reranker)  # nothing is too long any more, unless it is to be cut
-    key = ScoresKey.of(index, identity.fingerprint, options.retrieve_k, queries)
-    score = partial(score_candidates, encoder=encoder, reranker=reranker, k=options.retrieve_k)
-    score = partial(score, index, queries, on_progress=on_progress)
+    key, k = ScoresKey.of(index, identity.fingerprint, options.retrieve_k, queries), options.retrieve_k
+    score = partial(score_candidates, index, queries, encoder=encoder, reranker=reranker, k=k, on_progress=on_progress)
     measure = partial(_latencies, index, list(queries.values()), encoder, reranker, options)
     scored, latencies = _scores(key, options, score, measure)
-    grid = _grid(index, scored, judged)
-    choice, shown = _choose(grid, latencies, options)
-    recommended, held_out = grid.configurations[choice.recommended], _held_out(choice)
+    grid = _grid(index, scored, judged, default_configuration(k, reranker.blend))
+    chosen = _choose(grid, latencies, default_configuration(k, reranker.blend), options)
     tuning = Tuning(
         collection=judged.name,
         queries=len(queries),
         date=datetime.now(UTC).date().isoformat(),
         reranker=identity.model_fingerprint,
-        retrieve_k=options.retrieve_k,
-        recommended=recommended,
-        shown=shown,
-        reason=_reason(grid, choice, held_out, options),
-        held_out=held_out,
+        retrieve_k=k,
+        recommended=chosen.recommended,
+        shown=chosen.shown,
+        default=chosen.default,
+        expected=chosen.expected,
+        reason=_reason(chosen, options),
+        held_out=chosen.held_out,
         grid=grid,
-        depths=_depth_curve(grid, shown),
-        recall=recall_curve(scored, judged, shown.fusion),
+        depths=_depth_curve(grid, chosen.shown),
+        recall=recall_curve(scored, judged, chosen.shown.fusion),
         latencies=tuple(latencies),
         latency_budget_ms=options.latency_budget_ms,
-        stop_rule=stop_rule(scored, replace(shown, fusion=recommended.fusion), options.risk),
-        first_stage_curve=first_stage_curve(scored, judged, recommended),
-        calibrated=None if options.calibrate is None else calibrate(scored, judged, shown, options.calibrate),
+        stop_rule=stop_rule(scored, replace(chosen.shown, fusion=chosen.recommended.fusion), options.risk),
+        first_stage_curve=first_stage_curve(scored, judged, chosen.recommended),
+        calibrated=None if options.calibrate is None else calibrate(scored, judged, chosen.shown, options.calibrate),
         stored=options.store,
         queries_cut=() if skips else long,
         queries_skipped=long if skips else (),
@@ -176,8 +185,8 @@ def _latencies(
     return measure_latency(retriever, reranker, queries, retrieve_k=k, depths=[0, *depths_up_to(k)])
 
 
-def _grid(index: Index, scored: Scored, judged: Judged) -> Grid:
-    grid = evaluate_grid(scored, judged)
+def _grid(index: Index, scored: Scored, judged: Judged, default: Configuration) -> Grid:
+    grid = evaluate_grid(scored, judged, default=default)
     if not grid.ndcg.any():
         raise ArgumentError(
             f"no setting brings a relevant document of {judged.name} among the first {CUTOFF} of any query; "
@@ -186,26 +195,63 @@ def _grid(index: Index, scored: Scored, judged: Judged) -> Grid:
     return grid
 
 
-def _choose(grid: Grid, latencies: Sequence[Latency], options: TuningOptions) -> tuple[Choice, Configuration]:
-    """Return the choice, and the best setting that reranks, whether or not it is recommended."""
+def _allowed(grid: Grid, latencies: Sequence[Latency], options: TuningOptions) -> NDArray[np.bool_]:
+    """Tell of each setting whether it is within the latency budget; the first stage alone always is."""
     depths = np.array([setting.depth for setting in grid.configurations])
-    alone = depths == 0
-    allowed = np.ones(len(depths), bool)
-    if options.latency_budget_ms is not None:
-        fast = [latency.depth for latency in latencies if latency.p95_ms <= options.latency_budget_ms]
-        allowed = alone | np.isin(depths, fast)
-    plain = grid.place(Configuration(None, 0, 1.0))
-    choice = choose_and_hold_out(grid.ndcg, grid.costs, allowed=allowed, alone=alone, plain=plain, seed=options.seed)
-    if not alone[choice.recommended]:
-        return choice, grid.configurations[choice.recommended]
-    reading = allowed & ~alone
-    row = choose(grid.ndcg, grid.costs, reading if reading.any() else ~alone)
-    return choice, grid.configurations[row]
+    if options.latency_budget_ms is None:
+        return np.ones(len(depths), bool)
+    fast = [latency.depth for latency in latencies if latency.p95_ms <= options.latency_budget_ms]
+    return (depths == 0) | np.isin(depths, fast)
 
 
-def _held_out(choice: Choice) -> CrossValidated:
-    best, alone = choice.held_out_best, choice.held_out_alone
-    columns = np.stack([choice.held_out_plain, alone, best, best - alone], axis=1)
+def _affordable(grid: Grid, allowed: NDArray[np.bool_], default: Configuration) -> Configuration:
+    """Return the default, or what is nearest to it within the budget: a smaller depth, at last the first stage."""
+    if allowed[grid.place(default)]:
+        return default
+    pairs = zip(grid.configurations, allowed.tolist(), strict=True)
+    same = [setting for setting, is_allowed in pairs if is_allowed and setting == replace(default, depth=setting.depth)]
+    depth = max((setting.depth for setting in same if setting.depth), default=0)
+    return replace(default, depth=depth) if depth else Configuration(default.fusion, 0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What was chosen on a grid; the fields are those of ``Tuning``."""
+
+    recommended: Configuration
+    shown: Configuration
+    default: Configuration
+    expected: Expected
+    held_out: CrossValidated
+
+
+def _choose(grid: Grid, latencies: Sequence[Latency], default: Configuration, options: TuningOptions) -> _Chosen:
+    allowed = _allowed(grid, latencies, options)
+    alone = np.array([setting.depth == 0 for setting in grid.configurations])
+    affordable = _affordable(grid, allowed, default)
+    row = grid.place(affordable)
+    rows = Defaults(
+        default=row,
+        alone=grid.place(Configuration(default.fusion, 0, 1.0)),
+        plain=grid.place(Configuration(None, 0, 1.0)),
+    )
+    choice = choose_and_hold_out(grid.ndcg, grid.costs, allowed=allowed, alone=alone, defaults=rows, seed=options.seed)
+    shown = choice.recommended
+    if alone[shown]:  # the best setting that reranks, for who asks for it all the same
+        reading = allowed & ~alone if (allowed & ~alone).any() else ~alone
+        shown = choose(grid.ndcg, grid.costs, allowed=reading, default=row if reading[row] else grid.place(default))
+    return _Chosen(
+        recommended=grid.configurations[choice.recommended],
+        shown=grid.configurations[shown],
+        default=affordable,
+        expected=expected(grid.ndcg, allowed=allowed, chosen=choice.recommended, default=row),
+        held_out=_held_out(choice, grid.ndcg[row]),
+    )
+
+
+def _held_out(choice: Choice, of_default: Floats) -> CrossValidated:
+    plain, alone, best = choice.held_out_plain, choice.held_out_alone, choice.held_out
+    columns = np.stack([plain, alone, best, best - alone, of_default, best - of_default], axis=1)
     return CrossValidated(*estimate_means(columns))
 
 
@@ -219,19 +265,16 @@ def _depth_curve(grid: Grid, shown: Configuration) -> tuple[tuple[int, Estimate]
     return tuple(zip((configuration.depth for configuration in curve), estimate_means(values), strict=True))
 
 
-def _reason(grid: Grid, choice: Choice, held_out: CrossValidated, options: TuningOptions) -> str:
-    recommended, gain = grid.configurations[choice.recommended], held_out.gain
-    interval = f"{gain.mean:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})"
-    budget = "" if options.latency_budget_ms is None else f" of those within {options.latency_budget_ms:g} ms"
-    if recommended.depth:
-        unsure = "" if gain.low > 0 else " The interval contains 0: use more queries for a clearer answer."
+def _reason(chosen: _Chosen, options: TuningOptions) -> str:
+    expectation = chosen.expected
+    budget = "" if options.latency_budget_ms is None else f" within {options.latency_budget_ms:g} ms"
+    below = f"is expected to be {expectation.regret:.4f} below the best setting{budget}, whichever that is"
+    if chosen.recommended == chosen.default:
         return (
-            f"On queries that the choice did not see, the reranker changes nDCG@10 by {interval}.{unsure} "
-            f"The depth is the smallest{budget} within one standard error of the best."
+            f"The default stays: no setting{budget} is better on the same queries by more than luck gives the best of "
+            f"so many, or the choice does not pay on queries that it did not see. It {below}. More queries say more."
         )
-    if grid.configurations[choice.best].depth == 0:
-        return f"No setting with the reranker{budget} is better than the first stage by more than one standard error."
     return (
-        f"First stage alone: on queries that the choice did not see, the reranker{budget} changes nDCG@10 by "
-        f"{interval}, which is at most {SURE} standard errors of that difference and may be chance."
+        f"Of all settings{budget} this one is surest to be better than the default, query by query: by an expected "
+        f"{expectation.gain:+.4f} nDCG@10. It {below}; the default is by {expectation.regret_of_default:.4f}."
     )

@@ -26,6 +26,8 @@ def tuning_record(tuning: Tuning) -> dict[str, object]:
         "stored": tuning.stored,
         "reason": tuning.reason,
         "recommended": _setting(tuning.recommended),
+        "default": _setting(tuning.default),
+        "expected": asdict(tuning.expected),
         "held_out": asdict(tuning.held_out),
         "depths": [{"depth": depth, **asdict(estimate)} for depth, estimate in tuning.depths],
         "recall": [{"k": k, "recall": recall} for k, recall in tuning.recall],
@@ -103,11 +105,13 @@ def _held_out_table(tuning: Tuning) -> Table:
     rows = {
         "first stage, vectors alone": held_out.plain,
         "first stage as chosen": held_out.alone,
-        "with the reranker as chosen": held_out.best,
+        f"the default: {words(tuning.default)}": held_out.default,
+        "the choice among all settings": held_out.best,
     }
     for name, estimate in rows.items():
         table.add_row(name, *_estimated(estimate))
-    table.add_row("gain of the reranker", *_estimated(held_out.gain, "+.4f"))
+    table.add_row("gain over the first stage", *_estimated(held_out.gain, "+.4f"))
+    table.add_row("gain over the default", *_estimated(held_out.gain_over_default, "+.4f"))
     return table
 
 

@@ -59,7 +59,9 @@ def test_tune_recommends_explains_draws_and_stores(index, folder, tmp_path, caps
         "p95 ms",
         "By blend: vectors alone",
         "On queries that the choice did not see",
-        "gain of the reranker",
+        "gain over the first stage",
+        "gain over the default",
+        "below the best setting within 60000 ms, whichever that is",
         "Calibrated by platt on",
         "of 20 retrieved",
         "--rerank-k auto",
@@ -88,6 +90,11 @@ def test_tune_as_json_without_storing(index, folder, capsys):
     record = json.loads(out)
     assert record["recommended"]["rerank_k"] == record["tuned"]["rerank_k"] == 0
     assert [latency["depth"] for latency in record["latencies"]] == [0, 5, 10, 20]
+    assert record["default"] == {"first_stage": "dense", "fusion": None, "rerank_k": 20, "blend": 1.0}
+    expected, kept = record["expected"], record["tuned"]["measured"]
+    assert (expected["gain"], expected["regret"]) == (kept["expected_gain_over_the_default"], kept["expected_regret"])
+    assert 0 <= expected["regret"] < expected["gain"] <= expected["regret_of_default"]
+    assert record["held_out"]["gain_over_default"]["low"] > 0
     assert record["stored"] is False
     assert stored(Index.open(index)) is None
     code, out, _ = run(capsys, "tune", index, folder, *QUICK, "--no-store", "--reranker", "harmful")

@@ -147,10 +147,8 @@ def test_noise_is_no_gain(index):
         tuning = tuned(index, KnowingReranker(judge, fingerprint=f"noise {seed}"), seed=seed, store=False)
         off += tuning.recommended.depth == 0
         gains.append(tuning.held_out.gain.mean)
-        assert tuning.recommended.depth in (0, 5), "where luck wins, it is a cheap one"
-        assert (
-            "on queries that the choice did not see" in tuning.reason.lower() or "one standard error" in tuning.reason
-        )
+        assert tuning.expected.gain > 0.1, "by default it reranks, with the noise alone"
+        assert "surest to be better than the default" in tuning.reason
     assert off >= 6, "luck alone passes in about one of twenty"
     assert np.mean(gains) < 0.002
 
