@@ -39,6 +39,7 @@ COMMANDS = {
     "dedupe": ("pairs", "dedupe_command"),
     "cluster": ("pairs", "cluster_command"),
     "context": ("answers", "context_command"),
+    "serve": ("serving", "serve_command"),
     "demo": ("demo", "demo_command"),
 }
 """The module and the function of each command."""
@@ -47,6 +48,7 @@ FORMER_NAMES = {"lexical"}
 GROUPS = {
     "Search": {
         "search": "Search an index",
+        "serve": "Serve indexes over HTTP, for other programs",
         "info": "Show what an index holds and which model made it",
         "demo": "Index the documentation of the installed Python, and search it",
     },

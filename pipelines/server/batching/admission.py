@@ -22,6 +22,7 @@ class Admission:
     Args:
         queue_tokens: The most tokens of all accepted requests together.
         queue_requests: The most requests.
+        seconds: The longest that a request may have to wait, at the ``pace`` of the last batches; None for no limit.
         pace: Returns the tokens that the models process in a second; 0.0 if that is not known.
         clock: Returns seconds.
     """
@@ -31,11 +32,13 @@ class Admission:
         queue_tokens: int,
         queue_requests: int,
         *,
+        seconds: float | None = None,
         pace: Callable[[], float] = lambda: 0.0,
         clock: Clock = time.monotonic,
     ) -> None:
         self._queue_tokens = queue_tokens
         self._queue_requests = queue_requests
+        self._seconds = seconds
         self._pace = pace
         self._clock = clock
         self._tokens = self._requests = 0
@@ -75,7 +78,7 @@ class Admission:
         with self._changed:
             if self._stopping:
                 raise ServerStopping("the server is shutting down; ask another one")
-            too_large = self._tokens > 0 and self._tokens + tokens > self._queue_tokens
+            too_large = self._tokens > 0 and self._tokens + tokens > self._most_tokens()
             if too_large or self._requests >= self._queue_requests:
                 raise QueueFull(self._retry_after())
             self._tokens += tokens
@@ -97,6 +100,11 @@ class Admission:
         """Wait until all accepted requests are answered; tell whether they are."""
         with self._changed:
             return self._changed.wait_for(lambda: self._requests == 0, timeout=seconds)
+
+    def _most_tokens(self) -> float:
+        pace = self._pace()
+        in_time = pace * self._seconds if self._seconds is not None and pace > 0 else math.inf
+        return min(self._queue_tokens, in_time)
 
     def _retry_after(self) -> int:
         """Return in how many seconds about half of what waits will be done."""

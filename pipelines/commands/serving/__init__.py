@@ -1,0 +1,5 @@
+"""The command that serves indexes to other programs."""
+
+from .serve import serve_command
+
+__all__ = ["serve_command"]

@@ -1,0 +1,77 @@
+"""The application: all routes, with the guard around them."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from .http import ApiError, Guard, api_error, json_response
+from .own import ROUTERS
+from .service import Service
+
+DESCRIPTION = """Two-stage semantic search: a bi-encoder retrieves candidates, a cross-encoder reranks them.
+
+Send the key of the server, if it has one, as `Authorization: Bearer KEY`. Errors are JSON with an `error` that has a
+`type`, a `code`, a `message` and the `param` that is to blame."""
+
+
+def create_app(service: Service) -> ASGIApp:
+    """Return the ASGI application that serves a ``Service``."""
+    app = FastAPI(title="bicross", version=_version(), description=DESCRIPTION, docs_url=None, redoc_url=None)
+    app.state.service = service
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _no_route)
+    app.add_exception_handler(Exception, _failed)
+    app.add_exception_handler(ApiError, _failed)
+    return Guard(app, service.settings, service.metrics.request)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("bicross")
+
+
+def _answer(error: ApiError) -> Response:
+    response = json_response(error.to_dict(), error.status)
+    response.headers.update(error.headers)
+    return response
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    return _answer(api_error(error))
+
+
+async def _no_route(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    message = {
+        400: "the body cannot be read as JSON",
+        404: "there is no such route; GET /openapi.json lists them",
+        405: "this route does not have that method",
+    }.get(status, "the request cannot be answered")
+    return _answer(ApiError(status, "bad_request" if status < 500 else "internal", message))
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    """Answer a request that does not fit its schema, without the values that it has."""
+    found = cast("Sequence[dict[str, Any]]", error.errors() if isinstance(error, RequestValidationError) else [])
+    if any(entry["type"] == "json_invalid" for entry in found):
+        return _answer(ApiError(400, "bad_json", "the body is not valid JSON"))
+    reasons, fields = list[str](), list[str]()
+    for entry in found[:5]:
+        names = [str(part) for part in entry["loc"][1:] if isinstance(part, int) or _known(entry["type"])]
+        fields.append(".".join(names))
+        reasons.append(f"{fields[-1]}: {entry['msg']}" if fields[-1] else str(entry["msg"]))
+    message = "; ".join(reasons) or "the request does not fit its schema"
+    return _answer(ApiError(422, "invalid", message, param=next((name for name in fields if name), None)))
+
+
+def _known(kind: str) -> bool:
+    """Whether the place of an error is made of names of the schema alone."""
+    return kind != "extra_forbidden"

@@ -1,0 +1,17 @@
+"""What holds for every request: errors, keys, limits, headers, and clients that leave."""
+
+from .answering import json_response, worked
+from .errors import ApiError, api_error, without_input
+from .guard import Guard
+from .routes import DOCUMENTED, ErrorBody
+
+__all__ = [
+    "DOCUMENTED",
+    "ApiError",
+    "ErrorBody",
+    "Guard",
+    "api_error",
+    "json_response",
+    "without_input",
+    "worked",
+]

@@ -1,0 +1,134 @@
+"""Guard: keys, limits of bodies, safe headers and the time of every request, around the application."""
+
+import asyncio
+import hmac
+import logging
+import time
+from collections.abc import Callable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..batching import ClientLeft
+from ..settings import LOCAL_NAMES, ServerSettings
+from .answering import json_response
+from .errors import CLIENT_LEFT, ApiError, api_error
+
+logger = logging.getLogger("bicross")
+
+WITHOUT_KEY = ("/health", "/health/live", "/health/ready")
+SAFE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+Measured = Callable[[str, int, float], None]
+"""Is told the route, the status and the seconds of each answer."""
+
+
+class Guard:
+    """An ASGI application around another one.
+
+    Args:
+        app: The application.
+        settings: Who may ask, and how much.
+        measured: Is told of each answer.
+    """
+
+    def __init__(self, app: ASGIApp, settings: ServerSettings, measured: Measured) -> None:
+        self._app = app
+        self._settings = settings
+        self._measured = measured
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or let the application do it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer, started = _Answer(send), time.perf_counter()
+        try:
+            self._check(scope)
+            await self._app(scope, await self._whole(scope, receive), answer)
+        except Exception as error:  # noqa: BLE001 - the application has answered and logged what it did not foresee
+            if answer.status is None:
+                refused = api_error(error)
+                response = json_response(refused.to_dict(), refused.status)
+                response.headers.update(refused.headers | {"Connection": "close"})
+                await response(scope, receive, answer)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self._measured(route, answer.status or CLIENT_LEFT, time.perf_counter() - started)
+
+    def _check(self, scope: Scope) -> None:
+        """Raise ``ApiError`` for a request that may not be made."""
+        if scope["path"] in WITHOUT_KEY:
+            return
+        headers, settings = Headers(scope=scope), self._settings
+        writes = scope["method"] in ("POST", "DELETE") and scope["path"].startswith("/v1/documents")
+        given = _given_key(headers)
+        if settings.write_key is not None and _same(given, settings.write_key):
+            return
+        if settings.key is not None and not _same(given, settings.key):
+            raise ApiError(401, "unauthorized", "send the key as Authorization: Bearer KEY")
+        if settings.key is None and not _is_local(headers.get("host", ""), settings.host):
+            # A page of another site that points its own name at this address may not read the answers.
+            raise ApiError(403, "forbidden", "without an API key the server answers requests to its own address alone")
+        if writes:
+            raise ApiError(403, "forbidden", "changes need the write key of the server")
+
+    async def _whole(self, scope: Scope, receive: Receive) -> Receive:
+        """Read the body, refuse one that is too large or too slow, and return a ``receive`` that gives it at once."""
+        limits = self._settings.limits
+        declared = Headers(scope=scope).get("content-length", "")
+        too_large = ApiError(413, "too_large", f"the body may have at most {limits.body_bytes} bytes")
+        if declared.isdigit() and int(declared) > limits.body_bytes:
+            raise too_large
+        body, ends, complete = bytearray(), time.monotonic() + limits.body_seconds, False
+        while not complete:
+            try:
+                message = await asyncio.wait_for(receive(), max(0.0, ends - time.monotonic()))
+            except TimeoutError:
+                raise ApiError(408, "too_slow", "the body did not come in time") from None
+            if message["type"] == "http.disconnect":
+                raise ClientLeft("the client closed its connection")
+            body += message.get("body", b"")
+            complete = not message.get("more_body", False)
+            if len(body) > limits.body_bytes:
+                raise too_large
+        given: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+
+        async def receive_whole() -> Message:
+            return given.pop() if given else await receive()
+
+        return receive_whole
+
+
+class _Answer:
+    """Sends an answer with safe headers, and remembers its status."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            for name, value in SAFE_HEADERS.items():
+                headers.setdefault(name, value)
+        await self._send(message)
+
+
+def _given_key(headers: Headers) -> str:
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+
+
+def _same(given: str, key: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), key.encode())
+
+
+def _is_local(host: str, own: str) -> bool:
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return name.lower() in (*LOCAL_NAMES, own.lower())

@@ -1,0 +1,5 @@
+"""All routes of the project's own."""
+
+from . import health, search
+
+ROUTERS = (search.router, health.router)

@@ -1,0 +1,226 @@
+"""POST /v1/search: what ``SearchPipeline.search`` does, over HTTP."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from ....errors import ArgumentError
+from ....index import Document, Index
+from ....rerank import Reranker
+from ....retrieval import has_index
+from ...search import SearchPipeline, SearchResult, Timings, search_record
+from ..batching import about_tokens
+from ..http import DOCUMENTED, ApiError, json_response, without_input, worked
+from ..service import ServedIndex, Service
+from ..settings import Limits
+from .requests import SearchRequest
+
+MOST_QUERY_TOKENS = 512
+
+
+def service_of(request: Request) -> Service:
+    """Return the service of the application."""
+    service: Service = request.app.state.service
+    return service
+
+
+TheService = Annotated[Service, Depends(service_of)]
+IndexName = Annotated[str | None, Query(description="The name of the index; the first one where it is left out.")]
+router = APIRouter(prefix="/v1", tags=["search"], responses=DOCUMENTED)
+
+
+@router.post("/search", summary="Search an index")
+async def search(body: SearchRequest, request: Request, service: TheService) -> Response:
+    """Return the best documents for a query, or for each of several.
+
+    With `query` the answer has `results`, with `queries` it has `answers`, each with its `results`. `generation` says
+    which generation of the index was searched, `milliseconds` where the time went, and `reranked` how many of the
+    `candidates` the reranker scored: fewer than it should have where `deadline_ms` ended it.
+    """
+    limits = service.settings.limits
+    queries = _queries(body)
+    check_search(body, queries, limits)
+    served = service.index(body.index)
+    record = await worked(
+        request,
+        lambda: run_search(service, served, body, queries),
+        tokens=_tokens(service, served, body, queries),
+        admission=service.admission,
+        pool=service.pool,
+        seconds=limits.request_seconds,
+    )
+    return json_response(record)
+
+
+@router.get("/documents/{id:path}", summary="Get a document")
+async def document(id: str, request: Request, service: TheService, index: IndexName = None) -> Response:  # noqa: A002
+    """Return a document by its id."""
+    served = service.index(index)
+
+    def get() -> dict[str, object]:
+        pinned = served.pipeline.pinned()
+        [found] = index_of(pinned).get([id])
+        if found is None:
+            raise ApiError(404, "unknown_document", "the index has no document of that id")
+        return {"index": served.name, "generation": pinned.generation, "document": document_record(found)}
+
+    return json_response(await _quick(request, service, get))
+
+
+@router.get("/index", summary="Describe the indexes")
+async def indexes(request: Request, service: TheService) -> Response:
+    """Return what each index holds, which models search it, and the fields that a filter can name."""
+
+    def describe() -> dict[str, object]:
+        return {"indexes": [_described(service.index(name), service.reranker_name) for name in service.names]}
+
+    service.index()  # loading is an error at once
+    return json_response(await _quick(request, service, describe))
+
+
+def check_search(body: SearchRequest, queries: Sequence[str], limits: Limits) -> None:
+    """Raise ``ApiError`` for a search beyond the limits of the server."""
+    if not queries or len(queries) > limits.queries:
+        raise ApiError(422, "limit", f"queries must be from 1 to {limits.queries}", param="queries")
+    for name, text in [*(("query", query) for query in queries), ("where", body.where or "")]:
+        if len(text) > limits.query_characters:
+            raise ApiError(422, "limit", f"{name} may have at most {limits.query_characters} characters", param=name)
+    if not all(query.strip() for query in queries):
+        raise ApiError(400, "bad_request", "a query is blank", param="query")
+    for name in ("top_k", "retrieve_k", "rerank_k"):
+        value = getattr(body, name)
+        if isinstance(value, int) and value > limits.k:
+            raise ApiError(422, "limit", f"{name} may be at most {limits.k}", param=name)
+
+
+def run_search(service: Service, served: ServedIndex, body: SearchRequest, queries: Sequence[str]) -> dict[str, object]:
+    """Search one generation of an index, and return the JSON of the answer."""
+    started, pipeline = time.perf_counter(), _pipeline(served, service.reranker, body)
+    if body.where is not None:
+        _check_where(pipeline, body.where)
+    too_long = pipeline.too_long(queries)
+    if too_long and pipeline.options.long_queries == "error":
+        raise ApiError(400, "query_too_long", f"a query {next(iter(too_long.values()))}", param="query")
+    timings = Timings()
+    answers = pipeline.search_batch(
+        queries,
+        top_k=body.top_k,
+        retrieve_k=body.retrieve_k,
+        rerank_k=body.rerank_k,
+        where=body.where,
+        deadline_ms=body.deadline_ms,
+        min_relevance=body.min_relevance,
+        timings=timings,
+    )
+    service.metrics.stage("retrieve", timings.retrieve_seconds)
+    service.metrics.stage("rerank", timings.rerank_seconds)
+    return _record(served, body, queries, answers, timings) | {
+        "milliseconds": {
+            "retrieve": round(1000 * timings.retrieve_seconds, 3),
+            "rerank": round(1000 * timings.rerank_seconds, 3),
+            "total": round(1000 * (time.perf_counter() - started), 3),
+        }
+    }
+
+
+def _record(
+    served: ServedIndex,
+    body: SearchRequest,
+    queries: Sequence[str],
+    answers: Sequence[Sequence[SearchResult]],
+    timings: Timings,
+) -> dict[str, object]:
+    records = [
+        search_record(query, results, depth)
+        for query, results, depth in zip(queries, answers, timings.depths, strict=True)
+    ]
+    if body.query is not None:
+        return {"index": served.name, **records[0]}
+    return {"index": served.name, "generation": timings.depths[0].generation, "answers": records}
+
+
+def _queries(body: SearchRequest) -> list[str]:
+    if (body.query is None) == (body.queries is None):
+        raise ApiError(422, "bad_request", "give query or queries, and not both", param="query")
+    return [body.query] if body.query is not None else list(body.queries or ())
+
+
+def _pipeline(served: ServedIndex, reranker: Reranker | None, body: SearchRequest) -> SearchPipeline:
+    """Return the pipeline of this moment's generation, with the blend of the request."""
+    pinned = served.pipeline.pinned()
+    if body.blend is None and body.rerank is None:
+        return pinned
+    settings = pinned.settings
+    given = replace(
+        settings.given,
+        blend=settings.given.blend if body.blend is None else body.blend,
+        rerank=settings.given.rerank if body.rerank is None else body.rerank,
+    )
+    return SearchPipeline(pinned.retriever, reranker, options=replace(settings, given=given))
+
+
+def _check_where(pipeline: SearchPipeline, where: str) -> None:
+    try:
+        index_of(pipeline).count(where)
+    except ArgumentError as error:
+        raise ApiError(400, "bad_filter", f"where: {without_input(str(error))}", param="where") from None
+
+
+def _tokens(service: Service, served: ServedIndex, body: SearchRequest, queries: Sequence[str]) -> int:
+    """Return about how many tokens a search needs; with a deadline no more than the models process until then."""
+    options = served.pipeline.options
+    depth = 0
+    if body.rerank is not False and (served.pipeline.reranker is not None or body.rerank or body.rerank_k):
+        depth = body.rerank_k if isinstance(body.rerank_k, int) else options.depth or options.candidates
+        depth = min(depth, body.retrieve_k or depth)
+    tokens = sum(
+        about_tokens(query, MOST_QUERY_TOKENS) * (1 + depth) + depth * served.passage_tokens for query in queries
+    )
+    pace = service.thread.pace
+    if body.deadline_ms is not None and pace > 0:
+        tokens = min(tokens, math.ceil(pace * body.deadline_ms / 1000))
+    return tokens
+
+
+async def _quick(request: Request, service: Service, work: Callable[[], dict[str, object]]) -> dict[str, object]:
+    """Do work that needs no model."""
+    seconds = service.settings.limits.request_seconds
+    return await worked(request, work, tokens=0, admission=service.admission, pool=service.pool, seconds=seconds)
+
+
+def index_of(pipeline: SearchPipeline) -> Index:
+    """Return the index that a pipeline searches."""
+    retriever = pipeline.retriever
+    assert has_index(retriever)
+    return retriever.index
+
+
+def document_record(document: Document) -> dict[str, object]:
+    """Return a document as JSON."""
+    metadata = dict(document.metadata)
+    return {"id": document.id, "title": document.title, "text": document.text, "metadata": metadata}
+
+
+def _described(served: ServedIndex, reranker: str | None) -> dict[str, object]:
+    pinned = served.pipeline.pinned()
+    index = index_of(pinned)
+    info = index.info()
+    return {
+        "name": served.name,
+        "generation": info.generation,
+        "documents": info.documents,
+        "passages": info.passages,
+        "bytes": info.bytes,
+        "encoder": {"id": info.model.id, "dimension": info.model.dimension, "max_tokens": served.encoder.max_tokens},
+        "reranker": reranker,
+        "settings": pinned.settings.to_dict(),
+        "fields": [
+            {"name": field.name, "kinds": dict(field.kinds), "minimum": field.minimum, "maximum": field.maximum}
+            for field in index.fields()
+        ],
+    }

@@ -1,0 +1,189 @@
+"""Service: the indexes and models of a server, and all work on them."""
+
+import logging
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...errors import BicrossError
+from ...index import Index, ModelFingerprint
+from ...inference import Dtype
+from ...rerank import DEFAULT_RERANKER, Reranker
+from ...retrieval import Encoder
+from ..models import open_encoder, open_reranker
+from ..search import SearchOptions, SearchPipeline
+from .batching import Admission, BatchedEncoder, BatchedReranker, ModelThread, about_tokens, batched_reranker
+from .http import ApiError
+from .metrics import Metrics
+from .settings import ServerSettings
+
+logger = logging.getLogger("bicross")
+
+CANARY = "is the server ready?"
+"""The query that every index must answer before the server says that it is ready."""
+SAMPLED_DOCUMENTS = 64
+LONGEST_PASSAGE = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions:
+    """The models of a server and how it searches.
+
+    Attributes:
+        encoder: A model or its name; None takes the one that built each index.
+        reranker: A model or its name; None serves the first stage alone.
+        device: Where models given by name run.
+        dtype: What models given by name calculate in.
+        search: How it searches where a request does not say.
+    """
+
+    encoder: str | Path | Encoder | None = None
+    reranker: str | Path | Reranker | None = DEFAULT_RERANKER
+    device: str | None = None
+    dtype: Dtype = "float32"
+    search: SearchOptions = field(default_factory=SearchOptions)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ServedIndex:
+    """An index that is served.
+
+    Attributes:
+        name: Its name in requests.
+        path: Its folder.
+        pipeline: Searches it.
+        encoder: Its encoder, which runs in the thread of the models.
+        passage_tokens: About how many tokens a passage has.
+        writing: Held while its documents are changed.
+    """
+
+    name: str
+    path: Path
+    pipeline: SearchPipeline
+    encoder: BatchedEncoder
+    passage_tokens: int
+    writing: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Service:
+    """The indexes and models of a server. ``load`` makes it ready, ``stop`` ends it.
+
+    Args:
+        indexes: The open indexes by name; the first is the one of requests that name none.
+        settings: The limits.
+        models: What searches them.
+    """
+
+    def __init__(
+        self, indexes: Mapping[str, Index], settings: ServerSettings, models: ModelOptions | None = None
+    ) -> None:
+        limits = settings.limits
+        self.settings = settings
+        self.metrics = Metrics()
+        self.thread = ModelThread(batch_tokens=limits.batch_tokens, observe=self.metrics.batch)
+        self.admission = Admission(
+            limits.queue_tokens,
+            limits.requests,
+            seconds=limits.request_seconds / 2,
+            pace=lambda: self.thread.pace,
+        )
+        self.pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="requests")
+        self.reranker: BatchedReranker | None = None
+        self._opened = dict(indexes)
+        self._models = models or ModelOptions()
+        self._served: dict[str, ServedIndex] = {}
+        self._encoders: dict[ModelFingerprint, BatchedEncoder] = {}
+        self._loaded, self._ended = threading.Event(), threading.Event()
+        self.metrics.watch(lambda: self.admission.tokens, lambda: self.admission.requests)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the indexes, the default first."""
+        return tuple(self._opened)
+
+    @property
+    def reranker_name(self) -> str | None:
+        """The name of the reranker; None without one."""
+        model = self._models.reranker
+        if model is None:
+            return None
+        return Path(model).name if isinstance(model, str | Path) and Path(model).exists() else str(model)
+
+    @property
+    def ready(self) -> bool:
+        """Whether all indexes have answered a query, and the server does not end."""
+        return self._loaded.is_set() and not self.admission.stopping
+
+    def load(self) -> None:
+        """Load the models and let every index answer a query.
+
+        Raises:
+            BicrossError: A model is missing or does not fit its index.
+        """
+        models = self._models
+        opened = open_reranker(models.reranker, device=models.device, dtype=models.dtype)
+        self.reranker = None if opened is None else batched_reranker(opened, self.thread)
+        for name, index in self._opened.items():
+            encoder = self._encoder(index)
+            pipeline = SearchPipeline.open(index, encoder=encoder, reranker=self.reranker, options=models.search)
+            served = ServedIndex(name, index.path, pipeline, encoder, _passage_tokens(index))
+            pipeline.search(CANARY)
+            self._served[name] = served
+            self.metrics.generation(name, pipeline.generation or 0)
+        self._loaded.set()
+
+    def index(self, name: str | None = None) -> ServedIndex:
+        """Return an index by its name; None is the first one.
+
+        Raises:
+            ApiError: There is none of that name, or the models are still loading.
+        """
+        if not self._loaded.is_set():
+            raise ApiError(503, "loading", "the models are loading; try again soon", retry_after=1)
+        if name is None:
+            return self._served[next(iter(self._served))]
+        if name not in self._served:
+            raise ApiError(404, "unknown_index", "there is no index of that name; GET /v1/index lists them")
+        return self._served[name]
+
+    def refresh(self) -> None:
+        """Move every index to its newest generation. On an error an index stays where it is."""
+        for served in list(self._served.values()):
+            try:
+                if served.pipeline.refresh():
+                    self.metrics.generation(served.name, served.pipeline.generation or 0)
+                    logger.info("%s moved to generation %s", served.name, served.pipeline.generation)
+            except (BicrossError, OSError) as error:
+                self.metrics.refresh_failed(served.name)
+                logger.warning("%s stays at generation %s: %s", served.name, served.pipeline.generation, error)
+
+    def watch(self) -> None:
+        """Look for newer generations until the service ends."""
+        while not self._ended.wait(self.settings.refresh_seconds):
+            self.refresh()
+
+    def stop(self) -> None:
+        """Accept nothing more, and say so to those who ask whether the server is ready."""
+        self.admission.stop()
+
+    def close(self) -> None:
+        """End all threads; what is not answered fails."""
+        self.stop()
+        self._ended.set()
+        self.thread.close()
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def _encoder(self, index: Index) -> BatchedEncoder:
+        """Return the encoder of an index; one that several indexes were built with is loaded once."""
+        if index.model not in self._encoders:
+            models = self._models
+            opened = open_encoder(index, models.encoder, device=models.device, dtype=models.dtype)
+            self._encoders[index.model] = BatchedEncoder(opened, self.thread)
+        return self._encoders[index.model]
+
+
+def _passage_tokens(index: Index) -> int:
+    passages = [document.passage for document in index.sample(SAMPLED_DOCUMENTS)] if len(index) else [""]
+    return max(1, sum(about_tokens(passage, LONGEST_PASSAGE) for passage in passages) // len(passages))
