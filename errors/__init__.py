@@ -59,7 +59,7 @@ class QueryError(ArgumentError):
 class _PlacedError(BicrossError):
     """Something in a file is wrong. ``source`` and ``line`` say where it stands, where that is known.
 
-    ``remedy`` is what the message says after the reason, and ``unit`` what ``line`` counts.
+    ``remedy`` is what the message ends with, and ``unit`` what ``line`` counts.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class _PlacedError(BicrossError):
         self.reason = reason
         self.source = source
         self.line = line
+        self.remedy = remedy
         position = "" if source is None else source if line is None else f"{source}, {unit} {line}"
         message = f"{reason}; {remedy}" if remedy else reason
         super().__init__(f"{position}: {message}" if position else message)

@@ -95,7 +95,10 @@ class LazyCommands(TyperGroup):
 
     def get_command(self, ctx: object, cmd_name: str) -> Any:  # noqa: ANN401 - a command of click, which typer brings
         """Return a command; None where there is none of that name."""
-        return _load(cmd_name) if cmd_name in COMMANDS else None
+        if cmd_name not in COMMANDS:
+            return None
+        _asked[:] = [cmd_name]
+        return _load(cmd_name)
 
     def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ANN401 - a formatter of click
         """Write the commands under their headings, each with the whole first sentence of its help."""
@@ -141,12 +144,11 @@ def _load(name: str) -> Any:  # noqa: ANN401 - a command of click, which typer b
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
         single.command(name, hidden=name in FORMER_NAMES, context_settings=HELP_OPTIONS)(command)
         loaded = typer.main.get_command(single)
-    _loaded.append(loaded)
     return loaded
 
 
-_loaded: list[Any] = []
-"""The commands of this process: their options are what an error may name."""
+_asked: list[str] = []
+"""The command that is run: its options are what an error may name."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -209,11 +211,12 @@ def _interrupted() -> int:
 
 
 def _fail(error: Exception, code: int) -> int:
-    from .terminal import with_option_names
+    from .terminal import said_of
 
     text = str(error)
-    if isinstance(error, BicrossError):
-        text = with_option_names(text, _loaded)
+    if isinstance(error, BicrossError) and _asked:
+        [name] = _asked
+        text = said_of(error, [_load(name)], name)
     sys.stderr.write(f"bicross: {text}\n")
     return code
 

@@ -1,11 +1,11 @@
 """The argument SOURCE, with the options that say how it is read, for every command that reads documents."""
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, cast, get_args, get_type_hints
+from typing import Annotated, Any, Literal, cast, get_args, get_type_hints
 
 import typer
 
@@ -16,18 +16,10 @@ from .source_summary import SourceSummary
 _TABS = {"tab": "\t", r"\t": "\t"}
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What a command line says of the documents to read. Each field is an argument or an option of a command."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """What a command line says of how documents are read. Each field is an option of a command."""
 
-    source: Annotated[
-        list[str],  # no paths, because an empty one would be the folder that the command runs in
-        typer.Argument(
-            metavar="SOURCE",
-            help="Files of JSONL, JSON, CSV, TSV, Parquet, Arrow, text, Markdown, HTML or reStructuredText; folders of"
-            " them; a BEIR folder; or - for standard input.",
-        ),
-    ]
     format: Annotated[
         str | None, typer.Option(help="How a file or standard input is read, as in jsonl; default: as its name ends.")
     ] = None
@@ -37,10 +29,6 @@ class Source:
     id_column: Annotated[str | None, typer.Option(help="Where ids stand; default _id or id.")] = None
     title_column: Annotated[str | None, typer.Option(help="Where titles stand; default title.")] = None
     text_column: Annotated[str | None, typer.Option(help="Where texts stand; default text.")] = None
-    skip_errors: Annotated[
-        bool, typer.Option("--skip-errors", help="Leave bad rows and files out, and list them, instead of stopping.")
-    ] = False
-    errors: Annotated[Path, typer.Option(help="Where --skip-errors lists them.")] = Path("errors.jsonl")
     max_bytes: Annotated[
         int | None,
         typer.Option(min=1, help="What a file, or all texts of a folder, may decode to; default: 200 times its size."),
@@ -75,16 +63,28 @@ class Source:
         str | None, typer.Option(help="Columns that do not become metadata.", metavar="NAME[,NAME]...")
     ] = None
 
-    def read(self) -> DocumentReader:
+    @property
+    def is_given(self) -> bool:
+        """Whether anything is said."""
+        return any(getattr(self, field.name) is not None for field in fields(Rows))
+
+    def read_from(
+        self,
+        source: str | Sequence[str],
+        *,
+        on_error: Literal["raise", "skip"] = "raise",
+        errors_path: Path = Path("errors.jsonl"),
+        keep_copies: bool = False,
+    ) -> DocumentReader:
         """Return the documents; what is wrong with the options or the path is an error at once."""
         return read_documents(
-            self.source,
+            source,
             format=self.format,
             id_column=self.id_column,
             title_column=self.title_column,
             text_column=self.text_column,
-            on_error="skip" if self.skip_errors else "raise",
-            errors_path=self.errors,
+            on_error=on_error,
+            errors_path=errors_path,
             max_bytes="auto" if self.max_bytes is None else self.max_bytes,
             delimiter=None if self.delimiter is None else _TABS.get(self.delimiter, self.delimiter),
             encoding=self.encoding,
@@ -93,7 +93,30 @@ class Source:
             types=_types(self.types or "", self.text_columns or ""),
             metadata_columns=None if self.metadata_columns is None else _names(self.metadata_columns),
             leave_out=_names(self.leave_out or ""),
+            keep_copies=keep_copies,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source(Rows):
+    """What a command line says of the documents to read, and of bad ones. Each field is an argument or an option."""
+
+    source: Annotated[
+        list[str],  # no paths, because an empty one would be the folder that the command runs in
+        typer.Argument(
+            metavar="SOURCE",
+            help="Files of JSONL, JSON, CSV, TSV, Parquet, Arrow, text, Markdown, HTML or reStructuredText; folders of"
+            " them; a BEIR folder; or - for standard input.",
+        ),
+    ]
+    skip_errors: Annotated[
+        bool, typer.Option("--skip-errors", help="Leave bad rows and files out, and list them, instead of stopping.")
+    ] = False
+    errors: Annotated[Path, typer.Option(help="Where --skip-errors lists them.")] = Path("errors.jsonl")
+
+    def read(self) -> DocumentReader:
+        """Return the documents; what is wrong with the options or the path is an error at once."""
+        return self.read_from(self.source, on_error="skip" if self.skip_errors else "raise", errors_path=self.errors)
 
     def summary(self, reader: DocumentReader, *, written: int) -> SourceSummary:
         """Return what came of the documents that ``reader`` has read, of which ``written`` were written."""
@@ -101,29 +124,34 @@ class Source:
 
 
 def with_source(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command every argument and option of ``Source`` in place of its parameter ``source``.
+    """Give a command every argument and option of ``Source`` or ``Rows`` in place of a parameter of that type.
 
     Example:
         >>> @with_source
         ... def count(source: Source, *, as_json: bool = False) -> None:
         ...     print(sum(1 for _ in source.read()))
     """
-    names = [field.name for field in fields(Source)]
-    hints = get_type_hints(Source, include_extras=True)
+    signature = inspect.signature(command, eval_str=True)
+    [(place, kind)] = [
+        (parameter.name, parameter.annotation)
+        for parameter in signature.parameters.values()
+        if parameter.annotation in (Rows, Source)
+    ]
+    names = [field.name for field in fields(kind)]
+    hints = get_type_hints(kind, include_extras=True)
 
     @wraps(command)
     def run(**arguments: object) -> None:
-        values = {name: arguments.pop(name) for name in names}
-        command(source=Source(**values), **arguments)  # pyright: ignore[reportArgumentType] - typer has checked them
+        values: dict[str, Any] = {name: arguments.pop(name) for name in names}
+        command(**{place: kind(**values)}, **arguments)
 
-    signature = inspect.signature(command, eval_str=True)
     parameters: list[inspect.Parameter] = []
     for parameter in signature.parameters.values():
-        if parameter.name != "source":
+        if parameter.name != place:
             parameters.append(parameter)
             continue
-        for field in fields(Source):
-            default = inspect.Parameter.empty if field.name == "source" else field.default
+        for field in fields(kind):
+            default = inspect.Parameter.empty if field.default is MISSING else field.default
             parameters.append(
                 inspect.Parameter(
                     field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[field.name]

@@ -10,29 +10,21 @@ from ....errors.arguments import checked_number
 from ....errors.counts import counted
 from ..options import AsJson, Device, Where
 from ..output import print_json
+from ..sources import Rows, with_source
 from ..terminal import plain, snippet
-from .collections import (
-    CollectionSource,
-    DocumentColumns,
-    EncoderName,
-    Encoding,
-    IdColumn,
-    RowsFormat,
-    TextColumn,
-    TitleColumn,
-    documents_of,
-)
+from .collections import CollectionSource, EncoderName, documents_of
 
 if TYPE_CHECKING:
     from ...pairs import Cluster, Clusters
 
 
+@with_source
 def cluster_command(
     source: CollectionSource,
     *,
     threshold: Annotated[
         float, typer.Option(help="The least mean cosine in a cluster, from 0 to 1; more makes narrower clusters.")
-    ] = 0.4,
+    ] = 0.3,
     min_size: Annotated[int, typer.Option(min=1, help="How many documents a cluster has at least.")] = 2,
     where: Where = None,
     members: Annotated[
@@ -47,11 +39,7 @@ def cluster_command(
         ),
     ] = None,
     encoder: EncoderName = None,
-    format: RowsFormat = None,  # noqa: A002 - the word that every user knows
-    encoding: Encoding = None,
-    id_column: IdColumn = None,
-    title_column: TitleColumn = None,
-    text_column: TextColumn = None,
+    rows: Rows,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
@@ -62,7 +50,7 @@ def cluster_command(
     Example: bicross cluster my-index --min-size 5
     """
     checked_number(threshold, "threshold", 0, 1)
-    documents = documents_of(source, DocumentColumns(format, encoding, id_column, title_column, text_column))
+    documents = documents_of(source, rows)
     from ...pairs import cluster_documents  # not for --help
 
     found = cluster_documents(

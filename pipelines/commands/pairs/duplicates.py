@@ -13,18 +13,9 @@ from ....errors.arguments import checked_number
 from ....errors.counts import counted
 from ..options import AsJson, Device, Where
 from ..output import print_json
+from ..sources import Rows, with_source
 from ..terminal import plain, snippet
-from .collections import (
-    CollectionSource,
-    DocumentColumns,
-    EncoderName,
-    Encoding,
-    IdColumn,
-    RowsFormat,
-    TextColumn,
-    TitleColumn,
-    documents_of,
-)
+from .collections import CollectionSource, EncoderName, documents_of
 
 if TYPE_CHECKING:
     from ...pairs import Deduplicated, DuplicateGroup, Duplicates
@@ -42,6 +33,7 @@ Chains = Annotated[
 ]
 
 
+@with_source
 def duplicates_command(
     source: CollectionSource,
     *,
@@ -53,11 +45,7 @@ def duplicates_command(
     reranker_threshold: PairThreshold = 0.5,
     chains: Chains = False,
     encoder: EncoderName = None,
-    format: RowsFormat = None,  # noqa: A002 - the word that every user knows
-    encoding: Encoding = None,
-    id_column: IdColumn = None,
-    title_column: TitleColumn = None,
-    text_column: TextColumn = None,
+    rows: Rows,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
@@ -67,7 +55,7 @@ def duplicates_command(
     """
     checked_number(threshold, "threshold", 0, 1)
     checked_number(reranker_threshold, "reranker_threshold", 0, 1)
-    documents = documents_of(source, DocumentColumns(format, encoding, id_column, title_column, text_column))
+    documents = documents_of(source, rows)
     from ...pairs import find_duplicates  # not for --help
 
     found = find_duplicates(
@@ -88,6 +76,7 @@ def duplicates_command(
         _print_groups(found, as_json=as_json)
 
 
+@with_source
 def dedupe_command(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A file of JSONL, CSV, TSV or Parquet.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The new file, of the same kind.")],
@@ -99,11 +88,7 @@ def dedupe_command(
     reranker_threshold: PairThreshold = 0.5,
     chains: Chains = False,
     encoder: EncoderName = None,
-    format: RowsFormat = None,  # noqa: A002 - the word that every user knows
-    encoding: Encoding = None,
-    id_column: IdColumn = None,
-    title_column: TitleColumn = None,
-    text_column: TextColumn = None,
+    rows: Rows,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
@@ -115,8 +100,11 @@ def dedupe_command(
     """
     checked_number(threshold, "threshold", 0, 1)
     checked_number(reranker_threshold, "reranker_threshold", 0, 1)
-    if encoding is not None and encoding.lower().replace("-", "").startswith(("utf16", "utf32")):
-        raise ArgumentError(f"--encoding {encoding}: lines of UTF-16 and UTF-32 are not copied; save IN as UTF-8 first")
+    encoding = (rows.encoding or "").lower().replace("-", "")
+    if encoding.startswith(("utf16", "utf32")):
+        raise ArgumentError(
+            f"--encoding {rows.encoding}: lines of UTF-16 and UTF-32 are not copied; save IN as UTF-8 first"
+        )
     from ...pairs import dedupe_file, find_duplicates  # not for --help
 
     find = partial(
@@ -130,8 +118,8 @@ def dedupe_command(
         device=device,
         progress=sys.stderr.isatty() and not as_json,
     )
-    reader = DocumentColumns(format, encoding, id_column, title_column, text_column).reader(str(source))
-    done = dedupe_file(source, target, reader, find, format=format, overwrite=overwrite)
+    reader = rows.read_from(str(source), keep_copies=True)
+    done = dedupe_file(source, target, reader, find, format=rows.format, overwrite=overwrite)
     _print_dropped(done, target, as_json=as_json)
 
 

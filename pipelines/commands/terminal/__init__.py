@@ -1,12 +1,14 @@
 """What every command does with its terminal: ends on Ctrl-C, and formats help, errors and texts."""
 
 from .interrupts import ending_process, said_on_interrupt, saying, unless_committed, write_interrupted
-from .option_names import with_option_names
+from .option_names import MEND, said_of, with_option_names
 from .texts import plain, snippet
 
 __all__ = [
+    "MEND",
     "ending_process",
     "plain",
+    "said_of",
     "said_on_interrupt",
     "saying",
     "snippet",

