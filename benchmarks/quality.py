@@ -4,23 +4,25 @@ Usage: python benchmarks/quality.py FOLDER... [--queries N] [--dtype bfloat16] [
 
 Each FOLDER is a BEIR folder. The rows of the table: the first stage on whole documents, where there are published
 figures; BM25, vectors and hybrid search on passages; each of them reranked with the defaults; and what tuning
-recommends from other queries, where parts/judged.py names some. Takes hours on two cores.
+recommends from other queries, where parts/judged.py names some. That is repeated on the test queries of SciFact that
+share no relevant document with the training claims, which tune it. Takes hours on two cores.
 """
 
 import argparse
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from bicross.index import Chunking
 from bicross.pipelines import ScoreCache, SearchPipeline
-from bicross.pipelines.evaluation import Estimate, System
+from bicross.pipelines.evaluation import Estimate, System, estimate_means
 from bicross.pipelines.evaluation.evaluation import compare
 from bicross.pipelines.evaluation.result import Difference
 from bicross.pipelines.search import store
 from bicross.pipelines.search.scoring import passages_needed
 from bicross.retrieval import DenseRetriever, HybridRetriever, LexicalRetriever, Retriever
-from parts.judged import measured_part
+from parts.judged import Part, measured_part, unshared_queries
 from parts.quality_bench import Bench, add_options, measured, opened
 from parts.report_file import check_folders, header, write
 from parts.tables.relevance import quality_table
@@ -93,6 +95,27 @@ def rows_of(bench: Bench, collection: Path) -> Iterator[Row]:
         shown = None if name == BASELINE else difference
         published = None if options.queries else PUBLISHED.get((collection.name, name))  # they are of all queries
         yield Row(collection.name, name, len(judged.queries), system.means, shown, published, settings.get(name, ""))
+    if tuned is not None and tuned.part == Part("scifact", "train") and collection.name == "scifact":
+        ids = [query_id for query_id in unshared_queries(collection).queries if query_id in judged.queries]
+        yield from unshared_rows({name: systems[name] for name in (BASELINE, "hybrid", "tuned")}, ids, settings)
+
+
+def unshared_rows(systems: Mapping[str, System], ids: Sequence[str], settings: Mapping[str, str]) -> Iterator[Row]:
+    """Measure systems on the test queries that share no relevant document with those that one was tuned on."""
+    parts = {name: only(system, ids) for name, system in systems.items()}
+    for name, system in parts.items() if ids else ():
+        [difference, *_] = compare(parts[BASELINE], system, dict.fromkeys(ids, "")).differences
+        shown = None if name == BASELINE else difference
+        yield Row("scifact, unshared", name, len(ids), system.means, shown, None, settings.get(name, ""))
+
+
+def only(system: System, ids: Sequence[str]) -> System:
+    """Return what a system measures on some of its queries."""
+    values = {measure: {query_id: of[query_id] for query_id in ids} for measure, of in system.values.items()}
+    columns = np.array([list(of.values()) for of in values.values()]).T
+    means = dict(zip(values, estimate_means(columns), strict=True)) if ids else {}
+    run = {query_id: system.run[query_id] for query_id in ids if query_id in system.run}
+    return replace(system, values=values, means=means, missing=len(ids) - len(run), run=run)
 
 
 def calibrations(bench: Bench) -> list[dict[str, object]]:

@@ -66,6 +66,13 @@ def measured_part(collection: str) -> Part:
     return TESTED.get(collection, Part(collection, "test"))
 
 
+def unshared_queries(folder: Path) -> Judged:
+    """Return the test queries of a BEIR folder that share no relevant document with its training queries."""
+    test, train = (read_judged(folder, split=split) for split in ("test", "train"))
+    known = {document for query_id in train.judged_ids for document in _relevant(train, query_id)}
+    return test.only([query_id for query_id in test.judged_ids if not known & _relevant(test, query_id)])
+
+
 def read_queries(folder: Path, split: str) -> tuple[dict[str, str], Qrels]:
     """Return the texts of the queries that have a relevant document, and their judgments."""
     judged = read_judged(folder, split=split)
@@ -76,6 +83,10 @@ def read_queries(folder: Path, split: str) -> tuple[dict[str, str], Qrels]:
 def mean_ndcg(qrels: Qrels, run: Run) -> float:
     """Return the mean nDCG@10 over all judged queries."""
     return float(np.mean(list(per_query([NDCG], qrels, run)[NDCG].values())))
+
+
+def _relevant(judged: Judged, query_id: str) -> set[str]:
+    return {document for document, grade in judged.qrels[query_id].items() if grade > 0}
 
 
 def _first_relevant(judged: Judged, query_id: str) -> str:

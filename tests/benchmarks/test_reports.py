@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from make_reports import HERE, REPORTS, TEMPLATES, about, data, environment, reports, row
 
-SCRIPTS = {path.stem for path in HERE.glob("*.py")} - {"make_reports", "vectors"}
+SCRIPTS = {path.stem for path in HERE.glob("*.py")} - {"make_reports", "unshared", "vectors"}
 WRITTEN_BY_HAND = {"diary"}
 TYPED = re.compile(r"(?<![\w.])[-+]?\d+\.\d{3,}")
 
