@@ -198,7 +198,7 @@ class CrossEncoderReranker:
         prompted = [self._input.prompt + query for query in queries]
         tokens = each_text(self._packed.tokenizer.count if self._packed else self._counted_as_texts, prompted)
         limit = self._input.query_limit
-        return {place: self._input.too_long(number) for place, number in enumerate(tokens) if number > limit}
+        return {row: self._input.too_long(number) for row, number in enumerate(tokens) if number > limit}
 
     def cutting_queries(self) -> "CrossEncoderReranker":
         """Return the same reranker, on the same weights, that cuts queries that are too long."""

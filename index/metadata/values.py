@@ -160,20 +160,20 @@ def _numpy_array(value: Any, field: str, depth: int) -> object:  # noqa: ANN401 
 
 
 _CONVERTERS: tuple[tuple[Any, Callable[[Any, str, int], object]], ...] = (
-    (Enum, lambda value, place, depth: _value(value.value, place, depth)),
+    (Enum, lambda value, where, depth: _value(value.value, where, depth)),
     (np.ndarray, _numpy_array),
-    (np.generic, lambda value, place, depth: _numpy_scalar(value, place, depth)),
-    (str, lambda value, place, depth: _text(value, place)),
-    ((int, float), lambda value, place, depth: _number(value, place)),
-    (Mapping, lambda value, place, depth: _nested(value, place, depth)),
-    ((bytes, bytearray, memoryview), lambda value, place, depth: _refuse_bytes(value, place)),
+    (np.generic, lambda value, where, depth: _numpy_scalar(value, where, depth)),
+    (str, lambda value, where, depth: _text(value, where)),
+    ((int, float), lambda value, where, depth: _number(value, where)),
+    (Mapping, lambda value, where, depth: _nested(value, where, depth)),
+    ((bytes, bytearray, memoryview), lambda value, where, depth: _refuse_bytes(value, where)),
     (Set, _set),
     (Sequence, _list),
     ((date, time), _iso),
     (timedelta, _seconds),
     (Decimal, _decimal),
-    ((UUID, PurePath), lambda value, place, depth: _text(str(value), place)),
-    (pa.Scalar, lambda value, place, depth: _value(value.as_py(), place, depth)),
+    ((UUID, PurePath), lambda value, where, depth: _text(str(value), where)),
+    (pa.Scalar, lambda value, where, depth: _value(value.as_py(), where, depth)),
 )
 """Types that are not plain, in the order in which they are tried: many of them are subclasses of a later one."""
 

@@ -172,8 +172,8 @@ class AnswerPipeline:
         options = replace(self.options, **values) if values else self.options
         search = self._passages.pinned()
         read_k = options.passages_of(search.options.candidates)
-        found = search.search_batch(questions, top_k=read_k, where=where, deadline_ms=deadline_ms, timings=timings)
-        sources = self._read(questions, found, options)
+        ranked = search.search_batch(questions, top_k=read_k, where=where, deadline_ms=deadline_ms, timings=timings)
+        sources = self._read(questions, ranked, options)
         least = self.reader.no_answer_below if options.min_confidence is None else options.min_confidence
         return [
             aggregated(of_question, top_k=options.top_k, min_confidence=least, generation=search.generation)
@@ -181,10 +181,10 @@ class AnswerPipeline:
         ]
 
     def _read(
-        self, questions: Sequence[str], found: Sequence[Sequence[SearchResult]], options: AnswerOptions
+        self, questions: Sequence[str], ranked: Sequence[Sequence[SearchResult]], options: AnswerOptions
     ) -> list[list[AnswerSource]]:
         """What the reader finds for each question, in all of its passages at once."""
-        results = [(row, result) for row, of_question in enumerate(found) for result in of_question]
+        results = [(row, result) for row, of_question in enumerate(ranked) for result in of_question]
         spans = self.reader.read(
             [(questions[row], result.passage.text) for row, result in results],
             spans=options.spans,

@@ -154,7 +154,9 @@ def cited(spans: Sequence[Span]) -> tuple[Citation, ...]:
 
 def rendered(citations: Sequence[Citation]) -> str:
     """Return the text of a context."""
-    return SEPARATOR.join(f"{one.label}\n{one.text}" if one.text else one.label for one in citations)
+    return SEPARATOR.join(
+        f"{citation.label}\n{citation.text}" if citation.text else citation.label for citation in citations
+    )
 
 
 def _place(metadata: Mapping[str, object], kind: str) -> str | None:

@@ -103,10 +103,10 @@ def as_passages(hits: Sequence[Hit]) -> list[Hit]:
     if not any(hit.others for hit in hits):
         return list(hits)
     descending = sorted(-hit.dense_score for hit in hits if hit.dense_score is not None)
-    placed = [(place, False, 0.0, hit) for place, hit in enumerate(hits)]
-    for place, hit in enumerate(hits):
+    placed = [(rank, False, 0.0, hit) for rank, hit in enumerate(hits)]
+    for rank, hit in enumerate(hits):
         for other in hit.others:
-            after = max(place, bisect_left(descending, -other.score) - 1)
+            after = max(rank, bisect_left(descending, -other.score) - 1)
             score = other.score if hit.score == hit.dense_score else hits[after].score
             placed.append((after, True, -other.score, _as_hit(hit, other, score)))
     return [hit for *_, hit in sorted(placed, key=lambda item: item[:3])]

@@ -127,14 +127,14 @@ def with_span(spans: Sequence[Span], span: Span) -> list[Span]:
         span: One that none of them holds.
     """
     apart: list[Span] = []
-    for other in sorted(spans, key=lambda one: abs(one.start - span.start)):
+    for other in sorted(spans, key=lambda member: abs(member.start - span.start)):
         if other.document.id == span.document.id and _touch(other, span):
-            first = min(other, span, key=lambda one: one.rank)
+            first = min(other, span, key=lambda member: member.rank)
             start, end = min(other.start, span.start), max(other.end, span.end)
             span = replace(first, start=start, end=end, passages=other.passages + span.passages)
         else:
             apart.append(other)
-    return sorted([*apart, span], key=lambda one: one.rank)
+    return sorted([*apart, span], key=lambda member: member.rank)
 
 
 def arranged(spans: Sequence[Span], order: SpanOrder) -> list[Span]:
@@ -201,7 +201,7 @@ def _cut(span: Span, limits: Limits) -> Span:
             "oversized='cut'"
         )
     shorter = [replace(span, end=span.start + end, cut=True) for _, end in sentence_spans(span.text)]
-    shorter = [one for one in shorter if one.end < span.end]
+    shorter = [member for member in shorter if member.end < span.end]
     fitting, longest = 0, len(shorter)
     while fitting < longest:
         middle = (fitting + longest + 1) // 2

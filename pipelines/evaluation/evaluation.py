@@ -158,9 +158,9 @@ def _long_queries(pipeline: SearchPipeline, queries: Mapping[str, str]) -> tuple
     ids = list(queries)
     reasons = pipeline.too_long([queries[query_id] for query_id in ids])
     if reasons and pipeline.options.long_queries == "error":
-        place, reason = next(iter(reasons.items()))
-        raise long_query_error(f"query {ids[place]!r}", queries[ids[place]], reason)
-    return tuple(ids[place] for place in reasons)
+        row, reason = next(iter(reasons.items()))
+        raise long_query_error(f"query {ids[row]!r}", queries[ids[row]], reason)
+    return tuple(ids[row] for row in reasons)
 
 
 def _search(

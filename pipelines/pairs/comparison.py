@@ -88,8 +88,8 @@ class Comparison:
         low, high = np.minimum(first, second), np.maximum(first, second)
         numbers = np.unique(np.concatenate([low, high])).tolist()
         texts = dict(zip(numbers, self.texts(numbers), strict=True))
-        pairs = [(texts[one], texts[other]) for one, other in zip(low.tolist(), high.tolist(), strict=True)]
-        scores = np.asarray(scorer.score([*pairs, *((other, one) for one, other in pairs)]), np.float32)
+        pairs = [(texts[lower], texts[higher]) for lower, higher in zip(low.tolist(), high.tolist(), strict=True)]
+        scores = np.asarray(scorer.score([*pairs, *((higher, lower) for lower, higher in pairs)]), np.float32)
         if scores.shape != (2 * len(pairs),) or not ((scores >= 0) & (scores <= 1)).all():
             raise ArgumentError(
                 "reranker gave what is no number from 0 to 1 for each pair: name the model, or give PairScorer(model)"

@@ -147,9 +147,9 @@ def _gathered(medoid: int, graph: _Graph, free: set[int], comparison: Comparison
         if further:
             texts = np.array(further, np.int64)
             judged = comparison.judge(np.full_like(texts, medoid), texts)
-            for place in np.flatnonzero(judged.is_same).tolist():
-                _join(group, further[place], float(judged.scores[place]), float(judged.verified[place]))
-                level.append(further[place])
+            for row in np.flatnonzero(judged.is_same).tolist():
+                _join(group, further[row], float(judged.scores[row]), float(judged.verified[row]))
+                level.append(further[row])
     return group
 
 

@@ -77,8 +77,8 @@ class Duplicates(Sequence[DuplicateGroup]):
     def __len__(self) -> int:
         return len(self.groups)
 
-    def __getitem__(self, place: int) -> DuplicateGroup:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return self.groups[place]
+    def __getitem__(self, number: int) -> DuplicateGroup:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self.groups[number]
 
     def __iter__(self) -> Iterator[DuplicateGroup]:
         return iter(self.groups)

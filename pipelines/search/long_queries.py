@@ -26,8 +26,8 @@ def too_long(queries: Sequence[str], reranker: Reranker | None) -> dict[int, str
         What is wrong with each, as the end of a sentence, by its place in ``queries``, in ascending order.
     """
     endless = {
-        place: f"has {len(query)} characters; at most {MAX_QUERY_CHARACTERS} are allowed"
-        for place, query in enumerate(queries)
+        number: f"has {len(query)} characters; at most {MAX_QUERY_CHARACTERS} are allowed"
+        for number, query in enumerate(queries)
         if len(query) > MAX_QUERY_CHARACTERS
     }
     return dict(sorted({**long_queries(reranker, queries), **endless}.items()))
@@ -60,9 +60,9 @@ def fit_queries(queries: Sequence[str], policy: LongQueries, reranker: Reranker 
     """
     reasons = too_long(queries, reranker)
     if reasons and policy == "error":
-        place, reason = next(iter(reasons.items()))
-        name = "the query" if len(queries) == 1 else f"query {place}"
-        raise long_query_error(name, queries[place], reason)
+        number, reason = next(iter(reasons.items()))
+        name = "the query" if len(queries) == 1 else f"query {number}"
+        raise long_query_error(name, queries[number], reason)
     if policy == "skip":
-        return [None if place in reasons else query for place, query in enumerate(queries)]
+        return [None if number in reasons else query for number, query in enumerate(queries)]
     return [query[:MAX_QUERY_CHARACTERS] for query in queries]

@@ -171,8 +171,8 @@ class SearchParts:
             with_stages(results, one_query, blend=settings.blend)
             for results, one_query in zip(cut, scored, strict=True)
         ]
-        found = [[dataclasses.replace(result, generation=generation) for result in results] for results in staged]
-        return [list(results) for results in _for_all(fitting, found, [])]
+        stamped = [[dataclasses.replace(result, generation=generation) for result in results] for results in staged]
+        return [list(results) for results in _for_all(fitting, stamped, [])]
 
     def _curves(self, queries: Sequence[str], first_stage: Retrieved, options: SearchOptions) -> list[RelevanceCurves]:
         """Return what makes the relevance of each query's results, with a ceiling where the models know few words."""

@@ -145,9 +145,9 @@ def _without_long(
     ids = list(queries)
     reasons = too_long(list(queries.values()), reranker)
     if reasons and options.long_queries == "error":
-        place, reason = next(iter(reasons.items()))
-        raise long_query_error(f"query {ids[place]!r}", queries[ids[place]], reason)
-    long = tuple(ids[place] for place in reasons)
+        row, reason = next(iter(reasons.items()))
+        raise long_query_error(f"query {ids[row]!r}", queries[ids[row]], reason)
+    long = tuple(ids[row] for row in reasons)
     if options.long_queries == "skip":
         return {query_id: text for query_id, text in queries.items() if query_id not in long}, long
     return {query_id: text[:MAX_QUERY_CHARACTERS] for query_id, text in queries.items()}, long

@@ -40,7 +40,7 @@ class OutputCache:
         if not pairs:
             return np.empty((0, width), np.float32)
         places, inverse = distinct(pairs)
-        keys = [_key(pairs[place]) for place in places]
+        keys = [_key(pairs[row]) for row in places]
         kept = self._kept(keys)
         missing = [row for row, values in enumerate(kept) if values is None]
         if missing:

@@ -7,7 +7,7 @@ from ...errors.arguments import checked_texts
 from ...inference import require_texts
 from ..reranker import Pair, check_pairs
 
-_PLACES = ("first", "second")
+_SIDES = ("first", "second")
 
 
 def checked_pairs(pairs: Sequence[Pair]) -> list[Pair]:
@@ -22,9 +22,9 @@ def checked_pairs(pairs: Sequence[Pair]) -> list[Pair]:
     check_pairs(pairs)
     checked = [(first, second) for first, second in pairs]
     for number, pair in enumerate(checked):
-        for place, text in zip(_PLACES, pair, strict=True):
+        for side, text in zip(_SIDES, pair, strict=True):
             if not text.strip():
-                raise ArgumentError(f"pair {number} has an empty {place} text: {pair!r:.120}; leave the pair out")
+                raise ArgumentError(f"pair {number} has an empty {side} text: {pair!r:.120}; leave the pair out")
     require_texts([text for pair in checked for text in pair])
     return checked
 

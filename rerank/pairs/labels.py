@@ -93,10 +93,10 @@ def number_of(label: str, labels: Sequence[str], model: str | Path) -> int:
     Raises:
         ModelError: There is no such label.
     """
-    found = [number for number, name in enumerate(labels) if name.lower() == label.lower()]
-    if len(found) != 1:
+    matching = [number for number, name in enumerate(labels) if name.lower() == label.lower()]
+    if len(matching) != 1:
         raise ModelError(f"{model} has no label {label!r}; its labels are {', '.join(labels)}")
-    return found[0]
+    return matching[0]
 
 
 def positive_of_two(labels: Sequence[str]) -> int:
@@ -120,10 +120,10 @@ def entailment_of(labels: Sequence[str], model: str | Path, label: str | None = 
     if label is not None:
         entails = number_of(label, labels, model)
     else:
-        found = [number for number, name in enumerate(lower) if name.startswith("entail") or name == "e"]
-        if len(labels) < 2 or len(found) != 1 or tuple(labels) == UNLIKE_OR_LIKE:
+        matching = [number for number, name in enumerate(lower) if name.startswith("entail") or name == "e"]
+        if len(labels) < 2 or len(matching) != 1 or tuple(labels) == UNLIKE_OR_LIKE:
             raise ModelError(_no_entailment(labels, model))
-        entails = found[0]
+        entails = matching[0]
     if len(labels) == 2:
         return Entailment(entails, 1 - entails)
     against = [number for number, name in enumerate(lower) if name.startswith("contradict") or name == "c"]

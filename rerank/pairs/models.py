@@ -144,7 +144,7 @@ class CosinePairs:
 
     def run(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """Compute the cosines, float32 of shape (len(pairs), 1)."""
-        places = {text: place for place, text in enumerate(dict.fromkeys(text for pair in pairs for text in pair))}
+        places = {text: row for row, text in enumerate(dict.fromkeys(text for pair in pairs for text in pair))}
         vectors = self._vectors([self._prompt + text for text in places])
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         units = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)

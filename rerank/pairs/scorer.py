@@ -194,7 +194,7 @@ class PairScorer:
         # Far from 0 logits differ where sigmoids are the same number, and cosines below 0 where scores are 0.
         keys = scores if self.outputs > 1 else outputs[:, 0] if scored else -outputs[:, 0]
         order = cast("list[int]", np.argsort(-keys, kind="stable")[:count].tolist())
-        return [RankedText(place, float(scores[place])) for place in order]
+        return [RankedText(row, float(scores[row])) for row in order]
 
     def classify(self, pairs: Sequence[Pair], *, threshold: float | None = None) -> list[PairLabel]:
         """Find the label of each pair.

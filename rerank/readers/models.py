@@ -109,7 +109,7 @@ class PaddedReader:
             for start in range(0, len(inputs), self._at_once):
                 rows = longest_first[start : start + self._at_once]
                 logits = self._run([inputs[row] for row in rows])
-                outputs |= {row: logits[place, : inputs[row].shape[1]] for place, row in enumerate(rows)}
+                outputs |= {row: logits[position, : inputs[row].shape[1]] for position, row in enumerate(rows)}
         return [outputs[row] for row in range(len(inputs))]
 
     def _run(self, batch: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:

@@ -158,8 +158,8 @@ class ExtractiveReader:
                     for span in best_spans(logits, null, longest=longest, count=tried(count))
                 ]
         return [
-            _spans(passage, passages[passage][1], apart(found, count))
-            for (_, passage), found in zip(pairs, candidates, strict=True)
+            _spans(passage, passages[passage][1], apart(spans, count))
+            for (_, passage), spans in zip(pairs, candidates, strict=True)
         ]
 
     def _questions(self, pairs: Sequence[Pair]) -> dict[str, TokenIds]:
@@ -195,7 +195,7 @@ class ExtractiveReader:
 
 def _spans(passage: str, offsets: NDArray[np.int64], chosen: Sequence[TokenSpan]) -> list[Span]:
     placed = [(characters(passage, offsets, span), span.score) for span in chosen]
-    return [Span(passage[place[0] : place[1]], *place, score) for place, score in placed if place is not None]
+    return [Span(passage[offsets[0] : offsets[1]], *offsets, score) for offsets, score in placed if offsets is not None]
 
 
 def _reader_settings(folder: Path) -> Mapping[str, Any]:

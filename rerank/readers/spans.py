@@ -62,9 +62,9 @@ def best_spans(logits: Floats, null: float, *, longest: int, count: int) -> list
     legal = np.flatnonzero(np.isfinite(scores))
     chosen = legal[np.argsort(-scores[legal], kind="stable")[:count]]
     return [
-        TokenSpan(first, first + more, float(scores[place]))
-        for place in chosen.tolist()
-        for first, more in [divmod(place, wide)]
+        TokenSpan(first, first + more, float(scores[cell]))
+        for cell in chosen.tolist()
+        for first, more in [divmod(cell, wide)]
     ]
 
 

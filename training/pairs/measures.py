@@ -29,11 +29,11 @@ def measured(pairs: Sequence[JudgedPair], outputs: NDArray[np.float32], method: 
     if method.task == "similarity":
         values = outputs.astype(np.float64)
         likely = 1.0 / (1.0 + np.exp(-np.clip(values, -500.0, 500.0)))
-        found = {SPEARMAN: spearman(values, targets), PEARSON: pearson(likely, targets)}
+        measured = {SPEARMAN: spearman(values, targets), PEARSON: pearson(likely, targets)}
     else:
         labels = (outputs > 0).astype(np.int64) if outputs.ndim == 1 else outputs.argmax(axis=1)
-        found = _of_labels(labels, targets, count=method.outputs)
-    return {QUALITY: found[MEASURES[method.task][0]], **found}
+        measured = _of_labels(labels, targets, count=method.outputs)
+    return {QUALITY: measured[MEASURES[method.task][0]], **measured}
 
 
 def _of_labels(labels: NDArray[np.int64], targets: NDArray[np.float64], *, count: int) -> dict[str, float]:
@@ -60,6 +60,6 @@ def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return (ends - (counts - 1) / 2)[inverse]
 
 
-def _f1(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
-    positives = int(found.sum()) + int(true.sum())
-    return 2 * int((found & true).sum()) / positives if positives else 0.0
+def _f1(predicted: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
+    positives = int(predicted.sum()) + int(true.sum())
+    return 2 * int((predicted & true).sum()) / positives if positives else 0.0

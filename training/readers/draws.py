@@ -74,10 +74,10 @@ class Draws:
 
     def batch(self, number: int) -> Batch:
         """Return the batch of a step, counted from 0."""
-        epoch, place = divmod(number, len(self))
+        epoch, step = divmod(number, len(self))
         rng = random.Random(f"{self._seed} {number}")
         (window,) = rng.choices(list(WINDOWS), list(WINDOWS.values()))
-        return self._joined([_cut(self._encoded[row], window, rng) for row in self._order(epoch)[place]])
+        return self._joined([_cut(self._encoded[row], window, rng) for row in self._order(epoch)[step]])
 
     def _order(self, epoch: int) -> list[list[int]]:
         if epoch not in self._orders:

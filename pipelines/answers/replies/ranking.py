@@ -106,19 +106,20 @@ class _Given:
         documents = [Document(str(number), text) for number, text in enumerate(texts)]
         self._candidates = [(document, Passage(document.text, 0, len(document.text))) for document in documents]
         self._encoder = encoder
-        self._vectors = None if encoder is None else encoder.encode_documents([one.passage for one in documents])
+        passages = [document.passage for document in documents]
+        self._vectors = None if encoder is None else encoder.encode_documents(passages)
 
     def retrieve(self, queries: Sequence[str], k: int, *, where: Predicate | None = None) -> list[list[Hit]]:
         if self._encoder is None or self._vectors is None:
-            return [[self._hit(place, 0.0) for place in range(len(self._candidates))[:k]] for _ in queries]
+            return [[self._hit(number, 0.0) for number in range(len(self._candidates))[:k]] for _ in queries]
         cosines = self._encoder.encode_queries(queries) @ self._vectors.T
         return [
-            [self._hit(place, float(row[place])) for place in np.argsort(-row, kind="stable")[:k].tolist()]
+            [self._hit(number, float(row[number])) for number in np.argsort(-row, kind="stable")[:k].tolist()]
             for row in cosines
         ]
 
-    def _hit(self, place: int, score: float) -> Hit:
-        document, passage = self._candidates[place]
+    def _hit(self, number: int, score: float) -> Hit:
+        document, passage = self._candidates[number]
         return Hit(document, passage, score, dense_score=None if self._encoder is None else score)
 
 

@@ -80,7 +80,7 @@ def classify_command(
     entailment_of(scorer.labels, model, entailment_label)
     console = Console()
     for part in parts:
-        found = classify_texts(
+        labels_of_texts = classify_texts(
             [document.passage for document in part],
             names,
             scorer,
@@ -88,7 +88,7 @@ def classify_command(
             several=several,
             entailment_label=entailment_label,
         )
-        for document, label in zip(part, found, strict=True):
+        for document, label in zip(part, labels_of_texts, strict=True):
             _show(document, label, least, console, as_json=as_json)
 
 
@@ -99,11 +99,11 @@ def _classify_pairs(
     scorer, console = open_scorer(), Console()
     for part in parts:
         texts = [(pair.first, pair.second) for pair in part]
-        for (one, other), label in zip(texts, scorer.classify(texts, threshold=threshold), strict=True):
+        for (first, second), label in zip(texts, scorer.classify(texts, threshold=threshold), strict=True):
             if as_json:
-                print_json({"first": one, "second": other, **_record(label)})
+                print_json({"first": first, "second": second, **_record(label)})
             else:
-                console.print(plain(f"{label.label} {label.score:.4f}  {one} | {other}"), soft_wrap=True)
+                console.print(plain(f"{label.label} {label.score:.4f}  {first} | {second}"), soft_wrap=True)
 
 
 def _least(threshold: float | None, *, several: bool) -> float | None:

@@ -53,7 +53,7 @@ def cluster_command(
     documents = documents_of(source, rows)
     from ...pairs import cluster_documents  # not for --help
 
-    found = cluster_documents(
+    clusters = cluster_documents(
         documents,
         threshold=threshold,
         min_size=min_size,
@@ -63,12 +63,12 @@ def cluster_command(
         device=device,
         progress=sys.stderr.isatty() and not as_json,
     )
-    _print_clusters(found, members=members, as_json=as_json)
+    _print_clusters(clusters, members=members, as_json=as_json)
 
 
-def _print_clusters(found: "Clusters", *, members: bool, as_json: bool) -> None:
+def _print_clusters(clusters: "Clusters", *, members: bool, as_json: bool) -> None:
     console = Console()
-    for cluster in found:
+    for cluster in clusters:
         if as_json:
             print_json(_record(cluster))
             continue
@@ -78,10 +78,10 @@ def _print_clusters(found: "Clusters", *, members: bool, as_json: bool) -> None:
         for id_, score in zip(cluster.ids, cluster.scores, strict=True) if members else ():
             console.print(plain(f"        {score:.4f}  {id_}"), soft_wrap=True)
     if as_json:
-        print_json({"documents": found.documents, "clusters": len(found), "unclustered": found.unclustered})
+        print_json({"documents": clusters.documents, "clusters": len(clusters), "unclustered": clusters.unclustered})
         return
-    said = f"{counted(found.documents, 'document')}, {counted(len(found), 'cluster')}"
-    Console(stderr=True).print(plain(f"{said}; {len(found.unclustered):,} in none"), soft_wrap=True)
+    said = f"{counted(clusters.documents, 'document')}, {counted(len(clusters), 'cluster')}"
+    Console(stderr=True).print(plain(f"{said}; {len(clusters.unclustered):,} in none"), soft_wrap=True)
 
 
 def _record(cluster: "Cluster") -> dict[str, object]:

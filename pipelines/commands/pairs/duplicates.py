@@ -58,7 +58,7 @@ def duplicates_command(
     documents = documents_of(source, rows)
     from ...pairs import find_duplicates  # not for --help
 
-    found = find_duplicates(
+    duplicates = find_duplicates(
         documents,
         threshold=threshold,
         where=where,
@@ -71,9 +71,9 @@ def duplicates_command(
         progress=sys.stderr.isatty() and not as_json,
     )
     if pairs:
-        _print_pairs(found, as_json=as_json)
+        _print_pairs(duplicates, as_json=as_json)
     else:
-        _print_groups(found, as_json=as_json)
+        _print_groups(duplicates, as_json=as_json)
 
 
 @with_source
@@ -123,9 +123,9 @@ def dedupe_command(
     _print_dropped(done, target, as_json=as_json)
 
 
-def _print_groups(found: "Duplicates", *, as_json: bool) -> None:
+def _print_groups(duplicates: "Duplicates", *, as_json: bool) -> None:
     console = Console()
-    for group in found:
+    for group in duplicates:
         if as_json:
             print_json(_group_record(group))
             continue
@@ -133,8 +133,8 @@ def _print_groups(found: "Duplicates", *, as_json: bool) -> None:
             start = "" if number == 0 else "  equal  " if number < group.equal else f"  {score:.4f} "
             console.print(plain(f"{start}{document.id}  {snippet(document.passage)}"), soft_wrap=True)
     if not as_json:
-        said = f"{counted(found.documents, 'document')}, {counted(len(found), 'group')} of duplicates"
-        Console(stderr=True).print(plain(f"{said}; {found.extra:,} can be dropped"), soft_wrap=True)
+        said = f"{counted(duplicates.documents, 'document')}, {counted(len(duplicates), 'group')} of duplicates"
+        Console(stderr=True).print(plain(f"{said}; {duplicates.extra:,} can be dropped"), soft_wrap=True)
 
 
 def _group_record(group: "DuplicateGroup") -> dict[str, object]:
@@ -156,9 +156,9 @@ def _group_record(group: "DuplicateGroup") -> dict[str, object]:
     }
 
 
-def _print_pairs(found: "Duplicates", *, as_json: bool) -> None:
+def _print_pairs(duplicates: "Duplicates", *, as_json: bool) -> None:
     console = Console()
-    for pair in found.pairs:
+    for pair in duplicates.pairs:
         if as_json:
             print_json(pair)
         else:

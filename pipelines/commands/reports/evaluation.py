@@ -55,8 +55,8 @@ def notes(evaluation: Evaluation) -> Iterator[str]:
     yield f"{judged}; {counted(counts.without_judgments, 'has none', 'have none')}."
     if counts.without_relevant:
         none = "no relevant document, and"
-        one, several = f"judged query has {none} counts 0.", f"judged queries have {none} count 0."
-        yield counted(counts.without_relevant, one, several)
+        singular, plural = f"judged query has {none} counts 0.", f"judged queries have {none} count 0."
+        yield counted(counts.without_relevant, singular, plural)
     yield from long_query_notes(counts.queries_cut, counts.queries_skipped)
     for system in evaluation.systems:
         if system.missing:

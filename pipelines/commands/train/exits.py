@@ -58,7 +58,7 @@ def train_exits_command(
     with saying(lambda: f"No exits were written to {output or source}: run the same command again."):
         reranker = CrossEncoderReranker(source, device=device, dtype=dtype)
         lines = list(text_of_line)
-        cut = [lines[place] for place in too_long(texts, reranker)]
+        cut = [lines[row] for row in too_long(texts, reranker)]
         fitting = [text[:MAX_QUERY_CHARACTERS] for text in texts]
         lists = exit_lists(retriever, fitting, passages=passages, seed=seed)
         trained = train_exits(reranker.cutting_queries(), lists, settings)

@@ -88,8 +88,9 @@ def cluster_documents(  # noqa: PLR0913 - each argument has a default
         linkage = Linkage(collected.vectors, collected.vector_rows, counts, means_file)
         with counting("Comparing", shown=progress) as watch:
             linkage.join(threshold=threshold, top_k=NEIGHBOURS, watch=watch)
-        found = sorted(_found(collected, linkage), key=lambda one: (-one.size, collected.ids[one.first_row(collected)]))
-        return _clusters(collected, found, min_size, analyzer, progress=progress)
+        groups = _found(collected, linkage)
+        by_size = sorted(groups, key=lambda group: (-group.size, collected.ids[group.first_row(collected)]))
+        return _clusters(collected, by_size, min_size, analyzer, progress=progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +123,17 @@ def _found(collected: Collected, linkage: Linkage) -> Iterator[_Found]:
         scores = scores.clip(-1, 1).astype(np.float32)
         scores[medoid] = 1.0
         ids = [collected.ids[row] for row in collected.texts.rows[texts].tolist()]
-        ranked = sorted(range(len(texts)), key=lambda place: (place != medoid, -float(scores[place]), ids[place]))
+        ranked = sorted(range(len(texts)), key=lambda row: (row != medoid, -float(scores[row]), ids[row]))
         pairs = size * (size - 1)
         similarity = 1.0 if pairs == 0 else (size * size * float(mean @ mean) - size) / pairs
         yield _Found(texts[ranked], scores[ranked], size, round(min(1.0, similarity), 6))
 
 
 def _clusters(
-    collected: Collected, found: Sequence[_Found], min_size: int, analyzer: Analyzer, *, progress: bool
+    collected: Collected, by_size: Sequence[_Found], min_size: int, analyzer: Analyzer, *, progress: bool
 ) -> Clusters:
-    large = [cluster for cluster in found if cluster.size >= min_size]
-    alone = [cluster for cluster in found if cluster.size < min_size]
+    large = [cluster for cluster in by_size if cluster.size >= min_size]
+    alone = [cluster for cluster in by_size if cluster.size < min_size]
     labels = Labels(analyzer)
     with counting("Naming", shown=progress) as watch:
         for number, cluster in enumerate(large, start=1):
@@ -140,19 +141,19 @@ def _clusters(
             watch(number, len(large))
         others = alone[:: 1 + len(alone) // OTHERS_READ]
         labels.add(collected.passages([int(cluster.texts[0]) for cluster in others]), len(alone))
-    clusters = tuple(_cluster(collected, one, terms) for one, terms in zip(large, labels.terms(), strict=False))
+    clusters = tuple(_cluster(collected, cluster, terms) for cluster, terms in zip(large, labels.terms(), strict=False))
     unclustered = sorted(id_ for cluster in alone for id_, _ in _members(collected, cluster))
     return Clusters(clusters, tuple(unclustered), len(collected.ids))
 
 
-def _cluster(collected: Collected, found: _Found, terms: tuple[str, ...]) -> Cluster:
-    [medoid] = collected.documents.get([found.first_row(collected)])
-    ids, scores = zip(*_members(collected, found), strict=True)
-    return Cluster(terms, medoid, ids, scores, found.similarity)
+def _cluster(collected: Collected, cluster: _Found, terms: tuple[str, ...]) -> Cluster:
+    [medoid] = collected.documents.get([cluster.first_row(collected)])
+    ids, scores = zip(*_members(collected, cluster), strict=True)
+    return Cluster(terms, medoid, ids, scores, cluster.similarity)
 
 
-def _members(collected: Collected, found: _Found) -> Iterator[tuple[str, float]]:
-    scores: list[float] = found.scores.tolist()
-    for text, score in zip(found.texts.tolist(), scores, strict=True):
+def _members(collected: Collected, cluster: _Found) -> Iterator[tuple[str, float]]:
+    scores: list[float] = cluster.scores.tolist()
+    for text, score in zip(cluster.texts.tolist(), scores, strict=True):
         for row in collected.texts.copies(text):
             yield collected.ids[row], score

@@ -71,8 +71,8 @@ class Linkage:
             changed = np.zeros(len(self.means), np.bool_)
             changed[kept] = changed[joined] = True
             is_changed = changed[first] | changed[second]
-            one, other = self._parents[first[is_changed]], self._parents[second[is_changed]]
-            keys = np.unique((np.minimum(one, other) * len(self.means) + np.maximum(one, other))[one != other])
+            left, right = self._parents[first[is_changed]], self._parents[second[is_changed]]
+            keys = np.unique((np.minimum(left, right) * len(self.means) + np.maximum(left, right))[left != right])
             low, high = keys // len(self.means), keys % len(self.means)
             means = pair_products(self.means, low, high)
             is_near = means >= threshold - ROUNDING

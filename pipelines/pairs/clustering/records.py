@@ -50,8 +50,8 @@ class Clusters(Sequence[Cluster]):
     def __len__(self) -> int:
         return len(self.clusters)
 
-    def __getitem__(self, place: int) -> Cluster:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return self.clusters[place]
+    def __getitem__(self, number: int) -> Cluster:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self.clusters[number]
 
     def __iter__(self) -> Iterator[Cluster]:
         return iter(self.clusters)

@@ -66,7 +66,11 @@ class PairColumns:
                     raise ValueError(f"has no column {name!r}, only {', '.join(names)}")
             return self.first, self.second
         written = {plain_name(name): name for name in names}
-        pairs = [(written[one], written[two]) for one, two in TEXT_COLUMNS if one in written and two in written]
+        pairs = [
+            (written[first], written[second])
+            for first, second in TEXT_COLUMNS
+            if first in written and second in written
+        ]
         if len(pairs) != 1:
             fault = (
                 f"has both {pairs[0][1]} and {pairs[1][1]}" if pairs else f"has {', '.join(names)} in place of {_WHAT}"
@@ -158,15 +162,15 @@ def _names_of(fields: Sequence[str], columns: PairColumns) -> tuple[Sequence[str
     try:
         columns.of(fields)
     except ValueError:
-        known = {name for names in TEXT_COLUMNS for name in names}
-        is_header = looks_like_names(fields) or any(plain_name(field) in known for field in fields)
+        usual_names = {name for names in TEXT_COLUMNS for name in names}
+        is_header = looks_like_names(fields) or any(plain_name(field) in usual_names for field in fields)
         if columns.first is not None or columns.label is not None or is_header:
             raise
         if len(fields) not in (2, 3) or (columns.labels and len(fields) == 2):
-            wanted = "two texts and a label" if columns.labels else "two texts"
+            expected = "two texts and a label" if columns.labels else "two texts"
             raise ValueError(
                 f"has {len(fields)} columns and no names of columns: write names in the first line, or leave only "
-                f"{wanted}"
+                f"{expected}"
             ) from None
         return _UNNAMED[: len(fields)], False
     return fields, True

@@ -159,10 +159,10 @@ def _number(scale: tuple[float, float]) -> Callable[[object], float]:
 
 
 def _yes_or_no(value: object) -> float:
-    known = _YES_OR_NO.get(str(value).strip().lower())
-    if known is None:
+    number = _YES_OR_NO.get(str(value).strip().lower())
+    if number is None:
         raise ValueError(f"the label {value!r:.60} is neither 1 nor 0, nor yes or no")
-    return known
+    return number
 
 
 def _name(pair: TextPair, path: Path) -> str:
@@ -180,10 +180,10 @@ def _name(pair: TextPair, path: Path) -> str:
 def _label(labels: Iterable[str], *, numbers: bool) -> Callable[[object], float]:
     names = list(labels)
     numbered = {name: float(number) for number, name in enumerate(names)}
-    known = {**{str(number): float(number) for number in range(len(names))}, **numbered} if numbers else numbered
+    number_of = {**{str(number): float(number) for number in range(len(names))}, **numbered} if numbers else numbered
 
     def target(value: object) -> float:
-        number = known.get(str(value).strip())
+        number = number_of.get(str(value).strip())
         if number is None:
             raise ValueError(
                 f"the label {value!r:.60} is none of {', '.join(names)}: leave the row out, or name it too"
