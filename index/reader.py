@@ -182,8 +182,8 @@ class IndexReader:
             ids: The ids of the documents.
 
         Returns:
-            For each document an array of shape (its passages, dimension), float32: the unit vectors that were stored
-            where the layout keeps them exactly, else what its codes decode to, of a length near 1.
+            For each document an array of shape (its passages, dimension), float32. The vectors are those that were
+            stored where the layout keeps them exactly, else what its codes decode to, of a length near 1.
 
         Raises:
             ArgumentError: The index does not have one of the ids.

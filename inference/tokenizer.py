@@ -200,7 +200,7 @@ class TextTokenizer:
             max_length: The most tokens of the input, special tokens included.
 
         Returns:
-            Both texts: the longer one is cut until both are equally long, then both are.
+            Both texts. The longer one is cut until both are equally long, then both are.
         """
         room = max(0, max_length - self._pair.length)
         if len(first) + len(second) <= room:

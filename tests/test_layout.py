@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import re
 import shutil
 import subprocess
 import sys
@@ -43,6 +44,16 @@ def test_modules_and_functions_stay_small_and_documented(path):
         # The options of a command are its parameters.
         if isinstance(node, ast.FunctionDef) and COMMANDS not in path.parents:
             assert node.end_lineno - node.lineno - lines_of_docstring(node) < 50, node.name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_function_returns_is_not_taken_for_a_type(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        docstring = (isinstance(node, ast.FunctionDef) and ast.get_docstring(node)) or ""
+        for line in re.findall(r"^(?:Returns|Yields):\n +(.*)", docstring, re.MULTILINE):
+            assert ":" not in re.sub("``.*?``", "", line), (
+                f"{node.name}: Sphinx takes what is before the colon as a type"
+            )
 
 
 @pytest.mark.parametrize("room", [*ROOMS, ROOT / "benchmarks" / "parts"], ids=lambda path: str(path.relative_to(ROOT)))

@@ -94,7 +94,7 @@ def luck(values: Floats, row: int) -> float:
         row: The setting to compare with.
 
     Returns:
-        A number from 0: about 0.4 for one other setting, 1.5 for ten that have nothing in common.
+        A number from 0. It is about 0.4 for one other setting, 1.5 for ten that have nothing in common.
     """
     differences = values - values[row]
     differences -= differences.mean(axis=1, keepdims=True)

@@ -142,8 +142,8 @@ class PairScorer:
             pairs: Pairs of texts.
 
         Returns:
-            Numbers in [0, 1], float32 of shape (len(pairs),): of one output, its sigmoid; of several, the probability
-            of ``label``; of an encoder, the cosine, or 0 where it is negative.
+            Numbers in [0, 1], float32 of shape (len(pairs),). Of one output it is the sigmoid, of several the
+            probability of ``label``, of an encoder the cosine, or 0 where that is negative.
 
         Raises:
             ArgumentError: A pair is not two texts, or a text is blank.
@@ -159,7 +159,7 @@ class PairScorer:
             pairs: Pairs of texts.
 
         Returns:
-            The outputs before any activation, float32: of shape (len(pairs),) for one output, else
+            The outputs before any activation, float32 of shape (len(pairs),) for one output, else of shape
             (len(pairs), outputs). Those of an encoder are cosines.
 
         Raises:
