@@ -100,3 +100,23 @@ def test_what_training_on_pairs_reaches():
 
     one, two = cell("trained on MRPC"), cell("trained on MRPC, both orders")
     assert mrpc == [f"{two} in both orders ({one} in one)", f"{cell(default)}"]
+
+
+def test_how_good_answers_are():
+    gold, rows = data("answers")["gold"], {row["passage"]: row for row in data("answers-unanswerable")["unanswerable"]}
+    of_other, of_same, cut = rows.values()
+    guide, card = (
+        " ".join(path.read_text(encoding="utf-8").split())
+        for path in (ROOT / "docs" / "answers.md", ROOT / "models" / "bicross-reader-mini" / "README.md")
+    )
+    exact, f1 = (f"{100 * gold[name]['mean']:.1f} %" for name in ("exact_match", "f1"))
+    assert f"On {gold['questions']:,} questions about articles" in guide
+    assert f"{exact} of its answers are an exact match, and F1 is {f1}." in guide
+    assert f"an answer in {100 * gold['kept']['mean']:.0f} % of the right paragraphs" in guide
+    assert of_other["rejected"]["mean"] == 1
+    assert f"all passages of other articles, {100 * of_same['rejected']['mean']:.0f} % of the wrong ones" in guide
+    assert f"only {100 * cut['rejected']['mean']:.0f} % where" in guide
+    assert f"exact match {exact}" in card
+    assert f"F1 {f1}" in card
+    assert f"{100 * gold['kept']['mean']:.1f} % of these answers are above the threshold" in card
+    assert f"of those {100 * gold['exact_match_of_kept']['mean']:.1f} % are" in card

@@ -1,0 +1,1 @@
+"""What answers.py is made of: questions and passages, the reader, and measures."""
