@@ -39,6 +39,7 @@ COMMANDS = {
     "dedupe": ("pairs", "dedupe_command"),
     "cluster": ("pairs", "cluster_command"),
     "context": ("answers", "context_command"),
+    "reply": ("answers", "reply_command"),
     "serve": ("serving", "serve_command"),
     "demo": ("demo", "demo_command"),
 }
@@ -72,6 +73,7 @@ GROUPS = {
         "cluster": "Put the documents of a file or an index into clusters by what they are about, each with a label",
         "answer": "Answer questions with the words of an index's documents, or say that there is no answer",
         "context": "Print the passages that a language model should read for a question, with citations",
+        "reply": "Find replies to a dialogue among past exchanges",
     },
     "Measure and improve": {
         "evaluate": "Measure how well an index answers judged queries, before and after reranking",

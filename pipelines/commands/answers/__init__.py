@@ -2,5 +2,6 @@
 
 from .answer import answer_command
 from .context import context_command
+from .reply import reply_command
 
-__all__ = ["answer_command", "context_command"]
+__all__ = ["answer_command", "context_command", "reply_command"]
