@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...errors import BicrossError
 from ...index import Index, ModelFingerprint
-from ...inference import Dtype
+from ...inference import Dtype, load_tokenizer, resolve_model
 from ...rerank import DEFAULT_RERANKER, Reranker
 from ...retrieval import Encoder
 from ..models import open_encoder, open_reranker
@@ -18,6 +18,7 @@ from .batching import Admission, BatchedEncoder, BatchedReranker, ModelThread, a
 from .http import ApiError
 from .metrics import Metrics
 from .settings import ServerSettings
+from .token_counter import TokenCounter
 
 logger = logging.getLogger("bicross")
 
@@ -25,6 +26,7 @@ CANARY = "is the server ready?"
 """The query that every index must answer before the server says that it is ready."""
 SAMPLED_DOCUMENTS = 64
 LONGEST_PASSAGE = 512
+SPECIAL_TOKENS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,7 @@ class Service:
         )
         self.pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="requests")
         self.reranker: BatchedReranker | None = None
+        self._counter: TokenCounter | None = None
         self._opened = dict(indexes)
         self._models = models or ModelOptions()
         self._served: dict[str, ServedIndex] = {}
@@ -125,6 +128,7 @@ class Service:
         models = self._models
         opened = open_reranker(models.reranker, device=models.device, dtype=models.dtype)
         self.reranker = None if opened is None else batched_reranker(opened, self.thread)
+        self._counter = self._count_as(self.reranker)
         for name, index in self._opened.items():
             encoder = self._encoder(index)
             pipeline = SearchPipeline.open(index, encoder=encoder, reranker=self.reranker, options=models.search)
@@ -147,6 +151,29 @@ class Service:
         if name not in self._served:
             raise ApiError(404, "unknown_index", "there is no index of that name; GET /v1/index lists them")
         return self._served[name]
+
+    def text_reranker(self) -> BatchedReranker:
+        """Return the reranker, for texts that a request brings along.
+
+        Raises:
+            ApiError: There is none, or it is still loading.
+        """
+        self.index()
+        if self.reranker is None:
+            raise ApiError(404, "no_reranker", "this server has no reranker")
+        return self.reranker
+
+    @property
+    def counter(self) -> TokenCounter:
+        """Counts tokens as the reranker does."""
+        self.index()
+        assert self._counter is not None
+        return self._counter
+
+    @property
+    def dtype(self) -> Dtype:
+        """What the models calculate in."""
+        return self._models.dtype
 
     def refresh(self) -> None:
         """Move every index to its newest generation. On an error an index stays where it is."""
@@ -174,6 +201,13 @@ class Service:
         self._ended.set()
         self.thread.close()
         self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def _count_as(self, reranker: object) -> TokenCounter:
+        model, most = self._models.reranker, getattr(reranker, "max_length", LONGEST_PASSAGE)
+        if not isinstance(model, str | Path) or not getattr(reranker, "tokenizer_fingerprint", ""):
+            return TokenCounter(None, most, SPECIAL_TOKENS)
+        tokenizer = load_tokenizer(resolve_model(model))
+        return TokenCounter(tokenizer, most, tokenizer.special_tokens(pair=True))
 
     def _encoder(self, index: Index) -> BatchedEncoder:
         """Return the encoder of an index; one that several indexes were built with is loaded once."""

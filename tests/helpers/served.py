@@ -1,10 +1,12 @@
 """Servers of small indexes and deterministic models, asked in this process."""
 
+import threading
 from contextlib import contextmanager
 
+import uvicorn
 from bicross.index import Document
 from bicross.pipelines import build_index
-from bicross.pipelines.server import ModelOptions, ServerSettings, Service, create_app
+from bicross.pipelines.server import ModelOptions, ServerSettings, Service, create_app, listen
 from starlette.testclient import TestClient
 
 from helpers.fakes import HashEncoder, OverlapReranker
@@ -33,3 +35,19 @@ def served(indexes, *, loaded=True, encoder=None, reranker=None, **settings):
         yield TestClient(create_app(service), base_url="http://127.0.0.1"), service
     finally:
         service.close()
+
+
+@contextmanager
+def listening(indexes, **settings):
+    """The address of a server of some indexes, for clients that open connections of their own."""
+    with served(indexes, **settings) as (_, service):
+        listener = listen(ServerSettings(port=0))
+        config = uvicorn.Config(create_app(service), ws="none", lifespan="off", log_config=None)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()

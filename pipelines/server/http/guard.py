@@ -53,7 +53,7 @@ class Guard:
         except Exception as error:  # noqa: BLE001 - the application has answered and logged what it did not foresee
             if answer.status is None:
                 refused = api_error(error)
-                response = json_response(refused.to_dict(), refused.status)
+                response = json_response(_as_read(refused, scope["path"]), refused.status)
                 response.headers.update(refused.headers | {"Connection": "close"})
                 await response(scope, receive, answer)
         finally:
@@ -118,6 +118,12 @@ class _Answer:
             for name, value in SAFE_HEADERS.items():
                 headers.setdefault(name, value)
         await self._send(message)
+
+
+def _as_read(error: ApiError, path: str) -> dict[str, object]:
+    """Return the JSON of a refusal, with the fields that Dify reads where it asks."""
+    dify = {"error_code": 1002 if error.status == 401 else error.status, "error_msg": error.message}
+    return error.to_dict() | (dify if path == "/retrieval" else {})
 
 
 def _given_key(headers: Headers) -> str:

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from ..asking import TheService
 from ..http import DOCUMENTED, ApiError, json_response
-from .search import TheService
 
 router = APIRouter(tags=["operations"], responses=DOCUMENTED)
 

@@ -15,14 +15,16 @@ class SearchRequest(BaseModel):
         json_schema_extra={"examples": [{"query": "how do vaccines work?", "top_k": 3, "where": "year >= 2020"}]},
     )
 
-    query: str | None = Field(None, description="One query; the answer is a list of results.")
-    queries: list[str] | None = Field(None, description="Several queries; the answer has a list for each.")
-    index: str | None = Field(None, description="The name of the index; the first one where it is left out.")
-    top_k: int | None = Field(None, ge=1, description="Results of a query.")
-    retrieve_k: int | None = Field(None, ge=1, description="Documents that the first stage retrieves.")
-    rerank_k: Annotated[int, Field(ge=1)] | Literal["auto"] | None = Field(None, description="Candidates to rerank.")
-    rerank: bool | None = Field(None, description="Whether to rerank; as tuned where it is left out.")
-    blend: float | None = Field(None, ge=0, le=1, description="Weight of the reranker against the first stage.")
-    where: str | None = Field(None, description="A filter on metadata.")
-    deadline_ms: float | None = Field(None, gt=0, description="Milliseconds after which reranking ends.")
-    min_relevance: float | None = Field(None, ge=0, le=1, description="Results of less relevance are left out.")
+    query: str | None = Field(default=None, description="One query; the answer is a list of results.")
+    queries: list[str] | None = Field(default=None, description="Several queries; the answer has a list for each.")
+    index: str | None = Field(default=None, description="The name of the index; the first one where it is left out.")
+    top_k: int | None = Field(default=None, ge=1, description="Results of a query.")
+    retrieve_k: int | None = Field(default=None, ge=1, description="Documents that the first stage retrieves.")
+    rerank_k: Annotated[int, Field(ge=1)] | Literal["auto"] | None = Field(
+        default=None, description="Candidates to rerank."
+    )
+    rerank: bool | None = Field(default=None, description="Whether to rerank; as tuned where it is left out.")
+    blend: float | None = Field(default=None, ge=0, le=1, description="Weight of the reranker against the first stage.")
+    where: str | None = Field(default=None, description="A filter on metadata.")
+    deadline_ms: float | None = Field(default=None, gt=0, description="Milliseconds after which reranking ends.")
+    min_relevance: float | None = Field(default=None, ge=0, le=1, description="Results of less relevance are left out.")

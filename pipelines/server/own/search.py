@@ -2,11 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from ....errors import ArgumentError
@@ -14,8 +14,9 @@ from ....index import Document, Index
 from ....rerank import Reranker
 from ....retrieval import has_index
 from ...search import SearchPipeline, SearchResult, Timings, search_record
+from ..asking import TheService, answered
 from ..batching import about_tokens
-from ..http import DOCUMENTED, ApiError, json_response, without_input, worked
+from ..http import DOCUMENTED, ApiError, json_response, without_input
 from ..service import ServedIndex, Service
 from ..settings import Limits
 from .requests import SearchRequest
@@ -23,13 +24,6 @@ from .requests import SearchRequest
 MOST_QUERY_TOKENS = 512
 
 
-def service_of(request: Request) -> Service:
-    """Return the service of the application."""
-    service: Service = request.app.state.service
-    return service
-
-
-TheService = Annotated[Service, Depends(service_of)]
 IndexName = Annotated[str | None, Query(description="The name of the index; the first one where it is left out.")]
 router = APIRouter(prefix="/v1", tags=["search"], responses=DOCUMENTED)
 
@@ -42,19 +36,13 @@ async def search(body: SearchRequest, request: Request, service: TheService) -> 
     which generation of the index was searched, `milliseconds` where the time went, and `reranked` how many of the
     `candidates` the reranker scored: fewer than it should have where `deadline_ms` ended it.
     """
-    limits = service.settings.limits
     queries = _queries(body)
-    check_search(body, queries, limits)
+    check_search(body, queries, service.settings.limits)
     served = service.index(body.index)
-    record = await worked(
-        request,
-        lambda: run_search(service, served, body, queries),
-        tokens=_tokens(service, served, body, queries),
-        admission=service.admission,
-        pool=service.pool,
-        seconds=limits.request_seconds,
+    tokens = search_tokens(service, served, body, queries)
+    return await answered(
+        request, service, lambda: json_response(run_search(service, served, body, queries)), tokens=tokens
     )
-    return json_response(record)
 
 
 @router.get("/documents/{id:path}", summary="Get a document")
@@ -69,7 +57,7 @@ async def document(id: str, request: Request, service: TheService, index: IndexN
             raise ApiError(404, "unknown_document", "the index has no document of that id")
         return {"index": served.name, "generation": pinned.generation, "document": document_record(found)}
 
-    return json_response(await _quick(request, service, get))
+    return json_response(await answered(request, service, get))
 
 
 @router.get("/index", summary="Describe the indexes")
@@ -80,7 +68,7 @@ async def indexes(request: Request, service: TheService) -> Response:
         return {"indexes": [_described(service.index(name), service.reranker_name) for name in service.names]}
 
     service.index()  # loading is an error at once
-    return json_response(await _quick(request, service, describe))
+    return json_response(await answered(request, service, describe))
 
 
 def check_search(body: SearchRequest, queries: Sequence[str], limits: Limits) -> None:
@@ -171,7 +159,7 @@ def _check_where(pipeline: SearchPipeline, where: str) -> None:
         raise ApiError(400, "bad_filter", f"where: {without_input(str(error))}", param="where") from None
 
 
-def _tokens(service: Service, served: ServedIndex, body: SearchRequest, queries: Sequence[str]) -> int:
+def search_tokens(service: Service, served: ServedIndex, body: SearchRequest, queries: Sequence[str]) -> int:
     """Return about how many tokens a search needs; with a deadline no more than the models process until then."""
     options = served.pipeline.options
     depth = 0
@@ -185,12 +173,6 @@ def _tokens(service: Service, served: ServedIndex, body: SearchRequest, queries:
     if body.deadline_ms is not None and pace > 0:
         tokens = min(tokens, math.ceil(pace * body.deadline_ms / 1000))
     return tokens
-
-
-async def _quick(request: Request, service: Service, work: Callable[[], dict[str, object]]) -> dict[str, object]:
-    """Do work that needs no model."""
-    seconds = service.settings.limits.request_seconds
-    return await worked(request, work, tokens=0, admission=service.admission, pool=service.pool, seconds=seconds)
 
 
 def index_of(pipeline: SearchPipeline) -> Index:
