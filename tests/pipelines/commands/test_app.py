@@ -304,6 +304,14 @@ def test_overwrite_replaces_and_nothing_else_does(index, tmp_path, capsys):
     assert json.loads(run(capsys, "info", index, "--json")[1])["documents"] == 1
 
 
+def test_a_source_without_a_good_row_replaces_no_index(index, tmp_path, capsys):
+    (tmp_path / "latin.jsonl").write_bytes('{"id": "1", "text": "é"}\n'.encode("latin-1"))
+    options = ["--overwrite", "--skip-errors", "--errors", str(tmp_path / "bad.jsonl")]
+    code, _, err = run(capsys, "index", str(tmp_path / "latin.jsonl"), "-o", index, *options)
+    assert (code, "holds no documents: all 1 rows and files are left out" in err) == (1, True)
+    assert json.loads(run(capsys, "info", index, "--json")[1])["documents"] == 3
+
+
 @pytest.fixture
 def more(tmp_path):
     path = tmp_path / "more.jsonl"
