@@ -175,13 +175,21 @@ class Service:
         """What the models calculate in."""
         return self._models.dtype
 
+    def move(self, served: ServedIndex) -> None:
+        """Move an index to its newest generation. On an error it stays where it is.
+
+        Raises:
+            BicrossError: The newest generation cannot be opened.
+        """
+        if served.pipeline.refresh():
+            self.metrics.generation(served.name, served.pipeline.generation or 0)
+            logger.info("%s moved to generation %s", served.name, served.pipeline.generation)
+
     def refresh(self) -> None:
-        """Move every index to its newest generation. On an error an index stays where it is."""
+        """Move every index to its newest generation. On an error, which is logged, an index stays where it is."""
         for served in list(self._served.values()):
             try:
-                if served.pipeline.refresh():
-                    self.metrics.generation(served.name, served.pipeline.generation or 0)
-                    logger.info("%s moved to generation %s", served.name, served.pipeline.generation)
+                self.move(served)
             except (BicrossError, OSError) as error:
                 self.metrics.refresh_failed(served.name)
                 logger.warning("%s stays at generation %s: %s", served.name, served.pipeline.generation, error)

@@ -1,6 +1,6 @@
 """The requests of the project's own routes. Unknown fields and values of other types are refused."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,3 +28,28 @@ class SearchRequest(BaseModel):
     where: str | None = Field(default=None, description="A filter on metadata.")
     deadline_ms: float | None = Field(default=None, gt=0, description="Milliseconds after which reranking ends.")
     min_relevance: float | None = Field(default=None, ge=0, le=1, description="Results of less relevance are left out.")
+
+
+class GivenDocument(BaseModel):
+    """A document to write."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    id: str = Field(min_length=1, max_length=1024)
+    text: str = ""
+    title: str = ""
+    metadata: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+class DocumentsRequest(BaseModel):
+    """Documents to add or to replace."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        json_schema_extra={"examples": [{"documents": [{"id": "bread", "text": "Bread is baked from flour."}]}]},
+    )
+
+    documents: list[GivenDocument]
+    index: str | None = Field(default=None, description="The name of the index; the first one where it is left out.")

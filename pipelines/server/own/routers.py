@@ -1,5 +1,5 @@
 """All routes of the project's own."""
 
-from . import health, search
+from . import changes, health, search
 
-ROUTERS = (search.router, health.router)
+ROUTERS = (search.router, changes.router, health.router)
