@@ -50,7 +50,7 @@ class StandardCrossEncoder:
 
     def sizes(self, pairs: Sequence[Pair]) -> Sequence[SizedPair]:
         """Measure pairs."""
-        tokens = self._counts({text for pair in pairs for text in pair})
+        tokens = self._token_counts({text for pair in pairs for text in pair})
         return [
             PlainSize(tokens[query], tokens[query] + tokens[passage] + self._special_tokens) for query, passage in pairs
         ]
@@ -76,7 +76,7 @@ class StandardCrossEncoder:
         with self._lock:
             return token_ends(self._model.tokenizer, query)
 
-    def _counts(self, texts: Set[str]) -> dict[str, int]:
+    def _token_counts(self, texts: Set[str]) -> dict[str, int]:
         if not texts:
             return {}
         distinct = list(texts)

@@ -37,7 +37,7 @@ class TextInput:
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text, without special tokens and the prompt."""
-        return _counts(self.tokenizer, texts)
+        return _token_counts(self.tokenizer, texts)
 
 
 def text_input(model: Any, task: Task, max_length: int | None) -> TextInput:  # noqa: ANN401
@@ -55,7 +55,7 @@ def text_input(model: Any, task: Task, max_length: int | None) -> TextInput:  # 
     module, prompt = _input_module(model, task), _prompt(model, task)
     if isinstance(module.tokenizer, Tokenizer):  # of the tokenizers library: static embeddings
         return _static_input(module, prompt, max_length)
-    around = _tokens_around(module) + (sum(_counts(module.tokenizer, [prompt])) if prompt else 0)
+    around = _tokens_around(module) + (sum(_token_counts(module.tokenizer, [prompt])) if prompt else 0)
     own = getattr(module, f"{task}_length", None)
     limit = token_limit(module, max_length, least=around + 1, own=own)
     if own:
@@ -69,7 +69,7 @@ def _static_input(module: Any, prompt: str, max_length: int | None) -> TextInput
     """Static embeddings are a mean over any number of tokens, unless their tokenizer or the user limits them."""
     counting: Any = Tokenizer.from_str(module.tokenizer.to_str())  # the model's own cuts texts and cannot count them
     counting.no_truncation()
-    prompt_tokens = sum(_counts(counting, [prompt])) if prompt else 0
+    prompt_tokens = sum(_token_counts(counting, [prompt])) if prompt else 0
     if max_length is not None and max_length <= prompt_tokens:
         raise ArgumentError(
             f"max_length is {max_length}; with this model the least that leaves room for text is {prompt_tokens + 1}"
@@ -111,7 +111,7 @@ def _tokens_around(module: Any) -> int:  # noqa: ANN401
     return int(module.tokenizer.num_special_tokens_to_add(pair=False))
 
 
-def _counts(tokenizer: Any, texts: Sequence[str]) -> list[int]:  # noqa: ANN401
+def _token_counts(tokenizer: Any, texts: Sequence[str]) -> list[int]:  # noqa: ANN401
     if isinstance(tokenizer, Tokenizer):
         return [len(encoding) for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
     encoded = tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)

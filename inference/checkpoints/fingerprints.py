@@ -80,7 +80,7 @@ def settings_sha256(folder: Path) -> str:
     paths += folder.rglob("router_config.json")
     paths += [path for name in TRANSFORMER_SETTINGS for path in folder.rglob(name)]
     settings: dict[str, Any] = {
-        path.relative_to(folder).as_posix(): _kept(read_settings(path)) for path in paths if _counts(path, folder)
+        path.relative_to(folder).as_posix(): _kept(read_settings(path)) for path in paths if _is_of_model(path, folder)
     }
     for path in folder.rglob("tokenizer_config.json"):
         fields = read_settings(path)
@@ -103,7 +103,7 @@ def has_prompts(folder: Path) -> bool:
     return any(prompts.values()) or templates or templated or len(read_modules(folder)) > 1
 
 
-def _counts(path: Path, folder: Path) -> bool:
+def _is_of_model(path: Path, folder: Path) -> bool:
     inside = path.relative_to(folder).parts[:-1]
     return path.is_file() and not any(part.startswith((".", "onnx", "openvino", "checkpoint")) for part in inside)
 
