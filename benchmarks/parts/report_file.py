@@ -18,7 +18,7 @@ PACKAGES = (
     "onnxruntime",
     "numpy",
 )
-HIDDEN = ("data", "folders", "vectors", "output", "cache", "scratch", "onnx", "plot", "plots", "scores")
+HIDDEN = ("data", "folders", "vectors", "output", "cache", "scratch", "onnx", "plot", "plots", "scores", "values")
 """Settings that name folders of the machine; they stay out of the report."""
 
 

@@ -1,8 +1,8 @@
-"""The tables of quality.py, reranker.py and adaptation.py."""
+"""The tables of quality.py, reranker.py, adaptation.py and tuning.py."""
 
 from collections.abc import Sequence
 
-from parts.tables.markdown import Record, difference_cell, markdown, mean_cells
+from parts.tables.markdown import Record, difference_cell, markdown, mean_cells, percent
 
 MEASURES = ("nDCG@10", "RR@10", "R@100")
 TRAININGS = {
@@ -56,4 +56,17 @@ def adaptation_table(rows: Sequence[Record]) -> str:
         ]
         for row in rows
     ]
+    return markdown(columns, lines)
+
+
+def tuning_table(rows: Sequence[Record]) -> str:
+    """One line for each collection, kind of settings, default and number of queries."""
+    rules = list(rows[0]["gains"]) if rows else []
+    columns = ["collection", "queries", "settings", "default", "tuned on", *rules, "expected", "changed", "possible"]
+    lines: list[list[object]] = []
+    for row in rows:
+        gains = [f"{row['gains'][rule]:+.4f}" for rule in rules]
+        gains[0] += f" ± {row['error']:.4f}"
+        named = [row["collection"], row["queries"], row["settings"], row["default"], row["drawn"]]
+        lines.append([*named, *gains, f"{row['expected']:+.4f}", percent(row["changed"]), f"{row['possible']:+.4f}"])
     return markdown(columns, lines)
