@@ -79,11 +79,11 @@ def hypotheses_of(labels: Sequence[str], template: str, *, several: bool) -> lis
         raise ArgumentError(f"label {blank[0]} is empty ({names[blank[0]]!r}): leave it out")
     twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
     if twice is not None:
-        raise ArgumentError(f"labels has {twice!r} twice: give each label once")
+        raise ArgumentError(f"labels must all be different: {twice!r} is there twice")
     if len(names) < (1 if several else 2):
         raise ArgumentError(
-            f"labels has {len(names)} of them, and there is nothing to choose: give two or more, or with several=True "
-            "at least one"
+            f"labels must be two or more, or there is nothing to choose, and not {len(names)}; with several=True one "
+            "is enough"
         )
     if not isinstance(template, str) or template.count("{}") != 1:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ArgumentError(f"template must have {{}} once, in the place of the label, not {described(template)}")

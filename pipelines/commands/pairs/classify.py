@@ -1,6 +1,6 @@
 """The command ``bicross classify``."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated
 
 import typer
@@ -39,8 +39,11 @@ def classify_command(
         typer.Option(help="Find which of these labels each document has, by entailment.", metavar="LABEL[,LABEL]..."),
     ] = None,
     template: Annotated[
-        str, typer.Option(help="With --labels: what is said of a document, with {} in the place of a label.")
-    ] = TEMPLATE,
+        str | None,
+        typer.Option(
+            help=f"With --labels: what is said of a document, with {{}} in the place of a label; default: {TEMPLATE}"
+        ),
+    ] = None,
     several: Annotated[
         bool, typer.Option("--several", help="With --labels: a document may have several of them, or none.")
     ] = False,
@@ -68,11 +71,18 @@ def classify_command(
             "name a model with --model: for entailment and --labels one of natural language inference, such as "
             "cross-encoder/nli-MiniLM2-L6-H768; for pairs any cross-encoder. `bicross train pairs` trains one"
         )
+    for_documents = {"template": template, "several": several or None} | {
+        "entailment_label": entailment_label,
+        "text_column": text_column,
+    }
+    for_pairs = {"first_column": first_column, "second_column": second_column}
+    _refuse(for_documents if labels is None else for_pairs, with_labels=labels is None)
     if labels is None:
         pairs = pairs_of(source, PairColumns(first_column, second_column), format)
         _classify_pairs(pairs, lambda: PairScorer(model, device=device, dtype=dtype), threshold, as_json=as_json)
         return
     names = [name.strip() for name in labels.split(",")]
+    template = TEMPLATE if template is None else template
     hypotheses_of(names, template, several=several)
     least = _least(threshold, several=several)
     parts = in_parts(iter(read_documents(source, format=format, text_column=text_column)))
@@ -90,6 +100,14 @@ def classify_command(
         )
         for document, label in zip(part, labels_of_texts, strict=True):
             _show(document, label, least, console, as_json=as_json)
+
+
+def _refuse(options: Mapping[str, object], *, with_labels: bool) -> None:
+    """Refuse options that would change nothing."""
+    for name, value in options.items():
+        if value is not None:
+            what = "documents, with --labels" if with_labels else "pairs, without --labels"
+            raise ArgumentError(f"--{name.replace('_', '-')} is for {what}: leave it out")
 
 
 def _classify_pairs(

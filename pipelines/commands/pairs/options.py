@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from ....errors import ArgumentError
+from ....errors import ArgumentError, SourceError
 from ...lines import STANDARD_INPUT
 from ...training.pair_files import PairColumns, TextPair, kind_of_pairs, text_pairs
 
@@ -44,7 +44,16 @@ def pairs_of(source: str, columns: PairColumns, kind: str | None) -> Iterator[Te
     kind_of_pairs(path, kind)
     if path != STANDARD_INPUT and not path.is_file():
         raise ArgumentError(f"SOURCE names {source}, and there is no such file; - is standard input")
-    return text_pairs(path, columns, kind=kind)
+    return _some(text_pairs(path, columns, kind=kind), source)
+
+
+def _some(pairs: Iterator[TextPair], source: str) -> Iterator[TextPair]:
+    first = next(pairs, None)
+    if first is None:
+        name = "standard input" if source == "-" else source
+        raise SourceError(f"{name} holds no pairs: is it the right file, and is it complete?")
+    yield first
+    yield from pairs
 
 
 def in_parts(items: Iterator[Item]) -> Iterator[list[Item]]:

@@ -152,9 +152,13 @@ def kind_of_pairs(path: Path, kind: str | None) -> str:
     ending = f".{kind.lower().lstrip('.')}" if kind else without_gz(path).suffix
     if not kind and path == STANDARD_INPUT:
         return ".jsonl"
+    if not kind and path.is_dir():
+        raise ArgumentError(f"{path} is a folder: name a file of pairs in it")
     if ending not in PAIR_FILES:
-        named = f"format is {kind!r}" if kind else f"{path} has no ending that says how it is read"
-        raise ArgumentError(f"{named}: name one of {', '.join(ending.lstrip('.') for ending in PAIR_FILES)} as format")
+        kinds = ", ".join(ending.lstrip(".") for ending in PAIR_FILES)
+        if kind:
+            raise ArgumentError(f"format must be one of {kinds}, not {kind!r}")
+        raise ArgumentError(f"{path} has no ending that says how it is read: let its name end in one of {kinds}")
     return ending
 
 

@@ -90,11 +90,13 @@ def read_judged_pairs(data: PairData, *, seed: int = 0) -> JudgedPairs:
         seed: Random seed.
 
     Raises:
-        ArgumentError: No pair is left to train on.
+        ArgumentError: There is no pair, or none is left to train on.
         EvaluationError: A file does not exist or is damaged.
         TrainingError: A row cannot be read, or its label means nothing; it names file and line.
     """
     rows, labels = list(text_pairs(data.source, data.columns)), ()
+    if not rows:
+        raise ArgumentError(f"{data.source} holds no pairs: is it the right file, and is it complete?")
     if data.task == "entailment":
         labels = data.labels or tuple(sorted({_name(pair, data.source) for pair in rows}))
         target = _label(labels, numbers=data.labels is not None)

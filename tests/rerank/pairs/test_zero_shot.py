@@ -63,9 +63,9 @@ def test_a_label_without_a_name_of_its_own_can_be_said(model, scorer):
 @pytest.mark.parametrize(
     ("labels", "options", "message"),
     [
-        (["cat"], {}, "labels has 1 of them, and there is nothing to choose"),
-        ([], {"several": True}, "labels has 0 of them"),
-        (["cat", "cat"], {}, "labels has 'cat' twice"),
+        (["cat"], {}, "labels must be two or more, or there is nothing to choose, and not 1"),
+        ([], {"several": True}, "labels must be two or more, or there is nothing to choose, and not 0"),
+        (["cat", "cat"], {}, "labels must all be different: 'cat' is there twice"),
         (["cat", " "], {}, "label 1 is empty"),
         ("cat", {}, "labels must be a list"),
         (LABELS, {"template": "about"}, "template must have {} once"),

@@ -110,7 +110,17 @@ def test_documents_get_labels_by_entailment(models, tmp_path, capsys):
         ("score other.csv", "name the columns with --first-column and --second-column"),
         ("score pairs.csv --first-column text1", "name both, or neither"),
         ("classify pairs.csv", "name a model with --model: for entailment and --labels one of natural language"),
-        ("classify pairs.csv --model m --labels one", "labels has 1 of them, and there is nothing to choose"),
+        ("score empty.jsonl", "empty.jsonl holds no pairs: is it the right file, and is it complete?"),
+        ("score pairs.csv --format xml", "--format must be one of jsonl, json, tsv, csv, not 'xml'"),
+        ("score .", ". is a folder: name a file of pairs in it"),
+        ("classify pairs.csv --model m --several", "--several is for documents, with --labels: leave it out"),
+        ("classify pairs.csv --model m --text-column a", "--text-column is for documents, with --labels"),
+        ("classify pairs.csv --model m --labels a,b --first-column a", "--first-column is for pairs, without --labels"),
+        ("classify pairs.csv --model m --labels a,a", "--labels must all be different: 'a' is there twice"),
+        (
+            "classify pairs.csv --model m --labels one",
+            "labels must be two or more, or there is nothing to choose, and not 1",
+        ),
         ("classify pairs.csv --model m --labels a,b --template x", "template must have {} once"),
         ("classify pairs.csv --model m --labels a,b --threshold 0.5", "threshold is for pairs, or for --several"),
         ("classify pairs.csv --model m --labels a,b --several --threshold 2", "must be a number from 0 to 1, not 2.0"),
@@ -120,6 +130,7 @@ def test_documents_get_labels_by_entailment(models, tmp_path, capsys):
 def test_mistakes_are_found_before_a_model_is_loaded(tmp_path, capsys, monkeypatch, line, message):
     (tmp_path / "pairs.csv").write_text("text1,text2\na,\n")
     (tmp_path / "pairs.txt").write_text("a b")
+    (tmp_path / "empty.jsonl").write_text("\n")
     (tmp_path / "other.csv").write_text("x,text1\na,b\n")
     monkeypatch.chdir(tmp_path)
     for module in ("score", "classify"):

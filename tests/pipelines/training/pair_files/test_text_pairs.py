@@ -119,10 +119,10 @@ def test_what_cannot_be_read_is_an_error_with_its_line(tmp_path, name, content, 
 
 def test_unknown_kinds_missing_files_and_half_named_columns_are_refused(tmp_path):
     with pytest.raises(
-        ArgumentError, match="has no ending that says how it is read: name one of jsonl, json, tsv, csv"
+        ArgumentError, match="has no ending that says how it is read: let its name end in one of jsonl, json, tsv, csv"
     ):
         texts(tmp_path / "pairs.txt")
-    with pytest.raises(ArgumentError, match="format is 'xml': name one of"):
+    with pytest.raises(ArgumentError, match="format must be one of jsonl, json, tsv, csv, not 'xml'"):
         texts(tmp_path / "pairs.csv", kind="xml")
     with pytest.raises(BicrossError, match="no such file"):
         texts(tmp_path / "pairs.csv")

@@ -89,5 +89,8 @@ def test_options_that_do_not_fit_are_refused(tmp_path):
         with pytest.raises(ArgumentError, match=message):
             PairData(source=tmp_path / "x.jsonl", **options)
     path = written(tmp_path / "pairs.jsonl", [1, 0])
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(ArgumentError, match=r"empty\.jsonl holds no pairs: is it the right file"):
+        read_judged_pairs(PairData(source=tmp_path / "empty.jsonl"))
     with pytest.raises(ArgumentError, match=r"no pair of .* is left to train on: 2 of them are held out"):
         read_judged_pairs(PairData(source=path, dev=path))
