@@ -3,9 +3,10 @@
 Usage: python benchmarks/quality.py FOLDER... [--queries N] [--dtype bfloat16] [--plots FOLDER] [--output FILE.json]
 
 Each FOLDER is a BEIR folder. The rows of the table: the first stage on whole documents, where there are published
-figures; BM25, vectors and hybrid search on passages; each of them reranked with the defaults; and what tuning
-recommends from other queries, where parts/judged.py names some. That is repeated on the test queries of SciFact that
-share no relevant document with the training claims, which tune it. Takes hours on two cores.
+figures; BM25, vectors and hybrid search on passages, the hybrid with feedback too; each of them reranked with the
+defaults; what a new index does when it is opened; and what tuning recommends from other queries, where parts/judged.py
+names some. That is repeated on the test queries of SciFact that share no relevant document with the training claims,
+which tune it. Takes hours on two cores.
 """
 
 import argparse
@@ -21,7 +22,8 @@ from bicross.pipelines.evaluation.evaluation import compare
 from bicross.pipelines.evaluation.result import Difference
 from bicross.pipelines.search import store
 from bicross.pipelines.search.scoring import passages_needed
-from bicross.retrieval import DenseRetriever, HybridRetriever, LexicalRetriever, Retriever
+from bicross.pipelines.search.tuned import SECTION
+from bicross.retrieval import DenseRetriever, Feedback, HybridRetriever, LexicalRetriever, Retriever
 from parts.judged import Part, measured_part, unshared_queries
 from parts.quality_bench import Bench, add_options, measured, opened
 from parts.report_file import check_folders, header, write
@@ -74,10 +76,15 @@ def rows_of(bench: Bench, collection: Path) -> Iterator[Row]:
         "BM25": LexicalRetriever(index),
         BASELINE: DenseRetriever(index, bench.encoder),
         "hybrid": HybridRetriever(index, bench.encoder),
+        "hybrid with feedback": HybridRetriever(index, bench.encoder, feedback=Feedback()),
     }
     for name, retriever in stages.items():
         pipeline = SearchPipeline(retriever, bench.reranker, cache=cache)
         systems[name], systems[f"{name}, reranked"] = measured(pipeline, judged)
+    index.set_settings({name: value for name, value in index.settings.items() if name != SECTION})  # of a run before
+    new = SearchPipeline.open(index, encoder=bench.encoder, reranker=bench.reranker)
+    as_opened = SearchPipeline(new.retriever, new.reranker, options=new.settings, cache=cache)
+    systems["default"] = measured(as_opened, judged)[-1]
     adaptive = SearchPipeline(stages[BASELINE], bench.reranker, adaptive=True, cache=cache)
     systems[f"{BASELINE}, reranked, adaptive"] = measured(adaptive, judged)[-1]
     for passages in ("first", "max", "mean") if options.long_documents else ():

@@ -13,7 +13,7 @@ from ..errors.arguments import checked_count, checked_instance, checked_items, c
 from ..index import BM25, Hit, Index, Predicate
 from .analyzers import analyzer_of
 from .encoder import Encoder, check_encoder
-from .feedback import Feedback, checked_feedback, ordered, pool, refuse_neighbours
+from .feedback import Feedback, Ordering, checked_feedback, ordered, pool, refuse_neighbours
 from .fusion import Fusion, NormalisedSum
 from .retriever import Explorer, moved
 
@@ -87,7 +87,7 @@ class HybridRetriever:
         """
         k = checked_count(k, "k")
         index, searched = self._search(queries, pool(k, self.feedback), where)
-        return [self._ordered(index, query)[:k] for query in searched]
+        return [self._ordered(index, query, k) for query in searched]
 
     def retrieve_and_explore(
         self, queries: Sequence[str], k: int, *, where: Predicate | None = None
@@ -106,11 +106,11 @@ class HybridRetriever:
         explorer = _HybridExplorer(index, in_order, where, self.fusion, self.weights)
         return [query.candidates[:k] for query in in_order], explorer
 
-    def _ordered(self, index: Index, searched: "_Searched") -> list[Hit]:
+    def _ordered(self, index: Index, searched: "_Searched", k: int | None = None) -> list[Hit]:
         hits = sorted(searched.candidates, key=lambda hit: hit.document.id)
         lexical = np.array([hit.lexical_score or 0.0 for hit in hits], np.float64)
         fuse = partial(_fused_with, fusion=self.fusion, lexical=lexical)
-        return ordered(index, hits, searched.vector, fuse=fuse, lexical=lexical, feedback=self.feedback)
+        return ordered(index, hits, Ordering(searched.vector, fuse, lexical, self.feedback), k=k)
 
     def _search(self, queries: Sequence[str], k: int, where: Predicate | None) -> tuple[Index, list["_Searched"]]:
         """Return the generation that was searched, and what was found for each query, in the dense order."""

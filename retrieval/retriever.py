@@ -12,7 +12,7 @@ from ..errors.arguments import checked_count, checked_instance, checked_texts
 from ..index import Hit, Index, Predicate
 from ..inference import has_members
 from .encoder import Encoder, check_encoder
-from .feedback import Feedback, checked_feedback, ordered, pool, refuse_neighbours
+from .feedback import Feedback, Ordering, checked_feedback, ordered, pool, refuse_neighbours
 
 
 class Retriever(Protocol):
@@ -196,11 +196,11 @@ class DenseRetriever:
         lines = index.search(vectors, pool(k, self.feedback), where=where, passages=self.passages)
         if self.feedback is None:
             return lines
-        return [self._ordered(index, hits, vector)[:k] for hits, vector in zip(lines, vectors, strict=True)]
+        return [self._ordered(index, hits, vector, k) for hits, vector in zip(lines, vectors, strict=True)]
 
-    def _ordered(self, index: Index, candidates: Sequence[Hit], vector: NDArray[np.float32]) -> list[Hit]:
+    def _ordered(self, index: Index, candidates: Sequence[Hit], vector: NDArray[np.float32], k: int) -> list[Hit]:
         hits = sorted(candidates, key=lambda hit: hit.document.id)
-        return ordered(index, hits, vector, fuse=_as_they_are, feedback=self.feedback)
+        return ordered(index, hits, Ordering(vector, _as_they_are, feedback=self.feedback), k=k)
 
     def explorer(self, queries: Sequence[str], *, where: Predicate | None = None) -> Explorer:
         """Return an explorer that finds neighbours by their vectors, and scores them as ``retrieve`` does.

@@ -148,7 +148,10 @@ class _Rows:
     def best(self, query: Floats) -> NDArray[np.int64]:
         """The row of each candidate's best passage, of equals the first."""
         products = self.products(query)
-        return np.array([first + int(np.argmax(products[first:last])) for first, last in self._spans], np.int64)
+        rows = [
+            first if last - first == 1 else first + int(products[first:last].argmax()) for first, last in self._spans
+        ]
+        return np.array(rows, np.int64)
 
 
 def _rounded(products: Floats) -> Floats:

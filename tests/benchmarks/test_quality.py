@@ -43,6 +43,9 @@ def test_quality_measures_every_way_of_searching(run_script, tmp_path):
         "vectors, reranked",
         "hybrid",
         "hybrid, reranked",
+        "hybrid with feedback",
+        "hybrid with feedback, reranked",
+        "default",
         "vectors, reranked, adaptive",
         *(f"vectors, reranked, {passages} passage" for passages in ("first", "max", "mean")),
     ]

@@ -1,4 +1,4 @@
-"""The tables of quality.py, reranker.py, adaptation.py and tuning.py."""
+"""The tables of quality.py, feedback.py, reranker.py, adaptation.py and tuning.py."""
 
 from collections.abc import Sequence
 
@@ -25,6 +25,28 @@ def quality_table(rows: Sequence[Record]) -> str:
         shown = difference_cell(row["difference"])
         lines.append([row["collection"], row["queries"], row["system"], *means, shown, published, row["settings"]])
     return markdown(columns, lines)
+
+
+def feedback_table(rows: Sequence[Record]) -> str:
+    """One line for each collection and first stage; differences are to the hybrid."""
+    lines = [
+        [
+            row["collection"],
+            row["queries"],
+            row["system"],
+            *mean_cells(row["means"], MEASURES),
+            difference_cell(row["difference"]),
+        ]
+        for row in rows
+    ]
+    return markdown(["collection", "queries", "first stage", *MEASURES, "difference"], lines)
+
+
+def signals_table(rows: Sequence[Record]) -> str:
+    """One line for each collection: what its lists say without judgments."""
+    names = ("agreement", "dense_spread", "lexical_spread")
+    lines = [[row["collection"], *(f"{row[name]:.3f}" for name in names)] for row in rows]
+    return markdown(["collection", "agreement of the first ten", "spread of cosines", "spread of BM25"], lines)
 
 
 def reranker_table(rows: Sequence[Record]) -> str:
