@@ -38,3 +38,21 @@ def test_the_script_compares_first_stages(run_script, small, tmp_path):
     assert all((row["difference"] is None) == (row["system"] == "hybrid") for row in report["results"])
     assert [line["collection"] for line in report["signals"]] == ["cranfield", "scifact"]
     assert "| cranfield |" in done.stdout
+
+
+@pytest.mark.slow
+def test_first_stages_are_timed_with_feedback_and_without(run_script, small, tmp_path, monkeypatch):
+    from parts.duplicates import texts
+
+    monkeypatch.setattr(texts, "PAIRS", ())
+    monkeypatch.setattr(texts, "QUERIES", ("squad-dev",))
+    monkeypatch.setattr(texts, "SENTENCES", ("squad-dev",))
+    options = ["--size", 110, "--encoder", small.encoder, "--rounds", 2, "--queries", 2, "--threads", 1]
+    done = run_script("feedback_speed.py", small.data, *options, "--output", tmp_path / "speed.json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "speed.json").read_text())
+    assert report["documents"] == 110
+    for name, figures in report["first_stages"].items():
+        assert 0 < figures["p50_ms"] <= figures["p95_ms"]
+        assert (figures["added"] is None) == (name in ("vectors", "hybrid"))
+        assert f"| {name} |" in done.stdout
