@@ -31,7 +31,7 @@ from parts.duplicates import collect_texts, embed_texts
 from parts.machine import set_threads
 from parts.report_file import check_folders, header, write
 from parts.rounds import in_turn, percentiles_ms, ratio, slices
-from parts.tables.markdown import markdown
+from parts.tables.relevance import added_table
 
 BATCH = 2048
 CANDIDATES = 100
@@ -97,16 +97,7 @@ def main() -> None:
         how = {"batches": batches(texts, vectors), "layout": VectorLayout("Flat"), "analyzer": ANALYZER}
         index = Index.create(Path(temporary) / "index", encoder.fingerprint, **how)
         figures = measure(index, encoder, queries, arguments)
-    lines = [
-        [
-            name,
-            f"{of['p50_ms']:.1f}",
-            f"{of['p95_ms']:.1f}",
-            "" if of["added"] is None else f"{100 * of['added']:+.1f} %",
-        ]
-        for name, of in figures.items()
-    ]
-    print(markdown(["first stage", "p50, ms", "p95, ms", "added"], lines))
+    print(added_table(figures))
     write(arguments.output, header(arguments, how=HOW) | {"documents": arguments.size, "first_stages": figures})
 
 

@@ -92,6 +92,7 @@ def rows_of(bench: Bench, collection: Path) -> Iterator[Row]:
         pipeline = SearchPipeline(several, bench.reranker, passages=passages, cache=cache)
         systems[f"{BASELINE}, reranked, {passages} passage"] = measured(pipeline, judged)[-1]
     settings = {name: f"blend {bench.reranker.blend:g}" for name in systems if "reranked" in name}
+    settings["default"] = str(new.settings)
     tuned = bench.tuned(collection, plots=options.plots, latency_queries=options.latency_queries)
     if tuned is not None:
         store(index, tuned.tuning.tuned)

@@ -49,6 +49,20 @@ def signals_table(rows: Sequence[Record]) -> str:
     return markdown(["collection", "agreement of the first ten", "spread of cosines", "spread of BM25"], lines)
 
 
+def added_table(stages: Record) -> str:
+    """One line for each first stage of feedback_speed.py."""
+    lines = [
+        [
+            name,
+            f"{of['p50_ms']:.1f}",
+            f"{of['p95_ms']:.1f}",
+            "" if of["added"] is None else f"{100 * of['added']:+.1f} %",
+        ]
+        for name, of in stages.items()
+    ]
+    return markdown(["first stage", "p50, ms", "p95, ms", "added"], lines)
+
+
 def reranker_table(rows: Sequence[Record]) -> str:
     """One line for each collection and way of searching, with the targets."""
     measures = MEASURES[:2]
