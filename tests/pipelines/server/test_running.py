@@ -48,9 +48,9 @@ def path(tmp_path_factory):
 
 def test_what_was_accepted_is_answered_after_sigterm(path):
     """Health says at once that no more is taken, and the process ends with 0."""
-    with server(path, 0.5) as (process, port), ThreadPoolExecutor(8) as pool:
+    with server(path, 1.0) as (process, port), ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(ask, port, "POST", "/v1/search", {"query": f"night {i}"}) for i in range(8)]
-        while "bicross_accepted_requests 8.0" not in metrics(port):
+        while "bicross_accepted_requests 8.0" not in metrics(port) and not any(answer.done() for answer in answers):
             time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
         while (ready := ask(port, "GET", "/health/ready"))[0] == 200:
