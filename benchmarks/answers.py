@@ -9,8 +9,8 @@ reader nor the bundled reranker was trained. Three parts:
 - unanswerable: passages with an answer against passages without, told apart by the reader's confidence.
 - open: an AnswerPipeline finds the passages among those of all articles, and of all but the last eight.
 
-Takes half an hour on one core: gold four minutes, unanswerable three, open the rest. With --scratch the indexes and the
-reranker's scores are kept for the next run.
+Takes most of an hour on one core: gold four minutes, unanswerable five, open the rest. With --scratch the indexes and
+the reranker's scores are kept for the next run.
 """
 
 import argparse
