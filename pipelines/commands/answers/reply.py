@@ -14,7 +14,6 @@ from ..options import (
     ModelName,
     Precision,
     Rerank,
-    RetrieveK,
     Where,
 )
 
@@ -39,7 +38,10 @@ def reply_command(
         typer.Option(help="The most turns that are used, from the latest on; default: all that fit."),
     ] = None,
     first_stage: FirstStageName = None,
-    retrieve_k: RetrieveK = None,
+    retrieve_k: Annotated[
+        int | None,
+        typer.Option(help="Exchanges that are retrieved and reranked; default: 50, or as many as are shown."),
+    ] = None,
     rerank: Rerank = None,
     reranker: ModelName = DEFAULT_RERANKER,
     encoder: IndexEncoder = None,
