@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from bicross.errors import BicrossError
 from bicross.index import Document, EmbeddedBatch, Index, ModelFingerprint, Passage, VectorLayout
-from parts.index_kinds import COMPRESSED, KINDS, PEERS, Built, Collection, Vectors, build, kinds_for, threads
-from parts.index_measures import Effort, K, Truth, figures, time_all
+from parts.indexes.kinds import COMPRESSED, KINDS, PEERS, Built, Collection, Vectors, build, kinds_for, threads
+from parts.indexes.measures import Effort, K, Truth, figures, time_all
 from parts.machine import cores, processor, versions
 from parts.rounds import ratio
 from parts.tables.indexes import plot, recall_table

@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
-from parts.index_kinds import Built, Rows, Search, Vectors, threads
+from parts.indexes.kinds import Built, Rows, Search, Vectors, threads
 
 K = 100
 AT = (10, 100)
