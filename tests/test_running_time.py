@@ -7,6 +7,7 @@ import pytest
 from bicross.errors import BicrossError
 from bicross.index import Document, read_documents, sentence_spans, split_documents
 from bicross.index.filters.predicates import parse_predicate
+from bicross.index.sources.texts.front_matter import front_matter
 from bicross.pipelines.commands.terminal import plain, snippet
 from bicross.pipelines.evaluation import read_qrels, read_run, read_topics
 from bicross.pipelines.training import pseudo_query_pairs
@@ -79,6 +80,19 @@ def test_no_text_takes_more_than_linear_time(name, tmp_path):
     function = refused_or_read(name, tmp_path)
     for piece in WORST:
         require_linear(function, piece, "# a{}x", largest=2**16)
+
+
+BLOCKS = {
+    "---": ("- ", "? ", "'", "a: b\n", "&a "),
+    "+++": ("a.", "a . ", '"\\"" . ', "[a.", "[[a]]\n", "a=1\n", "#", '"""\\'),
+}
+"""What could be slow between the lines that enclose front matter."""
+
+
+@pytest.mark.parametrize(("mark", "piece"), [(mark, piece) for mark, pieces in BLOCKS.items() for piece in pieces])
+def test_no_front_matter_takes_more_than_linear_time(mark, piece):
+    require_linear(lambda text: front_matter(f"{mark}\n{text}\n{mark}\n"), piece, "a: {}", largest=2**14)
+    require_linear(lambda text: front_matter(f"{mark}\n{text}\n{mark}\n"), piece, "x.{}x = 1", largest=2**14)
 
 
 @pytest.mark.slow

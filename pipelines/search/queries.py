@@ -51,10 +51,12 @@ def check_query(query: object, number: int | str, *, any_length: bool = False) -
     if not isinstance(query, str):
         raise QueryError(f"query {number} must be a string, not {type(query).__name__}: {query!r:.80}")
     if len(query) > MAX_QUERY_CHARACTERS and not any_length:
-        raise QueryError(f"query {number} has {len(query)} characters; at most {MAX_QUERY_CHARACTERS} are allowed")
+        raise QueryError(
+            f"query {number} has {len(query)} characters; at most {MAX_QUERY_CHARACTERS} are allowed: shorten it"
+        )
     if not query.strip():
-        raise QueryError(f"query {number} is blank")
+        raise QueryError(f"query {number} is blank; give it words to search for")
     for position, character in enumerate(query):
         if character == "\0" or "\ud800" <= character <= "\udfff":
             fault = "a NUL character" if character == "\0" else f"a lone surrogate U+{ord(character):04X}"
-            raise QueryError(f"query {number} has {fault} at character {position}")
+            raise QueryError(f"query {number} has {fault} at character {position}; take it out")

@@ -2,6 +2,7 @@
 
 import datetime
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,10 @@ from typing import cast
 
 MAX_CHARACTERS = 2**16
 """A longer block is text: YAML takes far more time and memory than a text of its length."""
+
+_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\[^\n])*+"|'[^'\n]*+')"""
+_LONG_KEY = re.compile(rf"(?<![^\s\[{{,]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{64}}")
+"""A dotted key of TOML with more than 64 parts: tomllib takes time and memory with the square of their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,8 @@ def _yaml(block: str) -> tuple[str, Mapping[str, object] | None, str]:
 
 
 def _toml(block: str) -> tuple[str, Mapping[str, object] | None, str]:
+    if _LONG_KEY.search(block):
+        raise ValueError("a key has more than 64 parts")
     values = tomllib.loads(block)
     title = values.get("title")
     return *_split(values, title if isinstance(title, str) else ""), ""

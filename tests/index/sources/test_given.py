@@ -75,6 +75,23 @@ AS_DOCUMENTS = [
 ]
 
 
+class OtherFrame:
+    """A table of a library that has Arrow's protocol, with the types that polars gives."""
+
+    columns = ("id", "title", "text", "price", "at", "kind")
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        values = {
+            "id": pa.array([3, 1]),
+            "title": pa.array(["Cats", None], pa.string_view()),
+            "text": pa.array(["about cats", "about dogs"], pa.large_string()),
+            "price": pa.array([1.5, None]),
+            "at": pa.array(FRAME["at"]),
+            "kind": pa.array(["a", "b"], pa.dictionary(pa.uint32(), pa.large_string())),
+        }
+        return pa.table(values).__arrow_c_stream__(requested_schema)
+
+
 @pytest.mark.parametrize(
     "frame",
     [
@@ -84,8 +101,9 @@ AS_DOCUMENTS = [
         pa.Table.from_pandas(FRAME),
         pa.RecordBatch.from_pandas(FRAME),
         pa.table(pa.Table.from_pandas(FRAME)).to_reader(max_chunksize=1),
+        OtherFrame(),
     ],
-    ids=["pandas", "index", "named index", "table", "batch", "reader"],
+    ids=["pandas", "index", "named index", "table", "batch", "reader", "other"],
 )
 def test_tables(frame):
     assert list(given_documents(frame)) == AS_DOCUMENTS

@@ -670,6 +670,7 @@ def test_bad_text_files(monkeypatch):
         "large.txt": "the file has 101 bytes, more than the 100 that are read as one document",
         "vanishes.txt": "the file cannot be read: No such file or directory",
     }
+    assert {left_out.kind for left_out in reader.report.left_out} == {"empty", "encoding", "size", "file"}
     with pytest.raises(DocumentError, match=r"blank\.md: no text") as caught:
         list(read_documents("folder"))
     assert caught.value.line is None

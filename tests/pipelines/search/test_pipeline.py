@@ -169,10 +169,10 @@ def test_a_long_document_is_found_by_its_passage(tmp_path):
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("", "query 0 is blank"),
-        (" \n\t", "query 0 is blank"),
-        ("x" * 100_000, "query 0 has 100000 characters; at most 8192 are allowed"),
-        ("a\0b", "query 0 has a NUL character at character 1"),
+        ("", "query 0 is blank; give it words to search for"),
+        (" \n\t", "query 0 is blank; give it words to search for"),
+        ("x" * 100_000, "query 0 has 100000 characters; at most 8192 are allowed: shorten it"),
+        ("a\0b", "query 0 has a NUL character at character 1; take it out"),
         ("ab\ud800", r"query 0 has a lone surrogate U\+D800 at character 2"),
         (None, "query 0 must be a string, not NoneType: None"),
         (b"bytes", "query 0 must be a string, not bytes"),

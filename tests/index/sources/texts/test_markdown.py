@@ -53,6 +53,11 @@ def page(tmp_path):
             {"year": 2020, "author": {"name": "Ann"}},
         ),
         ("+++\ndate = 2024-02-29\n+++\n", "Body", {"date": "2024-02-29"}),
+        (
+            f"+++\ntitle = 'Mr. A. {'c d. ' * 90}end'\nn = {[0.5] * 90}\n+++\n",
+            f"Mr. A. {'c d. ' * 90}end",
+            {"n": [0.5] * 90},
+        ),
     ],
 )
 def test_front_matter(page, block, title, metadata):
@@ -99,8 +104,10 @@ BOMB = "a: &a [x, x]\n" + "".join(f"b{i}: &b{i} [*{'a' if i == 0 else f'b{i - 1}
         ("---\na: \x07\n---\n", "special characters are not allowed"),
         ("+++\ntitle = \n+++\n", "Invalid value"),
         ("+++\ntitle: x\n+++\n", "Expected '='"),
+        ("+++\n" + "a." * 30_000 + "a = 1\n+++\n", "a key has more than 64 parts"),
+        ("+++\n[t]\nx = {" + '"b\\"c" . \'d\' . ' * 4000 + "a = 1}\n+++\n", "a key has more than 64 parts"),
     ],
-    ids=range(9),
+    ids=range(11),
 )
 def test_front_matter_that_cannot_be_read_stays_in_the_text_and_is_said(page, block, reason):
     document, report = page(f"{block}\n# Body\n\nThe text.")

@@ -96,7 +96,7 @@ def test_the_sentence_of_an_answer(text, answer, before, after):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([" "], 2, "query 0 is blank"),
+        ([" "], 2, "query 0 is blank; give it words to search for"),
         (["who?", "--top-k", 0], 2, "--top-k must be"),
         (["who?", "--read-k", 200], 2, "--read-k 200 is larger than --retrieve-k 100"),
         (["who?", "--min-confidence", 2], 2, "--min-confidence must be a number from 0 to 1"),
