@@ -49,6 +49,7 @@ class Guard:
         answer, started = _Answer(send), time.perf_counter()
         try:
             self._check(scope)
+            _require_json(scope)
             await self._app(scope, await self._whole(scope, receive), answer)
         except Exception as error:  # noqa: BLE001 - the application has answered and logged what it did not foresee
             if answer.status is None:
@@ -124,6 +125,15 @@ def _as_read(error: ApiError, path: str) -> dict[str, object]:
     """Return the JSON of a refusal, with the fields that Dify reads where it asks."""
     dify = {"error_code": 1002 if error.status == 401 else error.status, "error_msg": error.message}
     return error.to_dict() | (dify if path == "/retrieval" else {})
+
+
+def _require_json(scope: Scope) -> None:
+    """Refuse a body that does not call itself JSON: what ``curl -d`` sends by itself, and pages of other sites may."""
+    headers = Headers(scope=scope)
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    if has_body and kind != "application/json":
+        raise ApiError(415, "not_json", "send the body as JSON, with the header Content-Type: application/json")
 
 
 def _given_key(headers: Headers) -> str:

@@ -28,6 +28,7 @@ _MEANINGS = {
     404: "There is no such index or document.",
     408: "The body came too slowly.",
     413: "The body is too large.",
+    415: "The body is not called JSON.",
     422: "A field is missing, of a wrong type, or beyond a limit.",
     429: "The server is busy; Retry-After says when to try again.",
     500: "A model failed on this request.",

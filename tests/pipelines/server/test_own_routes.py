@@ -10,6 +10,8 @@ from bicross.pipelines.server import Limits
 from helpers.fakes import HashEncoder, OverlapReranker
 from helpers.served import ANIMALS, KEY, WRITE_KEY, animals, served
 
+JSON = {"Content-Type": "application/json"}
+
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory):
@@ -85,7 +87,7 @@ def test_documents_and_indexes(client):
     ],
 )
 def test_errors_are_json_and_repeat_nothing(client, body, status, kind, message):
-    answer = client.post("/v1/search", content=body, headers={"Content-Type": "application/json"})
+    answer = client.post("/v1/search", content=body, headers=JSON)
     error = answer.json()["error"]
     assert (answer.status_code, error["type"], error["code"]) == (status, kind, status)
     assert message in error["message"]
@@ -100,7 +102,11 @@ def test_routes_that_are_not_there(client):
 
 
 def test_headers_are_safe(client):
-    for answer in (client.get("/v1/index"), client.get("/nothing"), client.post("/v1/search", content=b"{")):
+    for answer in (
+        client.get("/v1/index"),
+        client.get("/nothing"),
+        client.post("/v1/search", content=b"{", headers=JSON),
+    ):
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
         assert "server" not in answer.headers
@@ -129,11 +135,25 @@ def test_keys(index):
             assert client.get("/v1/index", headers=headers | {"Host": "search.example"}).status_code == 200
 
 
+@pytest.mark.parametrize("kind", [None, "application/x-www-form-urlencoded", "text/plain", "application/jsonp"])
+def test_a_body_must_call_itself_json(client, kind):
+    headers = {} if kind is None else {"Content-Type": kind}
+    answer = client.post("/v1/search", content=b'{"query": "the cat"}', headers=headers)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (415, "not_json")
+    assert "Content-Type: application/json" in answer.json()["message"]
+    chunks = client.post("/v1/search", content=iter([b'{"query": ', b'"the cat"}']), headers=headers)
+    assert chunks.status_code == 415
+    right = client.post(
+        "/v1/search", content=b'{"query": "the cat"}', headers={"Content-Type": "Application/JSON; charset=utf-8"}
+    )
+    assert right.status_code == 200
+
+
 def test_bodies_have_a_limit(index):
     with served({"animals": index}, limits=Limits(body_bytes=100)) as (client, _):
         assert client.post("/v1/search", json={"query": "x" * 200}).status_code == 413
         chunks = iter([b'{"query": "', b"x" * 200, b'"}'])
-        assert client.post("/v1/search", content=chunks).status_code == 413
+        assert client.post("/v1/search", content=chunks, headers=JSON).status_code == 413
         assert client.post("/v1/search", json={"query": "x"}).status_code == 200
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -75,17 +75,18 @@ def test_slow_clients_are_closed_and_those_that_leave_cost_nothing(path):
         with (
             socket.create_connection(("127.0.0.1", port)) as slow_head,
             socket.create_connection(("127.0.0.1", port)) as slow_body,
+            ExitStack() as idle,
         ):
             slow_head.sendall(b"GET /health/live HTT")
-            slow_body.sendall(b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{")
-            idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
+            head = b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            slow_body.sendall(head + b"Content-Length: 50\r\n\r\n{")
+            for _ in range(100):
+                idle.enter_context(socket.create_connection(("127.0.0.1", port)))
             assert ask(port, "GET", "/health/live")[0] == 200
             slow_head.settimeout(30)
             slow_body.settimeout(30)
             assert slow_head.recv(1000) == b""
             assert slow_body.recv(1000).startswith(b"HTTP/1.1 408 ")
-            for connection in idle:
-                connection.close()
         with socket.create_connection(("127.0.0.1", port)) as left:
             body = json.dumps({"query": "night"}).encode()
             head = f"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
