@@ -46,7 +46,8 @@ def check_order(fields: Sequence[IndexField], expression: pc.Expression) -> None
         if match is None:
             continue
         has_numbers = left.live_numbers_in_texts and right.live_numbers_in_texts
-        if has_numbers or not (_same_precision(left, DAY) and _same_precision(right, DAY)):
+        has_local_dates = left.live_local_dates and right.live_local_dates
+        if has_numbers or has_local_dates or not (_same_precision(left, DAY) and _same_precision(right, DAY)):
             raise _refused(left, match[0])
 
 

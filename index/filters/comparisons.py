@@ -29,7 +29,7 @@ KERNELS: dict[str, Callable[[Any, Any], Any]] = {
     ">": _ARROW.greater,
     ">=": _ARROW.greater_equal,
 }
-_LOCAL_DATE = re.compile(r"[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{2,4}")
+_LOCAL_DATE = re.compile(r"[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{2,4}(?:[ ,T].*)?")
 _NUMPY: dict[str, Any] = {
     "==": np.equal,
     "<": np.less,
@@ -122,6 +122,8 @@ def by_date(field: IndexField, symbol: str, literal: TextLiteral) -> bool:
         raise _alphabetical(field, symbol, repr(literal.text))
     if literal.is_number and field.live_years:
         raise _alphabetical(field, symbol, repr(literal.text))
+    if literal.is_date and field.live_local_dates:
+        raise _not_iso(field, symbol, repr(literal.text))
     if _LOCAL_DATE.fullmatch(literal.text):
         raise ArgumentError(
             f"comparing ({symbol}) the field {field.name!r:.200} with {literal.text!r:.200} would be alphabetical, "
@@ -157,7 +159,7 @@ def compare_two_texts(left: IndexField, right: IndexField, part: int, symbol: st
     """Compare the texts of two fields: as dates where both have dates, otherwise by code point.
 
     Raises:
-        ArgumentError: Texts that look like numbers would be ordered alphabetically.
+        ArgumentError: Texts that look like numbers, or dates that are not in ISO 8601, would be ordered alphabetically.
     """
     sides = [field.parts[part] for field in (left, right)]
     if symbol in ("==", "!="):
@@ -172,6 +174,9 @@ def compare_two_texts(left: IndexField, right: IndexField, part: int, symbol: st
     if left.live_dates and right.live_dates:
         matches = compare_dates(sides[0].dates, sides[1].dates, _NUMPY[symbol])
         return _masked(matches, ~(sides[0].dates.valid & sides[1].dates.valid))
+    for field, other in ((left, right), (right, left)):
+        if field.live_local_dates and (other.live_local_dates or other.live_dates):
+            raise _not_iso(field, symbol, f"the field {other.name!r:.200}")
     return KERNELS[symbol](sides[0].texts, sides[1].texts)
 
 
@@ -247,6 +252,14 @@ def _alphabetical(field: IndexField, symbol: str, other: str) -> ArgumentError:
         f"the field {field.name!r:.200} holds texts that look like numbers, and comparing them ({symbol}) with "
         f"{other:.200} would be alphabetical: '9' comes after '10'. Index them as numbers (for CSV: "
         f"--types {field.name:.200}=float), and compare with a number that has no quotes"
+    )
+
+
+def _not_iso(field: IndexField, symbol: str, other: str) -> ArgumentError:
+    return ArgumentError(
+        f"the field {field.name!r:.200} holds dates that are not written like 2024-05-17, and comparing them ({symbol})"
+        f" with {other:.200} would be alphabetical. Index them like that (for CSV: --types {field.name:.200}=day-first"
+        " or =month-first)"
     )
 
 

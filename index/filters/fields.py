@@ -22,6 +22,7 @@ NUMBERS = (Kind.INTEGERS, Kind.NUMBERS)
 _ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
 _NUMBER = r"^\s*[$€£¥]?\s*[+-]?[$€£¥]?([0-9][0-9,_]*(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*[$€£¥%]?\s*$"
 _YEAR = r"^[0-9]{4}$"
+_LOCAL_DATE = r"^\s*([0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2,4}|[0-9]{4}[./][0-9]{1,2}[./][0-9]{1,2})([ ,T].*)?$"
 
 
 class FieldPart:
@@ -82,6 +83,12 @@ class FieldPart:
     def looks_like_a_number(self) -> NDArray[np.bool_]:
         """Which texts look like a number; four digits alone are rather a year."""
         return matches_number(self.texts)
+
+    @cached_property
+    def looks_like_a_local_date(self) -> NDArray[np.bool_]:
+        """Which texts look like a date that is not written as in ISO 8601, such as 31.12.2024 or 2024/12/31."""
+        looks = _ARROW.match_substring_regex(self.texts, _LOCAL_DATE)
+        return _ARROW.fill_null(looks, fill_value=False).to_numpy(zero_copy_only=False)
 
 
 class IndexField:
@@ -168,6 +175,11 @@ class IndexField:
     def live_numbers_in_texts(self) -> int:
         """How many live documents have a text that looks like a number and is no year."""
         return sum(part.live(part.looks_like_a_number) for part in self.parts)
+
+    @cached_property
+    def live_local_dates(self) -> int:
+        """How many live documents have a date that is not written as in ISO 8601."""
+        return sum(part.live(part.looks_like_a_local_date) for part in self.parts)
 
     @cached_property
     def live_years(self) -> int:

@@ -284,12 +284,33 @@ def test_dates_have_no_order_with_what_is_none(symbol, literal):
     assert matches("d >= 'soon'", [*dates, {"d": "soon"}]) == [3]
 
 
-@pytest.mark.parametrize("literal", ["13.05.2013", "05/17/24"])
+@pytest.mark.parametrize("literal", ["13.05.2013", "05/17/24", "05/17/2024 5:30 PM"])
 @pytest.mark.parametrize("text", ["2024-01-01", "31.12.2020", "soon"])
 def test_local_dates_have_no_alphabetical_order(text, literal):
     with pytest.raises(ArgumentError, match="would be alphabetical, by the day or month first"):
         matches(f"d >= '{literal}'", [{"d": text}])
     assert matches(f"d == '{literal}'", [{"d": text}, {"d": literal}]) == [1]
+
+
+@pytest.mark.parametrize("literal", ["2024-01-01", "2024", "2024-01-01T10:00"])
+@pytest.mark.parametrize(
+    "text", ["31.12.2020", "12/31/2024", "31-12-2020", "12/31/2024 5:30 PM", "1.2.24, 10:30", "2024/01/31"]
+)
+def test_dates_that_are_not_iso_are_never_ordered_by_their_letters(text, literal):
+    rows = [{"d": text, "e": text, "f": "2024-01-01"}, {"d": "soon"}, {}]
+    for condition in (f"d >= '{literal}'", f"not d < '{literal}'", f"'{literal}' > d", "d < e", "d < f", "f > d"):
+        with pytest.raises(ArgumentError, match=r"holds dates that are not written like 2024-05-17, .* alphabetical"):
+            matches(condition, rows)
+        with pytest.raises(ArgumentError, match="alphabetical"):
+            matches(condition, [{"d": "soon", "e": "x", "f": "y"}], rows)
+    for expression in (pc.field("d") >= literal, pc.field("d") < pc.field("e")):
+        with pytest.raises(ArgumentError, match=r"alphabetical|letter by letter"):
+            matches(expression, rows)
+    assert matches(f"d == '{text}'", rows) == [0]
+    assert matches(f"d == '{literal}'", rows) == []
+    assert matches("d >= 'soon'", rows) == [1]
+    # One date that is written as it should be makes the field one of dates: what is none has no order.
+    assert matches(f"d >= '{literal}'", [*rows, {"d": "2025-01-01"}]) == [3]
 
 
 @pytest.mark.parametrize("price", ["$12.50", "12,50 €", "£-9", "-£9", "15 %", "¥1,000"])
