@@ -26,16 +26,12 @@ def xml_topics(path: Path) -> Iterator[Topic]:
     Raises:
         EvaluationError: The file is no XML, or a topic has no id or no text; the message names file and line.
     """
-    reader = _Reader(path)
-    for _, line in whole_lines(path):
-        reader.feed(line)
-        yield from reader.taken()
-    reader.feed("", is_end=True)
-    yield from reader.taken()
+    # In one piece: of many pieces the parser reads a tag or comment that has not ended from its beginning, with each.
+    yield from _Reader(path).topics("".join(line for _, line in whole_lines(path)))
 
 
 class _Reader:
-    """Takes the topics out of a file, as its lines come in."""
+    """Takes the topics out of a file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -50,18 +46,14 @@ class _Reader:
         self._parser.CharacterDataHandler = self._add
         self._parser.EntityDeclHandler = self._refuse_entity
 
-    def feed(self, line: str, *, is_end: bool = False) -> None:
-        """Read on."""
+    def topics(self, text: str) -> list[Topic]:
+        """Return the topics of the whole text."""
         try:
-            self._parser.Parse(line, is_end)
+            self._parser.Parse(text, True)  # noqa: FBT003 - it takes no keyword
         except expat.ExpatError as error:
             reason = f"no XML: {expat.ErrorString(error.code)}"
             raise EvaluationError(reason, source=str(self._path), line=error.lineno) from None
-
-    def taken(self) -> list[Topic]:
-        """Return the topics that have ended since the last call."""
-        topics, self._topics = self._topics, []
-        return topics
+        return self._topics
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         name = name.lower()

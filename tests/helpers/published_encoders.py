@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers.chat_models import CHAT_TEMPLATE, chat_tokenizer, decoder
-from helpers.tiny_architectures import LIMIT, SMALL, Head, byte_level, randomise, save_bi_encoder, unigram, word_piece
+from helpers.tiny_architectures import (
+    LIMIT,
+    SMALL,
+    Head,
+    byte_level,
+    randomise,
+    save_bi_encoder,
+    save_cross_encoder,
+    unigram,
+    word_piece,
+)
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -150,6 +160,26 @@ def own_module(folder: Path) -> Path:
     modules[0]["type"] = "custom_st.Transformer"
     (folder / "modules.json").write_text(json.dumps(modules))
     return with_code(folder, "custom_st.py")
+
+
+def sparse(folder: Path) -> Path:
+    """As SPLADE: a masked language model whose weights of words are pooled."""
+    from sentence_transformers import SparseEncoder
+    from sentence_transformers.sparse_encoder.modules import MLMTransformer, SpladePooling
+    from transformers import BertConfig, BertForMaskedLM
+
+    files, tokenizer = folder.with_name("before"), word_piece()
+    BertForMaskedLM(BertConfig(vocab_size=len(tokenizer), **SMALL)).save_pretrained(files)
+    tokenizer.save_pretrained(files)
+    modules = [MLMTransformer(str(files)), SpladePooling("max")]
+    return _saved(folder, SparseEncoder(modules=modules, device="cpu"))
+
+
+def multi_vector(folder: Path) -> Path:
+    """As ColBERT: a vector for each token."""
+    from sentence_transformers import MultiVectorEncoder
+
+    return _saved(folder, MultiVectorEncoder(str(without_files(folder.with_name("before"))), device="cpu"))
 
 
 def with_code(folder: Path, name: str) -> Path:
@@ -389,6 +419,9 @@ UNPACKED: dict[str, Callable[[Path], Path]] = {
 }
 """Those that ran through sentence-transformers when this was written; an engine that learns one may run it."""
 REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "cross-encoder": (lambda folder: save_cross_encoder(folder, "bert"), "is no encoder: it is a reranker"),
+    "sparse": (sparse, r"is no encoder: it is a sparse encoder \(SPLADE\)"),
+    "multi-vector": (multi_vector, r"is no encoder: it is a multi-vector model \(ColBERT\)"),
     "pytorch_model.bin": (pickled, "has no weights in safetensors"),
     "code of its own": (own_code, r"cannot be loaded: .*(custom code|trust_remote_code|model type `new`)"),
     "a module of its own": (own_module, r"cannot be loaded: .*custom_st"),

@@ -3,10 +3,11 @@
 import dataclasses
 import shutil
 
+import numpy as np
 import pytest
 from bicross.errors import IndexModelMismatch
 from bicross.index import Index
-from helpers.toy_collections import ANALYZER, FINGERPRINT, batch, record, terms_of_text, unit_vectors
+from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, batch, record, terms_of_text, unit_vectors
 
 OTHER = dataclasses.replace(FINGERPRINT, id="another/name", weights_sha256="f" * 64)
 
@@ -70,12 +71,16 @@ def test_an_index_that_was_replaced_is_not_rolled_back_by_a_handle_of_before(pat
     assert Index.open(path).model == OTHER
 
 
-def test_terms_that_another_process_made_are_not_rolled_back_unseen(path):
-    index = Index.open(path)
-    Index.open(path).index_terms(ANALYZER, lambda texts: [terms_of_text(text) for text in texts])
-    with pytest.raises(IndexModelMismatch, match="refresh it, or open it again"):
+@pytest.mark.parametrize("made", ["terms", "token ids"])
+def test_what_another_process_made_is_not_rolled_back_unseen(path, made):
+    index, other = Index.open(path), Index.open(path)
+    if made == "terms":
+        other.index_terms(ANALYZER, lambda texts: [terms_of_text(text) for text in texts])
+    else:
+        other.retokenize(TOKENIZER, lambda texts: [np.zeros(1, np.uint16) for _ in texts])
+    with pytest.raises(IndexModelMismatch, match=f"now stores {made} of .*refresh it, or open it again"):
         index.rollback(1)
     index.refresh()
     index.rollback(1)
-    assert (index.analyzer, ids(index)) == ("", ["d1"])
+    assert (index.analyzer, index.tokenizer_fingerprint, ids(index)) == ("", "", ["d1"])
     assert index.search(unit_vectors(1, seed=1), 1)[0][0].document.id == "d1"

@@ -1,5 +1,6 @@
 """Early exit: who goes on by brute force, scores by transformers, and what is refused."""
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -202,11 +203,15 @@ def test_a_model_without_those_exits_names_the_remedy(bert, tmp_path):
     assert bare.score_cascade(PAIRS[:2], []).stopped.tolist() == [0, 0]
 
 
-def test_a_model_that_does_not_run_packed(tmp_path):
-    other = CrossEncoderReranker(save_deep(tmp_path / "data2vec", "data2vec"), device="cpu")
+def test_a_model_that_does_not_run_packed(tmp_path, caplog):
+    with caplog.at_level(logging.INFO, logger="bicross"):
+        other = CrossEncoderReranker(save_deep(tmp_path / "data2vec", "data2vec"), device="cpu")
+    [record] = [record for record in caplog.records if "runs through sentence-transformers" in record.getMessage()]
+    assert "Data2VecText" in record.getMessage()
+    assert not other.runs_packed
     assert other.exit_layers == ()
     for ask in (lambda: other.score_cascade(PAIRS, [(2, 3)]), lambda: other.first_tokens(PAIRS, [2])):
-        with pytest.raises(ModelError, match=r"needs a model that runs packed, and .*data2vec runs through"):
+        with pytest.raises(ModelError, match=r"runs packed, and .*data2vec runs through .* \(the log says why"):
             ask()
     np.testing.assert_array_equal(other.score_cascade(PAIRS[:2], []).logits, other.score(PAIRS[:2]))
 

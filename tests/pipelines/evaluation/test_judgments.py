@@ -96,6 +96,10 @@ FORMS = {
     "TREC's with a header": "query_id iteration doc_id relevance\n" + trec(ROWS),
     "TREC's with tabs": trec(ROWS).replace(" ", "\t"),
     "gzip": gzip.compress(beir(ROWS).encode()),
+    "ends of lines as on Windows": beir(ROWS).replace("\n", "\r\n"),
+    "TREC's with ends of lines as on Windows": trec(ROWS).replace("\n", "\r\n"),
+    "a mark of the byte order": "\ufeff" + beir(ROWS),
+    "TREC's with a mark of the byte order": "\ufeff" + trec(ROWS),
 }
 
 
@@ -159,6 +163,13 @@ def test_topics_as_people_have_them(tmp_path, name):
     path = write(tmp_path / name, TOPICS_OF_OTHERS[name])
     judged = read_judged(topics=path, qrels=write(tmp_path / "qrels", "1 0 d 1\n"))
     assert judged.queries == {"1": "coronavirus & origin", "2": "weather response"}
+
+
+def test_quotes_and_commas_are_part_of_the_text(tmp_path):
+    path = write(tmp_path / "topics.tsv", '\ufeff1\t"what", is "it"?\r\n2\t"open\r\n')
+    judged = read_judged(topics=path, qrels=write(tmp_path / "qrels", '1 0 a,b 1\n2 0 "c" 1\n'))
+    assert judged.queries == {"1": '"what", is "it"?', "2": '"open'}
+    assert judged.qrels == {"1": {"a,b": 1}, "2": {'"c"': 1}}
 
 
 BAD_QRELS = {

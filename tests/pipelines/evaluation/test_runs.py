@@ -55,6 +55,13 @@ def test_a_foreign_run_is_ordered_as_trec_eval_orders_it(tmp_path):
         assert metric.value == 1 / rank
 
 
+def test_runs_as_other_programs_write_them(tmp_path):
+    """Ranks from 0, commas in ids, small numbers, ends of lines as on Windows, and a mark of the byte order."""
+    path = tmp_path / "run.txt"
+    path.write_bytes("\ufeffq Q0 a,b 0 3 x\r\nq\tQ0\tc\t1\t2\tx\r\nq Q0 d 2 1e-05 x\r\n".encode())
+    assert read_run(path) == {"q": [("a,b", 3.0), ("c", 2.0), ("d", 1e-05)]}
+
+
 def test_a_run_may_be_packed(tmp_path):
     for name in ("run.txt.gz", "run.txt"):  # whatever its name
         (tmp_path / name).write_bytes(gzip.compress(b"q Q0 a 1 2 x\nq Q0 b 2 1 x\n"))
