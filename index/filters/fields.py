@@ -22,7 +22,9 @@ NUMBERS = (Kind.INTEGERS, Kind.NUMBERS)
 _ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
 _NUMBER = r"^\s*[$€£¥]?\s*[+-]?[$€£¥]?([0-9][0-9,_]*(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*[$€£¥%]?\s*$"
 _YEAR = r"^[0-9]{4}$"
-_LOCAL_DATE = r"^\s*([0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2,4}|[0-9]{4}[./][0-9]{1,2}[./][0-9]{1,2})([ ,T].*)?$"
+_DAY_OR_MONTH_FIRST = "[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2,4}"
+_YEAR_FIRST = "[0-9]{4}(?:[./][0-9]{1,2}[./][0-9]{1,2}|-[0-9]-[0-9]{1,2}|-[0-9]{1,2}-[0-9])"  # not ISO: 2024-5-17
+_LOCAL_DATE = rf"^\s*(?:{_DAY_OR_MONTH_FIRST}|{_YEAR_FIRST})(?:[ ,T].*)?$"
 
 
 class FieldPart:

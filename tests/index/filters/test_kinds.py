@@ -294,7 +294,17 @@ def test_local_dates_have_no_alphabetical_order(text, literal):
 
 @pytest.mark.parametrize("literal", ["2024-01-01", "2024", "2024-01-01T10:00"])
 @pytest.mark.parametrize(
-    "text", ["31.12.2020", "12/31/2024", "31-12-2020", "12/31/2024 5:30 PM", "1.2.24, 10:30", "2024/01/31"]
+    "text",
+    [
+        "31.12.2020",
+        "12/31/2024",
+        "31-12-2020",
+        "12/31/2024 5:30 PM",
+        "1.2.24, 10:30",
+        "2024/01/31",
+        "2024-5-17",
+        "2024-12-1 10:30",
+    ],
 )
 def test_dates_that_are_not_iso_are_never_ordered_by_their_letters(text, literal):
     rows = [{"d": text, "e": text, "f": "2024-01-01"}, {"d": "soon"}, {}]
