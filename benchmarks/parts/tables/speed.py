@@ -1,4 +1,4 @@
-"""The tables of rerank_speed.py, rerank_quality.py, embed_speed.py and latency.py."""
+"""The tables of rerank_speed.py, rerank_quality.py, embed_speed.py, latency.py and one_order.py."""
 
 from collections.abc import Mapping, Sequence
 
@@ -101,3 +101,15 @@ def latency_title(size: Record) -> str:
 
 def _not_measured(reasons: Reasons, columns: int) -> list[list[object]]:
     return [[name, reason, *[None] * (columns - 2)] for name, reason in reasons.items()]
+
+
+def one_order_table(families: Sequence[Record]) -> str:
+    """One line for each family and number of candidates."""
+    columns = ["family", "candidates", "as it is, p50 ms", "without, p50 ms", "added", "other bits as it is", "without"]
+    rows: list[list[object]] = []
+    for family in families:
+        for row in family["rows"]:
+            kept, free = row["variants"]["as it is"], row["variants"]["without"]
+            times = [kept["p50_ms"], free["p50_ms"], f"{100 * row['added']:+.1f} %"]
+            rows.append([family["family"], row["candidates"], *times, kept["other_bits"], free["other_bits"]])
+    return markdown(columns, rows)
