@@ -13,7 +13,7 @@ from ...models import DEFAULT_READER
 from ...rerank import DEFAULT_RERANKER, Reranker
 from ...rerank.readers import ExtractiveReader, Reader
 from ...retrieval import Encoder, Retriever
-from ..search import SearchOptions, SearchPipeline, SearchResult, Timings
+from ..search import SearchOptions, SearchPipeline, SearchResult, Settings, Timings
 from .aggregation import aggregated
 from .answer import Answer, AnswerSource
 from .answer_options import AnswerOptions, AnswerValues
@@ -115,6 +115,11 @@ class AnswerPipeline:
     def generation(self) -> int | None:
         """The generation of the index; None for a retriever without an index."""
         return self._documents.generation
+
+    @property
+    def settings(self) -> Settings:
+        """The options of the search, and whether each was given, tuned or a default. As text they are one line."""
+        return self._documents.settings
 
     def refresh(self) -> bool:
         """Move to the newest generation of the index; return whether there was one."""

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ...index import FieldInfo, IndexInfo
 from ...retrieval import has_index
-from ..search import Depth, SearchPipeline, SearchResult
+from ..search import Depth, SearchPipeline, SearchResult, Settings
 from .terminal import plain, snippet
 
 PLACES = ("heading", "section", "page", "line")
@@ -24,6 +24,11 @@ def print_json(record: object) -> None:
         record = dataclasses.asdict(record)
     sys.stdout.write(json.dumps(record) + "\n")
     sys.stdout.flush()
+
+
+def write_settings(settings: Settings) -> None:
+    """Say on standard error, in one line, how the documents were searched and what each setting comes from."""
+    sys.stderr.write(f"Settings: {plain(str(settings))}\n")
 
 
 def results_table(query: str, results: Sequence[SearchResult], depth: Depth, *, stages: bool = False) -> Table:

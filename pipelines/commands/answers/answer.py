@@ -91,17 +91,20 @@ def answer_command(
         )
     with pipeline:
         answers = dict(zip(questions, pipeline.answer_batch(questions, where=where), strict=True))
-    if as_json:
-        from ..output import print_json
+        settings = pipeline.settings
+    from ..output import print_json, write_settings
 
+    if as_json:
         for question in questions:
-            print_json({"question": question, "answers": [answer.to_dict() for answer in answers[question]]})
+            records = [answer.to_dict() for answer in answers[question]]
+            print_json({"question": question, "answers": records, "settings": settings.to_dict()})
         return
     from rich.console import Console
 
     console = Console(highlight=False)
     for line in (line for question in questions for line in _shown(question, answers[question], documents)):
         console.print(line, soft_wrap=True)
+    write_settings(settings)
 
 
 def _shown(question: str, answers: "Sequence[Answer]", documents: int) -> "Iterator[Text]":

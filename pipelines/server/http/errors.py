@@ -10,7 +10,8 @@ from ..batching import ClientLeft, DeadlinePassed, QueueFull, ServerStopping
 logger = logging.getLogger("bicross")
 
 CLIENT_LEFT = 499
-_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+# A quote that does not end hides the rest. What was matched is not given back, so that no message takes long.
+_QUOTED = re.compile(r"(?<!\w)(?:'(?:[^'\\]|\\.)*+(?:'|\\?\Z)|\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z))")
 _PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\s:;,]+")
 
 

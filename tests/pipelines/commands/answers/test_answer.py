@@ -38,7 +38,7 @@ def index(tmp_path_factory):
 
 def test_an_answer_is_shown_in_its_sentence_with_its_sources(index, capsys):
     code, out, err = run(capsys, "answer", index, "who is the novel by?")
-    assert (code, err) == (0, "")
+    assert (code, err.startswith("Settings: 100 retrieved (default), 100 reranked (default), ")) == (0, True)
     question, sentence, sources = out.splitlines()
     assert question == "who is the novel by?"
     assert sentence.startswith("1. (0.88) this novel is by A")
@@ -58,6 +58,7 @@ def test_as_json_one_line_a_question(index, capsys):
     records = [json.loads(line) for line in out.splitlines()]
     assert (code, err, [record["question"] for record in records]) == (0, "", questions)
     assert records[0] == records[2]
+    assert records[0]["settings"]["rerank_k"]["value"] == 0
     [answer] = records[0]["answers"]
     texts = {document.id: document.text for document in DOCUMENTS}
     for source in answer["sources"]:
