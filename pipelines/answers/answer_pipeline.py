@@ -17,7 +17,7 @@ from ..search import SearchOptions, SearchPipeline, SearchResult, Settings, Timi
 from .aggregation import aggregated
 from .answer import Answer, AnswerSource
 from .answer_options import AnswerOptions, AnswerValues
-from .passages import passage_search
+from .passages import PassageSearch
 
 
 class AnswerPipeline:
@@ -109,29 +109,25 @@ class AnswerPipeline:
 
     def _over(self, search: SearchPipeline) -> None:
         self.options.passages_of(search.options.candidates)  # raises if it cannot be
-        self._documents, self._passages = search, passage_search(search)
+        self._search = PassageSearch(search)
 
     @property
     def generation(self) -> int | None:
         """The generation of the index; None for a retriever without an index."""
-        return self._documents.generation
+        return self._search.documents.generation
 
     @property
     def settings(self) -> Settings:
         """The options of the search, and whether each was given, tuned or a default. As text they are one line."""
-        return self._documents.settings
+        return self._search.documents.settings
 
     def refresh(self) -> bool:
         """Move to the newest generation of the index; return whether there was one."""
-        moved = self._documents.refresh()
-        if moved:
-            self._passages = passage_search(self._documents)
-        return moved
+        return self._search.refresh()
 
     def close(self) -> None:
         """Close the index and release the models. Closing twice is fine."""
-        self._documents.close()
-        self._passages.close()
+        self._search.close()
 
     def __enter__(self) -> Self:
         return self
@@ -175,7 +171,7 @@ class AnswerPipeline:
             ArgumentError: A value cannot be.
         """
         options = replace(self.options, **values) if values else self.options
-        search = self._passages.pinned()
+        search = self._search.passages.pinned()
         read_k = options.passages_of(search.options.candidates)
         ranked = search.search_batch(questions, top_k=read_k, where=where, deadline_ms=deadline_ms, timings=timings)
         sources = self._read(questions, ranked, options)

@@ -18,7 +18,7 @@ from ...retrieval import Encoder, Retriever, has_index
 from ..search import SearchOptions, SearchPipeline, SearchResult, Timings
 from .context import Context, cited, rendered
 from .context_options import ContextOptions, ContextValues
-from .passages import passage_search
+from .passages import PassageSearch
 from .spans import Limits, Span, SpanOrder, arranged, select
 from .token_counts import TextCounter, text_counter
 
@@ -100,21 +100,16 @@ class ContextPipeline:
         if not isinstance(cast("object", options), ContextOptions | None):
             raise ArgumentError(f"options must be ContextOptions, not {described(options)}")
         self.options = replace(options or ContextOptions(), **values)
-        self._documents = search
         self._counter = _counter(self.options, search.retriever)
-        self._passages = passage_search(search)
+        self._search = PassageSearch(search)
 
     def refresh(self) -> bool:
         """Move to the newest generation of the index; return whether there was one."""
-        moved = self._documents.refresh()
-        if moved:
-            self._passages = passage_search(self._documents)
-        return moved
+        return self._search.refresh()
 
     def close(self) -> None:
         """Close the index and release the models. Closing twice is fine."""
-        self._documents.close()
-        self._passages.close()
+        self._search.close()
 
     def __enter__(self) -> Self:
         return self
@@ -157,7 +152,7 @@ class ContextPipeline:
             ArgumentError: A value cannot be; or the best passage is over the budget, and ``oversized`` is "error".
         """
         options = replace(self.options, **values) if values else self.options
-        search = self._passages.pinned()  # vectors and passages of one generation
+        search = self._search.passages.pinned()  # vectors and passages of one generation
         counter = _counter(options, search.retriever) if "count" in values or not self._counter else self._counter
         if options.budget is not None and counter is None:
             raise ArgumentError(

@@ -81,8 +81,31 @@ def of_passages(retriever: Retriever, *, passages: int | None = None) -> Passage
     return IndexPassageRetriever(retriever) if has_index(retriever) else PassageRetriever(retriever)
 
 
-def passage_search(search: SearchPipeline) -> SearchPipeline:
-    """Return the search for passages that belongs to a search for documents."""
+class PassageSearch:
+    """A search for documents, and the search for their passages that belongs to it.
+
+    Args:
+        documents: The search for documents; it is closed with this one.
+    """
+
+    def __init__(self, documents: SearchPipeline) -> None:
+        self.documents = documents
+        self.passages = _passage_pipeline(documents)
+
+    def refresh(self) -> bool:
+        """Move to the newest generation of the index; return whether there was one."""
+        moved = self.documents.refresh()
+        if moved:
+            self.passages = _passage_pipeline(self.documents)
+        return moved
+
+    def close(self) -> None:
+        """Close the index and release the models. Closing twice is fine."""
+        self.documents.close()
+        self.passages.close()
+
+
+def _passage_pipeline(search: SearchPipeline) -> SearchPipeline:
     settings = search.settings
     depth = settings.options.candidates
     settings = replace(settings, given=replace(settings.given, top_k=depth))
