@@ -1,8 +1,7 @@
-"""Exact match and F1 as SQuAD has them (Rajpurkar et al. 2016, "SQuAD", arXiv 1606.05250, section 6.1)."""
+"""Exact match as SQuAD has it (Rajpurkar et al. 2016, "SQuAD", arXiv 1606.05250, section 6.1)."""
 
 import re
 import string
-from collections import Counter
 from collections.abc import Sequence
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -17,15 +16,3 @@ def words_of(answer: str) -> list[str]:
 def exact_match(answer: str, right: Sequence[str]) -> float:
     """Return 1.0 if an answer has the words of one of the right ones, else 0.0."""
     return float(any(words_of(answer) == words_of(text) for text in right))
-
-
-def f1(answer: str, right: Sequence[str]) -> float:
-    """Return the harmonic mean of precision and recall of an answer's words, against the best of the right answers."""
-    return max(_f1(words_of(answer), words_of(text)) for text in right)
-
-
-def _f1(words: list[str], right: list[str]) -> float:
-    if not words or not right:
-        return float(words == right)
-    common = (Counter(words) & Counter(right)).total()
-    return 2 * common / (len(words) + len(right))
