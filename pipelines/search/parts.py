@@ -166,6 +166,8 @@ class SearchParts:
             order(one_query, settings.blend, scales=_scales(rule, one_query, limits.depth), curves=curves)
             for one_query, curves in zip(scored, self._curves(queries, first_stage, options), strict=True)
         ]
+        if timings is not None and timings.orders is not None:
+            timings.orders += _for_all(fitting, answers, [])
         cut = [(results if least is None else at_least(results, least))[: options.results] for results in answers]
         staged = [
             with_stages(results, one_query, blend=settings.blend)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from .scoring import SearchResult
+
 
 @dataclass(frozen=True, slots=True)
 class Depth:
@@ -33,6 +35,8 @@ class Timings:
         retrieve_seconds: Seconds of the first stage.
         rerank_seconds: Seconds of the second stage.
         depths: An entry for each query.
+        orders: All candidates of each query in their final order, without their ``stages``; None keeps none, a list is
+            added to.
     """
 
     queries: int = 0
@@ -40,6 +44,7 @@ class Timings:
     retrieve_seconds: float = 0.0
     rerank_seconds: float = 0.0
     depths: list[Depth] = field(default_factory=list[Depth])
+    orders: list[list[SearchResult]] | None = None
 
     def add(self, depths: Sequence[Depth], *, retrieve_seconds: float, rerank_seconds: float) -> None:
         """Add one more batch."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...errors import BicrossError
 from ...index import Index, ModelFingerprint
 from ...inference import Dtype, load_tokenizer, resolve_model
-from ...rerank import DEFAULT_RERANKER, Reranker
+from ...rerank import DEFAULT_RERANKER, Reranker, is_identified
 from ...retrieval import Encoder
 from ..models import open_encoder, open_reranker
 from ..search import SearchOptions, SearchPipeline
@@ -39,6 +39,7 @@ class ModelOptions:
         device: Where models given by name run.
         dtype: What models given by name calculate in.
         search: How it searches where a request does not say.
+        cache_mb: Million bytes that remember the scores of pairs, for each index; None remembers none.
     """
 
     encoder: str | Path | Encoder | None = None
@@ -46,6 +47,7 @@ class ModelOptions:
     device: str | None = None
     dtype: Dtype = "float32"
     search: SearchOptions = field(default_factory=SearchOptions)
+    cache_mb: float | None = 32.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +133,13 @@ class Service:
         self._counter = self._count_as(self.reranker)
         for name, index in self._opened.items():
             encoder = self._encoder(index)
-            pipeline = SearchPipeline.open(index, encoder=encoder, reranker=self.reranker, options=models.search)
+            pipeline = SearchPipeline.open(
+                index,
+                encoder=encoder,
+                reranker=self.reranker,
+                options=models.search,
+                cache_mb=models.cache_mb if is_identified(self.reranker) else None,
+            )
             served = ServedIndex(name, index.path, pipeline, encoder, _passage_tokens(index))
             pipeline.search(CANARY)
             self._served[name] = served

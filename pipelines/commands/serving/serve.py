@@ -41,6 +41,9 @@ def serve_command(
     request_seconds: Annotated[float, typer.Option(help="Seconds after which a request is given up.")] = 60.0,
     queue_tokens: Annotated[int, typer.Option(help="Tokens of all accepted requests together.")] = 2_000_000,
     batch_tokens: Annotated[int, typer.Option(help="Tokens of a batch; more suit a GPU.")] = 4_096,
+    cache_mb: Annotated[
+        float, typer.Option(help="Million bytes that remember scores of pairs, for each index; 0 remembers none.")
+    ] = 32.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the address and readiness as JSON.")] = False,
 ) -> None:
     """Serve indexes over HTTP, for other programs.
@@ -79,6 +82,7 @@ def serve_command(
         device=device,
         dtype=dtype,
         search=search,
+        cache_mb=cache_mb or None,
     )
     listener = listen(settings)
     address = listener.getsockname()

@@ -8,7 +8,17 @@ from numpy.typing import NDArray
 
 from ....index import ModelFingerprint
 from ....inference import has_vocabulary
-from ....rerank import Cascade, CascadeScores, CrossEncoderReranker, Pair, RankingKey, Reranker, TokenPair
+from ....rerank import (
+    Cascade,
+    CascadeScores,
+    CrossEncoderReranker,
+    IdentifiedReranker,
+    Pair,
+    RankingKey,
+    Reranker,
+    TokenPair,
+    is_identified,
+)
 from ....retrieval import Encoder
 from .model_thread import ModelThread
 from .work import Lane
@@ -91,6 +101,24 @@ class BatchedReranker:
         return about_tokens(pair[0] + pair[1], self._most)
 
 
+class BatchedIdentified(BatchedReranker):
+    """An ``IdentifiedReranker`` that runs in a ``ModelThread``."""
+
+    def __init__(self, reranker: IdentifiedReranker, thread: ModelThread) -> None:
+        super().__init__(reranker, thread)
+        self._identified = reranker
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies all that a score depends on."""
+        return self._identified.fingerprint
+
+    @property
+    def model_fingerprint(self) -> str:
+        """The same without the precision."""
+        return self._identified.model_fingerprint
+
+
 class BatchedCrossEncoder(BatchedReranker):
     """A ``CrossEncoderReranker`` that runs in a ``ModelThread``. A cascade runs there as one piece."""
 
@@ -170,4 +198,4 @@ def batched_reranker(reranker: Reranker, thread: ModelThread) -> BatchedReranker
     """Return a reranker that runs in ``thread``, with the abilities of a cross-encoder if it is one."""
     if isinstance(reranker, CrossEncoderReranker):
         return BatchedCrossEncoder(reranker, thread)
-    return BatchedReranker(reranker, thread)
+    return BatchedIdentified(reranker, thread) if is_identified(reranker) else BatchedReranker(reranker, thread)

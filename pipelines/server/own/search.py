@@ -22,7 +22,7 @@ from ..settings import Limits
 from .requests import SearchRequest
 
 MOST_QUERY_TOKENS = 512
-
+LABEL_CHARACTERS = 100
 
 IndexName = Annotated[str | None, Query(description="The name of the index; the first one where it is left out.")]
 router = APIRouter(prefix="/v1", tags=["search"], responses=DOCUMENTED)
@@ -34,7 +34,8 @@ async def search(body: SearchRequest, request: Request, service: TheService) -> 
 
     With `query` the answer has `results`, with `queries` it has `answers`, each with its `results`. `generation` says
     which generation of the index was searched, `milliseconds` where the time went, and `reranked` how many of the
-    `candidates` the reranker scored: fewer than it should have where `deadline_ms` ended it.
+    `candidates` the reranker scored: fewer than it should have where `deadline_ms` ended it. With `explain` there
+    is the `order` of all candidates: `rank` and `retrieval_rank`, that of the first stage.
     """
     queries = _queries(body)
     check_search(body, queries, service.settings.limits)
@@ -65,7 +66,8 @@ async def indexes(request: Request, service: TheService) -> Response:
     """Return what each index holds, which models search it, and the fields that a filter can name."""
 
     def describe() -> dict[str, object]:
-        return {"indexes": [_described(service.index(name), service.reranker_name) for name in service.names]}
+        described = [_described(service.index(name), service.reranker_name) for name in service.names]
+        return {"indexes": described, "limits": {"k": service.settings.limits.k}}
 
     service.index()  # loading is an error at once
     return json_response(await answered(request, service, describe))
@@ -94,7 +96,7 @@ def run_search(service: Service, served: ServedIndex, body: SearchRequest, queri
     too_long = pipeline.too_long(queries)
     if too_long and pipeline.options.long_queries == "error":
         raise ApiError(400, "query_too_long", f"a query {next(iter(too_long.values()))}", param="query")
-    timings = Timings()
+    timings = Timings(orders=[] if body.explain else None)
     answers = pipeline.search_batch(
         queries,
         top_k=body.top_k,
@@ -124,9 +126,13 @@ def _record(
     timings: Timings,
 ) -> dict[str, object]:
     records = [
-        search_record(query, results, depth)
+        search_record(query, results, depth, stages=body.explain)
         for query, results, depth in zip(queries, answers, timings.depths, strict=True)
     ]
+    if timings.orders is not None:
+        records = [
+            record | {"order": order_record(order)} for record, order in zip(records, timings.orders, strict=True)
+        ]
     if body.query is not None:
         return {"index": served.name, **records[0]}
     return {"index": served.name, "generation": timings.depths[0].generation, "answers": records}
@@ -149,7 +155,7 @@ def _pipeline(served: ServedIndex, reranker: Reranker | None, body: SearchReques
         blend=settings.given.blend if body.blend is None else body.blend,
         rerank=settings.given.rerank if body.rerank is None else body.rerank,
     )
-    return SearchPipeline(pinned.retriever, reranker, options=replace(settings, given=given))
+    return SearchPipeline(pinned.retriever, reranker, options=replace(settings, given=given), cache=pinned.cache)
 
 
 def _check_where(pipeline: SearchPipeline, where: str) -> None:
@@ -180,6 +186,20 @@ def index_of(pipeline: SearchPipeline) -> Index:
     retriever = pipeline.retriever
     assert has_index(retriever)
     return retriever.index
+
+
+def order_record(results: Sequence[SearchResult]) -> list[dict[str, object]]:
+    """Return the ranks of all candidates in both stages as JSON, in the order of the first stage."""
+    return [
+        {
+            "id": result.document.id,
+            "label": (result.document.title.strip() or result.passage.text.strip())[:LABEL_CHARACTERS],
+            "retrieval_rank": result.retrieval_rank,
+            "rank": result.rank,
+            "reranked": result.logit is not None,
+        }
+        for result in sorted(results, key=lambda result: result.retrieval_rank)
+    ]
 
 
 def document_record(document: Document) -> dict[str, object]:

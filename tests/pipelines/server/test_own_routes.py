@@ -52,6 +52,36 @@ def test_values_of_a_search_reach_the_pipeline(client, index, values):
     assert [r["score"] for r in answer["results"]] == [r.score for r in pipeline.search("who sleeps?")]
 
 
+@pytest.mark.parametrize("values", [{}, {"rerank_k": 2}, {"where": "legs == 4"}, {"min_relevance": 1.0}])
+def test_explain_tells_the_ranks_of_all_candidates_in_both_stages(client, library, values):
+    body = {"query": "who sleeps at night?", "top_k": 1} | values
+    plain, explained = (client.post("/v1/search", json=body | more).json() for more in ({}, {"explain": True}))
+    everything = library.search(body["query"], **values | {"top_k": 4, "min_relevance": 0.0})
+    assert [entry["id"] for entry in sorted(explained["order"], key=lambda entry: entry["rank"])] == [
+        result.document.id for result in everything
+    ]
+    assert [entry["retrieval_rank"] for entry in explained["order"]] == list(range(1, len(everything) + 1))
+    assert sum(entry["reranked"] for entry in explained["order"]) == explained["reranked"]
+    assert {entry["label"] for entry in explained["order"]} == {result.document.title for result in everything}
+    for result in explained["results"]:
+        assert [stage["stage"] for stage in result.pop("stages")][-1] == "reranked"
+    assert explained["results"] == plain["results"]
+
+
+def test_what_was_scored_before_is_not_scored_again(index):
+    class Identified(OverlapReranker):
+        fingerprint = model_fingerprint = "overlap"
+
+    reranker = Identified()
+    with served({"animals": index}, reranker=reranker) as (client, _):
+        scored = []
+        for values in ({"rerank_k": 2}, {}, {"rerank_k": 3}, {"blend": 0.5}, {"retrieve_k": 3, "blend": 0.1}):
+            before = sum(map(len, reranker.calls))
+            assert client.post("/v1/search", json={"query": "who sleeps?"} | values).status_code == 200
+            scored.append(sum(map(len, reranker.calls)) - before)
+    assert scored == [2, 2, 0, 0, 0]
+
+
 def test_documents_and_indexes(client):
     answer = client.get("/v1/documents/a/b c").json()
     assert answer["document"] == {
@@ -60,7 +90,9 @@ def test_documents_and_indexes(client):
         "text": ANIMALS[3].text,
         "metadata": {"legs": 6},
     }
-    [described] = client.get("/v1/index").json()["indexes"]
+    answer = client.get("/v1/index").json()
+    [described] = answer["indexes"]
+    assert answer["limits"] == {"k": 1000}
     assert (described["name"], described["documents"], described["generation"]) == ("animals", 4, 1)
     assert described["fields"] == [{"name": "legs", "kinds": {"integers": 4}, "minimum": 2, "maximum": 6}]
 
