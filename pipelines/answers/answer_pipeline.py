@@ -119,7 +119,7 @@ class AnswerPipeline:
     @property
     def settings(self) -> Settings:
         """The options of the search, and whether each was given, tuned or a default. As text they are one line."""
-        return self._search.documents.settings
+        return replace(self._search.documents.settings, task={})
 
     def refresh(self) -> bool:
         """Move to the newest generation of the index; return whether there was one."""

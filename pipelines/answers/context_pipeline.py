@@ -15,7 +15,7 @@ from ...index import Index, Predicate
 from ...inference import Dtype
 from ...rerank import DEFAULT_RERANKER, Reranker
 from ...retrieval import Encoder, Retriever, has_index
-from ..search import SearchOptions, SearchPipeline, SearchResult, Timings
+from ..search import Origin, SearchOptions, SearchPipeline, SearchResult, Settings, Timings, with_candidates
 from .context import Context, cited, rendered
 from .context_options import ContextOptions, ContextValues
 from .passages import PassageSearch
@@ -58,7 +58,8 @@ class ContextPipeline:
         options: ContextOptions | None = None,
         **values: Unpack[ContextValues],
     ) -> None:
-        self._over(SearchPipeline(retriever, reranker, options=_search_options(search)), options, values)
+        given, self._depth_from = _search_options(search)
+        self._over(SearchPipeline(retriever, reranker, options=given), options, values)
 
     @classmethod
     def open(  # noqa: PLR0913 - the one call that most programs make: each argument has a default
@@ -90,8 +91,9 @@ class ContextPipeline:
             IndexCorrupt: The index is damaged, or keeps search settings that cannot be used.
         """
         pipeline = cls.__new__(cls)
+        given, pipeline._depth_from = _search_options(search)
         opened = SearchPipeline.open(
-            path, encoder=encoder, reranker=reranker, device=device, dtype=dtype, options=_search_options(search)
+            path, encoder=encoder, reranker=reranker, device=device, dtype=dtype, options=given
         )
         pipeline._over(opened, options, values)
         return pipeline
@@ -102,6 +104,11 @@ class ContextPipeline:
         self.options = replace(options or ContextOptions(), **values)
         self._counter = _counter(self.options, search.retriever)
         self._search = PassageSearch(search)
+
+    @property
+    def settings(self) -> Settings:
+        """The options of the search, and where each of them comes from. As text they are one line."""
+        return replace(self._search.documents.settings, task={"retrieve_k": self._depth_from})
 
     def refresh(self) -> bool:
         """Move to the newest generation of the index; return whether there was one."""
@@ -201,15 +208,15 @@ def _size(spans: Sequence[Span], *, counter: TextCounter, order: SpanOrder) -> i
     return counter(rendered(cited(arranged(spans, order))))
 
 
-def _search_options(search: SearchOptions | None) -> SearchOptions:
-    """Return the options of the search below a context: enough candidates, and none that make no sense there."""
+def _search_options(search: SearchOptions | None) -> tuple[SearchOptions, Origin]:
+    """Return the options of the search below a context, and where its number of candidates comes from."""
     options = SearchOptions() if search is None else checked_instance(search, SearchOptions, "search")
     if options.top_k is not None:
         raise ArgumentError(f"search has top_k={options.top_k}: give the context its top_k, and the search retrieve_k")
     if options.passages != "best" or options.adaptive:
         name = "adaptive" if options.adaptive else f"passages={options.passages!r}"
         raise ArgumentError(f"search has {name}: a context scores every passage that it retrieves; leave it out")
-    return replace(options, retrieve_k=options.retrieve_k or max(CANDIDATES, options.needed))
+    return with_candidates(options, CANDIDATES)
 
 
 def _counter(options: ContextOptions, retriever: Retriever) -> TextCounter | None:

@@ -75,6 +75,7 @@ def show_demo(path: Path, questions: Sequence[str], *, device: str | None, conso
     first, second = timings.retrieve_seconds / timings.queries, timings.rerank_seconds / timings.queries
     candidates = timings.pairs // timings.queries
     console.print(f"Retrieval took {first:.2f} s a question, reranking its {candidates} candidates {second:.2f} s.\n")
+    console.print(plain(f"Settings: {pipeline.settings}"), style="dim", soft_wrap=True)
     console.print("Ask your own question:", style="bold")
     console.print(f'  {_program()} search {path} "sort a list by a key"', soft_wrap=True)
     console.print("Index your own documents (JSONL, CSV, Parquet, or a folder of texts):", style="bold")
@@ -88,10 +89,11 @@ def _program() -> str:
 
 def print_demo(path: Path, questions: Sequence[str], *, device: str | None) -> None:
     """Print the answers as JSON, one object for each question."""
-    for question, results in zip(
-        questions, SearchPipeline.open(path, device=device).search_batch(questions), strict=True
-    ):
-        print_json({"query": question, "results": [result_record(result) for result in results]})
+    pipeline = SearchPipeline.open(path, device=device)
+    settings = pipeline.settings.to_dict()
+    for question, results in zip(questions, pipeline.search_batch(questions), strict=True):
+        records = [result_record(result) for result in results]
+        print_json({"query": question, "results": records, "settings": settings})
 
 
 def _side_by_side(question: str, results: Sequence[SearchResult]) -> Table:

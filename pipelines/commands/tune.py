@@ -13,6 +13,7 @@ from ...rerank import DEFAULT_RERANKER
 from ..evaluation import read_judged
 from ..models import open_encoder, open_reranker, require_one_device
 from ..progress import counting, doing
+from ..search import DEFAULT_K
 from ..tuning import TuningOptions, milliseconds, tune
 from .options import (
     AsJson,
@@ -50,7 +51,9 @@ def tune_command(
     calibrate: Annotated[
         Method | None, typer.Option(help="Fit a calibration, which makes relevance a probability.")
     ] = None,
-    retrieve_k: Annotated[int, typer.Option(help="Number of documents that the first stage retrieves.")] = 100,
+    retrieve_k: Annotated[
+        int | None, typer.Option(help=f"Number of documents that the first stage retrieves; default: {DEFAULT_K}.")
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Folder to write plots to.", metavar="FOLDER")] = None,
     scores: Annotated[
         Path | None, typer.Option(help="File that keeps the scores of candidates for the next tuning.")
@@ -69,7 +72,7 @@ def tune_command(
     Example: bicross tune my-index scifact --split train --latency-budget 300ms
     """
     options = TuningOptions(
-        retrieve_k=retrieve_k,
+        retrieve_k=DEFAULT_K if retrieve_k is None else retrieve_k,
         queries=queries,
         latency_budget_ms=None if latency_budget is None else milliseconds(latency_budget),
         latency_queries=latency_queries,
@@ -100,6 +103,9 @@ def tune_command(
         return
     console = Console()
     console.print(tuning_tables(tuning, str(path)))
+    came_from = "default" if retrieve_k is None else "given"
+    line = f"Settings: {tuning.retrieve_k} retrieved ({came_from}); first stage, depth and blend as compared above"
+    console.print(plain(line), style="dim", soft_wrap=True)
     for file in plots:
         console.print(plain(f"Drew {file}"), soft_wrap=True)
 

@@ -19,7 +19,7 @@ from .scoring import (
     fit_stop_rule,
     standardised,
 )
-from .settings import Origin, Settings
+from .settings import Origin, Settings, with_candidates
 from .timings import Depth, Timings
 from .tuned import MAX_CHARACTERS, KnownFusion, Tuned, store, stored
 
@@ -64,4 +64,5 @@ __all__ = [
     "stored",
     "tokenizer_fingerprint",
     "too_long",
+    "with_candidates",
 ]

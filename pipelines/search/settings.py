@@ -1,5 +1,6 @@
 """Settings: the options of a search, and where each of them comes from."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
@@ -7,7 +8,9 @@ from ...errors import ArgumentError
 from .options import DEFAULT_K, RerankK, SearchOptions
 from .tuned import Tuned
 
-Origin = Literal["given", "tuned", "default", "raised for top_k", "raised for rerank_k", "the reranker's"]
+Origin = Literal[
+    "given", "tuned", "default", "default of this task", "raised for top_k", "raised for rerank_k", "the reranker's"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +23,14 @@ class Settings:
         given: The options that the caller gave; None is a value left open.
         tuned: What the index stores for this reranker; None where it stores nothing, or for another one.
         recommended_blend: The blend that the reranker recommends; None without a reranker.
+        task: For a task that searches, such as ``ContextPipeline``: where values of ``given`` come from that it set
+            itself. None is a search whose results are shown.
     """
 
     given: SearchOptions
     tuned: Tuned | None = None
     recommended_blend: float | None = None
+    task: Mapping[str, Origin] | None = None
 
     @property
     def options(self) -> SearchOptions:
@@ -62,7 +68,7 @@ class Settings:
         if name == "rerank":
             return self._rerank_origin()
         if getattr(self.given, name) is not None:
-            return "given"
+            return (self.task or {}).get(name, "given")
         value, tuned = getattr(self.options, name), getattr(self.tuned, name, None)
         if name == "retrieve_k" and value > (tuned or DEFAULT_K):
             return "raised for top_k" if self.given.needed == self.given.top_k else "raised for rerank_k"
@@ -101,14 +107,17 @@ class Settings:
         return ", ".join(parts)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the settings as JSON: for each name the value and where it comes from."""
+        """Return the settings as JSON: for each name the value and where it comes from.
+
+        A task has no ``top_k`` there: what it gives is not what the search below it returns.
+        """
         options, none = self.options, self.options.rerank is False
         values: dict[str, object] = {
             "first_stage": options.first_stage,
             "feedback": None if options.strengths is None else asdict(options.strengths),
             "retrieve_k": options.candidates,
             "rerank_k": 0 if none else options.rerank_k,
-            "top_k": options.results,
+            **({"top_k": options.results} if self.task is None else {}),
             "blend": None if none else self.blend,
         }
         origins = {name: self.origin("rerank" if none and name in ("rerank_k", "blend") else name) for name in values}
@@ -137,3 +146,18 @@ class Settings:
             f'rerank_k="auto" needs a stop_rule, and `bicross tune` stored none: the {tuned.queries} queries were too '
             "few for one, or it was an older bicross; tune again with more queries, or give a number"
         )
+
+
+def with_candidates(search: SearchOptions, default: int, *, top_k: int = 0) -> tuple[SearchOptions, Origin]:
+    """Return the options of the search below a task, with its number of candidates, and where that comes from.
+
+    Args:
+        search: What the caller gave.
+        default: The candidates where the caller gave no ``retrieve_k``, unless more are needed.
+        top_k: What the task returns.
+    """
+    if search.retrieve_k is not None:
+        return search, "given"
+    depth = max(default, top_k, search.needed)
+    raised: Origin = "raised for top_k" if depth == top_k else "raised for rerank_k"
+    return replace(search, retrieve_k=depth), "default of this task" if depth == default else raised

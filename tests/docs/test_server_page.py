@@ -42,6 +42,7 @@ def test_the_command_lines_of_the_page_run(tmp_path, monkeypatch):
         try:
             listening, ready = (json.loads(process.stdout.readline()) for _ in range(2))
             assert (listening["status"], ready["status"]) == ("listening", "ready")
+            assert ready["settings"]["my-index"]["retrieve_k"] == {"value": 100, "from": "default"}
             assert len(asking) >= 6
             for line in asking:
                 assert ADDRESS in line

@@ -11,7 +11,7 @@ from ....index import Document, Index, Predicate
 from ....inference import Dtype
 from ....rerank import DEFAULT_RERANKER, Reranker
 from ....retrieval import Encoder, Retriever
-from ...search import SearchOptions, SearchPipeline, SearchResult
+from ...search import Origin, SearchOptions, SearchPipeline, SearchResult, Settings, with_candidates
 from .dialogue import DialogueTurn, fitting_models, fold_dialogue
 
 CANDIDATES = 50
@@ -86,7 +86,8 @@ class ReplyPipeline:
         turns: int | None = None,
     ) -> None:
         self._set(top_k, turns)
-        self._search = SearchPipeline(retriever, reranker, options=_search_options(search, top_k))
+        options, self._depth_from = _search_options(search, top_k)
+        self._search = SearchPipeline(retriever, reranker, options=options)
 
     @classmethod
     def open(  # noqa: PLR0913 - the one call that most programs make: each argument has a default
@@ -119,7 +120,7 @@ class ReplyPipeline:
         """
         pipeline = cls.__new__(cls)
         pipeline._set(top_k, turns)
-        options = _search_options(search, top_k)
+        options, pipeline._depth_from = _search_options(search, top_k)
         pipeline._search = SearchPipeline.open(
             path, encoder=encoder, reranker=reranker, device=device, dtype=dtype, options=options
         )
@@ -128,6 +129,11 @@ class ReplyPipeline:
     def _set(self, top_k: int, turns: int | None) -> None:
         self._top_k = checked_count(top_k, "top_k")
         self._turns = None if turns is None else checked_count(turns, "turns")
+
+    @property
+    def settings(self) -> Settings:
+        """The options of the search, and where each of them comes from. As text they are one line."""
+        return replace(self._search.settings, task={"retrieve_k": self._depth_from})
 
     def refresh(self) -> bool:
         """Move to the newest generation of the index; return whether there was one."""
@@ -198,12 +204,15 @@ def _replies(results: Sequence[SearchResult], top_k: int) -> list[Reply]:
     ]
 
 
-def _search_options(search: SearchOptions | None, top_k: int) -> SearchOptions:
-    """Return the options of the search below: all that is retrieved comes back, so that copies cost no reply."""
+def _search_options(search: SearchOptions | None, top_k: int) -> tuple[SearchOptions, Origin]:
+    """Return the options of the search below, and where its number of candidates comes from.
+
+    All that is retrieved comes back, so that copies cost no reply.
+    """
     options = SearchOptions() if search is None else checked_instance(search, SearchOptions, "search")
     if options.top_k is not None:
         raise ArgumentError(f"search has top_k={options.top_k}: give the pipeline its top_k, and the search retrieve_k")
     if options.long_queries == "skip":
         raise ArgumentError("search has long_queries='skip': a dialogue is folded to fit; leave it out")
-    depth = options.retrieve_k or max(CANDIDATES, top_k, options.needed)
-    return replace(options, retrieve_k=depth, top_k=depth, long_queries="cut")
+    options, depth_from = with_candidates(options, CANDIDATES, top_k=top_k)
+    return replace(options, top_k=options.retrieve_k, long_queries="cut"), depth_from

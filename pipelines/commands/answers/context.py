@@ -23,6 +23,7 @@ from ..options import (
 
 if TYPE_CHECKING:
     from ...answers import Context, ContextOptions
+    from ...search import Settings
 
 ContextFormat = Literal["text", "messages", "json"]
 ContextOrder = Literal["edges", "relevance", "document"]
@@ -109,7 +110,8 @@ def context_command(
         search=search,
         options=options,
     ) as pipeline:
-        _print(pipeline.context(question, where=where), "json" if as_json else format)
+        context, settings = pipeline.context(question, where=where), pipeline.settings
+    _print(context, settings, "json" if as_json else format)
 
 
 def _options(
@@ -142,15 +144,16 @@ def _options(
     )
 
 
-def _print(context: "Context", shown: ContextFormat) -> None:
-    from ..output import print_json
+def _print(context: "Context", settings: "Settings", shown: ContextFormat) -> None:
+    from ..output import print_json, write_settings
     from ..terminal import plain
 
     if shown == "json":
-        print_json(context.to_dict())
+        print_json({**context.to_dict(), "settings": settings.to_dict()})
         return
     if shown == "messages":
         sys.stdout.write(json.dumps(context.messages(), indent=2) + "\n")
+        write_settings(settings)
         return
     # A program gets the text as it is; in a terminal a document must not move the cursor.
     text = context.text
@@ -158,6 +161,7 @@ def _print(context: "Context", shown: ContextFormat) -> None:
         text = "\n".join(str(plain(line)) for line in text.split("\n"))
     sys.stdout.write(f"{text}\n" if text else "")
     sys.stderr.write(f"bicross: {_summary(context)}\n")
+    write_settings(settings)
 
 
 def _summary(context: "Context") -> str:

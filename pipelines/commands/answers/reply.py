@@ -19,6 +19,7 @@ from ..options import (
 
 if TYPE_CHECKING:
     from ...answers import Reply
+    from ...search import Settings
 
 
 def reply_command(
@@ -84,19 +85,19 @@ def reply_command(
             turns=turns,
         )
     with pipeline:
-        replies = pipeline.replies(dialogue, where=where)
-    _print_replies(replies, as_json=as_json)
+        replies, settings = pipeline.replies(dialogue, where=where), pipeline.settings
+    _print_replies(replies, settings, as_json=as_json)
 
 
-def _print_replies(replies: "list[Reply]", *, as_json: bool) -> None:
+def _print_replies(replies: "list[Reply]", settings: "Settings", *, as_json: bool) -> None:
     from rich.console import Console
 
-    from ..output import print_json
+    from ..output import print_json, write_settings
     from ..terminal import plain, snippet
 
     if as_json:
         for reply in replies:
-            print_json(reply.to_dict())
+            print_json({**reply.to_dict(), "settings": settings.to_dict()})
         return
     console = Console(highlight=False)
     for reply in replies:
@@ -106,3 +107,4 @@ def _print_replies(replies: "list[Reply]", *, as_json: bool) -> None:
         console.print(plain(f"   {to}({exchange.id})"), soft_wrap=True)
     if not replies:
         Console(stderr=True).print(plain("No reply: the index has no exchange that matches."), soft_wrap=True)
+    write_settings(settings)

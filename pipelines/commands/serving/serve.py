@@ -90,7 +90,14 @@ def serve_command(
     say = _Saying(as_json=as_json)
     say("listening", url, f"Listening on {url}; the models are loading.")
     service = Service(opened, settings, models)
-    run_server(service, listener, on_ready=lambda: say("ready", url, f"Ready: {', '.join(opened)}. Ctrl-C ends it."))
+
+    def on_ready() -> None:
+        settings_of = {name: service.index(name).pipeline.settings for name in opened}
+        lines = [f"Settings of {name}: {settings}" for name, settings in settings_of.items()]
+        text = "\n".join([f"Ready: {', '.join(opened)}. Ctrl-C ends it.", *lines])
+        say("ready", url, text, settings={name: settings.to_dict() for name, settings in settings_of.items()})
+
+    run_server(service, listener, on_ready=on_ready)
     say("ended", url, "All accepted requests are answered.")
 
 
@@ -100,11 +107,11 @@ class _Saying:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
 
-    def __call__(self, status: str, url: str, text: str) -> None:
+    def __call__(self, status: str, url: str, text: str, **further: object) -> None:
         if self._as_json:
             from ..output import print_json
 
-            print_json({"status": status, "url": url})
+            print_json({"status": status, "url": url, **further})
         else:
             typer.echo(text)
         sys.stdout.flush()

@@ -207,12 +207,15 @@ def test_demo_shows_both_stages_and_how_to_go_on(tmp_path, capsys, monkeypatch):
         "first stage",
         "after reranking",
         "1st-stage",
+        "Settings: 100 retrieved (default), 100 reranked (default), blend ",
         f"search {path}",
     ):
         assert part in out
     assert "60 documents" in err, "the progress bar is drawn on standard error"
     code, out, _ = run(capsys, "demo", "round a number", "sort a list", "-o", str(path), "--limit", "60", "--json")
-    assert [json.loads(line)["query"] for line in out.splitlines()] == ["round a number", "sort a list"]
+    records = [json.loads(line) for line in out.splitlines()]
+    assert [record["query"] for record in records] == ["round a number", "sort a list"]
+    assert all(record["settings"]["top_k"] == {"value": 10, "from": "default"} for record in records)
 
 
 def test_skip_errors(tmp_path, capsys, monkeypatch):

@@ -57,6 +57,7 @@ def test_tune_recommends_explains_draws_and_stores(index, folder, tmp_path, caps
         "First stage on words, 40 queries",
         "vectors alone",
         "p95 ms",
+        "Settings: 20 retrieved (given); first stage, depth and blend as compared above",
         "By blend: vectors alone",
         "On queries that the choice did not see",
         "gain over the first stage",

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from bicross.errors import ArgumentError
 from bicross.pipelines import SearchOptions, Settings, Tuned
+from bicross.pipelines.search import with_candidates
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +37,25 @@ def test_every_k_that_is_given_counts_or_contradicts_another_given_one(retrieve_
         assert own.origin("retrieve_k").startswith("raised") == (needed > default)
     assert (complete.candidates, complete.depth) == (complete.retrieve_k, complete.rerank_k if own.reranks else 0)
     assert own.reranks == (tuned is not OFF or rerank_k is not None)
+
+
+@given(retrieve_k=KS, rerank_k=KS, top_k=st.integers(1, 200))
+def test_a_task_retrieves_its_own_number_unless_more_are_needed_or_one_is_given(retrieve_k, rerank_k, top_k):
+    if retrieve_k is not None and (rerank_k or 0) > retrieve_k:
+        return
+    search, origin = with_candidates(SearchOptions(retrieve_k=retrieve_k, rerank_k=rerank_k), 50, top_k=top_k)
+    depth = search.retrieve_k
+    if retrieve_k is not None:
+        assert (depth, origin) == (retrieve_k, "given")
+    elif max(top_k, rerank_k or 0) <= 50:
+        assert (depth, origin) == (50, "default of this task")
+    else:
+        assert depth == max(top_k, rerank_k or 0)
+        assert origin == ("raised for top_k" if depth == top_k else "raised for rerank_k")
+    of_task = Settings(search, task={"retrieve_k": origin})
+    assert of_task.to_dict()["retrieve_k"] == {"value": depth, "from": origin}
+    assert "top_k" not in of_task.to_dict(), "it is no option of the search below a task"
+    assert Settings(search).origin("retrieve_k") == "given"
 
 
 @pytest.mark.parametrize(
