@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, get_args
@@ -170,6 +170,7 @@ class OpenedIndex(IndexReader):
 
         Raises:
             IndexExists: Something is in the way.
+            ArgumentError: No folder can be made there.
         """
         flags = {"overwrite": checked_flag(overwrite, "overwrite"), "resume": checked_flag(resume, "resume")}
         require_free(checked_path(path), **flags)
@@ -178,6 +179,10 @@ class OpenedIndex(IndexReader):
     def on_disk(path: str | Path) -> OnDisk:
         """Return what ``path`` holds, without opening it: the newest generation, and what an interrupted build left."""
         return on_disk(checked_path(path))
+
+    def ids(self) -> Iterator[str]:
+        """Yield the ids of all live documents, in the order in which they were added."""
+        return self._snapshot.ids()
 
     def refresh(self) -> bool:
         """Move to the newest generation. Running searches finish on the old one.

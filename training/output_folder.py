@@ -9,7 +9,7 @@ from typing import Any, cast
 from safetensors import SafetensorError
 
 from ..errors import ArgumentError, TrainingError
-from ..errors.arguments import checked_path
+from ..errors.arguments import checked_path, require_folder_place
 from ..inference import resolve_model, whole_file
 from .settings import CHECKPOINTS
 
@@ -28,6 +28,7 @@ def require_new_output(output: Path) -> None:
         raise ArgumentError(f"{output} holds a finished model; name another folder, or remove it")
     if output.exists() and not output.is_dir():
         raise ArgumentError(f"{output} is a file; name a folder for the model")
+    require_folder_place(output, "a model")
     if output.is_dir() and any(output.iterdir()) and not (output / CHECKPOINTS).is_dir():
         raise ArgumentError(f"{output} is not empty and holds no unfinished training; name another folder")
 
@@ -102,6 +103,7 @@ def require_output_folder(model: str, output: Path | None) -> Path:
         raise ArgumentError(f"{model!r} is shared by all programs here: name a folder for a copy, -o FOLDER")
     if output is not None and output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ArgumentError(f"{output} exists and is not an empty folder: name another one, or leave -o out")
+    require_folder_place(folder if output is None else output, "a model")
     return folder
 
 

@@ -16,6 +16,7 @@ from .checks import (
     described,
     lone_surrogate,
 )
+from .places import require_file_place, require_folder_place
 
 __all__ = [
     "checked_callable",
@@ -32,4 +33,6 @@ __all__ = [
     "checked_texts",
     "described",
     "lone_surrogate",
+    "require_file_place",
+    "require_folder_place",
 ]

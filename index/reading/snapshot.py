@@ -90,6 +90,13 @@ class Snapshot:
             while chunk := list(islice(rows, ROWS_AT_ONCE)):
                 yield from view.segment.documents(chunk)
 
+    def ids(self) -> Iterator[str]:
+        """The ids of the live documents, in the order of adding."""
+        for view in self.views:
+            rows = view.rows()
+            while chunk := list(islice(rows, ROWS_AT_ONCE)):
+                yield from view.segment.ids_of(chunk)
+
     def sample(self, count: int) -> list[Document]:
         """At most so many live documents, evenly spread."""
         step = -(-len(self) // count) if len(self) else 1

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ...errors import ArgumentError, IndexCorrupt, IndexExists, IndexNotFound
+from ...errors.arguments import require_folder_place
 from ...errors.counts import counted
 from ..files import COMPACTION_LOCK, LOCK, Filesystem, is_compacting
 from ..manifest import MANIFEST_NAME, Manifest
@@ -222,10 +223,12 @@ def require_free(path: Path, *, overwrite: bool, resume: bool) -> None:
 
     Raises:
         IndexExists: An index, an unfinished build, or another file is there.
+        ArgumentError: No folder can be made there.
     """
     if not path.exists():
         if path.is_symlink():
             raise IndexExists(f"{path} is a symbolic link to nothing; remove it, or choose another path")
+        require_folder_place(path, "an index")
         return
     if not path.is_dir():
         raise IndexExists(f"{path} is a file; an index is a folder: choose another path")

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ...errors.counts import counted
+from ...index import Index
 from ...inference import cache_folder
 from ...retrieval import BiEncoder
 from ..indexing import build_index
@@ -40,6 +41,7 @@ def demo_command(
 ) -> None:
     """Index the documentation of the installed Python, and search it. Needs no network."""
     path, asked = output or demo_path(), questions or QUESTIONS
+    Index.require_free(path, overwrite=True)  # before the docstrings are collected
     # With --json standard output carries nothing else.
     console = Console(stderr=as_json)
     build_demo(path, limit=limit, device=device, console=console)

@@ -8,6 +8,8 @@ import typer
 from rich.console import Console
 
 from ...errors import ArgumentError
+from ...errors.arguments import require_file_place
+from ...index import Index
 from ...rerank import DEFAULT_RERANKER
 from ..evaluation import (
     DEFAULT_MEASURES,
@@ -21,7 +23,7 @@ from ..evaluation import (
     read_judged,
     read_qrels,
     read_run,
-    require_query_ids,
+    require_run_ids,
     write_run,
 )
 from ..progress import counting, doing
@@ -103,17 +105,20 @@ def evaluate_command(
         _require_no_files(save_run, save_first_stage_run)
         _show("runs", _of_runs(others, qrels, names), as_json=as_json)
         return
-    _require_folders(save_run, save_first_stage_run)
+    for file in (save_run, save_first_stage_run):
+        if file is not None:
+            require_file_place(file, "a run")
     judged = read_judged(source, split=split, topics=topics, qrels=qrels)
     if queries is not None:
         judged = judged.first(queries)
+    index = Index.open(path)
     if save_run or save_first_stage_run:
-        require_query_ids(id_ for id_ in judged.queries if id_ in judged.qrels)
+        require_run_ids((id_ for id_ in judged.queries if id_ in judged.qrels), index.ids())
     watched = not as_json and sys.stderr.isatty()
     with saying(lambda: "Nothing was measured or written: run the same command again."):
         with doing("Loading the models", shown=watched):
             pipeline = SearchPipeline.open(
-                path,
+                index,
                 encoder=encoder,
                 reranker=None if rerank is False else reranker,
                 device=device,
@@ -156,13 +161,6 @@ def _read_runs(files: Runs) -> dict[str, Run]:
 def _require_no_files(*files: Path | None) -> None:
     if any(file is not None for file in files):
         raise ArgumentError("--save-run needs an index to search; name one, or leave the option out")
-
-
-def _require_folders(*files: Path | None) -> None:
-    """Fail before the search if a run cannot be written afterwards."""
-    for file in files:
-        if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
-            raise ArgumentError(f"cannot write a run to {file}: it is a folder, or its folder does not exist")
 
 
 def _show(name: str, evaluation: Evaluation, *, as_json: bool, settings: Settings | None = None) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from ...errors import ArgumentError
+from ...errors.arguments import require_file_place, require_folder_place
 from ...index import Index
 from ...rerank import DEFAULT_RERANKER
 from ..evaluation import read_judged
@@ -114,7 +114,6 @@ def _require_places(plot: Path | None, scores: Path | None) -> None:
     """Fail before the candidates are scored if the results cannot be written afterwards."""
     if plot is not None:
         require_plots()
-        if plot.exists() and not plot.is_dir():
-            raise ArgumentError(f"--plot needs a folder, but {plot} is a file")
-    if scores is not None and (scores.is_dir() or not scores.absolute().parent.is_dir()):
-        raise ArgumentError(f"cannot write scores to {scores}: it is a folder, or its folder does not exist")
+        require_folder_place(plot, "plots")
+    if scores is not None:
+        require_file_place(scores, "scores")

@@ -5,7 +5,7 @@ from .grades import MAX_GRADE, whole_grade
 from .judgments import Judged, read_judged, read_qrels
 from .measures import DEFAULT_MEASURES, canonical, per_query
 from .result import Comparison, Evaluation, QueryChange, System
-from .runs import Run, read_run, require_query_ids, write_run
+from .runs import Run, read_run, require_run_ids, write_run
 from .significance import CONFIDENCE, Estimate, Outcomes, estimate_means, randomisation_test
 from .topics import has_ids, read_topics
 
@@ -34,7 +34,7 @@ __all__ = [
     "read_qrels",
     "read_run",
     "read_topics",
-    "require_query_ids",
+    "require_run_ids",
     "whole_grade",
     "write_run",
 ]

@@ -79,17 +79,19 @@ def write_run(path: str | Path, run: Run, *, tag: str = "bicross") -> None:
         file.write("".join(lines).encode())
 
 
-def require_query_ids(query_ids: Iterable[str]) -> None:
-    """Check that a run of these queries can be written, before they are searched.
+def require_run_ids(query_ids: Iterable[str], document_ids: Iterable[str]) -> None:
+    """Check that a run can be written, before the queries are searched.
 
     Args:
-        query_ids: Their ids.
+        query_ids: The ids of the queries.
+        document_ids: The ids of all documents that they may find.
 
     Raises:
         ArgumentError: An id is empty or has white space, or is not valid Unicode.
     """
-    for query_id in query_ids:
-        _check_id("query id", query_id)
+    for kind, ids in (("query id", query_ids), ("document id", document_ids)):
+        for id_ in ids:
+            _check_id(kind, id_)
 
 
 def _trec_order(result: tuple[str, float]) -> tuple[float, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import ArgumentError, SourceError
+from ...errors.arguments import require_file_place
 from ...index import Document, DocumentReader
 from .records import DuplicateGroup, Duplicates
 from .rows_files import copy_lines, copy_parquet, kind_of
@@ -110,10 +111,7 @@ def require_writable(target: Path, *, overwrite: bool) -> None:
     Raises:
         ArgumentError: There is one already, or no folder for it.
     """
-    if target.is_dir() or not target.parent.is_dir():
-        raise ArgumentError(
-            f"{target} cannot be written: " + ("it is a folder" if target.is_dir() else "no such folder")
-        )
+    require_file_place(target, "rows")
     if target.exists() and not overwrite:
         raise ArgumentError(f"{target} exists already: choose another name, or replace it with overwrite=True")
 

@@ -57,6 +57,7 @@ def test_a_sample_is_spread_evenly_over_the_live_documents(tmp_path):
         index.add([batch(*some_documents(count, start=start))])
     index.delete(["d1", "d7", "d12"])
     live = list(index.documents())
+    assert list(index.ids()) == [document.id for document in live]
     assert len(live) == 17
     for count in range(1, 20):
         drawn = index.sample(count)

@@ -97,6 +97,7 @@ METHODS = {
     "rollback": {"generation": 1},
     "set_settings": {"settings": {}},
     "documents": {},
+    "ids": {},
     "embedded_documents": {"where": None},
     "sample": {"count": 2},
     "info": {},

@@ -53,8 +53,8 @@ def train_exits_command(
     text_of_line = {number: line.strip() for number, line in text_lines(queries)}
     texts = list(text_of_line.values())
     check_queries(texts, any_length=True)
-    retriever = open_retriever(Index.open(path), encoder, device=device)
     source = require_output_folder(model, output)  # the copy is made last: an interrupt leaves nothing half done
+    retriever = open_retriever(Index.open(path), encoder, device=device)
     with saying(lambda: f"No exits were written to {output or source}: run the same command again."):
         reranker = CrossEncoderReranker(source, device=device, dtype=dtype)
         lines = list(text_of_line)

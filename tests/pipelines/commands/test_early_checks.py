@@ -33,10 +33,16 @@ MISTAKES = {
     "search index query --first-stage lexical": "keeps none",
     "index rows.jsonl -o new --types year=integer": "is for CSV and TSV files",
     "evaluate index missing": "missing",
+    "index rows.jsonl -o rows.csv/new": "rows.csv is a file; name another folder",
+    "index rows.jsonl -o new --skip-errors --errors nowhere/list": "cannot be written to nowhere/list",
+    "demo -o rows.csv/new": "rows.csv is a file; name another folder",
     "evaluate index missing --save-run nowhere/run": "cannot write a run to nowhere/run",
+    "evaluate odd judged --save-run run": "the document id 'a b' is empty or has white space",
+    "evaluate odd judged --save-first-stage-run run": "the document id 'a b' is empty or has white space",
     "evaluate index spaced --save-run run": "the query id 'q 1' is empty or has white space",
     "evaluate index spaced --save-first-stage-run run": "the query id 'q 1' is empty or has white space",
     "tune index missing --scores nowhere/scores": "cannot write scores to nowhere/scores",
+    "tune index missing --scores rows.csv/scores": "cannot write scores to rows.csv/scores",
     "retokenize nowhere": "nowhere does not exist",
 }
 """What each command line says."""
@@ -58,6 +64,7 @@ for line in json.load(sys.stdin):
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("early")
     build_index([Document("a", "a text", "", {"year": 1})], path / "index", encoder=HashEncoder(), reranker=None)
+    build_index([Document("a b", "a text")], path / "odd", encoder=HashEncoder(), reranker=None)
     (path / "rows.jsonl").write_text(json.dumps({"id": "b", "text": "another"}) + "\n")
     (path / "rows.csv").write_text("id,content\n1,a text\n")
     (path / "semicolons.csv").write_text("id;content;price\n1;a text;3,50\n")
@@ -65,6 +72,9 @@ def folder(tmp_path_factory):
     (path / "spaced" / "qrels").mkdir(parents=True)
     (path / "spaced" / "queries.jsonl").write_text('{"_id": "q 1", "text": "a query"}\n')
     (path / "spaced" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq 1\ta\t1\n")
+    (path / "judged" / "qrels").mkdir(parents=True)
+    (path / "judged" / "queries.jsonl").write_text('{"_id": "q", "text": "a query"}\n')
+    (path / "judged" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\ta\t1\n")
     (path / "broken.jsonl").write_text("{\n")
     return path
 

@@ -129,8 +129,8 @@ def test_another_run_is_a_further_comparison(collection, tmp_path, capsys):
             2,
             "--save-run needs an index",
         ),
-        (["{index}", "{words}", "--save-run", "{words}"], 2, "it is a folder, or its folder does not exist"),
-        (["{index}", "{words}", "--save-run", "{words}/no/run.txt"], 2, "it is a folder, or its folder does not exist"),
+        (["{index}", "{words}", "--save-run", "{words}"], 2, "it is a folder; name a file"),
+        (["{index}", "{words}", "--save-run", "{words}/no/run.txt"], 2, "there is no folder "),
         (["{words}/none", "{words}"], 1, "does not exist; build one with"),
     ],
 )

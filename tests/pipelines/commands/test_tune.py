@@ -167,7 +167,7 @@ def test_a_search_with_another_reranker_ignores_what_was_tuned(index, folder, ca
         (["--retrieve-k", "5"], 2, "--retrieve-k 5 must be from 10 to 10000"),
         (["--calibrate", "magic"], 2, "Invalid value for '--calibrate'"),
         (["--scores", "missing/file"], 2, "cannot write scores to missing/file"),
-        (["--plot", "a-file"], 2, "--plot needs a folder, but a-file is a file"),
+        (["--plot", "a-file/plots"], 2, "cannot write plots to a-file/plots: "),
         (["--scores", "a-file"], 2, "a-file holds no scores of a tuning"),
         (["--device", "cuda:0,cuda:1"], 2, "a search runs on one device"),
     ],

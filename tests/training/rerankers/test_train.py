@@ -371,7 +371,11 @@ def test_folders_that_hold_something_else_are_refused(base, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")
     (tmp_path / "file").write_text("mine")
-    for name, message in (("full", "is not empty and holds no unfinished"), ("file", "is a file; name a folder")):
+    for name, message in (
+        ("full", "is not empty and holds no unfinished"),
+        ("file", "is a file; name a folder"),
+        ("file/x", "is a file; name another folder"),
+    ):
         with pytest.raises(ArgumentError, match=message):
             train(base, tmp_path / name)
 

@@ -138,7 +138,7 @@ def test_tables_keep_their_schema(tmp_path, capsys, compression):
         ("dedupe rows.jsonl new.jsonl --threshold -1", "threshold must be a number from 0 to 1, not -1"),
         ("dedupe rows.jsonl new.jsonl --reranker-threshold 2", "must be a number from 0 to 1, not 2"),
         ("dedupe rows.jsonl new.csv", "new.csv must end in .jsonl: rows.jsonl is jsonl"),
-        ("dedupe rows.jsonl nowhere/new.jsonl", "nowhere/new.jsonl cannot be written: no such folder"),
+        ("dedupe rows.jsonl nowhere/new.jsonl", "cannot write rows to nowhere/new.jsonl: there is no folder "),
         ("dedupe rows.jsonl rows.jsonl", "rows.jsonl exists already"),
         ("dedupe page.md new.md", "only JSONL, CSV, TSV and Parquet are"),
         ("dedupe array.jsonl new.jsonl", "is one JSON array, which is not copied by lines"),
