@@ -10,6 +10,8 @@ from ..metadata import ARROW_TYPES, Kind
 from .fields import NUMBERS, IndexField, IndexFields
 
 MAX_TEXT = 80
+MAX_VALUES = 24
+ROWS_AT_ONCE = 50_000
 _ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
 
 
@@ -24,6 +26,7 @@ class FieldInfo:
         off: How many have a value that is not of the kind of most.
         minimum: The least value of that kind, where it has an order; long texts are cut.
         maximum: The greatest.
+        values: Its texts, or those in its lists of texts, sorted, where they are of that kind, few and short.
     """
 
     name: str
@@ -32,6 +35,7 @@ class FieldInfo:
     off: int
     minimum: str | int | float | None
     maximum: str | int | float | None
+    values: tuple[str, ...] = ()
 
 
 def describe_fields(fields: IndexFields, documents: int) -> tuple[FieldInfo, ...]:
@@ -55,6 +59,7 @@ def _describe(field: IndexField, documents: int) -> FieldInfo:
         field.off(field.main_kinds) if field.main_kinds else 0,
         _shown(min(extremes, default=None)),
         _shown(max(extremes, default=None)),
+        _values(field),
     )
 
 
@@ -68,6 +73,24 @@ def _extremes(field: IndexField) -> Iterator[Any]:
         ends = _ARROW.min_max(column.filter(part.rows_of_live)).as_py()
         if ends["min"] is not None:
             yield from (ends["min"], ends["max"])
+
+
+def _values(field: IndexField) -> tuple[str, ...]:
+    """The different texts of a field; none where they are too many or too long. It stops as soon as that is known."""
+    kinds, values = field.main_kinds, set[str]()
+    if kinds not in ((Kind.TEXTS,), (Kind.TEXT_LISTS,)):
+        return ()
+    [kind] = kinds
+    for part in field.parts:
+        column, live = part.column(kind, ARROW_TYPES[kind]), part.rows_of_live
+        for start in range(0, part.rows, ROWS_AT_ONCE):
+            rows = column.slice(start, ROWS_AT_ONCE).filter(live.slice(start, ROWS_AT_ONCE)).drop_null()
+            texts = _ARROW.list_flatten(rows) if kind is Kind.TEXT_LISTS else rows
+            unique = _ARROW.unique(texts).drop_null()
+            values.update(unique.slice(0, MAX_VALUES + 1).to_pylist())
+            if len(values) > MAX_VALUES or any(len(value) > MAX_TEXT for value in values):
+                return ()
+    return tuple(sorted(values))
 
 
 def _shown(value: Any) -> Any:  # noqa: ANN401 - a text, a number or None

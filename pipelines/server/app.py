@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from . import dialects, own
+from . import dialects, own, page
 from .http import ApiError, Guard, api_error, json_response
 from .service import Service
 
@@ -23,7 +23,7 @@ def create_app(service: Service) -> ASGIApp:
     """Return the ASGI application that serves a ``Service``."""
     app = FastAPI(title="bicross", version=_version(), description=DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.service = service
-    for router in (*own.ROUTERS, *dialects.ROUTERS):
+    for router in (*own.ROUTERS, *dialects.ROUTERS, *page.ROUTERS):
         app.include_router(router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _no_route)

@@ -2,11 +2,12 @@
 
 from .answering import json_response, worked
 from .errors import ApiError, api_error, without_input
-from .guard import Guard
+from .guard import PAGE_FILES, Guard
 from .routes import DOCUMENTED, ErrorBody
 
 __all__ = [
     "DOCUMENTED",
+    "PAGE_FILES",
     "ApiError",
     "ErrorBody",
     "Guard",

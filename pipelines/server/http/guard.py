@@ -17,6 +17,8 @@ from .errors import CLIENT_LEFT, ApiError, api_error
 logger = logging.getLogger("bicross")
 
 WITHOUT_KEY = ("/health", "/health/live", "/health/ready")
+PAGE_FILES = "/page/"
+"""Where the files of the page are. Like the page itself they need no key: they tell nothing, and ask for the key."""
 SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -70,7 +72,7 @@ class Guard:
         given = _given_key(headers)
         if settings.write_key is not None and _same(given, settings.write_key):
             return
-        if settings.key is not None and not _same(given, settings.key):
+        if settings.key is not None and not _is_page(scope) and not _same(given, settings.key):
             raise ApiError(401, "unauthorized", "send the key as Authorization: Bearer KEY")
         if settings.key is None and not _is_local(headers.get("host", ""), settings.host):
             # A page of another site that points its own name at this address may not read the answers.
@@ -134,6 +136,11 @@ def _require_json(scope: Scope) -> None:
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     if has_body and kind != "application/json":
         raise ApiError(415, "not_json", "send the body as JSON, with the header Content-Type: application/json")
+
+
+def _is_page(scope: Scope) -> bool:
+    path: str = scope["path"]
+    return scope["method"] == "GET" and (path == "/" or path.startswith(PAGE_FILES))
 
 
 def _given_key(headers: Headers) -> str:

@@ -222,7 +222,13 @@ def _described(served: ServedIndex, reranker: str | None) -> dict[str, object]:
         "reranker": reranker,
         "settings": pinned.settings.to_dict(),
         "fields": [
-            {"name": field.name, "kinds": dict(field.kinds), "minimum": field.minimum, "maximum": field.maximum}
+            {
+                "name": field.name,
+                "kinds": dict(field.kinds),
+                "minimum": field.minimum,
+                "maximum": field.maximum,
+                "values": list(field.values),
+            }
             for field in index.fields()
         ],
     }

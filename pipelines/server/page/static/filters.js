@@ -1,0 +1,137 @@
+// Filters of the fields that an index has, and the expression that the server gets.
+
+import { byId, element } from "./elements.js";
+import { setFilter } from "./state.js";
+
+const RANGES = ["integers", "numbers"];
+const LISTS = ["lists of texts", "lists of integers", "lists of numbers"];
+
+// The kind of value that most documents have in a field.
+export const kindOf = (field) => Object.entries(field.kinds).sort((a, b) => b[1] - a[1])[0][0];
+
+export function quoted(text) {
+  return JSON.stringify(text).replaceAll("\\b", "\\x08").replaceAll("\\f", "\\x0c");
+}
+
+const isNumber = (text) => /^-?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text);
+
+function clauses(name, values, kind) {
+  const field = `field(${quoted(name)})`;
+  const literal = (value) => (kind.endsWith("texts") || !isNumber(value) ? quoted(value) : value);
+  const made = [];
+  if (isNumber(values.min ?? "")) made.push(`${field} >= ${values.min}`);
+  if (isNumber(values.max ?? "")) made.push(`${field} <= ${values.max}`);
+  if (values.is !== undefined) made.push(`${field} == ${kind === "booleans" ? values.is : literal(values.is)}`);
+  if (values.starts !== undefined) made.push(`startswith(${field}, ${quoted(values.starts)})`);
+  if (values.has !== undefined) made.push(`${literal(values.has)} in ${field}`);
+  return made;
+}
+
+// The whole filter of the state; null where there is none.
+export function whereOf(state, described) {
+  const kinds = new Map(described.fields.map((field) => [field.name, kindOf(field)]));
+  const made = [...state.filters].flatMap(([name, values]) => clauses(name, values, kinds.get(name) ?? "texts"));
+  const written = state.where.trim();
+  if (written === "" && made.length === 0) return null;
+  return written === "" || made.length === 0 ? written || made.join(" and ") : `(${written}) and ${made.join(" and ")}`;
+}
+
+export class Filters {
+  constructor(place, changed) {
+    [this.place, this.changed, this.described] = [place, changed, null];
+    this.expression = element("input", {
+      id: "where", type: "text", placeholder: "year >= 2020 and lang == 'en'", spellcheck: "false", autocomplete: "off",
+    });
+    this.expression.addEventListener("input", () => {
+      this.state.where = this.expression.value;
+      changed("where");
+    });
+    this.fields = element("div");
+    const label = element("label", { for: "where" }, "Expression");
+    this.clear = element("button", { type: "button", id: "clear-filters" }, "No filters");
+    this.clear.addEventListener("click", () => {
+      this.state.filters.clear();
+      this.state.where = "";
+      changed("clear");
+    });
+    place.append(this.fields, label, this.expression, this.clear);
+  }
+
+  show(state, described) {
+    this.state = state;
+    if (this.described !== described) {
+      this.described = described;
+      this.inputs = [];
+      this.fields.replaceChildren(...described.fields.map((field) => this.row(field)).filter((row) => row !== null));
+    }
+    for (const { input, field, operator } of this.inputs) {
+      const value = state.filters.get(field)?.[operator] ?? "";
+      if (input.value !== value) input.value = value;
+    }
+    if (this.expression.value !== state.where) this.expression.value = state.where;
+    this.clear.hidden = state.where === "" && state.filters.size === 0;
+  }
+
+  refuse(isRefused) {
+    this.expression.setAttribute("aria-invalid", String(isRefused));
+    if (isRefused) byId("settings").open = true;
+  }
+
+  row(field) {
+    const kind = kindOf(field);
+    const { name } = field;
+    if (RANGES.includes(kind)) {
+      const step = kind === "integers" ? 1 : "any";
+      const input = (operator, bound) =>
+        this.input(field, operator, `${name}: ${bound === field.minimum ? "least" : "greatest"}`, {
+          type: "number", step, placeholder: String(bound ?? ""),
+        });
+      const ends = [input("min", field.minimum), element("span", {}, "to"), input("max", field.maximum)];
+      return element("div", { class: "field", role: "group", "aria-label": name }, this.name(name), ...ends);
+    }
+    if (kind === "booleans") {
+      const select = element("select", {});
+      select.append(new Option("any", ""), new Option("yes", "true"), new Option("no", "false"));
+      return element("div", { class: "field" }, this.name(name), this.watched(select, field, "is", name));
+    }
+    if (kind === "texts") return element("div", { class: "field" }, this.name(name), this.texts(field));
+    if (!LISTS.includes(kind)) return null;
+    return element("div", { class: "field" }, this.name(name), this.choice(field, "has", `${name} has`) ?? this.has(field));
+  }
+
+  name(name) {
+    return element("span", { class: "name", dir: "auto" }, name);
+  }
+
+  texts(field) {
+    const placeholder = field.minimum === null ? "starts with" : `starts with, as ${field.minimum}`;
+    const starts = () => this.input(field, "starts", `${field.name} starts with`, { type: "text", placeholder });
+    return this.choice(field, "is", field.name) ?? starts();
+  }
+
+  has(field) {
+    return this.input(field, "has", `${field.name} has`, { type: "text", placeholder: "has" });
+  }
+
+  // A list of the values that the field has, where the index knows them all.
+  choice(field, operator, label) {
+    if (field.values.length === 0) return null;
+    const select = element("select", {});
+    select.append(new Option("any", ""), ...field.values.map((value) => new Option(value, value)));
+    return this.watched(select, field, operator, label);
+  }
+
+  input(field, operator, label, attributes) {
+    return this.watched(element("input", { autocomplete: "off", ...attributes }), field, operator, label);
+  }
+
+  watched(input, field, operator, label) {
+    input.setAttribute("aria-label", label);
+    input.addEventListener("input", () => {
+      setFilter(this.state, field.name, operator, input.value);
+      this.changed(`f.${field.name}`);
+    });
+    this.inputs.push({ input, field: field.name, operator });
+    return input;
+  }
+}

@@ -1,0 +1,252 @@
+// The page: it keeps the state, asks the server, and shows what it answers.
+
+import { Controls, cutoffs, requestOf } from "./controls.js";
+import { DocumentView } from "./document.js";
+import { byId, debounced, element } from "./elements.js";
+import { Filters, whereOf } from "./filters.js";
+import { asked, forget } from "./keys.js";
+import { Results } from "./results.js";
+import { Slope } from "./slope.js";
+import { Spans } from "./spans.js";
+import { addressOf, emptyState, remember, stateOf } from "./state.js";
+import { ask, paused } from "./server.js";
+
+const FIRST_ANSWER_MS = 800; // what is not reranked by then is asked for again: the server remembers what it scored
+const MOST_ANSWERS = 6;
+const DRAGGED_MS = 120;
+const TYPED_MS = 300;
+
+const state = stateOf(location.search);
+const spans = new Spans();
+const linkOf = (id) => addressOf({ ...state, document: id });
+const slope = new Slope(linkOf);
+const results = new Results(linkOf, (id) => slope.point(id));
+const view = new DocumentView(documentClosed);
+const controls = new Controls(byId("stages"), controlMoved);
+const filters = new Filters(byId("filters"), filterChanged);
+const searchDragged = debounced(DRAGGED_MS, search);
+const searchTyped = debounced(TYPED_MS, search);
+
+let catalog = { indexes: [], limits: { k: 1 } };
+let described = null;
+let found = null;
+let running = null;
+
+function say(text) {
+  byId("status").textContent = text;
+}
+
+function showError(error) {
+  const place = byId("error");
+  place.hidden = error === null;
+  place.textContent = error === null ? "" : error.message.charAt(0).toUpperCase() + error.message.slice(1);
+  filters.refuse(error?.param === "where");
+}
+
+// Asks the server, and the person for a key where the server wants one.
+async function asking(path, options = {}) {
+  for (;;) {
+    try {
+      return await ask(path, options);
+    } catch (error) {
+      if (error.status === 401) await asked();
+      else if (error.type !== "loading") throw error;
+      else {
+        say("The models are loading.");
+        await paused(error.wait ?? 1);
+      }
+    }
+  }
+}
+
+async function readCatalog() {
+  catalog = await asking("v1/index");
+  const select = byId("index");
+  select.replaceChildren(...catalog.indexes.map(({ name }) => element("option", { value: name }, name)));
+  byId("indexes").hidden = catalog.indexes.length < 2;
+}
+
+function showState() {
+  described = catalog.indexes.find(({ name }) => name === state.index) ?? catalog.indexes[0];
+  byId("index").value = described.name;
+  byId("query").value = state.query;
+  document.title = state.query === "" ? "bicross" : `${state.query} · bicross`;
+  controls.show(state, described, catalog.limits);
+  filters.show(state, described);
+}
+
+function clearResults() {
+  found = null;
+  results.show([], () => null);
+  slope.hide();
+  byId("times").hidden = true;
+}
+
+async function search() {
+  running?.abort();
+  const mine = new AbortController();
+  running = mine;
+  showError(null);
+  if (state.query.trim() === "") {
+    clearResults();
+    say(`${described.documents.toLocaleString("en")} documents in ${described.name}.`);
+    return;
+  }
+  results.list.setAttribute("aria-busy", "true");
+  try {
+    await answerTo(mine.signal);
+    if (found.results.length > 0 && described.reranker !== null) await spans.find(state.query, found, mine.signal, markFound);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    clearResults();
+    say("");
+    showError(error);
+  } finally {
+    if (running === mine) results.list.setAttribute("aria-busy", "false");
+  }
+}
+
+// Shows the first answer soon. While it is not reranked as deep as was asked, it is asked for again, with more time.
+async function answerTo(signal) {
+  let milliseconds = FIRST_ANSWER_MS;
+  for (let answers = 1; ; answers += 1) {
+    const body = requestOf(state, described, milliseconds);
+    const where = whereOf(state, described);
+    const answer = await asking("v1/search", { body: where === null ? body : { ...body, where }, signal });
+    const { rerank } = cutoffs(state, described);
+    const isPartial = body.deadline_ms !== undefined && answer.reranked < Math.min(rerank, answer.candidates);
+    const goesOn = isPartial && answers < MOST_ANSWERS;
+    showAnswer(answer, goesOn);
+    if (!goesOn) break;
+    milliseconds *= 2;
+  }
+  if (found.generation !== described.generation) {
+    await readCatalog();
+    showState();
+  }
+}
+
+function showAnswer(answer, goesOn) {
+  found = answer;
+  results.show(answer.results, (result) => spans.known(state.query, answer, result));
+  if (answer.reranked > 0) slope.show(answer.order, answer.results.length);
+  else slope.hide();
+  showTimes(answer);
+  const count = answer.results.length === 1 ? "1 result" : `${answer.results.length} results`;
+  const nothing = whereOf(state, described) === null ? "No results." : "Nothing matches the filters.";
+  const reranked = goesOn ? `, ${answer.reranked} candidates reranked so far` : "";
+  say(answer.results.length === 0 ? nothing : `${count}${reranked}.`);
+}
+
+function showTimes({ milliseconds, candidates, reranked, generation }) {
+  const shown = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
+  const entries = [
+    ["First stage", `${shown(milliseconds.retrieve)} for ${candidates} candidates`],
+    ["Reranking", reranked === 0 ? "none" : `${shown(milliseconds.rerank)} for ${reranked}`],
+    ["Total", shown(milliseconds.total)],
+    ["Generation", String(generation)],
+  ];
+  const place = byId("times");
+  place.replaceChildren(...entries.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
+  place.hidden = false;
+}
+
+function markFound(result, span) {
+  results.mark(result, span);
+}
+
+const resultOf = (id) => found?.results.find((result) => result.document.id === id) ?? null;
+
+async function showDocument() {
+  if (state.document === null) {
+    view.close();
+    return;
+  }
+  const result = resultOf(state.document);
+  try {
+    await view.open(state.document, state.index, result, result && spans.known(state.query, found, result));
+  } catch (error) {
+    showError(error);
+  }
+}
+
+function documentClosed() {
+  if (state.document === null) return;
+  state.document = null;
+  remember(state, "");
+}
+
+function controlMoved(name, values) {
+  Object.assign(state, values);
+  remember(state, name);
+  controls.show(state, described, catalog.limits);
+  searchDragged();
+}
+
+function filterChanged(kind) {
+  remember(state, kind);
+  filters.show(state, described);
+  searchTyped();
+}
+
+byId("search").addEventListener("submit", (event) => {
+  event.preventDefault();
+  state.query = byId("query").value;
+  remember(state, "");
+  showState();
+  search();
+});
+
+byId("index").addEventListener("change", () => {
+  Object.assign(state, emptyState(), { query: state.query, index: byId("index").value });
+  remember(state, "");
+  showState();
+  search();
+});
+
+byId("forget-key").addEventListener("click", forget);
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-open]");
+  if (link === null || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  state.document = link.dataset.open;
+  remember(state, "");
+  showDocument();
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") !== null) return;
+  const isTyping = event.target.closest("input, select, textarea") !== null;
+  const isInBox = event.target === byId("query");
+  if (event.key === "/" && !isTyping) {
+    byId("query").focus();
+    byId("query").select();
+  } else if (event.key === "ArrowDown" ? !isTyping || isInBox : event.key === "j" && !isTyping) {
+    if (results.links.length === 0) return;
+    results.move(1);
+  } else if ((event.key === "ArrowUp" || event.key === "k") && !isTyping) {
+    if (!results.move(-1)) byId("query").focus();
+  } else return;
+  event.preventDefault();
+});
+
+addEventListener("popstate", async () => {
+  const before = JSON.stringify([requestOf(state, described, 0), whereOf(state, described)]);
+  Object.assign(state, stateOf(location.search));
+  showState();
+  const after = JSON.stringify([requestOf(state, described, 0), whereOf(state, described)]);
+  if (after !== before) await search();
+  await showDocument();
+});
+
+byId("settings").open = matchMedia("(min-width: 60rem)").matches;
+try {
+  await readCatalog();
+  showState();
+  await search();
+  await showDocument();
+} catch (error) {
+  say("");
+  showError(error);
+}
