@@ -6,7 +6,7 @@ from .bi_encoder import BiEncoder
 from .early_layers import EarlyLayerEncoder, EarlyLayers, EarlyPooling, write_early_layers
 from .encoder import Encoder
 from .feedback import Feedback, feedback_scores
-from .fusion import Fusion, NormalisedSum, ReciprocalRank
+from .fusion import Fusion, NormalisedSum, ReciprocalRank, TermShare
 from .hybrid import HybridRetriever, fused
 from .lexical import LexicalRetriever
 from .parallel import ParallelEncoder
@@ -51,6 +51,7 @@ __all__ = [
     "PinnableRetriever",
     "ReciprocalRank",
     "Retriever",
+    "TermShare",
     "TokenRetriever",
     "analyse",
     "analyzer_named",

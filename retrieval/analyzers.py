@@ -4,6 +4,7 @@ An index stores the name of the analyzer that made its postings, and queries are
 change whenever the terms of any text change.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +17,13 @@ from ..errors.arguments import checked_instance, checked_texts
 from ..index import Index
 from .segmentation import composed, folded, segmented
 
-ANALYZER = "bm25s-english-2"
-"""The default: bm25s' tokenizer; NFC, lower case, words of two characters and more, no English stop words, stemmed."""
+ANALYZER = "bm25s-english-3"
+"""The default: bm25s' tokenizer; NFC, lower case, words of two characters and more, no English stop words, stemmed. A
+name of a program, as in read_file or readFile, is a term, and so is each of its parts."""
+_ENGLISH_WITHOUT_PARTS = "bm25s-english-2"
+"""The default of before: read_file and readFile are a term, which neither "read" nor "file" finds."""
 _ENGLISH_WITHOUT_NFC = "bm25s-english-1"
-"""The default of before: in decomposed texts it finds "cafe" and a mark, and no "café"."""
+"""That before it: in decomposed texts it finds "cafe" and a mark, and no "café"."""
 UNICODE = "unicode-1"
 """For any language: words of every script, and pairs of characters for scripts without spaces; nothing is stemmed."""
 
@@ -42,7 +46,12 @@ LANGUAGES = {
     **{code: f"snowball-{name}-1" for code, name in _STEMMED.items()},
 } | dict.fromkeys(_UNSTEMMED, UNICODE)
 """The analyzer of each language, by its ISO 639-1 code; "any" is for several languages in one index."""
-ANALYZERS = (ANALYZER, _ENGLISH_WITHOUT_NFC, UNICODE, *(f"snowball-{name}-1" for name in _STEMMED.values()))
+_ENGLISH = (ANALYZER, _ENGLISH_WITHOUT_PARTS, _ENGLISH_WITHOUT_NFC)
+ANALYZERS = (*_ENGLISH, UNICODE, *(f"snowball-{name}-1" for name in _STEMMED.values()))
+_JOINED = re.compile(r"[a-z0-9][A-Z]|[^\W_]_+[^\W_]")
+"""Where the parts of a name of a program meet."""
+_BETWEEN_PARTS = re.compile(r"_+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_WORD = re.compile(r"\w++")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,8 @@ class Analyzer:
         texts = checked_texts(texts, "texts")
         if self.name == ANALYZER:
             return analyse(texts)
+        if self.name == _ENGLISH_WITHOUT_PARTS:
+            return _english([composed(text) for text in texts])
         if self.name == _ENGLISH_WITHOUT_NFC:
             return _english(texts)
         if self.name == UNICODE:
@@ -112,7 +123,19 @@ def analyzer_of(index: Index) -> Analyzer:
 
 def analyse(texts: Sequence[str]) -> list[list[str]]:
     """Return the terms of each text by the default analyzer, which is for English."""
-    return _english([composed(text) for text in checked_texts(texts, "texts")])
+    return _english([_with_parts(composed(text)) for text in checked_texts(texts, "texts")])
+
+
+def _with_parts(text: str) -> str:
+    """Return the text with the parts of each name of a program after it: "readFile read File" for "readFile"."""
+    if _JOINED.search(text) is None:  # so it is with most texts
+        return text
+    return _WORD.sub(_name_and_parts, text)
+
+
+def _name_and_parts(match: re.Match[str]) -> str:
+    word = match.group()
+    return f"{word} {_BETWEEN_PARTS.sub(' ', word)}" if _JOINED.search(word) else word
 
 
 def _english(texts: Sequence[str]) -> list[list[str]]:

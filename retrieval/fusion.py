@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors.arguments import checked_number
 
 Scores = NDArray[np.float64]
+MOST_LIMIT = 1e100
 
 
 class Fusion(Protocol):
@@ -50,6 +51,51 @@ class NormalisedSum:
     def fuse(self, dense: Scores, lexical: Scores) -> Scores:
         """Combine the scores as ``Fusion`` says; the results are from 0 to 1."""
         return (1.0 - self.lexical_weight) * _stretched(dense) + self.lexical_weight * _stretched(lexical)
+
+
+@dataclass(frozen=True, slots=True)
+class TermShare:
+    """The weighted sum of the dense score, scaled to 0 to 1, and of the share of the query's terms in the document.
+
+    That share is the BM25 score divided by the limit that no score of the query exceeds, so a rare term counts more.
+    ``NormalisedSum`` gives the best document by words a 1, however little of the query it has. Here words count as much
+    as they match: less for a query whose terms no document has together, as with code, or where documents are single
+    sentences. (Bruch, Gai and Ingber 2023, "An Analysis of Fusion Functions for Hybrid Retrieval", arXiv 2210.11934,
+    take theoretical limits in place of the candidates' own for the minimum.)
+
+    Attributes:
+        lexical_weight: From 0 to 1.
+        limit: What no BM25 score of the query exceeds. A retriever gives it for each query; without it the best score
+            among the candidates takes its place.
+    """
+
+    lexical_weight: float = 0.5
+    limit: float | None = None
+
+    def __post_init__(self) -> None:
+        checked_number(self.lexical_weight, "lexical_weight", 0.0, 1.0)
+        if self.limit is not None:
+            checked_number(self.limit, "limit", 0.0, MOST_LIMIT)
+
+    def within(self, limit: float | None) -> "TermShare":
+        """Return the same for a query with this limit."""
+        return TermShare(self.lexical_weight, limit)
+
+    def fuse(self, dense: Scores, lexical: Scores) -> Scores:
+        """Combine the scores as ``Fusion`` says; the results are from 0 to 1."""
+        limit = self.limit or float(lexical.max(initial=0.0))
+        share = lexical / limit if limit > 0.0 else np.zeros(len(lexical))
+        return (1.0 - self.lexical_weight) * _stretched(dense) + self.lexical_weight * share
+
+
+def of_query(fusion: Fusion, limit: float | None) -> Fusion:
+    """Return the fusion for one query.
+
+    Args:
+        fusion: A fusion.
+        limit: What no BM25 score of the query exceeds; None where it is unknown.
+    """
+    return fusion.within(limit) if isinstance(fusion, TermShare) else fusion
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from ..index import BM25, Hit, Index, Predicate
 from .analyzers import analyzer_of
 from .encoder import Encoder, check_encoder
 from .feedback import Feedback, Ordering, checked_feedback, ordered, pool, refuse_neighbours
-from .fusion import Fusion, NormalisedSum
+from .fusion import Fusion, NormalisedSum, of_query
 from .retriever import Explorer, moved
 
 
@@ -109,7 +109,7 @@ class HybridRetriever:
     def _ordered(self, index: Index, searched: "_Searched", k: int | None = None) -> list[Hit]:
         hits = sorted(searched.candidates, key=lambda hit: hit.document.id)
         lexical = np.array([hit.lexical_score or 0.0 for hit in hits], np.float64)
-        fuse = partial(_fused_with, fusion=self.fusion, lexical=lexical)
+        fuse = partial(_fused_with, fusion=of_query(self.fusion, _limit(hits)), lexical=lexical)
         return ordered(index, hits, Ordering(searched.vector, fuse, lexical, self.feedback), k=k)
 
     def _search(self, queries: Sequence[str], k: int, where: Predicate | None) -> tuple[Index, list["_Searched"]]:
@@ -156,10 +156,10 @@ class _HybridExplorer:
         """Give each hit its lexical score, and the score of the fusion beside the candidates."""
         of_candidates = [(hit.dense_score, hit.lexical_score) for hit in searched.candidates]
         both = np.array([*of_candidates, (0.0, 0.0)], np.float64)  # its last row is that of one neighbour at a time
-        fused_hits: list[Hit] = []
+        fused_hits, fusion = list[Hit](), of_query(self.fusion, _limit(searched.candidates))
         for hit, lexical_score in zip(hits, lexical.tolist(), strict=True):
             both[-1] = hit.score, lexical_score
-            score = float(self.fusion.fuse(both[:, 0].copy(), both[:, 1].copy())[-1])
+            score = float(fusion.fuse(both[:, 0].copy(), both[:, 1].copy())[-1])
             fused_hits.append(replace(hit, score=score, lexical_score=lexical_score))
         return fused_hits
 
@@ -172,9 +172,14 @@ def fused(candidates: Sequence[Hit], fusion: Fusion) -> list[Hit]:
         np.array([np.nan if score is None else score for score in scores], np.float64)
         for scores in ([hit.dense_score for hit in checked], [hit.lexical_score for hit in checked])
     )
-    scores = fusion.fuse(dense, lexical).tolist()
+    scores = of_query(fusion, _limit(checked)).fuse(dense, lexical).tolist()
     hits = [replace(hit, score=score) for hit, score in zip(checked, scores, strict=True)]
     return sorted(hits, key=lambda hit: (-hit.score, -(hit.dense_score or 0.0), hit.document.id))
+
+
+def _limit(hits: Sequence[Hit]) -> float | None:
+    """Return what no BM25 score of the query of some hits exceeds; None where the search did not say it."""
+    return next((hit.lexical_limit for hit in hits if hit.lexical_limit is not None), None)
 
 
 def _fused_with(dense: NDArray[np.float64], *, fusion: Fusion, lexical: NDArray[np.float64]) -> NDArray[np.float64]:

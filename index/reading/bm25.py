@@ -76,14 +76,20 @@ class Scorer:
 
         A term that the query repeats counts as often.
         """
+        return self.scores_within(query)[0]
+
+    def scores_within(self, query: Sequence[str]) -> tuple[list[NDArray[np.float64]], float]:
+        """Return the scores, and the limit that they stay below: that of a passage with each term countless times."""
+        limit = 0.0
         scores = [np.zeros(len(part.table.lengths)) for part in self._parts]
         for term in sorted(set(query)):
             postings = [part.postings(term) for part in self._parts]
             passages = sum(len(rows) for rows, _ in postings)
             rarity = query.count(term) * np.log1p((self._passages - passages + 0.5) / (passages + 0.5))
+            limit += float(rarity)
             for part, total, (rows, counts) in zip(self._parts, scores, postings, strict=True):
                 total[rows] += rarity * counts / (counts + self._saturation(part.table.lengths[rows]))
-        return scores
+        return scores, limit
 
     def _saturation(self, lengths: NDArray[np.uint32]) -> NDArray[np.float64]:
         k1, b = self._weights.k1, self._weights.b

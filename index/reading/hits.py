@@ -56,6 +56,7 @@ class Hit:
             index; None where the index stores none.
         dense_score: The inner product of the document's best vector and the query's; None where none was computed.
         lexical_score: The BM25 score of its best passage; None where none was computed.
+        lexical_limit: What no BM25 score of the query can exceed; None where only one search was made.
         others: Further passages, best first, where the search was asked for them.
         stages: Ranks and scores through the steps of a retriever that has several, the last one that of ``score``.
     """
@@ -67,6 +68,7 @@ class Hit:
     dense_score: float | None = None
     lexical_score: float | None = None
     others: tuple[PassageHit, ...] = ()
+    lexical_limit: float | None = field(default=None, compare=False, repr=False)
     stages: tuple[StageScore, ...] = field(default=(), compare=False, repr=False)
 
 
@@ -80,6 +82,7 @@ class Candidate:
         score: As for ``Hit``.
         dense: ``Hit.dense_score``.
         lexical: ``Hit.lexical_score``.
+        lexical_limit: ``Hit.lexical_limit``.
         others: Rows and scores of further passages.
     """
 
@@ -88,6 +91,7 @@ class Candidate:
     score: float
     dense: float | None = None
     lexical: float | None = None
+    lexical_limit: float | None = None
     others: tuple[tuple[int, float], ...] = ()
 
     @property
@@ -187,4 +191,5 @@ def _hit(candidate: Candidate) -> Hit:
     document = segment.document(int(segment.document_rows[candidate.row]))
     passage, tokens = segment.passage(candidate.row, document), segment.tokens(candidate.row)
     others = tuple(PassageHit(segment.passage(row, document), s, segment.tokens(row)) for row, s in candidate.others)
-    return Hit(document, passage, candidate.score, tokens, candidate.dense, candidate.lexical, others)
+    scores = (candidate.dense, candidate.lexical)
+    return Hit(document, passage, candidate.score, tokens, *scores, others, candidate.lexical_limit)

@@ -35,7 +35,7 @@ def search_both(
     lexical = LexicalSearch(snapshot, weights, masks)
     lines: list[list[Candidate]] = []
     for vector, query, nearest in zip(vectors, queries, snapshot.nearest(vectors, k, masks), strict=True):
-        scores = lexical.scores(query)
+        scores, limit = lexical.scores_within(query)
         of_passages = {
             view.segment.folder.name: scores_of_view
             for view, scores_of_view in zip(snapshot.views, scores, strict=True)
@@ -43,7 +43,8 @@ def search_both(
         dense = {candidate.document: candidate for candidate in nearest}
         others = [candidate for candidate in lexical.best(scores, k) if candidate.document not in dense]
         completed = [dataclasses.replace(candidate, lexical=_best_of(candidate, of_passages)) for candidate in nearest]
-        lines.append([*completed, *_with_dense(snapshot, vector, others)])
+        both = [*completed, *_with_dense(snapshot, vector, others)]
+        lines.append([dataclasses.replace(candidate, lexical_limit=limit) for candidate in both])
     return lines
 
 

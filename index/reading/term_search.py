@@ -37,6 +37,10 @@ class LexicalSearch:
         """Of each passage of each view."""
         return self._scorer.scores(query)
 
+    def scores_within(self, query: Sequence[str]) -> tuple[list[NDArray[np.float64]], float]:
+        """The scores, and the limit that all scores of the query stay below."""
+        return self._scorer.scores_within(query)
+
     def best(self, scores: Sequence[NDArray[np.float64]], k: int) -> list[Candidate]:
         """The best ``k`` documents by such scores, without those that have none."""
         parts = zip(self._segments, scores, self._masks, strict=True)

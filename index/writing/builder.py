@@ -1,7 +1,7 @@
 """IndexBuilder: writes a new index segment by segment, so that an interrupted build can resume."""
 
 import dataclasses
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...errors import ArgumentError, BicrossError, IndexExists, IndexLocked
 from ..document import Document
 from ..files import Filesystem, writing
-from ..manifest import COLUMN_NAMES, MANIFEST_NAME, Manifest
+from ..manifest import COLUMN_NAMES, MANIFEST_NAME, Manifest, checked_settings
 from ..reading import SEGMENTS, Snapshot
 from ..segments import EmbeddedBatch
 from ..vectors import VectorIndex
@@ -81,13 +81,22 @@ class IndexBuilder(IndexWriter):
             self._finish_segment()
         return added
 
-    def commit(self, *, reason: str) -> Manifest:
-        """Commit the index. It replaces the one that existed at its path, if any."""
+    def commit(self, *, reason: str, settings: Mapping[str, object] | None = None) -> Manifest:
+        """Commit the index. It replaces the one that existed at its path, if any.
+
+        Args:
+            reason: As for ``IndexWriter.commit``.
+            settings: As for ``Index.set_settings``; None stores none.
+
+        Raises:
+            ArgumentError: The settings are not a JSON object of at most 64 KiB.
+        """
+        checked = checked_settings({} if settings is None else settings)
         for target, unseen in zip(self._views, self._unseen, strict=False):
             for row in np.flatnonzero(unseen & target.live).tolist():
                 target.kill(row)
         entries = self._entries()
-        manifest = dataclasses.replace(self._base, segments=entries)
+        manifest = dataclasses.replace(self._base, segments=entries, settings=checked)
         views = [target.view for target in self._views]
         rewritten = rewrite(self._path, self._filesystem, manifest, views, created=self._created)
         if rewritten is not None:

@@ -12,7 +12,7 @@ from typing import cast
 from ...errors import ArgumentError, IndexCorrupt
 from ...index import Index
 from ...rerank import Calibration, calibration_from_dict
-from ...retrieval import Feedback, NormalisedSum, ReciprocalRank
+from ...retrieval import Feedback, NormalisedSum, ReciprocalRank, TermShare
 from ..choices import FirstStage
 from .options import DEFAULT_K, FIRST_STAGES, MAX_RETRIEVE_K, SearchOptions
 from .scoring import StopRule
@@ -23,7 +23,7 @@ VERSION = 1
 FIRST_STAGE_KEY = "stage_one"
 """The JSON key of ``first_stage``; it is that of version 1, because indexes on disk have it."""
 MAX_CHARACTERS = 1000
-KnownFusion = NormalisedSum | ReciprocalRank
+KnownFusion = NormalisedSum | ReciprocalRank | TermShare
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +197,8 @@ def store(index: Index, tuned: Tuned) -> None:
 def _fusion_record(fusion: KnownFusion) -> dict[str, object]:
     if isinstance(fusion, NormalisedSum):
         return {"method": "normalised_sum", "lexical_weight": fusion.lexical_weight}
+    if isinstance(fusion, TermShare):
+        return {"method": "term_share", "lexical_weight": fusion.lexical_weight}
     return {"method": "reciprocal_rank", "k": fusion.k}
 
 
@@ -204,6 +206,8 @@ def _fusion(record: Mapping[str, object]) -> KnownFusion:
     match dict(record):
         case {"method": "normalised_sum", "lexical_weight": weight, **rest} if not rest:
             return NormalisedSum(_number("lexical_weight", weight, 0.0, 1.0))
+        case {"method": "term_share", "lexical_weight": weight, **rest} if not rest:
+            return TermShare(_number("lexical_weight", weight, 0.0, 1.0))
         case {"method": "reciprocal_rank", "k": k, **rest} if not rest:
             return ReciprocalRank(_number("k of the fusion", k, 0.0, 1e6))
         case _:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...errors import ArgumentError
 from ...index import Hit, Index
 from ...rerank import Reranker
-from ...retrieval import DenseRetriever, Encoder, HybridRetriever
+from ...retrieval import DenseRetriever, Encoder, HybridRetriever, TermShare
 from ..search import CandidateScorer, KnownFusion, query_slices
 
 QUERIES_AT_ONCE = 8
@@ -29,6 +29,7 @@ class QueryScores:
         dense: Cosines, shape (candidates,).
         lexical: BM25 scores of the same shape, None where the index has no postings.
         logits: Of the reranker, of the same shape.
+        lexical_limit: What no BM25 score of the query exceeds; None where it is unknown.
     """
 
     query_id: str
@@ -36,6 +37,7 @@ class QueryScores:
     dense: Floats
     lexical: Floats | None
     logits: Floats
+    lexical_limit: float | None = None
 
     def ranked(self, fusion: KnownFusion | None, k: int) -> tuple[NDArray[np.int64], Floats]:
         """Rank the candidates by the first stage.
@@ -52,7 +54,8 @@ class QueryScores:
         elif self.lexical is None:
             raise ArgumentError("there are no lexical scores to fuse: the index has no postings; run `bicross lexical`")
         else:
-            scores = fusion.fuse(self.dense, self.lexical)
+            of_query = fusion.within(self.lexical_limit) if isinstance(fusion, TermShare) else fusion
+            scores = of_query.fuse(self.dense, self.lexical)
         best = np.lexsort((-self.dense, -scores))[:k]  # ties by dense score, then by id, as in every retriever
         return best, scores[best]
 
@@ -125,4 +128,5 @@ def _scores(query_id: str, hits: Sequence[Hit], logits: Floats) -> QueryScores:
         np.array(dense, np.float64),
         np.array(lexical, np.float64) if len(lexical) == len(hits) else None,
         logits,
+        next((hit.lexical_limit for hit in hits if hit.lexical_limit is not None), None),
     )

@@ -179,8 +179,35 @@ def test_any_text_has_terms_without_white_space_that_depend_on_no_other_text(tex
     assert all(term and term.split() == [term] for term in alone)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("read_file", "read_fil read file"),
+        ("readFile", "readfil read file"),
+        ("XMLHttpRequest", "xmlhttprequest xml http request"),
+        ("__init__ x_1 aB", "__init__ x_1 ab"),  # parts of one character are no terms
+        ("naïve_search", "naïve_search naïv search"),
+        ("a well-known NASA study of mRNA", "well known nasa studi mrna rna"),
+        ("snake__case", "snake__cas snake case"),
+    ],
+)
+def test_the_parts_of_a_programs_names_are_terms(text, expected):
+    found, whole = terms("en", text), terms("bm25s-english-2", text)
+    assert found == expected.split()
+    assert set(whole) <= set(found)
+
+
+def test_an_index_of_the_english_analyzer_of_before_is_searched_with_that(tmp_path):
+    path = tmp_path / "i"
+    build(path, ["def read_file(path)", "tea"], lexical="bm25s-english-2")
+    assert ids_of(Index.open(path), "file") == []
+    assert not index_terms(path)
+    assert index_terms(path, analyzer="en")
+    assert ids_of(Index.open(path), "file") == ["d0"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["unicode-1", "snowball-german-1"])
+@pytest.mark.parametrize("name", ["unicode-1", "snowball-german-1", "bm25s-english-3"])
 def test_no_text_takes_more_than_linear_time(name):
     for piece in (*BLANKS, *WORDS, *SCRIPTS, "\u0301\u0327", "a\u0301\u0327", "\u0f73\u0301"):
         require_linear(lambda text: analyzer_named(name)([text]), piece, "a{}", largest=2**16)

@@ -1,10 +1,13 @@
 """Fusions: between the two orders, at their ends exactly the one or the other, and blind to the order of candidates."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from bicross.errors import ArgumentError
 from bicross.index import Document, Hit, Passage
-from bicross.retrieval import NormalisedSum, ReciprocalRank, fused
+from bicross.retrieval import NormalisedSum, ReciprocalRank, TermShare, fused
+from bicross.retrieval.fusion import of_query
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +15,7 @@ dense_scores = st.floats(-1, 1, width=32)
 lexical_scores = st.just(0.0) | st.floats(0.0078125, 60, width=32)
 candidates = st.lists(st.tuples(dense_scores, lexical_scores), max_size=12)
 FUSIONS = [NormalisedSum(), NormalisedSum(0.5), NormalisedSum(0.0), NormalisedSum(1.0), ReciprocalRank()]
+FUSIONS += [TermShare(), TermShare(0.0), TermShare(1.0), TermShare(0.5, 60.0)]
 
 
 def arrays(pairs):
@@ -67,6 +71,27 @@ def test_with_all_weight_it_is_the_lexical_one_and_then_those_without_a_term_in_
 def test_a_normalised_sum_by_hand():
     scores = NormalisedSum(0.25).fuse(np.array([0.5, 0.7, 0.9]), np.array([8.0, 0.0, 2.0]))
     np.testing.assert_allclose(scores, [0.25, 0.375, 0.75 + 0.25 * 0.25])
+
+
+def test_the_share_of_the_terms_by_hand():
+    """Of a query whose terms no document has together, words count less than with ``NormalisedSum``."""
+    dense, lexical = np.array([0.5, 0.7, 0.9]), np.array([8.0, 0.0, 2.0])
+    np.testing.assert_allclose(TermShare(0.25, 16.0).fuse(dense, lexical), [0.125, 0.375, 0.75 + 0.25 * 0.125])
+    np.testing.assert_array_equal(TermShare(0.25).fuse(dense, lexical), NormalisedSum(0.25).fuse(dense, lexical))
+    np.testing.assert_allclose(TermShare(0.25, 0.0).fuse(dense, np.zeros(3)), [0.0, 0.375, 0.75])
+    assert len(TermShare().fuse(np.empty(0), np.empty(0))) == 0
+
+
+def test_only_the_share_of_the_terms_depends_on_the_limit_of_a_query():
+    assert of_query(TermShare(0.3), 20.0) == TermShare(0.3, 20.0)
+    assert of_query(NormalisedSum(0.3), 20.0) == NormalisedSum(0.3)
+    assert of_query(TermShare(0.3, 20.0), None) == TermShare(0.3)
+
+
+def test_hits_of_a_search_bring_the_limit_of_their_query():
+    pairs = [(0.5, 8.0), (0.7, 0.0), (0.9, 2.0)]
+    hits = [replace(hit, lexical_limit=16.0) for hit in hits_of(pairs)]
+    assert [hit.score for hit in fused(hits, TermShare(0.25))] == pytest.approx([0.78125, 0.375, 0.125])
 
 
 def test_scores_that_are_all_equal_count_as_zeros():

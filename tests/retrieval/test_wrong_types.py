@@ -56,6 +56,7 @@ FUNCTIONS = {
     "Analyzer": {"name": ANALYZER},
     "NormalisedSum": {"lexical_weight": 0.3},
     "ReciprocalRank": {"k": 60.0},
+    "TermShare": {"lexical_weight": 0.5, "limit": 20.0},
     "ParallelEncoder": {"encoders": [ENCODER]},
     "Feedback": {"weight": 0.2, "documents": 1, "smoothing": 0.2, "neighbours": 5},
     "fused": {"candidates": [], "fusion": NormalisedSum()},

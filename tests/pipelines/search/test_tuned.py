@@ -8,7 +8,7 @@ from bicross.pipelines import SearchOptions, StopRule, Tuned, build_index
 from bicross.pipelines.search import store, stored
 from bicross.pipelines.search.tuned import SECTION
 from bicross.rerank import Isotonic, Platt
-from bicross.retrieval import NormalisedSum, ReciprocalRank
+from bicross.retrieval import NormalisedSum, ReciprocalRank, TermShare
 from helpers.oracle_rerankers import ENCODER, documents
 
 RULE = StopRule(
@@ -42,6 +42,7 @@ def index(tmp_path):
         TUNED,
         FULL,
         Tuned("r", "hybrid", 100, 100, 1.0, fusion=ReciprocalRank(10), calibration=Platt(0.5, -1.0)),
+        Tuned("r", "hybrid", 100, 100, 1.0, fusion=TermShare(0.4)),
         Tuned("r", "lexical", 1, 0, 0.0),
     ],
 )
