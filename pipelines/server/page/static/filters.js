@@ -4,6 +4,7 @@ import { byId, element } from "./elements.js";
 import { setFilter } from "./state.js";
 
 const RANGES = ["integers", "numbers"];
+const DAY = /^\d{4}-\d{2}-\d{2}/;
 const LISTS = ["lists of texts", "lists of integers", "lists of numbers"];
 
 // The kind of value that most documents have in a field.
@@ -19,8 +20,8 @@ function clauses(name, values, kind) {
   const field = `field(${quoted(name)})`;
   const literal = (value) => (kind.endsWith("texts") || !isNumber(value) ? quoted(value) : value);
   const made = [];
-  if (isNumber(values.min ?? "")) made.push(`${field} >= ${values.min}`);
-  if (isNumber(values.max ?? "")) made.push(`${field} <= ${values.max}`);
+  if (values.min !== undefined) made.push(`${field} >= ${literal(values.min)}`);
+  if (values.max !== undefined) made.push(`${field} <= ${literal(values.max)}`);
   if (values.is !== undefined) made.push(`${field} == ${kind === "booleans" ? values.is : literal(values.is)}`);
   if (values.starts !== undefined) made.push(`startswith(${field}, ${quoted(values.starts)})`);
   if (values.has !== undefined) made.push(`${literal(values.has)} in ${field}`);
@@ -80,15 +81,8 @@ export class Filters {
   row(field) {
     const kind = kindOf(field);
     const { name } = field;
-    if (RANGES.includes(kind)) {
-      const step = kind === "integers" ? 1 : "any";
-      const input = (operator, bound) =>
-        this.input(field, operator, `${name}: ${bound === field.minimum ? "least" : "greatest"}`, {
-          type: "number", step, placeholder: String(bound ?? ""),
-        });
-      const ends = [input("min", field.minimum), element("span", {}, "to"), input("max", field.maximum)];
-      return element("div", { class: "field", role: "group", "aria-label": name }, this.name(name), ...ends);
-    }
+    if (RANGES.includes(kind)) return this.range(field, { type: "number", step: kind === "integers" ? 1 : "any" });
+    if (kind === "texts" && DAY.test(field.minimum) && DAY.test(field.maximum)) return this.range(field, { type: "date" });
     if (kind === "booleans") {
       const select = element("select", {});
       select.append(new Option("any", ""), new Option("yes", "true"), new Option("no", "false"));
@@ -97,6 +91,16 @@ export class Filters {
     if (kind === "texts") return element("div", { class: "field" }, this.name(name), this.texts(field));
     if (!LISTS.includes(kind)) return null;
     return element("div", { class: "field" }, this.name(name), this.choice(field, "has", `${name} has`) ?? this.has(field));
+  }
+
+  range(field, attributes) {
+    const least = { ...attributes, placeholder: String(field.minimum ?? "") };
+    const greatest = { ...attributes, placeholder: String(field.maximum ?? "") };
+    return element("div", { class: "field", role: "group", "aria-label": field.name },
+      this.name(field.name),
+      this.input(field, "min", `${field.name}: least`, least),
+      element("span", {}, "to"),
+      this.input(field, "max", `${field.name}: greatest`, greatest));
   }
 
   name(name) {

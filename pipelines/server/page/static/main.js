@@ -92,18 +92,26 @@ async function search() {
     say(`${described.documents.toLocaleString("en")} documents in ${described.name}.`);
     return;
   }
-  results.list.setAttribute("aria-busy", "true");
+  if (state.index !== null && state.index !== described.name) {
+    refuse(new Error(`this server has no index ${state.index}`));
+    return;
+  }
+  results.busy = true;
   try {
     await answerTo(mine.signal);
-    if (found.results.length > 0 && described.reranker !== null) await spans.find(state.query, found, mine.signal, markFound);
+    results.busy = false;
+    if (described.reranker !== null) await spans.find(state.query, found, mine.signal, markFound);
   } catch (error) {
     if (error.name === "AbortError") return;
-    clearResults();
-    say("");
-    showError(error);
-  } finally {
-    if (running === mine) results.list.setAttribute("aria-busy", "false");
+    results.busy = false;
+    refuse(error);
   }
+}
+
+function refuse(error) {
+  clearResults();
+  say("");
+  showError(error);
 }
 
 // Shows the first answer soon. While it is not reranked as deep as was asked, it is asked for again, with more time.
@@ -164,7 +172,7 @@ async function showDocument() {
   }
   const result = resultOf(state.document);
   try {
-    await view.open(state.document, state.index, result, result && spans.known(state.query, found, result));
+    await view.open(state.document, described.name, result, result && spans.known(state.query, found, result));
   } catch (error) {
     showError(error);
   }
@@ -247,6 +255,5 @@ try {
   await search();
   await showDocument();
 } catch (error) {
-  say("");
-  showError(error);
+  refuse(error);
 }

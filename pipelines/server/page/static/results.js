@@ -52,6 +52,10 @@ export class Results {
     this.list.addEventListener("pointerleave", () => pointed(null));
   }
 
+  set busy(isBusy) {
+    this.list.setAttribute("aria-busy", String(isBusy));
+  }
+
   show(results, spanOf) {
     const focused = this.list.contains(document.activeElement) ? document.activeElement.dataset.open : null;
     this.list.replaceChildren(...results.map((result) => this.item(result, spanOf(result))));

@@ -33,7 +33,7 @@ export async function ask(path, { body = null, signal = null } = {}) {
 }
 
 export const documentPath = (id, index) =>
-  `v1/documents/${encodeURIComponent(id)}${index === null ? "" : `?index=${encodeURIComponent(index)}`}`;
+  `v1/documents/${encodeURIComponent(id)}?index=${encodeURIComponent(index)}`;
 
 export function paused(seconds) {
   return new Promise((resolve) => setTimeout(resolve, 1000 * seconds));

@@ -19,7 +19,13 @@ MANY = [
         f"text-{i}",
         f"Dogs bark. In the {PLACES[i % 3]} number {i} the dog sleeps {'well ' * (i % 5)}. They run.",
         f"Text {i}",
-        {"legs": i % 5, "place": PLACES[i % 3], "tags": ["even" if i % 2 == 0 else "odd"], "tame": i % 2 == 0},
+        {
+            "legs": i % 5,
+            "place": PLACES[i % 3],
+            "tags": ["even" if i % 2 == 0 else "odd"],
+            "tame": i % 2 == 0,
+            "day": f"2024-01-{i + 1:02}",
+        },
     )
     for i in range(30)
 ]
@@ -182,7 +188,10 @@ def test_filters_come_from_the_fields_of_the_index(opened):
     page.wait_for_url(re.compile("where=legs"))
     expected = [d.id for d in MANY if d.metadata["place"] == "sofa" and 2 <= d.metadata["legs"] < 4]
     expected = {id_ for id_ in expected if int(id_.removeprefix("text-")) % 2}
-    status(page, f"{len(expected)} results.")
+    page.fill("[aria-label='day: greatest']", "2024-01-20")
+    page.wait_for_url(re.compile("day.max=2024-01-20"))
+    expected = {id_ for id_ in expected if int(id_.removeprefix("text-")) < 20}
+    status(page, f"{len(expected)} result")
     assert set(shown(page)) == expected
     page.reload()
     assert set(shown(page)) == expected
@@ -203,6 +212,17 @@ def test_nothing_found_and_a_filter_that_cannot_be_read(opened):
     page.fill("#where", "")
     status(page, "10 results.")
     assert page.is_hidden("#error")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("index=nowhere", "no index nowhere"), ("f.legs.min=many", "cannot be compared"), ("doc=nobody", "no document")],
+)
+def test_a_link_that_cannot_be_followed_is_an_error(opened, address, said):
+    page = opened(f"?q=dog&{address}", problem="status of 40[04]")
+    page.wait_for_selector("#error:not([hidden])")
+    assert said in page.inner_text("#error")
+    assert page.locator("dialog[open]").count() == 0
 
 
 def test_a_server_that_is_gone_is_said(opened):
