@@ -31,6 +31,7 @@ from .loading import (
 )
 from .model_store import ModelFiles, resolve_model
 from .protocols import HasVocabulary, has_members, has_vocabulary
+from .remote import Dialect, RemoteOptions
 from .tokenizer import TextTokenizer, TokenIds, require_texts
 from .tokenizer_loading import load_tokenizer, read_vocabulary
 
@@ -41,10 +42,12 @@ __all__ = [
     "MODEL_SETTINGS",
     "AdapterSettings",
     "ChatTemplate",
+    "Dialect",
     "Dtype",
     "ExitHead",
     "HasVocabulary",
     "ModelFiles",
+    "RemoteOptions",
     "TemplatedPair",
     "TextTokenizer",
     "TokenIds",

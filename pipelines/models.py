@@ -8,8 +8,10 @@ from ..errors import ArgumentError, ModelError
 from ..errors.arguments import described
 from ..index import Index
 from ..inference import Dtype, resolve_model
-from ..rerank import CrossEncoderReranker, Reranker
+from ..inference.remote import is_remote
+from ..rerank import CrossEncoderReranker, RemoteReranker, Reranker
 from ..retrieval import (
+    REMOTE_POOLING,
     BiEncoder,
     DenseRetriever,
     EarlyLayerEncoder,
@@ -20,6 +22,7 @@ from ..retrieval import (
     HybridRetriever,
     LexicalRetriever,
     ParallelEncoder,
+    RemoteEncoder,
 )
 from .choices import FirstStage
 
@@ -33,11 +36,14 @@ def load_encoder(
     """Load a bi-encoder by its name.
 
     Args:
-        encoder: A hub id, a local folder or a bundled name.
+        encoder: A hub id, a local folder or a bundled name, or the address of a server: see ``RemoteEncoder``.
         device: Where it runs; with several devices there is a copy on each.
         dtype: The number format in which it calculates.
         early: The layers that embed, where ``encoder`` names a cross-encoder; None for a bi-encoder.
     """
+    if is_remote(encoder):
+        _require_no_device(encoder, device, dtype)
+        return RemoteEncoder(str(encoder))
     encoders = [_load_encoder(encoder, device_name, dtype, early) for device_name in _devices(device)]
     return encoders[0] if len(encoders) == 1 else ParallelEncoder(encoders)
 
@@ -46,6 +52,13 @@ def _load_encoder(name: str | Path, device: str | None, dtype: Dtype, early: Ear
     if early is None:
         return BiEncoder(name, device=device, dtype=dtype)
     return EarlyLayerEncoder(name, layers=early.layers, pooling=early.pooling, device=device, dtype=dtype)
+
+
+def _require_no_device(server: str | Path, device: Devices, dtype: Dtype) -> None:
+    """Check that nobody chooses where the model of a server runs."""
+    if device is not None or dtype != "float32":
+        given = f"device={device!r}" if device is not None else f"dtype={dtype!r}"
+        raise ArgumentError(f"{given} is for a model that runs here; {server} chooses by itself")
 
 
 def require_one_device(device: Devices) -> None:
@@ -98,6 +111,11 @@ def open_encoder(
     """
     if encoder is None:
         name = built_with(index)
+        if index.model.pooling == REMOTE_POOLING:
+            raise ModelError(
+                f"{index.path} was built with the model {name!r} of a server: name the server as the encoder, as in "
+                f"http://127.0.0.1:8080#{name}"
+            )
         try:
             resolve_model(name, download=False)
         except ModelError as error:
@@ -155,7 +173,10 @@ def built_with(index: Index) -> str:
 def open_reranker(
     reranker: str | Path | Reranker | None, *, device: str | None = None, dtype: Dtype = "float32"
 ) -> Reranker | None:
-    """Open a reranker by its name; a model or None is returned as it is."""
+    """Open a reranker by its name or the address of its server; a model or None is returned as it is."""
+    if isinstance(reranker, str | Path) and is_remote(reranker):
+        _require_no_device(reranker, device, dtype)
+        return RemoteReranker(str(reranker))
     if isinstance(reranker, str | Path):
         return CrossEncoderReranker(reranker, device=device, dtype=dtype)
     if reranker is not None and not callable(getattr(reranker, "score", None)):

@@ -28,6 +28,7 @@ from .cross_encoder import DEFAULT_RERANKER, CrossEncoderReranker
 from .discounted_gain import dcg, ideal_dcg, ndcg
 from .packed_scoring import require_exit_layers
 from .pairs import DEFAULT_SIMILARITY, PairLabel, PairScorer, RankedText, classify_texts, paired
+from .remote import RemoteReranker
 from .reranker import (
     CascadeReranker,
     IdentifiedReranker,
@@ -66,6 +67,7 @@ __all__ = [
     "QueryLimitedReranker",
     "RankedText",
     "RankingKey",
+    "RemoteReranker",
     "Reranker",
     "TokenPair",
     "TokenReranker",

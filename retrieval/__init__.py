@@ -10,6 +10,7 @@ from .fusion import Fusion, NormalisedSum, ReciprocalRank, TermShare
 from .hybrid import HybridRetriever, fused
 from .lexical import LexicalRetriever
 from .parallel import ParallelEncoder
+from .remote import REMOTE_POOLING, RemoteEncoder
 from .retriever import (
     CandidateExploringRetriever,
     DenseRetriever,
@@ -31,6 +32,7 @@ __all__ = [
     "ANALYZERS",
     "DEFAULT_ENCODER",
     "LANGUAGES",
+    "REMOTE_POOLING",
     "Analyzer",
     "BiEncoder",
     "CandidateExploringRetriever",
@@ -50,6 +52,7 @@ __all__ = [
     "ParallelEncoder",
     "PinnableRetriever",
     "ReciprocalRank",
+    "RemoteEncoder",
     "Retriever",
     "TermShare",
     "TokenRetriever",

@@ -11,6 +11,7 @@ from ...errors import ArgumentError, IndexModelMismatch, ModelError
 from ...errors.arguments import described
 from ...index import Index
 from ...inference import TextTokenizer, TokenIds, load_tokenizer, resolve_model
+from ...inference.remote import is_remote
 from ...rerank import DEFAULT_RERANKER
 from ..models import built_with
 
@@ -65,6 +66,8 @@ def tokenizer_for_new(reranker: str | Path | None) -> TextTokenizer | None:
         return None
     if not isinstance(cast("object", reranker), str | Path):
         raise ArgumentError(f"reranker must be the name or folder of one, or None, not {described(reranker)}")
+    if is_remote(reranker):
+        return None  # a server is sent texts
     try:
         return load_tokenizer(resolve_model(reranker))
     except ModelError as error:

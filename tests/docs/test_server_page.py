@@ -13,6 +13,7 @@ from bicross.pipelines.commands import main
 
 PAGE = Path(__file__).parents[2] / "docs" / "server.md"
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
+BLOCKS_OF_PYTHON = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
 DOCUMENT = {
     "id": "vaccine",
     "title": "Vaccination",
@@ -29,7 +30,7 @@ def command_lines():
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
-def test_the_command_lines_of_the_page_run(tmp_path, monkeypatch):
+def test_the_command_lines_of_the_page_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (tmp_path / "articles.jsonl").write_text(json.dumps(DOCUMENT) + "\n", encoding="utf-8")
@@ -46,6 +47,9 @@ def test_the_command_lines_of_the_page_run(tmp_path, monkeypatch):
             assert len(asking) >= 6
             for line in asking:
                 assert ADDRESS in line
+                if line.startswith("bicross "):
+                    assert main(shlex.split(line.replace(ADDRESS, ready["url"]))[1:]) == 0
+                    continue
                 answer = subprocess.run(
                     [*shlex.split(line.replace(ADDRESS, ready["url"])), "--fail-with-body"],
                     capture_output=True,
@@ -53,6 +57,9 @@ def test_the_command_lines_of_the_page_run(tmp_path, monkeypatch):
                 )
                 assert answer.returncode == 0, f"{line}\n{answer.stdout}{answer.stderr}"
                 assert answer.stdout
+            for code in BLOCKS_OF_PYTHON.findall(PAGE.read_text(encoding="utf-8")):
+                exec(compile(code.replace(ADDRESS, ready["url"]), str(PAGE), "exec"), {})
+            assert capsys.readouterr().out.endswith("Vaccination\n")
             process.terminate()
             assert json.loads(process.stdout.readline())["status"] == "ended"
             assert process.wait(60) == 0

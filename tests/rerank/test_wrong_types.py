@@ -6,6 +6,7 @@ import bicross.rerank as public
 import numpy as np
 import pytest
 from bicross.errors import ArgumentError
+from bicross.inference import RemoteOptions
 from bicross.rerank import CrossEncoderReranker, Isotonic, Platt
 from bicross.retrieval import BiEncoder
 from helpers.wrong_values import call_with_wrong_values
@@ -47,6 +48,15 @@ NOT_CALLED = {
     "CrossEncoderReranker",
     "PairScorer",
     "classify_texts",
+    "RemoteReranker",
+}
+NOBODY = {
+    "server": "http://127.0.0.1:1",
+    "model": None,
+    "dialect": "jina",
+    "key": None,
+    "logits": None,
+    "options": RemoteOptions(tries=1, timeout=0.1),
 }
 CALLBACKS = {"score_at", "ranking_key"}
 SCORES = {"probabilities": [0.1, 0.9], "relevant": [0, 1]}
@@ -81,6 +91,11 @@ def test_every_public_name_is_tried():
 def test_functions(name):
     for argument in FUNCTIONS[name].keys() - {"last"}:
         call_with_wrong_values(getattr(public, name), FUNCTIONS[name], argument, callback=argument in CALLBACKS)
+
+
+@pytest.mark.parametrize("argument", NOBODY)
+def test_the_reranker_of_a_server(argument):
+    call_with_wrong_values(public.RemoteReranker, NOBODY, argument)
 
 
 @pytest.mark.parametrize("calibration", [Platt(1.0, 0.0), Isotonic((0.0, 1.0), (0.1, 0.5))], ids=["platt", "isotonic"])

@@ -4,6 +4,7 @@ import bicross.retrieval as public
 import pytest
 from bicross.errors import ArgumentError
 from bicross.index import Document
+from bicross.inference import RemoteOptions
 from bicross.pipelines import build_index
 from bicross.retrieval import ANALYZER, DenseRetriever, HybridRetriever, LexicalRetriever, NormalisedSum
 from helpers.fakes import HashEncoder
@@ -14,6 +15,7 @@ NOT_CALLED = {
     "ANALYZERS",
     "DEFAULT_ENCODER",
     "LANGUAGES",
+    "REMOTE_POOLING",
     # Protocols.
     "Encoder",
     "CandidateExploringRetriever",
@@ -45,7 +47,9 @@ OF_INDEX = {
     "LexicalRetriever": {"index": None, "weights": None},
 }
 EARLY = {"model": "nowhere", "layers": 2, "pooling": "mean", "max_length": None}
+NOBODY = {"server": "http://127.0.0.1:1", "model": None, "dialect": "openai", "key": None, "max_tokens": None}
 OF_MODELS = {
+    "RemoteEncoder": NOBODY | {"options": RemoteOptions(tries=1, timeout=0.1)},
     "EarlyLayerEncoder": EARLY | {"device": None, "dtype": "float32"},
     "write_early_layers": EARLY | {"output": "written"},
 }

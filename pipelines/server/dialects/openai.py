@@ -1,14 +1,17 @@
 """The routes of OpenAI: embeddings and the list of models."""
 
 import base64
+from dataclasses import asdict
 from typing import Any, cast
 
 import numpy as np
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from ....rerank import is_identified
 from ..asking import TheService, answered
 from ..http import DOCUMENTED, ApiError, json_response
+from ..service import Service
 from .embedding import Embedded, embed_texts, embedding_tokens
 from .requests import EmbeddingsRequest
 
@@ -47,13 +50,27 @@ async def embeddings(body: EmbeddingsRequest, request: Request, service: TheServ
 
 @router.get("/v1/models", summary="The models of this server")
 @router.get("/models", include_in_schema=False)
-async def models(service: TheService) -> Response:
-    """Return the encoder of each index and the reranker."""
-    names = {service.index(name).encoder.fingerprint.id: "embedding" for name in service.names}
-    if service.reranker_name is not None:
-        names |= {service.reranker_name: "rerank"}
-    data = [
-        {"id": name, "object": "model", "created": 0, "owned_by": "bicross", "type": kind}
-        for name, kind in names.items()
+async def models(request: Request, service: TheService) -> Response:
+    """Return the encoder of each index and the reranker, with their fingerprints and the most tokens that they read.
+
+    `/v1/embeddings` uses the first encoder.
+    """
+    service.index()  # loading is an error at once
+    return json_response({"object": "list", "data": await answered(request, service, lambda: _models(service))})
+
+
+def _models(service: Service) -> list[dict[str, object]]:
+    told: dict[str, dict[str, object]] = {}
+    for name in service.names:
+        encoder = service.index(name).encoder
+        known = {"fingerprint": asdict(encoder.fingerprint), "max_tokens": encoder.max_tokens}
+        told.setdefault(encoder.fingerprint.id, {"type": "embedding", **known})
+    reranker, name = service.reranker, service.reranker_name
+    if reranker is not None and name is not None:
+        known = {"blend": reranker.blend, "max_tokens": service.counter.most}
+        if is_identified(reranker):
+            known |= {"fingerprint": reranker.fingerprint, "model_fingerprint": reranker.model_fingerprint}
+        told[name] = {"type": "rerank", **known}
+    return [
+        {"id": name, "object": "model", "created": 0, "owned_by": "bicross", **known} for name, known in told.items()
     ]
-    return json_response({"object": "list", "data": data})

@@ -1,0 +1,5 @@
+"""Rerankers whose models run on servers."""
+
+from .reranker import RemoteReranker
+
+__all__ = ["RemoteReranker"]

@@ -1,0 +1,5 @@
+"""Encoders whose models run on servers."""
+
+from .encoder import REMOTE_POOLING, RemoteEncoder
+
+__all__ = ["REMOTE_POOLING", "RemoteEncoder"]
