@@ -7,14 +7,23 @@ from typing import Any, cast
 
 import pyarrow.compute as pc
 from fastapi import APIRouter, Request
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from ..asking import TheService, answered
-from ..http import DOCUMENTED, ApiError, api_error, json_response
+from ..http import ApiError, api_error, documented, json_response
 from ..own import SearchRequest, check_search, search_tokens
 from .requests import RetrievalRequest
 
-router = APIRouter(tags=["Dify"], responses=DOCUMENTED)
+
+class DifyErrorBody(BaseModel):
+    """What Dify reads."""
+
+    error_code: int
+    error_msg: str
+
+
+router = APIRouter(tags=["Dify"], responses=documented(DifyErrorBody))
 _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     "is": lambda field, value: field == value,
     "is not": lambda field, value: field != value,

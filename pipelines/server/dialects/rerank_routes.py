@@ -9,13 +9,13 @@ from starlette.responses import Response
 
 from ..asking import TheService, answered
 from ..batching import about_tokens
-from ..http import DOCUMENTED, ApiError, json_response
+from ..http import ApiError, documented, json_response
 from ..service import Service
 from .requests import RerankRequest
 from .reranking import Reranked, relevant_spans, rerank_texts
-from .tei import tei_errors
+from .tei import TeiErrorBody, tei_errors
 
-router = APIRouter(tags=["rerank"], responses=DOCUMENTED)
+router = APIRouter(tags=["rerank"], responses=documented(TeiErrorBody))
 MOST_PAIR_TOKENS = 512
 PATHS = ("/rerank", "/v1/rerank", "/v2/rerank", "/v1/v1/rerank", "/v1/v2/rerank")
 """Cohere's clients put their version behind an address that already ends in /v1."""

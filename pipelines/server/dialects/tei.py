@@ -5,14 +5,23 @@ from contextlib import contextmanager
 from importlib.metadata import version
 
 from fastapi import APIRouter, Request
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from ..asking import TheService, answered
-from ..http import DOCUMENTED, ApiError, api_error, json_response
+from ..http import ApiError, api_error, documented, json_response
 from .embedding import embed_texts, embedding_tokens
 from .requests import EmbedRequest
 
-router = APIRouter(tags=["TEI"], responses=DOCUMENTED)
+
+class TeiErrorBody(BaseModel):
+    """What clients of TEI read."""
+
+    error: str
+    error_type: str
+
+
+router = APIRouter(tags=["TEI"], responses=documented(TeiErrorBody))
 _TYPES = {400: "Empty", 422: "Validation", 429: "Overloaded", 500: "Backend", 503: "Unhealthy", 504: "Backend"}
 
 

@@ -3,7 +3,7 @@
 from .answering import json_response, worked
 from .errors import ApiError, api_error, without_input
 from .guard import PAGE_FILES, Guard
-from .routes import DOCUMENTED, ErrorBody
+from .routes import DOCUMENTED, ErrorBody, documented
 
 __all__ = [
     "DOCUMENTED",
@@ -12,6 +12,7 @@ __all__ = [
     "ErrorBody",
     "Guard",
     "api_error",
+    "documented",
     "json_response",
     "without_input",
     "worked",

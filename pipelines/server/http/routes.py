@@ -1,6 +1,6 @@
 """What the OpenAPI document says of errors."""
 
-from typing import Any
+from typing import Any, Union
 
 from pydantic import BaseModel
 
@@ -35,7 +35,13 @@ _MEANINGS = {
     503: "The server is loading or shutting down, or another process writes the index.",
     504: "The deadline passed.",
 }
-DOCUMENTED: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody, "description": meaning} for status, meaning in _MEANINGS.items()
-}
+
+
+def documented(*others: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """Return the errors of routes that also answer some in the form of another server."""
+    model = Union[(ErrorBody, *others)]
+    return {status: {"model": model, "description": meaning} for status, meaning in _MEANINGS.items()}
+
+
+DOCUMENTED = documented()
 """The errors that every route may answer."""

@@ -1,7 +1,7 @@
 """Health for whoever restarts the server or sends it requests, and its metrics."""
 
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from ..asking import TheService
 from ..http import DOCUMENTED, ApiError, json_response
@@ -28,7 +28,7 @@ async def ready(service: TheService) -> Response:
     return json_response({"status": "ready", "indexes": list(service.names)})
 
 
-@router.get("/metrics", summary="Metrics in the format of Prometheus")
+@router.get("/metrics", summary="Metrics in the format of Prometheus", response_class=PlainTextResponse)
 async def metrics(service: TheService) -> Response:
     """Return times of requests, stages and batches, the queue, what was refused, and the generations."""
-    return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return PlainTextResponse(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
