@@ -4,7 +4,7 @@ import ipaddress
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import ArgumentError
@@ -78,8 +78,8 @@ class ServerSettings:
 
     host: str = "127.0.0.1"
     port: int = 8080
-    key: str | None = None
-    write_key: str | None = None
+    key: str | None = field(default=None, repr=False)
+    write_key: str | None = field(default=None, repr=False)
     limits: Limits = Limits()
     refresh_seconds: float = 1.0
 

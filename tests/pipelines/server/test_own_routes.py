@@ -1,6 +1,10 @@
 """The project's own routes, asked in this process: answers as of the library, errors as documented."""
 
 import json
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from bicross.errors import ModelError
@@ -128,6 +132,57 @@ def test_errors_are_json_and_repeat_nothing(client, body, status, kind, message)
     assert "/tmp" not in answer.text
 
 
+NASTY = [
+    b"",
+    b"null",
+    b"[]",
+    b'"text"',
+    b"\x00",
+    b"\xff\xfe",
+    b"{" * 5000,
+    b'{"a":' * 5000,
+    b'{"query": 1' + b"0" * 5000 + b"}",
+    b'{"query": NaN, "input": Infinity, "inputs": -Infinity}',
+]
+NASTY_TEXTS = [
+    "\x00",
+    "a\x00b",
+    "\ud800",
+    "\udfff\ud800",
+    "\u202e\ufeff",
+    "\U0010ffff" * 100,
+    "' or 1 == 1 --",
+    "../../etc/passwd",
+]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/search", "/v1/rerank", "/rerank", "/v1/embeddings", "/embed", "/retrieval", "/v1/documents"]
+)
+def test_nothing_that_is_sent_breaks_a_route(index, path):
+    """NUL, lone surrogates, endless numbers and much nesting are refused or answered, and never an error of ours."""
+    with served({"animals": index}, key=KEY, write_key=WRITE_KEY) as (client, _):
+        headers = {"Authorization": f"Bearer {WRITE_KEY}"}
+        for body in NASTY:
+            assert 400 <= client.post(path, content=body, headers=headers | JSON).status_code < 500
+        for text in NASTY_TEXTS:
+            for fields in ({"documents": [text]}, {"texts": [text]}, {"documents": [{"text": text}]}):
+                record = {"query": text, "input": text, "inputs": text, "knowledge_id": text, "where": text, **fields}
+                one_of_ours = path in ("/v1/search", "/v1/documents")
+                sent = {"query": text, "where": text} if one_of_ours else record
+                if path == "/v1/documents":
+                    sent = {"documents": [{"id": "x", "text": text, "metadata": {text: text}}], "index": text}
+                answer = client.post(path, content=json.dumps(sent).encode(), headers=headers | JSON)
+                assert answer.status_code < 500, (sent, answer.text)
+                answer.json()
+
+
+@pytest.mark.parametrize("path", ["%00", "%ff", "%ed%a0%80", "..%2f..%2fetc%2fpasswd", "x" * 3000])
+def test_ids_in_paths_may_be_anything(client, path):
+    answer = client.get(f"/v1/documents/{path}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, 404)
+
+
 def test_routes_that_are_not_there(client):
     assert client.get("/v1/nothing").status_code == 404
     assert client.get("/v1/documents/nobody").json()["error"]["type"] == "unknown_document"
@@ -152,8 +207,9 @@ def test_only_its_own_address_is_answered_without_a_key(client):
         assert client.get("/v1/index", headers={"Host": host}).status_code == 200
 
 
-def test_keys(index):
-    with served({"animals": index}, key=KEY, write_key=WRITE_KEY) as (client, _):
+def test_keys(index, caplog):
+    caplog.set_level("DEBUG")
+    with served({"animals": index}, key=KEY, write_key=WRITE_KEY) as (client, service):
         assert client.get("/health/live").status_code == client.get("/health/ready").status_code == 200
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {KEY}"}, {"X-API-Key": "ü"}):
             for path in ("/v1/index", "/metrics", "/openapi.json", "/nothing"):
@@ -166,6 +222,14 @@ def test_keys(index):
             {"Authorization": f"bearer {WRITE_KEY}"},
         ):
             assert client.get("/v1/index", headers=headers | {"Host": "search.example"}).status_code == 200
+        told = (
+            caplog.text
+            + client.get("/metrics", headers=headers).text
+            + client.get("/openapi.json", headers=headers).text
+        )
+        assert KEY not in told
+        assert WRITE_KEY not in told
+        assert KEY not in repr(service.settings)
 
 
 @pytest.mark.parametrize("kind", [None, "application/x-www-form-urlencoded", "text/plain", "application/jsonp"])
@@ -211,6 +275,29 @@ def test_a_full_queue_says_when_to_come_back(index):
             assert int(answer.headers["retry-after"]) >= 1
         assert client.post("/v1/search", json={"query": "x"}).status_code == 200
         assert "bicross_shed_total 1.0" in client.get("/metrics").text
+
+
+def test_a_burst_is_answered_or_told_when_to_come_back(index):
+    """Ten times of what the server takes: nothing but 200 and 429, and all is as before when it is over."""
+    held = threading.Event()
+
+    class Held(OverlapReranker):
+        def score(self, pairs):
+            assert held.wait(30)
+            return super().score(pairs)
+
+    held.set()
+    with served({"animals": index}, reranker=Held(), limits=Limits(requests=5)) as (client, service):
+        held.clear()
+        with ThreadPoolExecutor(50) as pool:
+            burst = [pool.submit(client.post, "/v1/search", json={"query": f"night {i}"}) for i in range(50)]
+            while sum(future.done() for future in burst) < 45:
+                time.sleep(0.001)
+            held.set()
+        statuses = Counter(future.result().status_code for future in burst)
+        assert statuses == {200: 5, 429: 45}
+        assert service.admission.requests == service.admission.tokens == 0
+        assert client.post("/v1/search", json={"query": "night"}).status_code == 200
 
 
 def test_a_deadline_is_504_and_a_failing_model_is_500(index):

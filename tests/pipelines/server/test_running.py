@@ -1,31 +1,49 @@
 """A server in a process of its own: signals, slow clients, and clients that leave."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from helpers.served import animals
 
 pytestmark = pytest.mark.slow
 TESTS = Path(__file__).parents[2]
+SERVERS, ACCEPTED = 20, 3
+
+
+@dataclass
+class Running:
+    """Servers that run: their ports by process id, and the lines in which they say how they end."""
+
+    ports: dict[int, int]
+    output: TextIO
+
+    def ended(self):
+        """Wait for all of them; the exit codes by process id."""
+        return {int(process): int(code) for _, process, code in (line.split() for line in self.output)}
 
 
 @contextmanager
-def server(path, seconds=0.0):
-    command = [sys.executable, "-m", "helpers.serving_process", str(path), str(seconds)]
-    process = subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True)
+def servers(path, count=1, *, busy=False):
+    command = [sys.executable, "-m", "helpers.serving_process", str(path), str(count), "busy" if busy else "idle"]
+    process = subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        yield process, int(process.stdout.readline())
+        words = [process.stdout.readline().split() for _ in range(count)]
+        yield Running({int(number): int(port) for _, number, port in words}, process.stdout)
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         process.stdout.close()
 
@@ -47,19 +65,39 @@ def path(tmp_path_factory):
 
 
 def test_what_was_accepted_is_answered_after_sigterm(path):
-    """Health says at once that no more is taken, and the process ends with 0."""
-    with server(path, 1.0) as (process, port), ThreadPoolExecutor(8) as pool:
-        answers = [pool.submit(ask, port, "POST", "/v1/search", {"query": f"night {i}"}) for i in range(8)]
-        while "bicross_accepted_requests 8.0" not in metrics(port) and not any(answer.done() for answer in answers):
-            time.sleep(0.01)
-        process.send_signal(signal.SIGTERM)
+    """Of twenty servers under load: health says at once that no more is taken, and the processes end with 0."""
+    with servers(path, SERVERS, busy=True) as running, ThreadPoolExecutor(SERVERS * (ACCEPTED + 1)) as pool:
+        ports = list(running.ports.values())
+        answers = [pool.submit(search, port, i) for port in ports for i in range(ACCEPTED)]
+        for port in ports:
+            while f"bicross_accepted_requests {ACCEPTED}.0" not in metrics(port):
+                time.sleep(0.01)
+        for process in running.ports:
+            os.kill(process, signal.SIGTERM)
+        late = [pool.submit(refused, port) for port in ports]
+        assert [answer.result(60)[0] for answer in answers] == [200] * len(answers)
+        assert all(refusals.result(60) for refusals in late)
+        assert running.ended() == dict.fromkeys(running.ports, 0)
+    for port in ports:
+        with pytest.raises(ConnectionRefusedError):
+            ask(port, "GET", "/health/live")
+
+
+def search(port, number=0):
+    return ask(port, "POST", "/v1/search", {"query": f"night {number}"})
+
+
+def refused(port):
+    """Ask a server that ends until nobody listens any more; how often it said so."""
+    refusals = 0
+    with suppress(ConnectionError):
         while (ready := ask(port, "GET", "/health/ready"))[0] == 200:
             time.sleep(0.01)
-        assert ready[0] == 503
-        assert ask(port, "POST", "/v1/search", {"query": "too late"})[0] == 503
-        assert [status for status, _ in (answer.result(60) for answer in answers)] == [200] * 8
-        assert process.wait(30) == 0
-        assert process.stdout.read() == "ended\n"
+        while True:
+            assert ready[0] == search(port)[0] == 503
+            refusals += 1
+            time.sleep(0.05)
+    return refusals
 
 
 def metrics(port):
@@ -71,7 +109,8 @@ def metrics(port):
 
 
 def test_slow_clients_are_closed_and_those_that_leave_cost_nothing(path):
-    with server(path) as (process, port):
+    with servers(path) as running:
+        [(process, port)] = running.ports.items()
         with (
             socket.create_connection(("127.0.0.1", port)) as slow_head,
             socket.create_connection(("127.0.0.1", port)) as slow_body,
@@ -80,7 +119,7 @@ def test_slow_clients_are_closed_and_those_that_leave_cost_nothing(path):
             slow_head.sendall(b"GET /health/live HTT")
             head = b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             slow_body.sendall(head + b"Content-Length: 50\r\n\r\n{")
-            for _ in range(100):
+            for _ in range(500):
                 idle.enter_context(socket.create_connection(("127.0.0.1", port)))
             assert ask(port, "GET", "/health/live")[0] == 200
             slow_head.settimeout(30)
@@ -92,5 +131,5 @@ def test_slow_clients_are_closed_and_those_that_leave_cost_nothing(path):
             head = f"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
             left.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + body)
         assert ask(port, "POST", "/v1/search", {"query": "night"})[0] == 200
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        os.kill(process, signal.SIGINT)
+        assert running.ended() == {process: 0}
