@@ -116,6 +116,7 @@ function refuse(error) {
 
 // Shows the first answer soon. While it is not reranked as deep as was asked, it is asked for again, with more time.
 async function answerTo(signal) {
+  const spent = { retrieve: 0, rerank: 0, total: 0 };
   let milliseconds = FIRST_ANSWER_MS;
   for (let answers = 1; ; answers += 1) {
     const body = requestOf(state, described, milliseconds);
@@ -124,7 +125,8 @@ async function answerTo(signal) {
     const { rerank } = cutoffs(state, described);
     const isPartial = body.deadline_ms !== undefined && answer.reranked < Math.min(rerank, answer.candidates);
     const goesOn = isPartial && answers < MOST_ANSWERS;
-    showAnswer(answer, goesOn);
+    for (const stage of Object.keys(spent)) spent[stage] += answer.milliseconds[stage];
+    showAnswer({ ...answer, milliseconds: { ...spent, retrieve: answer.milliseconds.retrieve } }, goesOn);
     if (!goesOn) break;
     milliseconds *= 2;
   }
@@ -147,7 +149,7 @@ function showAnswer(answer, goesOn) {
 }
 
 function showTimes({ milliseconds, candidates, reranked, generation }) {
-  const shown = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
+  const shown = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString("en")} ms`;
   const entries = [
     ["First stage", `${shown(milliseconds.retrieve)} for ${candidates} candidates`],
     ["Reranking", reranked === 0 ? "none" : `${shown(milliseconds.rerank)} for ${reranked}`],
@@ -155,7 +157,8 @@ function showTimes({ milliseconds, candidates, reranked, generation }) {
     ["Generation", String(generation)],
   ];
   const place = byId("times");
-  place.replaceChildren(...entries.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
+  const pair = ([name, value]) => element("div", {}, element("dt", {}, name), " ", element("dd", {}, value));
+  place.replaceChildren(...entries.map(pair));
   place.hidden = false;
 }
 

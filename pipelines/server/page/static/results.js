@@ -1,6 +1,6 @@
 // The list of results.
 
-import { byId, element } from "./elements.js";
+import { byId, drawn, element } from "./elements.js";
 import { excerpt, titleOf } from "./texts.js";
 
 const MOST_FACTS = 6;
@@ -19,8 +19,10 @@ export function movement(result) {
 
 export function relevanceBar(result) {
   const shown = result.relevance.toFixed(2);
+  const values = { "aria-valuemin": 0, "aria-valuemax": 1, "aria-valuenow": shown, "aria-label": "relevance" };
   return element("span", { class: "relevance" },
-    element("meter", { min: 0, max: 1, value: result.relevance, "aria-label": `relevance ${shown}` }),
+    drawn("svg", { class: "bar", role: "meter", viewBox: "0 0 100 1", preserveAspectRatio: "none", ...values },
+      drawn("rect", { class: "part", width: 100 * result.relevance, height: 1 })),
     element("span", { "aria-hidden": "true" }, shown));
 }
 

@@ -120,7 +120,7 @@ def test_a_search_shows_titles_relevance_marks_and_times(opened):
     assert page.url.endswith("/?q=the+dog+sleeps")
     titles = {document.id: document.title for document in ANIMALS + MANY}
     assert page.locator("#results h3").all_inner_texts() == [titles[id_] for id_ in ids]
-    bars = page.eval_on_selector_all("meter", "meters => meters.map(meter => meter.value)")
+    bars = page.eval_on_selector_all("[role=meter] rect", "bars => bars.map(bar => bar.width.baseVal.value)")
     assert len(bars) == 10
     assert bars == sorted(bars, reverse=True)
     assert "the dog sleeps" in page.inner_text("#results mark >> nth=0")
