@@ -13,7 +13,7 @@ from ...inference import Dtype, load_tokenizer, resolve_model
 from ...rerank import DEFAULT_RERANKER, Reranker, is_identified
 from ...retrieval import Encoder
 from ..models import open_encoder, open_reranker
-from ..search import SearchOptions, SearchPipeline
+from ..search import ScoreCache, SearchOptions, SearchPipeline
 from .batching import Admission, BatchedEncoder, BatchedReranker, ModelThread, about_tokens, batched_reranker
 from .http import ApiError
 from .metrics import Metrics
@@ -40,6 +40,9 @@ class ModelOptions:
         dtype: What models given by name calculate in.
         search: How it searches where a request does not say.
         cache_mb: Million bytes that remember the scores of pairs, for each index; None remembers none.
+
+    Raises:
+        ArgumentError: The cache is too small for a score.
     """
 
     encoder: str | Path | Encoder | None = None
@@ -48,6 +51,10 @@ class ModelOptions:
     dtype: Dtype = "float32"
     search: SearchOptions = field(default_factory=SearchOptions)
     cache_mb: float | None = 32.0
+
+    def __post_init__(self) -> None:
+        if self.cache_mb is not None:
+            ScoreCache.of_megabytes(self.cache_mb)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

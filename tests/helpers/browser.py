@@ -1,6 +1,5 @@
 """Debian's Chromium without a window, driven by playwright; tests skip where either of them is missing."""
 
-import os
 import shutil
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -25,8 +24,8 @@ def browser():
     """A browser, until the block ends. Its loop runs in this thread: no other loop can, meanwhile."""
     from playwright.sync_api import sync_playwright
 
-    # Chromium's own walls need namespaces, which root and containers have not.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    # Chromium's own walls need namespaces, which root and containers have not. It opens the project's own page alone.
+    arguments = ["--no-sandbox"]
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium(), args=arguments)
         try:

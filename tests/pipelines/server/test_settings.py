@@ -2,7 +2,7 @@
 
 import pytest
 from bicross.errors import ArgumentError
-from bicross.pipelines.server import KEY_VARIABLE, Limits, ServerSettings, listen, read_key
+from bicross.pipelines.server import KEY_VARIABLE, Limits, ModelOptions, ServerSettings, listen, read_key
 
 KEY = "a key of enough characters"
 
@@ -25,6 +25,13 @@ def test_keys_that_cannot_be(key):
         with pytest.raises(ArgumentError, match="at least 16") as refused:
             ServerSettings(**{name: key})
         assert not key or key not in str(refused.value)
+
+
+@pytest.mark.parametrize("size", [-5, 0, 1e-9, float("nan"), True, "64"])
+def test_a_cache_that_cannot_be_is_refused_before_models_load(size):
+    with pytest.raises(ArgumentError, match="positive number of megabytes"):
+        ModelOptions(cache_mb=size)
+    assert ModelOptions(cache_mb=None).cache_mb is None
 
 
 @pytest.mark.parametrize("values", [{"port": -1}, {"port": 70_000}, {"limits": Limits(body_bytes=1)}])

@@ -163,6 +163,39 @@ def test_sliders_search_anew_and_nothing_is_scored_twice(opened, reranker):
     assert page.url.endswith(NIGHT)
 
 
+def test_a_slow_reranker_gives_a_first_answer_and_then_better_ones(opened):
+    page, asked = opened(), []
+
+    def partly(route):
+        answer = route.fetch()
+        asked.append(route.request.post_data_json["deadline_ms"])
+        record = answer.json() | ({"reranked": 8} if len(asked) < 3 else {})
+        route.fulfill(response=answer, json=record)
+
+    page.route("**/v1/search", partly)
+    page.fill("#query", "the dog sleeps")
+    page.keyboard.press("Enter")
+    status(page, "10 results.")
+    assert asked == [800, 1600, 3200]
+
+
+def test_it_waits_while_the_models_are_loading(opened):
+    page, asked = opened(problem="status of 503"), []
+    error = {"error": {"type": "loading", "code": 503, "message": "the models are loading", "param": None}}
+
+    def loading(route):
+        asked.append(route.request.url)
+        if len(asked) > 2:
+            route.continue_()
+        else:
+            route.fulfill(status=503, json=error, headers={"Retry-After": "0.01"})
+
+    page.route("**/v1/index", loading)
+    page.reload()
+    status(page, "34 documents")
+    assert len(asked) == 3
+
+
 def test_cutoffs_move_each_other(opened):
     page = opened(f"{NIGHT}&retrieve_k=20")
     shown(page)
