@@ -1,6 +1,6 @@
 """The only code that writes the files of an index; also locks, memory maps, Arrow files and checksums."""
 
-from .arrow_files import RecordBatch, array_of, numbers, one_batch, open_batches, record_batch, write_batch
+from .arrow_files import RecordBatch, numbers, one_batch, open_batches, record_batch, write_batch
 from .arrow_messages import decoded_sizes, is_stream
 from .checksums import (
     CheckedFile,
@@ -26,7 +26,6 @@ __all__ = [
     "Name",
     "NamedFile",
     "RecordBatch",
-    "array_of",
     "compacting",
     "copy_verified",
     "create_checked",

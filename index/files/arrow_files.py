@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...errors import IndexCorrupt
+from ..metadata import array_of
 from .arrow_messages import decoded_sizes
 from .checksums import CheckedFile
 from .memory import raise_if_out_of_memory
@@ -101,20 +101,6 @@ def numbers(batch: RecordBatch, name: str, source: Path) -> NDArray[Any]:
     if column.null_count:
         raise IndexCorrupt(f"{source}: the column {name!r} has {column.null_count} missing values")
     return array_of(column)
-
-
-def array_of(column: Any) -> NDArray[Any]:  # noqa: ANN401 - an Arrow array
-    """Return an Arrow array of numbers without missing values as a read-only array that shares its memory.
-
-    Arrow's own ``to_numpy`` imports pandas where that is installed, which takes longer than to open an index.
-    """
-    dtype = np.dtype(column.type.to_pandas_dtype())
-    values = column.buffers()[1]
-    if not len(column):  # an empty array may have no buffer
-        return np.empty(0, dtype)
-    array = np.frombuffer(values, dtype, count=len(column), offset=column.offset * dtype.itemsize)
-    array.flags.writeable = False
-    return array
 
 
 def write_batch(file: CheckedFile, batch: RecordBatch) -> None:

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError
-from ..metadata import INT64_MAX, INT64_MIN, Kind
+from ..metadata import INT64_MAX, INT64_MIN, Kind, array_of, arrow_mask, arrow_scalar, arrow_values, mask_of
 from .dates import DAY, Dates, compare_dates, read_dates
 from .fields import IndexField, matches_number
 
@@ -44,7 +44,7 @@ class TextLiteral:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._array: Any = cast(Any, pa).array([text], pa.large_utf8())
+        self._array: Any = arrow_values([text], pa.large_utf8())
 
     @cached_property
     def dates(self) -> Dates:
@@ -87,8 +87,8 @@ def number_in(field: IndexField, part: int, numbers: list[int | float]) -> Any: 
 
 def is_in(column: Any, values: list[Any]) -> Any:  # noqa: ANN401 - Arrow arrays
     """Whether a value is in a list of values; null where there is no value."""
-    inside = _ARROW.is_in(column, cast(Any, pa).array(values, column.type))
-    return _ARROW.if_else(column.is_valid(), inside, cast(Any, pa).scalar(None, pa.bool_()))
+    inside = _ARROW.is_in(column, arrow_values(values, column.type))
+    return _ARROW.if_else(column.is_valid(), inside, arrow_scalar(None, pa.bool_()))
 
 
 def compare_texts(field: IndexField, part: int, symbol: str, literal: TextLiteral) -> Any:  # noqa: ANN401
@@ -105,7 +105,7 @@ def compare_texts(field: IndexField, part: int, symbol: str, literal: TextLitera
         return _ARROW.invert(equal) if symbol == "!=" else equal
     if by_date(field, symbol, literal):
         dates = field.parts[part].dates
-        return _masked(compare_dates(dates, literal.dates, _NUMPY[symbol]), ~dates.valid)
+        return arrow_mask(compare_dates(dates, literal.dates, _NUMPY[symbol]), valid=dates.valid)
     return KERNELS[symbol](texts, _text(literal.text))
 
 
@@ -173,7 +173,7 @@ def compare_two_texts(left: IndexField, right: IndexField, part: int, symbol: st
         raise _alphabetical(left, symbol, f"the field {right.name!r:.200}")
     if left.live_dates and right.live_dates:
         matches = compare_dates(sides[0].dates, sides[1].dates, _NUMPY[symbol])
-        return _masked(matches, ~(sides[0].dates.valid & sides[1].dates.valid))
+        return arrow_mask(matches, valid=sides[0].dates.valid & sides[1].dates.valid)
     for field, other in ((left, right), (right, left)):
         if field.live_local_dates and (other.live_local_dates or other.live_dates):
             raise _not_iso(field, symbol, f"the field {other.name!r:.200}")
@@ -194,15 +194,15 @@ def list_has(field: IndexField, part: int, item: str | int | float) -> NDArray[n
         single = compare_numbers(field, part, "==", item)
     for kind, type_, value in lists:
         column = values.column(kind, pa.list_(type_))
-        equal = _ARROW.equal(_ARROW.list_flatten(column), cast(Any, pa).scalar(value, type_))
+        equal = _ARROW.equal(_ARROW.list_flatten(column), arrow_scalar(value, type_))
         # The null items of a list are dropped by the filter, so that they never make a row unknown.
-        holds[_ARROW.list_parent_indices(column).filter(equal).to_numpy()] = True
-    return holds | _ARROW.fill_null(single, fill_value=False).to_numpy(zero_copy_only=False)
+        holds[array_of(_ARROW.list_parent_indices(column).filter(equal))] = True
+    return holds | mask_of(single)
 
 
 def where_valid(column: Any, *, result: bool) -> Any:  # noqa: ANN401 - Arrow arrays
     """The same result for all rows that have a value."""
-    return _ARROW.if_else(column.is_valid(), result, cast(Any, pa).scalar(None, pa.bool_()))
+    return _ARROW.if_else(column.is_valid(), arrow_scalar(result, pa.bool_()), arrow_scalar(None, pa.bool_()))
 
 
 def number_scalar(value: int | float, type_: pa.DataType) -> Any:  # noqa: ANN401
@@ -212,7 +212,7 @@ def number_scalar(value: int | float, type_: pa.DataType) -> Any:  # noqa: ANN40
             value = float(value)
         except OverflowError:
             value = math.inf if value > 0 else -math.inf
-    return cast(Any, pa).scalar(value, type_)
+    return arrow_scalar(value, type_)
 
 
 def _whole(symbol: str, number: int | float) -> tuple[str, int | bool]:
@@ -244,7 +244,7 @@ def _equal_by_date(field: IndexField, literal: TextLiteral) -> bool:
 def _or_same_date(equal: Any, left: Dates, right: Dates, least: int = 0) -> Any:  # noqa: ANN401
     """Add the rows whose dates are equal at the precision of both, which is at least ``least``."""
     precise = np.minimum(left.precision, right.precision) >= least
-    return _ARROW.or_(equal, pa.array(compare_dates(left, right, np.equal) & precise))
+    return _ARROW.or_(equal, arrow_mask(compare_dates(left, right, np.equal) & precise))
 
 
 def _alphabetical(field: IndexField, symbol: str, other: str) -> ArgumentError:
@@ -263,9 +263,5 @@ def _not_iso(field: IndexField, symbol: str, other: str) -> ArgumentError:
     )
 
 
-def _masked(values: NDArray[np.bool_], mask: NDArray[np.bool_]) -> Any:  # noqa: ANN401
-    return cast(Any, pa).array(values, mask=mask)
-
-
 def _text(value: str) -> Any:  # noqa: ANN401
-    return cast(Any, pa).scalar(value, pa.large_utf8())
+    return arrow_scalar(value, pa.large_utf8())

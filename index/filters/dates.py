@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ..metadata import array_of, arrow_mask, arrow_scalar, mask_of
+
 _ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
 _PATTERN = (
     r"^(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2})"
@@ -45,14 +47,14 @@ class Dates:
 def read_dates(texts: Any) -> Dates:  # noqa: ANN401 - an Arrow array of texts
     """Read texts as dates; other texts, and days that the calendar does not have, are no dates."""
     groups = _ARROW.extract_regex(texts, _PATTERN)
-    valid = groups.is_valid().to_numpy(zero_copy_only=False)
+    valid = mask_of(groups.is_valid())
     rows = np.flatnonzero(valid)
     instants, precision = np.zeros(len(texts), np.int64), np.full(len(texts), -1, np.int8)
     if len(rows):
-        valid_groups = groups.filter(pa.array(valid))
+        valid_groups = groups.filter(arrow_mask(valid))
         fields = {name: _ARROW.struct_field(valid_groups, name) for name in (*_GROUPS, "year", "hour", "zone")}
         microseconds, is_date = _microseconds(fields)
-        levels = np.sum([_numpy(_ARROW.not_equal(fields[name], "")) for name in _GROUPS], axis=0)
+        levels = np.sum([mask_of(_ARROW.not_equal(fields[name], _text(fields[name], ""))) for name in _GROUPS], axis=0)
         instants[rows] = np.where(is_date, microseconds, 0)
         precision[rows] = np.where(is_date, levels, -1)
     return Dates(instants, precision)
@@ -99,14 +101,14 @@ def _offset(zones: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:  # noqa:
     digits = _ARROW.replace_substring(_ARROW.utf8_slice_codeunits(zones, 1, 6), ":", "")
     number = _whole(digits, "0")
     hours, minutes = number // 100, number % 100
-    behind = _numpy(_ARROW.starts_with(zones, "-"))
+    behind = mask_of(_ARROW.starts_with(zones, "-"))
     return np.where(behind, -1, 1) * (hours * 60 + minutes), (hours < 24) & (minutes < 60)
 
 
 def _whole(texts: Any, default: str) -> NDArray[np.int64]:  # noqa: ANN401 - an Arrow array
-    filled = _ARROW.if_else(_ARROW.equal(texts, ""), default, texts)
-    return _numpy(filled.cast(pa.int64()))
+    filled = _ARROW.if_else(_ARROW.equal(texts, _text(texts, "")), _text(texts, default), texts)
+    return array_of(filled.cast(pa.int64()))
 
 
-def _numpy(array: Any) -> Any:  # noqa: ANN401
-    return array.to_numpy(zero_copy_only=False)
+def _text(texts: Any, text: str) -> Any:  # noqa: ANN401 - an Arrow array, and a scalar of its type
+    return arrow_scalar(text, pa.large_utf8()).cast(texts.type)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError
-from ..metadata import COMPARABLE, FieldColumns, Kind
+from ..metadata import COMPARABLE, FieldColumns, Kind, arrow_mask, mask_of
 from ..segments import SegmentFields
 from .dates import Dates, read_dates
 
@@ -60,7 +60,7 @@ class FieldPart:
     @property
     def rows_of_live(self) -> Any:  # noqa: ANN401 - an Arrow array
         """One bool a row: whether its document lives."""
-        return pa.array(np.ones(self.rows, np.bool_) if self._live is None else self._live)
+        return arrow_mask(np.ones(self.rows, np.bool_) if self._live is None else self._live)
 
     def live(self, mask: NDArray[np.bool_]) -> int:
         """How many rows of a mask are live documents."""
@@ -90,7 +90,7 @@ class FieldPart:
     def looks_like_a_local_date(self) -> NDArray[np.bool_]:
         """Which texts look like a date that is not written as in ISO 8601, such as 31.12.2024 or 2024/12/31."""
         looks = _ARROW.match_substring_regex(self.texts, _LOCAL_DATE)
-        return _ARROW.fill_null(looks, fill_value=False).to_numpy(zero_copy_only=False)
+        return mask_of(looks)
 
 
 class IndexField:
@@ -278,8 +278,8 @@ class IndexFields:
 def matches_number(texts: Any) -> NDArray[np.bool_]:  # noqa: ANN401 - an Arrow array of texts
     """Which texts look like a number; four digits alone do not count, they are rather a year."""
     looks = _ARROW.and_not(_ARROW.match_substring_regex(texts, _NUMBER), _ARROW.match_substring_regex(texts, _YEAR))
-    return _ARROW.fill_null(looks, fill_value=False).to_numpy(zero_copy_only=False)
+    return mask_of(looks)
 
 
 def _valid(column: Any) -> NDArray[np.bool_]:  # noqa: ANN401
-    return column.is_valid().to_numpy(zero_copy_only=False)
+    return mask_of(column.is_valid())

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError
-from ..metadata import LISTS, Kind
+from ..metadata import LISTS, Kind, arrow_mask, arrow_scalar, mask_of
 from .comparisons import (
     KERNELS,
     TextLiteral,
@@ -88,7 +88,7 @@ def matching(
 
 
 def _mask(matches: Any) -> NDArray[np.bool_]:  # noqa: ANN401 - an Arrow array
-    return _ARROW.fill_null(matches, fill_value=False).to_numpy(zero_copy_only=False)
+    return mask_of(matches)
 
 
 class _Rows:
@@ -108,7 +108,7 @@ class _Rows:
             case Not(part):
                 return _ARROW.invert(self.evaluate(part))
             case IsNull(field):
-                return pa.array(~self._find(field, must_exist=self._must_exist).parts[self._part].present)
+                return arrow_mask(~self._find(field, must_exist=self._must_exist).parts[self._part].present)
             case _:
                 return self._evaluate_test(condition)
 
@@ -148,7 +148,7 @@ class _Rows:
         self._require(field, symbol, value)
         match value:
             case bool():
-                return KERNELS[symbol](self._booleans(field), cast(Any, pa).scalar(value))
+                return KERNELS[symbol](self._booleans(field), arrow_scalar(value, pa.bool_()))
             case str():
                 literal = TextLiteral(value)
                 if symbol not in _EQUALITIES and by_date(field, symbol, literal):
@@ -176,7 +176,7 @@ class _Rows:
     def _one_of(self, field: IndexField, values: tuple[Value, ...]) -> Any:  # noqa: ANN401
         part = field.parts[self._part]
         if not values:
-            return cast(Any, pa).array(np.zeros(part.rows, np.bool_), mask=~part.present)
+            return arrow_mask(np.zeros(part.rows, np.bool_), valid=part.present)
         kinds = [kind for value in values for kind in self._require(field, "==", value, note=False)]
         self._note_off(field, kinds)
         results: list[Any] = []
@@ -201,7 +201,7 @@ class _Rows:
             raise ArgumentError(f"{field.described}, and {item!r:.80} is no {item_kind}")
         part = field.parts[self._part]
         is_known = part.holds((*LISTS, Kind.TEXTS, *NUMBERS, Kind.BOOLEANS))
-        return cast(Any, pa).array(list_has(field, self._part, item), mask=~is_known)
+        return arrow_mask(list_has(field, self._part, item), valid=is_known)
 
     def _require(self, field: IndexField, symbol: str, value: Value, *, note: bool = True) -> tuple[Kind, ...]:
         """Raise ``ArgumentError`` unless the field has values that can be compared so with the value; their kinds."""

@@ -1,5 +1,6 @@
 """Metadata of documents: which values are kept, how they are written as JSON, and their columns for filters."""
 
+from .arrow_arrays import array_of, arrow_mask, arrow_scalar, arrow_values, mask_of
 from .field_columns import (
     ARROW_TYPES,
     COMPARABLE,
@@ -25,10 +26,15 @@ __all__ = [
     "MAX_DEPTH",
     "FieldColumns",
     "Kind",
+    "array_of",
+    "arrow_mask",
+    "arrow_scalar",
+    "arrow_values",
     "canonical_json",
     "columns_of_array",
     "columns_of_values",
     "first_keys",
+    "mask_of",
     "member",
     "parse_json",
     "parse_written",

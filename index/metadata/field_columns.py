@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from .arrow_arrays import arrow_rows, arrow_scalar, arrow_values, mask_of
+
 MAX_COLUMN_BYTES = 256 << 20
 """The most bytes of the values of a field in one segment that a filter looks at."""
 MAX_PARTS = 64
@@ -70,14 +72,14 @@ class FieldColumns:
         """For each row whether it has a value of whatever kind: bool of shape (rows,)."""
         present = np.zeros(self.rows, np.bool_)
         for column in self.columns.values():
-            present |= column.is_valid().to_numpy(zero_copy_only=False)
+            present |= mask_of(column.is_valid())
         return present
 
 
 def columns_of_array(column: Any) -> FieldColumns:  # noqa: ANN401 - any Arrow array
     """Return a stored column as the only one of its field. NaN and infinities, which JSON does not have, are null."""
     if column.type == pa.float64():
-        column = _ARROW.if_else(_ARROW.is_finite(column), column, cast(Any, pa).scalar(None, pa.float64()))
+        column = _ARROW.if_else(_ARROW.is_finite(column), column, arrow_scalar(None, pa.float64()))
     kind = next(kind for kind, type_ in ARROW_TYPES.items() if type_ == column.type)
     return FieldColumns(len(column), {kind: column} if column.null_count < len(column) else {})
 
@@ -195,8 +197,6 @@ def _merged(by_kind: Mapping[Kind, tuple[list[int], list[object]]]) -> tuple[lis
 
 
 def _scattered(filled: list[int], values: list[object], kind: Kind, rows: int) -> Any:  # noqa: ANN401 - an Arrow array
-    arrow: Any = pa
     index = np.full(rows, -1)
     index[filled] = np.arange(len(filled))
-    array = arrow.array(values, ARROW_TYPES.get(kind, pa.bool_()))
-    return array.take(arrow.array(index, mask=index < 0))
+    return arrow_values(values, ARROW_TYPES.get(kind, pa.bool_())).take(arrow_rows(index, valid=index >= 0))

@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError, IndexCorrupt
-from ..files import CheckedFile, RecordBatch, array_of, open_batches, record_batch, write_batch
+from ..files import CheckedFile, RecordBatch, open_batches, record_batch, write_batch
+from ..metadata import array_of
 
 _BLOCK_POSTINGS = 1 << 20
 """Postings checked at a time."""

@@ -108,7 +108,7 @@ class Segment:
 
     def _all_ids(self) -> Any:  # noqa: ANN401 - an Arrow array
         arrow: Any = pa
-        return arrow.concat_arrays([arrow.array([], pa.large_utf8()), *(columns[0] for columns in self._columns)])
+        return arrow.concat_arrays([arrow.nulls(0, pa.large_utf8()), *(columns[0] for columns in self._columns)])
 
     @property
     def id_table(self) -> IdTable:

@@ -14,7 +14,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError, IndexCorrupt
-from ..files import CheckedFile, RecordBatch, array_of, open_batches, record_batch
+from ..files import CheckedFile, RecordBatch, open_batches, record_batch
+from ..metadata import array_of
 
 TokenIds = NDArray[np.uint16] | NDArray[np.uint32]
 """The token ids of a passage, shape (tokens,)."""

@@ -8,8 +8,10 @@ import sys
 import numpy as np
 import pytest
 from bicross.errors import ModelError
+from bicross.index import Document
 from bicross.inference import direct, load_tokenizer
 from bicross.inference.direct import DirectModel, direct_encoder, direct_reranker
+from bicross.pipelines import build_index
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
 from helpers.tiny_architectures import SENTENCES, Head, save_bi_encoder, save_cross_encoder
@@ -28,9 +30,10 @@ SEARCH = """
 import sys
 from bicross.index import Document
 from bicross.pipelines import SearchPipeline, build_index
-build_index([Document("a", "Vaccines train the immune system."), Document("b", "Owls hunt.")], sys.argv[1])
 with SearchPipeline.open(sys.argv[1], device="cpu") as pipeline:
-    assert pipeline.search("who trains it?")[0].document.id == "a"
+    assert pipeline.search("who trains it?", where="year >= 2020 and 'a' in tags")[0].document.id == "a"
+print([name for name in ("pandas", "transformers", "sentence_transformers", "scipy", "sklearn") if name in sys.modules])
+build_index([Document("a", "Vaccines train the immune system.")], sys.argv[2], device="cpu")
 print([name for name in ("transformers", "sentence_transformers", "scipy", "sklearn") if name in sys.modules])
 """
 
@@ -66,9 +69,12 @@ def test_scores_and_vectors_are_the_same_bit_for_bit(models, monkeypatch):
 
 def test_a_search_imports_no_other_model_library(tmp_path):
     """Their import takes longer than all the rest of a search."""
-    command = [sys.executable, "-W", "ignore", "-c", SEARCH, str(tmp_path / "index")]
+    metadata = {"year": 2021, "tags": ["a"]}
+    documents = [Document("a", "Vaccines train the immune system.", "", metadata), Document("b", "Owls hunt.")]
+    build_index(documents, tmp_path / "index", encoder=BiEncoder(device="cpu"))
+    command = [sys.executable, "-W", "ignore", "-c", SEARCH, str(tmp_path / "index"), str(tmp_path / "new")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.strip().splitlines()[-1] == "[]"
+    assert done.stdout.split("\n")[-3:] == ["[]", "[]", ""]
 
 
 @pytest.mark.parametrize(
