@@ -14,7 +14,7 @@ from bicross.pipelines import SearchPipeline, build_index
 from bicross.rerank import CrossEncoderReranker
 from bicross.training import RankingList, checkpoints
 from bicross.training.rerankers import LoraSettings, RerankerMethod, Sampling, train_reranker
-from helpers.tiny_models import save_bi_encoder
+from helpers.tiny_models import MAX_LENGTH, save_bi_encoder
 from helpers.tiny_reranker_training import (
     METHOD,
     TOPICS,
@@ -95,6 +95,34 @@ def test_what_was_learned_holds_for_other_queries_and_shuffled_labels_teach_noth
     rank_one = [reranker.score([(item.query, p) for p in item.passages]).argmax() == 0 for item in held_out]
     # By chance it is one in six; of 40, more than 15 are four deviations above it.
     assert np.sum(rank_one) <= 15 if shuffled else np.mean(rank_one) > 0.9
+
+
+def test_very_long_queries_and_passages_train_as_sentence_transformers_cuts_them(base, tmp_path):
+    """A query of 1,767 tokens with passages that are repeated 20 times: the same weights as of what the model sees."""
+    query = " ".join([word for topic in TOPICS * 89 for word in topic][:1767])
+    lists = [
+        RankingList(query, tuple(" ".join([text] * 20) for text in item.passages), item.labels) for item in ten_lists()
+    ]
+    tokenizer = CrossEncoder(str(base), device="cpu").tokenizer
+    assert len(tokenizer.tokenize(query)) == 1767
+
+    def seen(query, passage):
+        """Both texts as the model sees them."""
+        encoded = tokenizer(query, passage, truncation="longest_first", max_length=MAX_LENGTH)
+        parts = [[], []]
+        for id_, sequence in zip(encoded["input_ids"], encoded.sequence_ids(), strict=True):
+            if sequence is not None:
+                parts[sequence].append(tokenizer.convert_ids_to_tokens(id_))
+        return [" ".join(part) for part in parts]
+
+    cut = []
+    for item in lists:
+        shown = [seen(item.query, passage) for passage in item.passages]
+        assert len({query for query, _ in shown}) == 1
+        cut.append(RankingList(shown[0][0], tuple(passage for _, passage in shown), item.labels))
+    for name, texts in (("long", lists), ("cut", cut)):
+        train_reranker(texts, settings(tmp_path / name, max_steps=2), model=base, method=FULL)
+    assert_same_weights(tmp_path / "long", tmp_path / "cut")
 
 
 @pytest.mark.parametrize("loss", ["binary", "lambda", "margin-mse"])
