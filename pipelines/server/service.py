@@ -97,7 +97,7 @@ class Service:
         self.admission = Admission(
             limits.queue_tokens,
             limits.requests,
-            seconds=limits.request_seconds / 2,
+            seconds=limits.queue_seconds,
             pace=lambda: self.thread.pace,
         )
         self.pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="requests")

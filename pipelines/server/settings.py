@@ -30,6 +30,7 @@ class Limits:
         header_seconds: Seconds until the head of a request must be there.
         body_seconds: Seconds from there until its body must be there.
         request_seconds: Seconds from there until it is answered.
+        queue_seconds: Seconds of work that may wait, at the pace of the models; more is refused.
         drain_seconds: Seconds until accepted requests must be answered when the server ends.
         connections: Connections at once.
         requests: Accepted requests at once.
@@ -47,6 +48,7 @@ class Limits:
     header_seconds: float = 10.0
     body_seconds: float = 10.0
     request_seconds: float = 60.0
+    queue_seconds: float = 30.0
     drain_seconds: float = 30.0
     connections: int = 1_024
     requests: int = 512

@@ -39,6 +39,9 @@ def serve_command(
     device: Device = None,
     dtype: Precision = "float32",
     request_seconds: Annotated[float, typer.Option(help="Seconds after which a request is given up.")] = 60.0,
+    queue_seconds: Annotated[
+        float, typer.Option(help="Seconds of work that may wait; what comes then is refused (429).")
+    ] = 30.0,
     queue_tokens: Annotated[int, typer.Option(help="Tokens of all accepted requests together.")] = 2_000_000,
     batch_tokens: Annotated[int, typer.Option(help="Tokens of a batch; more suit a GPU.")] = 4_096,
     cache_mb: Annotated[
@@ -72,7 +75,12 @@ def serve_command(
         port=port,
         key=read_key(key_file, KEY_VARIABLE),
         write_key=read_key(write_key_file, WRITE_KEY_VARIABLE),
-        limits=Limits(request_seconds=request_seconds, queue_tokens=queue_tokens, batch_tokens=batch_tokens),
+        limits=Limits(
+            request_seconds=request_seconds,
+            queue_seconds=queue_seconds,
+            queue_tokens=queue_tokens,
+            batch_tokens=batch_tokens,
+        ),
     )
     search = SearchOptions(retrieve_k=retrieve_k, rerank_k=rerank_k, first_stage=first_stage, rerank=rerank or None)
     opened = {name: Index.open(path) for name, path in _named(indexes).items()}

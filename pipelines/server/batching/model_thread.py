@@ -21,8 +21,8 @@ SHORT = 8
 """Work of at most this fraction of a batch, such as the encoding of a query, goes before all other work."""
 TURNS = 16
 """The batches after which larger work goes back behind what waits."""
-PACE_WEIGHT = 0.2
-"""The weight of the newest batch in the average pace."""
+PACE_MEMORY = 0.8
+"""The weight of earlier batches in the average pace, once more for each later one."""
 
 
 class BatchObserver(Protocol):
@@ -66,7 +66,7 @@ class ModelThread:
         self._batch_tokens = batch_tokens
         self._observe = observe
         self._clock = clock
-        self._pace = 0.0
+        self._pace_tokens = self._pace_seconds = 0.0
         self._waiting: deque[Work[Any, Any]] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -75,8 +75,11 @@ class ModelThread:
 
     @property
     def pace(self) -> float:
-        """The tokens of a second, averaged over the last batches; 0.0 before the first."""
-        return self._pace
+        """The tokens of a second in the last batches, but for short ones, whose cost is not that of their tokens.
+
+        It is 0.0 before the first.
+        """
+        return self._pace_tokens / self._pace_seconds if self._pace_seconds > 0 else 0.0
 
     def run(self, lane: Lane[Item, Result], items: Sequence[Item]) -> list[Result]:
         """Compute the results of some items, together with what others wait for.
@@ -151,9 +154,9 @@ class ModelThread:
         _run(parts)
         seconds = self._clock() - started
         tokens = sum(part.work.lane.tokens(item) for part in parts for item in part.items)
-        if seconds > 0:
-            newest = tokens / seconds
-            self._pace = newest if self._pace == 0.0 else self._pace + PACE_WEIGHT * (newest - self._pace)
+        if tokens * SHORT > self._batch_tokens:
+            self._pace_tokens = PACE_MEMORY * self._pace_tokens + tokens
+            self._pace_seconds = PACE_MEMORY * self._pace_seconds + seconds
         if self._observe is not None:
             self._observe(parts[0].work.lane.name, tokens=tokens, requests=len(parts), seconds=seconds)
 

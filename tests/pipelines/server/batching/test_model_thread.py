@@ -212,10 +212,30 @@ def test_what_waits_when_the_thread_closes_fails(pool):
 
 def test_batches_are_observed_and_the_pace_is_measured(start):
     seen = []
-    thread = start(observe=lambda lane, **what: seen.append((lane, what["tokens"], what["requests"])))
+    thread = start(observe=lambda lane, **what: seen.append((lane, what["tokens"], what["requests"])), batch_tokens=8)
     model = Doubling()
     model.gate.set()
     assert thread.pace == 0.0
     thread.run(model.lane, [1, 2, 3])
     assert seen == [("double", 3, 1)]
     assert thread.pace > 0
+
+
+def test_the_pace_is_that_of_batches_that_fill_the_models(start):
+    """A query of a few tokens takes as long as hundreds: its pace would have requests refused that can be answered."""
+    now = [0.0]
+    seconds = {1: 0.05, 500: 0.1, 1000: 0.1}
+
+    def run(items):
+        now[0] += seconds[len(items)]
+        return items
+
+    lane, thread = Lane("any", run, lambda _: 1), start(batch_tokens=1000, clock=lambda: now[0])
+    thread.run(lane, [0])
+    assert thread.pace == 0.0
+    thread.run(lane, [0] * 1000)
+    for _ in range(10):
+        thread.run(lane, [0])
+    assert thread.pace == pytest.approx(10_000)
+    thread.run(lane, [0] * 500)
+    assert 7_000 < thread.pace < 8_000
