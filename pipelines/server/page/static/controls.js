@@ -90,9 +90,10 @@ export class Controls {
   // What a slider changes: more to rerank or to show needs more to retrieve, and a blend needs scores.
   fitting(name, value) {
     const values = { [name]: value };
+    const { retrieve, rerank } = cutoffs(this.state, this.described);
     const isCount = name === "rerank_k" || name === "top_k";
-    if (isCount && value > cutoffs(this.state, this.described).retrieve) values.retrieve_k = value;
-    if (name === "blend" && this.state.rerank_k === 0) values.rerank_k = null;
+    if (isCount && value > retrieve) values.retrieve_k = value;
+    if (name === "blend" && rerank === 0) values.rerank_k = defaultOf(this.described, "rerank_k") === 0 ? retrieve : null;
     return values;
   }
 

@@ -6,7 +6,7 @@ import { forgetKey, hasKey, keepKey } from "./server.js";
 let waiting = [];
 
 // Asks for a key, and ends when one was given. Several that ask at once get the same.
-export function asked() {
+export function askForKey() {
   const dialog = byId("key-dialog");
   if (!dialog.open) {
     byId("key-error").textContent = hasKey() ? "This key is not the right one." : "";

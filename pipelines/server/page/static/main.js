@@ -4,7 +4,7 @@ import { Controls, cutoffs, requestOf } from "./controls.js";
 import { DocumentView } from "./document.js";
 import { byId, debounced, element } from "./elements.js";
 import { Filters, whereOf } from "./filters.js";
-import { asked, forget } from "./keys.js";
+import { askForKey, forget } from "./keys.js";
 import { Results } from "./results.js";
 import { Slope } from "./slope.js";
 import { Spans } from "./spans.js";
@@ -49,7 +49,7 @@ async function asking(path, options = {}) {
     try {
       return await ask(path, options);
     } catch (error) {
-      if (error.status === 401) await asked();
+      if (error.status === 401) await askForKey();
       else if (error.type !== "loading") throw error;
       else {
         say("The models are loading.");
@@ -69,7 +69,7 @@ async function readCatalog() {
 function showState() {
   described = catalog.indexes.find(({ name }) => name === state.index) ?? catalog.indexes[0];
   byId("index").value = described.name;
-  byId("query").value = state.query;
+  byId("settings").hidden = false;
   document.title = state.query === "" ? "bicross" : `${state.query} · bicross`;
   controls.show(state, described, catalog.limits);
   filters.show(state, described);
@@ -204,6 +204,7 @@ byId("search").addEventListener("submit", (event) => {
   event.preventDefault();
   state.query = byId("query").value;
   remember(state, "");
+  if (described === null) return; // it is searched when the server has said what it holds
   showState();
   search();
 });
@@ -243,14 +244,18 @@ document.addEventListener("keydown", (event) => {
 });
 
 addEventListener("popstate", async () => {
-  const before = JSON.stringify([requestOf(state, described, 0), whereOf(state, described)]);
+  const asked = () => JSON.stringify([state.index, requestOf(state, described, 0), whereOf(state, described)]);
+  const before = described && asked();
   Object.assign(state, stateOf(location.search));
+  byId("query").value = state.query;
+  if (described === null) return;
   showState();
-  const after = JSON.stringify([requestOf(state, described, 0), whereOf(state, described)]);
+  const after = asked();
   if (after !== before) await search();
   await showDocument();
 });
 
+byId("query").value = state.query;
 byId("settings").open = matchMedia("(min-width: 60rem)").matches;
 try {
   await readCatalog();

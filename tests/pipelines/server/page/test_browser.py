@@ -179,21 +179,28 @@ def test_a_slow_reranker_gives_a_first_answer_and_then_better_ones(opened):
     assert asked == [800, 1600, 3200]
 
 
-def test_it_waits_while_the_models_are_loading(opened):
-    page, asked = opened(problem="status of 503"), []
+def test_what_is_asked_while_the_models_are_loading_is_answered_then(opened):
+    page, asked, typed = opened(problem="status of 503"), [], []
     error = {"error": {"type": "loading", "code": 503, "message": "the models are loading", "param": None}}
 
     def loading(route):
         asked.append(route.request.url)
-        if len(asked) > 2:
+        if typed:
             route.continue_()
         else:
             route.fulfill(status=503, json=error, headers={"Retry-After": "0.01"})
 
     page.route("**/v1/index", loading)
     page.reload()
-    status(page, "34 documents")
-    assert len(asked) == 3
+    status(page, "The models are loading.")
+    assert page.is_hidden("#settings")
+    page.keyboard.type("the dog sleeps")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/{NIGHT}")
+    typed.append(True)
+    status(page, "10 results.")
+    assert page.input_value("#query") == "the dog sleeps"
+    assert len(asked) > 1
 
 
 def test_cutoffs_move_each_other(opened):
@@ -208,6 +215,9 @@ def test_cutoffs_move_each_other(opened):
     slide(page, "rerank_k", "none")
     page.wait_for_function("() => document.getElementById('moves').hidden")
     assert "none" in page.inner_text("#times")
+    slide(page, "blend", "0.05")
+    page.wait_for_url("**retrieve_k=3&blend=0.05")
+    page.wait_for_function("() => !document.getElementById('moves').hidden")
 
 
 def test_filters_come_from_the_fields_of_the_index(opened):
