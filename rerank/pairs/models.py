@@ -1,5 +1,7 @@
 """Models that compare two texts: cross-encoders with any number of outputs, and the cosine of an encoder."""
 
+import copy
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -43,6 +45,10 @@ class PairModel(Protocol):
 
     def run(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """Compute the outputs before any activation, float32 of shape (len(pairs), outputs)."""
+        ...
+
+    def is_cut(self, pairs: Sequence[Pair]) -> list[bool]:
+        """Tell for each pair whether it is too long, and a text of it is cut."""
         ...
 
 
@@ -118,6 +124,18 @@ class CrossEncoderPairs:
             prompted = self._standard.with_queries_cut(prompted, self._input.query_limit)
         return self._standard.outputs(prompted)
 
+    def is_cut(self, pairs: Sequence[Pair]) -> list[bool]:
+        """Tell for each pair whether it is too long, and a text of it is cut."""
+        prompted = [(self._input.prompt + first, second) for first, second in pairs]
+        if self._packed:
+            firsts, seconds = (self._packed.tokenizer.count(texts) for texts in zip(*prompted, strict=True))
+            room = self.max_length - self._input.special_tokens
+            return [first + second > room for first, second in zip(firsts, seconds, strict=True)]
+        assert self._standard is not None
+        longest = self.max_length if self._input.template is None else self._input.query_limit
+        sizes = self._standard.sizes(prompted)
+        return [size.tokens > self.max_length or size.query_tokens > longest for size in sizes]
+
     def _shortened(
         self, packed: "PackedModel", firsts: Sequence[TokenIds], seconds: Sequence[TokenIds]
     ) -> list[tuple[TokenIds, TokenIds]]:
@@ -138,9 +156,12 @@ class CosinePairs:
         self._prompt: str = loaded.prompts.get(loaded.default_prompt_name) or ""
         least = int(loaded.tokenizer.num_special_tokens_to_add(pair=False)) + 1
         self.max_length = token_limit(loaded[0], max_length, least=least, own=own_limit(loaded[0]))
+        self._room = self.max_length - least + 1
         self._packed = packed_embedder(loaded, dtype=dtype, max_length=self.max_length)
         self.runs_packed = self._packed is not None
         self._model = None if self._packed else cast_model(loaded, dtype)
+        # One of its own for counting: its state changes while it works, and threads may share this model.
+        self._counting, self._counter = threading.Lock(), None if self._packed else copy.deepcopy(loaded.tokenizer)
 
     def run(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """Compute the cosines, float32 of shape (len(pairs), 1)."""
@@ -150,6 +171,21 @@ class CosinePairs:
         units = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
         firsts, seconds = (units[[places[text] for text in texts]] for texts in zip(*pairs, strict=True))
         return np.einsum("ij,ij->i", firsts, seconds).astype(np.float32)[:, None]
+
+    def is_cut(self, pairs: Sequence[Pair]) -> list[bool]:
+        """Tell for each pair whether a text of it is too long, and is cut."""
+        texts = list(dict.fromkeys(text for pair in pairs for text in pair))
+        counts = self._counts([self._prompt + text for text in texts])
+        is_long = {text: count > self._room for text, count in zip(texts, counts, strict=True)}
+        return [any(is_long[text] for text in pair) for pair in pairs]
+
+    def _counts(self, texts: Sequence[str]) -> list[int]:
+        if self._packed:
+            return self._packed.tokenizer.count(texts)
+        assert self._counter is not None
+        with self._counting:
+            encoded = self._counter(list(texts), add_special_tokens=False, truncation=False, verbose=False)
+        return [len(ids) for ids in encoded["input_ids"]]
 
     def _vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if self._packed:

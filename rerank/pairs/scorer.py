@@ -172,6 +172,21 @@ class PairScorer:
         """Compute the probability of each label, float32 of shape (len(pairs), len(labels)), as ``score`` does."""
         return probabilities_of(self._outputs(checked_pairs(pairs)), self._activation)
 
+    def is_cut(self, pairs: Sequence[Pair]) -> NDArray[np.bool_]:
+        """Tell which pairs are too long for the model, so that a text of them is cut.
+
+        Args:
+            pairs: Pairs of texts.
+
+        Returns:
+            bool of shape (len(pairs),).
+
+        Raises:
+            ArgumentError: A pair is not two texts, or a text is blank.
+        """
+        texts = checked_pairs(pairs)
+        return np.array(self._model.is_cut(texts) if texts else [], np.bool_)
+
     def rank(self, query: str, documents: Sequence[str], *, top_k: int | None = None) -> list[RankedText]:
         """Rank texts by how they compare with a query.
 

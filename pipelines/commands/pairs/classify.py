@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from ....errors import ArgumentError
 from ....index import Document, read_documents
@@ -15,6 +16,7 @@ from ...training.pair_files import PairColumns, TextPair
 from ..options import AsJson, Device
 from ..output import print_json
 from ..terminal import plain, snippet
+from .cut_texts import CutTexts
 from .options import FirstColumn, Format, SecondColumn, in_parts, pairs_of
 
 
@@ -83,23 +85,29 @@ def classify_command(
         return
     names = [name.strip() for name in labels.split(",")]
     template = TEMPLATE if template is None else template
-    hypotheses_of(names, template, several=several)
+    hypotheses = hypotheses_of(names, template, several=several)
     least = _least(threshold, several=several)
     parts = in_parts(iter(read_documents(source, format=format, text_column=text_column)))
     scorer = PairScorer(model, device=device, dtype=dtype)
     entailment_of(scorer.labels, model, entailment_label)
-    console = Console()
+    console, cut_texts = Console(), CutTexts(scorer, "document")
     for part in parts:
+        texts = [document.passage for document in part]
+        cut = cut_texts.of([[(text, hypothesis) for hypothesis in hypotheses] for text in texts])
         labels_of_texts = classify_texts(
-            [document.passage for document in part],
+            texts,
             names,
             scorer,
             template=template,
             several=several,
             entailment_label=entailment_label,
         )
-        for document, label in zip(part, labels_of_texts, strict=True):
-            _show(document, label, least, console, as_json=as_json)
+        for document, label, is_cut in zip(part, labels_of_texts, cut, strict=True):
+            if as_json:
+                print_json(_document_record(document, label, least) | {"is_cut": is_cut})
+            else:
+                console.print(_line(document, label, least), soft_wrap=True)
+    cut_texts.say()
 
 
 def _refuse(options: Mapping[str, object], *, with_labels: bool) -> None:
@@ -115,13 +123,16 @@ def _classify_pairs(
 ) -> None:
     parts = in_parts(pairs)
     scorer, console = open_scorer(), Console()
+    cut_texts = CutTexts(scorer, "pair")
     for part in parts:
         texts = [(pair.first, pair.second) for pair in part]
-        for (first, second), label in zip(texts, scorer.classify(texts, threshold=threshold), strict=True):
+        cut = cut_texts.of([[pair] for pair in texts])
+        for (first, second), label, is_cut in zip(texts, scorer.classify(texts, threshold=threshold), cut, strict=True):
             if as_json:
-                print_json({"first": first, "second": second, **_record(label)})
+                print_json({"first": first, "second": second, **_record(label), "is_cut": is_cut})
             else:
                 console.print(plain(f"{label.label} {label.score:.4f}  {first} | {second}"), soft_wrap=True)
+    cut_texts.say()
 
 
 def _least(threshold: float | None, *, several: bool) -> float | None:
@@ -133,13 +144,18 @@ def _least(threshold: float | None, *, several: bool) -> float | None:
     return (0.5 if threshold is None else threshold) if several else None
 
 
-def _show(document: Document, label: PairLabel, least: float | None, console: Console, *, as_json: bool) -> None:
-    chosen = [label.label] if least is None else [name for name, score in label.scores.items() if score >= least]
-    if as_json:
-        print_json({"id": document.id, **_record(label), **({} if least is None else {"labels": chosen})})
-        return
-    shown = ", ".join(f"{name} {label.scores[name]:.4f}" for name in chosen) or "none"
-    console.print(plain(f"{shown}  {document.id}  {snippet(document.title or document.text)}"), soft_wrap=True)
+def _chosen(label: PairLabel, least: float | None) -> list[str]:
+    """The labels that a document has."""
+    return [label.label] if least is None else [name for name, score in label.scores.items() if score >= least]
+
+
+def _document_record(document: Document, label: PairLabel, least: float | None) -> dict[str, object]:
+    return {"id": document.id, **_record(label), **({} if least is None else {"labels": _chosen(label, least)})}
+
+
+def _line(document: Document, label: PairLabel, least: float | None) -> Text:
+    shown = ", ".join(f"{name} {label.scores[name]:.4f}" for name in _chosen(label, least)) or "none"
+    return plain(f"{shown}  {document.id}  {snippet(document.title or document.text)}")
 
 
 def _record(label: PairLabel) -> dict[str, object]:

@@ -11,6 +11,7 @@ from ...training.pair_files import PairColumns
 from ..options import AsJson, Device, ModelName
 from ..output import print_json
 from ..terminal import plain
+from .cut_texts import CutTexts
 from .options import FirstColumn, Format, SecondColumn, in_parts, pairs_of
 
 
@@ -41,11 +42,13 @@ def score_command(
     """
     parts = in_parts(pairs_of(source, PairColumns(first_column, second_column), format))
     scorer = PairScorer(model, device=device, dtype=dtype, label=label, symmetric=symmetric)
-    console = Console()
+    console, cut_texts = Console(), CutTexts(scorer, "pair")
     for part in parts:
-        scores = scorer.score([(pair.first, pair.second) for pair in part])
-        for pair, score in zip(part, scores.tolist(), strict=True):
+        texts = [(pair.first, pair.second) for pair in part]
+        cut = cut_texts.of([[pair] for pair in texts])
+        for (first, second), score, is_cut in zip(texts, scorer.score(texts).tolist(), cut, strict=True):
             if as_json:
-                print_json({"first": pair.first, "second": pair.second, "score": score})
+                print_json({"first": first, "second": second, "score": score, "is_cut": is_cut})
             else:
-                console.print(plain(f"{score:.4f}  {pair.first} | {pair.second}"), soft_wrap=True)
+                console.print(plain(f"{score:.4f}  {first} | {second}"), soft_wrap=True)
+    cut_texts.say()

@@ -61,6 +61,26 @@ def test_a_model_that_does_not_run_packed_gives_the_same(folders, monkeypatch):
     np.testing.assert_allclose(scorer.logits(PAIRS), expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_what_is_cut_is_what_has_more_tokens_than_the_model_takes(folders, encoder, packed, monkeypatch):
+    if not packed:
+        for name in ("packed_reranker", "packed_embedder"):
+            monkeypatch.setattr(f"bicross.inference.packed.{name}", lambda *_, **__: None)
+        models = "bicross.rerank.pairs.models"
+        monkeypatch.setattr(f"{models}.load_reranker", lambda folder, device: CrossEncoder(str(folder)))
+        monkeypatch.setattr(f"{models}.load_encoder", lambda folder, device: SentenceTransformer(str(folder)))
+    scorer, cosine = (PairScorer(folder, device="cpu") for folder in (folders[1], encoder))
+    assert scorer.runs_packed == cosine.runs_packed == packed
+    tokenizer = CrossEncoder(str(folders[1])).tokenizer
+    together = [len(tokenizer(first, second)["input_ids"]) > scorer.max_length for first, second in PAIRS]
+    alone = [any(len(tokenizer(text)["input_ids"]) > cosine.max_length for text in pair) for pair in PAIRS]
+    assert scorer.is_cut(PAIRS).tolist() == together
+    assert cosine.is_cut(PAIRS).tolist() == alone
+    assert {*together} == {*alone} == {True, False}
+    empty = scorer.is_cut([])
+    assert (empty.dtype, empty.shape) == (np.bool_, (0,))
+
+
 def test_neither_the_order_of_pairs_nor_the_cache_changes_a_score(folders):
     expected = PairScorer(folders[2], device="cpu", cache_size=0).score(PAIRS)
     scorer = PairScorer(folders[2], device="cpu", cache_size=7)
@@ -226,6 +246,7 @@ def test_values_of_wrong_types_are_errors_of_bicross(folders, nli):
     for method, arguments in [
         (scorer.score, pairs),
         (scorer.logits, pairs),
+        (scorer.is_cut, pairs),
         (scorer.probabilities, pairs),
         (scorer.classify, pairs | {"threshold": 0.5}),
         (scorer.rank, {"query": "the", "documents": ["cat"], "top_k": 1}),

@@ -77,6 +77,28 @@ def test_pairs_are_classified(models, pairs, capsys):
 
 
 @slow
+def test_what_is_too_long_for_the_model_is_counted_and_said_once(models, tmp_path, capsys):
+    rows = [(" ".join(["cat"] * 50), "dog"), ("owl", "dog"), (" ".join(["owl"] * 50), "dog")]
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"{first}\t{second}\n" for first, second in rows))
+    for command, model in (("score", "one"), ("classify", "nli")):
+        code, out, err = run(capsys, command, path, "--json", "--model", models[model], *DEVICE)
+        assert code == 0
+        assert [json.loads(line)["is_cut"] for line in out.splitlines()] == [True, False, True]
+        said = "bicross: 2 of 3 pairs were too long: the model takes 32 tokens of both texts together, and what is"
+        assert err == f"{said} longer was cut\n"
+    code, out, err = run(capsys, "score", path, "--model", models["encoder"], *DEVICE)
+    assert (code, len(out.splitlines())) == (0, 3)
+    assert err.startswith("bicross: 2 of 3 pairs were too long: the model takes 32 tokens of each text, ")
+    documents = tmp_path / "documents.jsonl"
+    documents.write_text("".join(json.dumps({"id": first[:3], "text": first}) + "\n" for first, _ in rows[:2]))
+    options = ("--labels", "cat,dog", "--template", "the {} ?", "--model", models["nli"], "--json")
+    code, out, err = run(capsys, "classify", documents, *options, *DEVICE)
+    assert [json.loads(line)["is_cut"] for line in out.splitlines()] == [True, False]
+    assert err.startswith("bicross: 1 of 2 documents were too long: ")
+
+
+@slow
 def test_documents_get_labels_by_entailment(models, tmp_path, capsys):
     path = tmp_path / "documents.jsonl"
     path.write_text("".join(json.dumps({"id": str(n), "body": one}) + "\n" for n, (one, _) in enumerate(TEXTS)))
