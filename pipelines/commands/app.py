@@ -49,7 +49,7 @@ FORMER_NAMES = {"lexical"}
 GROUPS = {
     "Search": {
         "search": "Search an index",
-        "serve": "Serve indexes over HTTP, for other programs",
+        "serve": "Serve indexes to programs over HTTP, and to people by a page",
         "info": "Show what an index holds and which model made it",
         "demo": "Index the documentation of the installed Python, and search it",
     },

@@ -49,7 +49,7 @@ def serve_command(
     ] = 32.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the address and readiness as JSON.")] = False,
 ) -> None:
-    """Serve indexes over HTTP, for other programs.
+    """Serve indexes to programs over HTTP, and to people by a page.
 
     Example: bicross serve my-index --port 8080
     """
@@ -102,7 +102,7 @@ def serve_command(
     def on_ready() -> None:
         settings_of = {name: service.index(name).pipeline.settings for name in opened}
         lines = [f"Settings of {name}: {settings}" for name, settings in settings_of.items()]
-        text = "\n".join([f"Ready: {', '.join(opened)}. Ctrl-C ends it.", *lines])
+        text = "\n".join([f"Ready: {', '.join(opened)}; {url}/ is a page to search. Ctrl-C ends it.", *lines])
         say("ready", url, text, settings={name: settings.to_dict() for name, settings in settings_of.items()})
 
     run_server(service, listener, on_ready=on_ready)

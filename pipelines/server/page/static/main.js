@@ -13,6 +13,7 @@ import { ask, paused } from "./server.js";
 
 const FIRST_ANSWER_MS = 800; // what is not reranked by then is asked for again: the server remembers what it scored
 const MOST_ANSWERS = 6;
+const MOST_WAITS = 5;
 const DRAGGED_MS = 120;
 const TYPED_MS = 300;
 
@@ -43,17 +44,19 @@ function showError(error) {
   filters.refuse(error?.param === "where");
 }
 
-// Asks the server, and the person for a key where the server wants one.
+// Asks the server, again where it says when, and the person for a key where the server wants one.
 async function asking(path, options = {}) {
-  for (;;) {
+  for (let waits = 0; ; ) {
     try {
       return await ask(path, options);
     } catch (error) {
+      const isLoading = error.type === "loading";
       if (error.status === 401) await askForKey();
-      else if (error.type !== "loading") throw error;
+      else if (error.wait === null || (waits >= MOST_WAITS && !isLoading)) throw error;
       else {
-        say("The models are loading.");
-        await paused(error.wait ?? 1);
+        waits += 1;
+        say(isLoading ? "The models are loading." : "The server is busy; it is asked again.");
+        await paused(error.wait);
       }
     }
   }

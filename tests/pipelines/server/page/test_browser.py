@@ -268,9 +268,22 @@ def test_a_link_that_cannot_be_followed_is_an_error(opened, address, said):
     assert page.locator("dialog[open]").count() == 0
 
 
-def test_a_server_that_is_gone_is_said(opened):
-    page = opened(NIGHT, problem="ERR_FAILED")
-    shown(page)
+def test_a_busy_server_is_asked_again_and_one_that_is_gone_is_said(opened):
+    page, asked = opened(problem="ERR_FAILED|status of 429"), []
+    error = {"error": {"type": "busy", "code": 429, "message": "the server is busy", "param": None}}
+
+    def busy(route):
+        asked.append(route.request.url)
+        if len(asked) > 2:
+            route.continue_()
+        else:
+            route.fulfill(status=429, json=error, headers={"Retry-After": "0.01"})
+
+    page.route("**/v1/search", busy)
+    page.fill("#query", "one")
+    page.keyboard.press("Enter")
+    status(page, "10 results.")
+    assert len(asked) == 3
     page.route("**/v1/search", lambda route: route.abort())
     page.fill("#query", "another")
     page.keyboard.press("Enter")
