@@ -6,7 +6,7 @@ const COUNTS = [1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750
 const BLENDS = Array.from({ length: 21 }, (_, step) => step / 20);
 
 // What an index searches with where the state has nothing.
-export const defaultOf = (described, name) => described.settings[name].value;
+const defaultOf = (described, name) => described.settings[name].value;
 
 const numberOf = (value, otherwise) => (typeof value === "number" ? value : otherwise);
 
@@ -108,7 +108,8 @@ export class Controls {
       slider.row.hidden = isSecond && described.reranker === null;
       const value = name === "blend" ? state.blend ?? defaultOf(described, "blend") ?? 1 : shown[name];
       const counts = name === "rerank_k" ? [0, ...COUNTS] : COUNTS;
-      const steps = name === "blend" ? stepsFor(BLENDS, 1, value) : stepsFor(counts, most, value);
+      const others = [value, defaultOf(described, name)];
+      const steps = name === "blend" ? stepsFor(BLENDS, 1, ...others) : stepsFor(counts, most, ...others);
       slider.set(steps, value, state[name] === null ? described.settings[name].from : "");
     }
     this.reset.hidden = this.sliders.every((slider) => state[slider.name] === null);

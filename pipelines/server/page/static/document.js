@@ -2,7 +2,6 @@
 
 import { byId, element } from "./elements.js";
 import { movement, relevanceBar } from "./results.js";
-import { ask, documentPath } from "./server.js";
 import { Characters, titleOf } from "./texts.js";
 
 function marked(document, result, span) {
@@ -49,14 +48,8 @@ export class DocumentView {
     });
   }
 
-  get isOpen() {
-    return this.dialog.open;
-  }
-
-  // Shows a document as the search found it, or as the server has it where the search did not find it.
-  async open(id, index, result, span) {
-    let document = result?.document ?? null;
-    if (document === null) document = (await ask(documentPath(id, index))).document;
+  // Shows a document, with what the search found in it; null where it did not find it.
+  open(document, result, span) {
     const title = element("h2", { id: "document-title", dir: "auto", tabindex: "-1" }, titleOf(document));
     const scores = result === null ? [] : [element("p", { class: "scores" }, relevanceBar(result), movement(result))];
     const text = element("p", { class: "text", dir: "auto" }, ...marked(document, result, span));

@@ -8,9 +8,9 @@ const DAY = /^\d{4}-\d{2}-\d{2}/;
 const LISTS = ["lists of texts", "lists of integers", "lists of numbers"];
 
 // The kind of value that most documents have in a field.
-export const kindOf = (field) => Object.entries(field.kinds).sort((a, b) => b[1] - a[1])[0][0];
+const kindOf = (field) => Object.entries(field.kinds).sort((a, b) => b[1] - a[1])[0][0];
 
-export function quoted(text) {
+function quoted(text) {
   return JSON.stringify(text).replaceAll("\\b", "\\x08").replaceAll("\\f", "\\x0c");
 }
 
@@ -18,11 +18,14 @@ const isNumber = (text) => /^-?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text);
 
 function clauses(name, values, kind) {
   const field = `field(${quoted(name)})`;
-  const literal = (value) => (kind.endsWith("texts") || !isNumber(value) ? quoted(value) : value);
+  const literal = (value) => {
+    const isBare = kind === "booleans" ? ["true", "false"].includes(value) : !kind.endsWith("texts") && isNumber(value);
+    return isBare ? value : quoted(value);
+  };
   const made = [];
   if (values.min !== undefined) made.push(`${field} >= ${literal(values.min)}`);
   if (values.max !== undefined) made.push(`${field} <= ${literal(values.max)}`);
-  if (values.is !== undefined) made.push(`${field} == ${kind === "booleans" ? values.is : literal(values.is)}`);
+  if (values.is !== undefined) made.push(`${field} == ${literal(values.is)}`);
   if (values.starts !== undefined) made.push(`startswith(${field}, ${quoted(values.starts)})`);
   if (values.has !== undefined) made.push(`${literal(values.has)} in ${field}`);
   return made;
@@ -55,7 +58,8 @@ export class Filters {
       this.state.where = "";
       changed("clear");
     });
-    place.append(this.fields, label, this.expression, this.clear);
+    this.whole = element("output", { id: "whole-filter", for: "where" });
+    place.append(this.fields, label, this.expression, this.whole, this.clear);
   }
 
   show(state, described) {
@@ -70,7 +74,9 @@ export class Filters {
       if (input.value !== value) input.value = value;
     }
     if (this.expression.value !== state.where) this.expression.value = state.where;
-    this.clear.hidden = state.where === "" && state.filters.size === 0;
+    const whole = whereOf(state, described);
+    this.whole.textContent = whole ?? "";
+    this.whole.hidden = this.clear.hidden = whole === null;
   }
 
   refuse(isRefused) {
@@ -121,7 +127,7 @@ export class Filters {
   choice(field, operator, label) {
     if (field.values.length === 0) return null;
     const select = element("select", {});
-    select.append(new Option("any", ""), ...field.values.map((value) => new Option(value, value)));
+    select.append(new Option("any", ""), ...field.values.filter((value) => value !== "").map((value) => new Option(value, value)));
     return this.watched(select, field, operator, label);
   }
 

@@ -9,7 +9,7 @@ import { Results } from "./results.js";
 import { Slope } from "./slope.js";
 import { Spans } from "./spans.js";
 import { addressOf, emptyState, remember, stateOf } from "./state.js";
-import { ask, paused } from "./server.js";
+import { ask, documentPath, paused } from "./server.js";
 
 const FIRST_ANSWER_MS = 800; // what is not reranked by then is asked for again: the server remembers what it scored
 const MOST_ANSWERS = 6;
@@ -80,6 +80,7 @@ function showState() {
 
 function clearResults() {
   found = null;
+  results.busy = false;
   results.show([], () => null);
   slope.hide();
   byId("times").hidden = true;
@@ -106,7 +107,6 @@ async function search() {
     if (described.reranker !== null) await spans.find(state.query, found, mine.signal, markFound);
   } catch (error) {
     if (error.name === "AbortError") return;
-    results.busy = false;
     refuse(error);
   }
 }
@@ -176,9 +176,11 @@ async function showDocument() {
     view.close();
     return;
   }
-  const result = resultOf(state.document);
+  const id = state.document;
+  const result = resultOf(id);
   try {
-    await view.open(state.document, described.name, result, result && spans.known(state.query, found, result));
+    const shown = result?.document ?? (await asking(documentPath(id, described.name))).document;
+    if (state.document === id) view.open(shown, result, result && spans.known(state.query, found, result));
   } catch (error) {
     showError(error);
   }

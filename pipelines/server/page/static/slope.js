@@ -8,13 +8,13 @@ const directionOf = (entry) => Math.sign(entry.retrieval_rank - entry.rank);
 const NAMES = new Map([[1, "up"], [0, "same"], [-1, "down"]]);
 
 // What both columns have: the best of either order.
-export function shownEntries(order, results) {
+function shownEntries(order, results) {
   const most = Math.min(MOST, results);
   const entries = order.filter((entry) => entry.retrieval_rank <= most || entry.rank <= most);
   return { most, entries };
 }
 
-export function summaryOf(entries, most) {
+function summaryOf(entries, most) {
   const best = entries.filter((entry) => entry.rank <= most);
   const counted = (direction) => best.filter((entry) => directionOf(entry) === direction).length;
   const left = entries.filter((entry) => entry.rank > most).length;

@@ -239,6 +239,7 @@ def test_filters_come_from_the_fields_of_the_index(opened):
     page.reload()
     assert set(shown(page)) == expected
     assert page.input_value("[aria-label=place]") == "sofa"
+    assert page.inner_text("#whole-filter").startswith("(legs < 4) and ")
     page.click("#clear-filters")
     status(page, "10 results.")
     assert page.url.endswith(NIGHT)
