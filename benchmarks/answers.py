@@ -136,13 +136,13 @@ def best_confidence(answers: Sequence[Answer]) -> float:
 
 
 def open_row(
-    system: str, reader: RememberedReader, questions: Sequence[Question], found: Sequence[Sequence[Answer]]
+    system: str, reader: RememberedReader, questions: Sequence[Question], answers_of: Sequence[Sequence[Answer]]
 ) -> dict[str, Any]:
     """Measure the answers of a pipeline."""
-    pairs = list(zip(questions, found, strict=True))
+    pairs = list(zip(questions, answers_of, strict=True))
 
     def best(measure: Any, count: int) -> list[float]:  # noqa: ANN401 - exact_match or f1
-        return [max((measure(one.text, q.texts) for one in answers[:count]), default=0.0) for q, answers in pairs]
+        return [max((measure(answer.text, q.texts) for answer in answers[:count]), default=0.0) for q, answers in pairs]
 
     return {
         "system": system,
@@ -169,11 +169,11 @@ def over_all(bench: Bench, reader: RememberedReader, questions: Sequence[Questio
     confidences: dict[str, NDArray[np.float64]] = {}
     for name, pipeline in systems.items():
         reader.read_for.clear()
-        found = answered(pipeline, questions, name)
-        confidences.setdefault(PRESENT, np.array([best_confidence(answers) for answers in found]))
-        rows.append(open_row(name, reader, questions, found))
+        answers_of = answered(pipeline, questions, name)
+        confidences.setdefault(PRESENT, np.array([best_confidence(answers) for answers in answers_of]))
+        rows.append(open_row(name, reader, questions, answers_of))
     others = AnswerPipeline(DenseRetriever(index_of_others(bench, data), encoder), reranker, reader)
-    confidences[ABSENT] = np.array([best_confidence(found) for found in answered(others, questions, ABSENT)])
+    confidences[ABSENT] = np.array([best_confidence(answers_of) for answers_of in answered(others, questions, ABSENT)])
     refused = confidences[ABSENT] < reader.no_answer_below
     return {
         "questions": len(questions),

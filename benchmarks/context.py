@@ -159,13 +159,13 @@ def measured(
             assert all((context.size or 0) <= budget for context in contexts)
             judged = [judge(name, number, context) for number, context in enumerate(contexts)]
             first = next(iter(judged[0]))
-            values[name, budget] = [float(one[first]) for one in judged]
+            values[name, budget] = [float(measured[first]) for measured in judged]
             gap = None if name == FULL else difference(values[name, budget], values[FULL, budget])
             rows.append(
                 {
                     "system": name,
                     "budget": budget,
-                    "shares": {measure: share([one[measure] for one in judged]) for measure in judged[0]},
+                    "shares": {measure: share([measured[measure] for measured in judged]) for measure in judged[0]},
                     "difference": gap,
                     "tokens": float(np.mean([context.size or 0 for context in contexts])),
                     "spans": float(np.mean([len(context.citations) for context in contexts])),
@@ -190,10 +190,13 @@ def squad(bench: Bench, folder: Path, arguments: argparse.Namespace) -> dict[str
         spans = shown(context, starts)
         [own] = judged.qrels[id_]
         title, start = paragraphs.starts[own]
-        places = [(start + one["answer_start"], len(one["text"])) for one in answers[id_]]
+        answer_places = [(start + answer["answer_start"], len(answer["text"])) for answer in answers[id_]]
         return {
-            ANSWER: has_answer(context, [one["text"] for one in answers[id_]]),
-            OWN: any(covered(spans, (title, place, place + length)) for place, length in places),
+            ANSWER: has_answer(context, [answer["text"] for answer in answers[id_]]),
+            OWN: any(
+                covered(spans, (title, start_of_answer, start_of_answer + length))
+                for start_of_answer, length in answer_places
+            ),
         }
 
     systems = systems_of(bench, folder, naive)

@@ -71,17 +71,17 @@ def measured(arguments: argparse.Namespace, size: int, scratch: Path) -> list[di
         words = [str(word) for option in options.items() for word in option]
         command = [sys.executable, __file__, "alone", *words]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        found = np.load(scratch / "pairs.npy")
-        truth = found if method == "all pairs" else truth
-        both = len(np.intersect1d(found, truth))
+        found_pairs = np.load(scratch / "pairs.npy")
+        truth = found_pairs if method == "all pairs" else truth
+        both = len(np.intersect1d(found_pairs, truth))
         rows.append(
             {
                 "texts": size,
                 "method": method,
                 "pairs": len(truth),
-                "found": len(found),
+                "found": len(found_pairs),
                 "recall": both / max(1, len(truth)),
-                "wrong": len(found) - both,
+                "wrong": len(found_pairs) - both,
                 **json.loads(done.stdout.splitlines()[-1]),
             }
         )

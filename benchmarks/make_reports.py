@@ -106,8 +106,8 @@ def reports() -> Iterator[tuple[Path, str]]:
 
 def with_table(page: str, table: str) -> str:
     """Replace what stands between the two lines that enclose the table of families."""
-    before, rest = page.split(MODELS_TABLE[0])
-    after = rest.split(MODELS_TABLE[1], maxsplit=1)[1]
+    before, after_start = page.split(MODELS_TABLE[0])
+    after = after_start.split(MODELS_TABLE[1], maxsplit=1)[1]
     return f"{before}{MODELS_TABLE[0]}\n{table}\n{MODELS_TABLE[1]}{after}"
 
 

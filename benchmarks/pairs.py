@@ -137,7 +137,9 @@ class Outputs:
     def trained(self, model: Path, words: str) -> dict[str, list[Logits]]:
         """Return the outputs of a trained model, with one order and with both."""
         forward, backward = self.of(model), self.of(model, swapped=True)
-        both = [(one + other) / np.float32(2) for one, other in zip(forward, backward, strict=True)]
+        both = [
+            (output + swapped_output) / np.float32(2) for output, swapped_output in zip(forward, backward, strict=True)
+        ]
         return {words: forward, f"{words}, both orders": both}
 
 

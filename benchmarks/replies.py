@@ -90,9 +90,9 @@ def questions_about_a_paragraph(folder: Path, chance: random.Random) -> list[Cas
     cases: list[Case] = []
     for own, turns in asked.items():
         *earlier, (question, reply) = turns
-        told = [text for pair in earlier if pair[1] != reply for text in pair]
-        case = case_of([*told, question], reply, of_article[documents[own]["title"]], chance)
-        if case is not None and told:
+        earlier_turns = [text for pair in earlier if pair[1] != reply for text in pair]
+        case = case_of([*earlier_turns, question], reply, of_article[documents[own]["title"]], chance)
+        if case is not None and earlier_turns:
             cases.append(case)
     return cases
 

@@ -73,10 +73,10 @@ def rows_of(values: Values, *, blend: float, draws: int, seed: int = 0) -> Itera
     ndcg, queries = values.ndcg, values.ndcg.shape[1]
     depth = max(setting.depth for setting in values.configurations)
     for name, fusion in DEFAULTS.items():
-        place = values.configurations.index
-        alone = place(Configuration(fusion, 0, 1.0))
-        default = place(Configuration(fusion, depth, blend)) if depth else alone
-        rows = Defaults(default=default, alone=alone, plain=place(Configuration(None, 0, 1.0)))
+        row_of = values.configurations.index
+        alone = row_of(Configuration(fusion, 0, 1.0))
+        default = row_of(Configuration(fusion, depth, blend)) if depth else alone
+        rows = Defaults(default=default, alone=alone, plain=row_of(Configuration(None, 0, 1.0)))
         for drawn in DRAWN:
             if queries - drawn < LEAST_LEFT * queries:
                 continue

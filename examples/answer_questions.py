@@ -45,8 +45,8 @@ def main() -> None:
             for question, answers in zip(QUESTIONS, pipeline.answer_batch(QUESTIONS), strict=True):
                 print(question)
                 for answer in answers:
-                    place = answer.document.text[answer.start : answer.end]
-                    print(f"  {place} ({answer.confidence:.2f}, {answer.document.title})")
+                    answer_text = answer.document.text[answer.start : answer.end]
+                    print(f"  {answer_text} ({answer.confidence:.2f}, {answer.document.title})")
                 if not answers:
                     print("  no answer")
 

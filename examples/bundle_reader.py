@@ -43,9 +43,9 @@ def scored(reader: ExtractiveReader, questions: Sequence[Question]) -> tuple[Flo
 
 def best_threshold(right: Floats, wrong: Floats) -> float:
     """Return the score that tells passages with an answer from those without, with the fewest mistakes of both."""
-    places = np.unique(np.concatenate([right, wrong]))
-    shares = [(right >= place).mean() + (wrong < place).mean() for place in places]
-    return float(places[int(np.argmax(shares))])
+    thresholds = np.unique(np.concatenate([right, wrong]))
+    shares = [(right >= threshold).mean() + (wrong < threshold).mean() for threshold in thresholds]
+    return float(thresholds[int(np.argmax(shares))])
 
 
 def main() -> None:

@@ -67,10 +67,12 @@ def read_split(data: Path) -> Split:
             Question(row["_id"], document["title"], row["text"], document["_id"], document["text"], tuple(starts))
         )
     titles = sorted({question.title for question in questions})
-    known, tested = titles[:-TESTED_TITLES], titles[-TESTED_TITLES:]
-    held_out = random.Random(SEED).sample(known, HELD_OUT_TITLES)
+    training_titles, tested = titles[:-TESTED_TITLES], titles[-TESTED_TITLES:]
+    held_out = random.Random(SEED).sample(training_titles, HELD_OUT_TITLES)
     return Split(
-        tuple(question for question in questions if question.title in known and question.title not in held_out),
+        tuple(
+            question for question in questions if question.title in training_titles and question.title not in held_out
+        ),
         tuple(question for question in questions if question.title in held_out),
         tuple(question for question in questions if question.title in tested),
     )

@@ -224,10 +224,10 @@ def plain(line: str) -> str:
     if line.startswith(('.\\"', "'\\\"")):
         return ""
     if line.startswith((".", "'")):
-        macro, _, rest = line[1:].partition(" ")
+        macro, _, arguments = line[1:].partition(" ")
         if macro not in ("B", "I", "BR", "IR", "RB", "RI", "BI", "IB", "SM", "Nm", "Nd", "Ar", "Fl", "Cm", "Xr", "Em"):
             return ""
-        line = (" - " if macro == "Nd" else "") + rest.replace('"', "")
+        line = (" - " if macro == "Nd" else "") + arguments.replace('"', "")
     line = re.sub(r"\\f[A-Z]|\\f\([A-Z]{2}|\\f\[\w*\]|\\s[-+]?\d", "", line)
     line = line.replace("\\-", "-").replace("\\(em", "-").replace("\\(aq", "'").replace("\\(bu", "")
     line = re.sub(r"\\\([a-z]{2}|\\\[\w+\]|\\[&,/|e%~ ]|\\", "", line)

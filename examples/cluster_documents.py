@@ -17,11 +17,11 @@ SENTENCES = [
 
 
 def main() -> None:
-    found = cluster_documents(SENTENCES, threshold=0.3)
-    for cluster in found:
+    clusters = cluster_documents(SENTENCES, threshold=0.3)
+    for cluster in clusters:
         print(f"{len(cluster)} sentences: {cluster.label}")
         print(f"  {cluster.medoid.text}")
-    print(f"{len(found.unclustered)} of {found.documents} sentences are in no cluster")
+    print(f"{len(clusters.unclustered)} of {clusters.documents} sentences are in no cluster")
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ def main() -> None:
     pairs = paired([query] * len(others), others)
     for (first, second), score in zip(pairs, scorer.score(pairs), strict=True):
         print(f"{score:.3f}  {first} | {second}")
-    for place in scorer.rank(query, SENTENCES):
-        print(f"{place.score:.3f}  {SENTENCES[place.index]}")
-    for (_, second), found in zip(pairs, scorer.classify(pairs, threshold=0.7), strict=True):
-        print(f"{found.label}: {second}")
+    for ranked in scorer.rank(query, SENTENCES):
+        print(f"{ranked.score:.3f}  {SENTENCES[ranked.index]}")
+    for (_, second), label in zip(pairs, scorer.classify(pairs, threshold=0.7), strict=True):
+        print(f"{label.label}: {second}")
 
 
 if __name__ == "__main__":

@@ -17,12 +17,12 @@ QUESTIONS = [
 
 
 def main() -> None:
-    found = find_duplicates(QUESTIONS, threshold=0.9)
-    for group in found:
+    groups = find_duplicates(QUESTIONS, threshold=0.9)
+    for group in groups:
         print(group.representative.text)
         for document, score in zip(group.duplicates, group.scores[1:], strict=True):
             print(f"  {score:.3f}  {document.text}")
-    print(f"{found.extra} of {found.documents} questions can be dropped")
+    print(f"{groups.extra} of {groups.documents} questions can be dropped")
 
 
 if __name__ == "__main__":

@@ -69,8 +69,8 @@ def measured_part(collection: str) -> Part:
 def unshared_queries(folder: Path) -> Judged:
     """Return the test queries of a BEIR folder that share no relevant document with its training queries."""
     test, train = (read_judged(folder, split=split) for split in ("test", "train"))
-    known = {document for query_id in train.judged_ids for document in _relevant(train, query_id)}
-    return test.only([query_id for query_id in test.judged_ids if not known & _relevant(test, query_id)])
+    relevant_in_train = {document for query_id in train.judged_ids for document in _relevant(train, query_id)}
+    return test.only([query_id for query_id in test.judged_ids if not relevant_in_train & _relevant(test, query_id)])
 
 
 def read_queries(folder: Path, split: str) -> tuple[dict[str, str], Qrels]:

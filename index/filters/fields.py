@@ -117,8 +117,8 @@ class IndexField:
     def main_kinds(self) -> Sequence[Kind]:
         """The comparable kinds of most of its values: integers and floats go together; empty where there are none."""
         groups: list[tuple[Kind, ...]] = [NUMBERS, *((kind,) for kind in COMPARABLE if kind not in NUMBERS)]
-        there = [group for group in groups if self.has(*group)]
-        return max(there, key=lambda group: sum(self.counts.get(kind, 0) for kind in group), default=())
+        present_groups = [group for group in groups if self.has(*group)]
+        return max(present_groups, key=lambda group: sum(self.counts.get(kind, 0) for kind in group), default=())
 
     @property
     def exists(self) -> bool:

@@ -93,8 +93,8 @@ def read_generation(path: Path, generation: int) -> Manifest:
             raise FileNotFoundError(generation)
         manifest = Manifest.from_bytes(old.read_bytes(), source=str(old))
     except FileNotFoundError:
-        there = ", ".join(map(str, [*older_generations(path), newest.generation]))
-        raise ArgumentError(f"{path} has no generation {generation}; there are {there}") from None
+        numbers = ", ".join(map(str, [*older_generations(path), newest.generation]))
+        raise ArgumentError(f"{path} has no generation {generation}; there are {numbers}") from None
     if manifest.generation != generation:
         raise IndexCorrupt(f"{old} is damaged: it holds generation {manifest.generation}")
     return manifest

@@ -58,12 +58,12 @@ def _bert(serialised: Json, settings: Json) -> Json | None:
         "strip_accents": settings.get("strip_accents"),
         "lowercase": settings.get("do_lower_case", True),
     }
-    rest = {"unk_token": names["unk_token"], "continuing_subword_prefix": "##", "max_input_chars_per_word": 100}
+    fixed_fields = {"unk_token": names["unk_token"], "continuing_subword_prefix": "##", "max_input_chars_per_word": 100}
     added: list[dict[str, Any]] = serialised.get("added_tokens") or []
     same = (
         serialised.get("normalizer") == normalizer
         and serialised.get("pre_tokenizer") == {"type": "BertPreTokenizer"}
-        and all(model.get(key) == value for key, value in rest.items())
+        and all(model.get(key) == value for key, value in fixed_fields.items())
         and model.get("type", "WordPiece") == "WordPiece"
         and {token["content"] for token in added} == set(names.values())
         and all(

@@ -59,8 +59,8 @@ def run_sharing(
         alone[shared.rows] = False
         own = [sequences[int(row)] for row in shared.rows]
         [(_, kept)] = encoder.in_batches([own[0][:, : shared.length]], np.arange(1), partial(_keep, encoder))
-        rests = [sequence[:, shared.length :] for sequence in own]
-        continued = encoder.in_batches(rests, np.arange(len(own)), partial(_continue, encoder, kept))
+        continuations = [sequence[:, shared.length :] for sequence in own]
+        continued = encoder.in_batches(continuations, np.arange(len(own)), partial(_continue, encoder, kept))
         done += [(shared.rows[numbers], values) for numbers, values in continued]
     if alone.any() or not done:
         done += encoder.in_batches(sequences, np.flatnonzero(alone), encoder.start)

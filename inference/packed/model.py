@@ -142,8 +142,8 @@ def packed_reranker(
     else:
         head = None
     if head is None:
-        what = type(first.model).__name__ if hasattr(first, "model") else type(first).__name__
-        return _cannot(f"the modules are {', '.join([what, *map(_described, others)])}")
+        first_name = type(first.model).__name__ if hasattr(first, "model") else type(first).__name__
+        return _cannot(f"the modules are {', '.join([first_name, *map(_described, others)])}")
     if reason := unlike_plain_text(first, in_template=True):
         return _cannot(reason)
     tokenizer = partial(TextTokenizer.of, model.tokenizer, pairs=not whole)

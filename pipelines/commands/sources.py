@@ -132,7 +132,7 @@ def with_source(command: Callable[..., None]) -> Callable[..., None]:
         ...     print(sum(1 for _ in source.read()))
     """
     signature = inspect.signature(command, eval_str=True)
-    [(place, kind)] = [
+    [(record_name, kind)] = [
         (parameter.name, parameter.annotation)
         for parameter in signature.parameters.values()
         if parameter.annotation in (Rows, Source)
@@ -143,11 +143,11 @@ def with_source(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(**arguments: object) -> None:
         values: dict[str, Any] = {name: arguments.pop(name) for name in names}
-        command(**{place: kind(**values)}, **arguments)
+        command(**{record_name: kind(**values)}, **arguments)
 
     parameters: list[inspect.Parameter] = []
     for parameter in signature.parameters.values():
-        if parameter.name != place:
+        if parameter.name != record_name:
             parameters.append(parameter)
             continue
         for field in fields(kind):

@@ -166,10 +166,10 @@ def _split_file(folder: Path, split: str) -> Path:
     path = folder / "qrels" / f"{split}.tsv"
     if path.is_file():
         return path
-    there = sorted(file.stem for file in (folder / "qrels").glob("*.tsv"))
-    if not there:
+    splits = sorted(file.stem for file in (folder / "qrels").glob("*.tsv"))
+    if not splits:
         raise EvaluationError(f"{folder} is no BEIR folder: it has no qrels/*.tsv")
-    raise EvaluationError(f"{folder} has no split {split!r}; it has {', '.join(there)}")
+    raise EvaluationError(f"{folder} has no split {split!r}; it has {', '.join(splits)}")
 
 
 def _from_ir_datasets(name: str) -> Judged:

@@ -89,8 +89,8 @@ class ListSampler:
             positives = [row for row in rows if item.labels[row] > 0]
         others = [row for row in rows if row not in positives]
         chosen = _sample(positives, sampling.positives, rng)
-        hard, rest = others[: sampling.hard_depth], others[sampling.hard_depth :]
-        chosen += _sample(hard, sampling.hard, rng) + _sample(rest, sampling.other, rng)
+        hard, other_negatives = others[: sampling.hard_depth], others[sampling.hard_depth :]
+        chosen += _sample(hard, sampling.hard, rng) + _sample(other_negatives, sampling.other, rng)
         if self._by_teacher:  # the loss takes lists of the same length
             length = 1 + sampling.hard + sampling.other
             chosen += rng.choices(others, k=length - len(chosen))

@@ -25,8 +25,8 @@ class RememberedReader:
         """Find the best answer in each passage."""
         assert spans == 1
         missing = list(dict.fromkeys(pair for pair in pairs if pair not in self._spans))
-        found = self.reader.read(missing, spans=spans, max_answer_tokens=max_answer_tokens)
-        self._spans.update(zip(missing, found, strict=True))
+        new_spans = self.reader.read(missing, spans=spans, max_answer_tokens=max_answer_tokens)
+        self._spans.update(zip(missing, new_spans, strict=True))
         for question, passage in pairs:
             self.read_for.setdefault(question, set()).add(passage)
         return [self._spans[pair] for pair in pairs]
@@ -35,8 +35,8 @@ class RememberedReader:
         """Return the best answer in each passage, and show how far it is."""
         best: list[Span] = []
         for start in range(0, len(pairs), AT_ONCE):
-            found = self.read(pairs[start : start + AT_ONCE])
-            best += [spans[0] if spans else Span("", 0, 0, -np.inf) for spans in found]
+            spans_of_part = self.read(pairs[start : start + AT_ONCE])
+            best += [spans[0] if spans else Span("", 0, 0, -np.inf) for spans in spans_of_part]
             print(f"\r  {name}: {len(best)} of {len(pairs)}", end="", file=sys.stderr)
         print(file=sys.stderr)
         return best

@@ -84,9 +84,9 @@ def of_vectors(texts: Sequence[str], vectors: NDArray[np.float32], threshold: fl
 
     faiss.cvar.indexIVF_stats.reset()
     began, count = perf_counter(), len(vectors)
-    found = near_pairs(vectors, threshold=threshold, top_k=top_k)
+    near = near_pairs(vectors, threshold=threshold, top_k=top_k)
     seconds = perf_counter() - began
-    return Outcome(seconds, int(faiss.cvar.indexIVF_stats.ndis) or count * count, found.first * count + found.second)
+    return Outcome(seconds, int(faiss.cvar.indexIVF_stats.ndis) or count * count, near.first * count + near.second)
 
 
 def of_documents(texts: Sequence[str], vectors: NDArray[np.float32], threshold: float, top_k: int) -> Outcome:
@@ -94,9 +94,9 @@ def of_documents(texts: Sequence[str], vectors: NDArray[np.float32], threshold: 
     encoder = StoredVectors(texts, vectors)
     documents = [{"id": str(row), "text": text} for row, text in enumerate(texts)]
     began, count = perf_counter(), len(vectors)
-    found = find_duplicates(documents, threshold=threshold, top_k=top_k, encoder=encoder)
+    duplicates = find_duplicates(documents, threshold=threshold, top_k=top_k, encoder=encoder)
     seconds = perf_counter() - began
-    numbers = [sorted((int(pair.first), int(pair.second))) for pair in found.pairs]
+    numbers = [sorted((int(pair.first), int(pair.second))) for pair in duplicates.pairs]
     return Outcome(seconds, None, np.sort(np.array([low * count + high for low, high in numbers], np.int64)))
 
 
@@ -107,9 +107,11 @@ def of_peer(texts: Sequence[str], vectors: NDArray[np.float32], threshold: float
 
     embeddings = torch.from_numpy(np.array(vectors))
     began, count = perf_counter(), len(vectors)
-    found = util.paraphrase_mining_embeddings(embeddings, top_k=top_k, max_pairs=MAX_PAIRS)
+    mined_pairs = util.paraphrase_mining_embeddings(embeddings, top_k=top_k, max_pairs=MAX_PAIRS)
     seconds = perf_counter() - began
-    near = np.array([sorted(pair) for score, *pair in found if score >= threshold - ROUNDING], np.int64).reshape(-1, 2)
+    near = np.array([sorted(pair) for score, *pair in mined_pairs if score >= threshold - ROUNDING], np.int64).reshape(
+        -1, 2
+    )
     return Outcome(seconds, count * count, np.unique(near[:, 0] * count + near[:, 1]))
 
 

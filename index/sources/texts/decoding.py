@@ -51,15 +51,17 @@ def decode(content: bytes, *, encoding: str | None, is_html: bool) -> str:
     Raises:
         PageError: The bytes are not of that encoding, or the file names one that is not known.
     """
-    name, who = _encoding(content, encoding, is_html=is_html)
+    name, encoding_words = _encoding(content, encoding, is_html=is_html)
     try:
         text = content.decode(name)
     except UnicodeDecodeError as error:
         length = min(error.end, error.start + 1) - error.start
         bad = content[error.start : error.start + length].hex()
-        raise PageError("encoding", f"byte {error.start + 1} (0x{bad}) is not {who}; {_remedy(who)}") from None
+        raise PageError(
+            "encoding", f"byte {error.start + 1} (0x{bad}) is not {encoding_words}; {_remedy(encoding_words)}"
+        ) from None
     except (UnicodeError, LookupError) as error:  # utf-16 without its mark, or no encoding of texts
-        raise PageError("encoding", f"it is not {who}: {error}; {_remedy(who)}") from None
+        raise PageError("encoding", f"it is not {encoding_words}: {error}; {_remedy(encoding_words)}") from None
     if "\0" in text[:_LOOKED_AT]:
         raise PageError("encoding", "it has characters of zero, as files have that are no text")
     return text.replace("\r\n", "\n").replace("\r", "\n")
@@ -92,7 +94,7 @@ def _known(label: str) -> str:
     return _AS_BROWSERS_READ.get(name, name)
 
 
-def _remedy(who: str) -> str:
-    if "itself says" in who:
+def _remedy(encoding_words: str) -> str:
+    if "itself says" in encoding_words:
         return "correct what the page says, or save it as UTF-8"
     return "save the file as UTF-8, or name its encoding (--encoding, as in --encoding cp1252)"

@@ -114,8 +114,8 @@ def _refuse(options: Mapping[str, object], *, with_labels: bool) -> None:
     """Refuse options that would change nothing."""
     for name, value in options.items():
         if value is not None:
-            what = "documents, with --labels" if with_labels else "pairs, without --labels"
-            raise ArgumentError(f"--{name.replace('_', '-')} is for {what}: leave it out")
+            needed = "documents, with --labels" if with_labels else "pairs, without --labels"
+            raise ArgumentError(f"--{name.replace('_', '-')} is for {needed}: leave it out")
 
 
 def _classify_pairs(

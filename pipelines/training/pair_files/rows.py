@@ -81,8 +81,10 @@ def _objects(path: Path, values: Iterator[tuple[int, object]], what: str = NAMES
     for number, row in values:
         if not isinstance(row, dict):
             kind = "an array" if isinstance(row, list) else f"{json.dumps(row)[:60]}"
-            one, other = ("query", "passage") if what == NAMES else ("sentence1", "sentence2")
-            reason = f'no object with {what}, but {kind}: write each row as {{"{one}": "...", "{other}": "..."}}'
+            first_key, second_key = ("query", "passage") if what == NAMES else ("sentence1", "sentence2")
+            reason = (
+                f'no object with {what}, but {kind}: write each row as {{"{first_key}": "...", "{second_key}": "..."}}'
+            )
             raise TrainingError(f"{reason}, or as CSV or TSV", source=str(path), line=number)
         yield number, cast("dict[str, object]", row)
 
