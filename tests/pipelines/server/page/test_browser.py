@@ -361,6 +361,24 @@ def test_documents_are_shown_as_text_whatever_they_contain(opened):
     assert refused == "TypeError"
 
 
+def test_the_part_of_a_long_passage_that_is_shown_has_its_best_sentence(opened):
+    passages = ["short 🦊.", "🦊 word. " * 90, "word. " * 200, "x" * 1500]
+    spans = [None, (0, 5), (3, 8), (100, 130), (410, 440), (600, 700), (0, 700)]
+    cases = [(p, s) for p in passages for s in spans if s is None or s[1] <= len(p)]
+    given = [[passage, span and {"start": span[0], "end": span[1]}] for passage, span in cases]
+    excerpt = "given.map(([text, span]) => excerpt(text, span))"
+    shown = opened().evaluate(
+        f"async (given) => {{ const {{ excerpt }} = await import('/page/texts.js'); return {excerpt} }}", given
+    )
+    for (passage, span), part in zip(cases, shown, strict=True):
+        text = part["before"] + part["marked"] + part["after"]
+        assert passage[slice(*span) if span else slice(0)] == part["marked"]
+        assert passage.startswith(text) or part["isCutBefore"]
+        assert passage.endswith(text) or part["isCutAfter"]
+        assert text in passage
+        assert len(text) <= max(420, len(part["marked"]) + 140)
+
+
 def test_an_id_of_any_characters_has_its_own_link(opened):
     page = opened("?q=deep&index=strange")
     assert shown(page)[0] == STRANGE[1].id
