@@ -60,6 +60,7 @@ def test_rules_choose_by_mean_and_by_cost():
     assert chosen["cheapest within one standard error"] == 2
 
 
+@pytest.mark.slow
 def test_queries_of_all_parts_in_a_fixed_order(small):
     judged = read_queries(small.data / "cranfield")
     assert list(judged.qrels) == list(read_queries(small.data / "cranfield").qrels)
