@@ -16,6 +16,7 @@ from ...training.pair_files import PairColumns, TextPair
 from ..options import AsJson, Device
 from ..output import print_json
 from ..terminal import plain, snippet
+from .collections import say_left_out
 from .cut_texts import CutTexts
 from .options import FirstColumn, Format, SecondColumn, in_parts, pairs_of
 
@@ -87,7 +88,8 @@ def classify_command(
     template = TEMPLATE if template is None else template
     hypotheses = hypotheses_of(names, template, several=several)
     least = _least(threshold, several=several)
-    parts = in_parts(iter(read_documents(source, format=format, text_column=text_column)))
+    documents = read_documents(source, format=format, text_column=text_column)
+    parts = in_parts(iter(documents))
     scorer = PairScorer(model, device=device, dtype=dtype)
     entailment_of(scorer.labels, model, entailment_label)
     console, cut_texts = Console(), CutTexts(scorer, "document")
@@ -108,6 +110,7 @@ def classify_command(
             else:
                 console.print(_line(document, label, least), soft_wrap=True)
     cut_texts.say()
+    say_left_out(documents)
 
 
 def _refuse(options: Mapping[str, object], *, with_labels: bool) -> None:

@@ -12,7 +12,7 @@ from ..options import AsJson, Device, Where
 from ..output import print_json
 from ..sources import Rows, with_source
 from ..terminal import plain, snippet
-from .collections import CollectionSource, EncoderName, documents_of
+from .collections import CollectionSource, EncoderName, documents_of, say_left_out
 
 if TYPE_CHECKING:
     from ...pairs import Cluster, Clusters
@@ -64,6 +64,7 @@ def cluster_command(
         progress=sys.stderr.isatty() and not as_json,
     )
     _print_clusters(clusters, members=members, as_json=as_json)
+    say_left_out(documents)
 
 
 def _print_clusters(clusters: "Clusters", *, members: bool, as_json: bool) -> None:

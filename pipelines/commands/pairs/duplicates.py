@@ -15,7 +15,7 @@ from ..options import AsJson, Device, Where
 from ..output import print_json
 from ..sources import Rows, with_source
 from ..terminal import plain, snippet
-from .collections import CollectionSource, EncoderName, documents_of
+from .collections import CollectionSource, EncoderName, documents_of, say_left_out
 
 if TYPE_CHECKING:
     from ...pairs import Deduplicated, DuplicateGroup, Duplicates
@@ -74,6 +74,7 @@ def duplicates_command(
         _print_pairs(duplicates, as_json=as_json)
     else:
         _print_groups(duplicates, as_json=as_json)
+    say_left_out(documents)
 
 
 @with_source
@@ -121,6 +122,7 @@ def dedupe_command(
     reader = rows.read_from(str(source), keep_copies=True)
     done = dedupe_file(source, target, reader, find, format=rows.format, overwrite=overwrite)
     _print_dropped(done, target, as_json=as_json)
+    say_left_out(reader)
 
 
 def _print_groups(duplicates: "Duplicates", *, as_json: bool) -> None:

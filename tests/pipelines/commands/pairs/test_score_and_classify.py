@@ -96,6 +96,11 @@ def test_what_is_too_long_for_the_model_is_counted_and_said_once(models, tmp_pat
     code, out, err = run(capsys, "classify", documents, *options, *DEVICE)
     assert [json.loads(line)["is_cut"] for line in out.splitlines()] == [True, False]
     assert err.startswith("bicross: 1 of 2 documents were too long: ")
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("cat")
+    (tmp_path / "texts" / "photo.png").write_text("x")
+    code, out, err = run(capsys, "classify", tmp_path / "texts", *options, *DEVICE)
+    assert (code, err) == (0, f"bicross: Left out 1 file of a kind that is not read: {tmp_path}/texts/photo.png\n")
 
 
 @slow
