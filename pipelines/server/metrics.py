@@ -1,6 +1,6 @@
 """Metrics: what a server counts and measures, in the format of Prometheus."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -24,6 +24,13 @@ class Metrics:
         )
         self._tokens = Histogram(
             "bicross_batch_tokens", "Tokens of a batch, estimated", ("model",), buckets=TOKENS, registry=registry
+        )
+        self._waits = Histogram(
+            "bicross_queue_seconds",
+            "Time from a call of a model to its batch",
+            ("model",),
+            buckets=SECONDS,
+            registry=registry,
         )
         self._joined = Counter("bicross_batch_requests", "Requests in all batches", ("model",), registry=registry)
         self._shed = Counter("bicross_shed", "Requests refused because the queue was full", registry=registry)
@@ -50,8 +57,10 @@ class Metrics:
         """Measure a stage of a search."""
         self._stages.labels(name).observe(seconds)
 
-    def batch(self, lane: str, *, tokens: int, requests: int, seconds: float) -> None:
-        """Measure a batch of a model."""
+    def batch(self, lane: str, *, tokens: int, requests: int, seconds: float, waits: Sequence[float]) -> None:
+        """Measure a batch of a model, and how long its requests waited for it."""
+        for waited in waits:
+            self._waits.labels(lane).observe(waited)
         self._batches.labels(lane).observe(seconds)
         self._tokens.labels(lane).observe(tokens)
         self._joined.labels(lane).inc(requests)

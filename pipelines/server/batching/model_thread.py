@@ -28,8 +28,11 @@ PACE_MEMORY = 0.8
 class BatchObserver(Protocol):
     """Is told of every batch."""
 
-    def __call__(self, lane: str, *, tokens: int, requests: int, seconds: float) -> None:
-        """A batch of ``requests`` requests and ``tokens`` tokens took ``seconds``."""
+    def __call__(self, lane: str, *, tokens: int, requests: int, seconds: float, waits: Sequence[float]) -> None:
+        """A batch of ``requests`` requests and ``tokens`` tokens took ``seconds``.
+
+        ``waits`` are the seconds that those of them waited whose first batch it was.
+        """
         ...
 
 
@@ -98,7 +101,7 @@ class ModelThread:
         """
         if not items:
             return []
-        work = Work(lane, items, [lane.tokens(item) for item in items], current_ticket())
+        work = Work(lane, items, [lane.tokens(item) for item in items], current_ticket(), queued=self._clock())
         with self._changed:
             if self._closed:
                 raise ServerStopping("the models of this server are closed")
@@ -151,6 +154,7 @@ class ModelThread:
 
     def _run_timed(self, parts: Sequence[Part]) -> None:
         started = self._clock()
+        waits = [started - part.work.queued for part in parts if part.work.batches == 1]
         _run(parts)
         seconds = self._clock() - started
         tokens = sum(part.work.lane.tokens(item) for part in parts for item in part.items)
@@ -158,7 +162,8 @@ class ModelThread:
             self._pace_tokens = PACE_MEMORY * self._pace_tokens + tokens
             self._pace_seconds = PACE_MEMORY * self._pace_seconds + seconds
         if self._observe is not None:
-            self._observe(parts[0].work.lane.name, tokens=tokens, requests=len(parts), seconds=seconds)
+            name = parts[0].work.lane.name
+            self._observe(name, tokens=tokens, requests=len(parts), seconds=seconds, waits=waits)
 
 
 def _run(parts: Sequence[Part]) -> None:

@@ -36,6 +36,7 @@ class Work(Generic[Item, Result]):
         items: The items.
         tokens: Of each item.
         ticket: Of the request.
+        queued: When it began to wait, on the clock of the thread.
         started: How many items are in a batch, or were.
         batches: How many batches these were.
         results: Those that are there, in the order of the items.
@@ -45,6 +46,7 @@ class Work(Generic[Item, Result]):
     items: Sequence[Item]
     tokens: Sequence[int]
     ticket: Ticket
+    queued: float = 0.0
     started: int = 0
     batches: int = 0
     results: list[Result] = field(default_factory=list[Any])

@@ -40,9 +40,9 @@ class ApiError(BicrossError):
         return headers | ({"WWW-Authenticate": "Bearer"} if self.status == 401 else {})
 
     def to_dict(self) -> dict[str, object]:
-        """Return the JSON of the answer."""
+        """Return the JSON of the answer; different clients look for its message in different places."""
         named = {"type": self.kind, "code": self.status, "message": self.message, "param": self.param}
-        return {"error": named, "message": self.message}
+        return {"error": named, "message": self.message, "detail": self.message}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ class ErrorBody(BaseModel):
 
     error: ErrorDetail
     message: str
+    detail: str
 
 
 _MEANINGS = {

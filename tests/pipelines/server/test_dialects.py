@@ -48,6 +48,7 @@ def test_every_path_reranks_every_document(client, path):
         {"top_n": 2},
         {"top_n": 2, "return_documents": "true"},  # Xinference's, from RAGFlow
         {"top_n": 2, "return_documents": True, "max_chunks_per_doc": 10, "priority": 3},  # Cohere v1's, from Dify
+        {"top_n": 2, "model": "any", "max_tokens_per_doc": None},  # LangChain's CohereRerank
     ],
 )
 def test_the_best_with_their_texts(client, values):
@@ -56,6 +57,16 @@ def test_the_best_with_their_texts(client, values):
     texts = [result.get("document") for result in answer["results"]]
     returned = [{"text": TEXTS[place]} for place in ORDER[:2]]
     assert texts == (returned if "return_documents" in values else [None, None])
+
+
+@pytest.mark.parametrize("top_n", [None, 3])
+def test_langchain_reads_indexes_and_scores_and_the_detail_of_an_error(client, top_n):
+    """As ``JinaRerank`` of langchain-community asks, which takes an answer without results for an error."""
+    body = {"query": QUERY, "documents": TEXTS, "model": "jina-reranker-v1-base-en", "top_n": top_n}
+    assert scored(client.post("/v1/rerank", json=body).json()["results"])[0] == (ORDER[0], RELEVANCE[ORDER[0]])
+    refused = client.post("/v1/rerank", json=body | {"query": " "}).json()
+    assert "results" not in refused
+    assert refused["detail"] == refused["message"] == refused["error"]["message"] == "the query is blank"
 
 
 def test_documents_as_objects(client):

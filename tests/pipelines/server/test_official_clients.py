@@ -1,4 +1,4 @@
-"""The official packages of Cohere and OpenAI against a server on the loopback interface."""
+"""The official packages of Cohere, OpenAI and Voyage against a server on the loopback interface."""
 
 import numpy as np
 import pytest
@@ -68,3 +68,14 @@ def test_openai(url, values):
         assert {model.id for model in client.models.list()} >= {"hash-encoder"}
         with pytest.raises(openai.BadRequestError, match="a text is empty"):
             client.embeddings.create(input=[""], model="any")
+
+
+def test_voyage(url):
+    voyageai = pytest.importorskip("voyageai", reason="voyageai brings twenty packages, and no extra of ours has it")
+    client = voyageai.Client(api_key=KEY, base_url=url, max_retries=0)
+    answer = client.rerank(QUERY, TEXTS, model="any", top_k=2)
+    assert [(result.index, result.relevance_score) for result in answer.results] == EXPECTED[:2]
+    assert answer.results[0].document == TEXTS[ORDER[0]]
+    assert answer.total_tokens > 0
+    embedded = client.embed(TEXTS, model="any", input_type="document")
+    np.testing.assert_allclose(embedded.embeddings, HashEncoder().encode_documents(TEXTS), rtol=1e-6)

@@ -327,6 +327,7 @@ def test_metrics_name_what_happened(client):
         'bicross_request_seconds_count{route="/v1/search",status="200"}',
         'bicross_stage_seconds_count{stage="rerank"}',
         'bicross_batch_tokens_count{model="rerank"}',
+        'bicross_queue_seconds_count{model="rerank"}',
         'bicross_index_generation{index="animals"} 1.0',
         "bicross_accepted_requests 0.0",
     ):

@@ -211,14 +211,22 @@ def test_what_waits_when_the_thread_closes_fails(pool):
 
 
 def test_batches_are_observed_and_the_pace_is_measured(start):
-    seen = []
-    thread = start(observe=lambda lane, **what: seen.append((lane, what["tokens"], what["requests"])), batch_tokens=8)
+    seen, waits = [], []
+
+    def observe(lane, **what):
+        seen.append((lane, what["tokens"], what["requests"]))
+        waits.extend(what["waits"])
+
+    thread = start(observe=observe, batch_tokens=8)
     model = Doubling()
     model.gate.set()
     assert thread.pace == 0.0
     thread.run(model.lane, [1, 2, 3])
     assert seen == [("double", 3, 1)]
+    assert len(waits) == 1
     assert thread.pace > 0
+    thread.run(model.lane, range(20))
+    assert len(waits) == 2, "of its first batch alone"
 
 
 def test_the_pace_is_that_of_batches_that_fill_the_models(start):
