@@ -20,6 +20,8 @@ logger = logging.getLogger("bicross")
 
 LONGEST_WAIT = 60.0
 """The most seconds between two tries."""
+LONGEST_CONNECT = 10.0
+"""The most seconds until a connection: who does not listen by then does not listen."""
 MOST_ANSWER_BYTES = 256 * 1024 * 1024
 MOST_REASON = 300
 NOT_THERE = (400, 404, 405, 415, 422)
@@ -50,7 +52,8 @@ class RemoteCaller:
             if not address.encrypted:
                 logger.warning("the key for %s is sent without encryption: use https", address.url)
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=options.parallel)
-        self._client = httpx2.Client(headers=headers, timeout=options.timeout, limits=limits, follow_redirects=False)
+        timeout = httpx2.Timeout(options.timeout, connect=min(options.timeout, LONGEST_CONNECT))
+        self._client = httpx2.Client(headers=headers, timeout=timeout, limits=limits, follow_redirects=False)
         self._closing = weakref.finalize(self, self._client.close)  # also where nobody calls close
 
     def post(self, path: str, body: Mapping[str, object]) -> Any:  # noqa: ANN401 - JSON

@@ -19,7 +19,7 @@ from ..indexing import Begun, add_documents, build_index, index_terms, retokeniz
 from ..models import load_encoder, open_encoder
 from ..progress import doing
 from ..unknown_tokens import unknown_share_of
-from .options import AnalyzerName, AsJson, Devices, IndexPath, Language, ModelName, Precision, Where
+from .options import AnalyzerName, AsJson, Devices, IndexEncoder, IndexPath, Language, ModelName, Precision, Where
 from .output import fields_table, info_record, info_table, print_json
 from .sources import Source, with_source
 from .terminal import plain, saying, unless_committed
@@ -100,6 +100,7 @@ def add(
     replace: Annotated[
         bool, typer.Option("--replace", help="A document takes the place of the one that has its id (upsert).")
     ] = False,
+    encoder: IndexEncoder = None,
     reranker: Annotated[
         str | None, typer.Option(help="The one whose token ids the index keeps, unless it is the default.")
     ] = None,
@@ -118,8 +119,8 @@ def add(
     with saying(unless_committed(path, f"Nothing was added to {path}: run the same command again.")):
         first = Begun(documents)
         with doing("Loading the encoder", shown=_watched(as_json)):
-            encoder = open_encoder(opened, None, device=device, dtype=dtype)
-        written = change(path, first, encoder=encoder, reranker=reranker, progress=_watched(as_json))
+            model = open_encoder(opened, encoder, device=device, dtype=dtype)
+        written = change(path, first, encoder=model, reranker=reranker, progress=_watched(as_json))
     summary = source.summary(documents, written=written)
     summary.show({"path": str(path)}, f"Wrote {counted(written, 'document')} to {path}", as_json=as_json)
 

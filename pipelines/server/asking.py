@@ -11,8 +11,8 @@ from .service import Service
 Value = TypeVar("Value")
 
 
-def service_of(request: Request) -> Service:
-    """Return the service of the application."""
+async def service_of(request: Request) -> Service:
+    """Return the service of the application. It is no plain function, which FastAPI would run in a thread."""
     service: Service = request.app.state.service
     return service
 

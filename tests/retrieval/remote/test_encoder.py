@@ -5,6 +5,7 @@ import pytest
 from bicross.errors import ArgumentError, IndexModelMismatch, ModelError
 from bicross.inference.remote import RemoteOptions
 from bicross.pipelines import SearchPipeline, build_index
+from bicross.pipelines.commands import main
 from bicross.retrieval import RemoteEncoder
 from helpers.fakes import HashEncoder
 from helpers.model_servers import ModelServer, running
@@ -89,6 +90,10 @@ def test_names_of_encoders_may_be_addresses(own, tmp_path, monkeypatch):
     index = build_index(ANIMALS, tmp_path / "index", encoder=own, reranker=own)
     pipeline = SearchPipeline.open(index, encoder=own, reranker=own)
     assert pipeline.search("who sleeps at night?")[0].document.id == "dog"
+    (tmp_path / "more.jsonl").write_text('{"id": "comet", "text": "A comet passed"}\n', encoding="utf-8")
+    assert main(["add", str(index.path), str(tmp_path / "more.jsonl"), "--encoder", own, "--json"]) == 0
+    assert pipeline.refresh()
+    assert pipeline.search("comet")[0].document.id == "comet"
     with pytest.raises(ArgumentError, match="device='cpu' is for a model that runs here"):
         SearchPipeline.open(index, encoder=own, reranker=None, device="cpu")
 
