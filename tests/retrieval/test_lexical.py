@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError, IndexModelMismatch
 from bicross.index import BM25, Document, Index
-from bicross.pipelines import build_index
+from bicross.pipelines import build_index, index_terms
 from bicross.retrieval import (
     ANALYZER,
     DenseRetriever,
@@ -222,3 +222,19 @@ def test_an_analyzer_that_is_unknown_is_an_error_when_it_is_needed(tmp_path):
 def test_the_hybrid_takes_no_other_encoder(index):
     with pytest.raises(IndexModelMismatch):
         HybridRetriever(index, HashEncoder(name="another"))
+
+
+def test_queries_are_analysed_as_the_generation_was_also_after_a_rollback(tmp_path):
+    documents = [Document("a", "Die Häuser stehen leer"), Document("b", "houses are standing")]
+    build_index(documents, tmp_path / "i", encoder=ENCODER, reranker=None, lexical="snowball-german-1")
+    index_terms(tmp_path / "i", analyzer="unicode-1")
+    index = Index.open(tmp_path / "i")
+    for retriever in (LexicalRetriever(index), HybridRetriever(index, ENCODER, fusion=NormalisedSum(1.0))):
+        [hits] = retriever.retrieve(["Haus"], 1)
+        assert not hits or not hits[0].lexical_score
+    retrievers = LexicalRetriever(index), HybridRetriever(index, ENCODER, fusion=NormalisedSum(1.0))
+    index.rollback(1)
+    assert index.analyzer == "snowball-german-1"
+    for retriever in retrievers:
+        [[hit]] = retriever.retrieve(["Haus"], 1)
+        assert (hit.document.id, hit.lexical_score > 0) == ("a", True)

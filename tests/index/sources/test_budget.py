@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -61,7 +62,7 @@ def make_bombs():
     write_parquet("rows.parquet", table(repeated("x" * MIB, 3000)))
     write_parquet("value.parquet", table(large), use_dictionary=False)
     write_parquet("list.parquet", one_row(repeated("x" * 1000, 2_000_000)))
-    write_parquet("numbers.parquet", one_row(pa.array([0]).take(pa.array([0] * 20_000_000, pa.int32()))))
+    write_parquet("numbers.parquet", one_row(pa.array([0]).take(pa.array(np.zeros(20_000_000, np.int32)))))
     write_ipc("value.arrow", table(large), "zstd")
     write_ipc("value.ipc", table(large), "lz4")
     write_ipc("dictionary.arrow", table(pa.DictionaryArray.from_arrays(pa.array([0, 0]), large)), "zstd")
