@@ -19,15 +19,26 @@ from ..indexing import Begun, add_documents, build_index, index_terms, retokeniz
 from ..models import load_encoder, open_encoder
 from ..progress import doing
 from ..unknown_tokens import unknown_share_of
-from .options import AnalyzerName, AsJson, Devices, IndexEncoder, IndexPath, Language, ModelName, Precision, Where
+from .options import (
+    AnalyzerName,
+    AsJson,
+    Devices,
+    IndexEncoder,
+    IndexPath,
+    Language,
+    ModelName,
+    Precision,
+    Where,
+    with_option_records,
+)
 from .output import fields_table, info_record, info_table, print_json
-from .sources import Source, with_source
+from .sources import Source
 from .terminal import plain, saying, unless_committed
 
 MAX_IDS_SHOWN = 5
 
 
-@with_source
+@with_option_records
 def index(
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the index.")],
@@ -93,7 +104,7 @@ def index(
     summary.show(record, text, as_json=as_json)
 
 
-@with_source
+@with_option_records
 def add(
     path: IndexPath,
     *,

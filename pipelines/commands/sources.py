@@ -1,11 +1,9 @@
 """The argument SOURCE, with the options that say how it is read, for every command that reads documents."""
 
-import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, fields
-from functools import wraps
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_args, get_type_hints
+from typing import Annotated, Literal, cast, get_args
 
 import typer
 
@@ -121,45 +119,6 @@ class Source(Rows):
     def summary(self, reader: DocumentReader, *, written: int) -> SourceSummary:
         """Return what came of the documents that ``reader`` has read, of which ``written`` were written."""
         return SourceSummary(reader.report, written, self.errors if self.skip_errors else None)
-
-
-def with_source(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command every argument and option of ``Source`` or ``Rows`` in place of a parameter of that type.
-
-    Example:
-        >>> @with_source
-        ... def count(source: Source, *, as_json: bool = False) -> None:
-        ...     print(sum(1 for _ in source.read()))
-    """
-    signature = inspect.signature(command, eval_str=True)
-    [(record_name, kind)] = [
-        (parameter.name, parameter.annotation)
-        for parameter in signature.parameters.values()
-        if parameter.annotation in (Rows, Source)
-    ]
-    names = [field.name for field in fields(kind)]
-    hints = get_type_hints(kind, include_extras=True)
-
-    @wraps(command)
-    def run(**arguments: object) -> None:
-        values: dict[str, Any] = {name: arguments.pop(name) for name in names}
-        command(**{record_name: kind(**values)}, **arguments)
-
-    parameters: list[inspect.Parameter] = []
-    for parameter in signature.parameters.values():
-        if parameter.name != record_name:
-            parameters.append(parameter)
-            continue
-        for field in fields(kind):
-            default = inspect.Parameter.empty if field.default is MISSING else field.default
-            parameters.append(
-                inspect.Parameter(
-                    field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[field.name]
-                )
-            )
-    keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
-    run.__signature__ = signature.replace(parameters=keyword_only)  # pyright: ignore[reportAttributeAccessIssue]
-    return run
 
 
 def _names(text: str) -> list[str]:

@@ -8,9 +8,9 @@ from rich.console import Console
 
 from ....errors.arguments import checked_number
 from ....errors.counts import counted
-from ..options import AsJson, Device, Where
+from ..options import AsJson, Device, Where, with_option_records
 from ..output import print_json
-from ..sources import Rows, with_source
+from ..sources import Rows
 from ..terminal import plain, snippet
 from .collections import CollectionSource, EncoderName, documents_of, say_left_out
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ...pairs import Cluster, Clusters
 
 
-@with_source
+@with_option_records
 def cluster_command(
     source: CollectionSource,
     *,

@@ -1,6 +1,8 @@
 """The commands ``bicross duplicates`` and ``bicross dedupe``."""
 
 import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,65 +13,79 @@ from rich.console import Console
 from ....errors import ArgumentError
 from ....errors.arguments import checked_number
 from ....errors.counts import counted
-from ..options import AsJson, Device, Where
+from ..options import AsJson, Device, Where, with_option_records
 from ..output import print_json
-from ..sources import Rows, with_source
+from ..sources import Rows
 from ..terminal import plain, snippet
 from .collections import CollectionSource, EncoderName, documents_of, say_left_out
 
 if TYPE_CHECKING:
+    from ....index import Document
     from ...pairs import Deduplicated, DuplicateGroup, Duplicates
 
 SHOWN = 20
 """The rows that ``dedupe`` names without ``--json``."""
-Threshold = Annotated[float, typer.Option(help="The least cosine of two texts, from 0 to 1.")]
-TopK = Annotated[int, typer.Option(min=1, help="How many nearest others of each text are compared with it.")]
-PairModel = Annotated[
-    str | None, typer.Option(help="A model of pairs that must agree, in both orders; default: the cosine alone.")
-]
-PairThreshold = Annotated[float, typer.Option(help="The least score of the reranker, from 0 to 1.")]
-Chains = Annotated[
-    bool, typer.Option("--chains", help="Join all that are connected, also where the ends of a chain are not alike.")
-]
 
 
-@with_source
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alike:
+    """The options that say which documents are alike. Each field is an option of a command."""
+
+    threshold: Annotated[float, typer.Option(help="The least cosine of two texts, from 0 to 1.")] = 0.95
+    top_k: Annotated[int, typer.Option(min=1, help="How many nearest others of each text are compared with it.")] = 20
+    reranker: Annotated[
+        str | None, typer.Option(help="A model of pairs that must agree, in both orders; default: the cosine alone.")
+    ] = None
+    reranker_threshold: Annotated[float, typer.Option(help="The least score of the reranker, from 0 to 1.")] = 0.5
+    chains: Annotated[
+        bool,
+        typer.Option("--chains", help="Join all that are connected, also where the ends of a chain are not alike."),
+    ] = False
+    encoder: EncoderName = None
+    device: Device = None
+
+    def check(self) -> None:
+        """Find mistakes before a source is read."""
+        checked_number(self.threshold, "threshold", 0, 1)
+        checked_number(self.reranker_threshold, "reranker_threshold", 0, 1)
+
+    def find(
+        self, documents: "str | Iterable[Document]", *, where: str | None = None, progress: bool = False
+    ) -> "Duplicates":
+        """Find the duplicates among documents, or in the index at a path."""
+        from ...pairs import find_duplicates  # not for --help
+
+        return find_duplicates(
+            documents,
+            threshold=self.threshold,
+            where=where,
+            top_k=self.top_k,
+            reranker=self.reranker,
+            reranker_threshold=self.reranker_threshold,
+            grouping="chains" if self.chains else "medoids",
+            encoder=self.encoder,
+            device=self.device,
+            progress=progress,
+        )
+
+
+@with_option_records
 def duplicates_command(
     source: CollectionSource,
     *,
-    threshold: Threshold = 0.95,
+    alike: Alike,
     where: Where = None,
     pairs: Annotated[bool, typer.Option("--pairs", help="Print pairs of different texts in place of groups.")] = False,
-    top_k: TopK = 20,
-    reranker: PairModel = None,
-    reranker_threshold: PairThreshold = 0.5,
-    chains: Chains = False,
-    encoder: EncoderName = None,
     rows: Rows,
-    device: Device = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the documents of a file or an index that say the same, in groups.
 
     Example: bicross duplicates questions.jsonl --threshold 0.9
     """
-    checked_number(threshold, "threshold", 0, 1)
-    checked_number(reranker_threshold, "reranker_threshold", 0, 1)
+    alike.check()
     documents = documents_of(source, rows)
-    from ...pairs import find_duplicates  # not for --help
-
-    duplicates = find_duplicates(
-        documents,
-        threshold=threshold,
-        where=where,
-        top_k=top_k,
-        reranker=reranker,
-        reranker_threshold=reranker_threshold,
-        grouping="chains" if chains else "medoids",
-        encoder=encoder,
-        device=device,
-        progress=sys.stderr.isatty() and not as_json,
-    )
+    duplicates = alike.find(documents, where=where, progress=sys.stderr.isatty() and not as_json)
     if pairs:
         _print_pairs(duplicates, as_json=as_json)
     else:
@@ -77,20 +93,14 @@ def duplicates_command(
     say_left_out(documents)
 
 
-@with_source
+@with_option_records
 def dedupe_command(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A file of JSONL, CSV, TSV or Parquet.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The new file, of the same kind.")],
     *,
-    threshold: Threshold = 0.95,
+    alike: Alike,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it is there.")] = False,
-    top_k: TopK = 20,
-    reranker: PairModel = None,
-    reranker_threshold: PairThreshold = 0.5,
-    chains: Chains = False,
-    encoder: EncoderName = None,
     rows: Rows,
-    device: Device = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a file without its duplicates; of each group of documents that say the same, one stays.
@@ -99,26 +109,15 @@ def dedupe_command(
 
     Example: bicross dedupe questions.jsonl distinct.jsonl
     """
-    checked_number(threshold, "threshold", 0, 1)
-    checked_number(reranker_threshold, "reranker_threshold", 0, 1)
+    alike.check()
     encoding = (rows.encoding or "").lower().replace("-", "")
     if encoding.startswith(("utf16", "utf32")):
         raise ArgumentError(
             f"--encoding {rows.encoding}: lines of UTF-16 and UTF-32 are not copied; save IN as UTF-8 first"
         )
-    from ...pairs import dedupe_file, find_duplicates  # not for --help
+    from ...pairs import dedupe_file  # not for --help
 
-    find = partial(
-        find_duplicates,
-        threshold=threshold,
-        top_k=top_k,
-        reranker=reranker,
-        reranker_threshold=reranker_threshold,
-        grouping="chains" if chains else "medoids",
-        encoder=encoder,
-        device=device,
-        progress=sys.stderr.isatty() and not as_json,
-    )
+    find = partial(alike.find, progress=sys.stderr.isatty() and not as_json)
     reader = rows.read_from(str(source), keep_copies=True)
     done = dedupe_file(source, target, reader, find, format=rows.format, overwrite=overwrite)
     _print_dropped(done, target, as_json=as_json)

@@ -9,7 +9,7 @@ from ....retrieval import DEFAULT_ENCODER
 from ....training import EncoderObjective, TrainingSettings
 from ....training.encoders import EncoderLoss
 from ...training import EncoderData
-from ..options import AsJson
+from ..options import AsJson, with_option_records
 from ..source_summary import left_out_lines, source_record
 from .options import (
     DataOptionValues,
@@ -21,7 +21,6 @@ from .options import (
     run_options,
     saying_what_is_kept,
     show_result,
-    with_option_records,
 )
 
 

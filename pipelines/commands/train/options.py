@@ -2,11 +2,9 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import MISSING, dataclass, fields, is_dataclass
-from functools import wraps
-from inspect import Parameter, Signature, signature
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -96,49 +94,6 @@ class RunOptionValues:
 
 
 Record = TypeVar("Record")
-
-
-def with_option_records(command: Callable[..., None]) -> Callable[..., None]:
-    """Make the fields of a command's records options of the command, because Typer takes every option by itself.
-
-    Args:
-        command: A function some of whose parameters have a dataclass of options as their type.
-
-    Returns:
-        A function of the same name and help, whose signature has the fields in place of these parameters.
-    """
-    parameters = signature(command).parameters.values()
-    records: dict[str, Any] = {
-        parameter.name: parameter.annotation for parameter in parameters if is_dataclass(parameter.annotation)
-    }
-
-    @wraps(command)
-    def run(**options: object) -> None:
-        values = {
-            name: record(**{field.name: options.pop(field.name) for field in fields(record)})
-            for name, record in records.items()
-        }
-        command(**options, **values)
-
-    flat = [
-        single
-        for parameter in parameters
-        for single in (_options_of(records[parameter.name]) if parameter.name in records else [parameter])
-    ]
-    run.__signature__ = Signature(flat)  # pyright: ignore[reportAttributeAccessIssue]
-    return run
-
-
-def _options_of(record: Any) -> list[Parameter]:  # noqa: ANN401 - the class of any dataclass
-    return [
-        Parameter(
-            field.name,
-            Parameter.KEYWORD_ONLY,
-            default=Parameter.empty if field.default is MISSING else field.default,
-            annotation=field.type,
-        )
-        for field in fields(record)
-    ]
 
 
 def from_options(record: type[Record], options: Mapping[str, Any], **others: object) -> Record:

@@ -10,7 +10,7 @@ from ....rerank import DEFAULT_RERANKER
 from ....training import LoraSettings, TrainingSettings
 from ....training.pairs import PairTask
 from ...training.pair_tasks import PairData
-from ..options import AsJson
+from ..options import AsJson, with_option_records
 from .options import (
     EvaluateEvery,
     ModelOutput,
@@ -19,7 +19,6 @@ from .options import (
     run_options,
     saying_what_is_kept,
     show_result,
-    with_option_records,
 )
 
 LORA_RATE, FULL_RATE = 8e-4, 1e-4

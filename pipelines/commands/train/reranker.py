@@ -10,7 +10,7 @@ from ....training import RerankerMethod, TrainingSettings
 from ....training.rerankers import LoraSettings, LossName, Sampling
 from ...search import read_layers
 from ...training import RerankerData
-from ..options import AsJson
+from ..options import AsJson, with_option_records
 from ..source_summary import left_out_lines, source_record
 from .options import (
     DataOptionValues,
@@ -22,7 +22,6 @@ from .options import (
     run_options,
     saying_what_is_kept,
     show_result,
-    with_option_records,
 )
 
 LORA_RATE, FULL_RATE = 8e-4, 5e-5

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from bicross.errors import ArgumentError, SourceError
 from bicross.index import Document
-from bicross.pipelines.commands.sources import Source, with_source
+from bicross.pipelines.commands.options import with_option_records
+from bicross.pipelines.commands.sources import Source
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +48,7 @@ def test_a_type_of_a_column_that_is_not_there():
 
 
 def test_a_command_gets_every_option_in_place_of_its_source():
-    @with_source
+    @with_option_records
     def command(*, before: int, source: Source, after: int) -> None:
         assert (before, source, after) == (1, Source(source=[Path("a.csv")], encoding="gbk"), 2)
 
