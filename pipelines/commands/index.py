@@ -19,21 +19,10 @@ from ..indexing import Begun, add_documents, build_index, index_terms, retokeniz
 from ..models import load_encoder, open_encoder
 from ..progress import doing
 from ..unknown_tokens import unknown_share_of
-from .options import (
-    AnalyzerName,
-    AsJson,
-    Devices,
-    IndexEncoder,
-    IndexPath,
-    Language,
-    ModelName,
-    Precision,
-    Where,
-    with_option_records,
-)
+from .options import AnalyzerName, AsJson, Devices, IndexEncoder, IndexPath, Language, ModelName, Precision, Where
 from .output import fields_table, info_record, info_table, print_json
 from .sources import Source
-from .terminal import plain, saying, unless_committed
+from .terminal import plain, saying, unless_committed, with_option_records
 
 MAX_IDS_SHOWN = 5
 

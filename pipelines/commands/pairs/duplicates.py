@@ -13,10 +13,10 @@ from rich.console import Console
 from ....errors import ArgumentError
 from ....errors.arguments import checked_number
 from ....errors.counts import counted
-from ..options import AsJson, Device, Where, with_option_records
+from ..options import AsJson, Device, Where
 from ..output import print_json
 from ..sources import Rows
-from ..terminal import plain, snippet
+from ..terminal import plain, snippet, with_option_records
 from .collections import CollectionSource, EncoderName, documents_of, say_left_out
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from .interrupts import ending_process, said_on_interrupt, saying, unless_committed, write_interrupted
 from .option_names import MEND, said_of, with_option_names
+from .option_records import with_option_records
 from .texts import plain, snippet
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "snippet",
     "unless_committed",
     "with_option_names",
+    "with_option_records",
     "write_interrupted",
 ]

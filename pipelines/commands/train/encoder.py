@@ -9,8 +9,9 @@ from ....retrieval import DEFAULT_ENCODER
 from ....training import EncoderObjective, TrainingSettings
 from ....training.encoders import EncoderLoss
 from ...training import EncoderData
-from ..options import AsJson, with_option_records
+from ..options import AsJson
 from ..source_summary import left_out_lines, source_record
+from ..terminal import with_option_records
 from .options import (
     DataOptionValues,
     EvaluateEvery,

@@ -10,7 +10,8 @@ from ....rerank import DEFAULT_RERANKER
 from ....training import LoraSettings, TrainingSettings
 from ....training.pairs import PairTask
 from ...training.pair_tasks import PairData
-from ..options import AsJson, with_option_records
+from ..options import AsJson
+from ..terminal import with_option_records
 from .options import (
     EvaluateEvery,
     ModelOutput,

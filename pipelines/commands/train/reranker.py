@@ -10,8 +10,9 @@ from ....training import RerankerMethod, TrainingSettings
 from ....training.rerankers import LoraSettings, LossName, Sampling
 from ...search import read_layers
 from ...training import RerankerData
-from ..options import AsJson, with_option_records
+from ..options import AsJson
 from ..source_summary import left_out_lines, source_record
+from ..terminal import with_option_records
 from .options import (
     DataOptionValues,
     EvaluateEvery,

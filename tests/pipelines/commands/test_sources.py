@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from bicross.errors import ArgumentError, SourceError
 from bicross.index import Document
-from bicross.pipelines.commands.options import with_option_records
 from bicross.pipelines.commands.sources import Source
+from bicross.pipelines.commands.terminal import with_option_records
 
 
 @pytest.fixture(autouse=True)
