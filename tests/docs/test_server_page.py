@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from os.path import expandvars
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def command_lines():
 def test_the_command_lines_of_the_page_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("BICROSS_WRITE_KEY", "the-write-key-of-the-guide")
     (tmp_path / "articles.jsonl").write_text(json.dumps(DOCUMENT) + "\n", encoding="utf-8")
     assert main(["index", "articles.jsonl", "-o", "my-index"]) == 0
     serve, *asking = command_lines()
@@ -51,7 +53,7 @@ def test_the_command_lines_of_the_page_run(tmp_path, monkeypatch, capsys):
                     assert main(shlex.split(line.replace(ADDRESS, ready["url"]))[1:]) == 0
                     continue
                 answer = subprocess.run(
-                    [*shlex.split(line.replace(ADDRESS, ready["url"])), "--fail-with-body"],
+                    [*map(expandvars, shlex.split(line.replace(ADDRESS, ready["url"]))), "--fail-with-body"],
                     capture_output=True,
                     text=True,
                 )
