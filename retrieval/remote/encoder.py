@@ -114,9 +114,10 @@ class RemoteEncoder:
     def _asked(self, texts: Sequence[str], queries: bool, dimension: int) -> NDArray[np.float32]:  # noqa: FBT001
         shape, source = self._shape, self._caller.url(self._shape.path)
         answer = self._caller.post(shape.path, shape.body(texts, queries, self._model.name))
+        rows = shape.read(answer, len(texts), source)
         if self._model.dialect == "bicross" and answer.get("model") != self._model.name:
             raise ModelError(f"{source} now has the model {answer.get('model')!r:.80}, no longer {self._model.name!r}")
-        vectors = numbers_of(shape.read(answer, len(texts), source), (len(texts), dimension), source)
+        vectors = numbers_of(rows, (len(texts), dimension), source)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not lengths.all():
             raise ModelError(f"{source} answers a vector of length zero")
