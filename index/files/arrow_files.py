@@ -49,7 +49,8 @@ def open_batches(path: Path, schema: pa.Schema | None, *, thorough: bool) -> lis
             # A compressed buffer could decode to any size: bicross writes none.
             if any(decoded for _, decoded in decoded_sizes(source)):
                 raise IndexCorrupt(f"{path} has compressed columns")
-            reader = pa.ipc.open_file(source)
+            source.seek(0)
+            reader = pa.ipc.open_file(source.read_buffer())  # the map itself would be read by a thread of Arrow's
             if schema is not None and not reader.schema.equals(schema):
                 raise IndexCorrupt(f"{path} has the columns {reader.schema.names}, not {schema.names}")
             batches: list[RecordBatch] = []
