@@ -41,6 +41,8 @@ EASY_LOSS, EASY_SHARE = 0.3, 0.3
 SAMPLING = Sampling(hard=4, other=1, hard_depth=10)
 DATA_SEED = 0
 PRIOR_WEIGHTS = np.arange(0.5, 5.01, 0.25)
+TERMS = "bm25s-english-2"
+"""Those of the training that the model card describes; later ones would give other hard negatives."""
 
 logger = logging.getLogger("train")
 
@@ -52,7 +54,7 @@ def mined(folder: Path, scratch: Path, encoder: BiEncoder) -> TrainingLists:
         data = read_training_data(folder, split="train", dev_split="dev", seed=DATA_SEED)
         index_folder = scratch / folder.name
         if not (index_folder / "MANIFEST").exists():
-            build_index(data.documents, index_folder, encoder=encoder, lexical=True, resume=True)
+            build_index(data.documents, index_folder, encoder=encoder, lexical=TERMS, resume=True)
         retriever = HybridRetriever(Index.open(index_folder), encoder)
         judged_ids = sorted(data.training.judged_ids)
         ids = random.Random(DATA_SEED).sample(judged_ids, min(LISTS[folder.name], len(judged_ids)))

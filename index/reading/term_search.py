@@ -27,7 +27,7 @@ class LexicalSearch:
         if not snapshot.manifest.analyzer:
             raise ArgumentError(
                 "the index keeps no terms to search for; make them with `bicross index-terms INDEX`, "
-                "or build it with lexical=True (bicross index --lexical)"
+                "or build it without lexical=False (bicross index --no-lexical)"
             )
         self._segments = [view.segment for view in snapshot.views]
         self._masks = masks

@@ -37,8 +37,8 @@ def index(
     ] = DEFAULT_RERANKER,
     tokens: Annotated[bool, typer.Option(help="Keep token ids: without, every search tokenises passages.")] = True,
     lexical: Annotated[
-        bool, typer.Option("--lexical", help="Keep the terms of every passage too, for searches by BM25.")
-    ] = False,
+        bool, typer.Option("--lexical/--no-lexical", help="Keep terms too: searches are by vectors and words together.")
+    ] = True,
     language: Language = None,
     analyzer: AnalyzerName = None,
     device: Devices = None,
@@ -65,6 +65,8 @@ def index(
     Example: bicross index articles.jsonl -o my-index
     """
     analysed_as = _analyzer(language, analyzer)
+    if analysed_as and not lexical:
+        raise ArgumentError("--language and --analyzer say how terms are made; --no-lexical makes none: leave one out")
     Index.require_free(output, overwrite=overwrite, resume=resume)
     chunking = None if whole else Chunking(passage_tokens, overlap)
     documents = source.read()

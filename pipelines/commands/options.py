@@ -25,7 +25,7 @@ Where = Annotated[
 Language = Annotated[
     str | None,
     typer.Option(
-        help="The language of the terms for BM25 (keeps them as --lexical does): en, de, zh, th, hi, ...; any suits "
+        help="The language of the terms for BM25: en, de, zh, th, hi, ...; any suits "
         "several languages in one index. Default: en.",
         metavar="CODE",
     ),
@@ -46,7 +46,10 @@ Rerank = Annotated[
     typer.Option("--rerank/--no-rerank", help="Rerank or not; default: as tuned, else rerank."),
 ]
 FirstStageName = Annotated[
-    FirstStage | None, typer.Option(help="How candidates are found; default: as tuned, else dense.")
+    FirstStage | None,
+    typer.Option(
+        help="How candidates are found; default: as tuned, else as the index says since its build, else dense."
+    ),
 ]
 OldFirstStageName = Annotated[FirstStage | None, typer.Option("--stage-one", hidden=True)]
 """The former name of ``--first-stage``."""
@@ -55,7 +58,7 @@ FeedbackFlag = Annotated[
     typer.Option(
         "--feedback/--no-feedback",
         help="Let the best document move the query's vector, and near candidates share scores; default: as tuned, "
-        "else not.",
+        "else as the index says since its build, else not.",
     ),
 ]
 RetrieveK = Annotated[

@@ -27,6 +27,7 @@ from ...rerank import DEFAULT_RERANKER
 from ...retrieval import DEFAULT_ENCODER, Encoder
 from ..models import Devices, load_encoder, open_encoder, require_encoder
 from ..progress import DocumentProgress, progress_over
+from ..search import default_settings
 from .begun import Begun
 from .embedding import batches_of, embedded, pace_for
 from .pace import Pace
@@ -42,7 +43,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     *,
     encoder: str | Path | Encoder = DEFAULT_ENCODER,
     reranker: str | Path | None = DEFAULT_RERANKER,
-    lexical: bool | str = False,
+    lexical: bool | str = True,
     chunking: Chunking | None = DEFAULT_CHUNKING,
     index_type: str = AUTO,
     target_recall: float = TARGET_RECALL,
@@ -67,8 +68,8 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
         reranker: The token ids of all passages are stored for this reranker, so that a search tokenises only its query.
             Only its tokenizer is loaded. None stores none. If the default reranker is not available, none are stored,
             and a warning is logged. The index can be searched with any other reranker too.
-        lexical: Whether to store terms for BM25: True for English, the code of a language such as "de" or "zh", or
-            "any" for several languages in one index.
+        lexical: Whether to store terms for BM25, and to search by vectors and words together where nothing else is
+            asked for: True for English, a language such as "de" or "zh", or "any" for several; False stores none.
         chunking: How documents are split into passages; None keeps each as one passage, of which the encoder reads the
             beginning.
         index_type: "auto" chooses by size; or a FAISS factory string.
@@ -118,7 +119,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
                 counted.done(builder.add(batch))
         if not counted.documents_done:
             _check_no_documents(unchecked, path, overwrite=overwrite)
-        builder.commit(reason="build")
+        builder.commit(reason="build", settings=default_settings(lexical=analyzer is not None))
     return Index.open(path, verify="size")  # its checksums were made a moment ago
 
 

@@ -1,5 +1,6 @@
 """SearchPipeline: the first stage retrieves candidates, the second stage scores and re-sorts them."""
 
+from .defaults import IndexDefaults, default_settings, index_defaults
 from .given_parts import checked_reranker, checked_retriever
 from .long_queries import long_query_error, require_policy, too_long
 from .options import DEFAULT_K, MAX_RETRIEVE_K, RerankK, SearchOptions, check_deadline, read_cascade, read_layers
@@ -21,7 +22,7 @@ from .scoring import (
 )
 from .settings import Origin, Settings, with_candidates
 from .timings import Depth, Timings
-from .tuned import MAX_CHARACTERS, KnownFusion, Tuned, store, stored
+from .tuned import MAX_CHARACTERS, KnownFusion, Tuned, fusion_record, store, stored
 
 __all__ = [
     "DEFAULT_K",
@@ -32,6 +33,7 @@ __all__ = [
     "CacheUse",
     "CandidateScorer",
     "Depth",
+    "IndexDefaults",
     "KnownFusion",
     "Origin",
     "PassageScoring",
@@ -50,8 +52,11 @@ __all__ = [
     "check_query",
     "checked_reranker",
     "checked_retriever",
+    "default_settings",
     "final_scores",
     "fit_stop_rule",
+    "fusion_record",
+    "index_defaults",
     "long_query_error",
     "query_slices",
     "read_cascade",

@@ -10,6 +10,7 @@ from ...rerank import Reranker, is_identified, same_reranker
 from ...retrieval import Encoder, Fusion, Retriever, has_index
 from ..choices import FirstStage
 from ..models import open_reranker, open_retriever, require_one_device
+from .defaults import index_defaults
 from .options import SearchOptions
 from .scoring import passages_needed
 from .settings import Settings
@@ -60,6 +61,7 @@ class StagesFromIndex:
             IndexModelMismatch: The encoder is not the model that built the index.
         """
         tuned = stored(index)
+        defaults = index_defaults(index)
         require_postings(index, self._options.first_stage or "dense")  # before a model is loaded
         self._reranker = reranker = open_reranker(self._reranker, device=self._device, dtype=self._dtype)
         if tuned is not None and reranker is not None and not tuned_with(tuned, reranker):
@@ -70,13 +72,12 @@ class StagesFromIndex:
                 tuned.reranker,
             )
             tuned = None
-        settings = Settings(self._options, tuned, None if reranker is None else reranker.blend)
+        settings = Settings(self._options, tuned, None if reranker is None else reranker.blend, defaults=defaults)
         if reranker is not None and not settings.reranks:
             logger.info(
                 "tuning found %s no better with the reranker: it is used only where rerank_k is given", index.path
             )
-        fusion = None if tuned is None else tuned.fusion
-        return self._retriever(index, settings.options, fusion), reranker, settings
+        return self._retriever(index, settings.options, settings.fusion), reranker, settings
 
     def _retriever(self, index: Index, options: SearchOptions, fusion: Fusion | None) -> Retriever:
         first_stage: FirstStage = options.first_stage or "dense"
@@ -125,5 +126,5 @@ def require_postings(index: Index, first_stage: FirstStage) -> None:
     if first_stage != "dense" and not index.analyzer:
         raise ArgumentError(
             f"first_stage={first_stage!r} searches for words, and {index.path} keeps none: "
-            f"build it with `bicross index --lexical`, add them by `bicross index-terms {index.path}`, or take 'dense'"
+            f"build it without --no-lexical, add them by `bicross index-terms {index.path}`, or take 'dense'"
         )

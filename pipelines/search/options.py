@@ -67,10 +67,10 @@ class SearchOptions:
             ``cascade``, ``adaptive``, ``blend`` or a ``passages`` other than "best" asks for it.
         blend: Weight of the reranker's score against that of the first stage, from 0 to 1, both standardised among the
             reranked candidates of a query; default: what the reranker recommends.
-        first_stage: How candidates are found: "dense" by vectors, "lexical" by BM25, or "hybrid" by both; default
-            "dense". It matters where an index is opened.
+        first_stage: How candidates are found: "dense" by vectors, "lexical" by BM25, or "hybrid" by both; default:
+            "hybrid" where the index was built for it, else "dense". It matters where an index is opened.
         feedback: Pseudo-relevance feedback in a dense or a hybrid first stage: True for its usual strengths, or a
-            ``Feedback``; default: none. It matters where an index is opened.
+            ``Feedback``; default: yes where the index was built for it, else none. It matters where an index is opened.
         stop_rule: Says for ``rerank_k="auto"`` when further candidates cannot be expected to enter the results.
         calibration: Makes the relevance of results from logits; default: the sigmoid.
         first_stage_calibration: Estimates the relevance of results that were not reranked, from cosines, or from BM25

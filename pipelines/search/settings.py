@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from ...errors import ArgumentError
+from .defaults import IndexDefaults
 from .options import DEFAULT_K, RerankK, SearchOptions
-from .tuned import Tuned
+from .tuned import KnownFusion, Tuned
 
 Origin = Literal[
     "given", "tuned", "default", "default of this task", "raised for top_k", "raised for rerank_k", "the reranker's"
@@ -17,7 +18,8 @@ Origin = Literal[
 class Settings:
     """The options of a search, and where each of them comes from.
 
-    What is given counts first, then what ``bicross tune`` stored in the index, then the default.
+    What is given counts first, then what ``bicross tune`` stored in the index, then the default, which for the first
+    stage and its feedback is the one that the index keeps from its build.
 
     Attributes:
         given: The options that the caller gave; None is a value left open.
@@ -25,18 +27,31 @@ class Settings:
         recommended_blend: The blend that the reranker recommends; None without a reranker.
         task: For a task that searches, such as ``ContextPipeline``: where values of ``given`` come from that it set
             itself. None is a search whose results are shown.
+        defaults: The defaults that the index keeps from its build; None where it keeps none.
     """
 
     given: SearchOptions
     tuned: Tuned | None = None
     recommended_blend: float | None = None
     task: Mapping[str, Origin] | None = None
+    defaults: IndexDefaults | None = None
 
     @property
     def options(self) -> SearchOptions:
         """The complete options; only the blend may be left open, and is then ``recommended_blend``."""
-        options = self.given.complete() if self.tuned is None else self.tuned.complete(self.given)
+        options = self._completed()
         return replace(options, rerank=False) if self.recommended_blend is None else options
+
+    def _completed(self) -> SearchOptions:
+        if self.tuned is not None:
+            return self.tuned.complete(self.given)
+        return (self.given if self.defaults is None else self.defaults.complete(self.given)).complete()
+
+    @property
+    def fusion(self) -> KnownFusion | None:
+        """How a hybrid first stage combines scores; None where neither tuning nor the index says it."""
+        chosen = self.tuned or self.defaults
+        return None if chosen is None else chosen.fusion
 
     @property
     def reranks(self) -> bool:

@@ -125,7 +125,7 @@ class Tuned:
             "retrieve_k": self.retrieve_k,
             "rerank_k": self.rerank_k,
             "blend": self.blend,
-            "fusion": None if self.fusion is None else _fusion_record(self.fusion),
+            "fusion": None if self.fusion is None else fusion_record(self.fusion),
             "stop_rule": None if self.stop_rule is None else self.stop_rule.to_dict(),
             "calibration": None if self.calibration is None else self.calibration.to_dict(),
             "collection": self.collection,
@@ -141,7 +141,7 @@ class Tuned:
         Raises:
             ArgumentError: ``to_dict`` did not make the record.
         """
-        values = dict(_mapping("the search settings", record))
+        values = dict(mapping_of("the search settings", record))
         version = values.pop("version", None)
         if version != VERSION:
             raise ArgumentError(f"search settings of version {version!r:.40}; this bicross reads version {VERSION}")
@@ -150,7 +150,7 @@ class Tuned:
         names -= {"first_stage_calibration", "feedback"}
         if set(values) != names:
             raise ArgumentError(f"search settings have the fields {sorted(names)}, not {sorted(values)!s:.400}")
-        measured = cast("Mapping[str, float]", dict(_mapping("measured", values["measured"])))
+        measured = cast("Mapping[str, float]", dict(mapping_of("measured", values["measured"])))
         rule, calibration, fusion = values["stop_rule"], values["calibration"], values["fusion"]
         return cls(
             # Their types are checked when the record is made.
@@ -159,11 +159,11 @@ class Tuned:
             retrieve_k=cast("int", values["retrieve_k"]),
             rerank_k=cast("int", values["rerank_k"]),
             blend=cast("float", values["blend"]),
-            fusion=None if fusion is None else _fusion(_mapping("fusion", fusion)),
-            stop_rule=None if rule is None else StopRule.from_dict(_mapping("stop_rule", rule)),
+            fusion=None if fusion is None else fusion_of(mapping_of("fusion", fusion)),
+            stop_rule=None if rule is None else StopRule.from_dict(mapping_of("stop_rule", rule)),
             calibration=None if calibration is None else calibration_from_dict(calibration),
             first_stage_calibration=None if curve is None else calibration_from_dict(curve),
-            feedback=None if feedback is None else _feedback(_mapping("feedback", feedback)),
+            feedback=None if feedback is None else feedback_of(mapping_of("feedback", feedback)),
             collection=cast("str", values["collection"]),
             queries=cast("int", values["queries"]),
             date=cast("str", values["date"]),
@@ -194,7 +194,8 @@ def store(index: Index, tuned: Tuned) -> None:
     index.set_settings({**index.settings, SECTION: tuned.to_dict()})
 
 
-def _fusion_record(fusion: KnownFusion) -> dict[str, object]:
+def fusion_record(fusion: KnownFusion) -> dict[str, object]:
+    """Return a fusion as JSON; ``fusion_of`` makes an equal one of it."""
     if isinstance(fusion, NormalisedSum):
         return {"method": "normalised_sum", "lexical_weight": fusion.lexical_weight}
     if isinstance(fusion, TermShare):
@@ -202,7 +203,8 @@ def _fusion_record(fusion: KnownFusion) -> dict[str, object]:
     return {"method": "reciprocal_rank", "k": fusion.k}
 
 
-def _fusion(record: Mapping[str, object]) -> KnownFusion:
+def fusion_of(record: Mapping[str, object]) -> KnownFusion:
+    """Make a fusion from the result of ``fusion_record``; raise ``ArgumentError`` for another record."""
     match dict(record):
         case {"method": "normalised_sum", "lexical_weight": weight, **rest} if not rest:
             return NormalisedSum(_number("lexical_weight", weight, 0.0, 1.0))
@@ -214,7 +216,8 @@ def _fusion(record: Mapping[str, object]) -> KnownFusion:
             raise ArgumentError(f"no fusion is {dict(record)!r:.200}")
 
 
-def _feedback(record: Mapping[str, object]) -> Feedback:
+def feedback_of(record: Mapping[str, object]) -> Feedback:
+    """Make strengths of feedback from their fields; raise ``ArgumentError`` for another record."""
     names = {field.name for field in fields(Feedback)}
     if set(record) != names:
         raise ArgumentError(f"feedback has the fields {sorted(names)}, not {sorted(record)!s:.200}")
@@ -226,7 +229,8 @@ def _feedback(record: Mapping[str, object]) -> Feedback:
     )
 
 
-def _mapping(name: str, value: object) -> Mapping[str, object]:
+def mapping_of(name: str, value: object) -> Mapping[str, object]:
+    """Return a JSON object; raise ``ArgumentError``, which calls it ``name``, for anything else."""
     if not isinstance(value, Mapping) or not all(
         isinstance(key, str) for key in cast("Mapping[object, object]", value)
     ):

@@ -38,7 +38,7 @@ def stop_rule(scored: Scored, shown: Configuration, risk: float) -> StopRule | N
     """
     retrieval, logits = list[Floats](), list[Floats]()
     for query in scored.queries[:STOP_QUERIES]:
-        best, scores = query.ranked(shown.fusion, scored.k)
+        best, scores = query.ranked(shown.first_stage, scored.k)
         retrieval.append(scores)
         logits.append(query.logits[best])
     try:
@@ -60,7 +60,7 @@ def first_stage_curve(scored: Scored, judged: Judged, chosen: Configuration) -> 
     """
     cosines, relevant = list[Floats](), list[NDArray[np.bool_]]()
     for query in scored.queries:
-        best, _ = query.ranked(chosen.fusion, scored.k)
+        best, _ = query.ranked(chosen.first_stage, scored.k)
         cosines.append(query.dense[best])
         relevant.append(grades_of(query, judged)[best] > 0)
     try:
@@ -83,7 +83,7 @@ def calibrate(scored: Scored, judged: Judged, shown: Configuration, method: Cali
     """
     logits, relevant, query = list[Floats](), list[NDArray[np.bool_]](), list[NDArray[np.int64]]()
     for number, scored_query in enumerate(scored.queries):
-        shown_rows = scored_query.ranked(shown.fusion, scored.k)[0][: shown.depth]
+        shown_rows = scored_query.ranked(shown.first_stage, scored.k)[0][: shown.depth]
         logits.append(scored_query.logits[shown_rows])
         relevant.append(grades_of(scored_query, judged)[shown_rows] > 0)
         query.append(np.full(len(shown_rows), number))

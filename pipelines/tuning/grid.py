@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...rerank import ideal_dcg, ndcg
-from ...retrieval import NormalisedSum, ReciprocalRank
+from ...retrieval import Feedback
 from ..evaluation import Judged
-from ..search import DEFAULT_K, KnownFusion, final_scores
-from .scores import QueryScores, Scored
+from ..search import DEFAULT_K, IndexDefaults, KnownFusion, final_scores
+from .first_stages import SHARES, SUMS, VECTORS, WITH_FEEDBACK, FirstStageSetting
+from .scores import FEEDBACK_K, QueryScores, Scored
 
 CUTOFF = 10
 BLENDS = tuple(step / 10 for step in range(1, 11))
 """Without 0, which is the order of the first stage at every depth."""
-FUSIONS: tuple[KnownFusion, ...] = (*(NormalisedSum(step / 10) for step in range(1, 11)), ReciprocalRank())
-"""Without the lexical weight 0, which is the dense score alone."""
+FIRST_STAGES = (VECTORS, *(FirstStageSetting(fusion) for fusion in (*SUMS, *SHARES)), *WITH_FEEDBACK)
 Floats = NDArray[np.float64]
 
 
@@ -34,16 +34,28 @@ class Configuration:
         fusion: How dense and lexical scores are combined; None is a first stage by vectors alone.
         depth: Candidates of the first stage to rerank; 0 is the first stage alone.
         blend: Weight of the logits, from 0 to 1; it has no meaning with ``depth`` 0.
+        feedback: The strengths of pseudo-relevance feedback in the first stage; None is none.
     """
 
     fusion: KnownFusion | None
     depth: int
     blend: float
+    feedback: Feedback | None = None
+
+    @property
+    def first_stage(self) -> FirstStageSetting:
+        """How candidates are ordered before they are reranked."""
+        return FirstStageSetting(self.fusion, self.feedback)
+
+    @property
+    def alone(self) -> "Configuration":
+        """The same first stage without a reranker."""
+        return Configuration(self.fusion, 0, 1.0, self.feedback)
 
     @property
     def cost(self) -> float:
-        """The cost, to prefer the cheaper one of two equally good settings: pairs to score, then a lexical search."""
-        return self.depth + (0.0 if self.fusion is None else 0.5)
+        """The cost, to prefer the cheaper of two equally good ones: pairs to score, a lexical search, feedback."""
+        return self.depth + (0.0 if self.fusion is None else 0.5) + (0.0 if self.feedback is None else 0.1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,9 +95,17 @@ def depths_up_to(k: int) -> list[int]:
     return sorted({depth for depth in (5, *range(10, k, 10), k) if depth <= k})
 
 
-def default_configuration(k: int, blend: float) -> Configuration:
-    """Return the setting of a search that nothing was tuned for, of ``k`` candidates and with a reranker's blend."""
-    return Configuration(None, min(DEFAULT_K, k), blend)
+def default_configuration(k: int, blend: float, defaults: IndexDefaults | None = None) -> Configuration:
+    """Return the setting of a search that nothing was tuned for.
+
+    Args:
+        k: Candidates of the first stage.
+        blend: That of the reranker.
+        defaults: Those of the index. Their feedback counts from ``FEEDBACK_K`` candidates on.
+    """
+    fusion = None if defaults is None else defaults.fusion
+    feedback = None if defaults is None or k < FEEDBACK_K else defaults.feedback
+    return Configuration(fusion, min(DEFAULT_K, k), blend, feedback)
 
 
 def evaluate_grid(scored: Scored, judged: Judged, *, default: Configuration | None = None) -> Grid:
@@ -94,29 +114,32 @@ def evaluate_grid(scored: Scored, judged: Judged, *, default: Configuration | No
     Args:
         scored: The scores of the candidates.
         judged: The judgments.
-        default: A setting whose blend is tried too.
+        default: A setting whose first stage and blend are tried too.
     """
     blends = BLENDS if default is None else sorted({*BLENDS, default.blend})
 
     configurations: list[Configuration] = []
     rows: list[Floats] = []
     ideals = np.array([ideal_dcg(judged.qrels[query.query_id].values(), cutoff=CUTOFF) for query in scored.queries])
-    for fusion in (None, *(FUSIONS if scored.hybrid else ())):
-        sheets = _sheets(scored, judged, fusion)
+    tried = FIRST_STAGES if default is None else dict.fromkeys((*FIRST_STAGES, default.first_stage))
+    for first_stage in tried:
+        if not scored.has(first_stage):
+            continue
+        sheets = _sheets(scored, judged, first_stage)
         for depth in (0, *depths_up_to(scored.k)):
             for blend in blends if depth else (1.0,):
-                configurations.append(Configuration(fusion, depth, blend))
+                configurations.append(Configuration(first_stage.fusion, depth, blend, first_stage.feedback))
                 rows.append(_ndcg(sheets, ideals, depth, blend))
     return Grid(tuple(configurations), np.array(rows))
 
 
-def recall_curve(scored: Scored, judged: Judged, fusion: KnownFusion | None) -> tuple[tuple[int, float], ...]:
+def recall_curve(scored: Scored, judged: Judged, first_stage: FirstStageSetting) -> tuple[tuple[int, float], ...]:
     """Return for several k the share of relevant documents among the first k of the first stage.
 
     Args:
         scored: The scores of the candidates.
         judged: The judgments.
-        fusion: How dense and lexical scores are combined; None is a first stage by vectors alone.
+        first_stage: How candidates are ordered.
 
     Returns:
         Pairs of k and recall@k, averaged over queries.
@@ -124,7 +147,7 @@ def recall_curve(scored: Scored, judged: Judged, fusion: KnownFusion | None) -> 
     ks = sorted({1, 2, 3, *depths_up_to(scored.k)})
     totals = np.array([sum(grade > 0 for grade in judged.qrels[query.query_id].values()) for query in scored.queries])
     retrieved = np.zeros((len(scored.queries), len(ks)))
-    for sheet in _sheets(scored, judged, fusion):
+    for sheet in _sheets(scored, judged, first_stage):
         retrieved[sheet.queries] = np.stack([(sheet.grades[:, :k] > 0).sum(axis=1) for k in ks], axis=1)
     return tuple(zip(ks, (retrieved / totals[:, None]).mean(axis=0).tolist(), strict=True))
 
@@ -135,10 +158,10 @@ def grades_of(query: QueryScores, judged: Judged) -> Floats:
     return np.array([max(0, grades.get(document, 0)) for document in query.documents], np.float64)
 
 
-def _sheets(scored: Scored, judged: Judged, fusion: KnownFusion | None) -> list[_Sheet]:
+def _sheets(scored: Scored, judged: Judged, first_stage: FirstStageSetting) -> list[_Sheet]:
     rows: list[tuple[int, int, Floats, Floats, Floats]] = []
     for number, query in enumerate(scored.queries):
-        best, scores = query.ranked(fusion, scored.k)
+        best, scores = query.ranked(first_stage, scored.k)
         rows.append((len(best), number, scores, query.logits[best], grades_of(query, judged)[best]))
     rows.sort(key=lambda row: row[:2])
     sheets: list[_Sheet] = []

@@ -171,6 +171,7 @@ class Tuning:
             rerank_k=recommended.depth,
             blend=self.shown.blend,
             fusion=recommended.fusion,
+            feedback=recommended.feedback,
             stop_rule=self.stop_rule,
             calibration=None if self.calibrated is None else self.calibrated.calibration,
             first_stage_calibration=self.first_stage_curve,

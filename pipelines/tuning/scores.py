@@ -4,7 +4,8 @@ Tuning computes from these scores what a search would return under any setting, 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +13,13 @@ from numpy.typing import NDArray
 from ...errors import ArgumentError
 from ...index import Hit, Index
 from ...rerank import Reranker
-from ...retrieval import DenseRetriever, Encoder, HybridRetriever, TermShare
+from ...retrieval import DenseRetriever, Encoder, HybridRetriever, TermShare, feedback_scores
 from ..search import CandidateScorer, KnownFusion, query_slices
+from .first_stages import VECTORS, WITH_FEEDBACK, FirstStageSetting
 
 QUERIES_AT_ONCE = 8
+FEEDBACK_K = 100
+"""The fewest candidates of each retriever with which feedback is tried: a search with feedback has no fewer."""
 Floats = NDArray[np.float64]
 
 
@@ -30,6 +34,8 @@ class QueryScores:
         lexical: BM25 scores of the same shape, None where the index has no postings.
         logits: Of the reranker, of the same shape.
         lexical_limit: What no BM25 score of the query exceeds; None where it is unknown.
+        feedback: By first stage with feedback: its scores, and the dense scores that decide between equal ones, both of
+            the same shape.
     """
 
     query_id: str
@@ -38,26 +44,53 @@ class QueryScores:
     lexical: Floats | None
     logits: Floats
     lexical_limit: float | None = None
+    feedback: Mapping[FirstStageSetting, tuple[Floats, Floats]] = field(
+        default_factory=dict[FirstStageSetting, tuple[Floats, Floats]]
+    )
 
-    def ranked(self, fusion: KnownFusion | None, k: int) -> tuple[NDArray[np.int64], Floats]:
+    def ranked(self, first_stage: FirstStageSetting, k: int) -> tuple[NDArray[np.int64], Floats]:
         """Rank the candidates by the first stage.
 
         Args:
-            fusion: How dense and lexical scores are combined; None takes the dense scores.
+            first_stage: How they are ordered.
             k: Candidates to keep.
 
         Returns:
             The rows of the best ``k`` candidates, in order, and their scores, both of shape (n,).
         """
-        if fusion is None:
-            scores = self.dense
-        elif self.lexical is None:
-            raise ArgumentError("there are no lexical scores to fuse: the index has no postings; run `bicross lexical`")
+        if first_stage.feedback is None:
+            scores, ties = self.fused(first_stage.fusion, self.dense), self.dense
         else:
-            of_query = fusion.within(self.lexical_limit) if isinstance(fusion, TermShare) else fusion
-            scores = of_query.fuse(self.dense, self.lexical)
-        best = np.lexsort((-self.dense, -scores))[:k]  # ties by dense score, then by id, as in every retriever
+            scores, ties = self.feedback[first_stage]
+        best = np.lexsort((-ties, -scores))[:k]  # ties by dense score, then by id, as in every retriever
         return best, scores[best]
+
+    def fused(self, fusion: KnownFusion | None, dense: Floats) -> Floats:
+        """Combine dense scores with the lexical ones; without a fusion they stay as they are."""
+        if fusion is None:
+            return dense
+        if self.lexical is None:
+            raise ArgumentError(
+                "there are no lexical scores to fuse: the index has no postings; run `bicross index-terms`"
+            )
+        of_query = fusion.within(self.lexical_limit) if isinstance(fusion, TermShare) else fusion
+        return of_query.fuse(dense, self.lexical)
+
+    def with_feedback(self, query: NDArray[np.float32], passages: Sequence[NDArray[np.float32]]) -> "QueryScores":
+        """Return the same with the scores of the first stages that have feedback.
+
+        Args:
+            query: The vector of the query.
+            passages: The vectors of the passages of each candidate.
+        """
+        scores = {
+            first_stage: feedback_scores(
+                first_stage.feedback, query, passages, self.dense, partial(self.fused, first_stage.fusion)
+            )
+            for first_stage in WITH_FEEDBACK
+            if first_stage.feedback is not None
+        }
+        return replace(self, feedback=scores)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +104,24 @@ class Scored:
     def hybrid(self) -> bool:
         """Tell whether there are lexical scores."""
         return all(query.lexical is not None for query in self.queries)
+
+    @property
+    def has_limits(self) -> bool:
+        """Tell whether it is known what no lexical score exceeds."""
+        return self.hybrid and all(query.lexical_limit is not None or not query.documents for query in self.queries)
+
+    @property
+    def has_feedback(self) -> bool:
+        """Tell whether there are scores with feedback."""
+        return self.hybrid and all(query.feedback or not query.documents for query in self.queries)
+
+    def has(self, first_stage: FirstStageSetting) -> bool:
+        """Tell whether the candidates can be ordered by a first stage."""
+        if first_stage.feedback is not None:
+            return self.has_feedback and first_stage in WITH_FEEDBACK
+        if isinstance(first_stage.fusion, TermShare):
+            return self.has_limits
+        return self.hybrid or first_stage == VECTORS
 
 
 def score_candidates(
@@ -105,7 +156,12 @@ def score_candidates(
             logits = scorer.score(pairs, tokenizer=index.tokenizer_fingerprint)[0].astype(np.float64)
         ends = np.cumsum([len(hits) for hits in candidates])
         parts = np.split(logits, ends[:-1])
-        scored += [_scores(*query) for query in zip(batch, candidates, parts, strict=True)]
+        of_batch = [_scores(*query) for query in zip(batch, candidates, parts, strict=True)]
+        if index.analyzer and k >= FEEDBACK_K:
+            vectors = encoder.encode_queries([queries[id_] for id_ in batch])
+            pairs_of = zip(of_batch, vectors, strict=True)
+            of_batch = [query.with_feedback(vector, index.vectors(list(query.documents))) for query, vector in pairs_of]
+        scored += of_batch
         on_progress(len(scored), len(ids))
     return Scored(k, tuple(scored))
 

@@ -13,10 +13,12 @@ from ...errors.arguments import checked_instance
 from ...index import Index
 from ...rerank import IdentifiedReranker, Reranker, cutting_queries, is_identified
 from ...retrieval import Encoder
+from ..choices import FirstStage
 from ..evaluation import Estimate, Judged, estimate_means
 from ..models import open_retriever, require_encoder
-from ..search import MAX_QUERY_CHARACTERS, long_query_error, store, too_long
+from ..search import MAX_QUERY_CHARACTERS, index_defaults, long_query_error, store, too_long
 from .choice import Choice, Defaults, choose, choose_and_hold_out
+from .first_stages import FirstStageSetting
 from .fits import calibrate, first_stage_curve, stop_rule
 from .grid import (
     CUTOFF,
@@ -65,14 +67,14 @@ def tune(
     _check(index, judged, encoder)
     options, identity = _checked_options(options), _identity(reranker)
     queries, long = _without_long(_queries(judged, options), reranker, options)
-    skips = options.long_queries == "skip"
     reranker = cutting_queries(reranker)  # nothing is too long any more, unless it is to be cut
     key, k = ScoresKey.of(index, identity.fingerprint, options.retrieve_k, queries), options.retrieve_k
     score = partial(score_candidates, index, queries, encoder=encoder, reranker=reranker, k=k, on_progress=on_progress)
-    measure = partial(_latencies, index, list(queries.values()), encoder, reranker, options)
-    scored, latencies = _scores(key, options, score, measure)
-    grid = _grid(index, scored, judged, default_configuration(k, reranker.blend))
-    chosen = _choose(grid, latencies, default_configuration(k, reranker.blend), options)
+    default = default_configuration(k, reranker.blend, index_defaults(index))
+    measure = partial(_latencies, index, list(queries.values()), encoder, reranker, options, default)
+    scored, latencies = _scores(key, options, default.first_stage, score, measure)
+    grid = _grid(index, scored, judged, default)
+    chosen = _choose(grid, latencies, default, options)
     tuning = Tuning(
         collection=judged.name,
         queries=len(queries),
@@ -87,15 +89,15 @@ def tune(
         held_out=chosen.held_out,
         grid=grid,
         depths=_depth_curve(grid, chosen.shown),
-        recall=recall_curve(scored, judged, chosen.shown.fusion),
+        recall=recall_curve(scored, judged, chosen.shown.first_stage),
         latencies=tuple(latencies),
         latency_budget_ms=options.latency_budget_ms,
-        stop_rule=stop_rule(scored, replace(chosen.shown, fusion=chosen.recommended.fusion), options.risk),
+        stop_rule=stop_rule(scored, replace(chosen.recommended, blend=chosen.shown.blend), options.risk),
         first_stage_curve=first_stage_curve(scored, judged, chosen.recommended),
         calibrated=None if options.calibrate is None else calibrate(scored, judged, chosen.shown, options.calibrate),
         stored=options.store,
-        queries_cut=() if skips else long,
-        queries_skipped=long if skips else (),
+        queries_cut=() if options.long_queries == "skip" else long,
+        queries_skipped=long if options.long_queries == "skip" else (),
     )
     if options.store:
         store(index, tuning.tuned)
@@ -156,11 +158,14 @@ def _without_long(
 def _scores(
     key: ScoresKey,
     options: TuningOptions,
+    needed: FirstStageSetting,
     score: Callable[[], Scored],
-    measure: Callable[[Scored], list[Latency]],
+    measure: Callable[[], list[Latency]],
 ) -> tuple[Scored, list[Latency]]:
     """Return scores and latencies from the file if it has them; else compute them and write them to the file."""
     saved = None if options.scores is None else read_scores(options.scores, key)
+    if saved is not None and not saved[0].has(needed):
+        saved = None  # of version 1, which lacks what the default of this index needs
     scored, latencies = saved or (None, [])
     if scored is not None and (latencies or not options.latency_queries):
         return scored, latencies
@@ -169,16 +174,25 @@ def _scores(
         if options.scores is not None:
             write_scores(options.scores, key, scored, [])  # scoring takes longest: keep it even if a later step fails
     if options.latency_queries:
-        latencies = measure(scored)
+        latencies = measure()
         if options.scores is not None:
             write_scores(options.scores, key, scored, latencies)
     return scored, latencies
 
 
 def _latencies(
-    index: Index, texts: Sequence[str], encoder: Encoder, reranker: Reranker, options: TuningOptions, scored: Scored
+    index: Index,
+    texts: Sequence[str],
+    encoder: Encoder,
+    reranker: Reranker,
+    options: TuningOptions,
+    default: Configuration,
 ) -> list[Latency]:
-    retriever = open_retriever(index, encoder, first_stage="hybrid" if scored.hybrid else "dense")
+    """Measure searches with the slowest first stage that is tried, which is the default where the index has terms."""
+    first_stage: FirstStage = "hybrid" if index.analyzer else "dense"
+    retriever = open_retriever(
+        index, encoder, first_stage=first_stage, fusion=default.fusion, feedback=default.feedback
+    )
     step = max(1, len(texts) // options.latency_queries)
     k = options.retrieve_k
     queries = texts[::step][: options.latency_queries]
@@ -211,7 +225,7 @@ def _affordable(grid: Grid, allowed: NDArray[np.bool_], default: Configuration) 
     pairs = zip(grid.configurations, allowed.tolist(), strict=True)
     same = [setting for setting, is_allowed in pairs if is_allowed and setting == replace(default, depth=setting.depth)]
     depth = max((setting.depth for setting in same if setting.depth), default=0)
-    return replace(default, depth=depth) if depth else Configuration(default.fusion, 0, 1.0)
+    return replace(default, depth=depth) if depth else default.alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +246,7 @@ def _choose(grid: Grid, latencies: Sequence[Latency], default: Configuration, op
     row = grid.place(affordable)
     rows = Defaults(
         default=row,
-        alone=grid.place(Configuration(default.fusion, 0, 1.0)),
+        alone=grid.place(default.alone),
         plain=grid.place(Configuration(None, 0, 1.0)),
     )
     choice = choose_and_hold_out(grid.ndcg, grid.costs, allowed=allowed, alone=alone, defaults=rows, seed=options.seed)
@@ -259,7 +273,8 @@ def _depth_curve(grid: Grid, shown: Configuration) -> tuple[tuple[int, Estimate]
     curve = [
         configuration
         for configuration in grid.configurations
-        if configuration.fusion == shown.fusion and (configuration.depth == 0 or configuration.blend == shown.blend)
+        if configuration.first_stage == shown.first_stage
+        and (configuration.depth == 0 or configuration.blend == shown.blend)
     ]
     values = np.stack([grid.ndcg[grid.place(configuration)] for configuration in curve], axis=1)
     return tuple(zip((configuration.depth for configuration in curve), estimate_means(values), strict=True))

@@ -33,8 +33,9 @@ def test_the_script_compares_first_stages(run_script, small, tmp_path):
     done = run_script("feedback.py", *folders, "--encoder", small.encoder, "--scratch", tmp_path, "--output", output)
     assert done.returncode == 0, done.stderr
     report = json.loads(output.read_text())
+    shares = ["hybrid with feedback", "shares of the terms", "shares of the terms with feedback"]
     systems = ["vectors", "vectors with feedback", "hybrid", "hybrid, moved query", "hybrid, smoothed"]
-    assert [row["system"] for row in report["results"]] == [*systems, "hybrid with feedback"] * 2
+    assert [row["system"] for row in report["results"]] == [*systems, *shares] * 2
     assert all((row["difference"] is None) == (row["system"] == "hybrid") for row in report["results"])
     assert [line["collection"] for line in report["signals"]] == ["cranfield", "scifact"]
     assert "| cranfield |" in done.stdout

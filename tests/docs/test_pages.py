@@ -118,7 +118,7 @@ def collection(tmp_path_factory):
         qrels.parent.mkdir(exist_ok=True)
         qrels.write_text("query-id\tcorpus-id\tscore\n" + judgments, encoding="utf-8")
     (folder / "queries.txt").write_text("".join(f"{question}\n" for question in QUESTIONS.values()), encoding="utf-8")
-    assert main(["index", str(folder / "articles.jsonl"), "-o", str(folder / "my-index"), "--lexical"]) == 0
+    assert main(["index", str(folder / "articles.jsonl"), "-o", str(folder / "my-index")]) == 0
     return folder
 
 

@@ -91,7 +91,7 @@ def build(folder: Path, documents: Documents, vectors: Vectors, *, index_type: s
 
 
 class Bicross:
-    """bicross, opened as ``SearchPipeline.open`` does, both models in one number format."""
+    """bicross by vectors, as ``SearchPipeline.open`` opens it with "dense", both models in one number format."""
 
     def __init__(self, folder: Path, *, encoder: str, reranker: str, dtype: Any, device: str) -> None:  # noqa: ANN401
         self._index = Index.open(folder / INDEX)

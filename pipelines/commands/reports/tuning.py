@@ -7,8 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ....errors.counts import counted
-from ....retrieval import NormalisedSum
+from ....retrieval import NormalisedSum, TermShare
 from ...evaluation import Estimate
+from ...search import KnownFusion, fusion_record
 from ...tuning import Calibrated, Configuration, Tuning
 from ..terminal import plain
 from .evaluation import long_query_notes
@@ -62,11 +63,16 @@ def words(configuration: Configuration) -> str:
 
 def first_stage_words(configuration: Configuration) -> str:
     """The first stage of a setting in words."""
-    fusion = configuration.fusion
+    return _fusion_words(configuration.fusion) + ("" if configuration.feedback is None else ", feedback")
+
+
+def _fusion_words(fusion: KnownFusion | None) -> str:
     if fusion is None:
         return "vectors alone"
     if isinstance(fusion, NormalisedSum):
         return f"hybrid, lexical weight {fusion.lexical_weight:g}"
+    if isinstance(fusion, TermShare):
+        return f"hybrid, share of the terms, lexical weight {fusion.lexical_weight:g}"
     return "hybrid, reciprocal rank fusion"
 
 
@@ -94,7 +100,7 @@ def _blend_table(tuning: Tuning) -> Table:
     shown = tuning.shown
     table = _table(f"By blend: {first_stage_words(shown)}, {shown.depth} reranked", "blend", "nDCG@10")
     for configuration, values in zip(tuning.grid.configurations, tuning.grid.ndcg, strict=True):
-        if (configuration.fusion, configuration.depth) == (shown.fusion, shown.depth):
+        if (configuration.first_stage, configuration.depth) == (shown.first_stage, shown.depth):
             table.add_row(f"{configuration.blend:g}", f"{values.mean():.4f}", style=_mark(configuration, tuning))
     return table
 
@@ -152,7 +158,8 @@ def _calibration(calibrated: Calibrated) -> dict[str, object]:
 def _setting(configuration: Configuration) -> dict[str, object]:
     return {
         "first_stage": "dense" if configuration.fusion is None else "hybrid",
-        "fusion": None if configuration.fusion is None else asdict(configuration.fusion),
+        "fusion": None if configuration.fusion is None else fusion_record(configuration.fusion),
+        "feedback": None if configuration.feedback is None else asdict(configuration.feedback),
         "rerank_k": configuration.depth,
         "blend": configuration.blend if configuration.depth else None,
     }
@@ -171,7 +178,7 @@ def _estimated(estimate: Estimate, form: str = ".4f") -> list[str]:
 
 def _mark(configuration: Configuration, tuning: Tuning) -> str:
     recommended = tuning.recommended
-    is_recommended = configuration.fusion == recommended.fusion and (
+    is_recommended = configuration.first_stage == recommended.first_stage and (
         not configuration.depth or configuration == recommended
     )
     return "bold" if is_recommended else ""

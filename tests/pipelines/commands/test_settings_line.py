@@ -76,7 +76,7 @@ def settings_line(out, err):
 @pytest.mark.parametrize(("arguments", "retrieved"), COMMANDS.values(), ids=COMMANDS)
 def test_the_line_says_what_is_default_given_and_tuned(folder, capsys, arguments, retrieved):
     untuned = settings_line(*lines_of(folder, "index", capsys, arguments))
-    assert untuned.startswith(f"{retrieved}, ")
+    assert untuned.startswith(f"first stage hybrid (default), feedback 0.2, smoothing 0.2 (default), {retrieved}, ")
     assert untuned.endswith("blend 1 (the reranker's), relevance not calibrated (default)")
     own = "30 retrieved (tuned)" if retrieved.startswith("100") else retrieved
     tuned = settings_line(*lines_of(folder, "tuned", capsys, arguments))

@@ -27,7 +27,7 @@ def open_fake(name, device, dtype):
 
 @pytest.fixture
 def index(tmp_path):
-    return str(build_index(documents(), tmp_path / "index", encoder=ENCODER, reranker=None).path)
+    return str(build_index(documents(), tmp_path / "index", encoder=ENCODER, reranker=None, lexical=False).path)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_tune_as_json_without_storing(index, folder, capsys):
     record = json.loads(out)
     assert record["recommended"]["rerank_k"] == record["tuned"]["rerank_k"] == 0
     assert [latency["depth"] for latency in record["latencies"]] == [0, 5, 10, 20]
-    assert record["default"] == {"first_stage": "dense", "fusion": None, "rerank_k": 20, "blend": 1.0}
+    assert record["default"] == {"first_stage": "dense", "fusion": None, "feedback": None, "rerank_k": 20, "blend": 1.0}
     expected, kept = record["expected"], record["tuned"]["measured"]
     assert (expected["gain"], expected["regret"]) == (kept["expected_gain_over_the_default"], kept["expected_regret"])
     assert 0 <= expected["regret"] < expected["gain"] <= expected["regret_of_default"]

@@ -49,7 +49,8 @@ def test_an_index_is_the_same_to_the_byte_as_one_made_step_by_step(tmp_path, mon
     monkeypatch.setattr(embedding, "BATCH_DOCUMENTS", 7)
     monkeypatch.setattr(embedding, "BATCH_PASSAGES", passages)
     collection = documents(40)
-    built = build_index(collection, tmp_path / "built", encoder=encoder, reranker=None, chunking=chunking)
+    options = {"encoder": encoder, "reranker": None, "lexical": False}
+    built = build_index(collection, tmp_path / "built", chunking=chunking, **options)
     size = 7 * len(getattr(encoder, "encoders", [encoder]))
     batches = [embed(collection[start : start + size], chunking) for start in range(0, 40, size)]
     Index.create(tmp_path / "steps", encoder.fingerprint, batches=batches, chunking=chunking)

@@ -26,9 +26,9 @@ def ids_of(index, query, k=10):
     return {hit.document.id for hit in LexicalRetriever(index).retrieve([query], k)[0]}
 
 
-def test_an_index_keeps_none_unless_asked(tmp_path):
-    assert build(tmp_path / "i").analyzer == ""
-    assert build(tmp_path / "j", lexical=True).analyzer == ANALYZER
+def test_an_index_keeps_them_unless_it_is_not_to(tmp_path):
+    assert build(tmp_path / "i").analyzer == build(tmp_path / "j", lexical=True).analyzer == ANALYZER
+    assert build(tmp_path / "k", lexical=False).analyzer == ""
 
 
 @pytest.mark.parametrize("wrong", [5, 0, None, ["de"], 1.0])
@@ -53,7 +53,7 @@ def test_what_is_added_brings_them_and_every_passage_has_those_of_its_text(tmp_p
 
 
 def test_they_can_be_made_afterwards_and_are_the_same(tmp_path):
-    first, then = build(tmp_path / "i", lexical=True), build(tmp_path / "j")
+    first, then = build(tmp_path / "i", lexical=True), build(tmp_path / "j", lexical=False)
     assert index_terms(tmp_path / "j")
     assert not index_terms(tmp_path / "j")
     then.refresh()
@@ -95,12 +95,12 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
         assert main(arguments) == 0
         return capsys.readouterr().out
 
-    run("index", str(rows), "-o", path, "--no-tokens")
+    run("index", str(rows), "-o", path, "--no-tokens", "--no-lexical")
     assert "no terms are kept" in run("info", path)
     assert run("index-terms", path) == f"{path} keeps the terms of its passages\n"
     assert json.loads(run("lexical", path, "--json")) == {"path": path, "changed": False}
     assert "already: nothing was done" in run("index-terms", path)
     assert ANALYZER in run("info", path)
-    run("index", str(rows), "-o", path, "--no-tokens", "--overwrite", "--lexical")
+    run("index", str(rows), "-o", path, "--no-tokens", "--overwrite")
     assert Index.open(path).analyzer == json.loads(run("info", path, "--json"))["lexical"] == ANALYZER
     assert ids_of(Index.open(path), "runs") == {"d1", "d2"}

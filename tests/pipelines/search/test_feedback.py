@@ -7,7 +7,8 @@ import pytest
 from bicross.errors import ArgumentError
 from bicross.pipelines import SearchOptions, SearchPipeline, Tuned, build_index
 from bicross.pipelines.search import store
-from bicross.retrieval import DenseRetriever, Feedback, HybridRetriever, LexicalRetriever, NormalisedSum
+from bicross.pipelines.search.tuned import SECTION
+from bicross.retrieval import DenseRetriever, Feedback, HybridRetriever, LexicalRetriever, NormalisedSum, TermShare
 from helpers.oracle_rerankers import ENCODER, documents, guesser, judged
 
 QUERY = judged().queries["q0"]
@@ -26,13 +27,18 @@ def opened(index, **values):
 
 
 @pytest.mark.parametrize(
-    ("given", "strengths"), [(True, Feedback()), (False, None), (None, None), (STRONG, STRONG)], ids=repr
+    ("given", "strengths"), [(True, Feedback()), (False, None), (None, "default"), (STRONG, STRONG)], ids=repr
 )
-@pytest.mark.parametrize("first_stage", [None, "hybrid"])
+@pytest.mark.parametrize("first_stage", [None, "hybrid", "dense"])
 def test_an_opened_pipeline_has_the_feedback_that_is_given(index, given, strengths, first_stage):
     pipeline = opened(index, feedback=given, first_stage=first_stage)
-    make = HybridRetriever if first_stage else DenseRetriever
-    by_hand = SearchPipeline(make(index, ENCODER, feedback=strengths), guesser())
+    if strengths == "default":
+        strengths = None if first_stage == "dense" else Feedback()
+    if first_stage == "dense":
+        retriever = DenseRetriever(index, ENCODER, feedback=strengths)
+    else:
+        retriever = HybridRetriever(index, ENCODER, fusion=TermShare(), feedback=strengths)
+    by_hand = SearchPipeline(retriever, guesser())
     assert pipeline.options.strengths == strengths
     assert pipeline.search(QUERY) == by_hand.search(QUERY)
     assert ("feedback" in str(pipeline.settings)) == (strengths is not None)
@@ -49,7 +55,7 @@ def test_tuned_feedback_is_used_where_nothing_else_is_given(index):
         assert opened(index, adaptive=True).options.strengths is None
     finally:
         index.refresh()
-        index.set_settings({})
+        index.set_settings({key: value for key, value in index.settings.items() if key != SECTION})
 
 
 def test_tuned_feedback_survives_json_and_is_left_out_where_there_is_none():

@@ -28,7 +28,7 @@ TUNED = Tuned(
 
 @pytest.fixture
 def index(tmp_path):
-    return build_index(documents(), tmp_path / "index", encoder=ENCODER, reranker=None)
+    return build_index(documents(), tmp_path / "index", encoder=ENCODER, reranker=None, lexical=False)
 
 
 @pytest.fixture
@@ -172,9 +172,7 @@ def test_settings_that_cannot_be_used_are_an_error_and_no_crash(index):
 
 @pytest.mark.parametrize("first_stage", ["lexical", "hybrid"])
 def test_an_index_without_words_says_what_to_do(index, first_stage):
-    with pytest.raises(
-        ArgumentError, match=f"first_stage='{first_stage}' searches for words, .*`bicross index --lexical`"
-    ):
+    with pytest.raises(ArgumentError, match=f"first_stage='{first_stage}' searches for words, .*`bicross index-terms"):
         opened(index, None, first_stage=first_stage)
 
 

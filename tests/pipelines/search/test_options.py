@@ -15,7 +15,7 @@ OPTIONS = SearchOptions(retrieve_k=40, rerank_k=20, top_k=5, blend=0.5)
 
 @pytest.fixture
 def index(tmp_path):
-    return build_index(documents(), tmp_path / "index", encoder=ENCODER, reranker=None)
+    return build_index(documents(), tmp_path / "index", encoder=ENCODER, reranker=None, lexical=False)
 
 
 def test_options_and_keywords_make_the_same_pipeline(index):

@@ -1,12 +1,15 @@
+import dataclasses
+
 import ir_measures
 import numpy as np
 import pytest
 from bicross.index import Document, Hit, Passage
 from bicross.pipelines import Judged, SearchPipeline
 from bicross.pipelines.tuning import Configuration
-from bicross.pipelines.tuning.grid import FUSIONS, depths_up_to, evaluate_grid, recall_curve
+from bicross.pipelines.tuning.first_stages import SUMS, WITH_FEEDBACK, FirstStageSetting
+from bicross.pipelines.tuning.grid import FIRST_STAGES, depths_up_to, evaluate_grid, recall_curve
 from bicross.pipelines.tuning.scores import QueryScores, Scored
-from bicross.retrieval import NormalisedSum, ReciprocalRank
+from bicross.retrieval import NormalisedSum, ReciprocalRank, TermShare
 from helpers.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -113,7 +116,7 @@ def test_a_setting_is_worth_what_ir_measures_says_of_the_real_search(seed, depth
 def test_the_grid_has_every_setting_once():
     scored, judged = sample(12, seed=1)
     grid = evaluate_grid(scored, judged)
-    assert len(set(grid.configurations)) == len(grid.configurations) == (1 + len(FUSIONS)) * (1 + 10 * 3)
+    assert len(set(grid.configurations)) == len(grid.configurations) == (1 + len(SUMS)) * (1 + 10 * 3)
     assert grid.ndcg.shape == (len(grid.configurations), 12)
     for row in np.random.default_rng(2).choice(len(grid.configurations), 25, replace=False):
         configuration = grid.configurations[row]
@@ -121,6 +124,57 @@ def test_the_grid_has_every_setting_once():
         np.testing.assert_allclose(grid.ndcg[row], expected, atol=1e-9)
         assert grid.place(configuration) == row
         assert grid.costs[row] == configuration.cost
+
+
+def with_shares(scored, *, seed):
+    """The same with the limits of lexical scores, and with scores that feedback might give."""
+    random = np.random.default_rng(seed)
+    queries = [
+        dataclasses.replace(
+            query,
+            lexical_limit=float(random.uniform(1, 3) * query.lexical.max(initial=0.1)),
+            feedback={
+                first_stage: tuple(random.normal(size=(2, len(query.documents)))) for first_stage in WITH_FEEDBACK
+            },
+        )
+        for query in scored.queries
+    ]
+    return Scored(scored.k, tuple(queries))
+
+
+def test_shares_of_the_terms_and_feedback_are_settings_where_their_scores_are_there():
+    scored, judged = sample(12, seed=1)
+    scored = with_shares(scored, seed=3)
+    grid = evaluate_grid(scored, judged)
+    assert {setting.first_stage for setting in grid.configurations} == {*FIRST_STAGES}
+    assert len(set(grid.configurations)) == len(grid.configurations) == len(FIRST_STAGES) * (1 + 10 * 3)
+    for first_stage in WITH_FEEDBACK:
+        own = [query.feedback[first_stage] for query in scored.queries]
+        as_if_dense = Scored(
+            scored.k,
+            tuple(
+                QueryScores(query.query_id, query.documents, ties, scores, query.logits)
+                for query, (scores, ties) in zip(scored.queries, own, strict=True)
+            ),
+        )
+        row = grid.place(Configuration(first_stage.fusion, 0, 1.0, first_stage.feedback))
+        by_scores = Configuration(ByLexicalAlone(), 0, 1.0)
+        np.testing.assert_allclose(
+            grid.ndcg[row], measured(nDCG @ 10, judged, searched(as_if_dense, by_scores)), atol=1e-9
+        )
+    share = Configuration(TermShare(0.5), 0, 1.0)
+    by_hand = [
+        (query, TermShare(0.5, query.lexical_limit).fuse(query.dense, query.lexical)) for query in scored.queries
+    ]
+    answers = [[query.documents[row] for row in np.lexsort((-query.dense, -scores))[:10]] for query, scores in by_hand]
+    np.testing.assert_allclose(grid.ndcg[grid.place(share)], measured(nDCG @ 10, judged, answers), atol=1e-9)
+
+
+class ByLexicalAlone:
+    """A fusion of no weight for the dense score."""
+
+    def fuse(self, dense, lexical):
+        return lexical
 
 
 def test_queries_may_have_different_numbers_of_candidates():
@@ -148,7 +202,7 @@ def test_recall_is_ir_measures_own():
     scored, judged = sample(15, seed=4)
     for fusion in (None, NormalisedSum(0.4)):
         answers = searched(scored, Configuration(fusion, 0, 1.0), top_k=20)
-        for k, recall in recall_curve(scored, judged, fusion):
+        for k, recall in recall_curve(scored, judged, FirstStageSetting(fusion)):
             assert recall == pytest.approx(np.mean(measured(R @ k, judged, answers)), abs=1e-9)
 
 

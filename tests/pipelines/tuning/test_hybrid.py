@@ -1,13 +1,22 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 from bicross.pipelines import SearchPipeline, Tuned, TuningOptions, build_index, tune
 from bicross.pipelines.search import store, stored
-from bicross.retrieval import DenseRetriever, HybridRetriever, LexicalRetriever, NormalisedSum, ReciprocalRank
+from bicross.retrieval import (
+    DenseRetriever,
+    HybridRetriever,
+    LexicalRetriever,
+    NormalisedSum,
+    ReciprocalRank,
+    TermShare,
+)
 from helpers.oracle_rerankers import ENCODER, documents, guesser, judged, oracle
 
 JUDGED = judged(40, grades=2)
+FEW = judged(12, grades=2)
 IDS = list(JUDGED.judged_ids)
 TEXTS = [JUDGED.queries[query_id] for query_id in IDS]
 
@@ -19,15 +28,21 @@ def index(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def deep(index):
+    options = TuningOptions(retrieve_k=100, latency_queries=0, store=False)
+    return tune(index, FEW, encoder=ENCODER, reranker=guesser(), options=options)
+
+
+@pytest.fixture(scope="module")
 def tuning(index):
     options = TuningOptions(retrieve_k=25, latency_queries=2, store=False)
     return tune(index, JUDGED, encoder=ENCODER, reranker=oracle(JUDGED, strength=1.0), options=options)
 
 
-def ndcg(pipeline):
-    values = []
-    for query_id, results in zip(IDS, pipeline.search_batch(TEXTS), strict=True):
-        grades = JUDGED.qrels[query_id]
+def ndcg(pipeline, of=JUDGED):
+    values, ids = [], list(of.judged_ids)
+    for query_id, results in zip(ids, pipeline.search_batch([of.queries[id_] for id_ in ids]), strict=True):
+        grades = of.qrels[query_id]
         ideal = sorted(grades.values(), reverse=True)
         gains = [grades.get(result.document.id, 0) for result in results]
         values.append(
@@ -43,6 +58,7 @@ def test_every_setting_is_worth_what_a_search_with_it_is(index, tuning):
         type(None),
         NormalisedSum,
         ReciprocalRank,
+        TermShare,
     }
     random = np.random.default_rng(1)
     rows = random.choice(len(tuning.grid.configurations), 25, replace=False)
@@ -61,6 +77,70 @@ def test_every_setting_is_worth_what_a_search_with_it_is(index, tuning):
             blend=setting.blend,
         )
         np.testing.assert_allclose(tuning.grid.ndcg[row], ndcg(pipeline), atol=1e-9, err_msg=str(setting))
+
+
+def test_the_default_is_what_a_new_index_does(index, deep, tuning):
+    opened = SearchPipeline.open(index.path, encoder=ENCODER, reranker=guesser())
+    assert (deep.default.fusion, deep.default.feedback) == (opened.retriever.fusion, opened.retriever.feedback)
+    assert (deep.default.depth, deep.default.blend) == (opened.options.depth, opened.blend)
+    row = deep.grid.ndcg[deep.grid.place(deep.default)]
+    np.testing.assert_allclose(row, ndcg(opened, FEW), atol=1e-9)
+    assert tuning.default == dataclasses.replace(deep.default, depth=25, blend=1.0, feedback=None), "a pool is of 100"
+
+
+def test_a_first_stage_with_feedback_is_worth_what_a_search_with_it_is(index, deep):
+    settings = [setting for setting in deep.grid.configurations if setting.feedback is not None and not setting.depth]
+    assert len(settings) == 3
+    for setting in settings:
+        retriever = HybridRetriever(index, ENCODER, fusion=setting.fusion, feedback=setting.feedback)
+        pipeline = SearchPipeline(retriever, None, retrieve_k=100)
+        np.testing.assert_allclose(deep.grid.ndcg[deep.grid.place(setting)], ndcg(pipeline, FEW), atol=1e-9)
+
+
+def test_what_feedback_gains_is_stored_and_searched(index, deep):
+    of_feedback = next(setting for setting in deep.grid.configurations if setting.feedback is not None)
+    tuned = dataclasses.replace(deep, recommended=of_feedback, shown=of_feedback, stop_rule=None).tuned
+    assert tuned.feedback == of_feedback.feedback
+    assert Tuned.from_dict(tuned.to_dict()) == tuned
+
+
+def test_scores_in_a_file_are_those_that_were_made(index, deep, tmp_path):
+    options = TuningOptions(latency_queries=0, store=False, scores=tmp_path / "scores.npz")
+    for _ in range(2):
+        again = tune(index, FEW, encoder=ENCODER, reranker=guesser(), options=options)
+        assert again.grid.configurations == deep.grid.configurations
+        np.testing.assert_array_equal(again.grid.ndcg, deep.grid.ndcg)
+
+
+def test_a_file_of_version_1_serves_an_index_whose_default_it_has(index, tmp_path):
+    """It has neither limits of lexical scores nor feedback, and an index of its time keeps no defaults."""
+    path, options = tmp_path / "scores.npz", TuningOptions(latency_queries=0, store=False)
+    options = dataclasses.replace(options, scores=path)
+    tune(index, FEW, encoder=ENCODER, reranker=guesser(), options=options)
+    with np.load(path) as arrays:
+        columns = {name: arrays[name] for name in arrays.files if name != "feedback"}
+    known = json.loads(columns.pop("known").tobytes())
+    del known["limits"]
+    known["key"]["version"] = 1
+    older = {**columns, "known": np.frombuffer(json.dumps(known).encode(), np.uint8)}
+    np.savez(path, **older)
+    knowing = guesser()
+    tune(index, FEW, encoder=ENCODER, reranker=knowing, options=options)
+    assert knowing.pairs, "the default needs the limits: the scores are made anew"
+    settings = index.settings
+    index.set_settings({})
+    known["key"]["generation"] = index.generation
+    np.savez(path, **{**older, "known": np.frombuffer(json.dumps(known).encode(), np.uint8)})
+    knowing = guesser()
+    tuning = tune(index, FEW, encoder=ENCODER, reranker=knowing, options=options)
+    assert not knowing.pairs
+    assert {type(setting.fusion) for setting in tuning.grid.configurations} == {
+        type(None),
+        NormalisedSum,
+        ReciprocalRank,
+    }
+    assert tuning.default.fusion is None
+    index.set_settings(settings)
 
 
 def test_a_search_uses_the_stage_one_that_was_stored(index, tuning):

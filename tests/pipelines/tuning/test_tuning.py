@@ -20,7 +20,9 @@ QUICK = TuningOptions(retrieve_k=30, latency_queries=0)
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    return build_index(documents(), tmp_path_factory.mktemp("words") / "index", encoder=ENCODER, reranker=None)
+    return build_index(
+        documents(), tmp_path_factory.mktemp("words") / "index", encoder=ENCODER, reranker=None, lexical=False
+    )
 
 
 @pytest.fixture
@@ -197,7 +199,7 @@ def test_scores_are_kept_and_read_once(index, tmp_path, caplog):
 
 def test_scores_of_an_index_that_changed_are_made_anew(tmp_path):
     path = tmp_path / "index"
-    build_index(documents(), path, encoder=ENCODER, reranker=None)
+    build_index(documents(), path, encoder=ENCODER, reranker=None, lexical=False)
     reranker, file = oracle(JUDGED), tmp_path / "scores.npz"
     tuned(Index.open(path), reranker, scores=file)
     add_documents(path, [Document("new", "doc99 word1 word2")], encoder=ENCODER)

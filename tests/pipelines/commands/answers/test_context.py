@@ -48,7 +48,8 @@ def test_the_text_is_on_standard_output_and_what_it_takes_on_standard_error(inde
     assert (
         summary == f"bicross: 2 passages, {len(words(out))} of 30 tokens, 1 near-duplicate left out, 1 more did not fit"
     )
-    assert settings.startswith("Settings: 50 retrieved (default of this task), 50 reranked (default), ")
+    assert settings.startswith("Settings: first stage hybrid (default), ")
+    assert ", 50 retrieved (default of this task), 50 reranked (default), " in settings
 
 
 def test_as_json_and_as_messages(index, capsys):

@@ -128,7 +128,9 @@ class Favourite:
 def index(tmp_path):
     near = [Document(f"near{n}", f"query words filler{n} more{n} yet{n}") for n in range(30)]
     chain = [Document("a", "query words gold metal"), Document("b", "gold metal silver"), Document("c", "silver moon")]
-    return build_index([*near, *chain], tmp_path / "index", encoder=ENCODER, reranker=None, chunking=None)
+    return build_index(
+        [*near, *chain], tmp_path / "index", encoder=ENCODER, reranker=None, chunking=None, lexical=False
+    )
 
 
 def test_a_pipeline_finds_what_stage_one_does_not(index):
