@@ -43,7 +43,7 @@ def test_reranking_helps_on_articles_kept_out_of_training(tmp_path):
         texts = {row["_id"]: row["text"] for row in map(json.loads, lines)}
 
     build_index(documents, tmp_path / "index")
-    pipeline = SearchPipeline.open(tmp_path / "index", retrieve_k=10, rerank_k=10, top_k=10)
+    pipeline = SearchPipeline.open(tmp_path / "index", first_stage="dense", retrieve_k=10, rerank_k=10, top_k=10)
     before, after = [], []
     for qrel, results in zip(qrels, pipeline.search_batch([texts[q.query_id] for q in qrels]), strict=True):
         before += [ScoredDoc(qrel.query_id, r.document.id, r.retrieval_score) for r in results]
