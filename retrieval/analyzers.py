@@ -5,7 +5,6 @@ change whenever the terms of any text change.
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -52,6 +51,49 @@ _JOINED = re.compile(r"[a-z0-9][A-Z]|[^\W_]_+[^\W_]")
 """Where the parts of a name of a program meet."""
 _BETWEEN_PARTS = re.compile(r"_+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"\w++")
+_ENGLISH_WORD = re.compile(r"\b\w\w+\b")
+_ENGLISH_STOP_WORDS = frozenset(
+    (
+        *(
+            "a",
+            "an",
+            "and",
+            "are",
+            "as",
+            "at",
+            "be",
+            "but",
+            "by",
+            "for",
+            "if",
+            "in",
+            "into",
+            "is",
+            "it",
+            "no",
+            "not",
+            "of",
+        ),
+        *(
+            "on",
+            "or",
+            "such",
+            "that",
+            "the",
+            "their",
+            "then",
+            "there",
+            "these",
+            "they",
+            "this",
+            "to",
+            "was",
+            "will",
+            "with",
+        ),
+    )
+)
+"""Those of Lucene, which bm25s has too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,23 +181,25 @@ def _name_and_parts(match: re.Match[str]) -> str:
 
 
 def _english(texts: Sequence[str]) -> list[list[str]]:
-    tokenization: Any = import_module("bm25s.tokenization")  # imports scipy, which dense searches do not need
-    return cast(
-        "list[list[str]]",
-        tokenization.tokenize(
-            list(texts), stopwords="english", stemmer=_stemmer("english"), return_ids=False, show_progress=False
-        ),
-    )
+    """Return what bm25s' tokenizer makes of the texts; its import takes longer than a search, for it brings scipy."""
+    words = [
+        [word for word in _ENGLISH_WORD.findall(text.lower()) if word not in _ENGLISH_STOP_WORDS] for text in texts
+    ]
+    return _stems(words, "english")
 
 
 def _stemmed(texts: Sequence[str], language: str) -> list[list[str]]:
     if language == "turkish":  # has an i without a dot, of which I is the capital
         texts = [text.replace("İ", "i").replace("I", "ı") for text in texts]
     stop_words = _stop_words(language)
-    words = [[word for word in segmented(folded(text)) if word not in stop_words] for text in texts]
-    different = list(Counter(word for text in words for word in text))
+    return _stems([[word for word in segmented(folded(text)) if word not in stop_words] for text in texts], language)
+
+
+def _stems(texts: Sequence[Sequence[str]], language: str) -> list[list[str]]:
+    """Return the stems of the words of each text; each different word is stemmed once."""
+    different = list({word: None for text in texts for word in text})
     stems = dict(zip(different, cast("list[str]", _stemmer(language).stemWords(different)), strict=True))
-    return [[stems[word] or word for word in text] for text in words]
+    return [[stems[word] or word for word in text] for text in texts]
 
 
 def _stemmer(language: str) -> Any:  # noqa: ANN401 - PyStemmer has no types

@@ -19,7 +19,7 @@ from bicross.pipelines.tuning import Configuration
 from bicross.pipelines.tuning.grid import evaluate_grid
 from bicross.pipelines.tuning.scores import QueryScores, Scored, score_candidates
 from bicross.rerank import Pair, Reranker
-from bicross.retrieval import Encoder, NormalisedSum, ReciprocalRank
+from bicross.retrieval import Encoder, Feedback, NormalisedSum, ReciprocalRank, TermShare
 from numpy.typing import NDArray
 
 from parts.judged import Part, measured_part
@@ -34,7 +34,7 @@ PARTS = {
 """The queries of each collection, none of which the bundled reranker was trained on; of others the measured part."""
 CHUNK = 8
 """Queries that are scored between two looks at the clock."""
-FUSIONS = {fusion.__name__: fusion for fusion in (NormalisedSum, ReciprocalRank)}
+FUSIONS = {fusion.__name__: fusion for fusion in (NormalisedSum, ReciprocalRank, TermShare)}
 Floats = NDArray[np.float64]
 
 
@@ -124,11 +124,13 @@ def read_values(path: Path) -> Values:
 
 def _record(setting: Configuration) -> dict[str, object]:
     fusion = None if setting.fusion is None else {"name": type(setting.fusion).__name__, **asdict(setting.fusion)}
-    return {"fusion": fusion, "depth": setting.depth, "blend": setting.blend}
+    feedback = None if setting.feedback is None else asdict(setting.feedback)
+    return {"fusion": fusion, "depth": setting.depth, "blend": setting.blend, "feedback": feedback}
 
 
-def _setting(fusion: dict[str, Any] | None, depth: int, blend: float) -> Configuration:
-    if fusion is None:
-        return Configuration(None, depth, blend)
-    values = dict(fusion)
-    return Configuration(FUSIONS[values.pop("name")](**values), depth, blend)
+def _setting(
+    fusion: dict[str, Any] | None, depth: int, blend: float, feedback: dict[str, Any] | None = None
+) -> Configuration:
+    values = dict(fusion or {})
+    made = FUSIONS[values.pop("name")](**values) if values else None
+    return Configuration(made, depth, blend, Feedback(**feedback) if feedback else None)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tuning
 from bicross.pipelines.tuning import Configuration
-from bicross.retrieval import NormalisedSum, ReciprocalRank
+from bicross.retrieval import Feedback, NormalisedSum, ReciprocalRank, TermShare
 from parts.tuning_values import Values, read_queries, read_values, write_values
 
 SETTINGS = (
@@ -13,6 +13,7 @@ SETTINGS = (
     Configuration(ReciprocalRank(), 0, 1.0),
     Configuration(None, 30, 0.4),
     Configuration(NormalisedSum(), 30, 0.4),
+    Configuration(TermShare(0.3), 30, 0.4, Feedback()),
 )
 
 
@@ -24,7 +25,7 @@ def values(gains, *, queries=80, noise=0.05, settings=SETTINGS):
 
 
 def test_values_are_read_as_they_were_written(tmp_path):
-    written = values([0.0, 0.1, 0.2, 0.3, 0.4])
+    written = values([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
     write_values(tmp_path / "file.npz", written)
     read = read_values(tmp_path / "file.npz")
     assert (read.collection, read.queries, read.configurations) == ("words", written.queries, SETTINGS)
@@ -76,7 +77,7 @@ def test_the_script_keeps_values_and_measures(run_script, small, tmp_path):
     kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "values").iterdir()}
     assert set(kept) == {"cranfield-first.npz", "cranfield-reranked.npz"}
     assert json.loads(output.read_text())["rows"] == [], "six queries are too few to draw twenty of"
-    assert read_values(tmp_path / "values" / "cranfield-first.npz").ndcg.shape == (12, 6)
+    assert read_values(tmp_path / "values" / "cranfield-first.npz").ndcg.shape == (18, 6)
     again = run_script("tuning.py", small.data / "cranfield", *options)
     assert again.returncode == 0, again.stderr
     assert kept == {path.name: path.stat().st_mtime_ns for path in (tmp_path / "values").iterdir()}

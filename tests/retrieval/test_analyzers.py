@@ -3,8 +3,10 @@
 import unicodedata
 from collections import Counter
 
+import bm25s
 import numpy as np
 import pytest
+import Stemmer
 from bicross.errors import ArgumentError, IndexModelMismatch
 from bicross.index import BM25, Document, Index
 from bicross.pipelines import add_documents, build_index, index_terms
@@ -123,6 +125,13 @@ def test_an_index_is_changed_and_searched_with_its_own_analyzer(tmp_path):
     assert index_terms(path, analyzer="de")
     assert not index_terms(path), "an index keeps its analyzer"
     assert Index.open(path).analyzer == "snowball-german-1"
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8") | st.sampled_from("aehist _'"), max_size=40), max_size=5))
+def test_english_terms_are_those_of_bm25s(texts):
+    stemmer = Stemmer.Stemmer("english")
+    expected = bm25s.tokenize(texts, stopwords="english", stemmer=stemmer, return_ids=False, show_progress=False)
+    assert analyzer_named("bm25s-english-1")(texts) == expected
 
 
 def test_the_english_analyzer_of_before_stays_what_it_was(tmp_path):

@@ -107,7 +107,7 @@ def test_the_fingerprint_names_layer_and_pooling_and_is_the_same_every_time(fold
 def test_an_index_opens_the_layers_that_it_was_built_with(folders, tmp_path, pooling):
     documents = [Document(f"d{n}", text) for n, text in enumerate(SENTENCES)]
     encoder = EarlyLayerEncoder(folders("bert"), layers=1, pooling=pooling, device="cpu")
-    build_index(documents, tmp_path / "i", encoder=encoder, reranker=None)
+    build_index(documents, tmp_path / "i", encoder=encoder, reranker=None, lexical=False)
     add_documents(tmp_path / "i", [Document("cat", "the cat")])
     with SearchPipeline.open(tmp_path / "i", reranker=None, device="cpu") as pipeline:
         for document in documents:

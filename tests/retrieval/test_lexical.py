@@ -200,7 +200,7 @@ def test_an_empty_index(tmp_path):
 
 
 def test_an_index_without_terms_is_an_error_that_says_what_to_do(tmp_path):
-    plain = build_index(DOCUMENTS[:3], tmp_path / "i", encoder=ENCODER, reranker=None)
+    plain = build_index(DOCUMENTS[:3], tmp_path / "i", encoder=ENCODER, reranker=None, lexical=False)
     for retriever in (LexicalRetriever(plain), HybridRetriever(plain, ENCODER)):
         with pytest.raises(ArgumentError, match="keeps no terms to search for; make them with `bicross index-terms"):
             retriever.retrieve(["sea"], 3)

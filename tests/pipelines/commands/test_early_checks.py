@@ -63,8 +63,9 @@ for line in json.load(sys.stdin):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("early")
-    build_index([Document("a", "a text", "", {"year": 1})], path / "index", encoder=HashEncoder(), reranker=None)
-    build_index([Document("a b", "a text")], path / "odd", encoder=HashEncoder(), reranker=None)
+    without = {"encoder": HashEncoder(), "reranker": None, "lexical": False}
+    build_index([Document("a", "a text", "", {"year": 1})], path / "index", **without)
+    build_index([Document("a b", "a text")], path / "odd", **without)
     (path / "rows.jsonl").write_text(json.dumps({"id": "b", "text": "another"}) + "\n")
     (path / "rows.csv").write_text("id,content\n1,a text\n")
     (path / "semicolons.csv").write_text("id;content;price\n1;a text;3,50\n")

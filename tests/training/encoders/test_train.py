@@ -102,7 +102,7 @@ def test_the_folder_is_a_model_for_everyone(base, overfitted, tmp_path):
     assert ours.max_tokens == before.max_tokens
     documents = [Document(f"d{n}", passage) for n, passage in enumerate(texts(10, seed=2))]
     build_index(documents, tmp_path / "index", encoder=output, reranker=None)
-    pipeline = SearchPipeline.open(tmp_path / "index", reranker=None, device="cpu")
+    pipeline = SearchPipeline.open(tmp_path / "index", reranker=None, first_stage="dense", device="cpu")
     best_texts = [pipeline.search(ranking.query)[0].document.text for ranking in ten_queries()]
     assert best_texts == [ranking.passages[0] for ranking in ten_queries()]
 
