@@ -18,7 +18,7 @@ from bicross.pipelines import SearchPipeline
 from bicross.pipelines.evaluation import Estimate
 from bicross.pipelines.evaluation.evaluation import compare
 from bicross.pipelines.evaluation.result import Difference
-from bicross.pipelines.search import PassageScoring
+from bicross.pipelines.search import IndexDefaults, PassageScoring
 from bicross.pipelines.search.scoring import passages_needed
 from bicross.retrieval import DenseRetriever, HybridRetriever
 from parts.judged import measured_part
@@ -89,12 +89,15 @@ class Row:
 
 
 def ways_of(bench: Bench, collection: Path) -> Iterator[Way]:
-    """Yield vectors and hybrid search with the reranker's own blend, and the setting tuned on other queries."""
+    """Yield vectors, hybrid search and the default with the reranker's own blend, and the setting tuned elsewhere."""
     index, encoder, name = bench.index(collection, Chunking()), bench.encoder, collection.name
     hybrid = HYBRID if name in DENSE else None
     own = f"blend {bench.reranker.blend:g}"
     yield Way("vectors", DenseRetriever(index, encoder), settings=own, target=DENSE.get(name))
     yield Way("hybrid", HybridRetriever(index, encoder), settings=own, target=hybrid)
+    default = IndexDefaults()
+    retriever = HybridRetriever(index, encoder, fusion=default.fusion, feedback=default.feedback)
+    yield Way("default", retriever, settings=own, target=hybrid)
     if bench.options.long_documents:
         several = HybridRetriever(index, encoder, passages=passages_needed("max"))
         yield Way("hybrid, best of three", several, passages="max", settings=own, target=hybrid)
@@ -114,6 +117,8 @@ def rows_of(bench: Bench, collection: Path) -> Iterator[Row]:
     judged = measured_part(collection.name).read(collection.parent, bench.options.queries)
     name, queries = collection.name, len(judged.queries)
     for way in ways_of(bench, collection):
+        if bench.options.way and way.name not in bench.options.way:
+            continue
         pipeline = SearchPipeline(
             way.retriever, bench.reranker, rerank_k=way.depth, blend=way.blend, passages=way.passages
         )
@@ -137,6 +142,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
     parser.add_argument("--tuned", action=argparse.BooleanOptionalAction, default=True, help="tune on other queries")
+    parser.add_argument("--way", action="append", help="measure this row alone, as default; may come again")
     parser.add_argument("--long-documents", action="store_true", help="also score three passages of each document")
     arguments = parser.parse_args()
     rows: list[Row] = []
