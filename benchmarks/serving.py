@@ -169,7 +169,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as servers:
         index, listed = Path(scratch) / "served", Path(scratch) / "texts.json"
         listed.write_text(json.dumps(texts), encoding="utf-8")
-        build_index([Document(str(n), text) for n, text in enumerate(texts) if text.strip()], index)
+        documents = [Document(str(n), text) for n, text in enumerate(texts) if text.strip()]
+        build_index(documents, index, lexical=False)  # the recipe searches by vectors alone
         models = [str(resolve_model(name)) for name in (arguments.reranker, DEFAULT_ENCODER)]
         starts = starting(index, arguments)
         asked = [
