@@ -5,15 +5,24 @@ a bicross that stored none is searched by vectors.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import cast
 
 from ...errors import ArgumentError, IndexCorrupt
 from ...index import Index
 from ...retrieval import Feedback, TermShare
 from ..choices import FirstStage
-from .options import FIRST_STAGES, SearchOptions
-from .tuned import KnownFusion, feedback_of, fusion_of, fusion_record, mapping_of
+from .options import SearchOptions
+from .tuned import (
+    KnownFusion,
+    check_first_stage,
+    feedback_of,
+    fusion_of,
+    fusion_record,
+    require_fields,
+    values_of,
+    with_first_stage,
+)
 
 DEFAULTS_SECTION = "defaults"
 """The key in ``Index.settings``."""
@@ -35,34 +44,18 @@ class IndexDefaults:
     feedback: Feedback | None = field(default_factory=Feedback)
 
     def __post_init__(self) -> None:
-        if self.first_stage not in FIRST_STAGES:
-            raise ArgumentError(f"first_stage must be one of {', '.join(FIRST_STAGES)}, not {self.first_stage!r:.80}")
-        if (self.fusion is not None) != (self.first_stage == "hybrid"):
-            raise ArgumentError(
-                f"first_stage={self.first_stage!r} with fusion={self.fusion!r}: hybrid has one, others none"
-            )
-        if self.feedback is not None and self.first_stage == "lexical":
-            raise ArgumentError("first_stage='lexical' with feedback: it has no vector that feedback could move")
+        check_first_stage(self.first_stage, self.fusion, self.feedback)
 
     def complete(self, options: SearchOptions) -> SearchOptions:
-        """Return the options with these for the values that they leave open.
-
-        Feedback belongs to the first stage: another one has none, and neither has a search for neighbours.
-        """
-        same_stage = options.first_stage in (None, self.first_stage)
-        feedback = self.feedback if same_stage and not options.adaptive else None
-        return replace(
-            options,
-            first_stage=options.first_stage or self.first_stage,
-            feedback=feedback if options.feedback is None else options.feedback,
-        )
+        """Return the options with these for the values that they leave open."""
+        return with_first_stage(options, self.first_stage, self.feedback)
 
     def to_dict(self) -> dict[str, object]:
         """Return the defaults as JSON; ``from_dict`` makes an equal record of it."""
         return {
             "version": DEFAULTS_VERSION,
             "first_stage": self.first_stage,
-            "fusion": None if self.fusion is None else fusion_record(self.fusion),
+            "fusion": fusion_record(self.fusion),
             "feedback": None if self.feedback is None else asdict(self.feedback),
         }
 
@@ -73,20 +66,12 @@ class IndexDefaults:
         Raises:
             ArgumentError: ``to_dict`` did not make the record.
         """
-        values = dict(mapping_of("the search defaults", record))
-        version = values.pop("version", None)
-        if version != DEFAULTS_VERSION:
-            raise ArgumentError(
-                f"search defaults of version {version!r:.40}; this bicross reads version {DEFAULTS_VERSION}"
-            )
-        names = {"first_stage", "fusion", "feedback"}
-        if set(values) != names:
-            raise ArgumentError(f"search defaults have the fields {sorted(names)}, not {sorted(values)!s:.400}")
-        fusion, feedback = values["fusion"], values["feedback"]
+        values = values_of("search defaults", record, DEFAULTS_VERSION)
+        require_fields("search defaults", values, ("first_stage", "fusion", "feedback"))
         return cls(
             first_stage=cast("FirstStage", values["first_stage"]),
-            fusion=None if fusion is None else fusion_of(mapping_of("fusion", fusion)),
-            feedback=None if feedback is None else feedback_of(mapping_of("feedback", feedback)),
+            fusion=fusion_of(values["fusion"]),
+            feedback=feedback_of(values["feedback"]),
         )
 
 

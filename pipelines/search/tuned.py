@@ -5,7 +5,7 @@ no value may make a search rerank without end.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import cast
 
@@ -69,14 +69,7 @@ class Tuned:
             _text(name, getattr(self, name))
         if not self.reranker:
             raise ArgumentError("reranker is empty: without its fingerprint nobody can tell what this was tuned for")
-        if self.first_stage not in FIRST_STAGES:
-            raise ArgumentError(f"first_stage must be one of {', '.join(FIRST_STAGES)}, not {self.first_stage!r:.80}")
-        if (self.fusion is not None) != (self.first_stage == "hybrid"):
-            raise ArgumentError(
-                f"first_stage={self.first_stage!r} with fusion={self.fusion!r}: hybrid has one, others none"
-            )
-        if self.feedback is not None and self.first_stage == "lexical":
-            raise ArgumentError("first_stage='lexical' with feedback: it has no vector that feedback could move")
+        check_first_stage(self.first_stage, self.fusion, self.feedback)
         _whole("retrieve_k", self.retrieve_k, 1, MAX_RETRIEVE_K)
         _whole("rerank_k", self.rerank_k, 0, self.retrieve_k)
         _whole("queries", self.queries, 0, 2**53)
@@ -94,16 +87,12 @@ class Tuned:
         tuning switched the reranker off, it stays off unless the options ask for it.
         """
         same_stage = options.first_stage in (None, self.first_stage)
-        tuned_feedback = self.feedback if same_stage and not options.adaptive else None
-        feedback = tuned_feedback if options.feedback is None else options.feedback
-        options = replace(options, feedback=feedback)
+        options = with_first_stage(options, self.first_stage, self.feedback)
         fits = same_stage and options.blend in (None, self.blend) and options.strengths == self.feedback
-        asked = options.first_stage or self.first_stage
-        same_scores = (asked == "lexical") == (self.first_stage == "lexical")  # BM25, or cosines
+        same_scores = (options.first_stage == "lexical") == (self.first_stage == "lexical")  # BM25, or cosines
         options = replace(
             options,
             rerank=options.rerank if self.rerank_k or options.rerank is not None else options.asks_to_rerank,
-            first_stage=options.first_stage or self.first_stage,
             blend=self.blend if options.blend is None else options.blend,
             stop_rule=options.stop_rule or (self.stop_rule if fits else None),
             calibration=options.calibration or self.calibration,
@@ -125,7 +114,7 @@ class Tuned:
             "retrieve_k": self.retrieve_k,
             "rerank_k": self.rerank_k,
             "blend": self.blend,
-            "fusion": None if self.fusion is None else fusion_record(self.fusion),
+            "fusion": fusion_record(self.fusion),
             "stop_rule": None if self.stop_rule is None else self.stop_rule.to_dict(),
             "calibration": None if self.calibration is None else self.calibration.to_dict(),
             "collection": self.collection,
@@ -141,17 +130,13 @@ class Tuned:
         Raises:
             ArgumentError: ``to_dict`` did not make the record.
         """
-        values = dict(mapping_of("the search settings", record))
-        version = values.pop("version", None)
-        if version != VERSION:
-            raise ArgumentError(f"search settings of version {version!r:.40}; this bicross reads version {VERSION}")
+        values = values_of("search settings", record, VERSION)
         curve, feedback = values.pop("first_stage_calibration", None), values.pop("feedback", None)
         names = {FIRST_STAGE_KEY if field.name == "first_stage" else field.name for field in fields(cls)}
         names -= {"first_stage_calibration", "feedback"}
-        if set(values) != names:
-            raise ArgumentError(f"search settings have the fields {sorted(names)}, not {sorted(values)!s:.400}")
-        measured = cast("Mapping[str, float]", dict(mapping_of("measured", values["measured"])))
-        rule, calibration, fusion = values["stop_rule"], values["calibration"], values["fusion"]
+        require_fields("search settings", values, names)
+        measured = cast("Mapping[str, float]", dict(_mapping("measured", values["measured"])))
+        rule, calibration = values["stop_rule"], values["calibration"]
         return cls(
             # Their types are checked when the record is made.
             reranker=cast("str", values["reranker"]),
@@ -159,11 +144,11 @@ class Tuned:
             retrieve_k=cast("int", values["retrieve_k"]),
             rerank_k=cast("int", values["rerank_k"]),
             blend=cast("float", values["blend"]),
-            fusion=None if fusion is None else fusion_of(mapping_of("fusion", fusion)),
-            stop_rule=None if rule is None else StopRule.from_dict(mapping_of("stop_rule", rule)),
+            fusion=fusion_of(values["fusion"]),
+            stop_rule=None if rule is None else StopRule.from_dict(_mapping("stop_rule", rule)),
             calibration=None if calibration is None else calibration_from_dict(calibration),
             first_stage_calibration=None if curve is None else calibration_from_dict(curve),
-            feedback=None if feedback is None else feedback_of(mapping_of("feedback", feedback)),
+            feedback=feedback_of(feedback),
             collection=cast("str", values["collection"]),
             queries=cast("int", values["queries"]),
             date=cast("str", values["date"]),
@@ -194,8 +179,34 @@ def store(index: Index, tuned: Tuned) -> None:
     index.set_settings({**index.settings, SECTION: tuned.to_dict()})
 
 
-def fusion_record(fusion: KnownFusion) -> dict[str, object]:
+def check_first_stage(first_stage: FirstStage, fusion: KnownFusion | None, feedback: Feedback | None) -> None:
+    """Raise ``ArgumentError`` unless these make a first stage."""
+    if first_stage not in FIRST_STAGES:
+        raise ArgumentError(f"first_stage must be one of {', '.join(FIRST_STAGES)}, not {first_stage!r:.80}")
+    if (fusion is not None) != (first_stage == "hybrid"):
+        raise ArgumentError(f"first_stage={first_stage!r} with fusion={fusion!r}: hybrid has one, others none")
+    if feedback is not None and first_stage == "lexical":
+        raise ArgumentError("first_stage='lexical' with feedback: it has no vector that feedback could move")
+
+
+def with_first_stage(options: SearchOptions, first_stage: FirstStage, feedback: Feedback | None) -> SearchOptions:
+    """Return the options with a first stage and its feedback for what they leave open.
+
+    Feedback belongs to the first stage: another one has none, and neither has a search for neighbours.
+    """
+    if options.adaptive or options.first_stage not in (None, first_stage):
+        feedback = None
+    return replace(
+        options,
+        first_stage=options.first_stage or first_stage,
+        feedback=feedback if options.feedback is None else options.feedback,
+    )
+
+
+def fusion_record(fusion: KnownFusion | None) -> dict[str, object] | None:
     """Return a fusion as JSON; ``fusion_of`` makes an equal one of it."""
+    if fusion is None:
+        return None
     if isinstance(fusion, NormalisedSum):
         return {"method": "normalised_sum", "lexical_weight": fusion.lexical_weight}
     if isinstance(fusion, TermShare):
@@ -203,33 +214,52 @@ def fusion_record(fusion: KnownFusion) -> dict[str, object]:
     return {"method": "reciprocal_rank", "k": fusion.k}
 
 
-def fusion_of(record: Mapping[str, object]) -> KnownFusion:
+def fusion_of(record: object) -> KnownFusion | None:
     """Make a fusion from the result of ``fusion_record``; raise ``ArgumentError`` for another record."""
-    match dict(record):
+    if record is None:
+        return None
+    match dict(_mapping("fusion", record)):
         case {"method": "normalised_sum", "lexical_weight": weight, **rest} if not rest:
             return NormalisedSum(_number("lexical_weight", weight, 0.0, 1.0))
         case {"method": "term_share", "lexical_weight": weight, **rest} if not rest:
             return TermShare(_number("lexical_weight", weight, 0.0, 1.0))
         case {"method": "reciprocal_rank", "k": k, **rest} if not rest:
             return ReciprocalRank(_number("k of the fusion", k, 0.0, 1e6))
-        case _:
-            raise ArgumentError(f"no fusion is {dict(record)!r:.200}")
+        case other:
+            raise ArgumentError(f"no fusion is {other!r:.200}")
 
 
-def feedback_of(record: Mapping[str, object]) -> Feedback:
+def feedback_of(record: object) -> Feedback | None:
     """Make strengths of feedback from their fields; raise ``ArgumentError`` for another record."""
-    names = {field.name for field in fields(Feedback)}
-    if set(record) != names:
-        raise ArgumentError(f"feedback has the fields {sorted(names)}, not {sorted(record)!s:.200}")
+    if record is None:
+        return None
+    values, names = _mapping("feedback", record), {field.name for field in fields(Feedback)}
+    if set(values) != names:
+        raise ArgumentError(f"feedback has the fields {sorted(names)}, not {sorted(values)!s:.200}")
     return Feedback(
-        weight=_number("weight of the feedback", record["weight"], 0.0, 1.0),
-        documents=_whole("documents of the feedback", record["documents"], 1, MAX_RETRIEVE_K),
-        smoothing=_number("smoothing of the feedback", record["smoothing"], 0.0, 1.0),
-        neighbours=_whole("neighbours of the feedback", record["neighbours"], 1, MAX_RETRIEVE_K),
+        weight=_number("weight of the feedback", values["weight"], 0.0, 1.0),
+        documents=_whole("documents of the feedback", values["documents"], 1, MAX_RETRIEVE_K),
+        smoothing=_number("smoothing of the feedback", values["smoothing"], 0.0, 1.0),
+        neighbours=_whole("neighbours of the feedback", values["neighbours"], 1, MAX_RETRIEVE_K),
     )
 
 
-def mapping_of(name: str, value: object) -> Mapping[str, object]:
+def values_of(name: str, record: object, version: int) -> dict[str, object]:
+    """Return the fields of a JSON object of a version; raise ``ArgumentError``, which calls it ``name``, for others."""
+    values = dict(_mapping(f"the {name}", record))
+    given = values.pop("version", None)
+    if given != version:
+        raise ArgumentError(f"{name} of version {given!r:.40}; this bicross reads version {version}")
+    return values
+
+
+def require_fields(name: str, values: Mapping[str, object], names: Collection[str]) -> None:
+    """Raise ``ArgumentError`` unless a JSON object has just these fields."""
+    if set(values) != set(names):
+        raise ArgumentError(f"{name} have the fields {sorted(names)}, not {sorted(values)!s:.400}")
+
+
+def _mapping(name: str, value: object) -> Mapping[str, object]:
     """Return a JSON object; raise ``ArgumentError``, which calls it ``name``, for anything else."""
     if not isinstance(value, Mapping) or not all(
         isinstance(key, str) for key in cast("Mapping[object, object]", value)

@@ -158,7 +158,7 @@ def _calibration(calibrated: Calibrated) -> dict[str, object]:
 def _setting(configuration: Configuration) -> dict[str, object]:
     return {
         "first_stage": "dense" if configuration.fusion is None else "hybrid",
-        "fusion": None if configuration.fusion is None else fusion_record(configuration.fusion),
+        "fusion": fusion_record(configuration.fusion),
         "feedback": None if configuration.feedback is None else asdict(configuration.feedback),
         "rerank_k": configuration.depth,
         "blend": configuration.blend if configuration.depth else None,
