@@ -42,9 +42,11 @@ def search_both(
         }
         dense = {candidate.document: candidate for candidate in nearest}
         others = [candidate for candidate in lexical.best(scores, k) if candidate.document not in dense]
-        completed = [dataclasses.replace(candidate, lexical=_best_of(candidate, of_passages)) for candidate in nearest]
-        both = [*completed, *_with_dense(snapshot, vector, others)]
-        lines.append([dataclasses.replace(candidate, lexical_limit=limit) for candidate in both])
+        completed = [
+            dataclasses.replace(candidate, lexical=_best_of(candidate, of_passages), lexical_limit=limit)
+            for candidate in nearest
+        ]
+        lines.append([*completed, *_with_dense(snapshot, vector, others, limit)])
     return lines
 
 
@@ -66,8 +68,10 @@ def _best_of(candidate: Candidate, of_passages: Mapping[str, NDArray[np.float64]
     return float(of_passages[candidate.document[0]][first:last].max())
 
 
-def _with_dense(snapshot: Snapshot, vector: NDArray[np.float32], candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Documents that were found by their terms, with the best inner product of each, which is their score then."""
+def _with_dense(
+    snapshot: Snapshot, vector: NDArray[np.float32], candidates: Sequence[Candidate], limit: float
+) -> list[Candidate]:
+    """Documents that were found by their terms, with the limit of these, and the best inner product as their score."""
     if not candidates:
         return []
     masks: list[NDArray[np.bool_] | None] = [np.zeros(len(view.segment), np.bool_) for view in snapshot.views]
@@ -79,6 +83,7 @@ def _with_dense(snapshot: Snapshot, vector: NDArray[np.float32], candidates: Seq
         candidate.document: candidate.score for candidate in snapshot.nearest(vector[None], len(candidates), masks)[0]
     }
     return [
-        dataclasses.replace(candidate, score=dense[candidate.document], dense=dense[candidate.document])
+        dataclasses.replace(candidate, score=score, dense=score, lexical_limit=limit)
         for candidate in candidates
+        for score in [dense[candidate.document]]
     ]
