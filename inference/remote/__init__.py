@@ -3,7 +3,7 @@
 from .address import DIALECTS, Dialect, RemoteAddress, is_remote
 from .answers import field_of, in_order, numbers_of
 from .caller import RemoteCaller
-from .detection import RemoteModel, find_model
+from .detection import RemoteModel, find_model, require_same_model
 from .options import KEY_VARIABLE, RemoteOptions
 from .portions import portions
 
@@ -21,4 +21,5 @@ __all__ = [
     "is_remote",
     "numbers_of",
     "portions",
+    "require_same_model",
 ]

@@ -29,6 +29,12 @@ class RemoteModel:
     told: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
+def require_same_model(model: RemoteModel, answer: Any, source: str) -> None:  # noqa: ANN401 - JSON
+    """Raise ``ModelError`` where ``bicross serve`` answers by another model than it had; others do not say."""
+    if model.dialect == "bicross" and answer.get("model") != model.name:
+        raise ModelError(f"{source} now has the model {answer.get('model')!r:.80}, no longer {model.name!r}")
+
+
 def find_model(caller: RemoteCaller, kind: Literal["embedding", "rerank"], *, otherwise: Dialect) -> RemoteModel:
     """Find out what a server speaks, unless its address says so, and describe its model.
 

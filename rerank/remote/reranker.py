@@ -16,6 +16,7 @@ from ...inference.remote import (
     find_model,
     numbers_of,
     portions,
+    require_same_model,
 )
 from ..reranker import Pair, check_pairs, distinct
 from .shapes import SHAPES
@@ -119,8 +120,7 @@ class RemoteReranker:
         shape, source = self._shape, self._caller.url(self._shape.path)
         answer = self._caller.post(shape.path, shape.body(query, texts, self._model.name))
         scores = numbers_of(shape.read(answer, len(texts), source), (len(texts),), source)
-        if self._model.dialect == "bicross" and answer.get("model") != self._model.name:
-            raise ModelError(f"{source} now has the model {answer.get('model')!r:.80}, no longer {self._model.name!r}")
+        require_same_model(self._model, answer, source)
         return (scores if self._logits else _logits_of(scores, source)).astype(np.float32)
 
     def _told(self, name: str) -> str:

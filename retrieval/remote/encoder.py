@@ -22,6 +22,7 @@ from ...inference.remote import (
     find_model,
     numbers_of,
     portions,
+    require_same_model,
 )
 from .shapes import SHAPES
 
@@ -115,8 +116,7 @@ class RemoteEncoder:
         shape, source = self._shape, self._caller.url(self._shape.path)
         answer = self._caller.post(shape.path, shape.body(texts, queries, self._model.name))
         rows = shape.read(answer, len(texts), source)
-        if self._model.dialect == "bicross" and answer.get("model") != self._model.name:
-            raise ModelError(f"{source} now has the model {answer.get('model')!r:.80}, no longer {self._model.name!r}")
+        require_same_model(self._model, answer, source)
         vectors = numbers_of(rows, (len(texts), dimension), source)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not lengths.all():
