@@ -4,6 +4,19 @@ from typing import Any
 
 import pytest
 from bicross.pipelines.commands import main
+from bicross.rerank import Reranker
+from bicross.retrieval import Encoder
+
+from helpers.fakes import OverlapReranker
+
+
+def replace_models(monkeypatch: pytest.MonkeyPatch, encoder: Encoder, reranker: Reranker | None = None) -> None:
+    """Make the commands that search open these models, whatever they name; no reranker where they want none."""
+    reranker = OverlapReranker() if reranker is None else reranker
+    monkeypatch.setattr("bicross.pipelines.models.open_encoder", lambda index, name, device, dtype: encoder)
+    monkeypatch.setattr(
+        "bicross.pipelines.search.opening.open_reranker", lambda name, device, dtype: reranker if name else None
+    )
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: Any) -> tuple[int, str, str]:

@@ -5,7 +5,7 @@ import sys
 import pytest
 from bicross.pipelines import build_index, read_run
 from helpers import commands
-from helpers.fakes import HashEncoder, OverlapReranker
+from helpers.fakes import HashEncoder
 from helpers.random_judgments import DOCUMENTS, QRELS, QUERIES
 
 ENCODER = HashEncoder()
@@ -13,11 +13,7 @@ ENCODER = HashEncoder()
 
 @pytest.fixture(autouse=True)
 def no_real_models(monkeypatch):
-    monkeypatch.setattr("bicross.pipelines.models.open_encoder", lambda index, encoder, device, dtype: ENCODER)
-    monkeypatch.setattr(
-        "bicross.pipelines.search.opening.open_reranker",
-        lambda name, device, dtype: OverlapReranker() if name else None,
-    )
+    commands.replace_models(monkeypatch, ENCODER)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from bicross.index import Document
 from bicross.pipelines import Tuned, build_index
 from bicross.pipelines.search import store
-from helpers.commands import run
+from helpers.commands import replace_models, run
 from helpers.fakes import HashEncoder, OverlapReranker
 from helpers.tiny_readers import CapitalReader
 
@@ -37,10 +37,7 @@ COMMANDS = {
 
 @pytest.fixture(autouse=True)
 def no_real_models(monkeypatch):
-    monkeypatch.setattr("bicross.pipelines.models.open_encoder", lambda index, encoder, device, dtype: ENCODER)
-    monkeypatch.setattr(
-        "bicross.pipelines.search.opening.open_reranker", lambda name, device, dtype: RERANKER if name else None
-    )
+    replace_models(monkeypatch, ENCODER, RERANKER)
     monkeypatch.setattr(
         "bicross.pipelines.answers.answer_pipeline.ExtractiveReader", lambda name, device, dtype: CapitalReader()
     )

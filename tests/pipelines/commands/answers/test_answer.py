@@ -5,8 +5,8 @@ import pytest
 from bicross.index import Document
 from bicross.pipelines import build_index
 from bicross.pipelines.commands.answers.answer import in_sentence
-from helpers.commands import run
-from helpers.fakes import HashEncoder, OverlapReranker
+from helpers.commands import replace_models, run
+from helpers.fakes import HashEncoder
 from helpers.tiny_readers import CapitalReader
 
 ENCODER = HashEncoder()
@@ -19,11 +19,7 @@ DOCUMENTS = [
 
 @pytest.fixture(autouse=True)
 def no_real_models(monkeypatch):
-    monkeypatch.setattr("bicross.pipelines.models.open_encoder", lambda index, encoder, device, dtype: ENCODER)
-    monkeypatch.setattr(
-        "bicross.pipelines.search.opening.open_reranker",
-        lambda name, device, dtype: OverlapReranker() if name else None,
-    )
+    replace_models(monkeypatch, ENCODER)
     monkeypatch.setattr(
         "bicross.pipelines.answers.answer_pipeline.ExtractiveReader", lambda name, device, dtype: CapitalReader()
     )

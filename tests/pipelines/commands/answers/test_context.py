@@ -5,8 +5,8 @@ import pytest
 from bicross.index import Document
 from bicross.pipelines import build_index
 from bicross.rerank import DEFAULT_RERANKER
-from helpers.commands import run
-from helpers.fakes import HashEncoder, OverlapReranker, words
+from helpers.commands import replace_models, run
+from helpers.fakes import HashEncoder, words
 
 ENCODER = HashEncoder()
 TEXTS = {
@@ -19,11 +19,7 @@ TEXTS = {
 
 @pytest.fixture(autouse=True)
 def no_real_models(monkeypatch):
-    monkeypatch.setattr("bicross.pipelines.models.open_encoder", lambda index, encoder, device, dtype: ENCODER)
-    monkeypatch.setattr(
-        "bicross.pipelines.search.opening.open_reranker",
-        lambda name, device, dtype: OverlapReranker() if name else None,
-    )
+    replace_models(monkeypatch, ENCODER)
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@ import json
 
 import pytest
 from bicross.pipelines import build_index, exchanges_of
-from helpers.commands import run
-from helpers.fakes import HashEncoder, OverlapReranker
+from helpers.commands import replace_models, run
+from helpers.fakes import HashEncoder
 
 ENCODER = HashEncoder(256)
 PAST = {
@@ -15,11 +15,7 @@ PAST = {
 
 @pytest.fixture(autouse=True)
 def no_real_models(monkeypatch):
-    monkeypatch.setattr("bicross.pipelines.models.open_encoder", lambda index, encoder, device, dtype: ENCODER)
-    monkeypatch.setattr(
-        "bicross.pipelines.search.opening.open_reranker",
-        lambda name, device, dtype: OverlapReranker() if name else None,
-    )
+    replace_models(monkeypatch, ENCODER)
 
 
 @pytest.fixture(scope="module")

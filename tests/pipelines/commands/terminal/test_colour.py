@@ -8,8 +8,8 @@ import pytest
 from bicross.index import Document
 from bicross.pipelines import build_index
 from bicross.pipelines.commands import main
-from helpers.commands import run
-from helpers.fakes import HashEncoder, OverlapReranker
+from helpers.commands import replace_models, run
+from helpers.fakes import HashEncoder
 
 ENCODER = HashEncoder()
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9\d|10\d)(?:;\d+)*m")
@@ -18,11 +18,7 @@ ESCAPE = "\x1b"
 
 @pytest.fixture(autouse=True)
 def no_real_models(monkeypatch):
-    monkeypatch.setattr("bicross.pipelines.models.open_encoder", lambda index, encoder, device, dtype: ENCODER)
-    monkeypatch.setattr(
-        "bicross.pipelines.search.opening.open_reranker",
-        lambda name, device, dtype: OverlapReranker() if name else None,
-    )
+    replace_models(monkeypatch, ENCODER)
 
 
 @pytest.fixture(scope="module")
