@@ -85,17 +85,20 @@ class Snapshot:
 
     def documents(self) -> Iterator[Document]:
         """The live documents, in the order of adding."""
-        for view in self.views:
-            rows = view.rows()
-            while chunk := list(islice(rows, ROWS_AT_ONCE)):
-                yield from view.segment.documents(chunk)
+        for segment, rows in self._slices():
+            yield from segment.documents(rows)
 
     def ids(self) -> Iterator[str]:
         """The ids of the live documents, in the order of adding."""
+        for segment, rows in self._slices():
+            yield from segment.ids_of(rows)
+
+    def _slices(self) -> Iterator[tuple[Segment, list[int]]]:
+        """The rows of the live documents, a portion at a time."""
         for view in self.views:
             rows = view.rows()
-            while chunk := list(islice(rows, ROWS_AT_ONCE)):
-                yield from view.segment.ids_of(chunk)
+            while portion := list(islice(rows, ROWS_AT_ONCE)):
+                yield view.segment, portion
 
     def sample(self, count: int) -> list[Document]:
         """At most so many live documents, evenly spread."""
