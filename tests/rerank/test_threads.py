@@ -44,26 +44,25 @@ def name(request):
     return request.param
 
 
-def test_one_reranker(name, tmp_path):
-    reranker = CrossEncoderReranker(save_cross_encoder(tmp_path / name, name), device="cpu")
-    inputs = [[(f"who {WORDS[seed]}", text) for text in texts(seed)] for seed in range(THREADS)]
+def require_scores_of_one_thread(reranker, inputs):
     expected = [reranker.score(pairs) for pairs in inputs]
     assert not np.array_equal(expected[0], expected[1])
     answers = at_once([lambda pairs=pairs: reranker.score(pairs) for pairs in inputs])
     for rounds, alone in zip(answers, expected, strict=True):
         for scores in rounds:
             np.testing.assert_array_equal(scores, alone)
+
+
+def test_one_reranker(name, tmp_path):
+    reranker = CrossEncoderReranker(save_cross_encoder(tmp_path / name, name), device="cpu")
+    inputs = [[(f"who {WORDS[seed]}", text) for text in texts(seed)] for seed in range(THREADS)]
+    require_scores_of_one_thread(reranker, inputs)
 
 
 def test_one_reranker_with_a_chat_template(tmp_path):
     reranker = CrossEncoderReranker(generating(tmp_path / "model"), device="cpu")
     inputs = [[(f"who {WORDS[seed]}", text) for text in texts(seed, 6)] for seed in range(THREADS)]
-    expected = [reranker.score(pairs) for pairs in inputs]
-    assert not np.array_equal(expected[0], expected[1])
-    answers = at_once([lambda pairs=pairs: reranker.score(pairs) for pairs in inputs])
-    for rounds, alone in zip(answers, expected, strict=True):
-        for scores in rounds:
-            np.testing.assert_array_equal(scores, alone)
+    require_scores_of_one_thread(reranker, inputs)
 
 
 def test_one_encoder(name, tmp_path):
