@@ -70,10 +70,10 @@ class RemoteEncoder:
             checked_count(max_tokens, "max_tokens")
         address = RemoteAddress.of(server, model=model, dialect=dialect)
         self._caller = RemoteCaller(address, key=key, options=RemoteOptions.of(options))
-        self._model = found = find_model(self._caller, "embedding", otherwise="openai")
-        self._shape = SHAPES[found.dialect]
-        self._fingerprint = _told_fingerprint(found.told) or self._probed(found, max_tokens)
-        self._max_tokens = max_tokens or _told_count(found.told, "max_tokens") or _room(found.told)
+        self._model = remote = find_model(self._caller, "embedding", otherwise="openai")
+        self._shape = SHAPES[remote.dialect]
+        self._fingerprint = _told_fingerprint(remote.told) or self._probed(remote, max_tokens)
+        self._max_tokens = max_tokens or _told_count(remote.told, "max_tokens") or _room(remote.told)
 
     @property
     def fingerprint(self) -> ModelFingerprint:
@@ -123,12 +123,12 @@ class RemoteEncoder:
             raise ModelError(f"{source} answers a vector of length zero")
         return (vectors / lengths).astype(np.float32)
 
-    def _probed(self, found: RemoteModel, max_tokens: int | None) -> ModelFingerprint:
+    def _probed(self, remote: RemoteModel, max_tokens: int | None) -> ModelFingerprint:
         """Identify a model by its name and by the dimension of a vector of it."""
-        revision = str(found.told.get("model_sha") or "")
-        identity = hashlib.sha256(f"{found.name}@{revision}".encode()).hexdigest()
+        revision = str(remote.told.get("model_sha") or "")
+        identity = hashlib.sha256(f"{remote.name}@{revision}".encode()).hexdigest()
         return ModelFingerprint(
-            id=found.name or self._caller.address.url,
+            id=remote.name or self._caller.address.url,
             revision=revision,
             weights_sha256=identity,
             tokenizer_sha256="",
