@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +13,11 @@ from ...inference import Dtype, load_tokenizer, resolve_model
 from ...rerank import DEFAULT_RERANKER, Reranker, is_identified
 from ...retrieval import Encoder
 from ..models import open_encoder, open_reranker
-from ..search import ScoreCache, SearchOptions, SearchPipeline
+from ..search import ScoreCache, SearchOptions, SearchPipeline, SearchResult, Timings
 from .batching import Admission, BatchedEncoder, BatchedReranker, ModelThread, about_tokens, batched_reranker
 from .http import ApiError
 from .metrics import Metrics
+from .query_log import QueryLog
 from .settings import ServerSettings
 from .token_counter import TokenCounter
 
@@ -85,6 +86,9 @@ class Service:
         indexes: The open indexes by name; the first is the one of requests that name none.
         settings: The limits.
         models: What searches them.
+
+    Raises:
+        ArgumentError: The file for queries cannot be written.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class Service:
         limits = settings.limits
         self.settings = settings
         self.metrics = Metrics()
+        self.query_log = None if settings.query_log is None else QueryLog(settings.query_log)
         self.thread = ModelThread(batch_tokens=limits.batch_tokens, observe=self.metrics.batch)
         self.admission = Admission(
             limits.queue_tokens,
@@ -214,6 +219,30 @@ class Service:
         while not self._ended.wait(self.settings.refresh_seconds):
             self.refresh()
 
+    def searched(
+        self,
+        served: ServedIndex,
+        queries: Sequence[str],
+        answers: Sequence[Sequence[SearchResult]],
+        timings: Timings,
+        *,
+        seconds: float,
+    ) -> None:
+        """Count what a search took, and log its queries where that is asked for.
+
+        Args:
+            served: The index.
+            queries: All queries of the request.
+            answers: The results of each.
+            timings: What the pipeline measured.
+            seconds: The whole time.
+        """
+        self.metrics.stage("retrieve", timings.retrieve_seconds)
+        self.metrics.stage("rerank", timings.rerank_seconds)
+        if self.query_log is not None:
+            for query, results, depth in zip(queries, answers, timings.depths, strict=True):
+                self.query_log.write(served.name, depth.generation, query, results, milliseconds=1000 * seconds)
+
     def stop(self) -> None:
         """Accept nothing more, and say so to those who ask whether the server is ready."""
         self.admission.stop()
@@ -224,6 +253,8 @@ class Service:
         self._ended.set()
         self.thread.close()
         self.pool.shutdown(wait=True, cancel_futures=True)
+        if self.query_log is not None:
+            self.query_log.close()
 
     def _count_as(self, reranker: object) -> TokenCounter:
         model, most = self._models.reranker, getattr(reranker, "max_length", LONGEST_PASSAGE)

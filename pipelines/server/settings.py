@@ -73,6 +73,7 @@ class ServerSettings:
         write_key: What a request must name that changes documents; None allows no changes.
         limits: The most that it takes and does.
         refresh_seconds: How often it looks for a newer generation of its indexes.
+        query_log: A file that gets a JSON line for each query of a search; None logs no query.
 
     Raises:
         ArgumentError: The address can be reached from other machines and there is no key, or a key is too short.
@@ -84,6 +85,7 @@ class ServerSettings:
     write_key: str | None = field(default=None, repr=False)
     limits: Limits = Limits()
     refresh_seconds: float = 1.0
+    query_log: Path | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= checked_count(self.port, "port", least=0) <= 65_535:

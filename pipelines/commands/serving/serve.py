@@ -47,6 +47,10 @@ def serve_command(
     cache_mb: Annotated[
         float, typer.Option(help="Million bytes that remember scores of pairs, for each index; 0 remembers none.")
     ] = 32.0,
+    query_log: Annotated[
+        Path | None,
+        typer.Option(help="A file that gets each query of a search as a JSON line; default: none."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the address and readiness as JSON.")] = False,
 ) -> None:
     """Serve indexes to programs over HTTP, and to people by a page.
@@ -75,6 +79,7 @@ def serve_command(
         port=port,
         key=read_key(key_file, KEY_VARIABLE),
         write_key=read_key(write_key_file, WRITE_KEY_VARIABLE),
+        query_log=query_log,
         limits=Limits(
             request_seconds=request_seconds,
             queue_seconds=queue_seconds,

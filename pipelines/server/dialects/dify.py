@@ -1,5 +1,6 @@
 """Dify's external knowledge: ``POST /retrieval`` searches an index."""
 
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from ...search import Timings
 from ..asking import TheService, answered
 from ..http import ApiError, api_error, documented, json_response
 from ..own import SearchRequest, check_search, search_tokens
@@ -67,9 +69,11 @@ async def retrieval(body: RetrievalRequest, request: Request, service: TheServic
         where = _where(body.metadata_condition)
 
         def work() -> Response:
-            results = served.pipeline.search(
-                body.query, top_k=setting.top_k, min_relevance=setting.score_threshold, where=where
+            started, timings = time.perf_counter(), Timings()
+            answers = served.pipeline.search_batch(
+                [body.query], top_k=setting.top_k, min_relevance=setting.score_threshold, where=where, timings=timings
             )
+            service.searched(served, [body.query], answers, timings, seconds=time.perf_counter() - started)
             records = [
                 {
                     "content": result.passage.text,
@@ -77,7 +81,7 @@ async def retrieval(body: RetrievalRequest, request: Request, service: TheServic
                     "title": result.document.title or result.document.id,
                     "metadata": {**result.document.metadata, "document_id": result.document.id},
                 }
-                for result in results
+                for result in answers[0]
             ]
             return json_response({"records": records})
 

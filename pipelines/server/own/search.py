@@ -107,13 +107,13 @@ def run_search(service: Service, served: ServedIndex, body: SearchRequest, queri
         min_relevance=body.min_relevance,
         timings=timings,
     )
-    service.metrics.stage("retrieve", timings.retrieve_seconds)
-    service.metrics.stage("rerank", timings.rerank_seconds)
+    seconds = time.perf_counter() - started
+    service.searched(served, queries, answers, timings, seconds=seconds)
     return _record(served, body, queries, answers, timings) | {
         "milliseconds": {
             "retrieve": round(1000 * timings.retrieve_seconds, 3),
             "rerank": round(1000 * timings.rerank_seconds, 3),
-            "total": round(1000 * (time.perf_counter() - started), 3),
+            "total": round(1000 * seconds, 3),
         }
     }
 
