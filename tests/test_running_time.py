@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from bicross.errors import BicrossError
 from bicross.index import Document, read_documents, sentence_spans, split_documents
-from bicross.index.filters.predicates import parse_predicate
+from bicross.index.filters.where_parser import parse_predicate
 from bicross.index.sources.texts.front_matter import front_matter
 from bicross.pipelines.commands.terminal import plain, snippet
 from bicross.pipelines.evaluation import read_qrels, read_run, read_topics

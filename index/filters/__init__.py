@@ -2,7 +2,7 @@
 
 from .field_info import FieldInfo, describe_fields
 from .fields import IndexFields
-from .filters import Predicate, matching
+from .where_evaluation import Predicate, matching
 
 __all__ = [
     "FieldInfo",

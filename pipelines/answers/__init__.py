@@ -7,9 +7,9 @@ from .answer_pipeline import AnswerPipeline
 from .context import INSTRUCTIONS, Citation, Context
 from .context_options import NEAR_DUPLICATES, ContextOptions
 from .context_pipeline import ContextPipeline
+from .context_selection import Oversized, SpanOrder
 from .passages import IndexPassageRetriever, PassageRetriever, of_passages
 from .replies import DialogueTurn, RankedReply, Reply, ReplyPipeline, Turn, exchanges_of, fold_dialogue, rank_replies
-from .spans import Oversized, SpanOrder
 from .token_counts import Count, TextCounter, text_counter
 
 __all__ = [

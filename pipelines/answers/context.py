@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...errors.arguments import checked_instance
-from .spans import Span
+from .context_selection import Span
 
 INSTRUCTIONS = (
     "Answer the question from the numbered passages alone. Put the numbers of the passages that you use behind each "

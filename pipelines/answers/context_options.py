@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from ...errors.arguments import checked_choice, checked_count, checked_number
-from .spans import ORDERS, Oversized, SpanOrder
+from .context_selection import ORDERS, Oversized, SpanOrder
 from .token_counts import Count
 
 DEFAULT_TOP_K = 5

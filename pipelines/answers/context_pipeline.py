@@ -18,8 +18,8 @@ from ...retrieval import Encoder, Retriever, has_index
 from ..search import Origin, SearchOptions, SearchPipeline, SearchResult, Settings, Timings, with_candidates
 from .context import Context, cited, rendered
 from .context_options import ContextOptions, ContextValues
+from .context_selection import Limits, Span, SpanOrder, arranged, select
 from .passages import PassageSearch
-from .spans import Limits, Span, SpanOrder, arranged, select
 from .token_counts import TextCounter, text_counter
 
 CANDIDATES = 50

@@ -3,7 +3,7 @@
 from .begun import Begun
 from .build import add_documents, build_index, delete_documents, upsert_documents
 from .postings import index_terms
-from .token_ids import retokenize
+from .tokenising import retokenize
 
 __all__ = [
     "Begun",

@@ -32,7 +32,7 @@ from .begun import Begun
 from .embedding import batches_of, embedded, pace_for
 from .pace import Pace
 from .postings import analyzer_for_new, analyzer_of_added
-from .token_ids import tokenizer_for_new, tokenizer_of
+from .tokenising import tokenizer_for_new, tokenizer_of
 
 DEFAULT_CHUNKING = Chunking()
 

@@ -16,7 +16,7 @@ from ...retrieval import Analyzer, Encoder, ParallelEncoder
 from ..unknown_tokens import WORTH_A_WARNING, unknown_share, warn_of_passages
 from .map_ahead import map_ahead
 from .pace import BatchSize, Pace
-from .token_ids import token_ids
+from .tokenising import token_ids
 
 BATCH_DOCUMENTS = 512
 """The most documents embedded together, for each device: enough to sort by length, few enough to hold in memory."""

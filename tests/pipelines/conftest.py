@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bicross.inference import TextTokenizer, load_tokenizer, resolve_model
-from bicross.pipelines.indexing import token_ids
+from bicross.pipelines.indexing import tokenising
 from bicross.rerank import DEFAULT_RERANKER
 
 from bicross import pipelines
@@ -31,5 +31,5 @@ def bundled_tokenizer_is_loaded_once() -> Iterator[None]:
         return (once if folder == bundled(DEFAULT_RERANKER) else load_tokenizer)(folder)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(token_ids, "load_tokenizer", load)
+        patch.setattr(tokenising, "load_tokenizer", load)
         yield

@@ -2,8 +2,8 @@
 
 from .adaptive import score_adaptively
 from .blend import Scales, final_scores, standardised
-from .budget import Deadline, Enough, score_within_budget
 from .cascade import require_cascade_fits, require_cascade_reranker, score_in_cascade
+from .deadline import Deadline, Enough, score_within_budget
 from .passages import PassageScoring, by_passages, passages_needed
 from .results import RelevanceCurves, ScoredCandidates, SearchResult, at_least, order
 from .score_cache import CacheUse, ScoreCache

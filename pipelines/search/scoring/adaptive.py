@@ -13,7 +13,7 @@ import numpy as np
 
 from ....index import Hit
 from ....retrieval import Explorer
-from .budget import Deadline, ScoreFunction
+from .deadline import Deadline, ScoreFunction
 from .results import ScoredCandidates
 
 BATCH = 16

@@ -10,7 +10,7 @@ from ....errors import ArgumentError
 from ....index import Hit
 from ....rerank import Cascade, Reranker, can_exit_early, group_by_query, require_exits
 from .blend import final_scores
-from .budget import Deadline, score_within_budget
+from .deadline import Deadline, score_within_budget
 from .passages import PassageScoring
 from .scorer import Candidate, CandidateScorer
 

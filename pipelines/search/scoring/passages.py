@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ....errors.arguments import checked_choice
 from ....index import Hit
 from ...choices import PassageScoring
-from .budget import ScoreFunction
+from .deadline import ScoreFunction
 from .scorer import Candidate
 
 SCORINGS: tuple[PassageScoring, ...] = get_args(PassageScoring)

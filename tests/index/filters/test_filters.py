@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 import pytest
 from bicross.errors import ArgumentError
 from bicross.index.filters import matching
-from bicross.index.filters.filters import parse_predicate
+from bicross.index.filters.where_parser import parse_predicate
 from helpers.examples import examples
 from helpers.filtering import OPERATORS, fields_of, matches
 from hypothesis import given, settings

@@ -6,7 +6,7 @@ from bicross.index import Document
 from bicross.pipelines import Context
 from bicross.pipelines.answers import INSTRUCTIONS
 from bicross.pipelines.answers.context import cited, rendered
-from bicross.pipelines.answers.spans import Span
+from bicross.pipelines.answers.context_selection import Span
 
 TEXT = "Vaccines train the immune system. They are safe."
 

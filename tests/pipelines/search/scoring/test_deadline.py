@@ -8,7 +8,7 @@ import pytest
 from bicross.errors import ArgumentError, ModelError
 from bicross.index import Document, Hit, Passage
 from bicross.pipelines import Depth, ScoreCache, SearchPipeline, Timings
-from bicross.pipelines.search.scoring.budget import SMALL_SLICE
+from bicross.pipelines.search.scoring.deadline import SMALL_SLICE
 from helpers.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st

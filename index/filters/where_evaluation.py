@@ -1,6 +1,6 @@
 """Evaluates a predicate on the metadata of all segments of an index.
 
-A predicate is an Arrow expression, or the string form of ``predicates``. Nulls are SQL's: a comparison with a field
+A predicate is an Arrow expression, or the string form of ``where_parser``. Nulls are SQL's: a comparison with a field
 that a document does not have is neither true nor false, and neither is its ``not``, so that ``year != 2020`` and
 ``not year == 2020`` both pass over a document without a year. ``is None`` is the way to ask for one. A value of a kind
 that a condition cannot compare counts as missing there.
@@ -32,7 +32,7 @@ from .comparisons import (
 )
 from .expressions import evaluate_expression
 from .fields import NUMBERS, IndexField, IndexFields
-from .predicates import (
+from .where_parser import (
     And,
     Comparison,
     Condition,
@@ -46,8 +46,8 @@ from .predicates import (
     Or,
     StartsWith,
     Value,
+    parse_predicate,
 )
-from .predicates import parse_predicate as parse_predicate
 
 Predicate = pc.Expression | str
 

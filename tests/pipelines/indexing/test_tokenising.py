@@ -10,7 +10,7 @@ from bicross.index import Chunking, Document, Index, passage_text
 from bicross.inference import TextTokenizer
 from bicross.pipelines import add_documents, build_index, delete_documents, retokenize, upsert_documents
 from bicross.pipelines.indexing import build as indexing
-from bicross.pipelines.indexing import token_ids as tokens
+from bicross.pipelines.indexing import tokenising
 from bicross.rerank import DEFAULT_RERANKER
 from helpers import commands
 from helpers.fakes import HashEncoder
@@ -40,20 +40,20 @@ def other(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch):
     """As in a new process."""
-    monkeypatch.setattr(tokens, "_used", {})
+    monkeypatch.setattr(tokenising, "_used", {})
 
 
 @pytest.fixture
 def no_default(monkeypatch):
     """Neither the default reranker nor another model that is asked for by name is on this machine."""
-    resolve = tokens.resolve_model
+    resolve = tokenising.resolve_model
 
     def resolve_folders(name, *, download=True):
         if str(name).startswith("/"):
             return resolve(name, download=download)
         raise ModelNotFound(f"the model {name!r} is not on this machine.")
 
-    monkeypatch.setattr(tokens, "resolve_model", resolve_folders)
+    monkeypatch.setattr(tokenising, "resolve_model", resolve_folders)
 
 
 def documents(*numbers):
@@ -84,9 +84,9 @@ def test_an_index_keeps_what_the_rerankers_tokenizer_gives(tmp_path, reranker, c
 
 @pytest.mark.slow
 def test_a_process_looks_for_a_tokenizer_once_however_often_it_adds(tmp_path, reranker, other, monkeypatch):
-    loaded, load = [], tokens.load_tokenizer
-    monkeypatch.setattr(tokens, "load_tokenizer", lambda folder: loaded.append(folder) or load(folder))
-    monkeypatch.setattr(tokens, "resolve_model", lambda name, **_: other if name == str(other) else reranker)
+    loaded, load = [], tokenising.load_tokenizer
+    monkeypatch.setattr(tokenising, "load_tokenizer", lambda folder: loaded.append(folder) or load(folder))
+    monkeypatch.setattr(tokenising, "resolve_model", lambda name, **_: other if name == str(other) else reranker)
     build_index(documents(0), tmp_path / "i", encoder=ENCODER, reranker=reranker)
     loaded.clear()
     for number in range(1, 5):
@@ -122,7 +122,7 @@ def test_a_slow_tokenizer_is_an_error_where_it_was_named(tmp_path, reranker, mon
     def load(folder):
         raise ModelError("SlowTokenizer has no tokenizer.json.")
 
-    monkeypatch.setattr(tokens, "load_tokenizer", load)
+    monkeypatch.setattr(tokenising, "load_tokenizer", load)
     with pytest.raises(ModelError, match=r"SlowTokenizer has no tokenizer\.json; or build without"):
         build_index(documents(1), tmp_path / "i", encoder=ENCODER, reranker=reranker)
 
@@ -158,7 +158,7 @@ def test_adding_to_an_index_without_ids_for_a_reranker_says_what_to_do(tmp_path,
 @pytest.mark.slow
 def test_adding_looks_at_the_encoder_that_built_the_index(tmp_path, reranker, no_default, monkeypatch):
     encoder = save_bi_encoder(tmp_path / "encoder")
-    monkeypatch.setattr(tokens, "built_with", lambda index: str(encoder))
+    monkeypatch.setattr(tokenising, "built_with", lambda index: str(encoder))
     build_index(documents(1), tmp_path / "i", encoder=ENCODER, reranker=reranker)
     assert add_documents(tmp_path / "i", documents(2), encoder=ENCODER) == 1
     assert_ids(Index.open(tmp_path / "i"))
@@ -169,7 +169,7 @@ def test_the_default_models_have_one_tokenizer(tmp_path):
     index = build_index(documents(1), tmp_path / "i", encoder=ENCODER)
     assert len(index.tokenizer_fingerprint) == 64
     assert add_documents(tmp_path / "i", documents(2), encoder=ENCODER) == 1
-    base = tokens.load_tokenizer(tokens.resolve_model("sentence-transformers/all-MiniLM-L6-v2"))
+    base = tokenising.load_tokenizer(tokenising.resolve_model("sentence-transformers/all-MiniLM-L6-v2"))
     assert base.fingerprint == index.tokenizer_fingerprint
     assert not retokenize(tmp_path / "i")
 
@@ -196,7 +196,7 @@ def test_an_index_that_is_retokenized_meanwhile_takes_no_ids_of_the_old_tokenize
     build_index(documents(1), path, encoder=ENCODER, reranker=reranker)
 
     def tokenizer_of(index, reranker):
-        old_tokenizer = tokens.tokenizer_of(index, reranker)
+        old_tokenizer = tokenising.tokenizer_of(index, reranker)
         assert retokenize(path, reranker=other)
         return old_tokenizer
 
@@ -214,7 +214,7 @@ def test_ids_of_a_large_vocabulary_take_four_bytes():
         backend.post_processor = processors.TemplateProcessing(
             single="[CLS] $A [CLS]", pair="[CLS] $A [CLS] $B [CLS]", special_tokens=[("[CLS]", 1)]
         )
-        [ids] = tokens.token_ids(["a b a"], TextTokenizer(backend.to_str()))
+        [ids] = tokenising.token_ids(["a b a"], TextTokenizer(backend.to_str()))
         assert (ids.tolist(), ids.dtype) == ([2, largest, 2], kind)
 
 

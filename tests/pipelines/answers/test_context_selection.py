@@ -6,7 +6,7 @@ from bicross.errors import ArgumentError
 from bicross.index import Document, Passage
 from bicross.pipelines import SearchResult
 from bicross.pipelines.answers.context import cited, rendered
-from bicross.pipelines.answers.spans import ORDERS, Limits, Span, arranged, select, with_span
+from bicross.pipelines.answers.context_selection import ORDERS, Limits, Span, arranged, select, with_span
 from helpers.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -8,7 +8,7 @@ import ast
 from dataclasses import dataclass
 
 from ...errors import ArgumentError
-from .predicate_tokens import NAME_HINT, PythonSource, python_source, refusal
+from .where_tokens import NAME_HINT, PythonSource, python_source, refusal
 
 Value = bool | int | float | str
 
