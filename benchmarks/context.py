@@ -4,7 +4,8 @@ Usage: python benchmarks/context.py DATA [--queries 200] [--output benchmarks/re
 
 DATA holds the BEIR folders squad-dev and covid-qa. Contexts of at most 1,000 and of at most 300 tokens. The questions
 of squad-dev are a random sample of those about its last eight articles, on which the bundled reranker was not trained;
-all paragraphs are searched. Takes a quarter of an hour on two cores.
+all paragraphs are searched. A collection that the output has with the same settings is not measured again. Takes a
+quarter of an hour on two cores.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from bicross.retrieval import DEFAULT_ENCODER, DenseRetriever, HybridRetriever
 from parts.judged import Part, measured_part
 from parts.machine import set_threads
 from parts.quality_bench import Bench
-from parts.report_file import check_folders, header, write
+from parts.report_file import check_folders, header, measured_before, write
 from parts.shares import difference, share
 from parts.tables.contexts import contexts_table
 
@@ -239,12 +240,13 @@ def main() -> None:
     check_folders(parser, [arguments.output])
     set_threads(arguments.threads)
     measures = {"squad-dev": squad, "covid-qa": covid}
-    collections: list[dict[str, Any]] = []
+    collections = measured_before(arguments.output, header(arguments, how=HOW))
+    done = {collection["collection"] for collection in collections}
     with tempfile.TemporaryDirectory() as scratch:
         arguments.scores = Path(scratch) / "scores"  # a pair is scored once for all systems and budgets
         bench = Bench(arguments, Path(scratch))
         for name, measure in measures.items():
-            if (arguments.data / name).is_dir():
+            if name not in done and (arguments.data / name).is_dir():
                 collections.append(measure(bench, arguments.data / name, arguments))
                 print(f"\n{name}\n\n{contexts_table(collections[-1])}", flush=True)
                 write(arguments.output, header(arguments, how=HOW) | {"collections": collections})

@@ -39,6 +39,20 @@ def write(path: Path | None, report: Mapping[str, object]) -> None:
         path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
+def measured_before(path: Path | None, head: Mapping[str, object]) -> list[dict[str, Any]]:
+    """Return the collections of a report with the same settings, versions and method; none where there is no such file.
+
+    Args:
+        path: The report.
+        head: What ``header`` returns for this run.
+    """
+    if path is None or not path.is_file():
+        return []
+    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    is_same = all(report.get(name) == head[name] for name in ("settings", "versions", "how"))
+    return report["collections"] if is_same else []
+
+
 def check_folders(parser: argparse.ArgumentParser, paths: Sequence[Path | None]) -> None:
     """End with an error if a file to be written has no folder, before hours of measuring."""
     for path in paths:

@@ -1,10 +1,12 @@
 """The benchmark of contexts: what counts as contained, what the chunks are, and that the script runs to its end."""
 
 import json
+from argparse import Namespace
 
 import numpy as np
 import pytest
 from context import Articles, covered, has_answer, shown, words_of
+from parts.report_file import header, measured_before, write
 from parts.shares import difference, share
 
 ROWS = [
@@ -53,6 +55,16 @@ def test_a_share_has_an_interval_around_it():
     assert figure["mean"] == pytest.approx(np.mean(values))
     assert figure["high"] - figure["low"] == pytest.approx(2 * 1.96 * np.std(values) / np.sqrt(200), rel=0.1)
     assert difference(values, values) == {"mean": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_a_collection_is_taken_from_a_report_with_the_same_settings_only(tmp_path):
+    path, settings = tmp_path / "out.json", Namespace(device="cpu", queries=80, output=tmp_path)
+    head = header(settings, how="so")
+    assert measured_before(None, head) == measured_before(path, head) == []
+    write(path, head | {"collections": [{"collection": "a"}]})
+    assert measured_before(path, head) == [{"collection": "a"}]
+    assert measured_before(path, header(Namespace(device="cpu", queries=81), how="so")) == []
+    assert measured_before(path, header(settings, how="otherwise")) == []
 
 
 @pytest.mark.slow
