@@ -16,11 +16,14 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 NOT_BEGUN = "interrupted before the command had begun"
 LONGEST_SECONDS = 120  # not a measurement: a command that does not end must not hold the tests
 WORK = ("faiss", "ir_measures", "pandas", "pyarrow.parquet", "scipy.stats", "sklearn.isotonic", "sklearn.linear_model")
 """What the commands import when they work."""
-ROOMS = ("evaluation", "indexing", "search", "tuning", "commands.evaluate", "commands.index", "commands.tune")
+ROOMS = ("evaluation", "indexing", "search", "tuning", "pairs", "pairs.clustering")
+ROOMS += tuple(f"commands.{name}" for name in ("evaluate", "index", "tune", "pairs"))
 
 
 class Ended(NamedTuple):
@@ -86,6 +89,7 @@ def use_slow_fakes():
     from bicross.index.writing import checkpoints
     from bicross.pipelines import models
     from bicross.pipelines.commands import demo, index
+    from bicross.pipelines.search import opening
 
     from helpers.fakes import HashEncoder, OverlapReranker
 
@@ -104,8 +108,24 @@ def use_slow_fakes():
     checkpoints.FIRST_SECONDS = 0.2
     for module in (models, index):
         module.load_encoder = module.open_encoder = lambda *_, **__: SlowEncoder()
-    models.open_reranker = lambda *_, **__: SlowReranker()
+    for module in (models, opening):
+        module.open_reranker = lambda *_, **__: SlowReranker()
     demo.BiEncoder = lambda *_, **__: SlowEncoder()
+
+
+def use_slow_scorer():
+    """Let ``bicross score`` open a fake. The rooms that it imports have taken the other fakes by then."""
+    from bicross.pipelines.commands.pairs import score
+
+    class SlowScorer:
+        def score(self, pairs):
+            time.sleep(Slow.seconds_a_text * len(pairs))
+            return np.ones(len(pairs))
+
+        def is_cut(self, pairs):
+            return np.zeros(len(pairs), bool)
+
+    score.PairScorer = lambda *_, **__: SlowScorer()
 
 
 def make_training_data(folder):
@@ -141,6 +161,7 @@ if __name__ == "__main__":
         use_slow_fakes()  # before the rooms, which take them by name
         for name in (*WORK, *(f"bicross.pipelines.{room}" for room in ROOMS)):
             importlib.import_module(name)
+        use_slow_scorer()
     gc.freeze()  # so that no command goes through all that was imported, and copies its memory
     for line in sys.stdin:
         sys.stdout.write(json.dumps(answer(**json.loads(line))) + "\n")

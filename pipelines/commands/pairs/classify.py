@@ -15,12 +15,13 @@ from ....rerank.pairs import TEMPLATE, entailment_of, hypotheses_of
 from ...training.pair_files import PairColumns, TextPair
 from ..options import AsJson, Device
 from ..output import print_json
-from ..terminal import plain, snippet
+from ..terminal import part_written, plain, saying, snippet
 from .collections import say_left_out
 from .cut_texts import CutTexts
 from .options import FirstColumn, Format, SecondColumn, in_parts, pairs_of
 
 
+@saying(part_written)
 def classify_command(
     source: Annotated[
         str,

@@ -11,7 +11,7 @@ from ....errors.counts import counted
 from ..options import AsJson, Device, Where
 from ..output import print_json
 from ..sources import Rows
-from ..terminal import plain, snippet, with_option_records
+from ..terminal import nothing_written, plain, saying, snippet, with_option_records
 from .collections import CollectionSource, EncoderName, documents_of, say_left_out
 
 if TYPE_CHECKING:
@@ -53,16 +53,17 @@ def cluster_command(
     documents = documents_of(source, rows)
     from ...pairs import cluster_documents  # not for --help
 
-    clusters = cluster_documents(
-        documents,
-        threshold=threshold,
-        min_size=min_size,
-        where=where,
-        language=language,
-        encoder=encoder,
-        device=device,
-        progress=sys.stderr.isatty() and not as_json,
-    )
+    with saying(nothing_written):
+        clusters = cluster_documents(
+            documents,
+            threshold=threshold,
+            min_size=min_size,
+            where=where,
+            language=language,
+            encoder=encoder,
+            device=device,
+            progress=sys.stderr.isatty() and not as_json,
+        )
     _print_clusters(clusters, members=members, as_json=as_json)
     say_left_out(documents)
 

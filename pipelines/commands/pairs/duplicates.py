@@ -16,7 +16,7 @@ from ....errors.counts import counted
 from ..options import AsJson, Device, Where
 from ..output import print_json
 from ..sources import Rows
-from ..terminal import plain, snippet, with_option_records
+from ..terminal import nothing_written, plain, saying, snippet, unless_written, with_option_records
 from .collections import CollectionSource, EncoderName, documents_of, say_left_out
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def duplicates_command(
     """
     alike.check()
     documents = documents_of(source, rows)
-    duplicates = alike.find(documents, where=where, progress=sys.stderr.isatty() and not as_json)
+    with saying(nothing_written):
+        duplicates = alike.find(documents, where=where, progress=sys.stderr.isatty() and not as_json)
     if pairs:
         _print_pairs(duplicates, as_json=as_json)
     else:
@@ -119,7 +120,8 @@ def dedupe_command(
 
     find = partial(alike.find, progress=sys.stderr.isatty() and not as_json)
     reader = rows.read_from(str(source), keep_copies=True)
-    done = dedupe_file(source, target, reader, find, format=rows.format, overwrite=overwrite)
+    with saying(unless_written(target)):
+        done = dedupe_file(source, target, reader, find, format=rows.format, overwrite=overwrite)
     _print_dropped(done, target, as_json=as_json)
     say_left_out(reader)
 

@@ -10,11 +10,12 @@ from ....rerank import DEFAULT_SIMILARITY, PairScorer
 from ...training.pair_files import PairColumns
 from ..options import AsJson, Device, ModelName
 from ..output import print_json
-from ..terminal import plain
+from ..terminal import part_written, plain, saying
 from .cut_texts import CutTexts
 from .options import FirstColumn, Format, SecondColumn, in_parts, pairs_of
 
 
+@saying(part_written)
 def score_command(
     source: Annotated[
         str, typer.Argument(metavar="[SOURCE]", help="A file of pairs; - is standard input, and the default.")

@@ -1,6 +1,15 @@
 """What every command does with its terminal: ends on Ctrl-C, and formats help, errors and texts."""
 
-from .interrupts import ending_process, said_on_interrupt, saying, unless_committed, write_interrupted
+from .interrupts import (
+    ending_process,
+    nothing_written,
+    part_written,
+    said_on_interrupt,
+    saying,
+    unless_committed,
+    unless_written,
+    write_interrupted,
+)
 from .option_names import MEND, said_of, with_option_names
 from .option_records import with_option_records
 from .texts import plain, snippet
@@ -8,12 +17,15 @@ from .texts import plain, snippet
 __all__ = [
     "MEND",
     "ending_process",
+    "nothing_written",
+    "part_written",
     "plain",
     "said_of",
     "said_on_interrupt",
     "saying",
     "snippet",
     "unless_committed",
+    "unless_written",
     "with_option_names",
     "with_option_records",
     "write_interrupted",

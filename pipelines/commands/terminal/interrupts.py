@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -56,6 +56,33 @@ def saying(message: Message) -> Generator[None]:
         raise
     finally:
         _messages.remove(message)
+
+
+def nothing_written() -> str:
+    """Return what is to be said of a command that keeps nothing."""
+    return "Nothing was written: run the same command again."
+
+
+def part_written() -> str:
+    """Return what is to be said of a command that writes each of its lines as it has it."""
+    return "What was written is not all: run the same command again."
+
+
+def unless_written(path: Path) -> Message:
+    """Return what is to be said of a command that writes a file as a whole: whether it is there.
+
+    Args:
+        path: The file, which has not been written yet.
+    """
+    before = _state(path)
+    return lambda: f"{path} is written." if _state(path) != before else nothing_written()
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    with suppress(FileNotFoundError):
+        state = path.stat()
+        return state.st_ino, state.st_mtime_ns
+    return None
 
 
 def unless_committed(path: Path, nothing: str) -> Message:

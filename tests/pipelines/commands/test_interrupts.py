@@ -18,14 +18,14 @@ import pytest
 from bicross.index import Document, Index
 from bicross.pipelines import build_index
 from bicross.pipelines.commands import app
-from bicross.pipelines.commands.terminal import said_on_interrupt, saying, unless_committed
+from bicross.pipelines.commands.terminal import said_on_interrupt, saying, unless_committed, unless_written
 from helpers.examples import thorough
 from helpers.fakes import HashEncoder
 from helpers.interrupted_commands import NOT_BEGUN, Ended
 
 PROGRAM = Path(__file__).parents[2] / "helpers" / "interrupted_commands.py"
 LONGEST_SECONDS = 60  # not a measurement: a command that does not end must not hold the tests
-MOMENTS = range(10 if thorough() else 4)
+MOMENTS = range(20 if thorough() else 4)
 """At how many random moments each of five commands is interrupted."""
 PACE = 0.003
 """Seconds that a fake model takes for a text."""
@@ -278,6 +278,50 @@ def test_an_interrupted_tuning_stores_nothing_or_all(commands, places, judged, t
         assert said_nothing_or(ended, expected)
         assert commands.run("tune", path, judged, *options).code == 0
         assert Index.open(path).settings == settings
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ("evaluate", "INDEX", "JUDGED", "--split", "train"),
+            "Nothing was measured or written: run the same command again.",
+        ),
+        (("duplicates", "SOURCE"), "Nothing was written: run the same command again."),
+        (("dedupe", "SOURCE", "TARGET"), "Nothing was written: run the same command again."),
+        (("cluster", "SOURCE"), "Nothing was written: run the same command again."),
+        (("score", "PAIRS", "--format", "tsv"), "What was written is not all: run the same command again."),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_an_interrupted_command_that_keeps_nothing_says_so(
+    commands, places, judged, source, tmp_path, options, message
+):
+    paths = {"INDEX": tmp_path / "index", "JUDGED": judged, "SOURCE": source, "PAIRS": tmp_path / "pairs.tsv"}
+    if options[0] == "evaluate":
+        build_index(DOCUMENTS[:40], paths["INDEX"], encoder=HashEncoder(), reranker=None)
+    paths["PAIRS"].write_text("".join(f"{document.text}\tanother\n" for document in DOCUMENTS))
+
+    def begin():
+        paths["TARGET"] = next(places).with_suffix(".jsonl")
+        return [paths.get(option, option) for option in options]
+
+    seconds = commands.seconds(*begin(), seconds_a_text=PACE)
+    for seed in MOMENTS if thorough() else MOMENTS[:1]:
+        ended = commands.interrupted(random.Random(seed), seconds, begin, seconds_a_text=PACE)
+        assert said_nothing_or(ended, message)
+        assert not paths["TARGET"].exists()
+
+
+def test_a_file_is_said_to_be_written_once_it_is(tmp_path):
+    path = tmp_path / "out.jsonl"
+    for text in ("old", "new"):
+        message = unless_written(path)
+        assert message() == "Nothing was written: run the same command again."
+        (tmp_path / "part").write_text(text)
+        (tmp_path / "part").replace(path)
+        assert message() == f"{path} is written."
 
 
 @pytest.mark.slow
