@@ -6,7 +6,7 @@ from ...errors import ArgumentError
 from ...errors.arguments import described
 from ...retrieval import Retriever, can_explore, can_explore_candidates
 from .options import SearchOptions
-from .scoring import passages_needed
+from .scoring import ALL_PASSAGES, passages_needed
 
 Part = TypeVar("Part")
 
@@ -33,13 +33,16 @@ def check_retriever_fits(retriever: Retriever, options: SearchOptions) -> None:
     """
     needed, returned = passages_needed(options.passages), getattr(retriever, "passages", 1)
     if returned < needed:
+        most, value = ("all", "sys.maxsize") if needed == ALL_PASSAGES else (needed, needed)
         raise ArgumentError(
-            f"passages={options.passages!r} reads up to {needed} passages of a document, and this "
-            f"{type(retriever).__name__} finds {returned}: make it with passages={needed}, if it can find more"
+            f"passages={options.passages!r} needs {most} passages of a document, and this {type(retriever).__name__} "
+            f"finds {returned}: use passages='best', or a retriever made with passages={value}"
         )
     if options.adaptive and getattr(retriever, "feedback", None) is not None:
         raise ArgumentError(
-            "feedback scores the candidates of a query alone, and adaptive adds neighbours: leave one of them out"
+            "feedback scores only the candidates of a query, and adaptive=True adds neighbours: leave one of them out"
         )
     if options.adaptive and not (can_explore(retriever) or can_explore_candidates(retriever)):
-        raise ArgumentError(f"adaptive needs a retriever that knows neighbours, not {type(retriever).__name__}")
+        raise ArgumentError(
+            f"adaptive=True needs a retriever that finds the neighbours of documents, not {type(retriever).__name__}"
+        )

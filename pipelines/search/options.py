@@ -217,7 +217,8 @@ class SearchOptions:
             )
         if given and self.adaptive:
             raise ArgumentError(
-                "feedback scores the candidates of a query alone, and adaptive adds neighbours: leave one of them out"
+                "feedback scores only the candidates of a query, and adaptive=True adds neighbours: "
+                "leave one of them out"
             )
 
     def _check_cutoffs(self) -> None:

@@ -31,11 +31,11 @@ from .scoring import (
     StopRule,
     at_least,
     by_passages,
-    order,
+    order_results,
     require_cascade_reranker,
     score_adaptively,
     score_in_cascade,
-    score_within_budget,
+    score_until_deadline,
     with_stages,
 )
 from .settings import Settings
@@ -127,11 +127,9 @@ class SearchParts:
         if options.rerank_k != "auto" or self.reranker is None:
             return
         if options.adaptive:
-            raise ArgumentError(
-                'rerank_k="auto" cannot foresee the neighbours that adaptive adds: with adaptive give a number'
-            )
+            raise ArgumentError('rerank_k="auto" cannot be combined with adaptive=True: give a number')
         if options.cascade:
-            raise ArgumentError('rerank_k="auto" foresees logits of the whole reranker: with a cascade give a number')
+            raise ArgumentError('rerank_k="auto" cannot be combined with a cascade: give a number')
         settings.require_stop_rule()
 
     def search(
@@ -163,7 +161,7 @@ class SearchParts:
             timings.add(depths, retrieve_seconds=retrieved - started, rerank_seconds=self._clock() - retrieved)
         least = options.min_relevance
         answers = [
-            order(one_query, settings.blend, scales=_scales(rule, one_query, limits.depth), curves=curves)
+            order_results(one_query, settings.blend, scales=_scales(rule, one_query, limits.depth), curves=curves)
             for one_query, curves in zip(scored, self._curves(queries, first_stage, options), strict=True)
         ]
         if timings is not None and timings.orders is not None:
@@ -239,8 +237,10 @@ class SearchParts:
             explorer = retriever.explorer(queries, where=where)
         if explorer is not None:
             return score_adaptively(queries, candidates, score, explorer, depth=limits.depth, deadline=limits.deadline)
-        logits = score_within_budget(queries, first, score, deadline=limits.deadline, enough=limits.enough)
-        return [ScoredCandidates.in_order(hits, of_query) for hits, of_query in zip(candidates, logits, strict=True)]
+        logits = score_until_deadline(queries, first, score, deadline=limits.deadline, enough=limits.enough)
+        return [
+            ScoredCandidates.in_order(hits, query_logits) for hits, query_logits in zip(candidates, logits, strict=True)
+        ]
 
 
 def _for_all(fitting: Sequence[str | None], values: Sequence[Value], skipped: Value) -> list[Value]:

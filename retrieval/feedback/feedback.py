@@ -67,7 +67,9 @@ def refuse_neighbours(feedback: Feedback | None) -> None:
         ArgumentError: There is feedback.
     """
     if feedback is not None:
-        raise ArgumentError("feedback scores the candidates of a query alone, and no neighbours: leave out one of them")
+        raise ArgumentError(
+            "feedback scores only the candidates of a query, and adaptive=True adds neighbours: leave one of them out"
+        )
 
 
 def pool(k: int, feedback: Feedback | None) -> int:

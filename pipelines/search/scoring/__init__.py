@@ -3,15 +3,16 @@
 from .adaptive import score_adaptively
 from .blend import Scales, final_scores, standardised
 from .cascade import require_cascade_fits, require_cascade_reranker, score_in_cascade
-from .deadline import Deadline, Enough, score_within_budget
-from .passages import PassageScoring, by_passages, passages_needed
-from .results import RelevanceCurves, ScoredCandidates, SearchResult, at_least, order
+from .deadline import Deadline, Enough, score_until_deadline
+from .passages import ALL_PASSAGES, PassageScoring, by_passages, passages_needed
+from .results import RelevanceCurves, ScoredCandidates, SearchResult, at_least, order_results
 from .score_cache import CacheUse, ScoreCache
 from .scorer import CandidateScorer, candidate_text
 from .stages import with_stages
 from .stop_rule import StopRule, fit_stop_rule
 
 __all__ = [
+    "ALL_PASSAGES",
     "CacheUse",
     "CandidateScorer",
     "Deadline",
@@ -28,13 +29,13 @@ __all__ = [
     "candidate_text",
     "final_scores",
     "fit_stop_rule",
-    "order",
+    "order_results",
     "passages_needed",
     "require_cascade_fits",
     "require_cascade_reranker",
     "score_adaptively",
     "score_in_cascade",
-    "score_within_budget",
+    "score_until_deadline",
     "standardised",
     "with_stages",
 ]

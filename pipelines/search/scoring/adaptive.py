@@ -23,11 +23,11 @@ NEIGHBOURS = 16
 
 
 @dataclass(slots=True)
-class _Reading:
+class _QueryState:
     """The state of adaptive reranking for one query."""
 
     waiting: list[Hit]
-    read: dict[str, tuple[Hit, float]] = field(default_factory=dict[str, tuple[Hit, float]])
+    scored: dict[str, tuple[Hit, float]] = field(default_factory=dict[str, tuple[Hit, float]])
     frontier: dict[str, tuple[Hit, float]] = field(default_factory=dict[str, tuple[Hit, float]])
     """Neighbours that are not scored yet, each with the best logit of the documents that led to it."""
     outwards: bool = False
@@ -37,7 +37,7 @@ class _Reading:
         from_frontier = bool(self.frontier) and (self.outwards or not self.waiting)
         self.outwards = not from_frontier
         if from_frontier:
-            ranked = sorted(self.frontier.values(), key=lambda entry: (-entry[1], *_place(entry[0])))
+            ranked = sorted(self.frontier.values(), key=lambda entry: (-entry[1], *_first_stage_key(entry[0])))
             taken = [hit for hit, _ in ranked[:size]]
         else:
             taken = self.waiting[:size]
@@ -46,24 +46,24 @@ class _Reading:
         self.frontier = {id_: entry for id_, entry in self.frontier.items() if id_ not in ids}
         return taken
 
-    def learn(self, hits: Sequence[Hit], logits: Sequence[float], near: Sequence[Sequence[Hit]]) -> None:
+    def record(self, hits: Sequence[Hit], logits: Sequence[float], near: Sequence[Sequence[Hit]]) -> None:
         """Record the logits of scored documents, and add their neighbours to the frontier."""
         for hit, logit in zip(hits, logits, strict=True):
-            self.read[hit.document.id] = hit, logit
+            self.scored[hit.document.id] = hit, logit
         waiting_hits = {hit.document.id: hit for hit in self.waiting}
         for logit, neighbours in zip(logits, near, strict=True):
             for hit in neighbours:
                 id_ = hit.document.id
-                if id_ not in self.read and (id_ not in self.frontier or self.frontier[id_][1] < logit):
+                if id_ not in self.scored and (id_ not in self.frontier or self.frontier[id_][1] < logit):
                     # Keep the hit of the first stage for a document that is also a candidate.
                     self.frontier[id_] = waiting_hits.get(id_, hit), logit
 
     def result(self) -> ScoredCandidates:
         """Return the scored documents in the order of the first stage, and then the rest."""
-        read = sorted(self.read.values(), key=lambda entry: _place(entry[0]))
-        hits = [hit for hit, _ in read] + self.waiting
-        ranks = {hit.document.id: rank for rank, hit in enumerate(sorted(hits, key=_place), start=1)}
-        logits = np.array([logit for _, logit in read], np.float32)
+        scored = sorted(self.scored.values(), key=lambda entry: _first_stage_key(entry[0]))
+        hits = [hit for hit, _ in scored] + self.waiting
+        ranks = {hit.document.id: rank for rank, hit in enumerate(sorted(hits, key=_first_stage_key), start=1)}
+        logits = np.array([logit for _, logit in scored], np.float32)
         return ScoredCandidates(hits, logits, [ranks[hit.document.id] for hit in hits])
 
 
@@ -91,10 +91,10 @@ def score_adaptively(
     Returns:
         The scored candidates of each query.
     """
-    readings = [_Reading(list(hits)) for hits in candidates]
+    states = [_QueryState(list(hits)) for hits in candidates]
     is_in_time = not _is_over(deadline)
     while is_in_time:
-        batches = [(n, reading.take(min(BATCH, depth - len(reading.read)))) for n, reading in enumerate(readings)]
+        batches = [(n, state.take(min(BATCH, depth - len(state.scored)))) for n, state in enumerate(states)]
         pairs = [(queries[n], hit) for n, hits in batches for hit in hits]
         if not pairs:
             break
@@ -102,16 +102,16 @@ def score_adaptively(
         values = iter(logits.tolist())
         is_in_time = not _is_over(deadline)
         for n, hits in batches:
-            more = is_in_time and len(readings[n].read) + len(hits) < depth
+            more = is_in_time and len(states[n].scored) + len(hits) < depth
             near = explorer.neighbours(n, [hit.document.id for hit in hits], NEIGHBOURS) if hits and more else None
-            readings[n].learn(hits, [next(values) for _ in hits], near or [[] for _ in hits])
-    return [reading.result() for reading in readings]
+            states[n].record(hits, [next(values) for _ in hits], near or [[] for _ in hits])
+    return [state.result() for state in states]
 
 
 def _is_over(deadline: Deadline | None) -> bool:
     return deadline is not None and deadline.clock() >= deadline.at
 
 
-def _place(hit: Hit) -> tuple[float, float, str]:
+def _first_stage_key(hit: Hit) -> tuple[float, float, str]:
     """Return the key that sorts hits in the order of the first stage; equals by dense score, as hybrid search does."""
     return -hit.score, -(hit.dense_score or 0.0), hit.document.id

@@ -10,9 +10,9 @@ from ....errors import ArgumentError
 from ....index import Hit
 from ....rerank import Cascade, Reranker, can_exit_early, group_by_query, require_exits
 from .blend import final_scores
-from .deadline import Deadline, score_within_budget
+from .deadline import Deadline, score_until_deadline
 from .passages import PassageScoring
-from .scorer import Candidate, CandidateScorer
+from .scorer import CandidateScorer, QueryHit
 
 
 def require_cascade_reranker(cascade: Cascade | None, reranker: Reranker | None) -> None:
@@ -25,7 +25,7 @@ def require_cascade_reranker(cascade: Cascade | None, reranker: Reranker | None)
     if not cascade:
         return
     if reranker is None:
-        raise ArgumentError(f"cascade={list(cascade)} needs a reranker, and where tuning switched it off, rerank_k")
+        raise ArgumentError(f"cascade={list(cascade)} needs a reranker: give one, or leave out the cascade")
     if not can_exit_early(reranker):
         raise ArgumentError(f"cascade={list(cascade)} needs a reranker with exits, not {type(reranker).__name__}")
     require_exits(cascade, reranker.exit_layers, "the reranker")
@@ -38,7 +38,7 @@ def require_cascade_fits(*, passages: PassageScoring, adaptive: bool) -> None:
         ArgumentError: A cascade does not support this passage scoring, or adaptive reranking.
     """
     if adaptive:
-        raise ArgumentError("adaptive follows the neighbours of what was read to the end: use it without a cascade")
+        raise ArgumentError("adaptive=True cannot be combined with a cascade: leave one of them out")
     if passages != "best":
         raise ArgumentError(
             "a cascade scores one passage of a document, its best by the first stage: "
@@ -78,7 +78,7 @@ def score_in_cascade(  # noqa: PLR0913 - three of them have a default or a name
     distinct = dict(zip(queries, candidates, strict=True))
     stopped: dict[tuple[str, str], int] = {}
 
-    def score(chunk: Sequence[Candidate]) -> tuple[NDArray[np.float32], int]:
+    def score(chunk: Sequence[QueryHit]) -> tuple[NDArray[np.float32], int]:
         cascade_scores, computed = scorer.score_cascade(
             chunk, cascade, partial(_blended, blend, chunk), tokenizer=tokenizer
         )
@@ -88,17 +88,17 @@ def score_in_cascade(  # noqa: PLR0913 - three of them have a default or a name
         )
         return cascade_scores.logits, computed
 
-    logits = score_within_budget(list(distinct), list(distinct.values()), score, deadline=deadline)
+    logits = score_until_deadline(list(distinct), list(distinct.values()), score, deadline=deadline)
     layers = [
-        np.array([stopped[query, hit.document.id] for hit in hits[: len(of_query)]], np.int64)
-        for (query, hits), of_query in zip(distinct.items(), logits, strict=True)
+        np.array([stopped[query, hit.document.id] for hit in hits[: len(query_logits)]], np.int64)
+        for (query, hits), query_logits in zip(distinct.items(), logits, strict=True)
     ]
-    read = dict(zip(distinct, zip(logits, layers, strict=True), strict=True))
-    return [read[query] for query in queries]
+    scored = dict(zip(distinct, zip(logits, layers, strict=True), strict=True))
+    return [scored[query] for query in queries]
 
 
 def _blended(
-    blend: float, candidates: Sequence[Candidate], rows: NDArray[np.int64], logits: NDArray[np.float32]
+    blend: float, candidates: Sequence[QueryHit], rows: NDArray[np.int64], logits: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     """Return the scores that would order the candidates in ``rows`` if these were their final logits."""
     scores = logits.astype(np.float64)
@@ -106,6 +106,6 @@ def _blended(
         return scores
     numbers: list[int] = rows.tolist()
     retrieval = np.array([candidates[number][1].score for number in numbers], np.float64)
-    for of_query in group_by_query([candidates[number][0] for number in numbers]):
-        scores[of_query] = final_scores(scores[of_query], retrieval[of_query], blend)
+    for query_rows in group_by_query([candidates[number][0] for number in numbers]):
+        scores[query_rows] = final_scores(scores[query_rows], retrieval[query_rows], blend)
     return scores

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....index import Hit
-from .scorer import Candidate
+from .scorer import QueryHit
 from .stop_rule import CHECK_EVERY
 
 SMALL_SLICE = 8
 """Pairs that are scored before the pace of a call is known, and the fewest that are worth a call of the reranker."""
 
-ScoreFunction = Callable[[Sequence[Candidate]], tuple[NDArray[np.float32], int]]
+ScoreFunction = Callable[[Sequence[QueryHit]], tuple[NDArray[np.float32], int]]
 """Logits of candidates, and how many of them had to be computed."""
 Enough = Callable[[NDArray[np.float64], NDArray[np.float64]], bool]
 """Takes all retrieval scores of a query and the logits of its first candidates; tells whether to stop scoring."""
@@ -59,7 +59,7 @@ class _Pace:
             self._rate = pairs / seconds
 
 
-def score_within_budget(
+def score_until_deadline(
     queries: Sequence[str],
     candidates: Sequence[Sequence[Hit]],
     score: ScoreFunction,
@@ -101,10 +101,10 @@ def score_within_budget(
         for (_, query), logit in zip(chunk, scores.tolist(), strict=True):
             logits[query].append(logit)
         if enough is not None:
-            read = {query for _, query in chunk}
-            done = {query for query in read if enough(_retrieval(candidates[query]), np.array(logits[query]))}
+            advanced = {query for _, query in chunk}
+            done = {query for query in advanced if enough(_retrieval(candidates[query]), np.array(logits[query]))}
             waiting = [(rank, query) for rank, query in waiting if query not in done]
-    return [np.array(of_query, np.float32) for of_query in logits]
+    return [np.array(query_logits, np.float32) for query_logits in logits]
 
 
 def _query(rank_and_query: tuple[int, int]) -> int:

@@ -16,12 +16,13 @@ from ....errors.arguments import checked_choice
 from ....index import Hit
 from ...choices import PassageScoring
 from .deadline import ScoreFunction
-from .scorer import Candidate
+from .scorer import QueryHit
 
 SCORINGS: tuple[PassageScoring, ...] = get_args(PassageScoring)
-PASSAGES_READ = 3
+PASSAGES_SCORED = 3
 """Passages of a document that "max" and "mean" score: the best by the first stage."""
-_ALL = 2**31
+ALL_PASSAGES = 2**31
+"""More passages than any document has."""
 
 
 def passages_needed(scoring: PassageScoring) -> int:
@@ -31,7 +32,7 @@ def passages_needed(scoring: PassageScoring) -> int:
         ArgumentError: ``scoring`` is unknown.
     """
     checked_choice(scoring, "passages", SCORINGS)
-    return {"best": 1, "first": _ALL}.get(scoring, PASSAGES_READ)
+    return {"best": 1, "first": ALL_PASSAGES}.get(scoring, PASSAGES_SCORED)
 
 
 def by_passages(score: ScoreFunction, scoring: PassageScoring) -> ScoreFunction:
@@ -44,11 +45,11 @@ def by_passages(score: ScoreFunction, scoring: PassageScoring) -> ScoreFunction:
     if scoring == "best":
         return score
 
-    def documents(candidates: Sequence[Candidate]) -> tuple[NDArray[np.float32], int]:
-        read = [_read(hit, scoring) for _, hit in candidates]
-        pairs = [(query, hit) for (query, _), hits in zip(candidates, read, strict=True) for hit in hits]
+    def documents(candidates: Sequence[QueryHit]) -> tuple[NDArray[np.float32], int]:
+        chosen = [_passages_to_score(hit, scoring) for _, hit in candidates]
+        pairs = [(query, hit) for (query, _), hits in zip(candidates, chosen, strict=True) for hit in hits]
         logits, computed = score(pairs)
-        parts = np.split(logits, np.cumsum([len(hits) for hits in read])[:-1])
+        parts = np.split(logits, np.cumsum([len(hits) for hits in chosen])[:-1])
         combined = [part.mean() if scoring == "mean" else part.max() for part in parts]
         # The pace of a search is measured in documents.
         return np.array(combined, np.float32), math.ceil(computed * len(candidates) / len(pairs))
@@ -56,8 +57,8 @@ def by_passages(score: ScoreFunction, scoring: PassageScoring) -> ScoreFunction:
     return documents
 
 
-def _read(hit: Hit, scoring: PassageScoring) -> list[Hit]:
-    """Return the passages to score, each as a hit of its own."""
+def _passages_to_score(hit: Hit, scoring: PassageScoring) -> list[Hit]:
+    """Return them, each as a hit of its own."""
     others = [
         dataclasses.replace(hit, passage=other.passage, tokens=other.tokens, score=other.score) for other in hit.others
     ]

@@ -54,7 +54,7 @@ def estimate(hits: Sequence[Hit], curve: Calibration | None = None) -> Floats:
     return values
 
 
-def agreeing(estimates: Floats, scores: Floats, tiers: NDArray[np.int64], *, ceiling: float = 1.0) -> Floats:
+def agree_with_order(estimates: Floats, scores: Floats, tiers: NDArray[np.int64], *, ceiling: float = 1.0) -> Floats:
     """Adjust estimates so that they agree with the order.
 
     Within a tier the adjustment is isotonic regression, and equal scores get equal numbers. A tier has at most the

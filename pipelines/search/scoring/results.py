@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ....index import Document, Hit, Passage, StageScore
 from ....rerank import UNCALIBRATED, Calibration
 from .blend import Scales, final_scores
-from .relevance import agreeing, estimate
+from .relevance import agree_with_order, estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class RelevanceCurves:
     ceiling: float = 1.0
 
 
-def order(
+def order_results(
     scored: ScoredCandidates, blend: float, *, scales: Scales | None = None, curves: RelevanceCurves | None = None
 ) -> list[SearchResult]:
     """Order the candidates of one query.
@@ -126,7 +126,7 @@ def order(
     estimates = np.concatenate(
         [(curves.reranked or UNCALIBRATED).apply(logits), estimate(hits[reranked:], curves.first_stage)]
     )
-    relevance = agreeing(estimates[ordered], scores[ordered], tiers[ordered], ceiling=curves.ceiling)
+    relevance = agree_with_order(estimates[ordered], scores[ordered], tiers[ordered], ceiling=curves.ceiling)
     return [
         SearchResult(
             rank=rank,

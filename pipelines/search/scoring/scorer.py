@@ -31,7 +31,7 @@ from .score_cache import ScoreCache, pair_key
 
 logger = logging.getLogger("bicross")
 
-Candidate = tuple[str, Hit]
+QueryHit = tuple[str, Hit]
 """A query and a hit that was found for it."""
 
 
@@ -52,9 +52,9 @@ class CandidateScorer:
         named = reranker.fingerprint if cache and is_identified(reranker) else ""
         exits = reranker.exits_fingerprint if cache and can_exit_early(reranker) else ""
         self._identity, self._exits = named or uuid.uuid4().hex, exits or uuid.uuid4().hex
-        self._told = False
+        self._logged_mismatch = False
 
-    def score(self, candidates: Sequence[Candidate], *, tokenizer: str = "") -> tuple[NDArray[np.float32], int]:
+    def score(self, candidates: Sequence[QueryHit], *, tokenizer: str = "") -> tuple[NDArray[np.float32], int]:
         """Score candidates; a query and a text that come several times are scored once.
 
         Args:
@@ -72,18 +72,18 @@ class CandidateScorer:
             logits, computed = self.score([candidates[row] for row in rows], tokenizer=tokenizer)
             return logits[inverse], computed
         if self._cache is None:
-            return self._read(candidates, tokenizer), len(candidates)
+            return self._compute(candidates, tokenizer), len(candidates)
         keys = self._keys(candidates)
         cached = self._cache.get(keys)
         missing = [i for i, logit in enumerate(cached) if logit is None]
         logits = np.array([np.nan if logit is None else logit for logit in cached], np.float32)
         if missing:
-            logits[missing] = self._read([candidates[i] for i in missing], tokenizer)
+            logits[missing] = self._compute([candidates[i] for i in missing], tokenizer)
             self._cache.put([keys[i] for i in missing], logits[missing].tolist())
         return logits, len(missing)
 
     def score_cascade(
-        self, candidates: Sequence[Candidate], cascade: Cascade, ranking_key: RankingKey, *, tokenizer: str = ""
+        self, candidates: Sequence[QueryHit], cascade: Cascade, ranking_key: RankingKey, *, tokenizer: str = ""
     ) -> tuple[CascadeScores, int]:
         """Score candidates by a cascade of a ``CascadeReranker``.
 
@@ -101,7 +101,7 @@ class CandidateScorer:
             The scores, and how many candidates the reranker had to compute.
         """
         if self._cache is None:
-            return self._read_cascade(candidates, cascade, ranking_key, tokenizer), len(candidates)
+            return self._compute_cascade(candidates, cascade, ranking_key, tokenizer), len(candidates)
         parts, missing = list[tuple[NDArray[np.int64], CascadeScores]](), list[int]()
         for rows in group_by_query([query for query, _ in candidates]):
             numbers: list[int] = rows.tolist()
@@ -115,13 +115,13 @@ class CandidateScorer:
         if missing:
             rows, missing_candidates = np.array(missing), [candidates[i] for i in missing]
             parts.append(
-                (rows, self._read_cascade(missing_candidates, cascade, restrict_key(ranking_key, rows), tokenizer))
+                (rows, self._compute_cascade(missing_candidates, cascade, restrict_key(ranking_key, rows), tokenizer))
             )
             self._remember(self._cache, missing_candidates, parts[-1][1])
         return merge_scores(parts, len(candidates)), len(missing)
 
     def _recalled(
-        self, cache: ScoreCache, candidates: Sequence[Candidate], cascade: Cascade, ranking_key: RankingKey
+        self, cache: ScoreCache, candidates: Sequence[QueryHit], cascade: Cascade, ranking_key: RankingKey
     ) -> CascadeScores | None:
         """Run the cascade of one query on logits from the cache; None where the cache misses one of them."""
         missed = False
@@ -137,18 +137,18 @@ class CandidateScorer:
         scores = run_cascade(queries, cascade, remembered, ranking_key=ranking_key)
         return None if missed else scores
 
-    def _remember(self, cache: ScoreCache, candidates: Sequence[Candidate], scores: CascadeScores) -> None:
+    def _remember(self, cache: ScoreCache, candidates: Sequence[QueryHit], scores: CascadeScores) -> None:
         whole = np.where(scores.stopped == 0, scores.logits, np.nan)
         for layer, logits in {0: whole, **scores.exits}.items():
             rows: list[int] = np.flatnonzero(~np.isnan(logits)).tolist()
             cache.put(self._keys([candidates[i] for i in rows], layer), logits[rows].tolist())
 
-    def _keys(self, candidates: Sequence[Candidate], layer: int = 0) -> list[bytes]:
+    def _keys(self, candidates: Sequence[QueryHit], layer: int = 0) -> list[bytes]:
         """Return the cache keys; those of the last layer are the same with and without a cascade."""
         identity = f"{self._exits} {layer}" if layer else self._identity
         return [pair_key(identity, query, candidate_text(hit)) for query, hit in candidates]
 
-    def _read(self, candidates: Sequence[Candidate], tokenizer: str) -> NDArray[np.float32]:
+    def _compute(self, candidates: Sequence[QueryHit], tokenizer: str) -> NDArray[np.float32]:
         """Compute logits, and raise ``ModelError`` where one is not finite."""
         ids = self._token_pairs(candidates, tokenizer)
         if ids is not None and takes_token_ids(self._reranker):
@@ -157,8 +157,8 @@ class CandidateScorer:
             answer = self._reranker.score(_text_pairs(candidates))
         return _checked(answer, candidates)
 
-    def _read_cascade(
-        self, candidates: Sequence[Candidate], cascade: Cascade, ranking_key: RankingKey, tokenizer: str
+    def _compute_cascade(
+        self, candidates: Sequence[QueryHit], cascade: Cascade, ranking_key: RankingKey, tokenizer: str
     ) -> CascadeScores:
         ids, reranker = self._token_pairs(candidates, tokenizer), cast(CascadeReranker, self._reranker)
         if ids is not None:
@@ -168,14 +168,14 @@ class CandidateScorer:
         _checked(scores.logits, candidates)
         return scores
 
-    def _token_pairs(self, candidates: Sequence[Candidate], tokenizer: str) -> list[TokenPair] | None:
+    def _token_pairs(self, candidates: Sequence[QueryHit], tokenizer: str) -> list[TokenPair] | None:
         """Return the pairs as token ids; None where some have none, or another tokenizer made them."""
         tokenizer_of_reranker = self._reranker.tokenizer_fingerprint if takes_token_ids(self._reranker) else ""
         if not tokenizer_of_reranker or not tokenizer:
             return None
         if tokenizer_of_reranker != tokenizer:
-            if not self._told:
-                self._told = True
+            if not self._logged_mismatch:
+                self._logged_mismatch = True
                 logger.info(
                     "the token ids in the index are of another tokenizer than the reranker's (%.12s, not %.12s): "
                     "passages are tokenised at every search; `bicross retokenize` would rewrite them",
@@ -187,7 +187,7 @@ class CandidateScorer:
         return pairs if len(pairs) == len(candidates) else None
 
 
-def _checked(answer: NDArray[np.float32], candidates: Sequence[Candidate]) -> NDArray[np.float32]:
+def _checked(answer: NDArray[np.float32], candidates: Sequence[QueryHit]) -> NDArray[np.float32]:
     """Return the logits after a check that there is a finite one for each candidate."""
     logits = np.asarray(answer, np.float32)
     if logits.shape != (len(candidates),):
@@ -200,7 +200,7 @@ def _checked(answer: NDArray[np.float32], candidates: Sequence[Candidate]) -> ND
     return logits
 
 
-def _text_pairs(candidates: Sequence[Candidate]) -> list[Pair]:
+def _text_pairs(candidates: Sequence[QueryHit]) -> list[Pair]:
     return [(query, candidate_text(hit)) for query, hit in candidates]
 
 

@@ -109,8 +109,8 @@ class StopRule:
         """
         predicted, variance = self._predict(retrieval, logits)
         everything = np.concatenate([logits, predicted])
-        unread = len(predicted) / len(retrieval)
-        return _positive(math.sqrt(float(everything.var()) + unread * variance)), _positive(float(retrieval.std()))
+        unscored = len(predicted) / len(retrieval)
+        return _positive(math.sqrt(float(everything.var()) + unscored * variance)), _positive(float(retrieval.std()))
 
     def expected_entries(self, retrieval: Floats, logits: Floats, k: int) -> float:
         """Estimate how many unscored candidates would get a better final score than the k-th best scored one.
@@ -120,21 +120,23 @@ class StopRule:
             logits: Of the first candidates; shape (scored,).
             k: Results that are wanted.
         """
-        read, (predicted, variance) = len(logits), self._predict(retrieval, logits)
+        scored, (predicted, variance) = len(logits), self._predict(retrieval, logits)
         scales = self.scales(retrieval, logits)
         scores = final_scores(np.concatenate([logits, predicted]), retrieval, self.blend, scales=scales)
-        border = float(np.partition(scores[:read], -k)[-k])
+        border = float(np.partition(scores[:scored], -k)[-k])
         unit = 1.0 if self.blend == 1.0 else self.blend / scales[0]
         deviation = _positive(math.sqrt(variance) * unit)
-        return sum(0.5 * math.erfc((border - score) / (deviation * math.sqrt(2.0))) for score in scores[read:].tolist())
+        return sum(
+            0.5 * math.erfc((border - score) / (deviation * math.sqrt(2.0))) for score in scores[scored:].tolist()
+        )
 
     def _predict(self, retrieval: Floats, logits: Floats) -> tuple[Floats, float]:
         """Return the expected logits of the unscored candidates, and the variance of each."""
-        read, noise, shift = len(logits), self.spread**2, self.query_spread**2
+        scored, noise, shift = len(logits), self.spread**2, self.query_spread**2
         line = self.intercept + self.slope * (retrieval - retrieval[0])
         # With more scored candidates the query's own shift counts more and is more certain.
-        trust = shift / (shift + noise / read) if shift else 0.0
-        predicted = line[read:] + trust * float((logits - line[:read]).mean())
+        trust = shift / (shift + noise / scored) if shift else 0.0
+        predicted = line[scored:] + trust * float((logits - line[:scored]).mean())
         return predicted, noise + shift * (1.0 - trust)
 
 
@@ -203,13 +205,13 @@ def _losses(rule: StopRule, retrieval: Floats, logits: Floats) -> Floats:
     k = min(rule.k, len(logits))
     best = set(_best(final_scores(logits, retrieval, rule.blend), k))
     losses, undecided = np.zeros(len(THRESHOLDS)), np.ones(len(THRESHOLDS), bool)
-    for read in range(CHECK_EVERY, len(logits), CHECK_EVERY):
-        if read < rule.k:
+    for scored in range(CHECK_EVERY, len(logits), CHECK_EVERY):
+        if scored < rule.k:
             continue
-        stops = undecided & (rule.expected_entries(retrieval, logits[:read], rule.k) < THRESHOLDS)
-        scales = rule.scales(retrieval, logits[:read])
-        best_read = _best(final_scores(logits[:read], retrieval[:read], rule.blend, scales=scales), k)
-        losses[stops] = 1.0 - len(best.intersection(best_read)) / k
+        stops = undecided & (rule.expected_entries(retrieval, logits[:scored], rule.k) < THRESHOLDS)
+        scales = rule.scales(retrieval, logits[:scored])
+        best_scored = _best(final_scores(logits[:scored], retrieval[:scored], rule.blend, scales=scales), k)
+        losses[stops] = 1.0 - len(best.intersection(best_scored)) / k
         undecided &= ~stops
     return losses
 
@@ -229,6 +231,6 @@ def _check(risk: float, blend: float, k: int) -> None:
     if not 0.0 < risk < 1.0:
         raise ArgumentError(f"risk must be a number between 0 and 1, not {risk!r}")
     if not 0.0 < blend <= 1.0:
-        raise ArgumentError(f"blend must be above 0 and at most 1, not {blend!r}: without a reranker nothing is read")
+        raise ArgumentError(f"blend must be above 0 and at most 1, not {blend!r}: with 0 the reranker would not count")
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ArgumentError(f"k must be a whole number of at least 1, not {k!r}")

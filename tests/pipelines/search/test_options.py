@@ -84,7 +84,7 @@ def test_one_search_can_have_other_options():
         ({"min_relevance": True}, "min_relevance must be a number from 0 to 1, or None, not True"),
         ({"passages": "all"}, "passages must be one of best, first, max, mean, not 'all'"),
         ({"cascade": [(4, 30), (3, 10)]}, "each stage needs a later layer"),
-        ({"cascade": [(3, 30)], "adaptive": True}, "adaptive follows the neighbours"),
+        ({"cascade": [(3, 30)], "adaptive": True}, "adaptive=True cannot be combined with a cascade"),
         ({"cascade": [(3, 30)], "passages": "max"}, "a cascade scores one passage of a document"),
     ],
 )

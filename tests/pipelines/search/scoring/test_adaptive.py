@@ -173,10 +173,13 @@ def test_filters_hold_for_neighbours(tmp_path):
 
 
 def test_what_cannot_be_adaptive(index):
-    with pytest.raises(ArgumentError, match="adaptive needs a retriever that knows neighbours, not LexicalRetriever"):
+    with pytest.raises(
+        ArgumentError,
+        match="adaptive=True needs a retriever that finds the neighbours of documents, not LexicalRetriever",
+    ):
         SearchPipeline(LexicalRetriever(index), Favourite(), adaptive=True)
     rule = StopRule(0.0, 1.0, 1.0, 1.0, 0.1, 0.05, 1.0, 10)
-    with pytest.raises(ArgumentError, match="with adaptive give a number"):
+    with pytest.raises(ArgumentError, match="cannot be combined with adaptive=True: give a number"):
         SearchPipeline(DenseRetriever(index, ENCODER), Favourite(), adaptive=True, rerank_k="auto", stop_rule=rule)
 
 

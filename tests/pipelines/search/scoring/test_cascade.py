@@ -165,7 +165,7 @@ def test_the_cache_tells_exits_from_the_whole_model(index):
     plain = pipeline(index, reranker, cache=cache, cascade=None)
     reranker.calls.clear()
     assert plain.search_batch(QUERIES) == pipeline(index, reranker, cascade=None).search_batch(QUERIES)
-    assert len(reranker.calls[0]) == 3 * (20 - 4), "what was read to the end is known"
+    assert len(reranker.calls[0]) == 3 * (20 - 4), "what the whole model scored is known"
 
 
 def test_a_cache_that_forgets_changes_nothing(index):
@@ -195,17 +195,17 @@ RULE = StopRule(intercept=0.0, slope=1.0, query_spread=1.0, spread=1.0, threshol
 
 
 def test_what_does_not_go_with_it(index):
-    with pytest.raises(ArgumentError, match=r'rerank_k="auto" foresees logits of the whole reranker: with a cascade'):
+    with pytest.raises(ArgumentError, match=r'rerank_k="auto" cannot be combined with a cascade: give a num'):
         pipeline(index, rerank_k="auto", stop_rule=RULE)
-    with pytest.raises(ArgumentError, match=r"with a cascade give a number"):
+    with pytest.raises(ArgumentError, match=r"cannot be combined with a cascade: give a number"):
         pipeline(index, stop_rule=RULE).search(QUERIES[0], rerank_k="auto")
     with pytest.raises(ArgumentError, match="a rule is fitted to logits of the whole reranker"):
         pipeline(index).fit_stop_rule(QUERIES)
-    with pytest.raises(ArgumentError, match="adaptive follows the neighbours"):
+    with pytest.raises(ArgumentError, match="adaptive=True cannot be combined with a cascade"):
         pipeline(index, adaptive=True)
     with pytest.raises(ArgumentError, match=r"a cascade scores one passage .* use passages='max' without it"):
         SearchPipeline(DenseRetriever(index, ENCODER, passages=3), ExitingReranker(), passages="max", cascade=STAGES)
-    with pytest.raises(ArgumentError, match=r"cascade=\[\(2, 9\), \(4, 4\)\] needs a reranker, and where tuning"):
+    with pytest.raises(ArgumentError, match=r"cascade=\[\(2, 9\), \(4, 4\)\] needs a reranker: give one"):
         SearchPipeline(DenseRetriever(index, ENCODER), None, cascade=STAGES)
     with pytest.raises(ArgumentError, match="needs a reranker with exits, not OverlapReranker"):
         pipeline(index, OverlapReranker())

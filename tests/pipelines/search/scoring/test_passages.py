@@ -1,4 +1,6 @@
-"""What of a document stage two reads, and what its passages say together."""
+"""Which passages of a document the reranker scores, and how their logits become one."""
+
+import sys
 
 import numpy as np
 import pytest
@@ -16,16 +18,16 @@ TEXTS = {
 }
 
 
-class Reader:
-    """A logit is the number of letters of the passage, and of what it has read it keeps everything."""
+class LengthReranker:
+    """A logit is the number of letters of the passage, and it keeps every text that it scores."""
 
     blend = 1.0
 
     def __init__(self):
-        self.read = []
+        self.scored = []
 
     def score(self, pairs):
-        self.read += [passage for _, passage in pairs]
+        self.scored += [passage for _, passage in pairs]
         return np.array([len(passage) for _, passage in pairs], np.float32)
 
 
@@ -43,7 +45,7 @@ def passages_of(index, query):
 
 
 @pytest.mark.parametrize(
-    ("passages", "read"),
+    ("passages", "chosen"),
     [
         ("best", lambda of_document: of_document[:1]),
         ("first", lambda of_document: [min(of_document, key=lambda passage: passage.start)]),
@@ -51,16 +53,16 @@ def passages_of(index, query):
         ("mean", lambda of_document: of_document[:3]),
     ],
 )
-def test_what_is_read_and_what_it_says(index, passages, read):
-    query, reader = "the moon and a cat", Reader()
-    pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=reader, passages=passages)
+def test_which_passages_are_scored_and_how_their_logits_combine(index, passages, chosen):
+    query, reranker = "the moon and a cat", LengthReranker()
+    pipeline = SearchPipeline.open(index.path, encoder=ENCODER, reranker=reranker, passages=passages)
     best_passages = passages_of(index, query)
     assert max(map(len, best_passages.values())) > 3
     results = pipeline.search(query)
     expected = {
-        id_: [passage.text.strip() for passage in read(of_document)] for id_, of_document in best_passages.items()
+        id_: [passage.text.strip() for passage in chosen(of_document)] for id_, of_document in best_passages.items()
     }
-    assert sorted(reader.read) == sorted({text for texts in expected.values() for text in texts})  # equal ones once
+    assert sorted(reranker.scored) == sorted({text for texts in expected.values() for text in texts})  # equal ones once
     combine = np.mean if passages == "mean" else np.max
     logits = {id_: pytest.approx(combine([len(text) for text in texts])) for id_, texts in expected.items()}
     assert {result.document.id: result.logit for result in results} == logits
@@ -70,20 +72,35 @@ def test_what_is_read_and_what_it_says(index, passages, read):
 
 
 def test_a_deadline_counts_documents_and_not_passages(index):
-    reader, times = Reader(), iter(np.arange(0.0, 100.0, 0.25).tolist())
+    reranker, times = LengthReranker(), iter(np.arange(0.0, 100.0, 0.25).tolist())
     pipeline = SearchPipeline(
-        DenseRetriever(index, ENCODER, passages=3), reader, passages="max", clock=lambda: next(times)
+        DenseRetriever(index, ENCODER, passages=3), reranker, passages="max", clock=lambda: next(times)
     )
     assert len(pipeline.search("the moon", deadline_ms=10_000)) == 3
-    assert sorted(reader.read) == sorted(
+    assert sorted(reranker.scored) == sorted(
         {passage.text.strip() for of_document in passages_of(index, "the moon").values() for passage in of_document[:3]}
     )
 
 
+def test_a_retriever_made_as_the_error_says_finds_the_first_passage(index):
+    retriever = DenseRetriever(index, ENCODER, passages=sys.maxsize)
+    results = SearchPipeline(retriever, LengthReranker(), passages="first").search("the moon")
+    assert {result.document.id: result.logit for result in results} == {
+        id_: len(min(of_document, key=lambda passage: passage.start).text.strip())
+        for id_, of_document in passages_of(index, "the moon").items()
+    }
+
+
 def test_a_retriever_that_finds_too_few_is_refused(index):
-    with pytest.raises(ArgumentError, match=r"'max' reads up to 3 .* this DenseRetriever finds 1: make it with pass"):
-        SearchPipeline(DenseRetriever(index, ENCODER), Reader(), passages="max")
-    with pytest.raises(ArgumentError, match="this LexicalRetriever finds 1"):
-        SearchPipeline(LexicalRetriever(index), Reader(), passages="first")
+    with pytest.raises(
+        ArgumentError,
+        match=r"'max' needs 3 passages .* this Dense.* finds 1: use .* made with passages=3$",
+    ):
+        SearchPipeline(DenseRetriever(index, ENCODER), LengthReranker(), passages="max")
+    with pytest.raises(
+        ArgumentError,
+        match=r"'first' needs all passages .* this Lexical.* finds 1: use .* made with passages=sys.maxsize$",
+    ):
+        SearchPipeline(LexicalRetriever(index), LengthReranker(), passages="first")
     with pytest.raises(ArgumentError, match="passages must be one of best, first, max, mean, not 'all'"):
-        SearchPipeline(DenseRetriever(index, ENCODER), Reader(), passages="all")
+        SearchPipeline(DenseRetriever(index, ENCODER), LengthReranker(), passages="all")

@@ -7,8 +7,8 @@ import pytest
 from bicross.index import Document, Hit, Passage
 from bicross.pipelines import SearchPipeline, build_index
 from bicross.pipelines.search import SearchOptions
-from bicross.pipelines.search.scoring import RelevanceCurves, ScoredCandidates, order
-from bicross.pipelines.search.scoring.relevance import agreeing
+from bicross.pipelines.search.scoring import RelevanceCurves, ScoredCandidates, order_results
+from bicross.pipelines.search.scoring.relevance import agree_with_order
 from bicross.rerank import Platt
 from bicross.retrieval import DenseRetriever, HybridRetriever, LexicalRetriever
 from helpers.examples import thorough
@@ -31,7 +31,9 @@ def sigmoid(x):
 def fall(estimates, scores=None, tiers=None, **more):
     n = len(estimates)
     scores = -np.arange(n, dtype=float) if scores is None else np.array(scores, float)
-    return agreeing(np.array(estimates, float), scores, np.zeros(n, np.int64) if tiers is None else tiers, **more)
+    return agree_with_order(
+        np.array(estimates, float), scores, np.zeros(n, np.int64) if tiers is None else tiers, **more
+    )
 
 
 @given(st.lists(PROBABILITY, max_size=40))
@@ -85,8 +87,8 @@ def test_scores_order_and_logits_do_not_depend_on_the_curves(rows, blend, depth)
     logits = np.array([logit for logit, _ in rows][:depth], np.float32)
     retrieved = sorted((cosine for _, cosine in rows), reverse=True)
     scored = ScoredCandidates.in_order(hits(retrieved), logits)
-    plain = order(scored, blend)
-    other = order(scored, blend, curves=RelevanceCurves(Platt(0.0, 1.0), Platt(0.0, -1.0), ceiling=0.7))
+    plain = order_results(scored, blend)
+    other = order_results(scored, blend, curves=RelevanceCurves(Platt(0.0, 1.0), Platt(0.0, -1.0), ceiling=0.7))
 
     def fields(results):
         return [(r.document.id, r.score, r.logit, r.retrieval_rank) for r in results]
@@ -104,10 +106,12 @@ def test_scores_order_and_logits_do_not_depend_on_the_curves(rows, blend, depth)
     ({"dense_score": 0.3, "lexical_score": 20.0}, sigmoid(-5.4)), ({}, sigmoid(0.9)),
 ])  # fmt: skip
 def test_without_reranking_it_is_estimated_from_the_first_stage(scores, expected):
-    [result] = order(ScoredCandidates.in_order(hits([0.9], **scores), np.empty(0, np.float32)), 1.0)
+    [result] = order_results(ScoredCandidates.in_order(hits([0.9], **scores), np.empty(0, np.float32)), 1.0)
     assert result.relevance == pytest.approx(expected)
     curve = RelevanceCurves(first_stage=Platt(1.0, 0.5))
-    [result] = order(ScoredCandidates.in_order(hits([0.9], **scores), np.empty(0, np.float32)), 1.0, curves=curve)
+    [result] = order_results(
+        ScoredCandidates.in_order(hits([0.9], **scores), np.empty(0, np.float32)), 1.0, curves=curve
+    )
     score = scores.get("dense_score", scores.get("lexical_score"))
     assert result.relevance == pytest.approx(sigmoid(0.9 if score is None else score + 0.5))
 
