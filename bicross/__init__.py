@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         delete_documents,
         evaluate,
         read_judged,
+        sync_documents,
         tune,
         upsert_documents,
     )
@@ -47,6 +48,7 @@ __all__ = [
     "evaluate",
     "read_documents",
     "read_judged",
+    "sync_documents",
     "tune",
     "upsert_documents",
 ]
@@ -64,6 +66,7 @@ _load = lazy_names(
             "delete_documents",
             "evaluate",
             "read_judged",
+            "sync_documents",
             "tune",
             "upsert_documents",
         ),

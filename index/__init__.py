@@ -6,7 +6,7 @@ from .document import Document, Passage, passage_text
 from .filters import FieldInfo, Predicate
 from .info import IndexInfo
 from .manifest import ModelFingerprint, VectorLayout
-from .reading import BM25, Hit, PassageHit, StageScore
+from .reading import BM25, Comparison, Difference, Hit, PassageHit, StageScore
 from .segments import EmbeddedBatch, Verify
 from .sources import (
     ColumnType,
@@ -27,6 +27,8 @@ __all__ = [
     "TARGET_RECALL",
     "Chunking",
     "ColumnType",
+    "Comparison",
+    "Difference",
     "Document",
     "DocumentReader",
     "DocumentsLike",

@@ -1,10 +1,11 @@
 """Document and Passage: what an index stores and what a search returns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
-from ..errors import DocumentError
-from ..errors.arguments import checked_instance, lone_surrogate
+from ..errors import ArgumentError, DocumentError
+from ..errors.arguments import checked_instance, described, lone_surrogate
 from .metadata import plain_metadata
 
 
@@ -72,6 +73,13 @@ def passage_text(title: str, text: str) -> str:
     checked_instance(title, str, "title")
     checked_instance(text, str, "text")
     return f"{title} {text}".strip()
+
+
+def checked_documents(values: object) -> list[Document]:
+    """Return the documents of a list, or raise ``ArgumentError`` where it is none, or holds something else."""
+    if not isinstance(values, Sequence):
+        raise ArgumentError(f"documents must be a list, not {described(values)}")
+    return [checked_instance(value, Document, "a document") for value in cast("Sequence[object]", values)]
 
 
 def _check(id_: str, title: str, text: str) -> None:

@@ -14,7 +14,7 @@ from .chunking import Chunking
 from .files import Filesystem
 from .manifest import COLUMN_NAMES, Manifest, ModelFingerprint, VectorLayout
 from .reader import IndexReader
-from .reading import Snapshot, View
+from .reading import Comparison, Snapshot, View
 from .segments import EmbeddedBatch, Verify
 from .writing import IndexBuilder, OnDisk, building, on_disk, read_manifest, require_free
 
@@ -183,6 +183,10 @@ class OpenedIndex(IndexReader):
     def ids(self) -> Iterator[str]:
         """Yield the ids of all live documents, in the order in which they were added."""
         return self._snapshot.ids()
+
+    def comparison(self) -> Comparison:
+        """Return what compares documents with those of this generation, and finds which of these did not come."""
+        return Comparison(self._snapshot.views)
 
     def refresh(self) -> bool:
         """Move to the newest generation. Running searches finish on the old one.

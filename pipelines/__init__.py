@@ -33,7 +33,16 @@ if TYPE_CHECKING:
         read_run,
         write_run,
     )
-    from .indexing import add_documents, build_index, delete_documents, index_terms, retokenize, upsert_documents
+    from .indexing import (
+        SyncReport,
+        add_documents,
+        build_index,
+        delete_documents,
+        index_terms,
+        retokenize,
+        sync_documents,
+        upsert_documents,
+    )
     from .pairs import (
         Cluster,
         Clusters,
@@ -86,6 +95,7 @@ __all__ = [
     "Settings",
     "SimilarPair",
     "StopRule",
+    "SyncReport",
     "Timings",
     "Tuned",
     "Tuning",
@@ -107,6 +117,7 @@ __all__ = [
     "read_qrels",
     "read_run",
     "retokenize",
+    "sync_documents",
     "tune",
     "upsert_documents",
     "write_run",
@@ -145,11 +156,13 @@ __getattr__ = lazy_names(
             "write_run",
         ),
         "indexing": (
+            "SyncReport",
             "add_documents",
             "build_index",
             "delete_documents",
             "index_terms",
             "retokenize",
+            "sync_documents",
             "upsert_documents",
         ),
         "pairs": (

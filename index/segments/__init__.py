@@ -5,7 +5,7 @@ from .embedded_batch import EmbeddedBatch
 from .fields import SegmentFields
 from .ids import IdEntry, content_hash, id_hash
 from .metadata import ROWS, TEXT_LISTS, UNFILTERABLE, MetadataColumns
-from .postings import PostingsTable, PostingsWriter
+from .postings import PostingsTable, PostingsWriter, TermCounts
 from .quantisers import QUANTISERS, template, write_quantiser
 from .segment import Segment, Verify
 from .segment_writer import VECTORS, SegmentWriter
@@ -33,6 +33,7 @@ __all__ = [
     "Segment",
     "SegmentFields",
     "SegmentWriter",
+    "TermCounts",
     "TokenIds",
     "Verify",
     "check_columns_of",

@@ -12,7 +12,7 @@ from weakref import finalize
 
 from ...errors import ArgumentError
 from ..document import Document
-from .accounting import ErrorLog, SourceReport, Tally
+from .accounting import ErrorLog, SourceReport, Tally, Unread
 from .budget import MaxBytes
 from .options import ColumnType, SourceOptions
 from .places import NamedSource, Scratch, SourceFile, find_source
@@ -128,7 +128,7 @@ class DocumentReader(Iterable[Document]):
         self._sources = sources
         self._options = options
         self._log = log
-        self._tally = Tally()
+        self._tally, self._unread = Tally(), Unread()
 
     @property
     def report(self) -> SourceReport:
@@ -140,9 +140,13 @@ class DocumentReader(Iterable[Document]):
         """The number of bad rows and files that the latest iteration has left out."""
         return self._tally.bad
 
+    def may_hold(self, document_id: str) -> bool:
+        """Whether a document may be in a file or folder that is there, and that the latest iteration could not read."""
+        return self._unread.may_hold(document_id)
+
     def __iter__(self) -> Iterator[Document]:
         reading = Reading(self._options, self._log)
-        self.fraction, self._tally = 0.0, reading.tally
+        self.fraction, self._tally, self._unread = 0.0, reading.tally, reading.unread
         for document in reading.documents(self._sources):
             self.fraction, self.line, self.lines = reading.fraction, reading.line, reading.lines
             yield document

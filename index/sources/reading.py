@@ -8,7 +8,7 @@ from xxhash import xxh3_128_digest
 
 from ...errors import DocumentError, SourceError
 from ..document import Document
-from .accounting import ErrorLog, LeftOutKind, Tally
+from .accounting import ErrorLog, LeftOutKind, Tally, Unread
 from .budget import Budget
 from .columns import NoTexts
 from .options import SourceOptions
@@ -32,6 +32,7 @@ class Reading:
     def __init__(self, options: SourceOptions, log: ErrorLog | None) -> None:
         """``log=None`` raises the first bad row or file."""
         self.tally = Tally()
+        self.unread = Unread()
         self.fraction = 0.0
         self.line: int | None = None
         self.lines = 1
@@ -98,6 +99,7 @@ class Reading:
         except PageError as error:
             self._refuse(error.kind, str(error), file.shown)
         except OSError as error:
+            self.unread.add_file(file.name)
             self._refuse("file", f"the file cannot be read: {error.strerror or error}", file.shown)
         except DocumentError as error:
             self._refuse("row", error.reason, file.shown)
@@ -119,10 +121,12 @@ class Reading:
                 return
             if not source.is_folder:
                 raise SourceError(reason) from error
+            self.unread.add_any()
             self._refuse("file", reason, file.shown)
         except OSError as error:
             if not source.is_folder:
                 raise
+            self.unread.add_any()
             self._refuse("file", f"the file cannot be read: {error.strerror or error}", file.shown)
 
     def _documents_in(self, file: SourceFile) -> Iterator[Document]:
@@ -165,6 +169,8 @@ class Reading:
     def _pass_over(self, entry: NotRead, folder: NamedSource) -> None:
         shown = f"{folder.name.rstrip('/')}/{entry.name}"
         if entry.problem:
+            if entry.kind == "file":
+                self.unread.add_any()
             self._refuse(entry.kind, entry.problem, shown)
         else:
             self.tally.leave_out(entry.kind, shown)

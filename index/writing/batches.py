@@ -10,7 +10,7 @@ from ...errors.arguments import checked_count, checked_instance, checked_items, 
 from ..arguments import checked_vectors
 from ..document import Document, Passage
 from ..manifest import Manifest
-from ..segments import EmbeddedBatch, check_columns_of
+from ..segments import EmbeddedBatch, TermCounts, check_columns_of
 
 
 def check_batch(batch: EmbeddedBatch, manifest: Manifest) -> None:
@@ -34,7 +34,7 @@ def check_batch(batch: EmbeddedBatch, manifest: Manifest) -> None:
             _check_passage(passage, document)
     _check_vectors(batch, sum(map(len, lists)), manifest.model.dimension)
     for values, name in ((batch.tokens, "tokens"), (batch.terms, "terms")):
-        if isinstance(values, str) or (not hasattr(values, "__len__") and values is not None):
+        if isinstance(values, str) or not (hasattr(values, "__len__") or isinstance(values, TermCounts | None)):
             raise ArgumentError(f"the {name} of a batch must be a list, not {described(values)}")
     check_columns_of(batch, passages=sum(map(len, lists)), manifest=manifest)
 

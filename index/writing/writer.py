@@ -4,20 +4,20 @@ import dataclasses
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DocumentError
-from ...errors.arguments import checked_instance
+from ...errors import ArgumentError, DocumentError
 from ..arguments import checked_ids
-from ..document import Document
+from ..document import Document, checked_documents
 from ..files import Filesystem, NamedFile
 from ..filters import Predicate
 from ..manifest import Manifest, SegmentEntry
-from ..reading import SEGMENTS, Snapshot, View
+from ..reading import SEGMENTS, Comparison, Snapshot, View
 from ..segments import (
     TOMBSTONES,
     EmbeddedBatch,
@@ -29,8 +29,10 @@ from ..segments import (
     write_tombstones,
 )
 from ..vectors import VectorIndex
-from .batches import check_batch, checked_list
+from .batches import check_batch
 from .generations import commit
+
+ROWS_TOGETHER = 1024
 
 
 class IndexWriter:
@@ -52,7 +54,7 @@ class IndexWriter:
             template: An index without rows in the layout of the vectors, trained if the layout needs that.
         """
         self._path, self._filesystem, self._template = path, filesystem, template
-        self._base = base.manifest
+        self._base, self._before = base.manifest, base
         self._views = [_Target(view, changed=False) for view in base.views]
         self._old = len(self._views)
         self._segment: SegmentWriter | None = None
@@ -75,15 +77,17 @@ class IndexWriter:
 
         Such a document needs no embedding and no writing.
         """
-        documents = [
-            checked_instance(document, Document, "a document") for document in checked_list(documents, "documents")
-        ]
+        documents = checked_documents(documents)
         ids, contents = [document.id for document in documents], [content_hash(document) for document in documents]
         held = [False] * len(documents)
         for target in self._views:
             for number, entry in enumerate(target.find(ids)):
                 held[number] |= entry is not None and entry.content == contents[number]
         return held
+
+    def comparison(self) -> Comparison:
+        """Return what compares documents with those of the index before the changes of this writer."""
+        return Comparison(self._before.views)
 
     def add(self, batch: EmbeddedBatch) -> int:
         """Append new documents.
@@ -118,6 +122,33 @@ class IndexWriter:
         self.delete([document.id for document in batch.documents])
         self._write(batch)
         return len(batch.documents)
+
+    def replace_metadata(self, documents: Sequence[Document]) -> int:
+        """Append documents whose title and text the index has; their passages keep their vectors, token ids and terms.
+
+        Args:
+            documents: Each replaces the one with its id, which has the same title and text.
+
+        Returns:
+            How many documents were written.
+
+        Raises:
+            ArgumentError: The index had no such document before the changes of this writer, or another title or text.
+        """
+        new = {document.id: document for document in checked_documents(documents)}
+        for target in self._views[: self._old]:
+            rows = sorted(entry.row for entry in target.find(list(new)) if entry is not None)
+            # Neighbours alone are read together: the vectors between them are read too.
+            for _, neighbours in groupby(rows, key=lambda row: row // ROWS_TOGETHER):
+                stored = target.view.segment.batch(list(neighbours))
+                replacing = [new.pop(document.id) for document in stored.documents]
+                for old, document in zip(stored.documents, replacing, strict=True):
+                    if (old.title, old.text) != (document.title, document.text):
+                        raise ArgumentError(f"document {old.id!r:.80} has another title or text: it must be embedded")
+                self.upsert(dataclasses.replace(stored, documents=replacing))
+        if new:
+            raise ArgumentError(f"there is no document with the id {next(iter(new))!r:.200}")
+        return len(documents)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Delete documents by id, and return how many there were. Unknown ids are ignored."""

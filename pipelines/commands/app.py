@@ -21,6 +21,7 @@ COMMANDS = {
     "index": ("index", "index"),
     "add": ("index", "add"),
     "delete": ("index", "delete"),
+    "sync": ("syncing", "sync_command"),
     "compact": ("index", "compact"),
     "rollback": ("index", "rollback"),
     "verify": ("index", "verify"),
@@ -57,6 +58,8 @@ GROUPS = {
         "index": "Build an index from a document collection",
         "add": "Add the documents of a collection to an index",
         "delete": "Delete documents by id, or by what their metadata say",
+        "sync": "Make an index equal to a source: add what is new, replace what changed, delete what is gone, in one "
+        "commit",
     },
     "Look after an index": {
         "compact": "Rewrite an index without what was deleted",

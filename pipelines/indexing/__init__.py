@@ -3,14 +3,20 @@
 from .begun import Begun
 from .build import add_documents, build_index, delete_documents, upsert_documents
 from .postings import index_terms
+from .sync import SyncFlags, SyncModels, SyncReport, sync_documents, sync_with
 from .tokenising import retokenize
 
 __all__ = [
     "Begun",
+    "SyncFlags",
+    "SyncModels",
+    "SyncReport",
     "add_documents",
     "build_index",
     "delete_documents",
     "index_terms",
     "retokenize",
+    "sync_documents",
+    "sync_with",
     "upsert_documents",
 ]

@@ -3,6 +3,7 @@
 Stores are named ``module:class``, since the processes import them; ``IndexStore`` is the one of an index.
 """
 
+import dataclasses
 import hashlib
 import importlib
 import json
@@ -77,8 +78,19 @@ class IndexStore:
             assert self.index.index_terms(new, lambda texts: [text.split() for text in texts])
         elif kind == "delete":
             self.index.delete(removed)
+        elif kind == "sync":  # as sync_documents does it
+            self._sync(put, removed)
         else:
             {"add": self.index.add, "upsert": self.index.upsert}[kind]([batch_of(put, self.encoder)])
+
+    def _sync(self, put: dict[str, str], removed: list[str]) -> None:
+        with self.index.writer() as writer:
+            held = list(self.index.documents())
+            again = [dataclasses.replace(document, metadata={"changed": str(put)}) for document in held[:3]]
+            writer.delete(removed)
+            writer.replace_metadata([document for document in again if document.id not in {*put, *removed}])
+            writer.upsert(batch_of(put, self.encoder))
+            writer.commit(reason="sync")
 
     def refresh(self) -> None:
         self.index.refresh()
@@ -118,7 +130,9 @@ def token_ids(text: str) -> Any:
 
 def random_change(chance: random.Random, contents: dict[str, str], number: str) -> Change:
     """What to do next."""
-    kind = chance.choices(("add", "upsert", "delete", "compact", "retokenize", "index terms"), (8, 6, 4, 2, 1, 1))[0]
+    kind = chance.choices(
+        ("add", "upsert", "delete", "sync", "compact", "retokenize", "index terms"), (8, 4, 3, 3, 2, 1, 1)
+    )[0]
     ids = sorted(contents)
     drawn_ids = chance.sample(ids, min(len(ids), chance.randint(1, 3)))
     if len(ids) > MOST_DOCUMENTS:
@@ -129,6 +143,9 @@ def random_change(chance: random.Random, contents: dict[str, str], number: str) 
         return kind, {}, drawn_ids
     if kind == "upsert" and drawn_ids:
         return kind, {id_: f"text {number} of {id_} again" for id_ in drawn_ids}, []
+    if kind == "sync" and len(drawn_ids) > 1:
+        new_ids = [drawn_ids[0], f"d{number}_0"]
+        return kind, {id_: f"text {number} of {id_} in step" for id_ in new_ids}, drawn_ids[1:]
     new = [f"d{number}_{i}" for i in range(chance.randint(1, 4))]
     return "add", {id_: f"text {number} of {id_}" for id_ in new}, []
 

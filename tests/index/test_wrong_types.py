@@ -101,6 +101,7 @@ METHODS = {
     "embedded_documents": {"where": None},
     "sample": {"count": 2},
     "info": {},
+    "comparison": {},
     "pinned": {},
     "refresh": {},
     "writer": {},
@@ -112,6 +113,8 @@ WRITER = {
     "delete": {"ids": ["d1"]},
     "delete_where": {"where": "number == 1"},
     "holds": {"documents": [DOCUMENT]},
+    "replace_metadata": {"documents": [DOCUMENT]},
+    "comparison": {},
 }
 CALLBACKS = {"count_tokens", "tokenize", "analyse"}
 """What a function of the caller raises is the caller's; these are given no other functions."""
@@ -140,6 +143,9 @@ NOT_CALLED = {
     "StageScore",
     "VectorLayout",
     "Verification",
+    # Made by Index.comparison, and what it returns.
+    "Comparison",
+    "Difference",
 }
 
 
@@ -205,6 +211,11 @@ def test_methods_of_a_writer(name, argument, opened):
         with opened.writer() as writer:
             is_answered(getattr(writer, name), WRITER[name] | {argument: make()})
     assert len(Index.open(opened.path)) == 5
+
+
+def test_what_a_comparison_is_given(opened):
+    for make in WRONG.values():
+        is_answered(opened.comparison().compare, {"documents": make()})
 
 
 @pytest.mark.parametrize("field", ["documents", "passages", "vectors", "tokens", "terms"])

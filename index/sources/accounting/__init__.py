@@ -3,6 +3,7 @@
 from .error_log import ErrorLog, is_error_log
 from .report import LeftOut, LeftOutKind, SourceReport
 from .tally import Tally
+from .unread import Unread
 
 __all__ = [
     "ErrorLog",
@@ -10,5 +11,6 @@ __all__ = [
     "LeftOutKind",
     "SourceReport",
     "Tally",
+    "Unread",
     "is_error_log",
 ]
