@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sphinx.ext.autodoc.mock import mock
+
 if TYPE_CHECKING:
     from docutils.nodes import Element, TextElement
     from sphinx.application import Sphinx
@@ -37,6 +39,7 @@ PUBLIC = (
     "pipelines",
     "pipelines.training",
     "pipelines.training.pair_tasks",
+    "pipelines.integrations.langchain",
     "training",
     "training.rerankers",
     "training.encoders",
@@ -45,6 +48,10 @@ PUBLIC = (
     "inference",
     "errors",
 )
+
+FRAMEWORKS = ["langchain_core"]
+"""What adapters import: the pages need none of it, and it takes seconds to load."""
+autodoc_mock_imports = FRAMEWORKS
 
 autodoc_default_options = {"members": True, "undoc-members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
@@ -90,10 +97,12 @@ def link_to_files(app: "Sphinx", name: str, source: list[str]) -> None:
     source[0] = re.sub(r"\]\((\.\./[^)]+\.md)\)", r"](path:\1)", source[0])
 
 
-PUBLIC_NAMES = public_names()
+PUBLIC_NAMES: dict[str, str] = {}
 
 
 def setup(app: "Sphinx") -> None:
     """Called by Sphinx."""
+    with mock(FRAMEWORKS):
+        PUBLIC_NAMES.update(public_names())
     app.connect("source-read", link_to_files)
     app.connect("missing-reference", link_to_public)

@@ -14,6 +14,7 @@ The tree of them::
     │   ├── IndexCorrupt
     │   ├── IndexLocked
     │   └── IndexModelMismatch
+    ├── MissingPackage (also an ImportError): a package that an extra of bicross installs
     ├── PipelineClosed: a pipeline that is searched after its end
     ├── TrainingError: a model that cannot be trained, for its data, a package or the disk
     └── ModelError: a model that cannot be used
@@ -34,6 +35,7 @@ __all__ = [
     "IndexModelMismatch",
     "IndexNotFound",
     "IndexStoreError",
+    "MissingPackage",
     "ModelCorrupt",
     "ModelError",
     "ModelNotFound",
@@ -118,6 +120,10 @@ class IndexLocked(IndexStoreError):
 
 class IndexModelMismatch(IndexStoreError):
     """The index was built with another model than the one it is to be searched with."""
+
+
+class MissingPackage(BicrossError, ImportError):
+    """A package that is needed here is not installed; the message names the extra that installs it."""
 
 
 class PipelineClosed(BicrossError):

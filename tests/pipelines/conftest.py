@@ -16,9 +16,12 @@ from bicross import pipelines
 
 @pytest.fixture(scope="session", autouse=True)
 def modules_are_loaded_before_names_are_replaced() -> None:
-    """Modules load one another late: one that is first loaded while another's name is a fake would keep the fake."""
+    """Modules load one another late: one that is first loaded while another's name is a fake would keep the fake.
+
+    Adapters load frameworks, which takes seconds, and only their own tests need them.
+    """
     for module in pkgutil.walk_packages(pipelines.__path__, "bicross.pipelines."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith("__main__") and ".integrations." not in module.name:
             import_module(module.name)
 
 
