@@ -4,7 +4,6 @@ from .defaults import IndexDefaults, default_settings, index_defaults
 from .given_parts import checked_reranker, checked_retriever
 from .long_queries import long_query_error, require_policy, too_long
 from .options import DEFAULT_K, MAX_RETRIEVE_K, RerankK, SearchOptions, check_deadline, read_cascade, read_layers
-from .parts import tokenizer_fingerprint
 from .pipeline import SearchPipeline
 from .queries import MAX_QUERY_CHARACTERS, QUERIES_AT_ONCE, check_queries, check_query, query_slices
 from .records import result_record, search_record
@@ -20,6 +19,7 @@ from .scoring import (
     fit_stop_rule,
     standardised,
 )
+from .searcher import tokenizer_fingerprint
 from .settings import Origin, Settings, with_candidates
 from .timings import Depth, Timings
 from .tuned import MAX_CHARACTERS, KnownFusion, Tuned, fusion_record, store, stored

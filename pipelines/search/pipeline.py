@@ -20,9 +20,9 @@ from ...retrieval import Encoder, Retriever, has_index, pinned
 from .long_queries import too_long
 from .opening import StagesFromIndex, newest_generation
 from .options import OptionValues, RerankK, SearchOptions, check_deadline
-from .parts import SearchParts, check_parts
 from .queries import check_queries, query_slices
 from .scoring import ScoreCache, SearchResult, StopRule, fit_stop_rule
+from .searcher import Searcher, check_parts
 from .settings import Settings
 from .timings import Timings
 
@@ -63,7 +63,7 @@ class SearchPipeline:
                 options or SearchOptions(), recommended_blend=None if reranker is None else reranker.blend
             )
         settings = replace(options, given=replace(options.given, **values))
-        self._parts: SearchParts | None = SearchParts(retriever, reranker, settings, cache=cache, clock=clock)
+        self._searcher: Searcher | None = Searcher(retriever, reranker, settings, cache=cache, clock=clock)
         self._stages_of: StagesFromIndex | None = None
         self._changing = threading.Lock()
         self._clock = clock
@@ -120,33 +120,33 @@ class SearchPipeline:
         Raises:
             PipelineClosed: The pipeline was closed; every search raises this too.
         """
-        return self._open_parts().retriever
+        return self._require_open().retriever
 
     @property
     def reranker(self) -> Reranker | None:
         """The second stage; None where there is none, or where tuning switched it off and nobody asked for it."""
-        parts = self._open_parts()
-        return parts.reranker if parts.settings.reranks else None
+        searcher = self._require_open()
+        return searcher.reranker if searcher.settings.reranks else None
 
     @property
     def options(self) -> SearchOptions:
         """The complete options; only the blend may be left open, and the reranker may recommend it."""
-        return self._open_parts().settings.options
+        return self._require_open().settings.options
 
     @property
     def settings(self) -> Settings:
         """The options and where each comes from: given, tuned, or a default. As text they are one line."""
-        return self._open_parts().settings
+        return self._require_open().settings
 
     @property
     def blend(self) -> float:
         """Weight of the reranker's score against that of the first stage, from 0 to 1."""
-        return self._open_parts().settings.blend
+        return self._require_open().settings.blend
 
     @property
     def generation(self) -> int | None:
         """The generation of the index that is searched; None for a retriever without an index."""
-        retriever = self._open_parts().retriever
+        retriever = self._require_open().retriever
         return retriever.index.generation if has_index(retriever) else None
 
     def refresh(self) -> bool:
@@ -163,16 +163,16 @@ class SearchPipeline:
             IndexModelMismatch: The index was replaced by one of another model.
         """
         with self._changing:
-            parts = self._open_parts()
-            index = newest_generation(parts.retriever)
-            if index.generation == parts.generation:
+            searcher = self._require_open()
+            index = newest_generation(searcher.retriever)
+            if index.generation == searcher.generation:
                 return False
             if self._stages_of is not None:
                 stages = self._stages_of(index)
             else:
-                assert has_index(parts.retriever)
-                stages = parts.retriever.over(index), parts.reranker, parts.settings
-            self._parts = SearchParts(*stages, cache=self.cache, clock=self._clock)
+                assert has_index(searcher.retriever)
+                stages = searcher.retriever.over(index), searcher.reranker, searcher.settings
+            self._searcher = Searcher(*stages, cache=self.cache, clock=self._clock)
             return True
 
     def pinned(self) -> "SearchPipeline":
@@ -180,19 +180,19 @@ class SearchPipeline:
 
         It shares the index, the models and the cache. A retriever of one's own needs a method ``pinned`` for that.
         """
-        parts, other = self._open_parts(), copy.copy(self)
-        other._parts = SearchParts(
-            pinned(parts.retriever), parts.reranker, parts.settings, cache=self.cache, clock=self._clock
+        searcher, other = self._require_open(), copy.copy(self)
+        other._searcher = Searcher(
+            pinned(searcher.retriever), searcher.reranker, searcher.settings, cache=self.cache, clock=self._clock
         )
         return other
 
     def close(self) -> None:
         """Close the index and release the models and the cache. Searches under way finish; closing twice is fine."""
         with self._changing:
-            self._parts = self._stages_of = self.cache = None
+            self._searcher = self._stages_of = self.cache = None
 
     def __enter__(self) -> Self:
-        self._open_parts()
+        self._require_open()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -252,21 +252,21 @@ class SearchPipeline:
             QueryError: A query is blank or not text, or it is too long and ``long_queries`` is "error".
             ArgumentError: A cutoff cannot be.
         """
-        parts = self._open_parts()
-        settings = parts.settings.replaced(
+        searcher = self._require_open()
+        settings = searcher.settings.replaced(
             retrieve_k=retrieve_k, rerank_k=rerank_k, top_k=top_k, min_relevance=min_relevance
         )
         check_deadline(deadline_ms)
         check_queries(queries, any_length=settings.options.long_queries != "error")
         if timings is not None:
             checked_instance(timings, Timings, "timings")
-        parts.check(settings)
-        return parts.search(queries, settings, where=where, deadline_ms=deadline_ms, timings=timings)
+        searcher.check(settings)
+        return searcher.search(queries, settings, where=where, deadline_ms=deadline_ms, timings=timings)
 
     def too_long(self, queries: Sequence[str]) -> dict[int, str]:
         """Find the queries that are too long for a search: what is wrong with each, by its place in ``queries``."""
-        parts = self._open_parts()
-        return too_long(queries, parts.reranker if parts.settings.options.depth else None)
+        searcher = self._require_open()
+        return too_long(queries, searcher.reranker if searcher.settings.options.depth else None)
 
     def fit_stop_rule(self, queries: Sequence[str], *, risk: float = 0.05) -> StopRule:
         """Fit a rule for ``rerank_k="auto"`` of a pipeline like this one.
@@ -277,7 +277,7 @@ class SearchPipeline:
         """
         check_queries(queries)
         checked_number(risk, "risk", 0.0, 1.0)
-        if self._open_parts().reranker is None:
+        if self._require_open().reranker is None:
             raise ArgumentError("a pipeline without a reranker scores nothing: there is no rule to fit")
         options = self.options
         if options.cascade:
@@ -290,8 +290,8 @@ class SearchPipeline:
                 logits.append(np.array([result.logit for result in ranked], np.float64))
         return fit_stop_rule(retrieval, logits, risk=risk, k=options.results, blend=self.blend)
 
-    def _open_parts(self) -> SearchParts:
-        parts = self._parts
-        if parts is None:
+    def _require_open(self) -> Searcher:
+        searcher = self._searcher
+        if searcher is None:
             raise PipelineClosed("this pipeline was closed; open another one to search")
-        return parts
+        return searcher

@@ -1,4 +1,4 @@
-"""SearchParts: a retriever, a reranker and options that fit each other, and one search with them."""
+"""Searcher: a retriever, a reranker and settings that fit each other, and how one search runs through both stages."""
 
 import dataclasses
 import logging
@@ -77,12 +77,14 @@ class Retrieved:
     explorer: Explorer | None = None
 
 
-class SearchParts:
-    """The parts of a pipeline until it is closed or refreshed. A running search keeps its parts until it ends.
+class Searcher:
+    """Runs searches with a retriever and a reranker, on one generation of an index.
+
+    A pipeline has one until it is closed or refreshed; a running search keeps the one that it began with.
 
     Attributes:
         settings: The settings that the pipeline has, which a search may replace.
-        generation: The generation of the index when the parts were put together; None without an index.
+        generation: The generation of the index when this was made; None without an index.
     """
 
     def __init__(
@@ -116,7 +118,7 @@ class SearchParts:
         self._warned = False  # of unknown words
 
     def check(self, settings: Settings) -> None:
-        """Check that the parts have everything that a search with these settings needs.
+        """Check that there is everything that a search with these settings needs.
 
         Raises:
             ArgumentError: Something is missing.
