@@ -51,6 +51,7 @@ class AdapterSettings:
         blend: The weight of the reranker against the first stage, chosen on training data; 1 for a reader.
         exits_sha256: The sha256 of the heads for early exits; None without them.
         reader: What ``bicross.json`` says of a reader; None for a reranker.
+        calibration: The curve from the logits of a reranker to relevance, as a record; None without one.
     """
 
     base: str
@@ -60,6 +61,7 @@ class AdapterSettings:
     blend: float
     exits_sha256: str | None = None
     reader: Mapping[str, Any] | None = None
+    calibration: Mapping[str, Any] | None = None
 
     @staticmethod
     def read(folder: Path) -> "AdapterSettings":
@@ -103,8 +105,9 @@ class AdapterSettings:
     def write(self, folder: Path) -> None:
         """Write ``adapter.json`` into an adapter's folder."""
         fields = asdict(self)
-        if self.reader is None:
-            del fields["reader"]  # versions of before knew none
+        for name in ("reader", "calibration"):
+            if fields[name] is None:
+                del fields[name]  # versions of before knew none
         (folder / ADAPTER_SETTINGS).write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
 
 
@@ -171,6 +174,8 @@ def _build(folder: Path, base: Path, adapter: Path, settings: AdapterSettings) -
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     kind = {"blend": settings.blend} if settings.reader is None else {"reader": settings.reader}
     model_settings: dict[str, object] = {**kind, "weights_sha256": sha256_of(folder / "model.safetensors")}
+    if settings.calibration is not None:
+        model_settings["calibration"] = settings.calibration
     if settings.exits_sha256 is not None:
         shutil.copyfile(adapter / EXITS, folder / EXITS)
         model_settings["exits"] = exits_entry(folder)

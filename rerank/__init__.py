@@ -30,6 +30,7 @@ from .packed_scoring import require_exit_layers
 from .pairs import DEFAULT_SIMILARITY, PairLabel, PairScorer, RankedText, classify_texts, paired
 from .remote import RemoteReranker
 from .reranker import (
+    CalibratedReranker,
     CascadeReranker,
     IdentifiedReranker,
     Pair,
@@ -37,6 +38,7 @@ from .reranker import (
     Reranker,
     TokenPair,
     TokenReranker,
+    calibration_of,
     can_exit_early,
     cutting_queries,
     distinct,
@@ -52,6 +54,7 @@ __all__ = [
     "DEFAULT_SIMILARITY",
     "UNCALIBRATED",
     "Bin",
+    "CalibratedReranker",
     "Calibration",
     "CalibrationMethod",
     "Cascade",
@@ -73,6 +76,7 @@ __all__ = [
     "TokenReranker",
     "brier_score",
     "calibration_from_dict",
+    "calibration_of",
     "can_exit_early",
     "check_cascade",
     "classify_texts",

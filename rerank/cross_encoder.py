@@ -29,6 +29,7 @@ from ..inference import (
     resolve_model,
 )
 from ..models import DEFAULT_RERANKER
+from .calibration import Calibration
 from .cascade import Cascade, CascadeScores, RankingKey, check_cascade, require_exits
 from .inputs import pair_input
 from .packed_scoring import (
@@ -40,7 +41,7 @@ from .packed_scoring import (
     score_packed_cascade,
 )
 from .reranker import Pair, TokenPair, check_pairs, check_token_pairs, each_once
-from .scoring_head import require_scoring_outputs, stated_blend
+from .scoring_head import require_scoring_outputs, stated_blend, stated_calibration
 from .text_scoring import text_cross_encoder
 
 logger = logging.getLogger("bicross")
@@ -91,14 +92,18 @@ class CrossEncoderReranker:
             require_heads_fit(exits, self._packed)
         self._exits = exits if self._packed else {}
         self._standard = None if self._packed else text_cross_encoder(loaded, self._input, engine, dtype, batch_size)
-        self._blend = stated_blend(folder)
-        self._made_of = (str(model), folder, dtype)
-        self._cuts_queries = False
+        self._blend, self._calibration = stated_blend(folder), stated_calibration(folder)
+        self._made_of, self._cuts_queries = (str(model), folder, dtype), False
 
     @property
     def blend(self) -> float:
         """The weight against the first stage that the model's settings name, 1.0 if they name none."""
         return self._blend
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The curve from logits to relevance that the model's settings have, None if they have none."""
+        return self._calibration
 
     @property
     def runs_packed(self) -> bool:
@@ -115,8 +120,7 @@ class CrossEncoderReranker:
         """Identifies the weights, the tokenizer, the length limit and the settings, on which scores depend."""
         name, folder, _ = self._made_of
         files = ModelFiles.of(name, folder)
-        # Settings that were tuned before this had a last part hold for models without prompts: see same_reranker.
-        mark = "+" if has_prompts(folder) else "-"
+        mark = "+" if has_prompts(folder) else "-"  # what was tuned before this part was there: see same_reranker
         return f"{files.weights_sha256}-{files.tokenizer_sha256}-{self._max_length}{mark}{files.settings_sha256}"
 
     @property
@@ -197,8 +201,7 @@ class CrossEncoderReranker:
         """
         prompted = [self._input.prompt + query for query in queries]
         tokens = each_text(self._packed.tokenizer.count if self._packed else self._counted_as_texts, prompted)
-        limit = self._input.query_limit
-        return {row: self._input.too_long(number) for row, number in enumerate(tokens) if number > limit}
+        return {row: self._input.too_long(n) for row, n in enumerate(tokens) if n > self._input.query_limit}
 
     def cutting_queries(self) -> "CrossEncoderReranker":
         """Return the same reranker, on the same weights, that cuts queries that are too long."""

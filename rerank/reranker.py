@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..errors import ArgumentError
 from ..errors.arguments import described
 from ..inference import TokenIds, has_members
+from .calibration import Calibration
 from .cascade import Cascade, CascadeScores, RankingKey
 
 Pair = tuple[str, str]
@@ -121,6 +122,26 @@ class QueryLimitedReranker(Reranker, Protocol):
     def cutting_queries(self) -> Reranker:
         """Return the same reranker, with the same weights and fingerprints, that cuts such queries."""
         ...
+
+
+@runtime_checkable
+class CalibratedReranker(Reranker, Protocol):
+    """A reranker that says what its logits mean, for collections on which nobody calibrated it."""
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The curve from logits to relevance; None if it has none."""
+        ...
+
+
+def calibration_of(reranker: Reranker | None) -> Calibration | None:
+    """Return the curve from logits to relevance that a reranker brings along, None if it has none."""
+    curve = reranker.calibration if _brings_a_curve(reranker) else None
+    return curve if isinstance(curve, Calibration) else None  # a reranker of a program may call anything so
+
+
+def _brings_a_curve(reranker: object) -> TypeGuard[CalibratedReranker]:
+    return has_members(reranker, CalibratedReranker)
 
 
 def distinct(keys: Sequence[Hashable]) -> tuple[list[int], NDArray[np.int64]]:

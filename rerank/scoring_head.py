@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from ..errors import ModelError
+from ..errors import ArgumentError, ModelError
 from ..inference import MODEL_SETTINGS, model_settings
+from .calibration import Calibration, calibration_from_dict
 
 
 def require_scoring_outputs(model: Any, name: str | Path) -> int:  # noqa: ANN401 - sentence-transformers' own
@@ -54,3 +55,12 @@ def stated_blend(folder: Path) -> float:
     if not isinstance(blend, int | float) or not 0.0 <= blend <= 1.0:
         raise ModelError(f"{folder / MODEL_SETTINGS} says blend={blend!r}; it must be a number from 0 to 1")
     return float(blend)
+
+
+def stated_calibration(folder: Path) -> Calibration | None:
+    """The calibration in the settings of a model that this project trained, None for others."""
+    record = model_settings(folder).get("calibration")
+    try:
+        return None if record is None else calibration_from_dict(record)
+    except ArgumentError as error:
+        raise ModelError(f"{folder / MODEL_SETTINGS} has a calibration that cannot be used: {error}") from None

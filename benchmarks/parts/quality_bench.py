@@ -16,7 +16,14 @@ from bicross.pipelines.evaluation import System
 from bicross.pipelines.progress import counting
 from bicross.pipelines.search.scoring.score_cache import pair_key
 from bicross.pipelines.tuning import Configuration
-from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker, IdentifiedReranker, Pair
+from bicross.rerank import (
+    DEFAULT_RERANKER,
+    Calibration,
+    CrossEncoderReranker,
+    IdentifiedReranker,
+    Pair,
+    calibration_of,
+)
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder
 from numpy.typing import NDArray
 
@@ -67,6 +74,11 @@ class RememberedReranker:
     def blend(self) -> float:
         """That of the reranker."""
         return self._reranker.blend
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """That of the reranker; None if it has none."""
+        return calibration_of(self._reranker)
 
     @property
     def fingerprint(self) -> str:

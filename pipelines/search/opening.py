@@ -72,7 +72,7 @@ class StagesFromIndex:
                 tuned.reranker,
             )
             tuned = None
-        settings = Settings(self._options, tuned, None if reranker is None else reranker.blend, defaults=defaults)
+        settings = Settings.of_reranker(self._options, reranker, tuned=tuned, defaults=defaults)
         if reranker is not None and not settings.reranks:
             logger.info(
                 "tuning found %s no better with the reranker: it is used only where rerank_k is given", index.path

@@ -59,9 +59,7 @@ class SearchPipeline:
     ) -> None:
         check_parts(retriever, reranker, options, cache)
         if not isinstance(options, Settings):
-            options = Settings(
-                options or SearchOptions(), recommended_blend=None if reranker is None else reranker.blend
-            )
+            options = Settings.of_reranker(options or SearchOptions(), reranker)
         settings = replace(options, given=replace(options.given, **values))
         self._searcher: Searcher | None = Searcher(retriever, reranker, settings, cache=cache, clock=clock)
         self._stages_of: StagesFromIndex | None = None

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from ...errors import ArgumentError
+from ...rerank import Calibration, Reranker, calibration_of
 from .defaults import IndexDefaults
 from .options import DEFAULT_K, RerankK, SearchOptions
 from .tuned import KnownFusion, Tuned
@@ -25,6 +26,7 @@ class Settings:
         given: The options that the caller gave; None is a value left open.
         tuned: What the index stores for this reranker; None where it stores nothing, or for another one.
         recommended_blend: The blend that the reranker recommends; None without a reranker.
+        own_calibration: The calibration that the reranker brings along, for where none is given or tuned.
         task: For a task that searches, such as ``ContextPipeline``: where values of ``given`` come from that it set
             itself. None is a search whose results are shown.
         defaults: The defaults that the index keeps from its build; None where it keeps none.
@@ -35,6 +37,20 @@ class Settings:
     recommended_blend: float | None = None
     task: Mapping[str, Origin] | None = None
     defaults: IndexDefaults | None = None
+    own_calibration: Calibration | None = None
+
+    @classmethod
+    def of_reranker(
+        cls,
+        given: SearchOptions,
+        reranker: Reranker | None,
+        *,
+        tuned: Tuned | None = None,
+        defaults: IndexDefaults | None = None,
+    ) -> "Settings":
+        """Make the settings of a search with a reranker, or with None, from what that recommends."""
+        blend = None if reranker is None else reranker.blend
+        return cls(given, tuned, blend, defaults=defaults, own_calibration=calibration_of(reranker))
 
     @property
     def options(self) -> SearchOptions:
@@ -44,8 +60,10 @@ class Settings:
 
     def _completed(self) -> SearchOptions:
         if self.tuned is not None:
-            return self.tuned.complete(self.given)
-        return (self.given if self.defaults is None else self.defaults.complete(self.given)).complete()
+            options = self.tuned.complete(self.given)
+        else:
+            options = (self.given if self.defaults is None else self.defaults.complete(self.given)).complete()
+        return replace(options, calibration=options.calibration or self.own_calibration)
 
     @property
     def fusion(self) -> KnownFusion | None:
@@ -87,7 +105,7 @@ class Settings:
         value, tuned = getattr(self.options, name), getattr(self.tuned, name, None)
         if name == "retrieve_k" and value > (tuned or DEFAULT_K):
             return "raised for top_k" if self.given.needed == self.given.top_k else "raised for rerank_k"
-        if name == "blend" and value is None:
+        if (name == "blend" and value is None) or (name == "calibration" and not tuned and value is not None):
             return "the reranker's"
         return "tuned" if tuned and tuned == value else "default"
 

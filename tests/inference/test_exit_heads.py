@@ -1,12 +1,22 @@
 """The file of exit heads: what is written is read, what is damaged is refused, and adapters bring theirs along."""
 
+import dataclasses
 import hashlib
 import json
 
 import numpy as np
 import pytest
 from bicross.errors import ModelCorrupt
-from bicross.inference import EXITS, ModelFiles, merged_model, model_settings, read_exits, save_heads, write_exits
+from bicross.inference import (
+    EXITS,
+    AdapterSettings,
+    ModelFiles,
+    merged_model,
+    model_settings,
+    read_exits,
+    save_heads,
+    write_exits,
+)
 from helpers.tiny_exit_models import head
 from safetensors.numpy import load_file, save_file
 
@@ -150,6 +160,20 @@ def test_an_adapter_without_exits_is_what_it_was(adapter):
     folder = merged(adapter)
     assert read_exits(folder) == {}
     assert not (folder / EXITS).exists()
+
+
+def test_an_adapter_brings_its_calibration_along(adapter):
+    before = merged(adapter)
+    assert "calibration" not in json.loads((before / "bicross.json").read_text())
+    curve = {"method": "platt", "slope": 0.5, "intercept": -3.0}
+    settings = AdapterSettings.read(adapter)
+    dataclasses.replace(settings, calibration=curve).write(adapter)
+    folder = merged(adapter)
+    assert folder != before, "another curve is another merged model"
+    assert json.loads((folder / "bicross.json").read_text())["calibration"] == curve
+    assert (folder / "model.safetensors").read_bytes() == (before / "model.safetensors").read_bytes()
+    settings.write(adapter)
+    assert "calibration" not in json.loads((adapter / "adapter.json").read_text()), "as versions of before wrote it"
 
 
 @pytest.mark.parametrize("damage", ["change", "remove"])

@@ -1,4 +1,5 @@
 import itertools
+import json
 import logging
 import shutil
 
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from bicross.errors import ArgumentError, ModelError, QueryError
-from bicross.rerank import CrossEncoderReranker
+from bicross.rerank import CrossEncoderReranker, Platt, calibration_of
 from helpers.tiny_models import MAX_LENGTH, WORDS, save_cross_encoder
 from sentence_transformers import CrossEncoder
 
@@ -107,6 +108,33 @@ def test_a_stated_blend_is_read_and_checked(tmp_path):
     (folder / "bicross.json").write_text('{"blend": "much"}')
     with pytest.raises(ModelError, match="says blend='much'; it must be a number from 0 to 1"):
         CrossEncoderReranker(folder, device="cpu")
+
+
+def test_a_stated_calibration_is_read_and_checked(tmp_path):
+    folder = save_cross_encoder(tmp_path / "model", outputs=1)
+    plain = CrossEncoderReranker(folder, device="cpu")
+    assert (plain.calibration, calibration_of(plain)) == (None, None)
+    curve = Platt(0.5, -3.0)
+    (folder / "bicross.json").write_text(json.dumps({"calibration": curve.to_dict()}))
+    calibrated = CrossEncoderReranker(folder, device="cpu")
+    assert (calibrated.calibration, calibration_of(calibrated)) == (curve, curve)
+    assert calibrated.fingerprint == plain.fingerprint, "what was tuned and cached before stays"
+    assert calibrated.score([("a", "b")]) == plain.score([("a", "b")])
+    (folder / "bicross.json").write_text('{"calibration": {"method": "platt"}}')
+    with pytest.raises(ModelError, match=r"bicross\.json has a calibration that cannot be used: no calibration has"):
+        CrossEncoderReranker(folder, device="cpu")
+
+
+def test_only_a_curve_is_taken_for_the_calibration_of_a_reranker():
+    class Own:
+        blend, calibration = 1.0, "as a program calls something of its own"
+
+        def score(self, pairs):
+            return np.zeros(len(pairs), np.float32)
+
+    assert calibration_of(None) is calibration_of(Own()) is None
+    Own.calibration = Platt(1.0, 0.0)
+    assert calibration_of(Own()) == Platt(1.0, 0.0)
 
 
 def test_half_precision_gives_float32_scores_near_the_full_ones(folder):

@@ -1,4 +1,4 @@
-"""The tables of quality.py, feedback.py, reranker.py, adaptation.py and tuning.py."""
+"""The tables of quality.py, feedback.py, reranker.py, calibration.py, adaptation.py and tuning.py."""
 
 from collections.abc import Sequence
 
@@ -73,6 +73,47 @@ def reranker_table(rows: Sequence[Record]) -> str:
         means = mean_cells(row["means"], measures)
         shown = difference_cell(row["difference"])
         lines.append([row["collection"], row["queries"], row["system"], *means, shown, target, row["settings"]])
+    return markdown(columns, lines)
+
+
+def calibration_table(rows: Sequence[Record]) -> str:
+    """One line for each collection and curve: the calibration errors, and what share is relevant."""
+    columns = [
+        "collection",
+        "queries",
+        "relevance by",
+        "error, all",
+        "relevant",
+        "error, first ten",
+        "relevant of them",
+    ]
+    lines = [
+        [
+            row["collection"],
+            row["queries"],
+            row["curve"],
+            f"{row['error']:.3f}",
+            percent(row["relevant"]),
+            f"{row['error_first']:.3f}",
+            percent(row["relevant_first"]),
+        ]
+        for row in rows
+    ]
+    return markdown(columns, lines)
+
+
+def unrelated_table(rows: Sequence[Record]) -> str:
+    """One line for each collection and kind of pairs that are not related: the relevance that they get."""
+    columns = ["collection", "pairs", "unrelated", "highest, sigmoid", "highest, calibrated", "median, calibrated"]
+    lines = [
+        [
+            row["collection"],
+            row["pairs"],
+            row["kind"],
+            *(f"{row[name]:.3f}" for name in ("sigmoid", "calibrated", "middle")),
+        ]
+        for row in rows
+    ]
     return markdown(columns, lines)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ....index import ModelFingerprint
 from ....inference import has_vocabulary
 from ....rerank import (
+    Calibration,
     Cascade,
     CascadeScores,
     CrossEncoderReranker,
@@ -17,6 +18,7 @@ from ....rerank import (
     RankingKey,
     Reranker,
     TokenPair,
+    calibration_of,
     is_identified,
 )
 from ....retrieval import Encoder
@@ -92,6 +94,11 @@ class BatchedReranker:
     def blend(self) -> float:
         """The best weight of its scores against those of the first stage."""
         return self._reranker.blend
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The curve from its logits to relevance; None if it has none."""
+        return calibration_of(self._reranker)
 
     def score(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """Return the logits of (query, passage) pairs, float32 of shape (len(pairs),)."""

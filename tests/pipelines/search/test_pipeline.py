@@ -7,6 +7,7 @@ import pytest
 from bicross.errors import ArgumentError, IndexModelMismatch, IndexNotFound, ModelError, QueryError
 from bicross.index import Document, Index
 from bicross.pipelines import SearchPipeline, Timings, add_documents, build_index
+from bicross.rerank import Platt
 from bicross.retrieval import DenseRetriever
 from helpers.examples import examples
 from helpers.fakes import HashEncoder, OverlapReranker
@@ -307,10 +308,24 @@ def test_a_where_that_cannot_be_used_is_an_argument_error(books, where, message)
         pipeline(books).search_batch(["cat"], where=where)
 
 
+def test_a_reranker_that_brings_a_calibration_says_what_its_logits_mean(index):
+    class Calibrated(OverlapReranker):
+        calibration = Platt(0.5, -3.0)
+
+    query = "an owl at night"
+    plain = pipeline(index, OverlapReranker()).search(query)
+    calibrated = pipeline(index, Calibrated()).search(query)
+    assert [result.relevance for result in calibrated] == pytest.approx(
+        [1 / (1 + math.exp(3 - 0.5 * result.logit)) for result in plain]
+    )
+    assert [(r.document, r.score) for r in calibrated] == [(r.document, r.score) for r in plain]
+    assert pipeline(index, Calibrated(), calibration=Platt(1.0, 0.0)).search(query) == plain
+
+
 @pytest.mark.slow
 def test_the_relevance_of_a_pair_does_not_depend_on_the_others(index, tmp_path):
     """With a real transformer: what else is read, retrieved, or asked moves a logit by rounding alone."""
-    from bicross.rerank import CrossEncoderReranker, Platt
+    from bicross.rerank import CrossEncoderReranker
     from helpers.tiny_models import save_cross_encoder
 
     reranker = CrossEncoderReranker(save_cross_encoder(tmp_path / "model", outputs=1), device="cpu")

@@ -6,6 +6,7 @@ import pytest
 from bicross.errors import ArgumentError
 from bicross.pipelines import SearchOptions, Settings, Tuned
 from bicross.pipelines.search import with_candidates
+from bicross.rerank import Platt
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,6 +78,22 @@ def test_a_task_retrieves_its_own_number_unless_more_are_needed_or_one_is_given(
 )  # fmt: skip
 def test_one_line_says_what_was_used_and_where_it_comes_from(own, line):
     assert str(own) == line
+
+
+def test_a_calibration_of_the_reranker_counts_where_none_is_given_or_tuned():
+    own, other = Platt(0.5, -3.0), Platt(0.7, -2.0)
+    calibrated = dataclasses.replace(TUNED, calibration=other)
+    for tuned, values, curve, origin in (
+        (None, {}, own, "the reranker's"),
+        (TUNED, {}, own, "the reranker's"),
+        (calibrated, {}, other, "tuned"),
+        (calibrated, {"calibration": own}, own, "given"),
+        (None, {"calibration": other}, other, "given"),
+    ):
+        of_search = dataclasses.replace(settings(tuned, **values), own_calibration=own)
+        assert (of_search.options.calibration, of_search.origin("calibration")) == (curve, origin)
+        assert str(of_search).endswith(f"relevance calibrated ({origin})")
+    assert settings().options.calibration is None
 
 
 def test_the_settings_as_json():

@@ -7,6 +7,7 @@ import pytest
 from bicross.index import Document
 from bicross.pipelines import SearchPipeline, build_index
 from bicross.pipelines.server.batching import BatchedEncoder, ModelThread, batched_reranker
+from bicross.rerank import Platt
 from helpers.fakes import HashEncoder, OverlapReranker
 
 WORDS = ["red", "green", "blue", "dog", "cat", "bird", "sea", "sand", "wind"]
@@ -25,6 +26,7 @@ def test_many_threads_get_what_each_would_get_alone(thread, tmp_path):
     build_index(documents, tmp_path / "index", encoder=HashEncoder(), reranker=None)
     queries = [" ".join(generator.choice(WORDS, 3)) for _ in range(24)]
     encoder, reranker = HashEncoder(), OverlapReranker()
+    reranker.calibration = Platt(0.5, -3.0)
     alone = SearchPipeline.open(tmp_path / "index", encoder=encoder, reranker=reranker, top_k=5)
     expected = [alone.search(query) for query in queries]
     batched = SearchPipeline.open(
