@@ -1,7 +1,7 @@
 """Changes an index: builds, adds, deletes, compacts, rewrites and verifies."""
 
 from .builder import IndexBuilder, building
-from .compaction import compact, segments_to_merge
+from .compaction import compact
 from .generations import (
     GRACE_SECONDS,
     OnDisk,
@@ -14,6 +14,7 @@ from .generations import (
     read_manifest,
     require_free,
 )
+from .merge_policy import segments_to_merge
 from .rewriting import Analyse, Tokenize, replace_column
 from .verification import Verification, verify
 from .writer import IndexWriter

@@ -28,13 +28,10 @@ from ..segments import (
 )
 from ..vectors import VectorIndex
 from .generations import collect_garbage, commit, make_missing_folders, read_manifest
+from .merge_policy import MERGED_PASSAGES
 from .quantiser_training import measured, train, wants_another_layout
 from .writer import new_segment
 
-MAX_SEGMENTS = 16
-MAX_DELETED_SHARE = 0.2
-MERGED_PASSAGES = 1_000_000
-"""A merged segment ends after this many passages: their vectors are in memory while it is written."""
 BATCH_DOCUMENTS = 1024
 PATIENCE_SECONDS = 60.0
 """How long a compaction that is ready to commit waits for a writer."""
@@ -151,28 +148,6 @@ def _replaced(
 def _alive(path: Path, entry: SegmentEntry) -> NDArray[np.bool_]:
     live = read_tombstones(path / TOMBSTONES, entry)
     return np.ones(entry.documents, np.bool_) if live is None else live
-
-
-def segments_to_merge(manifest: Manifest) -> list[SegmentEntry]:
-    """Choose what an automatic compaction rewrites.
-
-    Returns: All segments if the vectors need another layout; else those of which many documents are deleted and, if
-    there are too many segments, the smallest. Often none.
-    """
-    if wants_another_layout(manifest):
-        return list(manifest.segments)
-    chosen = [s for s in manifest.segments if s.documents and s.deleted > MAX_DELETED_SHARE * s.documents]
-    if len(manifest.segments) - len(chosen) > MAX_SEGMENTS:
-        by_size = sorted((s for s in manifest.segments if s not in chosen), key=lambda s: s.passages)
-        # From the smallest up, while the next is no larger than the sum of those before: a large segment is rewritten
-        # only when the small ones have grown to its size, so that each document is rewritten a few times in all.
-        together = 0
-        for number, segment in enumerate(by_size):
-            if number > MAX_SEGMENTS // 2 and segment.passages > together:
-                break
-            chosen.append(segment)
-            together += segment.passages
-    return [segment for segment in manifest.segments if segment in chosen]
 
 
 def rewrite(

@@ -59,7 +59,7 @@ def wants_another_layout(manifest: Manifest) -> bool:
 
 
 def _wanted_factory(manifest: Manifest) -> str:
-    layout, live = manifest.vectors, sum(_live_passages(segment) for segment in manifest.segments)
+    layout, live = manifest.vectors, sum(live_passages(segment) for segment in manifest.segments)
     if layout.index_type != AUTO:
         return layout.index_type if live else FLAT
     return choose_factory(
@@ -70,7 +70,7 @@ def _wanted_factory(manifest: Manifest) -> str:
     )
 
 
-def _live_passages(segment: SegmentEntry) -> int:
+def live_passages(segment: SegmentEntry) -> int:
     """Estimate the live passages: the manifest does not list which documents have more. 0 only without documents."""
     return -(-segment.passages * (segment.documents - segment.deleted) // max(1, segment.documents))
 

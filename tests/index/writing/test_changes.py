@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,9 +10,9 @@ import pyarrow.compute as pc
 import pytest
 from bicross.errors import ArgumentError, DocumentError, IndexCorrupt, IndexExists, IndexModelMismatch, IndexNotFound
 from bicross.index import Chunking, Document, EmbeddedBatch, Index, Passage, VectorLayout
-from bicross.index.manifest import Manifest, SegmentEntry
+from bicross.index.manifest import Manifest
 from bicross.index.writing import IndexBuilder, segments_to_merge
-from bicross.index.writing.compaction import MAX_SEGMENTS
+from bicross.index.writing.merge_policy import MAX_SEGMENTS
 from helpers.fakes import HashEncoder
 from helpers.toy_collections import DIMENSION, FINGERPRINT, assert_same, batch, oracle_of, record, unit_vectors
 
@@ -401,30 +402,19 @@ def test_too_many_small_segments_become_one_and_a_large_one_is_left_alone(tmp_pa
     assert Index.verify(tmp_path / "i").problems == ()
 
 
-def manifest_of(*passages, deleted=()):
-    entries = [SegmentEntry(f"s{i}", count, count, {}) for i, count in enumerate(passages)]
-    for i, count in deleted:
-        entries[i] = SegmentEntry(f"s{i}", passages[i], passages[i], {}, deleted=count)
-    return Manifest("u", 1, FINGERPRINT, segments=tuple(entries))
-
-
-@pytest.mark.parametrize(
-    ("passages", "deleted", "merged"),
-    [
-        ([5] * MAX_SEGMENTS, (), []),
-        ([5] * (MAX_SEGMENTS + 1), (), list(range(MAX_SEGMENTS + 1))),
-        # From the smallest up, while the next is no larger than those before together.
-        ([1000, 300, *[1] * 15], (), list(range(2, 17))),
-        ([1000, 16, *[1] * 16], (), list(range(1, 18))),
-        ([2**i for i in range(17)], (), list(range(9))),
-        # What is full of deletions is rewritten, and does not count as one too many.
-        ([5] * (MAX_SEGMENTS + 1), [(3, 2)], [3]),
-        ([10, 10, 10], [(0, 2), (1, 3)], [1]),
-    ],
-)
-def test_which_segments_are_merged(passages, deleted, merged):
-    chosen = segments_to_merge(manifest_of(*passages, deleted=deleted))
-    assert [entry.name for entry in chosen] == [f"s{i}" for i in merged]
+def test_a_small_addition_rewrites_no_full_segment(tmp_path, monkeypatch):
+    monkeypatch.setattr("bicross.index.collection.segments_to_merge", partial(segments_to_merge, most=10))
+    monkeypatch.setattr("bicross.index.writing.compaction.MERGED_PASSAGES", 10)
+    index = create(tmp_path / "i")
+    for n in range(18):
+        index.add([batch(records(*range(10 * n, 10 * n + 10)))])
+    full = [entry.name for entry in index._manifest.segments]
+    assert len(full) == 18
+    for n in range(180, 200):
+        index.add([batch(records(n))])
+        assert [entry.name for entry in index._manifest.segments][:18] == full
+    assert index.info().segments <= 18 + MAX_SEGMENTS + 1
+    assert_same(Index.open(tmp_path / "i"), oracle_of(records(*range(200))))
 
 
 def test_adding_one_by_one_never_leaves_too_many_segments(tmp_path):
