@@ -19,7 +19,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from helpers.browser import browser  # noqa: E402 - the tests are no package
+from helpers.browser import browser  # noqa: E402 - the tests are not a package
 
 BICROSS = (sys.executable, "-m", "bicross.pipelines.commands.app")
 QUESTION = "compress bytes"

@@ -15,12 +15,12 @@ def checked_ids(values: object) -> list[str]:
     """Return ids of documents.
 
     Raises:
-        ArgumentError: It is no list of texts that are valid Unicode.
+        ArgumentError: It is not a list of texts that are valid Unicode.
     """
     ids = checked_items(values, "ids", "ids")
     for id_ in ids:
         if not isinstance(id_, str):
-            raise ArgumentError(f"ids must be texts, and {described(id_)} is none; write {str(id_)!r:.80}")
+            raise ArgumentError(f"ids must be texts, and {described(id_)} is not one; write {str(id_)!r:.80}")
         if not id_.isascii() and (surrogate := lone_surrogate(id_)):
             code, position = surrogate
             raise ArgumentError(
@@ -34,7 +34,7 @@ def checked_seconds(value: object, name: str) -> float:
     """Return a time in seconds.
 
     Raises:
-        ArgumentError: It is no number, or negative.
+        ArgumentError: It is not a number, or negative.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise ArgumentError(f"{name} must be a number of seconds from 0 up, not {described(value)}")
@@ -45,7 +45,7 @@ def checked_batches(value: Iterable[Value]) -> Iterable[Value]:
     """Return an iterable of batches.
 
     Raises:
-        ArgumentError: It is none, as a single batch.
+        ArgumentError: It is not one, as a single batch.
     """
     batches: Any = value
     if isinstance(batches, str | bytes | Mapping) or not isinstance(batches, Iterable):
@@ -57,7 +57,7 @@ def checked_vectors(value: Any, name: str = "vectors") -> Any:  # noqa: ANN401 -
     """Return an array of numbers.
 
     Raises:
-        ArgumentError: It is none.
+        ArgumentError: It is not one.
     """
     if not issubclass(type(value), np.ndarray) or value.dtype.kind not in "fiu":
         raise ArgumentError(f"{name} must be a numpy array of float32, not {described(value)}")

@@ -113,7 +113,7 @@ def weights_sha256(folder: Path) -> str:
 
 
 def model_settings(folder: Path) -> dict[str, Any]:
-    """The content of ``bicross.json``, empty without the file. Raises ``ModelCorrupt`` if it is no JSON object."""
+    """The content of ``bicross.json``, empty without the file. Raises ``ModelCorrupt`` if it is not a JSON object."""
     path = folder / MODEL_SETTINGS
     if not path.is_file():
         return {}

@@ -296,4 +296,4 @@ def _around(ids: list[int], part: list[int]) -> tuple[int, int]:
     for start in range(len(ids) - len(part) + 1):
         if ids[start : start + len(part)] == part:
             return start, start + len(part)
-    raise ModelError("the tokenizer gives a text other ids beside special tokens than without them")
+    raise ModelError("the tokenizer encodes a text differently when special tokens are added")

@@ -32,7 +32,7 @@ def checked_path(value: object, name: str = "path") -> Path:
     """Return the path of a folder or file.
 
     Raises:
-        ArgumentError: It is no path, is empty or too long, or its name is not valid Unicode.
+        ArgumentError: It is not a path, is empty or too long, or its name is not valid Unicode.
     """
     text = os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, str | os.PathLike) else None
     if not isinstance(text, str):
@@ -83,7 +83,7 @@ def checked_items(values: object, name: str, of: str = "them") -> list[object]:
         of: What its items are, in messages.
 
     Raises:
-        ArgumentError: It is none, or it is a text, whose items would be letters.
+        ArgumentError: It is not one, or it is a text, whose items would be letters.
     """
     if isinstance(values, str | bytes):
         raise ArgumentError(f"{name} must be a list of {of}, not one: write [{values!r:.80}]")
@@ -96,7 +96,7 @@ def checked_count(value: Any, name: str, *, least: int = 1) -> int:  # noqa: ANN
     """Return a whole number.
 
     Raises:
-        ArgumentError: It is none, or less than ``least``.
+        ArgumentError: It is not one, or less than ``least``.
     """
     if not issubclass(type(value), Integral) or isinstance(value, bool):
         raise ArgumentError(f"{name} must be a whole number, not {described(value)}")
@@ -120,7 +120,7 @@ def checked_number(value: Any, name: str, low: float, high: float) -> float:  # 
     """Return a number.
 
     Raises:
-        ArgumentError: It is none, is NaN, or is not from ``low`` to ``high``.
+        ArgumentError: It is not one, is NaN, or is not from ``low`` to ``high``.
     """
     if isinstance(value, bool) or not issubclass(type(value), Real) or not low <= value <= high:
         raise ArgumentError(f"{name} must be a number from {low:g} to {high:g}, not {described(value)}")
@@ -131,7 +131,7 @@ def checked_positive(value: Any, name: str) -> float:  # noqa: ANN401 - of any t
     """Return a number above 0.
 
     Raises:
-        ArgumentError: It is none, or is not finite.
+        ArgumentError: It is not one, or is not finite.
     """
     if isinstance(value, bool) or not issubclass(type(value), Real) or not 0 < value <= sys.float_info.max:
         raise ArgumentError(f"{name} must be above 0, not {described(value)}")
@@ -153,7 +153,7 @@ def checked_texts(values: object, name: str) -> list[str]:
     """Return texts.
 
     Raises:
-        ArgumentError: It is no list of texts that are valid Unicode.
+        ArgumentError: It is not a list of texts that are valid Unicode.
     """
     texts = checked_items(values, name, "texts")
     for number, text in enumerate(texts):
@@ -176,7 +176,7 @@ def checked_mapping(value: object, name: str, of: str) -> Mapping[str, Any]:
         of: What it maps, in messages, such as "texts by query id".
 
     Raises:
-        ArgumentError: It is none, or a key is no text.
+        ArgumentError: It is not one, or a key is not text.
     """
     if not isinstance(value, Mapping):
         raise ArgumentError(f"{name} must be a mapping of {of}, such as a dict, not {described(value)}")
@@ -190,7 +190,7 @@ def checked_numbers(values: object, name: str) -> "NDArray[np.float64]":
     """Return an array of numbers, float64 of any shape.
 
     Raises:
-        ArgumentError: They are no numbers.
+        ArgumentError: They are not numbers.
     """
     import numpy as np  # not for those who check nothing but texts
 

@@ -95,7 +95,7 @@ def compare_texts(field: IndexField, part: int, symbol: str, literal: TextLitera
     """Compare texts with a text: as dates where both are, otherwise by code point.
 
     Raises:
-        ArgumentError: Texts that look like numbers would be ordered alphabetically.
+        ArgumentError: Texts that look like numbers would be ordered by letter.
     """
     texts = field.parts[part].texts
     if symbol in ("==", "!="):
@@ -113,7 +113,7 @@ def by_date(field: IndexField, symbol: str, literal: TextLiteral) -> bool:
     """Whether an order comparison of a field's texts with a text is one of dates.
 
     Raises:
-        ArgumentError: Texts that look like numbers, or dates with a text that is none, would be ordered alphabetically.
+        ArgumentError: Texts that look like numbers, or dates and a text that is not one, would be ordered by letter.
     """
     numbers = field.live_numbers_in_texts
     if _has_dates_for(field, literal):
@@ -133,7 +133,7 @@ def by_date(field: IndexField, symbol: str, literal: TextLiteral) -> bool:
     if field.live_dates and not literal.is_date and not field.not_dates:
         raise ArgumentError(
             f"the field {field.name!r:.200} holds dates and cannot be compared ({symbol}) with {literal.text!r:.200}, "
-            "which is none: write dates like 2024, 2024-05, 2024-05-17 or 2024-05-17T15:30"
+            "which is not a date: write dates like 2024, 2024-05, 2024-05-17 or 2024-05-17T15:30"
         )
     return False
 
@@ -159,7 +159,7 @@ def compare_two_texts(left: IndexField, right: IndexField, part: int, symbol: st
     """Compare the texts of two fields: as dates where both have dates, otherwise by code point.
 
     Raises:
-        ArgumentError: Texts that look like numbers, or dates that are not in ISO 8601, would be ordered alphabetically.
+        ArgumentError: Texts that look like numbers, or dates that are not in ISO 8601, would be ordered by letter.
     """
     sides = [field.parts[part] for field in (left, right)]
     if symbol in ("==", "!="):
@@ -230,7 +230,7 @@ def _whole(symbol: str, number: int | float) -> tuple[str, int | bool]:
 
 
 def _has_dates_for(field: IndexField, literal: TextLiteral) -> bool:
-    """Whether a text is a date that the dates of a field are compared with; beside numbers four digits are no year."""
+    """Whether a text is a date that the dates of a field are compared with; beside numbers, four digits are not."""
     if not literal.is_date or not field.live_dates:
         return False
     return literal.dates.precision[0] > 0 or not field.live_numbers_in_texts

@@ -45,7 +45,7 @@ class Dates:
 
 
 def read_dates(texts: Any) -> Dates:  # noqa: ANN401 - an Arrow array of texts
-    """Read texts as dates; other texts, and days that the calendar does not have, are no dates."""
+    """Read texts as dates; other texts, and days that the calendar does not have, are not dates."""
     groups = _ARROW.extract_regex(texts, _PATTERN)
     valid = mask_of(groups.is_valid())
     rows = np.flatnonzero(valid)
@@ -61,7 +61,7 @@ def read_dates(texts: Any) -> Dates:  # noqa: ANN401 - an Arrow array of texts
 
 
 def compare_dates(left: Dates, right: Dates, compare: Any) -> NDArray[np.bool_]:  # noqa: ANN401 - a numpy function
-    """Compare row by row at the coarser precision of both; False where one side is no date.
+    """Compare row by row at the coarser precision of both; False where one side is not a date.
 
     Args:
         left: The dates of some rows.

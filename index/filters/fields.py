@@ -157,7 +157,7 @@ class IndexField:
 
     @cached_property
     def not_dates(self) -> int:
-        """How many live documents have a value that is no date."""
+        """How many live documents have a value that is not a date."""
         return sum(part.live(part.present & ~part.dates.valid) for part in self.parts)
 
     @cached_property
@@ -175,7 +175,7 @@ class IndexField:
 
     @cached_property
     def live_numbers_in_texts(self) -> int:
-        """How many live documents have a text that looks like a number and is no year."""
+        """How many live documents have a text that looks like a number and is not a year."""
         return sum(part.live(part.looks_like_a_number) for part in self.parts)
 
     @cached_property

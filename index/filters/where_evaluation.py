@@ -137,7 +137,7 @@ class _Rows:
 
     def _flag(self, field: IndexField) -> Any:  # noqa: ANN401
         if not field.has(Kind.BOOLEANS):
-            raise ArgumentError(f"{field.described} and is no condition on its own: compare it with a value")
+            raise ArgumentError(f"{field.described} and is not a condition on its own: compare it with a value")
         self._note_off(field, (Kind.BOOLEANS,))
         return self._booleans(field)
 
@@ -192,13 +192,13 @@ class _Rows:
         if not field.has(*LISTS):
             raise ArgumentError(f"{field.described}; {item!r:.80} can only be in a field of lists. Compare with ==")
         if isinstance(item, bool):
-            raise ArgumentError(f"{field.described}, and {item!r} is no text or number")
+            raise ArgumentError(f"{field.described}, and {item!r} is not a text or number")
         if isinstance(item, str):
             kinds, item_kind = (Kind.TEXT_LISTS, Kind.TEXTS), "number"
         else:
             kinds, item_kind = (Kind.INTEGER_LISTS, Kind.NUMBER_LISTS, *NUMBERS), "text"
         if not field.has(*kinds):
-            raise ArgumentError(f"{field.described}, and {item!r:.80} is no {item_kind}")
+            raise ArgumentError(f"{field.described}, and {item!r:.80} is not a {item_kind}")
         part = field.parts[self._part]
         is_known = part.holds((*LISTS, Kind.TEXTS, *NUMBERS, Kind.BOOLEANS))
         return arrow_mask(list_has(field, self._part, item), valid=is_known)

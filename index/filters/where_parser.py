@@ -168,13 +168,13 @@ class _Reader:
             case ast.Name() | ast.Call() | ast.Attribute():
                 return Flag(self._field(node))
             case _:
-                raise self._error(node, "this is no condition; compare a field with it")
+                raise self._error(node, "this is not a condition; compare a field with it")
 
     def _pair(self, left: ast.expr, operator: ast.cmpop, right: ast.expr) -> Condition:
         match operator:
             case ast.Is() | ast.IsNot():
                 if not isinstance(right, ast.Constant) or right.value is not None:
-                    raise self._error(right, "only null follows is; write == to compare")
+                    raise self._error(right, "only null may follow 'is'; write == to compare")
                 null = IsNull(self._field(left))
                 return null if isinstance(operator, ast.Is) else Not(null)
             case ast.In() | ast.NotIn():
@@ -193,9 +193,9 @@ class _Reader:
         if isinstance(right, ast.List | ast.Tuple):
             return OneOf(self._field(left), tuple(self._value(item) for item in right.elts))
         if not _is_field(right):
-            raise self._error(right, "a list, as in year in [2020, 2021], or a field of lists follows in")
+            raise self._error(right, "'in' needs a list after it, as in year in [2020, 2021], or a field of lists")
         if _is_field(left):
-            raise self._error(left, "in needs a value on its left, or a list of values on its right")
+            raise self._error(left, "'in' needs a value on its left, or a list of values on its right")
         return Contains(self._field(right), self._value(left))
 
     def _starts_with(self, field: ast.expr, prefix: ast.expr) -> StartsWith:
@@ -240,7 +240,7 @@ class _Reader:
             case ast.Constant(value=int() | float() as value):
                 return sign * value
             case ast.Constant(value=None):
-                raise self._error(node, "nothing equals null: write is null or is not null")
+                raise self._error(node, "nothing equals null: write 'is null' or 'is not null'")
             case ast.BinOp():
                 raise self._error(node, f"there is no arithmetic; {NAME_HINT}")
             case _:

@@ -35,7 +35,7 @@ class Comparison:
 
         Raises:
             DocumentError: An id comes a second time.
-            ArgumentError: One is no document.
+            ArgumentError: One is not a document.
         """
         documents = checked_documents(documents)
         for document in documents:

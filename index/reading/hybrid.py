@@ -30,7 +30,9 @@ def search_both(
     checked_vectors(vectors)
     k = check_k(k)
     if vectors.ndim != 2 or len(queries) != len(vectors):
-        raise ArgumentError(f"{len(vectors)} vectors need as many queries as lists of terms, not {len(queries)}")
+        raise ArgumentError(
+            f"{len(vectors)} query vectors and {len(queries)} lists of terms: give one list for each vector"
+        )
     masks = snapshot.masks(where)
     lexical = LexicalSearch(snapshot, weights, masks)
     lines: list[list[Candidate]] = []

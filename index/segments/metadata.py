@@ -54,7 +54,7 @@ class MetadataColumns:
     """Collects the metadata of the documents of a segment while it is being written, in chunks of compact columns.
 
     The first ``MAX_COLUMNS`` fields that have a value become columns: booleans, int64, float64 (integers and floats
-    mixed; an integer beyond 2**53 is rounded there), texts, and lists of texts, whose null items are no items. A field
+    mixed; an integer beyond 2**53 is rounded there), texts, and lists of texts, whose null items are not items. A field
     becomes unfilterable, with all its values, where they are of several types, nested, integers beyond int64, not valid
     Unicode, or take more than ``MAX_COLUMN_BYTES``.
     """

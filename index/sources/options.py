@@ -32,7 +32,7 @@ class SourceOptions:
         quotes: Whether quotes enclose the fields of a CSV or TSV file; None: they do, but in TSV only where it shows.
         columns: The names of the columns of a CSV or TSV file that has no header; None: it has one.
         types: The type of some columns of a CSV or TSV file; the type of the others follows from their values.
-        metadata_columns: The columns that become metadata; None: all that are no id, title or text.
+        metadata_columns: The columns that become metadata; None: all that are not id, title or text.
         leave_out: Columns that do not become metadata.
         max_bytes: What the source may decode to: bytes, None for no limit, or ``"auto"``, which follows from its size.
         keep_copies: Whether a row whose id is there already, such as one with the title and text of another, is a
@@ -76,7 +76,7 @@ class SourceOptions:
         _check_types(self.types)
 
     def keeps(self, column: str) -> bool:
-        """Whether a column becomes metadata, if it is no id, title or text."""
+        """Whether a column becomes metadata, if it is not an id, title or text."""
         if self.metadata_columns is not None and column not in self.metadata_columns:
             return False
         return column not in self.leave_out

@@ -66,7 +66,7 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
         types: The type of some columns of a CSV or TSV file, each a ``ColumnType`` such as ``"float"`` or
             ``"day-first"``. A value that does not fit makes its row a bad one. The type of the others follows from all
             of their values.
-        metadata_columns: The columns that become metadata; None: all that are no id, title or text.
+        metadata_columns: The columns that become metadata; None: all that are not id, title or text.
         leave_out: Columns that do not become metadata.
         keep_copies: Whether a row whose id is there already becomes a document too, with the id ``"ID (2)"`` and so on.
             Otherwise an id that comes twice is an error, and of rows without ids that have the same title and text the
@@ -195,7 +195,7 @@ def _check_use(options: SourceOptions, sources: Sequence[NamedSource]) -> None:
 
 
 def _names(names: Sequence[str] | None) -> tuple[str, ...] | None:
-    """The names as a tuple. What is no list stays what it is and is refused, a string too: its letters are no names."""
+    """The names as a tuple. What is not a list stays as it is and is refused, a string too: letters are not names."""
     unchecked: object = names
     is_list = isinstance(unchecked, Iterable) and not isinstance(unchecked, str)
     return tuple(cast("Iterable[str]", unchecked)) if is_list else cast("tuple[str, ...] | None", unchecked)

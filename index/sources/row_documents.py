@@ -65,7 +65,7 @@ def _id(values: Mapping[str, object], name: str) -> str:
     if name not in values:
         raise DocumentError(f"no id: the row has no {name!r}, only {', '.join(values)}")
     value = values[name]
-    if isinstance(value, Integral) and value is not True and value is not False:  # those of numpy are no int
+    if isinstance(value, Integral) and value is not True and value is not False:  # those of numpy are not an int
         value = str(int(value))
     if not isinstance(value, str):
         raise DocumentError(f"no id: {name!r} must be a string or an integer, not {value!r:.80}")

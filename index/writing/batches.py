@@ -40,7 +40,7 @@ def check_batch(batch: EmbeddedBatch, manifest: Manifest) -> None:
 
 
 def checked_list(values: object, name: str) -> list[Any]:
-    """Return the items of a list or another sequence; raise ``ArgumentError`` where it is none."""
+    """Return the items of a list or another sequence; raise ``ArgumentError`` for anything else."""
     if not isinstance(values, Sequence):
         raise ArgumentError(f"{name} must be a list, not {described(values)}")
     return checked_items(cast("object", values), name)

@@ -84,7 +84,7 @@ def require_encoder(folder: Path, name: str | Path) -> None:
     if kind not in ("encoder", None):
         remedy = f", and name this one with --{kind} {name}" if kind in ("reranker", "reader") else ""
         raise ModelError(
-            f"{name} is no encoder: it is {_DESCRIBED[kind]}. Name a model that gives one vector for each text, such "
+            f"{name} is not an encoder: it is {_DESCRIBED[kind]}. Name a model that gives a vector for each text, such "
             f"as sentence-transformers/all-MiniLM-L6-v2{remedy}"
         )
 
@@ -114,7 +114,7 @@ def require_reranker(folder: Path, name: str | Path) -> None:
         described = "a model of an unknown kind, without a head that scores pairs"
     own = f". It is {_ARTICLE[kind]}: name it with --{kind} {name}" if kind in ("encoder", "reader") else ""
     raise ModelError(
-        f"{name} is no reranker: it is {described}{own}. Name a cross-encoder, or make one of it: "
+        f"{name} is not a reranker: it is {described}{own}. Name a cross-encoder, or make one of it: "
         "`bicross train reranker --model`"
     )
 
@@ -135,7 +135,7 @@ def require_reader(folder: Path, name: str | Path) -> None:
     described = "a model of an unknown kind" if kind is None else _DESCRIBED[kind]
     own = f", and name this one with --{kind} {name}" if kind in ("encoder", "reranker") else ""
     raise ModelError(
-        f"{name} is no reader: it is {described}, without a head that finds where an answer begins and ends. Name a "
+        f"{name} is not a reader: it is {described}, without a head that finds where an answer begins and ends. Name a "
         f"model for extractive question answering, such as bicross-reader-mini{own}"
     )
 

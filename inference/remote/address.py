@@ -46,7 +46,7 @@ class RemoteAddress:
             dialect: Takes the place of a dialect before ``+``.
 
         Raises:
-            ArgumentError: It is no address of a server, or the dialect is unknown.
+            ArgumentError: It is not an address of a server, or the dialect is unknown.
         """
         named, rest = _parts(text)
         spoken = named if dialect is None else dialect

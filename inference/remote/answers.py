@@ -18,7 +18,7 @@ def field_of(record: object, name: str, source: str) -> Any:  # noqa: ANN401 - J
         source: The address of the route, for the message.
 
     Raises:
-        ModelError: It is no object with that field.
+        ModelError: It is not an object with that field.
     """
     if not isinstance(record, dict) or name not in record:
         raise ModelError(f"the answer of {source} has no {name!r}: it may speak another dialect")
@@ -50,7 +50,7 @@ def numbers_of(values: object, shape: tuple[int, ...], source: str) -> NDArray[n
         source: The address of the route, for the message.
 
     Raises:
-        ModelError: They have another shape, or a value is no finite number.
+        ModelError: They have another shape, or a value is not a finite number.
     """
     _listed(values, shape[0], source)
     try:

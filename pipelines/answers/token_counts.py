@@ -94,7 +94,7 @@ def _named(name: str | Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises no other
-        raise ModelError(f"{path} is no tokenizer that can be read: {error!s:.200}") from error
+        raise ModelError(f"{path} is not a tokenizer that can be read: {error!s:.200}") from error
 
 
 def _of_model(name: str | Path) -> Path:

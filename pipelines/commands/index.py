@@ -33,9 +33,12 @@ def index(
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the index.")],
     encoder: ModelName = DEFAULT_ENCODER,
     reranker: Annotated[
-        str, typer.Option(help="The one whose token ids are kept of every passage; its weights are not loaded.")
+        str,
+        typer.Option(help="The reranker whose tokenizer makes the stored token ids; its weights are not loaded."),
     ] = DEFAULT_RERANKER,
-    tokens: Annotated[bool, typer.Option(help="Keep token ids: without, every search tokenises passages.")] = True,
+    tokens: Annotated[
+        bool, typer.Option(help="Store token ids; without them every search tokenises passages again.")
+    ] = True,
     lexical: Annotated[
         bool, typer.Option("--lexical/--no-lexical", help="Keep terms too: searches are by vectors and words together.")
     ] = True,

@@ -47,9 +47,7 @@ Rerank = Annotated[
 ]
 FirstStageName = Annotated[
     FirstStage | None,
-    typer.Option(
-        help="How candidates are found; default: as tuned, else as the index says since its build, else dense."
-    ),
+    typer.Option(help="How candidates are found; default: as tuned, else as set when the index was built, else dense."),
 ]
 OldFirstStageName = Annotated[FirstStage | None, typer.Option("--stage-one", hidden=True)]
 """The former name of ``--first-stage``."""
@@ -57,8 +55,8 @@ FeedbackFlag = Annotated[
     bool | None,
     typer.Option(
         "--feedback/--no-feedback",
-        help="Let the best document move the query's vector, and near candidates share scores; default: as tuned, "
-        "else as the index says since its build, else not.",
+        help="Pseudo-relevance feedback: the best document moves the query's vector, and near candidates share scores; "
+        "default: as tuned, else as set when the index was built, else not.",
     ),
 ]
 RetrieveK = Annotated[

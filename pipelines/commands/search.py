@@ -58,7 +58,9 @@ def search_command(
     ] = None,
     deadline_ms: Annotated[
         float | None,
-        typer.Option(help="Milliseconds from the start of a search, of 32 queries at most, to the end of reranking."),
+        typer.Option(
+            help="Milliseconds from the start of a search to the end of reranking; each 32 queries are one search."
+        ),
     ] = None,
     rerank: Rerank = None,
     reranker: ModelName = DEFAULT_RERANKER,

@@ -18,9 +18,9 @@ _TABS = {"tab": "\t", r"\t": "\t"}
 class Rows:
     """What a command line says of how documents are read. Each field is an option of a command."""
 
-    format: Annotated[
-        str | None, typer.Option(help="How a file or standard input is read, as in jsonl; default: as its name ends.")
-    ] = None
+    format: Annotated[str | None, typer.Option(help="The format, such as jsonl; default: by the end of the name.")] = (
+        None
+    )
     encoding: Annotated[
         str | None, typer.Option(help="The encoding of texts that name none themselves, as in cp1252; default: UTF-8.")
     ] = None

@@ -14,7 +14,7 @@ def checked_file(path: object, name: str = "path") -> Path:
     """Return the path of a file that is read, whose name may be any bytes.
 
     Raises:
-        ArgumentError: It is no path.
+        ArgumentError: It is not a path.
     """
     text = os.fspath(cast("os.PathLike[str]", path)) if isinstance(path, str | os.PathLike) else None
     if not isinstance(text, str) or not text or "\0" in text:
@@ -26,7 +26,7 @@ def checked_qrels(qrels: object) -> Mapping[str, Mapping[str, int]]:
     """Return judgments.
 
     Raises:
-        ArgumentError: They are no grades by query id and document id.
+        ArgumentError: They are not grades by query id and document id.
     """
     of = "grades by query id and document id"
     for query_id, grades in checked_mapping(qrels, "qrels", of).items():
@@ -43,7 +43,7 @@ def checked_run(run: object, name: str = "run") -> Mapping[str, Sequence[tuple[s
     """Return a run.
 
     Raises:
-        ArgumentError: It is no mapping of lists of document ids and scores by query id.
+        ArgumentError: It is not a mapping of lists of document ids and scores by query id.
     """
     for query_id, results in checked_mapping(run, name, "results by query id").items():
         rows: Any = results

@@ -9,7 +9,7 @@ _WHOLE = re.compile(r"\s*([+-]?[0-9]{1,400})(?:\.0*)?\s*")
 
 
 def whole_grade(value: object) -> int | None:
-    """Return a grade that is written as a whole number, also as ``1.0``; None for what is none.
+    """Return a grade that is written as a whole number, also as ``1.0``; None for anything else.
 
     Args:
         value: A number or a text.

@@ -155,7 +155,7 @@ def _columns(line: str, source: str, number: int, *, beir: bool) -> tuple[str, s
         raise EvaluationError(f"has {len(fields)} columns in place of {expected}", source=source, line=number)
     grade = whole_grade(fields[-1])
     if grade is None:
-        raise EvaluationError(f"the grade {fields[-1]!r} is no whole number", source=source, line=number)
+        raise EvaluationError(f"the grade {fields[-1]!r} is not a whole number", source=source, line=number)
     if abs(grade) > MAX_GRADE:
         reason = f"the grade {grade} is beyond what can be measured, {-MAX_GRADE} to {MAX_GRADE}"
         raise EvaluationError(reason, source=source, line=number)
@@ -168,7 +168,7 @@ def _split_file(folder: Path, split: str) -> Path:
         return path
     splits = sorted(file.stem for file in (folder / "qrels").glob("*.tsv"))
     if not splits:
-        raise EvaluationError(f"{folder} is no BEIR folder: it has no qrels/*.tsv")
+        raise EvaluationError(f"{folder} is not a BEIR folder: it has no qrels/*.tsv")
     raise EvaluationError(f"{folder} has no split {split!r}; it has {', '.join(splits)}")
 
 

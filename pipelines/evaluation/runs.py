@@ -104,7 +104,7 @@ def _score(field: str, source: str, number: int) -> float:
     except ValueError:
         score = math.nan
     if not abs(score) <= _LARGEST:
-        raise EvaluationError(f"the score {field!r} is no finite number of 32 bits", source=source, line=number)
+        raise EvaluationError(f"the score {field!r} is not a finite number of 32 bits", source=source, line=number)
     return score
 
 

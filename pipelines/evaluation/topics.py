@@ -34,7 +34,7 @@ def read_topics(path: Path) -> dict[str, str]:
             reason = f"the query id {query_id!r} stands in line {first} already"
             raise EvaluationError(reason, source=str(path), line=number)
         if not query_id or any("\ud800" <= character <= "\udfff" for character in query_id):
-            raise EvaluationError(f"the query id {query_id!r} is no text", source=str(path), line=number)
+            raise EvaluationError(f"the query id {query_id!r} is not text", source=str(path), line=number)
         queries[query_id] = text
     return queries
 

@@ -24,7 +24,7 @@ def xml_topics(path: Path) -> Iterator[Topic]:
     """Yield the topics of a file. The text is in ``query`` or ``title``, or stands in the topic itself.
 
     Raises:
-        EvaluationError: The file is no XML, or a topic has no id or no text; the message names file and line.
+        EvaluationError: The file is not XML, or a topic has no id or no text; the message names file and line.
     """
     # In one piece: of many pieces the parser reads a tag or comment that has not ended from its beginning, with each.
     yield from _Reader(path).topics("".join(line for _, line in whole_lines(path)))

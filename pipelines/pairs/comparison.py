@@ -92,7 +92,7 @@ class Comparison:
         scores = np.asarray(scorer.score([*pairs, *((higher, lower) for lower, higher in pairs)]), np.float32)
         if scores.shape != (2 * len(pairs),) or not ((scores >= 0) & (scores <= 1)).all():
             raise ArgumentError(
-                "reranker gave what is no number from 0 to 1 for each pair: name the model, or give PairScorer(model)"
+                "reranker must return one score from 0 to 1 for each pair: give a model's name, or PairScorer(model)"
             )
         both = scores[: len(pairs)] + scores[len(pairs) :]
         return (both / np.float32(2)).round(6).astype(np.float32)

@@ -79,7 +79,7 @@ def dedupe_file(
     Raises:
         ArgumentError: The files are of other or different kinds, or there is a file at ``target``.
         SourceError: ``source`` cannot be read, or changed meanwhile.
-        DocumentError: A row is no document.
+        DocumentError: A row is not a document.
     """
     kind = kind_of(source, target, format)
     require_writable(target, overwrite=overwrite)

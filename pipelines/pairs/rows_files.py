@@ -26,7 +26,7 @@ def kind_of(source: Path, target: Path, format: str | None) -> str:  # noqa: A00
     """
     kind = _KINDS.get(_ending(source) if format is None else format.lower().removeprefix("."), "")
     if not source.is_file():
-        raise ArgumentError(f"{source} is no file: only a file of JSONL, CSV, TSV or Parquet is written anew")
+        raise ArgumentError(f"{source} is not a file: only a file of JSONL, CSV, TSV or Parquet is written anew")
     if not kind:
         raise ArgumentError(
             f"{source} is not written without its duplicates: only JSONL, CSV, TSV and Parquet are; for others, "

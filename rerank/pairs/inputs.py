@@ -1,4 +1,4 @@
-"""Pairs of texts as arguments: what is none is refused before a model is opened."""
+"""Pairs of texts as arguments: anything else is refused before a model is opened."""
 
 from collections.abc import Sequence
 
@@ -56,7 +56,7 @@ def ranked_pairs(query: str, documents: Sequence[str]) -> list[Pair]:
     """Pair a query with each of some documents.
 
     Raises:
-        ArgumentError: The query or a document is no text, or blank.
+        ArgumentError: The query or a document is not text, or blank.
     """
     texts = checked_texts(documents, "documents")
     [question] = checked_texts([query], "query")

@@ -199,7 +199,7 @@ class PairScorer:
             Their places in ``documents`` with their scores, the best first. Ties keep the order of ``documents``.
 
         Raises:
-            ArgumentError: ``query`` or a document is no text, or blank.
+            ArgumentError: ``query`` or a document is not text, or blank.
             ModelError: As for ``score``.
         """
         count = None if top_k is None else checked_count(top_k, "top_k")

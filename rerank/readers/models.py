@@ -83,7 +83,9 @@ def open_token_model(
     tokenizer = TextTokenizer.of(loaded.tokenizer)
     [word] = tokenizer.encode(["a"])
     if tokenizer.pair(word, word, max_length=_LEAST_TOKENS)[0, 0] == word[0]:
-        raise ModelError(f"{name} has no special token before the question, which stands for no answer")
+        raise ModelError(
+            f"{name} puts no special token, such as [CLS], first: its score would mean that there is no answer"
+        )
     limit = token_limit(loaded, max_length, least=_LEAST_TOKENS)
     packed = packed_reader(loaded.model, tokenizer, dtype=dtype, max_length=limit)
     if packed is not None:

@@ -54,7 +54,7 @@ class ExtractiveReader:
 
     Raises:
         ArgumentError: "int8" or the device is not available here, or a number is out of its range.
-        ModelError: The model is no reader, lacks a weight, or cannot be loaded.
+        ModelError: The model is not a reader, lacks a weight, or cannot be loaded.
         ModelNotFound: There is no such model.
 
     Example:
@@ -202,7 +202,7 @@ def _reader_settings(folder: Path) -> Mapping[str, Any]:
     """Read what ``bicross.json`` says of a reader: its calibration, and when a passage has no answer.
 
     Raises:
-        ModelCorrupt: The settings are no JSON object.
+        ModelCorrupt: The settings are not a JSON object.
     """
     settings: object = model_settings(folder).get("reader", {})
     if not isinstance(settings, dict):

@@ -61,7 +61,7 @@ def checked_feedback(feedback: Feedback | None) -> Feedback | None:
 
 
 def refuse_neighbours(feedback: Feedback | None) -> None:
-    """Refuse to score neighbours that are no candidates.
+    """Refuse to score neighbours that are not candidates.
 
     Raises:
         ArgumentError: There is feedback.

@@ -149,7 +149,9 @@ def _told_fingerprint(told: Mapping[str, Any]) -> ModelFingerprint | None:
         return TypeAdapter(ModelFingerprint).validate_python(cast("object", told["fingerprint"]))
     except ValidationError as error:
         reason = str(error).replace("\n", " ")[:200]
-        raise ModelError(f"the server names its model as another version of bicross may: {reason}") from None
+        raise ModelError(
+            f"the model fingerprint of the server cannot be read; it may run another version of bicross: {reason}"
+        ) from None
 
 
 def _told_count(told: Mapping[str, Any], name: str) -> int | None:

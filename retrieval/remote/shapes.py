@@ -80,7 +80,7 @@ def _decoded(vector: object, source: str) -> object:
     try:
         return np.frombuffer(base64.b64decode(vector, validate=True), "<f4")
     except (binascii.Error, ValueError):
-        raise ModelError(f"{source} answers a vector that is no base64 of float32") from None
+        raise ModelError(f"{source} answers a vector that is not base64 of float32") from None
 
 
 SHAPES: Mapping[Dialect, EmbeddingShape] = {

@@ -83,7 +83,7 @@ HOSTILE_POSTINGS = {
     "no term": (postings_file(terms=["a", None, "c"]), "without missing values"),
     "a term more": (postings_file(terms=["a", "b", "c", "d"]), "terms without postings"),
     "a term less": (postings_file(terms=["a", "b"]), "terms without postings"),
-    "a term that is no text": (_with_bytes(b"abc", b"a\xffc"), "not a valid Arrow file"),
+    "a term that is not text": (_with_bytes(b"abc", b"a\xffc"), "not a valid Arrow file"),
     "a term that ends before it begins": (
         _with_bytes(OFFSETS, np.array([0, 2, 1, 3]).tobytes()),
         "not a valid Arrow file",

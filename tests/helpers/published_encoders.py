@@ -419,9 +419,9 @@ UNPACKED: dict[str, Callable[[Path], Path]] = {
 }
 """Those that ran through sentence-transformers when this was written; an engine that learns one may run it."""
 REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "cross-encoder": (lambda folder: save_cross_encoder(folder, "bert"), "is no encoder: it is a reranker"),
-    "sparse": (sparse, r"is no encoder: it is a sparse encoder \(SPLADE\)"),
-    "multi-vector": (multi_vector, r"is no encoder: it is a multi-vector model \(ColBERT\)"),
+    "cross-encoder": (lambda folder: save_cross_encoder(folder, "bert"), "is not an encoder: it is a reranker"),
+    "sparse": (sparse, r"is not an encoder: it is a sparse encoder \(SPLADE\)"),
+    "multi-vector": (multi_vector, r"is not an encoder: it is a multi-vector model \(ColBERT\)"),
     "pytorch_model.bin": (pickled, "has no weights in safetensors"),
     "code of its own": (own_code, r"cannot be loaded: .*(custom code|trust_remote_code|model type `new`)"),
     "a module of its own": (own_module, r"cannot be loaded: .*custom_st"),

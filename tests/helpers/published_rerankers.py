@@ -251,7 +251,7 @@ CHAT: dict[str, Callable[[Path], Path]] = {
 }
 """Those whose pairs go through a chat template."""
 REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "monot5": (monot5, "is no reranker: it is T5ForConditionalGeneration, without a head that scores pairs"),
+    "monot5": (monot5, "is not a reranker: it is T5ForConditionalGeneration, without a head that scores pairs"),
     "jina as published": (own_code, r"cannot be loaded: .*(model_type|custom code|trust_remote_code)"),
     "jina saved again": (
         partial(own_code, model_type="xlm-roberta"),

@@ -256,7 +256,7 @@ HOSTILE_ARROW = {
     "no record": ("metadata.arrow", lambda t: arrow_bytes(t.replace_schema_metadata({})), "does not write"),
     "a broken record": ("metadata.arrow", lambda t: arrow_bytes(_recorded(t, b"{")), "does not write"),
     "an odd record": ("metadata.arrow", lambda t: arrow_bytes(_recorded(t, b'{"a":[1]}')), "does not write"),
-    "a record that is no object": ("metadata.arrow", lambda t: arrow_bytes(_recorded(t, b"[]")), "does not write"),
+    "a record that is not an object": ("metadata.arrow", lambda t: arrow_bytes(_recorded(t, b"[]")), "does not write"),
     "other values": (
         "metadata.arrow",
         lambda t: arrow_bytes(changed_at(t, "number", 0, 77)),

@@ -231,9 +231,9 @@ def test_batches_with_a_wrong_part(field, tmp_path):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda index: index.get([5]), r"ids must be texts, and 5 \(int\) is none; write '5'"),
+        (lambda index: index.get([5]), r"ids must be texts, and 5 \(int\) is not one; write '5'"),
         (lambda index: index.get("d1"), r"ids must be a list of ids, not one: write \['d1'\]"),
-        (lambda index: index.delete([b"d1"]), "and b'd1' .* is none"),
+        (lambda index: index.delete([b"d1"]), "and b'd1' .* is not one"),
         (lambda index: index.delete("abc"), r"write \['abc'\]"),
         (lambda index: index.delete(5), r"ids must be a list of ids, not 5 \(int\)"),
         (lambda index: index.get(["\ud800"]), r"is not valid Unicode \(U\+D800 at character 0\)"),

@@ -73,7 +73,7 @@ def test_the_first_stage_alone_claims_none_either(tmp_path):
     dense = SearchPipeline(DenseRetriever(index, EnglishEncoder()), None)
     assert dense.search(THAI[0].text)[0].relevance == pytest.approx(0.5)
     words = SearchPipeline(LexicalRetriever(index), None)
-    assert words.search("เมืองหลวง"), "terms are no tokens, and nothing is measured"
+    assert words.search("เมืองหลวง"), "terms are not tokens, and nothing is measured"
 
 
 def test_a_search_warns_once_with_the_share_and_the_remedy(tmp_path, caplog):

@@ -1,4 +1,4 @@
-"""nDCG against ir_measures, and gains that are no whole numbers by hand."""
+"""nDCG against ir_measures, and gains that are not whole numbers by hand."""
 
 import ir_measures
 import numpy as np

@@ -151,7 +151,7 @@ def test_a_language_model_that_is_not_asked_about_pairs_is_no_reranker(tmp_path)
     chat = "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}{% endfor %}"
     for name, template in (("chat", chat), ("plain", None)):
         folder = plain_generating(tmp_path / name, template=template)
-        with pytest.raises(ModelError, match="is no reranker: it is Qwen3ForCausalLM, without a head that scores"):
+        with pytest.raises(ModelError, match="is not a reranker: it is Qwen3ForCausalLM, without a head that scores"):
             CrossEncoderReranker(folder, device="cpu")
 
 

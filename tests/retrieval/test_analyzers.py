@@ -194,7 +194,7 @@ def test_any_text_has_terms_without_white_space_that_depend_on_no_other_text(tex
         ("read_file", "read_fil read file"),
         ("readFile", "readfil read file"),
         ("XMLHttpRequest", "xmlhttprequest xml http request"),
-        ("__init__ x_1 aB", "__init__ x_1 ab"),  # parts of one character are no terms
+        ("__init__ x_1 aB", "__init__ x_1 ab"),  # parts of one character are not terms
         ("naïve_search", "naïve_search naïv search"),
         ("a well-known NASA study of mRNA", "well known nasa studi mrna rna"),
         ("snake__case", "snake__cas snake case"),

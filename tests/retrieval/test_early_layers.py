@@ -116,7 +116,7 @@ def test_an_index_opens_the_layers_that_it_was_built_with(folders, tmp_path, poo
             assert best.retrieval_score == pytest.approx(1.0, abs=1e-5)
         assert pipeline.retriever.encoder.fingerprint == encoder.fingerprint
     assert len(Index.open(tmp_path / "i")) == len(documents) + 1
-    with pytest.raises(ModelError, match="bert is no encoder: it is a reranker"):
+    with pytest.raises(ModelError, match="bert is not an encoder: it is a reranker"):
         SearchPipeline.open(tmp_path / "i", encoder=folders("bert"), reranker=None, device="cpu")
     other = write_early_layers(folders("bert"), tmp_path / "other", layers=2, pooling=pooling)
     with pytest.raises(IndexModelMismatch, match=f"pooling: '{pooling} of layer 1' in the index, '{pooling}'"):

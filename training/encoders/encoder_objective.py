@@ -44,10 +44,12 @@ class EncoderObjective:
                 f"passages={self.passages} are too few for {self.loss}: use more, or there is no order to learn"
             )
         checked_positive(self.scale, "scale")
-        if self.mini_batch is not None and (
-            checked_count(self.mini_batch, "mini_batch", least=0) < 1 or not self.graded
-        ):
-            raise ArgumentError(f"mini_batch={self.mini_batch} is for multiple-negatives alone, and must be at least 1")
+        if self.mini_batch is not None:
+            checked_count(self.mini_batch, "mini_batch")
+            if not self.graded:
+                raise ArgumentError(
+                    f"mini_batch={self.mini_batch} is only for the loss multiple-negatives, not {self.loss}"
+                )
         if not 0 < checked_number(self.average, "average", -sys.float_info.max, sys.float_info.max) <= 1:
             raise ArgumentError(f"average must be from above 0 to 1, not {self.average!r}")
 

@@ -161,7 +161,7 @@ class _Run:
 def _load(folder: Path, settings: TrainingSettings, adapters: LoraSettings) -> tuple[Any, Any]:
     """The model with a new head, without dropout, and with adapters; and its tokenizer."""
     if read_settings(folder / "config.json").get("model_type") != "bert":
-        raise ModelError(f"{folder} is no model of the BERT family, for which alone readers are trained here")
+        raise ModelError(f"{folder} is not a model of the BERT family, for which alone readers are trained here")
     # On a CPU the backward pass of plain attention is a fifth faster than the fused kernel's.
     attention = {"attn_implementation": "eager"} if training_device(settings) == "cpu" else {}
 

@@ -22,7 +22,7 @@ class ErrorLog:
         is_new = not self.path.exists()
         if not is_new and not is_error_log(self.path):
             raise ArgumentError(
-                f"{path} is there and is no list of bad rows: name another file with errors_path (--errors)"
+                f"{path} is there and is not a list of bad rows: name another file with errors_path (--errors)"
             )
         try:
             with self.path.open("a", encoding="utf-8"):

@@ -8,7 +8,7 @@ import pyarrow as pa
 from ....errors import DocumentError
 
 _INDEX = "__index_level_0__"
-"""What pandas calls an index that has no name: it is no column that the user made."""
+"""What pandas calls an index that has no name: it is not a column that the user made."""
 
 _AS_TABLES = ("columns", "column_names", "schema")
 _ROWS = 1024

@@ -47,7 +47,7 @@ def decode_object(text: str) -> Mapping[str, object]:
     """Return the values of an object by their keys.
 
     Raises:
-        ValueError: The text is no object, or its metadata are none.
+        ValueError: The text is not an object, or its metadata are none.
     """
     value = decode(text)
     if not isinstance(value, dict):

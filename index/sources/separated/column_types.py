@@ -26,7 +26,7 @@ from .spreadsheet_values import (
 MISSING = frozenset({"NaN", "nan", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", r"\N", "NaT"}) | {
     sign + word for sign in ("", "-", "+") for word in ("inf", "Inf", "INF", "Infinity", "infinity")
 }
-"""What stands for a missing number, boolean or date. Infinities are no JSON, and null everywhere."""
+"""What stands for a missing number, boolean or date. Infinities are not JSON, and null everywhere."""
 
 _INTEGER = re.compile(r"-?(?:[1-9][0-9]{0,18}|0)")
 _DIGITS = re.compile(r"-?[0-9]+")
@@ -94,8 +94,8 @@ class ColumnGuess:
             return ""
         cell, line = min(odd, key=lambda first: first[1])
         return (
-            f"the column {name!r} is kept as text, because {values - fitting} of its {values} values are no {kind}"
-            f" ({cell!r:.40} in line {line}); to leave such rows out instead, say types (--types {name}={kind})"
+            f"the column {name!r} is kept as text, because {values - fitting} of its {values} values are not of type "
+            f"{kind} ({cell!r:.40} in line {line}); to leave such rows out instead, say types (--types {name}={kind})"
         )
 
     def _fitting(self, kind: ColumnType) -> int:
@@ -127,7 +127,7 @@ _DECISIVE: dict[ColumnType, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Ambiguity:
-    """What a kind of cells may be, and what else may stand in its column; a percentage is no type at all."""
+    """What a kind of cells may be, and what else may stand in its column; a percentage is not a type at all."""
 
     remedies: tuple[ColumnType, ...]
     beside: tuple[str, ...] = ("integer",)
@@ -260,10 +260,10 @@ def typed_value(name: str, cell: str, kind: ColumnType) -> object:
     try:
         return _CONVERTERS[kind](stripped)
     except ValueError:
-        raise ValueError(f"the column {name!r} holds {_ARTICLES[kind]}, and {cell!r:.80} is none") from None
+        raise ValueError(f"the column {name!r} holds {_DESCRIPTIONS[kind]}, and {cell!r:.80} is not one") from None
 
 
-_ARTICLES: Mapping[ColumnType, str] = {
+_DESCRIPTIONS: Mapping[ColumnType, str] = {
     "integer": "integers",
     "float": "numbers",
     "decimal-comma": "numbers with a decimal comma",

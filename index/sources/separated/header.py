@@ -129,7 +129,7 @@ def _parse(head: Sequence[str], delimiter: str, options: SourceOptions) -> tuple
     except csv.Error:
         if options.columns is None:
             raise
-        names = ()  # the line is no header, and what its quotes mean is found out later
+        names = ()  # the line is not a header, and what its quotes mean is found out later
     first = head[0].rstrip("\r\n").split(delimiter)
     if options.columns is None or names == options.columns:
         is_quoted = all(len(field) > 1 and field[0] == field[-1] == '"' for field in first)

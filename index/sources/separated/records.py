@@ -16,7 +16,7 @@ Quotes: TypeAlias = Literal["none", "doubled", "escaped"]
 """What quotes are: characters like others; around fields, and doubled inside them; or with a backslash inside them."""
 
 _FEW_LINES = 3
-"""As many lines that look like rows are no text by chance, even where their ids do not follow each other."""
+"""As many lines that look like rows are not text by chance, even where their ids do not follow each other."""
 _NULL = r"\N"
 
 
@@ -182,7 +182,7 @@ class Records(Iterator[Record]):
         id_at = self._layout.id_at
         if id_at is not None:
             if line.swallowed_by is not None and not _alike(fields[id_at], self._last_id):
-                raise ValueError(f"the line is no row by its id {fields[id_at]!r:.80}{_inside(line.swallowed_by)}")
+                raise ValueError(f"the line is not a row by its id {fields[id_at]!r:.80}{_inside(line.swallowed_by)}")
             self._last_id = fields[id_at]
         return Record(line.number, fields, is_fitted=len(fields) != count)
 

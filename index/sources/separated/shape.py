@@ -164,7 +164,7 @@ def _check_header(header: Header, path: Path, options: SourceOptions) -> None:
         twice = next(name for name in names if names.count(name) > 1)
         raise SourceError(f"{path} has more than one column named {twice!r}; rename one of them")
     hint = f". Its fields are taken to be separated by {header.delimiter!r}; if that is wrong, name the delimiter"
-    hint += " (--delimiter). If its first line is no header, name all columns with columns (--columns id,text)"
+    hint += " (--delimiter). If its first line is not a header, name all columns with columns (--columns id,text)"
     check_columns(options, header.names, path, hint=hint)
     roles = role_columns(options, header.names)
     for name in options.types:

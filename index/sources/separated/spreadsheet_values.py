@@ -53,7 +53,7 @@ def decimal_comma(cell: str) -> float:
     """Return the number that a cell such as ``1.234,50`` is.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not one.
     """
     if not (_DECIMAL_COMMA.fullmatch(cell) or is_dotted(cell) or re.fullmatch(rf"-?{_WHOLE}", cell)):
         raise ValueError(cell)

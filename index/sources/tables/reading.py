@@ -190,7 +190,7 @@ def _json_value(value: object) -> object:
         case Decimal() | None | bool() | int() | str():
             return value
         case _:
-            raise ValueError(f"{type(value).__name__} is no JSON value: {value!r:.80}")
+            raise ValueError(f"{type(value).__name__} is not a JSON value: {value!r:.80}")
 
 
 def _whole_microseconds(column: "pa.Array[Any]") -> "pa.Array[Any]":

@@ -63,7 +63,7 @@ def decode(content: bytes, *, encoding: str | None, is_html: bool) -> str:
     except (UnicodeError, LookupError) as error:  # utf-16 without its mark, or no encoding of texts
         raise PageError("encoding", f"it is not {encoding_words}: {error}; {_remedy(encoding_words)}") from None
     if "\0" in text[:_LOOKED_AT]:
-        raise PageError("encoding", "it has characters of zero, as files have that are no text")
+        raise PageError("encoding", "it has characters of zero, as files have that are not text")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -86,7 +86,7 @@ def _known(label: str) -> str:
     name = label.lower()
     try:
         name = codecs.lookup(_ALIASES.get(name, name)).name
-        "".encode(name)  # refuses those that are no encodings of texts, such as rot13 and zip
+        "".encode(name)  # refuses those that are not encodings of texts, such as rot13 and zip
     except (LookupError, ValueError):
         raise PageError(
             "encoding", f"the page says that its charset is {label!r}, which is not known; save it as UTF-8"

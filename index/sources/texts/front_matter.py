@@ -101,4 +101,4 @@ def _json_value(value: object) -> object:
         case None | bool() | int() | str():
             return value
         case _:
-            raise ValueError(f"{type(value).__name__} is no JSON value")
+            raise ValueError(f"{type(value).__name__} is not a JSON value")

@@ -54,7 +54,7 @@ def read_yaml(block: str) -> tuple[str, Mapping[object, object] | None, str]:
         block: The YAML.
 
     Returns:
-        The title as it is written, or ""; all values, or None where the block is no mapping, and so no front matter;
+        The title as it is written, or ""; all values, or None where the block is not a mapping, and so no front matter;
         and what there is to say about them.
 
     Raises:

@@ -77,7 +77,7 @@ def head_of(model: Any) -> Head | None:  # noqa: ANN401 - models share no useful
         pooling = Pooling(("mean",)) if model.config.classifier_pooling == "mean" else _FIRST
         return Head(model.model, pooling, in_one_shape(lambda x: classifier(head(x))))
     if kind.endswith("ForSequenceClassification") and isinstance(getattr(model, "score", None), nn.Linear):
-        # Decoders: the last token that is no padding, wherever that comes from.
+        # Decoders: the last token that is not padding, wherever that comes from.
         pooling = Pooling(("last",), passed_over=model.config.pad_token_id)
         return Head(getattr(model, model.base_model_prefix), pooling, in_one_shape(model.score))
     return None

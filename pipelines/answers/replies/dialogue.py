@@ -29,7 +29,7 @@ class Turn:
         role: Who said it, such as "user"; may be empty.
 
     Raises:
-        ArgumentError: The text is blank, or one of them is no text that a model can take.
+        ArgumentError: The text is blank, or one of them is not text that a model can take.
     """
 
     text: str
@@ -60,7 +60,7 @@ def checked_turns(dialogue: Sequence[DialogueTurn]) -> list[Turn]:
     """Return the turns of a dialogue.
 
     Raises:
-        ArgumentError: It is no list of turns, it is empty, or a turn is blank or of another type.
+        ArgumentError: It is not a list of turns, it is empty, or a turn is blank or of another type.
     """
     if isinstance(cast("object", dialogue), Mapping | Set):
         raise ArgumentError(f"dialogue must be a list of turns, the latest last, not {described(dialogue)}")

@@ -14,7 +14,9 @@ from ..terminal import plain
 CollectionSource = Annotated[
     str, typer.Argument(metavar="SOURCE", help="An index, a file, a folder of files, or - for standard input.")
 ]
-EncoderName = Annotated[str | None, typer.Option(help="A hub id, a folder or a bundled name; not for an index.")]
+EncoderName = Annotated[
+    str | None, typer.Option(help="Makes vectors of documents: a hub id, a folder or a bundled name.")
+]
 
 
 def documents_of(source: str, rows: Rows) -> str | DocumentReader:

@@ -43,7 +43,7 @@ def serve_command(
         float, typer.Option(help="Seconds of work that may wait; what comes then is refused (429).")
     ] = 30.0,
     queue_tokens: Annotated[int, typer.Option(help="Tokens of all accepted requests together.")] = 2_000_000,
-    batch_tokens: Annotated[int, typer.Option(help="Tokens of a batch; more suit a GPU.")] = 4_096,
+    batch_tokens: Annotated[int, typer.Option(help="Tokens of a batch; raise it on a GPU.")] = 4_096,
     cache_mb: Annotated[
         float, typer.Option(help="Million bytes that remember scores of pairs, for each index; 0 remembers none.")
     ] = 32.0,

@@ -23,7 +23,7 @@ class ErrorBody(BaseModel):
 
 
 _MEANINGS = {
-    400: "The body is no JSON, or a value cannot be used.",
+    400: "The body is not JSON, or a value cannot be used.",
     401: "The key is missing or wrong.",
     403: "This key or this address may not do that.",
     404: "There is no such index or document.",

@@ -104,16 +104,16 @@ def text_value(name: str, value: object) -> str:
     """Return the text in a column; raise ``ValueError`` if it is empty or none."""
     if not isinstance(value, str) or not value.strip():
         fault = (
-            "is empty" if isinstance(value, str) else "is missing" if value is None else f"is no text: {value!r:.60}"
+            "is empty" if isinstance(value, str) else "is missing" if value is None else f"is not text: {value!r:.60}"
         )
         raise ValueError(f"the {name} {fault}")
     if any("\ud800" <= character <= "\udfff" for character in value):
-        raise ValueError(f"the {name} has a lone surrogate, and is no text")
+        raise ValueError(f"the {name} has a lone surrogate, and is not text")
     return value
 
 
 def _label(value: object) -> int:
     grade = whole_grade(value)
     if grade is None or abs(grade) > MAX_GRADE:
-        raise ValueError(f"the label {value!r:.60} is no grade, a whole number")
+        raise ValueError(f"the label {value!r:.60} is not a grade, a whole number")
     return grade

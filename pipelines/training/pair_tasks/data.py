@@ -151,7 +151,7 @@ def _number(scale: tuple[float, float]) -> Callable[[object], float]:
         except ValueError:
             number = None
         if number is None:
-            raise ValueError(f"the label {value!r:.60} is no number")
+            raise ValueError(f"the label {value!r:.60} is not a number")
         if not low <= number <= high:
             reason = f"the label {value!r:.60} is not from {low:g} to {high:g}"
             raise ValueError(f"{reason}: say with range (--range) what labels can be")
@@ -170,7 +170,7 @@ def _yes_or_no(value: object) -> float:
 def _name(pair: TextPair, path: Path) -> str:
     if not isinstance(pair.label, str) or not pair.label.strip():
         reason = (
-            f"the label {pair.label!r:.60} is no name: say with labels (--labels) what the numbers mean, or write names"
+            f"the label {pair.label!r:.60} is not a name: say with labels (--labels) what numbers mean, or write names"
         )
         raise TrainingError(reason, source=str(path), line=pair.line)
     if pair.label.strip().lstrip("-").isdigit():

@@ -111,12 +111,12 @@ def test_what_no_value_can_be_compared_with_is_an_error_that_says_what_there_is(
     for text, message in [
         ("authors > 5", "holds lists of other items and lists of texts and objects and texts and cannot be compared"),
         ("'x' in hash", "holds integers and integers beyond 64 bits; 'x' can only be in a field of lists"),
-        ("true in sizes", "and True is no text or number"),
+        ("true in sizes", "and True is not a text or number"),
         ("authors == true", r"cannot be compared \(==\) with True; write True in authors"),
     ]:
         with pytest.raises(ArgumentError, match=message):
             matches(text, MIXED)
-    with pytest.raises(ArgumentError, match="holds lists of integers, and 'x' is no number"):
+    with pytest.raises(ArgumentError, match="holds lists of integers, and 'x' is not a number"):
         matches("'x' in a", [{"a": [1]}])
 
 
@@ -278,7 +278,7 @@ def test_dates_are_compared_at_the_precision_of_both(text, expected):
 @pytest.mark.parametrize("symbol", ["<", "<=", ">", ">="])
 def test_dates_have_no_order_with_what_is_none(symbol, literal):
     dates = [{"d": "2024-01-01"}, {"d": "2023-12"}, {}]
-    with pytest.raises(ArgumentError, match=r"'d' holds dates and cannot be compared \(.*, which is none: write"):
+    with pytest.raises(ArgumentError, match=r"'d' holds dates and cannot be compared \(.*, which is not a date: write"):
         matches(f"d {symbol} '{literal}'", dates)
     assert matches(f"d == '{literal}'", dates) == []
     assert matches("d >= 'soon'", [*dates, {"d": "soon"}]) == [3]

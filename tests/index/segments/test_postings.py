@@ -367,7 +367,7 @@ def test_a_search_says_what_is_missing_or_wrong(tmp_path):
         index.search_terms([[1]], 1)
     with pytest.raises(ArgumentError, match="k must be at least 1, not 0"):
         index.search_terms([["a"]], 0)
-    with pytest.raises(ArgumentError, match="2 vectors need as many queries as lists of terms, not 1"):
+    with pytest.raises(ArgumentError, match="2 query vectors and 1 lists of terms: give one list for each vector"):
         index.search_both(np.eye(2, DIMENSION, dtype=np.float32), [["a"]], 1)
     for k1, b in [(-1, 0.4), (0.9, 1.1), (float("nan"), 0.4), (0.9, float("nan"))]:
         with pytest.raises(ArgumentError, match="k1 must be from 0 to 100"):

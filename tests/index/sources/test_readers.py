@@ -432,7 +432,7 @@ def test_a_log_that_cannot_be_written_is_an_error_at_once():
 def test_a_log_never_replaces_another_file(content):
     path = write_lines("a.jsonl", {"id": 1, "text": "t"})
     write("notes.txt", content)
-    with pytest.raises(ArgumentError, match=r"notes\.txt is there and is no list of bad rows: name another file"):
+    with pytest.raises(ArgumentError, match=r"notes\.txt is there and is not a list of bad rows: name another file"):
         read_documents(path, on_error="skip", errors_path="notes.txt")
     assert Path("notes.txt").read_text("utf-8") == content
 

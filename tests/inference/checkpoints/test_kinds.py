@@ -59,7 +59,7 @@ COLBERT = [
 def test_encoders_give_vectors_and_no_scores(folder, config, types, settings):
     saved = folder(config, types, **settings)
     require_encoder(saved, "mine")
-    with pytest.raises(ModelError, match=r"^mine is no reranker: it is .* without a head that scores pairs.* train"):
+    with pytest.raises(ModelError, match=r"^mine is not a reranker: it is .* without a head that scores pairs.* train"):
         require_reranker(saved, "mine")
 
 
@@ -67,7 +67,7 @@ def test_encoders_give_vectors_and_no_scores(folder, config, types, settings):
 def test_rerankers_give_scores_and_no_vectors(folder, config, types, settings):
     saved = folder(config, types, **settings)
     require_reranker(saved, "mine")
-    with pytest.raises(ModelError, match=r"mine is no encoder: it is a reranker.* --reranker mine"):
+    with pytest.raises(ModelError, match=r"mine is not an encoder: it is a reranker.* --reranker mine"):
         require_encoder(saved, "mine")
 
 
@@ -77,9 +77,9 @@ def test_rerankers_give_scores_and_no_vectors(folder, config, types, settings):
 def test_sparse_and_multi_vector_models_are_neither(folder, models, kind):
     for config, types, settings in models:
         saved = folder(config, types, **settings)
-        with pytest.raises(ModelError, match=rf"mine is no encoder: it is {kind}.*all-MiniLM"):
+        with pytest.raises(ModelError, match=rf"mine is not an encoder: it is {kind}.*all-MiniLM"):
             require_encoder(saved, "mine")
-        with pytest.raises(ModelError, match=rf"mine is no reranker: it is {kind}"):
+        with pytest.raises(ModelError, match=rf"mine is not a reranker: it is {kind}"):
             require_reranker(saved, "mine")
         for file in saved.iterdir():
             file.unlink()
@@ -87,9 +87,9 @@ def test_sparse_and_multi_vector_models_are_neither(folder, models, kind):
 
 def test_language_models_are_neither(folder):
     saved = folder(made("Qwen3ForCausalLM"))
-    with pytest.raises(ModelError, match="mine is no encoder: it is a language model"):
+    with pytest.raises(ModelError, match="mine is not an encoder: it is a language model"):
         require_encoder(saved, "mine")
-    with pytest.raises(ModelError, match="mine is no reranker: it is Qwen3ForCausalLM, without a head"):
+    with pytest.raises(ModelError, match="mine is not a reranker: it is Qwen3ForCausalLM, without a head"):
         require_reranker(saved, "mine")
 
 

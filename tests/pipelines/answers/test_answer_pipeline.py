@@ -216,7 +216,7 @@ def test_a_reranker_is_no_reader(index):
     with pytest.raises(ArgumentError, match=r"reader must be a model with read, .*, not .*OverlapReranker"):
         AnswerPipeline(DenseRetriever(index, ENCODER), None, OverlapReranker())
     for name, kind in [("bicross-rerank-mini", "a reranker"), ("sentence-transformers/all-MiniLM-L6-v2", "an encoder")]:
-        with pytest.raises(ModelError, match=f"{name} is no reader: it is {kind}"):
+        with pytest.raises(ModelError, match=f"{name} is not a reader: it is {kind}"):
             AnswerPipeline.open(index, encoder=ENCODER, reader=name)
 
 

@@ -96,5 +96,5 @@ def test_a_name_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(ModelNotFound, match="there is no tokenizer"):
         text_counter(tmp_path / "missing")
     (tmp_path / "tokenizer.json").write_text("{}")
-    with pytest.raises(ModelError, match="is no tokenizer that can be read"):
+    with pytest.raises(ModelError, match="is not a tokenizer that can be read"):
         text_counter(tmp_path)

@@ -118,7 +118,7 @@ def test_another_run_is_a_further_comparison(collection, tmp_path, capsys):
         (
             ["--run", "{bad}", "--qrels", "{words}/test.qrels"],
             1,
-            "bad.txt, line 1: the score 'nan' is no finite number",
+            "bad.txt, line 1: the score 'nan' is not a finite number",
         ),
         (
             ["--run", "{good}", "--qrels", "{words}/test.qrels", "--save-run", "x"],

@@ -176,8 +176,8 @@ BAD_QRELS = {
     "q1\t\tx\n": "line 1: has 3 columns in place of 3, between tabs",
     "q1 0 paris 1\nq1 0 berlin\n": "line 2: has 3 columns in place of 4: query, iteration, document, grade",
     "query-id\tcorpus-id\tscore\nq1\tparis\n": "line 2: has 2 columns in place of 3, between tabs",
-    "q1 0 paris high\n": "line 1: the grade 'high' is no whole number",
-    "q1 0 paris 1.5\n": "line 1: the grade '1.5' is no whole number",
+    "q1 0 paris high\n": "line 1: the grade 'high' is not a whole number",
+    "q1 0 paris 1.5\n": "line 1: the grade '1.5' is not a whole number",
     "q1 0 paris 2147483648\n": "line 1: the grade 2147483648 is beyond what can be measured, -10000 to 10000",
     "q1 0 paris 1\nq1 0 paris 0\n": "line 2: judges document 'paris' for query 'q1' as 0, and line 1 as 1; keep",
     "q1 0 paris 1\nq9 0 paris 1\n": "line 2: judges query 'q9', which has no text",
@@ -199,7 +199,7 @@ def test_bad_qrels_are_named_by_file_and_line(tmp_path, content):
 BAD_TOPICS = {
     "a.tsv": ("q1\ttext\nq2\n", "line 2: has 1 columns in place of 2, between tabs: id and text"),
     "b.tsv": ("q1\ttext\nq1\ttext\n", "line 2: the query id 'q1' stands in line 1 already"),
-    "c.tsv": ("\ttext\n", "line 1: the query id '' is no text"),
+    "c.tsv": ("\ttext\n", "line 1: the query id '' is not text"),
     "d.tsv": (b"q1\t\xe4\n", "line 1: not UTF-8 text"),
     "a.jsonl": ('{"_id": "q1", "text": "a"}\n{"_id": "q1", "text": "b"}', "line 2: the query id 'q1' stands in line 1"),
     "b.jsonl": ("nothing", "line 1: not JSON"),
@@ -207,7 +207,7 @@ BAD_TOPICS = {
     "c.jsonl": ('["q1"]', "line 1: not a query, which is an object with the strings _id and text"),
     "d.jsonl": ('{"_id": true, "text": "a"}', "line 1: not a query"),
     "e.jsonl": ('{"_id": "q1", "text": null}', "line 1: not a query"),
-    "f.jsonl": ('{"_id": "\\ud800", "text": "a"}', r"line 1: the query id '\ud800' is no text"),
+    "f.jsonl": ('{"_id": "\\ud800", "text": "a"}', r"line 1: the query id '\ud800' is not text"),
     "a.trec": ("<top>\n<num> 1\n</top>", "line 1: a topic without <title>"),
     "b.trec": ("<top>\n<num> 1 <title> a\n<top>", "line 3: a second <top> in the topic of line 1"),
     "c.trec": ("<top>\n<num> 1 <title> a\n", "line 1: a topic without </top>"),
@@ -236,7 +236,7 @@ def test_bad_topics_are_named_by_file_and_line(tmp_path, name):
 def test_what_is_not_there(folder, tmp_path):
     with pytest.raises(EvaluationError, match="has no split 'train'; it has dev, test"):
         read_judged(folder, split="train")
-    with pytest.raises(EvaluationError, match=r"is no BEIR folder: it has no qrels/\*\.tsv"):
+    with pytest.raises(EvaluationError, match=r"is not a BEIR folder: it has no qrels/\*\.tsv"):
         read_judged(tmp_path)
     with pytest.raises(EvaluationError, match=r"no such folder: .*missing; name a BEIR folder, ir_datasets:ID"):
         read_judged(tmp_path / "missing")

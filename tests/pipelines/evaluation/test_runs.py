@@ -70,10 +70,10 @@ def test_a_run_may_be_packed(tmp_path):
 
 BAD_RUNS = {
     "q Q0 a 1 0.5\n": "line 1: has 5 columns in place of 6: query, Q0, document, rank, score, tag",
-    "q Q0 a 1 0.5 tag\nq Q0 b 2 nan tag\n": "line 2: the score 'nan' is no finite number",
-    "q Q0 a 1 inf tag\n": "line 1: the score 'inf' is no finite number",
-    "q Q0 a 1 -1e99 tag\n": "line 1: the score '-1e99' is no finite number of 32 bits",
-    "q Q0 a 1 high tag\n": "line 1: the score 'high' is no finite number",
+    "q Q0 a 1 0.5 tag\nq Q0 b 2 nan tag\n": "line 2: the score 'nan' is not a finite number",
+    "q Q0 a 1 inf tag\n": "line 1: the score 'inf' is not a finite number",
+    "q Q0 a 1 -1e99 tag\n": "line 1: the score '-1e99' is not a finite number of 32 bits",
+    "q Q0 a 1 high tag\n": "line 1: the score 'high' is not a finite number",
     "q Q0 a 1 2 tag\nr Q0 a 1 2 tag\nq Q0 a 2 1 tag\n": "line 3: has document 'a' for query 'q' again",
     b"q Q0 \xff 1 2 tag\n": "line 1: not UTF-8 text",
 }

@@ -238,7 +238,7 @@ def test_models_that_compare_nothing_are_refused(tmp_path):
         def score(self, pairs):
             return np.full(len(pairs), 3.0, np.float32)
 
-    with pytest.raises(ArgumentError, match="reranker gave what is no number from 0 to 1 for each pair"):
+    with pytest.raises(ArgumentError, match="reranker must return one score from 0 to 1 for each pair"):
         find_duplicates(["a b", "b a"], encoder=ENCODER, reranker=Logits())
 
 

@@ -55,7 +55,7 @@ def test_a_task_retrieves_its_own_number_unless_more_are_needed_or_one_is_given(
         assert origin == ("raised for top_k" if depth == top_k else "raised for rerank_k")
     of_task = Settings(search, task={"retrieve_k": origin})
     assert of_task.to_dict()["retrieve_k"] == {"value": depth, "from": origin}
-    assert "top_k" not in of_task.to_dict(), "it is no option of the search below a task"
+    assert "top_k" not in of_task.to_dict(), "it is not an option of the search below a task"
     assert Settings(search).origin("retrieve_k") == "given"
 
 

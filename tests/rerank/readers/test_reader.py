@@ -1,4 +1,4 @@
-"""Readers against transformers, their spans, their windows, and what is no reader."""
+"""Readers against transformers, their spans, their windows, and what is not a reader."""
 
 import json
 import logging
@@ -143,14 +143,14 @@ def test_wrong_values_are_named(reader, change, message):
 
 
 def test_a_reader_is_no_reranker_and_no_encoder(folder, tmp_path):
-    with pytest.raises(ModelError, match=r"is no reranker: it is a reader, which finds .* name it with --reader"):
+    with pytest.raises(ModelError, match=r"is not a reranker: it is a reader, which finds .* name it with --reader"):
         CrossEncoderReranker(folder)
-    with pytest.raises(ModelError, match=r"is no encoder: it is a reader.* name this one with --reader"):
+    with pytest.raises(ModelError, match=r"is not an encoder: it is a reader.* name this one with --reader"):
         require_encoder(folder, folder)
     reranker = save_cross_encoder(tmp_path / "cross", outputs=1)
-    with pytest.raises(ModelError, match=r"is no reader: it is a reranker, .*name this one with --reranker"):
+    with pytest.raises(ModelError, match=r"is not a reader: it is a reranker, .*name this one with --reranker"):
         ExtractiveReader(reranker)
-    with pytest.raises(ModelError, match=r"is no reader: it is an encoder, .*name this one with --encoder"):
+    with pytest.raises(ModelError, match=r"is not a reader: it is an encoder, .*name this one with --encoder"):
         ExtractiveReader("sentence-transformers/all-MiniLM-L6-v2")
 
 

@@ -79,10 +79,10 @@ def test_nothing_to_train_on(loss, missing):
         ({"loss": "kl", "passages": 1}, "passages=1 are too few for kl"),
         ({"passages": 0}, "passages=0 are too few"),
         ({"scale": 0.0}, "scale must be above 0, not 0.0"),
-        ({"mini_batch": 0}, "mini_batch=0"),
+        ({"mini_batch": 0}, "mini_batch must be at least 1, not 0"),
         ({"average": 0.0}, "above 0 to 1, not 0.0"),
         ({"average": 1.5}, "above 0 to 1, not 1.5"),
-        ({"loss": "kl", "mini_batch": 8}, "mini_batch=8 is for multiple-negatives alone"),
+        ({"loss": "kl", "mini_batch": 8}, "mini_batch=8 is only for the loss multiple-negatives, not kl"),
     ],
 )
 def test_objectives_that_mean_nothing(options, message):

@@ -79,7 +79,7 @@ def test_the_best_weights_by_an_evaluation_are_kept(base, tmp_path):
 
 
 def test_mistakes_are_named(base, tmp_path):
-    with pytest.raises(ModelError, match="is no model of the BERT family"):
+    with pytest.raises(ModelError, match="is not a model of the BERT family"):
         train(save_cross_encoder(tmp_path / "roberta", "roberta"), tmp_path / "one")
     with pytest.raises(TrainingError, match="there is no example to learn from"):
         train(base, tmp_path / "two", examples=())

@@ -75,7 +75,7 @@ def test_the_error_for_columns_names_the_delimiter_and_the_remedies():
     assert str(caught.value) == (
         "a.csv has no column 'text', only nr~body: name those to read with id_column, title_column and text_column."
         " Its fields are taken to be separated by ','; if that is wrong, name the delimiter (--delimiter). If its first"
-        " line is no header, name all columns with columns (--columns id,text)"
+        " line is not a header, name all columns with columns (--columns id,text)"
     )
 
 

@@ -104,7 +104,7 @@ def test_a_type_can_be_named(kind, cells, values):
 )
 def test_a_value_that_does_not_fit_a_named_type_makes_its_row_bad(kind, cell, type_name):
     cells = ["", f'"{cell}"', ""]
-    with pytest.raises(DocumentError, match=rf"a\.csv, line 3: the column 'x' holds {type_name}, and '{cell}' is none"):
+    with pytest.raises(DocumentError, match=rf"a\.csv, line 3: .* 'x' holds {type_name}, and '{cell}' is not one"):
         column(cells, types={"x": kind})
     assert column(cells, types={"x": kind}, on_error="skip") == [None, None]
 
@@ -137,8 +137,8 @@ def test_a_column_that_is_nearly_of_one_type_is_noted():
     assert {document.metadata["x"] for document in reader} == {*map(str, range(19)), "unknown"}
     [note] = reader.report.notes
     assert note == (
-        "a.csv: the column 'x' is kept as text, because 1 of its 20 values are no integer ('unknown' in line 21);"
-        " to leave such rows out instead, say types (--types x=integer)"
+        "a.csv: the column 'x' is kept as text, because 1 of its 20 values are not of type integer ("
+        "'unknown' in line 21); to leave such rows out instead, say types (--types x=integer)"
     )
 
 

@@ -144,7 +144,7 @@ def test_tables_keep_their_schema(tmp_path, capsys, compression):
         ("dedupe array.jsonl new.jsonl", "is one JSON array, which is not copied by lines"),
         ("dedupe wide.csv new.csv", "is UTF-16 or UTF-32"),
         ("dedupe rows.jsonl new.jsonl --encoding UTF-16", "lines of UTF-16 and UTF-32 are not copied"),
-        ("dedupe . new.jsonl", "is no file"),
+        ("dedupe . new.jsonl", "is not a file"),
         ("dedupe other.csv new.csv", "has no column 'text'"),
         ("dedupe broken.jsonl new.jsonl", "broken.jsonl, line 2"),
     ],

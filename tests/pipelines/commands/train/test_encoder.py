@@ -162,7 +162,7 @@ def test_mistakes_cost_nothing(folder, encoder, reranker, tmp_path, capsys):
     )
     queries = ("--queries", folder / "queries.txt")
     code, err = refused(capsys, folder, *output, "--distil-from", encoder, *queries)
-    assert (code, "is no reranker: it is BertModel" in err) == (1, True)
+    assert (code, "is not a reranker: it is BertModel" in err) == (1, True)
     code, err = refused(capsys, folder, *output, "--distil-from", reranker, *queries, "--pseudo-queries")
     assert (code, "cannot be combined" in err) == (2, True)
     code, err = refused(capsys, folder, *output, "--loss", "kl")

@@ -80,7 +80,7 @@ def test_columns_can_be_named(tmp_path):
     ("name", "content", "columns", "message"),
     [
         ("x.jsonl", '{"sentence1": "a", "sentence2": ""}', PairColumns(), r"x.jsonl, line 1: the sentence2 is empty"),
-        ("x.jsonl", '{"sentence1": "a", "sentence2": 3}', PairColumns(), "the sentence2 is no text: 3"),
+        ("x.jsonl", '{"sentence1": "a", "sentence2": 3}', PairColumns(), "the sentence2 is not text: 3"),
         ("x.jsonl", '{"sentence1": "a"}', PairColumns(), "has sentence1 in place of two texts, such as sentence1 and"),
         (
             "x.jsonl",
