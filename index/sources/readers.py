@@ -44,7 +44,8 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
     """Read the documents of files and folders, one after the other and never all of them in memory.
 
     Reads JSON Lines, JSON, CSV and TSV (all of these also as gzip), Parquet, Arrow IPC, text, Markdown,
-    reStructuredText and HTML; folders of them, and of a BEIR folder its corpus. The id is in the column ``_id`` or
+    reStructuredText, HTML, notebooks, source code, EPUB and e-mail, and with the extra ``files`` PDF, Word, PowerPoint
+    and Excel; folders of them, and of a BEIR folder its corpus. The id is in the column ``_id`` or
     ``id``, the title in ``title`` and the text in ``text``, unless you name another; the remaining columns become
     metadata. Where a file has no column of ids, the id of each row is made from its title and text.
 

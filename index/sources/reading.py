@@ -13,6 +13,7 @@ from .budget import Budget
 from .columns import NoTexts
 from .options import SourceOptions
 from .places import JSON_ENDINGS, ROW_READERS, NamedSource, NotRead, SourceFile, check_columns_of
+from .rich import FileProblem, rich_documents
 from .row_documents import document_of, lacks_id
 from .rows import RowUnit, SourceRow
 from .texts import PageError, read_page
@@ -57,7 +58,7 @@ class Reading:
         self._size = max(1, sum(file.size for file in files))
         for source, entries in listed[1:]:  # a mistake in the last file shows before the first ones are embedded
             for entry in entries:
-                if not source.is_folder and isinstance(entry, SourceFile) and not entry.is_text:
+                if not source.is_folder and isinstance(entry, SourceFile) and entry.has_rows:
                     self._check_columns(entry)
         for source, entries in listed:
             before, left_out = self.tally.documents, self.tally.left_out
@@ -67,7 +68,7 @@ class Reading:
                 if isinstance(entry, NotRead):
                     self._pass_over(entry, source)
                     continue
-                yield from self._text(entry, budget) if entry.is_text else self._rows(entry, source)
+                yield from self._file(entry, source, budget)
                 self._done += entry.size
             if self.tally.documents == before:
                 raise self._nothing_in(source, self.tally.left_out - left_out)
@@ -75,6 +76,11 @@ class Reading:
             names = ", ".join(map(repr, sorted(self._unseen)))
             self.tally.note(f"no row has {names}, which metadata_columns or leave_out names: check the spelling")
         self.fraction = 1.0
+
+    def _file(self, file: SourceFile, source: NamedSource, budget: Budget) -> Iterator[Document]:
+        if file.is_rich:
+            return self._rich(file)
+        return self._text(file, budget) if file.is_text else self._rows(file, source)
 
     def _check_columns(self, file: SourceFile) -> None:
         try:
@@ -108,6 +114,26 @@ class Reading:
                 self.tally.note(f"{file.shown}: {page.note}")
             self.tally.documents += 1
             yield document
+
+    def _rich(self, file: SourceFile) -> Iterator[Document]:
+        """Yield the documents in the parts of a file."""
+        self.line, self.lines = None, 1
+        self.tally.files += 1
+        self._move(file, 1.0)
+        try:
+            for document in rich_documents(file.path, file.name, file.ending, max_bytes=self._options.max_bytes):
+                self._ids.claim(document.id, file.shown, None)
+                self.tally.documents += 1
+                yield document
+        except FileProblem as error:
+            self._refuse(error.kind, str(error), file.shown)
+        except SourceError as error:
+            self._refuse("size", str(error), file.shown)
+        except OSError as error:
+            self.unread.add_file(file.name)
+            self._refuse("file", f"the file cannot be read: {error.strerror or error}", file.shown)
+        except DocumentError as error:
+            self._refuse("row", error.reason, file.shown)
 
     def _rows(self, file: SourceFile, source: NamedSource) -> Iterator[Document]:
         """Yield the documents in the rows of a file. In a folder one bad file does not spoil the others."""
@@ -173,6 +199,8 @@ class Reading:
                 self.unread.add_any()
             self._refuse(entry.kind, entry.problem, shown)
         else:
+            if entry.kind == "extra":
+                self.unread.add_file(entry.name)
             self.tally.leave_out(entry.kind, shown)
 
     def _refuse(

@@ -14,7 +14,7 @@ from ...retrieval import has_index
 from ..search import Depth, SearchPipeline, SearchResult, Settings
 from .terminal import plain, snippet
 
-PLACES = ("heading", "section", "page", "line")
+PLACES = ("heading", "section", "chapter", "page", "slide", "sheet", "line")
 """Metadata fields that give the position of a text in a longer document."""
 
 

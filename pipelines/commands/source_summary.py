@@ -16,6 +16,7 @@ _SAID: dict[LeftOutKind, tuple[str, str]] = {
     "empty": ("file without text", "files without text"),
     "encoding": ("text in another encoding", "texts in another encoding"),
     "size": ("text that is too large", "texts that are too large"),
+    "damaged": ("file that is damaged or encrypted", "files that are damaged or encrypted"),
     "file": ("file that cannot be read", "files that cannot be read"),
     "json": ("JSON file without texts", "JSON files without texts"),
     "name": ("file whose name is not UTF-8", "files whose names are not UTF-8"),
@@ -26,6 +27,11 @@ _SAID: dict[LeftOutKind, tuple[str, str]] = {
         "link that leads nowhere, out of the folder, or to a folder",
         "links that lead nowhere, out of the folder, or to a folder",
     ),
+    "extra": (
+        "file that needs pip install 'bicross[files]'",
+        "files that need pip install 'bicross[files]'",
+    ),
+    "ignored": ("file or folder that .gitignore names", "files and folders that .gitignore names"),
     "special": ("pipe, socket or device", "pipes, sockets and devices"),
     "own": ("index or list of bad rows", "indexes and lists of bad rows"),
     "beside": ("file beside the corpus", "files beside the corpus"),
@@ -106,7 +112,7 @@ def left_out_lines(report: SourceReport | None, errors: Path | None) -> Iterator
 
 
 def _bad(report: SourceReport) -> int:
-    kinds = ("row", "empty", "encoding", "size", "file", "name")
+    kinds = ("row", "empty", "encoding", "size", "damaged", "file", "name")
     return sum(left_out.count for left_out in report.left_out if left_out.kind in kinds)
 
 

@@ -103,8 +103,9 @@ class Source(Rows):
         list[str],  # no paths, because an empty one would be the folder that the command runs in
         typer.Argument(
             metavar="SOURCE",
-            help="Files of JSONL, JSON, CSV, TSV, Parquet, Arrow, text, Markdown, HTML or reStructuredText; folders of"
-            " them; a BEIR folder; or - for standard input.",
+            help="Files of JSONL, JSON, CSV, TSV, Parquet, Arrow, text, Markdown, HTML, reStructuredText, code,"
+            " notebooks, e-mail, EPUB, PDF, Word, PowerPoint or Excel; folders of them; a BEIR folder; or"
+            " - for standard input.",
         ),
     ]
     skip_errors: Annotated[

@@ -8,6 +8,7 @@ LeftOutKind: TypeAlias = Literal[
     "empty",
     "encoding",
     "size",
+    "damaged",
     "file",
     "json",
     "name",
@@ -16,6 +17,8 @@ LeftOutKind: TypeAlias = Literal[
     "hidden",
     "link",
     "special",
+    "extra",
+    "ignored",
     "own",
     "beside",
 ]
@@ -24,7 +27,8 @@ LeftOutKind: TypeAlias = Literal[
 - ``row``: a bad row.
 - ``empty``: a text file without text.
 - ``encoding``: a text in another encoding.
-- ``size``: a text that is too large for one document.
+- ``size``: a text that is too large for one document, or a file that is beyond another limit.
+- ``damaged``: a file that is damaged or encrypted, or is not what its name says.
 - ``file``: a file or folder that cannot be read.
 - ``json``: a JSON file in a folder in which no object has a text, such as the settings of a program.
 - ``name``: a text file whose name, which is its id, is not UTF-8.
@@ -33,6 +37,8 @@ LeftOutKind: TypeAlias = Literal[
 - ``hidden``: a name that begins with a dot.
 - ``link``: a link that leads nowhere, out of the folder, or to a folder.
 - ``special``: a pipe, socket or device.
+- ``extra``: a file of a kind that needs ``pip install 'bicross[files]'``.
+- ``ignored``: a file or folder that a ``.gitignore`` names.
 - ``own``: an index, or a list of bad rows.
 - ``beside``: a file beside the ``corpus.jsonl`` of a BEIR folder.
 """

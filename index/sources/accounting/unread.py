@@ -21,4 +21,6 @@ class Unread:
 
     def may_hold(self, document_id: str) -> bool:
         """Whether the document with an id may be in what could not be read."""
-        return self._any or document_id in self._files or document_id.rpartition("#")[0] in self._files
+        if self._any or document_id in self._files:
+            return True
+        return any(document_id.startswith(f"{name}#") for name in self._files)

@@ -6,6 +6,7 @@ from typing import cast
 from ....errors import ArgumentError, SourceError
 from ..json_files import read_json, read_json_lines
 from ..options import SourceOptions
+from ..rich import REMEDY, RICH_SUFFIXES, lacks_library
 from ..rows import ReadRows
 from ..separated import check_csv, read_csv
 from ..tables import read_arrow, read_parquet
@@ -34,18 +35,17 @@ def check_columns_of(path: Path, ending: str, options: SourceOptions) -> None:
         next(iter(ROW_READERS[ending](path, options)), None)
 
 
-ENDINGS = (*ROW_READERS, *TEXT_SUFFIXES)
+ENDINGS = (*ROW_READERS, *TEXT_SUFFIXES, *RICH_SUFFIXES)
 KINDS = (
-    "bicross reads JSONL, JSON, CSV and TSV (also as .gz), Parquet, Arrow, text, Markdown, reStructuredText and HTML;"
-    " folders of such files; and a folder with a corpus.jsonl, of which it reads that file alone"
+    "bicross reads JSONL, JSON, CSV and TSV (also as .gz), Parquet, Arrow, text, Markdown, reStructuredText,"
+    " source code, notebooks, e-mail, EPUB, PDF, Word, PowerPoint, Excel and HTML; folders of such files; and a folder"
+    " with a corpus.jsonl, of which it reads that file alone"
 )
 _AS_TEXT = "convert it to text, Markdown or HTML first"
 _OTHERS = {
-    ".pdf": ("a PDF file", f"{_AS_TEXT}, for example with pdftotext"),
-    **dict.fromkeys((".docx", ".doc", ".odt", ".rtf"), ("a document of a word processor", f"{_AS_TEXT} (pandoc does)")),
-    ".epub": ("an e-book", f"{_AS_TEXT} (pandoc does)"),
-    **dict.fromkeys((".pptx", ".ppt", ".odp"), ("a presentation", _AS_TEXT)),
-    **dict.fromkeys((".xlsx", ".xls", ".ods"), ("a spreadsheet", "save it as CSV first")),
+    **dict.fromkeys((".doc", ".odt", ".rtf"), ("a document of a word processor", f"save it as .docx, or {_AS_TEXT}")),
+    **dict.fromkeys((".ppt", ".odp"), ("a presentation", f"save it as .pptx, or {_AS_TEXT}")),
+    **dict.fromkeys((".xls", ".ods"), ("a spreadsheet", "save it as CSV or .xlsx first")),
     **dict.fromkeys((".zip", ".tar", ".7z"), ("an archive", "unpack it first, and name the folder")),
 }
 
@@ -64,6 +64,12 @@ def ending_of_format(format_name: str) -> str:
         formats = ", ".join(ending.removeprefix(".") for ending in ENDINGS)
         raise ArgumentError(f"there is no format {format_name!r} (--format); the formats are {formats}")
     return ending
+
+
+def check_library(path: Path, ending: str) -> None:
+    """Raise ``SourceError`` where a file needs a library that is not installed."""
+    if ending in RICH_SUFFIXES and lacks_library(ending):
+        raise SourceError(f"{path} needs a library that is not installed: {REMEDY}")
 
 
 def refusal(path: Path) -> SourceError:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..accounting import LeftOutKind
+from ..rich import RICH_SUFFIXES
 from ..texts import TEXT_SUFFIXES
 
 
@@ -30,6 +31,16 @@ class SourceFile:
     def is_text(self) -> bool:
         """Whether it is one document, and no file of rows."""
         return self.ending in TEXT_SUFFIXES
+
+    @property
+    def is_rich(self) -> bool:
+        """Whether it holds several texts, each of them a document, such as pages."""
+        return self.ending in RICH_SUFFIXES
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether it is a file of rows."""
+        return not self.is_text and not self.is_rich
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..accounting import is_error_log
+from ..rich import RICH_SUFFIXES, lacks_library
 from ..texts import TEXT_SUFFIXES
 from .endings import ending_of
 from .entries import NotRead, SourceFile, printable
@@ -69,6 +70,8 @@ def _file_entry(path: Path, relative: Path, root: Path, ignored: Sequence[Path])
     size = path.stat().st_size
     if path.resolve() in ignored or (ending == ".jsonl" and size and is_error_log(path)):
         return NotRead(shown, "own")
-    if ending in TEXT_SUFFIXES and shown != name:
+    if ending in RICH_SUFFIXES and lacks_library(ending):
+        return NotRead(shown, "extra")
+    if ending in (*TEXT_SUFFIXES, *RICH_SUFFIXES) and shown != name:
         return NotRead(shown, "name", "the name of the file, which is its id, is not UTF-8; rename it")
     return SourceFile(path, name, ending, size, printable(path))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ....errors import ArgumentError, SourceError
 from ..accounting import LeftOutKind
-from .endings import KINDS, ending_of, ending_of_format, refusal
+from .endings import KINDS, check_library, ending_of, ending_of_format, refusal
 from .entries import NotRead, SourceFile, printable
 from .folder import folder_entries
 from .standard_input import STANDARD_INPUT, copy_standard_input
@@ -72,6 +72,7 @@ def find_source(
 def _file(path: Path, ending: str) -> SourceFile:
     if not ending:
         raise refusal(path)
+    check_library(path, ending)
     size = path.stat().st_size
     if size == 0 and path.is_file():
         raise SourceError(f"{path} is empty: write or copy it again, or name another file")

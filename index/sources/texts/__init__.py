@@ -1,5 +1,7 @@
-"""Reads texts, Markdown, reStructuredText and HTML: what a file says about itself, and its text."""
+"""Reads texts, Markdown, reStructuredText, HTML, notebooks and code: what a file says about itself, and its text."""
 
+from .decoding import decode
+from .html_pages import html_title_and_text
 from .page import PageError, TextPage
 from .reading import TEXT_SUFFIXES, read_page
 
@@ -7,5 +9,7 @@ __all__ = [
     "TEXT_SUFFIXES",
     "PageError",
     "TextPage",
+    "decode",
+    "html_title_and_text",
     "read_page",
 ]

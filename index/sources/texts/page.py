@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
+
+PageProblem: TypeAlias = Literal["damaged", "empty", "encoding", "size"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,6 @@ class TextPage:
 class PageError(ValueError):
     """A text file cannot be read. ``kind`` says in one word why."""
 
-    def __init__(self, kind: Literal["empty", "encoding", "size"], reason: str) -> None:
+    def __init__(self, kind: PageProblem, reason: str) -> None:
         super().__init__(reason)
-        self.kind: Literal["empty", "encoding", "size"] = kind
+        self.kind: PageProblem = kind

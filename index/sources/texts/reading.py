@@ -1,9 +1,11 @@
 """Reads the text file at a path."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ..budget import MAX_ROW_BYTES
+from .code import LANGUAGES, NOTEBOOK, read_notebook
 from .decoding import decode
 from .html_pages import html_title_and_text
 from .markdown import read_markdown
@@ -21,6 +23,8 @@ _READERS: dict[str, Callable[[str], TextPage]] = {
     **dict.fromkeys((".md", ".markdown"), read_markdown),
     ".rst": read_rst,
     **dict.fromkeys((".html", ".htm", ".xhtml"), _read_html),
+    NOTEBOOK: read_notebook,
+    **dict.fromkeys(LANGUAGES, TextPage),
 }
 TEXT_SUFFIXES = tuple(_READERS)
 
@@ -44,4 +48,5 @@ def read_page(path: Path, suffix: str, *, encoding: str | None) -> TextPage:
         reason = f"the file has {size} bytes, more than the {MAX_ROW_BYTES} that are read as one document"
         raise PageError("size", reason)
     read = _READERS[suffix]
-    return read(decode(content, encoding=encoding, is_html=read is _read_html))
+    page = read(decode(content, encoding=encoding, is_html=read is _read_html))
+    return replace(page, title=path.name, metadata={"language": LANGUAGES[suffix]}) if suffix in LANGUAGES else page

@@ -13,7 +13,7 @@ FILES = {
     "docs/guide.html": '<meta charset="iso-8859-1"><title>Guide</title><nav>Home</nav><p>Keys of the caf\xe9 edition.',
     "docs/questions.rst": "Questions\n=========\n\nWhere are backups kept? In the folder of the user.",
     "docs/notes.txt": "Release notes: printing is faster.",
-    "docs/manual.pdf": "%PDF",
+    "docs/manual.odt": "x",
     "prices.csv": (
         "Nr;Artikel;Beschreibung;Preis;Datum\n"
         "1;Lampe;A lamp for the desk;29,90;01.03.2024\n"
@@ -48,7 +48,7 @@ def test_documentation_and_prices_are_found_and_filtered_in_three_commands(capsy
     assert out.splitlines() == [
         "Indexed 7 documents as 7 passages in new",
         "Found 8 rows and files: 7 read, 7 written, 1 left out",
-        "Left out 1 file of a kind that is not read: docs/manual.pdf",
+        "Left out 1 file of a kind that is not read: docs/manual.odt",
     ]
 
     def found(query, *options):

@@ -20,7 +20,7 @@ def folder(tmp_path, monkeypatch):
     for name, content in {
         "docs/a.md": "# A\n\nAbout a.",
         "docs/b.txt": "About b.",
-        "docs/report.pdf": "x",
+        "docs/report.odt": "x",
         "docs/settings.json": '{"a": 1}',
         "docs/.hidden": "x",
         "rows.csv": "title,text\nOne,about one\nTwo,about two\nOne,about one\n",
@@ -49,7 +49,7 @@ def test_several_sources_in_text_and_as_json(capsys):
         "Made 2 ids from title and text, for lack of a column of ids (--id-column)",
         "Left out 1 JSON file without texts: docs/settings.json",
         "Left out 1 document with the title and text of another: rows.csv, line 4",
-        "Left out 1 file of a kind that is not read: docs/report.pdf",
+        "Left out 1 file of a kind that is not read: docs/report.odt",
         "Left out 1 hidden file or folder: docs/.hidden",
     ]
     Path("docs/c.txt").write_text("About c.")
