@@ -14,6 +14,8 @@ from bicross.pipelines.commands.terminal import with_option_names
         ("max_bytes=5 is too few", "--max-bytes 5 is too few"),
         ("only 'id_column', \"text_column\" and a.text_column", "only 'id_column', \"text_column\" and a.text_column"),
         ("the device is out of memory; overwrite nothing", "the device is out of memory; overwrite nothing"),
+        ("name all columns with columns (--columns id,text)", "with --columns id,text"),
+        ("or give it with types (--types price=text)", "with --types price=text"),
         ("device must be one of cpu, cuda", "--device must be one of cpu, cuda"),
         ("a device must be there", "a device must be there"),
         ("/tmp/id_column/rows.jsonl is empty", "/tmp/id_column/rows.jsonl is empty"),
