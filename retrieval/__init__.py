@@ -6,7 +6,7 @@ from .bi_encoder import BiEncoder
 from .early_layers import EarlyLayerEncoder, EarlyLayers, EarlyPooling, write_early_layers
 from .encoder import Encoder
 from .feedback import Feedback, feedback_scores
-from .fusion import Fusion, NormalisedSum, ReciprocalRank, TermShare
+from .fusion import Fusion, NormalisedSum, ReciprocalRank, TermShare, fusion_of_query
 from .hybrid import HybridRetriever, fused
 from .lexical import LexicalRetriever
 from .parallel import ParallelEncoder
@@ -63,6 +63,7 @@ __all__ = [
     "can_explore_candidates",
     "feedback_scores",
     "fused",
+    "fusion_of_query",
     "has_index",
     "has_token_ids",
     "pinned",

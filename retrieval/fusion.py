@@ -10,7 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors.arguments import checked_number
+from ..errors import ArgumentError
+from ..errors.arguments import checked_number, described
 
 Scores = NDArray[np.float64]
 MOST_LIMIT = 1e100
@@ -88,14 +89,23 @@ class TermShare:
         return (1.0 - self.lexical_weight) * _stretched(dense) + self.lexical_weight * share
 
 
-def of_query(fusion: Fusion, limit: float | None) -> Fusion:
+def fusion_of_query(fusion: Fusion, limit: float | None) -> Fusion:
     """Return the fusion for one query.
 
     Args:
         fusion: A fusion.
         limit: What no BM25 score of the query exceeds; None where it is unknown.
     """
-    return fusion.within(limit) if isinstance(fusion, TermShare) else fusion
+    checked = checked_fusion(fusion)
+    return checked.within(limit) if isinstance(checked, TermShare) else checked
+
+
+def checked_fusion(fusion: Fusion) -> Fusion:
+    """Return the argument of this name if it is a fusion, and raise ``ArgumentError`` if it is not."""
+    given: object = fusion
+    if isinstance(given, type) or not callable(getattr(given, "fuse", None)):
+        raise ArgumentError(f"fusion must be NormalisedSum() or another Fusion, not {described(given)}")
+    return fusion
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ArgumentError
-from ..errors.arguments import checked_count, checked_instance, checked_items, checked_texts, described
+from ..errors.arguments import checked_count, checked_instance, checked_items, checked_texts
 from ..index import BM25, Hit, Index, Predicate
 from .analyzers import analyzer_of
 from .encoder import Encoder, check_encoder
 from .feedback import Feedback, Ordering, checked_feedback, ordered, pool, refuse_neighbours
-from .fusion import Fusion, NormalisedSum, of_query
+from .fusion import Fusion, NormalisedSum, checked_fusion, fusion_of_query
 from .retriever import Explorer, moved
 
 
@@ -48,7 +47,7 @@ class HybridRetriever:
         checked_instance(index, Index, "index").model.require_same(encoder.fingerprint)
         self.index = index
         self.encoder = encoder
-        self.fusion = NormalisedSum() if fusion is None else _checked_fusion(fusion)
+        self.fusion = NormalisedSum() if fusion is None else checked_fusion(fusion)
         self.weights = BM25() if weights is None else checked_instance(weights, BM25, "weights")
         self.passages = checked_count(passages, "passages")
         self.feedback = checked_feedback(feedback)
@@ -109,7 +108,7 @@ class HybridRetriever:
     def _ordered(self, index: Index, searched: "_Searched", k: int | None = None) -> list[Hit]:
         hits = sorted(searched.candidates, key=lambda hit: hit.document.id)
         lexical = np.array([hit.lexical_score or 0.0 for hit in hits], np.float64)
-        fuse = partial(_fused_with, fusion=of_query(self.fusion, _limit(hits)), lexical=lexical)
+        fuse = partial(_fused_with, fusion=fusion_of_query(self.fusion, _limit(hits)), lexical=lexical)
         return ordered(index, hits, Ordering(searched.vector, fuse, lexical, self.feedback), k=k)
 
     def _search(self, queries: Sequence[str], k: int, where: Predicate | None) -> tuple[Index, list["_Searched"]]:
@@ -156,7 +155,7 @@ class _HybridExplorer:
         """Give each hit its lexical score, and the score of the fusion beside the candidates."""
         of_candidates = [(hit.dense_score, hit.lexical_score) for hit in searched.candidates]
         both = np.array([*of_candidates, (0.0, 0.0)], np.float64)  # its last row is that of one neighbour at a time
-        fused_hits, fusion = list[Hit](), of_query(self.fusion, _limit(searched.candidates))
+        fused_hits, fusion = list[Hit](), fusion_of_query(self.fusion, _limit(searched.candidates))
         for hit, lexical_score in zip(hits, lexical.tolist(), strict=True):
             both[-1] = hit.score, lexical_score
             score = float(fusion.fuse(both[:, 0].copy(), both[:, 1].copy())[-1])
@@ -167,12 +166,12 @@ class _HybridExplorer:
 def fused(candidates: Sequence[Hit], fusion: Fusion) -> list[Hit]:
     """Order candidates that have both scores by their fusion, which becomes their ``score``."""
     checked = [checked_instance(hit, Hit, "each candidate") for hit in checked_items(candidates, "candidates", "hits")]
-    _checked_fusion(fusion)
+    checked_fusion(fusion)
     dense, lexical = (
         np.array([np.nan if score is None else score for score in scores], np.float64)
         for scores in ([hit.dense_score for hit in checked], [hit.lexical_score for hit in checked])
     )
-    scores = of_query(fusion, _limit(checked)).fuse(dense, lexical).tolist()
+    scores = fusion_of_query(fusion, _limit(checked)).fuse(dense, lexical).tolist()
     hits = [replace(hit, score=score) for hit, score in zip(checked, scores, strict=True)]
     return sorted(hits, key=lambda hit: (-hit.score, -(hit.dense_score or 0.0), hit.document.id))
 
@@ -184,10 +183,3 @@ def _limit(hits: Sequence[Hit]) -> float | None:
 
 def _fused_with(dense: NDArray[np.float64], *, fusion: Fusion, lexical: NDArray[np.float64]) -> NDArray[np.float64]:
     return fusion.fuse(dense, lexical)
-
-
-def _checked_fusion(fusion: Fusion) -> Fusion:
-    given: object = fusion
-    if isinstance(given, type) or not callable(getattr(given, "fuse", None)):
-        raise ArgumentError(f"fusion must be NormalisedSum() or another Fusion, not {described(given)}")
-    return fusion

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...errors import ArgumentError
 from ...index import Hit, Index
 from ...rerank import Reranker
-from ...retrieval import DenseRetriever, Encoder, HybridRetriever, TermShare, feedback_scores
+from ...retrieval import DenseRetriever, Encoder, HybridRetriever, TermShare, feedback_scores, fusion_of_query
 from ..search import CandidateScorer, KnownFusion, query_slices
 from .first_stages import VECTORS, WITH_FEEDBACK, FirstStageSetting
 
@@ -73,8 +73,7 @@ class QueryScores:
             raise ArgumentError(
                 "there are no lexical scores to fuse: the index has no postings; run `bicross index-terms`"
             )
-        of_query = fusion.within(self.lexical_limit) if isinstance(fusion, TermShare) else fusion
-        return of_query.fuse(dense, self.lexical)
+        return fusion_of_query(fusion, self.lexical_limit).fuse(dense, self.lexical)
 
     def with_feedback(self, query: NDArray[np.float32], passages: Sequence[NDArray[np.float32]]) -> "QueryScores":
         """Return the same with the scores of the first stages that have feedback.

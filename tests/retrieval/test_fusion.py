@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError
 from bicross.index import Document, Hit, Passage
-from bicross.retrieval import NormalisedSum, ReciprocalRank, TermShare, fused
-from bicross.retrieval.fusion import of_query
+from bicross.retrieval import NormalisedSum, ReciprocalRank, TermShare, fused, fusion_of_query
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,9 +82,9 @@ def test_the_share_of_the_terms_by_hand():
 
 
 def test_only_the_share_of_the_terms_depends_on_the_limit_of_a_query():
-    assert of_query(TermShare(0.3), 20.0) == TermShare(0.3, 20.0)
-    assert of_query(NormalisedSum(0.3), 20.0) == NormalisedSum(0.3)
-    assert of_query(TermShare(0.3, 20.0), None) == TermShare(0.3)
+    assert fusion_of_query(TermShare(0.3), 20.0) == TermShare(0.3, 20.0)
+    assert fusion_of_query(NormalisedSum(0.3), 20.0) == NormalisedSum(0.3)
+    assert fusion_of_query(TermShare(0.3, 20.0), None) == TermShare(0.3)
 
 
 def test_hits_of_a_search_bring_the_limit_of_their_query():

@@ -6,7 +6,7 @@ from bicross.errors import ArgumentError
 from bicross.index import Document
 from bicross.inference import RemoteOptions
 from bicross.pipelines import build_index
-from bicross.retrieval import ANALYZER, DenseRetriever, HybridRetriever, LexicalRetriever, NormalisedSum
+from bicross.retrieval import ANALYZER, DenseRetriever, HybridRetriever, LexicalRetriever, NormalisedSum, TermShare
 from helpers.fakes import HashEncoder
 from helpers.wrong_values import call_with_wrong_values
 
@@ -64,6 +64,7 @@ FUNCTIONS = {
     "ParallelEncoder": {"encoders": [ENCODER]},
     "Feedback": {"weight": 0.2, "documents": 1, "smoothing": 0.2, "neighbours": 5},
     "fused": {"candidates": [], "fusion": NormalisedSum()},
+    "fusion_of_query": {"fusion": TermShare(), "limit": 20.0},
     "pinned": {"retriever": None},
     "has_index": {"retriever": None},
     "can_explore": {"retriever": None},

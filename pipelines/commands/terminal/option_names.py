@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 _BOTH = re.compile(r"(?<![\w'\"./-])[a-z_]+(?:='[a-z]+')? \((--[a-z-]+(?: [\w,=]+)?)\)")
-"""A parameter with its option, as in ``on_error='skip' (--skip-errors)``, where their names differ or a value shows how."""
+"""A parameter with its option, as in ``on_error='skip' (--skip-errors)``, or with an example of its value."""
 _OPTION = re.compile(r"(?<![\w`'\"-])--[a-z][a-z-]*")
 _COMMAND_LINE = re.compile(r"`[^`]*`|bicross [a-z-]+(?: --[a-z-]+)+")
 """Another command with its own options, as in ``bicross index-terms --language de``."""
