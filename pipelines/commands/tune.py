@@ -98,12 +98,13 @@ def tune_command(
             index, judged, encoder=opened_encoder, reranker=opened_reranker, options=options, on_progress=count
         )
     plots = [] if plot is None else plot_tuning(tuning, plot)
+    came_from = "default" if retrieve_k is None else "given"
     if as_json:
-        print_json({**tuning_record(tuning), "plots": list(map(str, plots))})
+        retrieved = {"value": tuning.retrieve_k, "from": came_from}
+        print_json({**tuning_record(tuning), "retrieve_k": retrieved, "plots": list(map(str, plots))})
         return
     console = Console()
     console.print(tuning_tables(tuning, str(path)))
-    came_from = "default" if retrieve_k is None else "given"
     line = f"Settings: {tuning.retrieve_k} retrieved ({came_from}); first stage, depth and blend as compared above"
     console.print(plain(line), style="dim", soft_wrap=True)
     for file in plots:

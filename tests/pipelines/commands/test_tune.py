@@ -96,7 +96,7 @@ def test_tune_as_json_without_storing(index, folder, capsys):
     assert (expected["gain"], expected["regret"]) == (kept["expected_gain_over_the_default"], kept["expected_regret"])
     assert 0 <= expected["regret"] < expected["gain"] <= expected["regret_of_default"]
     assert record["held_out"]["gain_over_default"]["low"] > 0
-    assert record["stored"] is False
+    assert (record["stored"], record["retrieve_k"]) == (False, {"value": 20, "from": "given"})
     assert stored(Index.open(index)) is None
     code, out, _ = run(capsys, "tune", index, folder, *QUICK, "--no-store", "--reranker", "harmful")
     assert "no reranking" in out
