@@ -116,14 +116,14 @@ def past_saturation(index: Path, bodies: Bodies, idle: float, capacity: float, a
     with running(OURS, serve_command(index, arguments.reranker, "--queue-seconds", wait)) as server:
         closed_loop(server.port, RERANK, bodies, clients=8, seconds=min(3.0, arguments.seconds))
         seconds, rate = arguments.overload_seconds, 10 * capacity
-        found = overloaded(server, RERANK, bodies, rate=rate, seconds=seconds, idle_seconds=idle)
+        overload = overloaded(server, RERANK, bodies, rate=rate, seconds=seconds, idle_seconds=idle)
     return {
         "rate": rate,
-        "sent": found.sent,
-        "statuses": dict(sorted(found.statuses.items())),
-        **percentiles_ms(found.seconds or [0.0]),
-        "resident_mb": [found.resident_mb[0], max(found.resident_mb), found.resident_mb[-1]],
-        "recovered_seconds": found.recovered_seconds,
+        "sent": overload.sent,
+        "statuses": dict(sorted(overload.statuses.items())),
+        **percentiles_ms(overload.seconds or [0.0]),
+        "resident_mb": [overload.resident_mb[0], max(overload.resident_mb), overload.resident_mb[-1]],
+        "recovered_seconds": overload.recovered_seconds,
     }
 
 

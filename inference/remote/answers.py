@@ -59,7 +59,9 @@ def numbers_of(values: object, shape: tuple[int, ...], source: str) -> NDArray[n
         raise ModelError(f"{source} answers lists of different lengths") from None
     if array.dtype.kind not in "iuf" or array.ndim != len(shape):
         raise ModelError(f"{source} answers something else than numbers: it may speak another dialect")
-    if any(size != wanted and (wanted != -1 or not size) for size, wanted in zip(array.shape, shape, strict=True)):
+    if any(
+        size != expected and (expected != -1 or not size) for size, expected in zip(array.shape, shape, strict=True)
+    ):
         raise ModelError(f"{source} answers vectors of {array.shape[-1]} numbers, not {shape[-1]}")
     numbers = array.astype(np.float64)
     if not (np.abs(numbers) <= np.finfo(np.float32).max).all():

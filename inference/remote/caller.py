@@ -151,16 +151,16 @@ class RemoteCaller:
         try:
             return json.loads(content)
         except (ValueError, RecursionError):
-            told = self._shown(content.decode(errors="replace"))
-            raise ModelError(f"{self.url(path)} answers no JSON, but {told!r}") from None
+            answer = self._shown(content.decode(errors="replace"))
+            raise ModelError(f"{self.url(path)} answers no JSON, but {answer!r}") from None
 
     def _reason(self, content: bytes) -> str:
         """Return what the body of an error says, as the end of a sentence."""
         try:
-            told = _message(json.loads(content))
+            message = _message(json.loads(content))
         except (ValueError, RecursionError):
-            told = content.decode(errors="replace")
-        shown = self._shown(told)
+            message = content.decode(errors="replace")
+        shown = self._shown(message)
         return f": {shown}" if shown else ""
 
     def _shown(self, text: str) -> str:

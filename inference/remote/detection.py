@@ -20,13 +20,13 @@ class RemoteModel:
         dialect: What it speaks.
         name: The model's name; empty where the server does not say and nobody gave one.
         batch_size: The most texts of a request.
-        told: All that it says; empty where it says nothing.
+        description: All that it says; empty where it says nothing.
     """
 
     dialect: Dialect
     name: str
     batch_size: int
-    told: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    description: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def require_same_model(model: RemoteModel, answer: Any, source: str) -> None:  # noqa: ANN401 - JSON

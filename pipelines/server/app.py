@@ -60,11 +60,11 @@ async def _no_route(_: Request, error: Exception) -> Response:
 
 async def _invalid(_: Request, error: Exception) -> Response:
     """Answer a request that does not fit its schema, without the values that it has."""
-    found = cast("Sequence[dict[str, Any]]", error.errors() if isinstance(error, RequestValidationError) else [])
-    if any(entry["type"] == "json_invalid" for entry in found):
+    problems = cast("Sequence[dict[str, Any]]", error.errors() if isinstance(error, RequestValidationError) else [])
+    if any(entry["type"] == "json_invalid" for entry in problems):
         return _answer(ApiError(400, "bad_json", "the body is not valid JSON"))
     reasons, fields = list[str](), list[str]()
-    for entry in found[:5]:
+    for entry in problems[:5]:
         names = [str(part) for part in entry["loc"][1:] if isinstance(part, int) or _known(entry["type"])]
         fields.append(".".join(names))
         reasons.append(f"{fields[-1]}: {entry['msg']}" if fields[-1] else str(entry["msg"]))

@@ -32,7 +32,7 @@ class TokenCounter:
     def cut(self, query: int, texts: Sequence[int]) -> list[int]:
         """Return the places of the texts that do not fit a pair with a query of so many tokens."""
         room = self.most - self.special - query
-        return [place for place, tokens in enumerate(texts) if tokens > room]
+        return [position for position, tokens in enumerate(texts) if tokens > room]
 
     def shortened(self, text: str, tokens: int) -> str:
         """Return the beginning of a text, of at most so many tokens."""

@@ -64,7 +64,7 @@ class RemoteReranker:
     @property
     def blend(self) -> float:
         """The weight against the first stage that the server names, 1.0 if it names none."""
-        blend = self._model.told.get("blend")
+        blend = self._model.description.get("blend")
         return float(blend) if isinstance(blend, int | float) and 0 <= blend <= 1 else 1.0
 
     @property
@@ -96,16 +96,16 @@ class RemoteReranker:
         require_texts([text for pair in pairs for text in pair])
         rows, inverse = distinct([tuple(pair) for pair in pairs])
         places: dict[str, list[int]] = {}
-        for place, row in enumerate(rows):
-            places.setdefault(pairs[row][0], []).append(place)
+        for position, row in enumerate(rows):
+            places.setdefault(pairs[row][0], []).append(position)
         requests: list[tuple[str, list[int]]] = []
         for query, of_query in places.items():
-            texts = [pairs[rows[place]][1] for place in of_query]
+            texts = [pairs[rows[position]][1] for position in of_query]
             requests += [(query, of_query[part]) for part in portions(texts, self._model.batch_size)]
 
         def ask(request: tuple[str, list[int]]) -> NDArray[np.float32]:
             query, asked = request
-            return self._asked(query, [pairs[rows[place]][1] for place in asked])
+            return self._asked(query, [pairs[rows[position]][1] for position in asked])
 
         scores = np.empty(len(rows), np.float32)
         for (_, asked), answered in zip(requests, self._caller.each(ask, requests), strict=True):
@@ -124,7 +124,7 @@ class RemoteReranker:
         return (scores if self._logits else _logits_of(scores, source)).astype(np.float32)
 
     def _told(self, name: str) -> str:
-        value = self._model.told.get(name)
+        value = self._model.description.get(name)
         return value if isinstance(value, str) else ""
 
 

@@ -72,8 +72,8 @@ class RemoteEncoder:
         self._caller = RemoteCaller(address, key=key, options=RemoteOptions.of(options))
         self._model = remote = find_model(self._caller, "embedding", otherwise="openai")
         self._shape = SHAPES[remote.dialect]
-        self._fingerprint = _told_fingerprint(remote.told) or self._probed(remote, max_tokens)
-        self._max_tokens = max_tokens or _told_count(remote.told, "max_tokens") or _room(remote.told)
+        self._fingerprint = _stated_fingerprint(remote.description) or self._probed(remote, max_tokens)
+        self._max_tokens = max_tokens or _stated_count(remote.description, "max_tokens") or _room(remote.description)
 
     @property
     def fingerprint(self) -> ModelFingerprint:
@@ -125,7 +125,7 @@ class RemoteEncoder:
 
     def _probed(self, remote: RemoteModel, max_tokens: int | None) -> ModelFingerprint:
         """Identify a model by its name and by the dimension of a vector of it."""
-        revision = str(remote.told.get("model_sha") or "")
+        revision = str(remote.description.get("model_sha") or "")
         identity = hashlib.sha256(f"{remote.name}@{revision}".encode()).hexdigest()
         return ModelFingerprint(
             id=remote.name or self._caller.address.url,
@@ -141,12 +141,12 @@ class RemoteEncoder:
         )
 
 
-def _told_fingerprint(told: Mapping[str, Any]) -> ModelFingerprint | None:
+def _stated_fingerprint(description: Mapping[str, Any]) -> ModelFingerprint | None:
     """Return the fingerprint that ``bicross serve`` tells."""
-    if "fingerprint" not in told:
+    if "fingerprint" not in description:
         return None
     try:
-        return TypeAdapter(ModelFingerprint).validate_python(cast("object", told["fingerprint"]))
+        return TypeAdapter(ModelFingerprint).validate_python(cast("object", description["fingerprint"]))
     except ValidationError as error:
         reason = str(error).replace("\n", " ")[:200]
         raise ModelError(
@@ -154,11 +154,11 @@ def _told_fingerprint(told: Mapping[str, Any]) -> ModelFingerprint | None:
         ) from None
 
 
-def _told_count(told: Mapping[str, Any], name: str) -> int | None:
-    value = told.get(name)
+def _stated_count(description: Mapping[str, Any], name: str) -> int | None:
+    value = description.get(name)
     return value if isinstance(value, int) and value > 0 else None
 
 
-def _room(told: Mapping[str, Any]) -> int:
+def _room(description: Mapping[str, Any]) -> int:
     """Return the room for a text beside two special tokens, as far as TEI tells it."""
-    return max(1, (_told_count(told, "max_input_length") or USUAL_TOKENS) - 2)
+    return max(1, (_stated_count(description, "max_input_length") or USUAL_TOKENS) - 2)

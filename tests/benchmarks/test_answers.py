@@ -61,7 +61,7 @@ def test_exact_match_and_f1_of_known_answers(answer: str, right: list[str], exac
 
 @given(st.lists(st.integers(0, 5), min_size=1), st.lists(st.integers(0, 5), min_size=1))
 def test_auroc_counts_the_pairs_in_the_right_order(right: list[int], wrong: list[int]):
-    won = sum((one > other) + (one == other) / 2 for one in right for other in wrong)
+    won = sum((score > other) + (score == other) / 2 for score in right for other in wrong)
     assert auroc(np.array(right, float), np.array(wrong, float)) == pytest.approx(won / len(right) / len(wrong))
 
 

@@ -23,7 +23,7 @@ from clustering_cost import (
 from helpers.fakes import HashEncoder
 from parts.tables.clustering import Seconds, cost_table, duration
 
-WORDS = [" ".join(some) for some in itertools.permutations(("cat", "dog", "owl", "park", "night"), 3)]
+WORDS = [" ".join(words) for words in itertools.permutations(("cat", "dog", "owl", "park", "night"), 3)]
 
 
 class Overlap:

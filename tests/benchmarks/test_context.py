@@ -89,6 +89,6 @@ def test_the_script_measures_every_system(small, run_script, tmp_path):
     assert len(collection["systems"]) == 12
     for system in collection["systems"]:
         assert system["tokens"] <= system["budget"]
-    [chunks] = [one for one in collection["systems"] if "chunks" in one["system"] and one["budget"] == 500]
+    [chunks] = [system for system in collection["systems"] if "chunks" in system["system"] and system["budget"] == 500]
     assert chunks["shares"]["in its own paragraph"]["mean"] == 1.0  # both articles fit
     assert f"difference in {collection['measures'][0]}" in process.stdout

@@ -21,9 +21,9 @@ def test_each_way_finds_the_pairs_of_all_products(way):
     products = vectors @ vectors.T
     assert len(truth.keys) == (np.triu(products, 1) >= 0.9).sum() > 200
     assert truth.compared == 19_900
-    found = way(texts, vectors, 0.9, 200)
-    np.testing.assert_array_equal(found.keys, truth.keys)
-    assert found.compared in (None, 40_000)
+    pairs = way(texts, vectors, 0.9, 200)
+    np.testing.assert_array_equal(pairs.keys, truth.keys)
+    assert pairs.compared in (None, 40_000)
 
 
 def test_a_smaller_draw_is_always_the_same_and_has_no_text_twice(tmp_path, monkeypatch):

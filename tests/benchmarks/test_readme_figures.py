@@ -98,8 +98,8 @@ def test_what_training_on_pairs_reaches():
     def cell(system: str) -> str:
         return f"{test['mrpc', system]['accuracy']:.3f} / {test['mrpc', system]['f1']:.3f}"
 
-    one, two = cell("trained on MRPC"), cell("trained on MRPC, both orders")
-    assert mrpc == [f"{two} in both orders ({one} in one)", f"{cell(default)}"]
+    single, both = cell("trained on MRPC"), cell("trained on MRPC, both orders")
+    assert mrpc == [f"{both} in both orders ({single} in one)", f"{cell(default)}"]
     assert entailment == [f"{test['sick entailment', 'trained on SICK']['accuracy']:.3f}", "none"]
 
 

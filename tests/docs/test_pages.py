@@ -109,7 +109,7 @@ def collection(tmp_path_factory):
     ]
     write_lines(folder / "articles.jsonl", rows)
     write_lines(folder / "news.jsonl", [{"id": "comet", "title": "A comet", "text": "A comet passed.", "year": 2024}])
-    write_lines(folder / "pairs.jsonl", [{"sentence1": one, "sentence2": other} for one, other, *_ in PAIRS])
+    write_lines(folder / "pairs.jsonl", [{"sentence1": first, "sentence2": second} for first, second, *_ in PAIRS])
     names = ("sentence1", "sentence2", "score", "entailment")
     write_lines(folder / "judged-pairs.jsonl", [dict(zip(names, pair, strict=True)) for pair in PAIRS])
     write_lines(folder / "judged" / "corpus.jsonl", [{"_id": row.pop("id"), **row} for row in rows])

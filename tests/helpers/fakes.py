@@ -117,7 +117,7 @@ class ShortQueryReranker(OverlapReranker):
 
     def long_queries(self, queries: Sequence[str]) -> dict[int, str]:
         lengths = [len(query.split()) for query in queries]
-        return {place: f"has {length} words" for place, length in enumerate(lengths) if length > self.limit}
+        return {position: f"has {length} words" for position, length in enumerate(lengths) if length > self.limit}
 
     def cutting_queries(self) -> "ShortQueryReranker":
         return ShortQueryReranker(self.limit, cuts=True)

@@ -16,13 +16,15 @@ def with_a_sofa():
     """Two sentences count as alike if there is a sofa in one of them."""
     texts = [f"the {animal} sleeps in the {place}" for animal in ("cat", "dog", "owl") for place in PLACES]
     pairs = itertools.combinations(texts, 2)
-    return [JudgedPair(one, other, float("sofa" in one + other)) for one, other in pairs]
+    return [JudgedPair(first, second, float("sofa" in first + second)) for first, second in pairs]
 
 
 def before_or_after():
     """A label for each order of two places: the order of the texts matters."""
     pairs = itertools.product(PLACES, PLACES)
-    return [JudgedPair(f"a {one}", f"the {other}", (one < other) + 2.0 * (one > other)) for one, other in pairs]
+    return [
+        JudgedPair(f"a {first}", f"the {second}", (first < second) + 2.0 * (first > second)) for first, second in pairs
+    ]
 
 
 def settings(output, **changes):

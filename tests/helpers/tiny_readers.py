@@ -40,11 +40,11 @@ class CapitalReader:
 
     @staticmethod
     def _spans(passage: str) -> list[Span]:
-        found, at = [], 0
+        spans, at = [], 0
         for word in passage.split():
             start = passage.index(word, at)
             at = start + len(word)
             bare = word.rstrip(".,")
             if bare[:1].isupper():
-                found.append(Span(bare, start, start + len(bare), len(bare) - 4.0))
-        return sorted(found, key=lambda span: -span.score)
+                spans.append(Span(bare, start, start + len(bare), len(bare) - 4.0))
+        return sorted(spans, key=lambda span: -span.score)

@@ -20,12 +20,12 @@ def sequence(ids):
 def test_sequences_with_one_beginning_are_together(rows, passed_over, least):
     expected = {}
     for number, (length, ids) in enumerate(rows):
-        pooled = max((place for place, i in enumerate(ids) if i != passed_over), default=0)
+        pooled = max((position for position, i in enumerate(ids) if i != passed_over), default=0)
         if beginning := tuple(ids[: min(length, pooled)]):
             expected.setdefault(beginning, []).append(number)
     sequences = [sequence(ids) for _, ids in rows]
     result = beginnings(sequences, [length for length, _ in rows], passed_over=passed_over, least_saved=least)
-    assert {tuple(one.rows.tolist()): one.length for one in result} == {
+    assert {tuple(group.rows.tolist()): group.length for group in result} == {
         tuple(numbers): len(beginning)
         for beginning, numbers in expected.items()
         if len(beginning) * (len(numbers) - 1) >= least

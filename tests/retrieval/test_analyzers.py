@@ -201,9 +201,9 @@ def test_any_text_has_terms_without_white_space_that_depend_on_no_other_text(tex
     ],
 )
 def test_the_parts_of_a_programs_names_are_terms(text, expected):
-    found, whole = terms("en", text), terms("bm25s-english-2", text)
-    assert found == expected.split()
-    assert set(whole) <= set(found)
+    parts, whole = terms("en", text), terms("bm25s-english-2", text)
+    assert parts == expected.split()
+    assert set(whole) <= set(parts)
 
 
 def test_an_index_of_the_english_analyzer_of_before_is_searched_with_that(tmp_path):

@@ -49,7 +49,7 @@ def overloaded(
         seconds: How long.
         idle_seconds: What a request takes on the idle server.
     """
-    found, lock = Overload(), threading.Lock()
+    overload, lock = Overload(), threading.Lock()
 
     def ask(number: int) -> None:
         begun = time.perf_counter()
@@ -59,23 +59,23 @@ def overloaded(
             status = "no answer"
         taken = time.perf_counter() - begun
         with lock:
-            found.statuses[status] += 1
+            overload.statuses[status] += 1
             if status == "200":
-                found.seconds.append(taken)
+                overload.seconds.append(taken)
 
     started, next_sample = time.perf_counter(), 0.0
     with ThreadPoolExecutor(CLIENTS) as clients:
         while (elapsed := time.perf_counter() - started) < seconds:
             if elapsed >= next_sample:
-                found.resident_mb.append(server.resident_mb)
+                overload.resident_mb.append(server.resident_mb)
                 next_sample += 1.0
-            while found.sent < elapsed * rate:
-                clients.submit(ask, found.sent)
-                found.sent += 1
+            while overload.sent < elapsed * rate:
+                clients.submit(ask, overload.sent)
+                overload.sent += 1
             time.sleep(0.005)
-        found.recovered_seconds = _recovery(server, path, bodies[0], idle_seconds)
-    found.resident_mb.append(server.resident_mb)
-    return found
+        overload.recovered_seconds = _recovery(server, path, bodies[0], idle_seconds)
+    overload.resident_mb.append(server.resident_mb)
+    return overload
 
 
 def _recovery(server: Server, path: str, body: object, idle_seconds: float) -> float:

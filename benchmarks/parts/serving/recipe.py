@@ -49,16 +49,18 @@ def application(reranker: CrossEncoder, encoder: SentenceTransformer, texts: lis
     @app.post("/rerank")
     def rerank(body: RerankRequest) -> dict[str, Any]:
         given = scores(body.query, body.documents)
-        order = sorted(range(len(given)), key=lambda place: -given[place])
-        return {"results": [{"index": place, "relevance_score": given[place]} for place in order]}
+        order = sorted(range(len(given)), key=lambda position: -given[position])
+        return {"results": [{"index": position, "relevance_score": given[position]} for position in order]}
 
     @app.post("/v1/search")
     def search(body: SearchRequest) -> dict[str, Any]:
         vector = encoder.encode([body.query], normalize_embeddings=True)
         rows = index.search(vector, body.retrieve_k)[1][0].tolist()
         given = scores(body.query, [texts[row] for row in rows])
-        order = sorted(range(len(rows)), key=lambda place: -given[place])[: body.top_k]
-        return {"results": [{"score": given[place], "document": {"text": texts[rows[place]]}} for place in order]}
+        order = sorted(range(len(rows)), key=lambda position: -given[position])[: body.top_k]
+        return {
+            "results": [{"score": given[position], "document": {"text": texts[rows[position]]}} for position in order]
+        }
 
     return app
 

@@ -54,8 +54,8 @@ def dify_errors() -> Generator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - it goes on as another one
-        known = api_error(error)
-        raise DifyError(known.status, known.kind, known.message, retry_after=known.retry_after) from None
+        answer = api_error(error)
+        raise DifyError(answer.status, answer.kind, answer.message, retry_after=answer.retry_after) from None
 
 
 @router.post("/retrieval", summary="Search an index, as external knowledge of Dify")
@@ -105,8 +105,8 @@ def _one(condition: Mapping[str, Any]) -> Any:  # noqa: ANN401 - an Arrow expres
     names = cast("Sequence[Any]", given if isinstance(given, list) else [given])
     operator, value = condition.get("comparison_operator"), condition.get("value")
     if operator not in _OPERATORS or not names or not all(isinstance(name, str) for name in names):
-        known = ", ".join(_OPERATORS)
-        raise ApiError(400, "bad_filter", f"conditions need a name and one of: {known}", param="metadata_condition")
+        operators = ", ".join(_OPERATORS)
+        raise ApiError(400, "bad_filter", f"conditions need a name and one of: {operators}", param="metadata_condition")
     if not isinstance(value, str | int | float):
         raise ApiError(400, "bad_filter", "the value of a condition is a text or a number", param="metadata_condition")
     compare = _OPERATORS[str(operator)]

@@ -49,7 +49,7 @@ def embed_texts(
     if dimensions is not None and dimensions > size:
         raise ApiError(422, "limit", f"the vectors have {size} dimensions", param="dimensions")
     counts = encoder.count_tokens(texts)
-    cut = [place for place, tokens in enumerate(counts) if tokens > encoder.max_tokens]
+    cut = [position for position, tokens in enumerate(counts) if tokens > encoder.max_tokens]
     if cut and not truncate:
         raise ApiError(422, "too_long", f"{len(cut)} texts are longer than the model's {encoder.max_tokens} tokens")
     service.metrics.cut(len(cut))

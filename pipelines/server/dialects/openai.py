@@ -60,17 +60,17 @@ async def models(request: Request, service: TheService) -> Response:
 
 
 def _models(service: Service) -> list[dict[str, object]]:
-    told: dict[str, dict[str, object]] = {}
+    models: dict[str, dict[str, object]] = {}
     for name in service.names:
         encoder = service.index(name).encoder
-        known = {"fingerprint": asdict(encoder.fingerprint), "max_tokens": encoder.max_tokens}
-        told.setdefault(encoder.fingerprint.id, {"type": "embedding", **known})
+        about = {"fingerprint": asdict(encoder.fingerprint), "max_tokens": encoder.max_tokens}
+        models.setdefault(encoder.fingerprint.id, {"type": "embedding", **about})
     reranker, name = service.reranker, service.reranker_name
     if reranker is not None and name is not None:
-        known = {"blend": reranker.blend, "max_tokens": service.counter.most}
+        about = {"blend": reranker.blend, "max_tokens": service.counter.most}
         if is_identified(reranker):
-            known |= {"fingerprint": reranker.fingerprint, "model_fingerprint": reranker.model_fingerprint}
-        told[name] = {"type": "rerank", **known}
+            about |= {"fingerprint": reranker.fingerprint, "model_fingerprint": reranker.model_fingerprint}
+        models[name] = {"type": "rerank", **about}
     return [
-        {"id": name, "object": "model", "created": 0, "owned_by": "bicross", **known} for name, known in told.items()
+        {"id": name, "object": "model", "created": 0, "owned_by": "bicross", **about} for name, about in models.items()
     ]

@@ -91,22 +91,23 @@ def _best(body: RerankRequest, answer: Reranked) -> list[int]:
     return answer.order[: body.top_n or body.top_k or None]
 
 
-def _score(body: RerankRequest, answer: Reranked, place: int) -> float:
-    return (answer.logits if body.raw_scores else answer.relevance)[place]
+def _score(body: RerankRequest, answer: Reranked, position: int) -> float:
+    return (answer.logits if body.raw_scores else answer.relevance)[position]
 
 
 def _tei(_: Service, body: RerankRequest, texts: list[str], answer: Reranked) -> list[dict[str, Any]]:
     return [
-        {"index": place, "score": _score(body, answer, place)} | ({"text": texts[place]} if body.return_text else {})
-        for place in answer.order
+        {"index": position, "score": _score(body, answer, position)}
+        | ({"text": texts[position]} if body.return_text else {})
+        for position in answer.order
     ]
 
 
 def _voyage(service: Service, body: RerankRequest, texts: list[str], answer: Reranked) -> dict[str, Any]:
     data = [
-        {"index": place, "relevance_score": _score(body, answer, place)}
-        | ({"document": texts[place]} if body.return_documents else {})
-        for place in _best(body, answer)
+        {"index": position, "relevance_score": _score(body, answer, position)}
+        | ({"document": texts[position]} if body.return_documents else {})
+        for position in _best(body, answer)
     ]
     usage = {"total_tokens": answer.tokens}
     return {"object": "list", "data": data, "model": _model(service, body), "usage": usage, "cut": answer.cut}
@@ -114,13 +115,15 @@ def _voyage(service: Service, body: RerankRequest, texts: list[str], answer: Rer
 
 def _cohere(service: Service, body: RerankRequest, texts: list[str], answer: Reranked) -> dict[str, Any]:
     results = list[dict[str, Any]]()
-    wanted = body.relevant_spans if body.relevant_spans and body.relevant_spans.mode == "enabled" else None
-    for place in _best(body, answer):
-        result: dict[str, Any] = {"index": place, "relevance_score": _score(body, answer, place)}
+    spans_asked = body.relevant_spans if body.relevant_spans and body.relevant_spans.mode == "enabled" else None
+    for position in _best(body, answer):
+        result: dict[str, Any] = {"index": position, "relevance_score": _score(body, answer, position)}
         if body.return_documents:
-            result["document"] = {"text": texts[place]}
-        if wanted is not None:
-            spans = relevant_spans(service, body.query, texts[place], threshold=wanted.threshold, most=wanted.max_spans)
+            result["document"] = {"text": texts[position]}
+        if spans_asked is not None:
+            spans = relevant_spans(
+                service, body.query, texts[position], threshold=spans_asked.threshold, most=spans_asked.max_spans
+            )
             result["relevant_spans"] = [{"start": s.start, "end": s.end, "score": s.score} for s in spans]
         results.append(result)
     meta: dict[str, Any] = {

@@ -73,7 +73,7 @@ def relevant_spans(
     if not places:
         return []
     relevance = _relevance(service.text_reranker().score([(query, text[start:end]) for start, end in places]))
-    spans = [Span(*place, score) for place, score in zip(places, relevance, strict=True) if score >= threshold]
+    spans = [Span(*ends, score) for ends, score in zip(places, relevance, strict=True) if score >= threshold]
     return sorted(spans, key=lambda span: -span.score)[:most]
 
 

@@ -39,8 +39,8 @@ def tei_errors() -> Generator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - it goes on as another one
-        known = api_error(error)
-        raise TeiError(known.status, known.kind, known.message, retry_after=known.retry_after) from None
+        answer = api_error(error)
+        raise TeiError(answer.status, answer.kind, answer.message, retry_after=answer.retry_after) from None
 
 
 @router.post("/embed", summary="Embed texts, as TEI does")

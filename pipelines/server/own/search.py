@@ -53,10 +53,10 @@ async def document(id: str, request: Request, service: TheService, index: IndexN
 
     def get() -> dict[str, object]:
         pinned = served.pipeline.pinned()
-        [found] = index_of(pinned).get([id])
-        if found is None:
+        [document] = index_of(pinned).get([id])
+        if document is None:
             raise ApiError(404, "unknown_document", "the index has no document of that id")
-        return {"index": served.name, "generation": pinned.generation, "document": document_record(found)}
+        return {"index": served.name, "generation": pinned.generation, "document": document_record(document)}
 
     return json_response(await answered(request, service, get))
 

@@ -43,7 +43,7 @@ NEAR = st.sampled_from([2013, 2014]).flatmap(
     lambda year: st.builds(
         datetime,
         st.just(year),
-        *(st.sampled_from(some) for some in ([1, 12], [1, 15], [0, 23], [0, 30], [0, 59])),
+        *(st.sampled_from(values) for values in ([1, 12], [1, 15], [0, 23], [0, 30], [0, 59])),
     )
 )
 DATED = st.tuples(NEAR, st.sampled_from(list(SPANS)))

@@ -352,7 +352,7 @@ def as_field(name, literal):
     return float(literal) if name == "n" else literal
 
 
-def known(value, function):
+def unless_null(value, function):
     return None if value is None else function(value)
 
 
@@ -364,9 +364,9 @@ def comparisons(draw):
     compare = OPERATORS[symbol]
     if draw(st.booleans()):
         text = f"{name} {symbol} {literal!r}"
-        return text, lambda d: known(read(d, name), lambda value: compare(value, as_field(name, literal)))
+        return text, lambda d: unless_null(read(d, name), lambda value: compare(value, as_field(name, literal)))
     text = f"{literal!r} {symbol} field({name!r})"
-    return text, lambda d: known(read(d, name), lambda value: compare(as_field(name, literal), value))
+    return text, lambda d: unless_null(read(d, name), lambda value: compare(as_field(name, literal), value))
 
 
 @st.composite
@@ -376,13 +376,13 @@ def memberships(draw):
     allowed = [as_field(name, literal) for literal in literals]
     negated = draw(st.booleans())
     text = f"{name} {'not in' if negated else 'in'} {literals!r}"
-    return text, lambda d: known(read(d, name), lambda value: (value in allowed) != negated)
+    return text, lambda d: unless_null(read(d, name), lambda value: (value in allowed) != negated)
 
 
 @st.composite
 def containments(draw):
     item = draw(TEXTS)
-    return f"{item!r} in t", lambda d: known(d.get("t"), lambda items: item in items)
+    return f"{item!r} in t", lambda d: unless_null(d.get("t"), lambda items: item in items)
 
 
 @st.composite
@@ -394,7 +394,7 @@ def null_tests(draw):
 @st.composite
 def negations(draw, inner):
     text, evaluate = draw(inner)
-    return f"not ({text})", lambda d: known(evaluate(d), operator.not_)
+    return f"not ({text})", lambda d: unless_null(evaluate(d), operator.not_)
 
 
 @st.composite

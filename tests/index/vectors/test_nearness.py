@@ -15,8 +15,8 @@ def in_clusters(count, *, seed=0, dimension=32):
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def pairs_of(found):
-    return list(zip(found.first.tolist(), found.second.tolist(), strict=True))
+def pairs_of(near):
+    return list(zip(near.first.tolist(), near.second.tolist(), strict=True))
 
 
 def all_pairs(vectors, threshold):
@@ -30,13 +30,13 @@ def all_pairs(vectors, threshold):
 def test_pairs_are_those_of_all_products(count, threshold, seed):
     vectors = in_clusters(max(count, 4), seed=seed)[:count]
     expected, products = all_pairs(vectors, threshold)
-    found = near_pairs(vectors, threshold=threshold, top_k=count)
-    assert abs(len(set(pairs_of(found)) ^ set(expected))) <= sum(
-        abs(products[pair] - threshold) < 3e-6 for pair in set(pairs_of(found)) | set(expected)
+    near = near_pairs(vectors, threshold=threshold, top_k=count)
+    assert abs(len(set(pairs_of(near)) ^ set(expected))) <= sum(
+        abs(products[pair] - threshold) < 3e-6 for pair in set(pairs_of(near)) | set(expected)
     )
-    assert pairs_of(found) == sorted(pairs_of(found))
-    np.testing.assert_allclose(found.scores, [products[pair] for pair in pairs_of(found)], atol=2e-6)
-    np.testing.assert_array_equal(found.scores, pair_products(vectors, found.first, found.second))
+    assert pairs_of(near) == sorted(pairs_of(near))
+    np.testing.assert_allclose(near.scores, [products[pair] for pair in pairs_of(near)], atol=2e-6)
+    np.testing.assert_array_equal(near.scores, pair_products(vectors, near.first, near.second))
 
 
 def test_many_vectors_are_searched_in_lists(monkeypatch):
@@ -45,22 +45,22 @@ def test_many_vectors_are_searched_in_lists(monkeypatch):
     monkeypatch.setattr("bicross.index.vectors.nearness.EXACT_VECTORS", 1000)
     monkeypatch.setattr("bicross.index.vectors.nearness.VECTORS_AT_ONCE", 700)
     done = []
-    found = near_pairs(vectors, threshold=0.8, top_k=40, watch=lambda *at: done.append(at))
+    near = near_pairs(vectors, threshold=0.8, top_k=40, watch=lambda *at: done.append(at))
     assert len(expected) > 3000
-    assert set(pairs_of(found)) <= set(expected)
-    assert len(found) >= 0.98 * len(expected)
+    assert set(pairs_of(near)) <= set(expected)
+    assert len(near) >= 0.98 * len(expected)
     assert done == [(700, 3000), (1400, 3000), (2100, 3000), (2800, 3000), (3000, 3000)]
     again = near_pairs(vectors, threshold=0.8, top_k=40)
-    assert (pairs_of(again), again.scores.tolist()) == (pairs_of(found), found.scores.tolist())
+    assert (pairs_of(again), again.scores.tolist()) == (pairs_of(near), near.scores.tolist())
 
 
 def test_an_order_numbers_the_rows_anew():
     vectors = in_clusters(100)
     order = np.random.default_rng(1).permutation(100)[:60]
-    found = near_pairs(vectors, threshold=0.7, top_k=60, order=order)
+    near = near_pairs(vectors, threshold=0.7, top_k=60, order=order)
     alone = near_pairs(np.ascontiguousarray(vectors[order]), threshold=0.7, top_k=60)
-    assert len(found) > 20
-    assert (pairs_of(found), found.scores.tolist()) == (pairs_of(alone), alone.scores.tolist())
+    assert len(near) > 20
+    assert (pairs_of(near), near.scores.tolist()) == (pairs_of(alone), alone.scores.tolist())
 
 
 def test_fewer_than_two_vectors_have_no_pair():

@@ -106,10 +106,10 @@ def test_the_best_passages_by_the_reranker_are_read(index):
 
 
 def test_several_answers_of_one_passage(pipeline):
-    one = pipeline.answer("where was it printed", top_k=9)
+    answers = pipeline.answer("where was it printed", top_k=9)
     several = pipeline.answer("where was it printed", spans=3, top_k=9)
     require_places(several)
-    assert {answer.text for answer in one} <= {answer.text for answer in several}
+    assert {answer.text for answer in answers} <= {answer.text for answer in several}
 
 
 WORDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8)
@@ -136,7 +136,7 @@ def test_spans_are_places_in_the_document_in_every_script(texts):
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("The  Beatles", "beatles."),
         ("an élan", "E\u0301lan"),
@@ -145,8 +145,8 @@ def test_spans_are_places_in_the_document_in_every_script(texts):
         ("20–30", "20-30"),
     ],
 )
-def test_answers_that_are_equal_but_for_case_marks_and_articles(one, other):
-    assert normalised(one) == normalised(other)
+def test_answers_that_are_equal_but_for_case_marks_and_articles(first, second):
+    assert normalised(first) == normalised(second)
 
 
 def test_answers_that_differ_stay_apart():

@@ -100,7 +100,7 @@ def test_the_text_is_never_over_the_budget(pipeline, query, budget, count, order
     for citation in context.citations:
         assert citation.text == TEXTS[citation.id][citation.start : citation.end]
         assert f"{citation.label}\n{citation.text}" in context.text
-        span = {(citation.id, place) for place in range(citation.start, citation.end)}
+        span = {(citation.id, character) for character in range(citation.start, citation.end)}
         assert not shown & span
         shown |= span
 

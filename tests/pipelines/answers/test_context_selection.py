@@ -32,7 +32,7 @@ def results_of(passages):
 
 
 @st.composite
-def found(draw):
+def passages(draw):
     """Passages of a few documents, in a random order, some of which overlap, follow each other, or are copies."""
     documents = [
         Document(f"d{number}", "".join(draw(st.lists(st.sampled_from(WORDS), min_size=1, max_size=12))), f"t{number}")
@@ -63,7 +63,7 @@ def limits(count=len, order="relevance", **values):
 
 @settings(max_examples=examples(200), deadline=None)
 @given(
-    results=found(),
+    results=passages(),
     budget=st.integers(1, 200),
     top_k=st.none() | st.integers(1, 4),
     count=st.sampled_from([len, words, uneven]),
@@ -93,10 +93,10 @@ def test_a_context_is_within_its_budget_and_has_nothing_twice(results, budget, t
     assert sum(span.passages for span in shown) <= min(
         top_k or 99, len({result.passage.text for result in results}) + 3
     )
-    for place, span in enumerate(shown):
-        for other in shown[:place]:
+    for number, span in enumerate(shown):
+        for other in shown[:number]:
             if other.document.id == span.document.id:
-                first, last = sorted([span, other], key=lambda one: one.start)
+                first, last = sorted([span, other], key=lambda span: span.start)
                 assert first.end < last.start
                 assert span.document.text[first.end : last.start].strip()
     assert {span.rank for span in shown} <= {result.rank for result in results}
@@ -104,7 +104,7 @@ def test_a_context_is_within_its_budget_and_has_nothing_twice(results, budget, t
 
 
 @settings(max_examples=examples(100), deadline=None)
-@given(results=found())
+@given(results=passages())
 def test_without_limits_every_passage_is_shown(results):
     selection = select(results, None, limits(near_duplicates=None))
     texts = {span.document.id: [] for span in selection.spans}
@@ -118,7 +118,7 @@ def test_without_limits_every_passage_is_shown(results):
 
 
 @settings(max_examples=examples(100), deadline=None)
-@given(results=found(), order=st.sampled_from(ORDERS))
+@given(results=passages(), order=st.sampled_from(ORDERS))
 def test_the_order_is_the_one_that_was_asked_for(results, order):
     spans = select(results, None, limits()).spans
     shown = arranged(spans, order)
@@ -147,13 +147,13 @@ def _first_of_each(spans):
 
 def test_neighbours_and_overlaps_merge_and_others_do_not():
     document = Document("d", "One two. Three four. Five six.")
-    one, three, five = Span(document, 0, 8, 3, 0.3), Span(document, 9, 20, 1, 0.9), Span(document, 21, 30, 2, 0.5)
-    assert with_span([one], five) == [five, one]
-    [merged] = with_span([five, one], three)
+    first, third, fifth = Span(document, 0, 8, 3, 0.3), Span(document, 9, 20, 1, 0.9), Span(document, 21, 30, 2, 0.5)
+    assert with_span([first], fifth) == [fifth, first]
+    [merged] = with_span([fifth, first], third)
     assert (merged.start, merged.end, merged.rank, merged.relevance, merged.passages) == (0, 30, 1, 0.9, 3)
-    [overlapping] = with_span([one], Span(document, 4, 20, 5, 0.1))
+    [overlapping] = with_span([first], Span(document, 4, 20, 5, 0.1))
     assert (overlapping.text, overlapping.rank) == ("One two. Three four.", 3)
-    assert len(with_span([one], Span(Document("e", document.text), 9, 20, 1, 0.9))) == 2
+    assert len(with_span([first], Span(Document("e", document.text), 9, 20, 1, 0.9))) == 2
 
 
 def test_passages_with_nearly_equal_vectors_are_left_out():

@@ -72,9 +72,9 @@ def test_where_others_stand_when_something_else_orders_the_documents():
             return [[hit("a", 9.0, 0.3, 0.2), hit("b", 8.0, 0.9, 0.8), hit("c", 7.0, 0.5, 0.4)]]
 
     [hits] = of_passages(Fixed()).retrieve(["q"], 9)
-    shown = [(one.document.id, one.passage.start, one.score) for one in hits]
+    shown = [(hit.document.id, hit.passage.start, hit.score) for hit in hits]
     assert shown == [("a", 0, 9.0), ("b", 0, 8.0), ("b", 2, 8.0), ("c", 0, 7.0), ("c", 2, 7.0), ("a", 2, 7.0)]
-    assert [one.lexical_score for one in hits] == [None] * 6
+    assert [hit.lexical_score for hit in hits] == [None] * 6
 
 
 def test_a_search_by_terms_has_the_best_passage_of_each_document(index):

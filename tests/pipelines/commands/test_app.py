@@ -328,7 +328,7 @@ def more(tmp_path):
     return str(path)
 
 
-def known(capsys, index):
+def info_of(capsys, index):
     return json.loads(run(capsys, "info", index, "--json")[1])
 
 
@@ -405,11 +405,11 @@ def test_compact(index, more, capsys):
     code, out, err = run(capsys, "compact", index, "--grace", "0")
     assert (code, err) == (0, "")
     assert f"{index} has 4 documents in 1 segment" in out
-    assert known(capsys, index)["older_generations"] == []
+    assert info_of(capsys, index)["older_generations"] == []
     code, out, _ = run(capsys, "compact", index, "--json")
     record = json.loads(out)
     assert record == {
-        "path": index, "generation": record["generation"], "segments": 1, "bytes": known(capsys, index)["bytes"]
+        "path": index, "generation": record["generation"], "segments": 1, "bytes": info_of(capsys, index)["bytes"]
     }  # fmt: skip
 
 
@@ -472,7 +472,7 @@ def test_index_type_and_recall_are_shown_by_info(tmp_path, capsys):
     code, out, err = run(capsys, *arguments)
     assert (code, err) == (0, "")
     run(capsys, "delete", index, "d0")
-    vectors = known(capsys, index)["vectors"]
+    vectors = info_of(capsys, index)["vectors"]
     assert (vectors["factory"], vectors["target_recall"]) == ("IVF4,Flat", 0.9)
     assert vectors["recall_at_100"] >= 0.9
     _, out, _ = run(capsys, "info", index)

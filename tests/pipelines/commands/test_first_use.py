@@ -51,15 +51,15 @@ def test_documentation_and_prices_are_found_and_filtered_in_three_commands(capsy
         "Left out 1 file of a kind that is not read: docs/manual.odt",
     ]
 
-    def found(query, *options):
+    def ids_for(query, *options):
         code, out, err = run(capsys, "search", "new", query, *options, "--json")
         assert (code, err) == (0, "")
         return [result["document"]["id"] for result in json.loads(out)["results"]]
 
-    assert found("how do I run setup")[0] == "install.md"
-    assert found("café keys")[0] == "guide.html"
-    assert found("where are backups")[0] == "questions.rst"
-    assert found("a chair")[0] == "3"
+    assert ids_for("how do I run setup")[0] == "install.md"
+    assert ids_for("café keys")[0] == "guide.html"
+    assert ids_for("where are backups")[0] == "questions.rst"
+    assert ids_for("a chair")[0] == "3"
     for where, ids in {
         "Preis < 100": ["1", "3"],
         "Preis >= 1045": ["2"],
@@ -68,4 +68,4 @@ def test_documentation_and_prices_are_found_and_filtered_in_three_commands(capsy
         "Datum < '2024'": ["2"],
         "date == '2024-05-01'": ["install.md"],
     }.items():
-        assert sorted(found("lamp", "--where", where)) == ids, where
+        assert sorted(ids_for("lamp", "--where", where)) == ids, where

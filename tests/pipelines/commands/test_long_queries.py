@@ -70,7 +70,7 @@ def test_a_batch_of_searches_can_do_the_same(folder, capsys):
     assert "or set --long-queries to cut or skip" in error
     assert main(["search", str(folder / "index"), *arguments, "--long-queries", "skip"]) == 0
     results = [json.loads(line)["results"] for line in capsys.readouterr().out.splitlines()]
-    assert [len(found) for found in results] == [3, 0]
+    assert [len(of_query) for of_query in results] == [3, 0]
     arguments.remove("--json")
     assert main(["search", str(folder / "index"), *arguments, "--long-queries", "skip"]) == 0
     assert "it is too long, and was skipped; --long-queries cut searches" in " ".join(capsys.readouterr().out.split())

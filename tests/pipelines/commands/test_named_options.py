@@ -49,8 +49,8 @@ def options():
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for place in ("commands.index", "pairs.sources"):
-        monkeypatch.setattr(f"bicross.pipelines.{place}.load_encoder", lambda *_, **__: HashEncoder())
+    for module in ("commands.index", "pairs.sources"):
+        monkeypatch.setattr(f"bicross.pipelines.{module}.load_encoder", lambda *_, **__: HashEncoder())
     for name, content in BAD_FILES.items():
         if content is None:
             Path(name).mkdir()

@@ -29,10 +29,10 @@ class Alike:
 
     def score(self, pairs):
         self.pairs += pairs
-        return np.array([self.one(*pair) for pair in pairs], np.float32)
+        return np.array([self.overlap(*pair) for pair in pairs], np.float32)
 
     @staticmethod
-    def one(first, second):
+    def overlap(first, second):
         both, either = set(words(first)) & set(words(second)), set(words(first)) | set(words(second))
         return len(both) / len(either) * (0.5 if len(first) > len(second) else 1)
 
@@ -45,12 +45,12 @@ def ids(group):
     return [document.id for document in group.documents]
 
 
-def shown(found):
-    return [(ids(group), group.scores, group.verified, group.equal) for group in found], found.pairs
+def shown(duplicates):
+    return [(ids(group), group.scores, group.verified, group.equal) for group in duplicates], duplicates.pairs
 
 
-def cosine(one, other):
-    first, second = ENCODER.encode_documents([one, other])
+def cosine(text, other):
+    first, second = ENCODER.encode_documents([text, other])
     return float(first @ second)
 
 
@@ -87,30 +87,30 @@ def test_the_result_depends_neither_on_the_order_nor_on_the_batch_size(texts, ch
 @given(texts_of_few_words, st.sampled_from([0.0, 0.5, 0.75, 0.9, 1.0]))
 @settings(max_examples=examples(100), deadline=None)
 def test_pairs_and_groups_are_those_of_all_comparisons(texts, threshold):
-    found = find_duplicates(documents_of(texts), threshold=threshold, encoder=ENCODER, top_k=50)
+    duplicates = find_duplicates(documents_of(texts), threshold=threshold, encoder=ENCODER, top_k=50)
     distinct = {text: f"d{texts.index(text):04}" for text in texts}
     expected = {
-        frozenset((distinct[one], distinct[other])): cosine(one, other)
-        for one, other in combinations(distinct, 2)
-        if cosine(one, other) >= threshold - 1e-6
+        frozenset((distinct[first], distinct[second])): cosine(first, second)
+        for first, second in combinations(distinct, 2)
+        if cosine(first, second) >= threshold - 1e-6
     }
-    by_pair = {frozenset((pair.first, pair.second)): pair.score for pair in found.pairs}
+    by_pair = {frozenset((pair.first, pair.second)): pair.score for pair in duplicates.pairs}
     assert by_pair.keys() == expected.keys()
     assert all(score == pytest.approx(expected[pair], abs=1e-5) for pair, score in by_pair.items())
-    assert (found.documents, found.texts) == (len(texts), len(distinct))
-    members = [id_ for group in found for id_ in ids(group)]
+    assert (duplicates.documents, duplicates.texts) == (len(texts), len(distinct))
+    members = [id_ for group in duplicates for id_ in ids(group)]
     assert len(members) == len(set(members))
-    assert found.extra == len(members) - len(found)
-    for group in found:
+    assert duplicates.extra == len(members) - len(duplicates)
+    for group in duplicates:
         assert len(group) > 1
         assert group.documents == (group.representative, *group.duplicates)
         for document, score in zip(group.documents, group.scores, strict=True):
             assert score >= threshold - 1e-6
             assert score == pytest.approx(cosine(group.representative.text, document.text), abs=1e-5)
     # Equal texts are together, and of two that are alike at least one is in a group.
-    group_of = {id_: number for number, group in enumerate(found) for id_ in ids(group)}
+    group_of = {id_: number for number, group in enumerate(duplicates) for id_ in ids(group)}
     for text in set(texts):
-        own = [f"d{number:04}" for number, other in enumerate(texts) if other == text]
+        own = [f"d{number:04}" for number, second in enumerate(texts) if second == text]
         assert len({group_of.get(id_) for id_ in own}) == 1
         assert len(own) == 1 or own[0] in group_of
     assert all(any(id_ in group_of for id_ in pair) for pair in expected)
@@ -121,7 +121,7 @@ def test_equal_texts_are_found_whatever_their_form_and_vectors():
     [group] = find_duplicates(documents_of(texts), threshold=1, encoder=HashEncoder(max_tokens=1), top_k=1)
     assert (ids(group), group.scores, group.equal) == (["d0000", "d0001", "d0003"], (1.0,) * 3, 3)
     title_apart = [Document("a", "and milk", "tea"), Document("b", "tea and milk")]
-    assert [ids(found) for found in find_duplicates(title_apart, encoder=ENCODER)] == [["a", "b"]]
+    assert [ids(group) for group in find_duplicates(title_apart, encoder=ENCODER)] == [["a", "b"]]
 
 
 def test_a_chain_joins_no_strangers():
@@ -129,9 +129,9 @@ def test_a_chain_joins_no_strangers():
     options = {"threshold": 0.65, "encoder": HashEncoder(4096)}
     documents = documents_of(chain)
     assert len(find_duplicates(documents, **options).pairs) == 3
-    found = find_duplicates(documents, **options)
-    assert all(score >= 0.65 for group in found for score in group.scores)
-    assert len(found[0]) < 4
+    duplicates = find_duplicates(documents, **options)
+    assert all(score >= 0.65 for group in duplicates for score in group.scores)
+    assert len(duplicates[0]) < 4
     [whole] = find_duplicates(documents, grouping="chains", **options)
     assert len(whole) == 4
     assert min(whole.scores) < 0.65
@@ -150,13 +150,13 @@ def test_the_reranker_scores_both_orders_and_must_agree():
     texts = ["tea milk bread", "tea milk bread fish", "milk tea bread fish", "soup"]
     scorer = Alike()
     options = {"threshold": 0.8, "encoder": ENCODER, "reranker": scorer}
-    found = find_duplicates(documents_of(texts), reranker_threshold=0.7, **options)
+    duplicates = find_duplicates(documents_of(texts), reranker_threshold=0.7, **options)
     assert {frozenset(pair) for pair in scorer.pairs} == {frozenset(pair) for pair in combinations(texts[:3], 2)}
     assert all((second, first) in scorer.pairs for first, second in scorer.pairs)
-    [group] = found
+    [group] = duplicates
     assert set(ids(group)) == {"d0001", "d0002"}
     assert group.verified == (1.0, 1.0)
-    [pair] = found.pairs
+    [pair] = duplicates.pairs
     assert (pair.first, pair.second, pair.verified) == ("d0001", "d0002", 1.0)
     [all_of_them] = find_duplicates(documents_of(texts), reranker_threshold=0.5, **options)
     assert sorted(all_of_them.verified[1:]) in ([0.5625, 1.0], [0.5625, 0.5625])
@@ -179,9 +179,9 @@ def test_files_and_indexes_give_what_their_documents_give(tmp_path):
     path = tmp_path / "texts.jsonl"
     path.write_text("".join(json.dumps({"id": d.id, "text": d.text, **d.metadata}) + "\n" for d in documents))
     for source in (path, str(path), read_documents(path), iter(documents)):
-        found = find_duplicates(source, **options)
-        assert shown(found) == expected
-        assert [document.metadata for document in found[0].documents] == [{"n": 0}, {"n": 3}, {"n": 1}]
+        duplicates = find_duplicates(source, **options)
+        assert shown(duplicates) == expected
+        assert [document.metadata for document in duplicates[0].documents] == [{"n": 0}, {"n": 3}, {"n": 1}]
     index = build_index(documents, tmp_path / "index", encoder=ENCODER, reranker=None)
     for source in (index, tmp_path / "index"):
         assert shown(find_duplicates(source, threshold=0.8)) == expected
@@ -200,8 +200,8 @@ def test_rows_without_ids_that_are_copies_get_numbers(tmp_path):
 
 def test_nothing_gives_nothing():
     for documents in ([], iter(()), ["tea"], ["tea", "soup"]):
-        found = find_duplicates(documents, encoder=ENCODER)
-        assert (list(found), found.pairs, found.extra) == ([], (), 0)
+        duplicates = find_duplicates(documents, encoder=ENCODER)
+        assert (list(duplicates), duplicates.pairs, duplicates.extra) == ([], (), 0)
 
 
 @pytest.mark.parametrize(
@@ -259,11 +259,11 @@ def test_planted_copies_of_questions_are_all_found():
     documents = documents_of([*questions, *planted, *reworded])
     chance.shuffle(documents)
     encoder = HashEncoder(256)
-    found = find_duplicates(documents, encoder=encoder)
-    by_text = {" ".join(document.text.split()): group for group in found for document in group.documents}
+    duplicates = find_duplicates(documents, encoder=encoder)
+    by_text = {" ".join(document.text.split()): group for group in duplicates for document in group.documents}
     for text in exact:
         own = [d for d in by_text[text].documents if " ".join(d.text.split()) == text]
         assert len(own) == 2 + (text in exact[:20])
     assert all(by_text[question] is by_text[other] for question, other in zip(near, reworded, strict=True))
     chance.shuffle(documents)
-    assert shown(find_duplicates(documents, encoder=encoder, batch_size=64)) == shown(found)
+    assert shown(find_duplicates(documents, encoder=encoder, batch_size=64)) == shown(duplicates)

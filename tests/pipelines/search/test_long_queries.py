@@ -62,8 +62,8 @@ def test_a_cut_query_ranks_by_its_beginning_and_finds_by_the_whole(index, cache)
     for result in answers[1]:
         text = logits[result.document.id].passage.text
         assert result.logit == pytest.approx(ShortQueryReranker.logit("cat dog owl sleeps", text), abs=1e-6)
-    for place in (0, 2):
-        assert ranked(answers[place]) == ranked(pipeline(index).search(MIXED[place]))
+    for row in (0, 2):
+        assert ranked(answers[row]) == ranked(pipeline(index).search(MIXED[row]))
 
 
 def test_a_skipped_query_has_no_results_and_the_others_have_theirs(index):
@@ -71,8 +71,8 @@ def test_a_skipped_query_has_no_results_and_the_others_have_theirs(index):
     answers = pipeline(index, long_queries="skip").search_batch(MIXED, timings=timings)
     assert [(depth.reranked, depth.skipped) for depth in timings.depths] == [(8, False), (0, True)] * 2
     assert answers[1] == answers[3] == []
-    for place in (0, 2):
-        assert ranked(answers[place]) == ranked(pipeline(index).search(MIXED[place]))
+    for row in (0, 2):
+        assert ranked(answers[row]) == ranked(pipeline(index).search(MIXED[row]))
     assert pipeline(index, long_queries="skip").search_batch([LONG]) == [[]]
 
 

@@ -22,8 +22,8 @@ def test_a_document_is_found_when_it_is_acknowledged_and_not_when_it_is_deleted(
     answer = running.post("/v1/documents", json={"documents": [COMET]}, headers=WRITING).json()
     assert answer == {"index": "animals", "written": 1, "generation": 2}
     assert Index.open(tmp_path / "index").get(["comet"])[0].metadata == {"year": 2024}
-    found = running.post("/v1/search", json={"query": "comet", "where": "year == 2024"}, headers=WRITING).json()
-    assert [result["document"]["id"] for result in found["results"]] == ["comet"]
+    answer = running.post("/v1/search", json={"query": "comet", "where": "year == 2024"}, headers=WRITING).json()
+    assert [result["document"]["id"] for result in answer["results"]] == ["comet"]
     assert running.post("/v1/documents", json={"documents": [COMET]}, headers=WRITING).json()["written"] == 0
     assert running.delete("/v1/documents/comet", headers=WRITING).json()["deleted"] == 1
     assert running.get("/v1/documents/comet", headers=WRITING).status_code == 404

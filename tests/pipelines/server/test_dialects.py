@@ -36,7 +36,7 @@ def test_every_path_reranks_every_document(client, path):
     """As Open WebUI and RAGFlow ask: a result for each document, with its place in the request."""
     body = {"model": "any", "query": QUERY, "documents": TEXTS, "top_n": len(TEXTS)}
     answer = client.post(path, json=body).json()
-    assert scored(answer["results"]) == [(place, RELEVANCE[place]) for place in ORDER]
+    assert scored(answer["results"]) == [(position, RELEVANCE[position]) for position in ORDER]
     assert answer["model"] == "any"
     assert answer["usage"]["total_tokens"] > 0
     assert answer["cut"] == []
@@ -53,9 +53,9 @@ def test_every_path_reranks_every_document(client, path):
 )
 def test_the_best_with_their_texts(client, values):
     answer = client.post("/v1/rerank", json={"query": QUERY, "documents": TEXTS} | values).json()
-    assert scored(answer["results"]) == [(place, RELEVANCE[place]) for place in ORDER[:2]]
+    assert scored(answer["results"]) == [(position, RELEVANCE[position]) for position in ORDER[:2]]
     texts = [result.get("document") for result in answer["results"]]
-    returned = [{"text": TEXTS[place]} for place in ORDER[:2]]
+    returned = [{"text": TEXTS[position]} for position in ORDER[:2]]
     assert texts == (returned if "return_documents" in values else [None, None])
 
 
@@ -72,7 +72,7 @@ def test_langchain_reads_indexes_and_scores_and_the_detail_of_an_error(client, t
 def test_documents_as_objects(client):
     documents = [{"text": text, "title": "no part of it"} for text in TEXTS]
     answer = client.post("/v1/rerank", json={"query": QUERY, "documents": documents}).json()
-    assert scored(answer["results"]) == [(place, RELEVANCE[place]) for place in ORDER]
+    assert scored(answer["results"]) == [(position, RELEVANCE[position]) for position in ORDER]
     fields = {"query": QUERY, "documents": [{"a": "who", "b": "sleeps"}], "rank_fields": ["a", "b"]}
     assert scored(client.post("/v1/rerank", json=fields).json()["results"]) == [(0, RELEVANCE[3])]
     assert client.post("/v1/rerank", json={"query": QUERY, "documents": [{"a": 1}]}).status_code == 422
@@ -80,15 +80,15 @@ def test_documents_as_objects(client):
 
 def test_logits_where_raw_scores_are_asked_for(client):
     answer = client.post("/rerank", json={"query": QUERY, "documents": TEXTS, "raw_scores": True}).json()
-    assert scored(answer["results"]) == [(place, LOGITS[place]) for place in ORDER]
+    assert scored(answer["results"]) == [(position, LOGITS[position]) for position in ORDER]
 
 
 def test_tei_gets_its_bare_list(client):
     body = {"query": QUERY, "texts": TEXTS, "raw_scores": False, "truncate": True}
     answer = client.post("/rerank", json=body).json()
-    assert scored(answer, "score") == [(place, RELEVANCE[place]) for place in ORDER]
+    assert scored(answer, "score") == [(position, RELEVANCE[position]) for position in ORDER]
     with_text = client.post("/rerank", json=body | {"return_text": True}).json()
-    assert [result["text"] for result in with_text] == [TEXTS[place] for place in ORDER]
+    assert [result["text"] for result in with_text] == [TEXTS[position] for position in ORDER]
 
 
 def test_errors_of_tei_are_as_tei_writes_them(client):
@@ -101,7 +101,7 @@ def test_errors_of_tei_are_as_tei_writes_them(client):
 def test_voyage_reads_its_data(client):
     body = {"query": QUERY, "documents": TEXTS, "model": "rerank-2", "top_k": 2, "truncation": True}
     answer = client.post("/rerank", json=body).json()
-    assert scored(answer["data"]) == [(place, RELEVANCE[place]) for place in ORDER[:2]]
+    assert scored(answer["data"]) == [(position, RELEVANCE[position]) for position in ORDER[:2]]
     assert answer["usage"]["total_tokens"] > 0
 
 

@@ -15,7 +15,7 @@ QUERY = "who sleeps at night?"
 TEXTS = ["Bees collect nectar", "An owl sleeps all day and hunts at night", "The dog sleeps at night", "who sleeps"]
 LOGITS = np.array([OverlapReranker.logit(QUERY, text) for text in TEXTS], np.float32)
 ORDER = np.argsort(-LOGITS, kind="stable").tolist()
-EXPECTED = [(place, pytest.approx(UNCALIBRATED.apply(LOGITS.astype(np.float64))[place])) for place in ORDER]
+EXPECTED = [(position, pytest.approx(UNCALIBRATED.apply(LOGITS.astype(np.float64))[position])) for position in ORDER]
 
 
 @pytest.fixture(scope="module")

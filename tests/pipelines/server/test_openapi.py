@@ -55,9 +55,9 @@ def test_every_answer_is_documented(schema, right):
         if right or operation.path not in WITHOUT_INPUT:
             statuses[operation.label] = tried(operation, mode, checks)
     assert statuses.keys() >= {"POST /v1/search", "POST /v1/rerank", "POST /v1/embeddings", "POST /retrieval"}
-    assert all(max(found) < 500 for found in statuses.values())
+    assert all(max(codes) < 500 for codes in statuses.values())
     if right:
-        assert {label for label, found in statuses.items() if 200 in found} >= {"POST /v1/embeddings", "POST /embed"}
+        assert {label for label, codes in statuses.items() if 200 in codes} >= {"POST /v1/embeddings", "POST /embed"}
         assert all(statuses[f"GET {path}"] == {200} for path in WITHOUT_INPUT)
 
 

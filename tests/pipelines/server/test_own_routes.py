@@ -222,13 +222,13 @@ def test_keys(index, caplog):
             {"Authorization": f"bearer {WRITE_KEY}"},
         ):
             assert client.get("/v1/index", headers=headers | {"Host": "search.example"}).status_code == 200
-        told = (
+        answer = (
             caplog.text
             + client.get("/metrics", headers=headers).text
             + client.get("/openapi.json", headers=headers).text
         )
-        assert KEY not in told
-        assert WRITE_KEY not in told
+        assert KEY not in answer
+        assert WRITE_KEY not in answer
         assert KEY not in repr(service.settings)
 
 

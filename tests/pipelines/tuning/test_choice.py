@@ -60,9 +60,9 @@ def test_luck_is_the_mean_of_the_largest_of_normal_deviates():
     own = base + random.normal(0, 0.2, (10, queries))
     by_scipy = stats.norm.expect(lambda z: 10 * z * stats.norm.cdf(z) ** 9)
     assert luck(np.vstack([base, own]), 0) == pytest.approx(by_scipy, abs=0.2)
-    one = luck(np.stack([base, own[0]]), 0)
-    assert one == pytest.approx(stats.norm.expect(lambda z: max(z, 0.0)), abs=0.15)
-    assert luck(np.stack([base, *[own[0]] * 50]), 0) == pytest.approx(one)
+    of_one = luck(np.stack([base, own[0]]), 0)
+    assert of_one == pytest.approx(stats.norm.expect(lambda z: max(z, 0.0)), abs=0.15)
+    assert luck(np.stack([base, *[own[0]] * 50]), 0) == pytest.approx(of_one)
     assert luck(np.stack([base, base, base + 0.1]), 0) == 0.0, "a difference without noise is no luck"
 
 

@@ -119,18 +119,18 @@ def test_a_file_of_version_1_serves_an_index_whose_default_it_has(index, tmp_pat
     tune(index, FEW, encoder=ENCODER, reranker=guesser(), options=options)
     with np.load(path) as arrays:
         columns = {name: arrays[name] for name in arrays.files if name != "feedback"}
-    known = json.loads(columns.pop("known").tobytes())
-    del known["limits"]
-    known["key"]["version"] = 1
-    older = {**columns, "known": np.frombuffer(json.dumps(known).encode(), np.uint8)}
+    description = json.loads(columns.pop("known").tobytes())
+    del description["limits"]
+    description["key"]["version"] = 1
+    older = {**columns, "known": np.frombuffer(json.dumps(description).encode(), np.uint8)}
     np.savez(path, **older)
     knowing = guesser()
     tune(index, FEW, encoder=ENCODER, reranker=knowing, options=options)
     assert knowing.pairs, "the default needs the limits: the scores are made anew"
     settings = index.settings
     index.set_settings({})
-    known["key"]["generation"] = index.generation
-    np.savez(path, **{**older, "known": np.frombuffer(json.dumps(known).encode(), np.uint8)})
+    description["key"]["generation"] = index.generation
+    np.savez(path, **{**older, "known": np.frombuffer(json.dumps(description).encode(), np.uint8)})
     knowing = guesser()
     tuning = tune(index, FEW, encoder=ENCODER, reranker=knowing, options=options)
     assert not knowing.pairs

@@ -112,7 +112,7 @@ def test_rank_puts_the_best_first_and_ties_by_their_place(folders):
     documents = [TEXTS[1], TEXTS[0], TEXTS[1], TEXTS[2], TEXTS[0]]
     scores = scorer.score([(TEXTS[3], text) for text in documents])
     order = np.argsort(-scores, kind="stable")
-    expected = [RankedText(int(place), float(scores[place])) for place in order]
+    expected = [RankedText(int(position), float(scores[position])) for position in order]
     assert scorer.rank(TEXTS[3], documents) == expected
     assert scorer.rank(TEXTS[3], documents, top_k=2) == expected[:2]
     assert scorer.rank(TEXTS[3], []) == []
@@ -123,10 +123,10 @@ def test_rank_puts_the_best_first_and_ties_by_their_place(folders):
 def test_labels_come_from_the_config_in_any_order(folders, nli, tmp_path):
     probabilities = predicted(nli, PAIRS, apply_softmax=True)
     names = ("neutral", "entailment", "contradiction")
-    found = PairScorer(nli, device="cpu").classify(PAIRS)
-    assert [pair.label for pair in found] == [names[number] for number in probabilities.argmax(1)]
-    np.testing.assert_allclose([list(pair.scores.values()) for pair in found], probabilities, atol=1e-5)
-    assert all(pair.score == pair.scores[pair.label] for pair in found)
+    labels = PairScorer(nli, device="cpu").classify(PAIRS)
+    assert [pair.label for pair in labels] == [names[number] for number in probabilities.argmax(1)]
+    np.testing.assert_allclose([list(pair.scores.values()) for pair in labels], probabilities, atol=1e-5)
+    assert all(pair.score == pair.scores[pair.label] for pair in labels)
     assert PairScorer(nli, device="cpu", label="Entailment").label == "entailment"
     denied = with_labels(folders[2], tmp_path / "two", "entailment", "not_entailment")
     scores = PairScorer(denied, device="cpu").score(PAIRS)
@@ -138,9 +138,9 @@ def test_a_threshold_decides_between_two_labels(folders):
         scorer = PairScorer(folder, device="cpu")
         scores = scorer.score(PAIRS)
         middle = float(np.median(scores))
-        found = scorer.classify(PAIRS, threshold=middle)
-        assert [pair.label for pair in found] == [yes if score >= middle else no for score in scores]
-        assert {pair.label for pair in found} == {yes, no}
+        labels = scorer.classify(PAIRS, threshold=middle)
+        assert [pair.label for pair in labels] == [yes if score >= middle else no for score in scores]
+        assert {pair.label for pair in labels} == {yes, no}
         assert [pair.label for pair in scorer.classify(PAIRS)] == [yes if score >= 0.5 else no for score in scores]
 
 

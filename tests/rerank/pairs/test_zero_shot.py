@@ -29,14 +29,14 @@ def softmax(values):
 
 def test_the_probabilities_are_those_of_the_entailment_of_each_hypothesis(scorer):
     logits = np.array([scorer.logits([(text, f"here is the {label} .") for label in LABELS]) for text in TEXTS])
-    one = classify_texts(TEXTS, LABELS, scorer, template="here is the {} .")
-    np.testing.assert_allclose([list(found.scores.values()) for found in one], softmax(logits[:, :, 1]), atol=1e-6)
+    single = classify_texts(TEXTS, LABELS, scorer, template="here is the {} .")
+    np.testing.assert_allclose([list(label.scores.values()) for label in single], softmax(logits[:, :, 1]), atol=1e-6)
     several = classify_texts(TEXTS, LABELS, scorer, template="here is the {} .", several=True)
     expected = softmax(logits[:, :, [0, 1]])[..., 1]
-    np.testing.assert_allclose([list(found.scores.values()) for found in several], expected, atol=1e-6)
-    for found in [*one, *several]:
-        assert list(found.scores) == LABELS
-        assert found.score == max(found.scores.values()) == found.scores[found.label]
+    np.testing.assert_allclose([list(label.scores.values()) for label in several], expected, atol=1e-6)
+    for label in [*single, *several]:
+        assert list(label.scores) == LABELS
+        assert label.score == max(label.scores.values()) == label.scores[label.label]
     assert classify_texts([], LABELS, scorer) == []
     [alone] = classify_texts(TEXTS[:1], ["cat"], scorer, template="here is the {} .", several=True)
     assert alone.score == pytest.approx(expected[0, 0], abs=1e-6)
@@ -45,8 +45,8 @@ def test_the_probabilities_are_those_of_the_entailment_of_each_hypothesis(scorer
 def test_two_labels_of_entailment_are_enough(model):
     folder = save_cross_encoder(model.with_name("two-outputs"), outputs=2)
     two = PairScorer(with_labels(folder, model.with_name("two"), "entailment", "not_entailment"), device="cpu")
-    [found] = classify_texts(TEXTS[:1], ["cat"], two, several=True)
-    assert found.score == pytest.approx(float(two.score([(TEXTS[0], "This text is about cat.")])[0]), abs=1e-6)
+    [label] = classify_texts(TEXTS[:1], ["cat"], two, several=True)
+    assert label.score == pytest.approx(float(two.score([(TEXTS[0], "This text is about cat.")])[0]), abs=1e-6)
 
 
 def test_a_label_without_a_name_of_its_own_can_be_said(model, scorer):
@@ -56,8 +56,8 @@ def test_a_label_without_a_name_of_its_own_can_be_said(model, scorer):
     with pytest.raises(ModelError, match="has no label 'LABEL_3'"):
         classify_texts(TEXTS, LABELS, unnamed, entailment_label="LABEL_3")
     expected = softmax(np.array([unnamed.logits([(t, f"{label}!") for label in LABELS])[:, 1] for t in TEXTS]))
-    found = classify_texts(TEXTS, LABELS, unnamed, template="{}!", entailment_label="LABEL_1")
-    np.testing.assert_allclose([list(labels.scores.values()) for labels in found], expected, atol=1e-6)
+    labels = classify_texts(TEXTS, LABELS, unnamed, template="{}!", entailment_label="LABEL_1")
+    np.testing.assert_allclose([list(labels.scores.values()) for labels in labels], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def oracle(folder, question, passage):
     with torch.inference_mode():
         outputs = model(**encoded)
     begin, end = outputs.start_logits[0].double(), outputs.end_logits[0].double()
-    places = [place for place, part in enumerate(encoded.sequence_ids()) if part == 1]
+    places = [position for position, part in enumerate(encoded.sequence_ids()) if part == 1]
     legal = [(first, last) for first in places for last in places if first <= last < first + 30]
     first, last = max(legal, key=lambda span: float(begin[span[0]] + end[span[1]]))
     score = float(begin[first] + end[last] - begin[0] - end[0])
@@ -111,10 +111,10 @@ def test_the_text_of_a_span_is_that_of_its_place(reader, question, passages, spa
     except QueryError:
         return
     assert len(result) == len(pairs)
-    for (_, passage), found in zip(pairs, result, strict=True):
-        assert len(found) <= spans
-        assert [span.score for span in found] == sorted((span.score for span in found), reverse=True)
-        for span in found:
+    for (_, passage), of_passage in zip(pairs, result, strict=True):
+        assert len(of_passage) <= spans
+        assert [span.score for span in of_passage] == sorted((span.score for span in of_passage), reverse=True)
+        for span in of_passage:
             assert passage[span.start : span.end] == span.text == span.text.strip() != ""
     assert result == [reader.read([pair], spans=spans, max_answer_tokens=longest)[0] for pair in pairs]
 

@@ -41,30 +41,30 @@ def oracle(feedback, query, candidates, dense, fuse):
     """One document after the other, with lists and loops, in the order of ids."""
     places = range(len(candidates))
 
-    def best(place, vector):
-        products = [np.float32(np.dot(row.astype(float), vector)) for row in candidates[place]]
-        return candidates[place][int(np.argmax(products))].astype(float), float(max(products))
+    def best(row, vector):
+        products = [np.float32(np.dot(row.astype(float), vector)) for row in candidates[row]]
+        return candidates[row][int(np.argmax(products))].astype(float), float(max(products))
 
     query = query.astype(float)
     if feedback.weight:
         fused = fuse(dense)
-        first = sorted(places, key=lambda place: (-fused[place], -dense[place], place))[: feedback.documents]
-        mean = np.mean([best(place, query)[0] for place in first], axis=0)
+        first = sorted(places, key=lambda row: (-fused[row], -dense[row], row))[: feedback.documents]
+        mean = np.mean([best(row, query)[0] for row in first], axis=0)
         moved = unit((1 - feedback.weight) * query + feedback.weight * mean)
         query = query if moved is None else moved
-        dense = np.array([best(place, query)[1] for place in places])
+        dense = np.array([best(row, query)[1] for row in places])
     scores = fuse(dense)
     if not feedback.smoothing:
         return scores, dense
-    vectors, result = [best(place, query)[0] for place in places], []
-    for place in places:
+    vectors, result = [best(row, query)[0] for row in places], []
+    for row in places:
         near = sorted(
-            (other for other in places if other != place),
-            key=lambda other: (-np.float32(vectors[place] @ vectors[other]), other),
+            (other for other in places if other != row),
+            key=lambda other: (-np.float32(vectors[row] @ vectors[other]), other),
         )[: feedback.neighbours]
-        weights = [max(0.0, float(np.float32(vectors[place] @ vectors[other]))) for other in near]
-        mean = np.average(scores[near], weights=weights) if sum(weights) else scores[place]
-        result.append((1 - feedback.smoothing) * scores[place] + feedback.smoothing * mean)
+        weights = [max(0.0, float(np.float32(vectors[row] @ vectors[other]))) for other in near]
+        mean = np.average(scores[near], weights=weights) if sum(weights) else scores[row]
+        result.append((1 - feedback.smoothing) * scores[row] + feedback.smoothing * mean)
     return np.array(result), dense
 
 
@@ -183,7 +183,7 @@ def test_no_feedback_searches_as_without_the_option(index, make):
 
 def test_equal_documents_stay_together_in_the_order_of_their_ids(index):
     [hits] = HybridRetriever(index, ENCODER, feedback=STRONG).retrieve(["salt and rain in the sea"], 100)
-    places = {id_: place for place, id_ in enumerate(ids(hits))}
+    places = {id_: rank for rank, id_ in enumerate(ids(hits))}
     scores = {hit.document.id: hit.score for hit in hits}
     for number in (0, 1, 2, 4):
         assert scores[f"copy{number:02}"] == pytest.approx(scores[f"d{number:02}"], abs=1e-12)
@@ -192,9 +192,9 @@ def test_equal_documents_stay_together_in_the_order_of_their_ids(index):
 
 @pytest.mark.parametrize("make", [DenseRetriever, HybridRetriever])
 def test_an_index_of_one_document_and_an_empty_one(tmp_path, make):
-    one = build_index([Document("a", "salt")], tmp_path / "1", encoder=ENCODER, reranker=None, lexical=True)
+    single = build_index([Document("a", "salt")], tmp_path / "1", encoder=ENCODER, reranker=None, lexical=True)
     empty = build_index([], tmp_path / "0", encoder=ENCODER, reranker=None, lexical=True)
-    assert [ids(hits) for hits in make(one, ENCODER, feedback=STRONG).retrieve(QUERIES, 3)] == [["a"]] * len(QUERIES)
+    assert [ids(hits) for hits in make(single, ENCODER, feedback=STRONG).retrieve(QUERIES, 3)] == [["a"]] * len(QUERIES)
     assert make(empty, ENCODER, feedback=STRONG).retrieve(QUERIES, 3) == [[]] * len(QUERIES)
 
 

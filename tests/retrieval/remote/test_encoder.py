@@ -81,8 +81,8 @@ def test_our_own_server_says_which_model_it_has(remote, own, tmp_path):
     there = build_index(ANIMALS, tmp_path / "there", encoder=encoder, reranker=None)
     for opened in (there, here.retriever.index):
         pipeline = SearchPipeline.open(opened, encoder=encoder, reranker=None)
-        found = [(result.document.id, pytest.approx(result.score, abs=1e-6)) for result in here.search("who sleeps?")]
-        assert [(result.document.id, result.score) for result in pipeline.search("who sleeps?")] == found
+        results = [(result.document.id, pytest.approx(result.score, abs=1e-6)) for result in here.search("who sleeps?")]
+        assert [(result.document.id, result.score) for result in pipeline.search("who sleeps?")] == results
 
 
 def test_names_of_encoders_may_be_addresses(own, tmp_path, monkeypatch):

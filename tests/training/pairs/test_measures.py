@@ -27,23 +27,23 @@ def test_labels_are_measured_as_scikit_learn_does():
         classes = max(2, len(method.labels))
         targets = rng.integers(classes, size=50)
         labels = outputs.argmax(1) if method.labels else outputs > 0
-        found = measured([JudgedPair("a", "b", float(target)) for target in targets], outputs, method)
-        assert found["accuracy"] == found["quality"] == accuracy_score(targets, labels)
+        measures = measured([JudgedPair("a", "b", float(target)) for target in targets], outputs, method)
+        assert measures["accuracy"] == measures["quality"] == accuracy_score(targets, labels)
         average = "macro" if method.labels else "binary"
-        np.testing.assert_allclose(found["f1"], f1_score(targets, labels, average=average))
+        np.testing.assert_allclose(measures["f1"], f1_score(targets, labels, average=average))
 
 
 @given(st.integers(1, 60), st.integers(1, 9), st.integers(0, 3))
 def test_each_pair_is_drawn_once_in_an_epoch_and_in_both_orders_in_two(count, per_step, seed):
     pairs = [JudgedPair(f"{number}" * (number % 7 + 1), f"other {number}", number / count) for number in range(count)]
     sampler = PairSampler(pairs, per_step=per_step, seed=seed, both_orders=True)
-    drawn = [[sampler[epoch * count + place] for place in range(count)] for epoch in (0, 1)]
+    drawn = [[sampler[epoch * count + position] for position in range(count)] for epoch in (0, 1)]
     for epoch in drawn:
         assert sorted(pair.target for pair in epoch) == sorted(pair.target for pair in pairs)
     for pair in pairs:
-        both = {(found.first, found.second) for epoch in drawn for found in epoch if found.target == pair.target}
+        both = {(judged.first, judged.second) for epoch in drawn for judged in epoch if judged.target == pair.target}
         assert both == {(pair.first, pair.second), (pair.second, pair.first)}
     again = PairSampler(pairs, per_step=per_step, seed=seed, both_orders=True)
-    assert [again[count + place] for place in range(count)] == drawn[1]
+    assert [again[count + position] for position in range(count)] == drawn[1]
     plain = PairSampler(pairs, per_step=per_step, seed=seed, both_orders=False)
-    assert {plain[place] for place in range(count)} == set(pairs)
+    assert {plain[position] for position in range(count)} == set(pairs)

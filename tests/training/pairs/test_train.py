@@ -47,8 +47,8 @@ def test_entailment_is_learned_from_a_model_with_another_head_and_keeps_its_labe
     run = settings(tmp_path / "model", max_steps=120, evaluate_every=120, lists_per_step=9)
     record = train_pairs(pairs, run, model=base, method=method, held_out=pairs)
     assert record.best["accuracy"] == record.best["f1"] == 1.0
-    found = PairScorer(tmp_path / "model", device="cpu").classify(texts(pairs))
-    assert [pair.label for pair in found] == [LABELS[int(pair.target)] for pair in pairs]
+    labels = PairScorer(tmp_path / "model", device="cpu").classify(texts(pairs))
+    assert [pair.label for pair in labels] == [LABELS[int(pair.target)] for pair in pairs]
     predicted = CrossEncoder(str(tmp_path / "model"), device="cpu").predict([list(p) for p in texts(pairs)])
     assert predicted.argmax(1).tolist() == [int(pair.target) for pair in pairs]
 

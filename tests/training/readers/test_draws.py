@@ -35,7 +35,7 @@ def test_targets_are_the_answers_tokens_and_the_first_token_where_there_is_none(
             answers.add("none" if (first, last) == (0, 0) else words.decode(ids[first : last + 1]))
         assert answers == {"the cat", "runs in", "none", "dog"}
         inside = batch.mask.bool() & batch.types.bool()
-        assert all(inside[row, place] for row, place in enumerate(batch.starts.tolist()) if place)
+        assert all(inside[row, position] for row, position in enumerate(batch.starts.tolist()) if position)
         assert batch.ids.shape[1] <= 144 + 8
 
 
@@ -43,9 +43,9 @@ def test_a_batch_depends_on_its_number_and_the_seed_alone(draws):
     def ids(number, seed, per_step=2):
         return draws(EXAMPLES, tokenizer(), per_step=per_step, seed=seed).batch(number).ids.tolist()
 
-    one = draws(EXAMPLES, tokenizer(), per_step=2, seed=3)
-    assert len(one) == 2
-    backwards = {number: one.batch(number).ids.tolist() for number in (5, 2, 0)}
+    batches = draws(EXAMPLES, tokenizer(), per_step=2, seed=3)
+    assert len(batches) == 2
+    backwards = {number: batches.batch(number).ids.tolist() for number in (5, 2, 0)}
     assert backwards == {number: ids(number, 3) for number in (5, 2, 0)}
     assert len({str(ids(number, seed)) for number in range(4) for seed in range(3)}) > 4
 

@@ -7,7 +7,7 @@ from bicross.training.rerankers import LoraSettings, RerankerMethod, Sampling
 from bicross.training.rerankers.list_sampler import ListSampler
 
 ITEM = RankingList(
-    "q", tuple("ABabcdefgh"), (2.0, 1.0, *[0.0] * 8), tuple(float(place) for place in range(10))
+    "q", tuple("ABabcdefgh"), (2.0, 1.0, *[0.0] * 8), tuple(float(position) for position in range(10))
 )  # fmt: skip
 SAMPLING = Sampling(positives=1, hard=2, other=1, hard_depth=4)
 

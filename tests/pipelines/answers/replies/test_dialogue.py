@@ -86,7 +86,7 @@ def test_the_exchanges_of_a_past_dialogue():
     assert (second.id, second.title, second.metadata["role"]) == ("t7:2", "which part?", "")
     assert third.metadata == {"dialogue": "t7", "turn": 3, "role": "agent"}
     by_agent = exchanges_of(dialogue, id_="t7", role="agent", turns=2)
-    assert [one.title for one in by_agent] == ["my phone is broken", "the screen\nwhich part?"]
+    assert [exchange.title for exchange in by_agent] == ["my phone is broken", "the screen\nwhich part?"]
     assert exchanges_of(["hello"], id_="t8") == []
     with pytest.raises(DocumentError, match="the document has an empty id"):
         exchanges_of(dialogue, id_="")

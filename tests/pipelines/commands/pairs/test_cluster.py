@@ -46,7 +46,7 @@ def test_clusters_are_printed_with_labels_and_their_most_typical_document(rows, 
     assert (code, err) == (0, "")
     first, second, summary = map(json.loads, out.splitlines())
     assert (first["size"], first["medoid"]) == (3, {"id": "a", "title": "", "text": "bake the bread"})
-    assert [one["id"] for one in first["documents"]] == ["a", "e", "c"]
+    assert [document["id"] for document in first["documents"]] == ["a", "e", "c"]
     assert (first["label"], second["size"]) == (", ".join(first["terms"]), 2)
     assert summary == {"documents": 6, "clusters": 2, "unclustered": ["d"]}
     build_index(read_documents(rows), tmp_path / "index", encoder=ENCODER, reranker=None)
@@ -55,7 +55,7 @@ def test_clusters_are_printed_with_labels_and_their_most_typical_document(rows, 
         capsys, "cluster", tmp_path / "index", *NAMED, "--json", "--where", "year < 4", "--min-size", "2"
     )
     assert code == 0
-    assert [one["id"] for one in json.loads(out.splitlines()[0])["documents"]] == ["a", "c"]
+    assert [document["id"] for document in json.loads(out.splitlines()[0])["documents"]] == ["a", "c"]
 
 
 @pytest.mark.parametrize(

@@ -47,11 +47,13 @@ def test_groups_are_printed_with_what_is_like_them(rows, tmp_path, capsys):
     ]
     assert "6 documents, 2 groups of duplicates; 3 can be dropped" in err
     code, out, _ = run(capsys, "duplicates", rows, "--threshold", "0.8", "--json")
-    assert [(group["representative"], [one["id"] for one in group["documents"]]) for group in records(out)] == [
+    assert [
+        (group["representative"], [document["id"] for document in group["documents"]]) for group in records(out)
+    ] == [
         ("a", ["a", "c", "e"]),
         ("d", ["d", "d2"]),
     ]
-    assert [one["is_equal"] for one in records(out)[0]["documents"]] == [True, True, False]
+    assert [document["is_equal"] for document in records(out)[0]["documents"]] == [True, True, False]
     build_index(read_documents(rows), tmp_path / "index", encoder=ENCODER, reranker=None)
     assert run(capsys, "duplicates", tmp_path / "index", "--threshold", "0.8", "--json")[1] == out
     code, out, _ = run(capsys, "duplicates", rows, "--threshold", "0.8", "--pairs", "--json")

@@ -27,7 +27,7 @@ def models(tmp_path_factory):
 @pytest.fixture
 def pairs(tmp_path):
     path = tmp_path / "pairs.jsonl"
-    path.write_text("".join(json.dumps({"text1": one, "text2": other}) + "\n" for one, other in TEXTS))
+    path.write_text("".join(json.dumps({"text1": first, "text2": second}) + "\n" for first, second in TEXTS))
     return path
 
 
@@ -36,9 +36,9 @@ def test_scores_stand_beside_both_texts(models, pairs, capsys, monkeypatch):
     expected = PairScorer(models["encoder"], device="cpu").score(TEXTS)
     code, out, err = run(capsys, "score", pairs, "--model", models["encoder"], *DEVICE)
     assert (code, err) == (0, "")
-    lines = [f"{score:.4f}  {one} | {other}\n" for score, (one, other) in zip(expected, TEXTS, strict=True)]
+    lines = [f"{score:.4f}  {first} | {second}\n" for score, (first, second) in zip(expected, TEXTS, strict=True)]
     assert out == "".join(lines)
-    content = "".join(f"{one}\t{other}\n" for one, other in TEXTS).encode()
+    content = "".join(f"{first}\t{second}\n" for first, second in TEXTS).encode()
     monkeypatch.setattr(sys, "stdin", type("Input", (), {"buffer": io.BytesIO(content)}))
     monkeypatch.setattr("bicross.pipelines.commands.pairs.options.AT_ONCE", 2)
     code, out, err = run(capsys, "score", "--format", "tsv", "--json", "--model", models["encoder"], *DEVICE)
@@ -66,7 +66,8 @@ def test_pairs_are_classified(models, pairs, capsys):
     code, out, err = run(capsys, "classify", pairs, "--model", models["nli"], *DEVICE)
     assert (code, err) == (0, "")
     assert out.splitlines() == [
-        f"{found.label} {found.score:.4f}  {one} | {other}" for found, (one, other) in zip(expected, TEXTS, strict=True)
+        f"{label.label} {label.score:.4f}  {first} | {second}"
+        for label, (first, second) in zip(expected, TEXTS, strict=True)
     ]
     code, out, _ = run(capsys, "classify", pairs, "--model", models["one"], "--threshold", "0", "--json", *DEVICE)
     assert code == 0
@@ -106,22 +107,22 @@ def test_what_is_too_long_for_the_model_is_counted_and_said_once(models, tmp_pat
 @slow
 def test_documents_get_labels_by_entailment(models, tmp_path, capsys):
     path = tmp_path / "documents.jsonl"
-    path.write_text("".join(json.dumps({"id": str(n), "body": one}) + "\n" for n, (one, _) in enumerate(TEXTS)))
+    path.write_text("".join(json.dumps({"id": str(n), "body": text}) + "\n" for n, (text, _) in enumerate(TEXTS)))
     options = ("--labels", "cat, dog", "--text-column", "body", "--template", "the {} ?", "--model", models["nli"])
-    texts = [one for one, _ in TEXTS]
+    texts = [text for text, _ in TEXTS]
     scorer = PairScorer(models["nli"], device="cpu")
     expected = classify_texts(texts, ["cat", "dog"], scorer, template="the {} ?")
     code, out, err = run(capsys, "classify", path, *options, "--json", *DEVICE)
     assert (code, err) == (0, "")
     records = [json.loads(line) for line in out.splitlines()]
     assert [(record["id"], record["label"]) for record in records] == [
-        (str(number), found.label) for number, found in enumerate(expected)
+        (str(number), label.label) for number, label in enumerate(expected)
     ]
     several = classify_texts(texts, ["cat", "dog"], scorer, template="the {} ?", several=True)
     code, out, _ = run(capsys, "classify", path, *options, "--several", "--threshold", "0.3", *DEVICE)
     assert code == 0
-    for line, found in zip(out.splitlines(), several, strict=True):
-        names = [f"{name} {score:.4f}" for name, score in found.scores.items() if score >= 0.3]
+    for line, label in zip(out.splitlines(), several, strict=True):
+        names = [f"{name} {score:.4f}" for name, score in label.scores.items() if score >= 0.3]
         assert line.startswith(", ".join(names) or "none")
     code, out, err = run(capsys, "classify", path, *options[:-1], models["one"], *DEVICE)
     assert (code, out) == (1, "")

@@ -29,8 +29,12 @@ def documents_of(texts):
     return [Document(f"d{number:04}", text) for number, text in enumerate(texts)]
 
 
-def shown(found):
-    return [(c.terms, c.medoid.id, c.ids, c.scores, c.similarity) for c in found], found.unclustered, found.documents
+def shown(clusters):
+    return (
+        [(c.terms, c.medoid.id, c.ids, c.scores, c.similarity) for c in clusters],
+        clusters.unclustered,
+        clusters.documents,
+    )
 
 
 def joined(vectors, threshold, top_k=20, counts=None):
@@ -89,7 +93,7 @@ def test_the_result_depends_neither_on_the_order_nor_on_the_batch_size(texts, ch
         assert list(cluster.scores) == pytest.approx(
             [vector[cluster.medoid.id] @ vector[i] for i in cluster.ids], abs=1e-5
         )
-        pairs = [vector[one] @ vector[other] for one, other in combinations(cluster.ids, 2)]
+        pairs = [vector[first] @ vector[second] for first, second in combinations(cluster.ids, 2)]
         assert cluster.similarity == pytest.approx(np.mean(pairs), abs=1e-5)
         total = sum(vector[id_] for id_ in cluster.ids)
         assert vector[cluster.medoid.id] @ total >= max(vector[id_] @ total for id_ in cluster.ids) - 1e-4
@@ -97,22 +101,22 @@ def test_the_result_depends_neither_on_the_order_nor_on_the_batch_size(texts, ch
 
 def test_a_cluster_is_named_by_its_words_as_texts_have_them():
     texts = [*KITCHEN, *STREET, "the moon"]
-    found = cluster_documents(documents_of(texts), threshold=0.25, encoder=HashEncoder(256))
-    bread, bus = found
+    clusters = cluster_documents(documents_of(texts), threshold=0.25, encoder=HashEncoder(256))
+    bread, bus = clusters
     assert (len(bread), bread.terms[0]) == (4, "bread")
     assert bread.terms[1] in ("bake", "baked", "baking")  # three forms of one term, of which each stands once
     assert (len(bus), set(bus.terms)) == (3, {"bus", "late", "again"} if "again" in bus.terms else {"bus", "late"})
     assert bus.label == ", ".join(bus.terms)
-    assert found.unclustered == ("d0007",)
+    assert clusters.unclustered == ("d0007",)
 
 
 def test_words_that_all_have_name_no_cluster():
     """Without a list of stop words for the language."""
     german = ["der Hund und die Leine", "der Hund und der Ball", "der Bus und die Bahn", "der Bus und der Zug"] * 3
-    found = cluster_documents(german, threshold=1, language="any", encoder=HashEncoder())
-    assert [len(cluster) for cluster in found] == [3] * 4
-    assert all("der" not in cluster.terms[:2] and "und" not in cluster.terms[:2] for cluster in found)
-    assert {cluster.terms[0] for cluster in found} == {"Leine", "Ball", "Bahn", "Zug"}
+    clusters = cluster_documents(german, threshold=1, language="any", encoder=HashEncoder())
+    assert [len(cluster) for cluster in clusters] == [3] * 4
+    assert all("der" not in cluster.terms[:2] and "und" not in cluster.terms[:2] for cluster in clusters)
+    assert {cluster.terms[0] for cluster in clusters} == {"Leine", "Ball", "Bahn", "Zug"}
 
 
 def test_texts_without_words_have_no_terms():
@@ -122,8 +126,8 @@ def test_texts_without_words_have_no_terms():
 
 def test_scripts_without_spaces_have_terms():
     texts = ["\u6771\u4eac\u306e\u5929\u6c17", "\u732b\u3068\u72ac"]
-    found = cluster_documents(texts, threshold=1, min_size=1, language="ja", encoder=ENCODER)
-    assert {cluster.terms[0] for cluster in found} == {"\u306e\u5929", "\u3068\u72ac"}
+    clusters = cluster_documents(texts, threshold=1, min_size=1, language="ja", encoder=ENCODER)
+    assert {cluster.terms[0] for cluster in clusters} == {"\u306e\u5929", "\u3068\u72ac"}
 
 
 def test_an_index_gives_its_vectors_its_analyzer_and_its_filters(tmp_path):
@@ -160,8 +164,8 @@ def test_small_clusters_are_left_out():
 
 @pytest.mark.parametrize("documents", [[], ["tea"], ["tea", "soup"]])
 def test_nothing_gives_nothing(documents):
-    found = cluster_documents(documents, encoder=ENCODER, threshold=0.9)
-    assert (len(found), len(found.unclustered), found.documents) == (0, len(documents), len(documents))
+    clusters = cluster_documents(documents, encoder=ENCODER, threshold=0.9)
+    assert (len(clusters), len(clusters.unclustered), clusters.documents) == (0, len(documents), len(documents))
 
 
 @pytest.mark.parametrize(

@@ -253,14 +253,14 @@ def test_an_adaptive_hybrid_search_reads_what_the_paper_reads(both, deadline_ms)
     lines = dict(zip(everything, explorer.neighbours(0, everything, 16), strict=True))
     scored = {hit.document.id: hit for line in lines.values() for hit in line} | {h.document.id: h for h in hits}
     ranked = sorted(scored.values(), key=lambda hit: (-hit.score, -hit.dense_score, hit.document.id))
-    number = {hit.document.id: place for place, hit in enumerate(ranked)}
+    number = {hit.document.id: number for number, hit in enumerate(ranked)}
     logits = {number[id_]: float(reranker.score([(query, hit.passage.text)])[0]) for id_, hit in scored.items()}
     edges = {number[id_]: [number[hit.document.id] for hit in line] for id_, line in lines.items() if id_ in number}
     read = as_in_the_paper([number[hit.document.id] for hit in hits], logits, edges, 0 if deadline_ms == 0 else 25)
-    expected = sorted(read, key=lambda place: (-logits[place], place))
+    expected = sorted(read, key=lambda number: (-logits[number], number))
     reranked = [result for result in results if result.logit is not None]
     assert [number[result.document.id] for result in reranked] == expected
-    assert [result.logit for result in reranked] == pytest.approx([logits[place] for place in expected])
+    assert [result.logit for result in reranked] == pytest.approx([logits[number] for number in expected])
     for result in results:
         hit = scored[result.document.id]
         assert (result.retrieval_score, result.dense_score, result.lexical_score) == pytest.approx(

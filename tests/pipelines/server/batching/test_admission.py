@@ -30,8 +30,8 @@ def test_requests_are_counted_too():
 @pytest.mark.parametrize(("pace", "seconds"), [(0.0, 1), (1000.0, 1), (10.0, 5), (0.01, 60)])
 def test_who_is_refused_is_told_when_half_of_the_queue_will_be_done(pace, seconds):
     admission = Admission(100, 10, pace=lambda: pace)
-    told = pytest.raises(QueueFull, match=f"try again in {seconds} s")
-    with admission.admitted(100), told as refused, admission.admitted(1):
+    refused = pytest.raises(QueueFull, match=f"try again in {seconds} s")
+    with admission.admitted(100), refused as refused, admission.admitted(1):
         pass
     assert refused.value.retry_after == seconds
 
@@ -64,9 +64,9 @@ def test_a_ticket_ends_at_its_deadline_or_with_its_client():
         with pytest.raises(DeadlinePassed):
             ticket.check()
     gone = Ticket()
-    told = []
-    with gone.telling(told.append):
+    errors = []
+    with gone.telling(errors.append):
         gone.leave()
     with pytest.raises(ClientLeft):
         gone.check()
-    assert [type(reason) for reason in told] == [ClientLeft]
+    assert [type(reason) for reason in errors] == [ClientLeft]

@@ -304,10 +304,10 @@ def test_links_and_the_back_button_carry_the_whole_state(opened):
     page.fill("#query", "field")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("q=field"))
-    found = shown(page)
+    state = shown(page)
     page.go_back()
     page.wait_for_function("() => document.getElementById('query').value === 'sleeps'")
-    assert shown(page) != found
+    assert shown(page) != state
     page.go_back()
     page.wait_for_selector("dialog[open]")
     page.go_forward()

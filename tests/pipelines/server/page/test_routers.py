@@ -40,7 +40,7 @@ def test_every_file_is_served_and_names_only_others_that_are(client, path):
         assert (answer.status_code, answer.text) == (200, text)
     assert "//" not in re.sub(r"^ *//.*| // .*", "", text.replace(NAMESPACE, ""), flags=re.MULTILINE)
     named = re.findall(r'from "\./([^"]+)"|(?:src|href)="page/([^"]+)"', text)
-    assert {one or other for one, other in named} <= {file.name for file in FILES}
+    assert {first or second for first, second in named} <= {file.name for file in FILES}
 
 
 def test_the_page_has_no_script_or_style_of_its_own_and_makes_no_html_of_texts():

@@ -18,26 +18,26 @@ def targets(pairs):
 
 def test_labels_of_similarity_are_scaled(tmp_path):
     path = written(tmp_path / "pairs.jsonl", [0, "2.5", 5.0], "score")
-    found = read_judged_pairs(PairData(source=path, range=(0, 5), held_out=0))
-    assert targets(found) == {"one 0": 0.0, "one 1": 0.5, "one 2": 1.0}
-    assert found.held_out == found.labels == ()
+    data = read_judged_pairs(PairData(source=path, range=(0, 5), held_out=0))
+    assert targets(data) == {"one 0": 0.0, "one 1": 0.5, "one 2": 1.0}
+    assert data.held_out == data.labels == ()
 
 
 def test_paraphrases_are_yes_or_no(tmp_path):
     path = written(tmp_path / "pairs.jsonl", [1, 0, "1", True, False, "no", "Yes"])
-    found = read_judged_pairs(PairData(source=path, task="paraphrase"))
-    assert list(dict(sorted(targets(found).items())).values()) == [1, 0, 1, 1, 0, 0, 1]
-    assert len(found.held_out) == 1
+    data = read_judged_pairs(PairData(source=path, task="paraphrase"))
+    assert list(dict(sorted(targets(data).items())).values()) == [1, 0, 1, 1, 0, 0, 1]
+    assert len(data.held_out) == 1
 
 
 def test_labels_of_entailment_come_from_the_file_or_number_them(tmp_path):
     path = written(tmp_path / "pairs.jsonl", ["neutral", "entails", "neutral"])
-    found = read_judged_pairs(PairData(source=path, task="entailment", held_out=0))
-    assert found.labels == ("entails", "neutral")
-    assert targets(found) == {"one 0": 1.0, "one 1": 0.0, "one 2": 1.0}
+    data = read_judged_pairs(PairData(source=path, task="entailment", held_out=0))
+    assert data.labels == ("entails", "neutral")
+    assert targets(data) == {"one 0": 1.0, "one 1": 0.0, "one 2": 1.0}
     path = written(tmp_path / "numbers.jsonl", [2, 0, "no"])
-    found = read_judged_pairs(PairData(source=path, task="entailment", held_out=0, labels=("yes", "maybe", "no")))
-    assert targets(found) == {"one 0": 2.0, "one 1": 0.0, "one 2": 2.0}
+    data = read_judged_pairs(PairData(source=path, task="entailment", held_out=0, labels=("yes", "maybe", "no")))
+    assert targets(data) == {"one 0": 2.0, "one 1": 0.0, "one 2": 2.0}
 
 
 def test_the_same_two_texts_are_never_on_both_sides(tmp_path):
@@ -45,11 +45,11 @@ def test_the_same_two_texts_are_never_on_both_sides(tmp_path):
     rows += [{"text1": row["text2"], "text2": row["text1"], "score": 0.5} for row in rows]
     path = tmp_path / "pairs.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    found = read_judged_pairs(PairData(source=path, held_out=0.4))
-    sides = [{frozenset((pair.first, pair.second)) for pair in side} for side in (found.training, found.held_out)]
+    data = read_judged_pairs(PairData(source=path, held_out=0.4))
+    sides = [{frozenset((pair.first, pair.second)) for pair in side} for side in (data.training, data.held_out)]
     assert all(sides)
     assert not sides[0] & sides[1]
-    assert len(found.training) + len(found.held_out) == 40
+    assert len(data.training) + len(data.held_out) == 40
     dev = tmp_path / "dev.jsonl"
     dev.write_text(json.dumps({"text1": "1", "text2": "0", "score": 1}) + "\n")
     given = read_judged_pairs(PairData(source=path, dev=dev, limit=3))
