@@ -19,8 +19,8 @@ from bicross.retrieval import (
     TermShare,
     TokenRetriever,
     analyse,
+    fusion_of_query,
 )
-from bicross.retrieval.fusion import of_query
 from helpers.fakes import HashEncoder
 
 ENCODER = HashEncoder()
@@ -150,7 +150,7 @@ def test_the_hybrid_is_a_fusion_of_complete_scores(index, fusion, where):
         assert all(id_ in dense or scores[id_][1] >= max(1e-9, least - 1e-5) for id_ in ids(hits))
         for hit in hits:
             assert (hit.dense_score, hit.lexical_score) == pytest.approx(scores[hit.document.id], abs=1e-5)
-        of_this_query = of_query(fusion, hits[0].lexical_limit)
+        of_this_query = fusion_of_query(fusion, hits[0].lexical_limit)
         fused = of_this_query.fuse(*np.array([(hit.dense_score, hit.lexical_score) for hit in hits], np.float64).T)
         expected = sorted(
             zip(fused.tolist(), hits, strict=True),
