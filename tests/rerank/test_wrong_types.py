@@ -17,6 +17,7 @@ NOT_CALLED = {
     "UNCALIBRATED",
     # Types, protocols, and records that bicross makes.
     "Bin",
+    "CalibratedReranker",
     "Calibration",
     "CalibrationMethod",
     "Cascade",
@@ -77,6 +78,7 @@ FUNCTIONS = {
     },
     "require_exit_layers": {"layers": [2], "last": 4},
     "can_exit_early": {"reranker": None},
+    "calibration_of": {"reranker": None},
     "is_identified": {"reranker": None},
     "takes_token_ids": {"reranker": None},
     "paired": {"firsts": ["the cat"], "seconds": ["a dog"]},
