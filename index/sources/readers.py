@@ -5,12 +5,14 @@ What there is to read is found in ``places``; how a file becomes rows is known i
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Literal, TypeAlias, cast, get_args
 from weakref import finalize
 
 from ...errors import ArgumentError
+from ...errors.arguments import checked_flag
 from ..document import Document
 from .accounting import ErrorLog, SourceReport, Tally, Unread
 from .budget import MaxBytes
@@ -40,6 +42,7 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
     metadata_columns: Sequence[str] | None = None,
     leave_out: Sequence[str] = (),
     keep_copies: bool = False,
+    gitignore: bool = False,
 ) -> "DocumentReader":
     """Read the documents of files and folders, one after the other and never all of them in memory.
 
@@ -72,6 +75,8 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
         keep_copies: Whether a row whose id is there already becomes a document too, with the id ``"ID (2)"`` and so on.
             Otherwise an id that comes twice is an error, and of rows without ids that have the same title and text the
             first counts.
+        gitignore: Whether to leave out of folders what the ``.gitignore`` files in them and above them name, as git
+            does; needs the extra ``files``.
 
     Raises:
         SourceError: A source is missing, empty, damaged or of an unknown kind, or none of its rows is a document: at
@@ -93,6 +98,7 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
         max_bytes=max_bytes,
         keep_copies=keep_copies,
     )
+    checked_flag(gitignore, "gitignore")
     if on_error not in get_args(OnError):
         raise ArgumentError(f"on_error must be 'raise' or 'skip', not {on_error!r}")
     paths = _paths(path)
@@ -100,7 +106,8 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
     scratch = Scratch()
     ignored = () if log_path is None else (log_path,)
     try:
-        sources = [find_source(named, format_name=format, ignored=ignored, scratch=scratch.folder) for named in paths]
+        find = partial(find_source, format_name=format, ignored=ignored, scratch=scratch.folder, gitignore=gitignore)
+        sources = [find(named) for named in paths]
         _check_use(options, sources)
         log = None if log_path is None else ErrorLog(Path(errors_path))
     except BaseException:

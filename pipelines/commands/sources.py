@@ -61,6 +61,13 @@ class Rows:
         str | None, typer.Option(help="Columns that do not become metadata.", metavar="NAME[,NAME]...")
     ] = None
 
+    gitignore: Annotated[
+        bool | None,
+        typer.Option(
+            "--gitignore/--no-gitignore", help="Leave out of folders what .gitignore files name; default: no."
+        ),
+    ] = None
+
     @property
     def is_given(self) -> bool:
         """Whether anything is said."""
@@ -92,6 +99,7 @@ class Rows:
             metadata_columns=None if self.metadata_columns is None else _names(self.metadata_columns),
             leave_out=_names(self.leave_out or ""),
             keep_copies=keep_copies,
+            gitignore=bool(self.gitignore),
         )
 
 

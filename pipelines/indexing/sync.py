@@ -63,14 +63,15 @@ class SyncReport:
         return bool(self.written or self.deleted or self.created)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SyncModels:
-    """The models of a sync, which are loaded when a document is to be embedded."""
+    """The models of a sync. The encoder is loaded when a document is to be embedded, and kept for the next sync."""
 
     encoder: str | Path | Encoder | None = None
     reranker: str | Path | None = None
     device: Devices = None
     dtype: Dtype = "float32"
+    _opened: Encoder | None = field(default=None, init=False, repr=False)
 
     def check(self, index: Index) -> None:
         """Raise ``IndexModelMismatch`` for an encoder that is loaded already, and is not that of the index."""
@@ -79,13 +80,17 @@ class SyncModels:
 
     def open(self, index: Index) -> Encoder:
         """Return the encoder of an index."""
-        return open_encoder(index, self.encoder, device=self.device, dtype=self.dtype)
+        if self._opened is not None:
+            return open_encoder(index, self._opened)
+        self._opened = open_encoder(index, self.encoder, device=self.device, dtype=self.dtype)
+        return self._opened
 
     def for_new(self) -> Encoder:
         """Return the encoder of a new index."""
         encoder = DEFAULT_ENCODER if self.encoder is None else self.encoder
         if isinstance(encoder, str | Path):
-            return load_encoder(encoder, device=self.device, dtype=self.dtype)
+            encoder = load_encoder(encoder, device=self.device, dtype=self.dtype)
+        self._opened = encoder
         return encoder
 
 

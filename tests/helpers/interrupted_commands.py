@@ -23,7 +23,7 @@ LONGEST_SECONDS = 120  # not a measurement: a command that does not end must not
 WORK = ("faiss", "ir_measures", "pandas", "pyarrow.parquet", "scipy.stats", "sklearn.isotonic", "sklearn.linear_model")
 """What the commands import when they work."""
 ROOMS = ("evaluation", "indexing", "search", "tuning", "pairs", "pairs.clustering")
-ROOMS += tuple(f"commands.{name}" for name in ("evaluate", "index", "tune", "pairs"))
+ROOMS += tuple(f"commands.{name}" for name in ("evaluate", "index", "syncing", "tune", "pairs"))
 
 
 class Ended(NamedTuple):
@@ -89,6 +89,7 @@ def use_slow_fakes():
     from bicross.index.writing import checkpoints
     from bicross.pipelines import models
     from bicross.pipelines.commands import demo, index
+    from bicross.pipelines.indexing import sync
     from bicross.pipelines.search import opening
 
     from helpers.fakes import HashEncoder, OverlapReranker
@@ -106,7 +107,7 @@ def use_slow_fakes():
             return super().score(pairs)
 
     checkpoints.FIRST_SECONDS = 0.2
-    for module in (models, index):
+    for module in (models, index, sync):
         module.load_encoder = module.open_encoder = lambda *_, **__: SlowEncoder()
     for module in (models, opening):
         module.open_reranker = lambda *_, **__: SlowReranker()

@@ -41,7 +41,7 @@ BOTH = TERMS | VECTORS
 
 FUNCTIONS = {
     "passage_text": {"title": "t", "text": "x"},
-    "read_documents": {"path": "documents.jsonl", "keep_copies": True},
+    "read_documents": {"path": "documents.jsonl", "keep_copies": True, "gitignore": False},
     "sentence_spans": {"text": "One. Two."},
     "whole": {"document": DOCUMENT},
     "given_documents": {"documents": [DOCUMENT], "keep_copies": True},

@@ -9,28 +9,37 @@ from ..rich import RICH_SUFFIXES, lacks_library
 from ..texts import TEXT_SUFFIXES
 from .endings import ending_of
 from .entries import NotRead, SourceFile, printable
+from .ignore_files import IgnoreFiles
 
 _INDEX_FILE = "MANIFEST"  # of an index that was built inside the folder of its documents
 
 
-def folder_entries(folder: Path, ignored: Sequence[Path] = ()) -> list[SourceFile | NotRead]:
+def folder_entries(
+    folder: Path, ignored: Sequence[Path] = (), *, gitignore: bool = False
+) -> list[SourceFile | NotRead]:
     """Return the files under a folder, and all that is left out, in the order of their names.
 
     Args:
         folder: The folder.
         ignored: Files of bicross itself, such as the list of bad rows.
+        gitignore: Whether to leave out what ``.gitignore`` files name.
+
+    Raises:
+        ArgumentError: That needs a library which is not installed.
+        SourceError: A ``.gitignore`` cannot be read.
     """
-    return sorted(_walk(folder, ignored), key=lambda entry: entry.name)
+    ignore_files = IgnoreFiles(folder) if gitignore else None
+    return sorted(_walk(folder, ignored, ignore_files), key=lambda entry: entry.name)
 
 
-def _walk(folder: Path, ignored: Sequence[Path]) -> Iterator[SourceFile | NotRead]:
+def _walk(folder: Path, ignored: Sequence[Path], ignore_files: IgnoreFiles | None) -> Iterator[SourceFile | NotRead]:
     root = folder.resolve()
     problems: list[OSError] = []
     for parent, folders, names in os.walk(folder, onerror=problems.append):
         open_folders: list[str] = []
         for name in folders:
             path = Path(parent, name)
-            skipped = _folder_left_out(path, path.relative_to(folder))
+            skipped = _folder_left_out(path, path.relative_to(folder), ignore_files)
             if skipped is None:
                 open_folders.append(name)
             else:
@@ -38,18 +47,24 @@ def _walk(folder: Path, ignored: Sequence[Path]) -> Iterator[SourceFile | NotRea
         folders[:] = open_folders
         for name in names:
             path = Path(parent, name)
-            yield _file_entry(path, path.relative_to(folder), root, ignored)
+            relative = path.relative_to(folder)
+            if ignore_files is not None and not name.startswith(".") and ignore_files.ignores(path, is_folder=False):
+                yield NotRead(printable(relative.as_posix()), "ignored")
+            else:
+                yield _file_entry(path, relative, root, ignored)
     for error in problems:  # without them, os.walk passes over a folder that it may not list
         shown = printable(Path(error.filename).relative_to(folder).as_posix())
         yield NotRead(f"{shown}/", "file", f"the folder cannot be listed: {error.strerror}")
 
 
-def _folder_left_out(path: Path, relative: Path) -> NotRead | None:
+def _folder_left_out(path: Path, relative: Path, ignore_files: IgnoreFiles | None) -> NotRead | None:
     shown = f"{printable(relative.as_posix())}/"
     if path.name.startswith("."):
         return NotRead(shown, "hidden")
     if path.is_symlink():
         return NotRead(shown, "link")
+    if ignore_files is not None and ignore_files.ignores(path, is_folder=True):
+        return NotRead(shown, "ignored")
     if (path / _INDEX_FILE).is_file() and (path / "segments").is_dir():
         return NotRead(shown, "own")
     return None

@@ -34,7 +34,12 @@ class NamedSource:
 
 
 def find_source(
-    path: Path, *, format_name: str | None, ignored: Sequence[Path], scratch: Callable[[], Path]
+    path: Path,
+    *,
+    format_name: str | None,
+    ignored: Sequence[Path],
+    scratch: Callable[[], Path],
+    gitignore: bool = False,
 ) -> NamedSource:
     """Return the source at a path.
 
@@ -43,6 +48,7 @@ def find_source(
         format_name: How a file is to be read, whatever its name; None: as its name ends.
         ignored: Files in a folder that belong to bicross.
         scratch: Makes a folder in which a copy of standard input is kept.
+        gitignore: Whether to leave out of a folder what ``.gitignore`` files name.
 
     Raises:
         SourceError: There is nothing to read.
@@ -64,7 +70,7 @@ def find_source(
             raise ArgumentError(
                 f"{path} is a folder: the format (--format) of its files follows from their names; name one file"
             )
-        return _folder(path, ignored)
+        return _folder(path, ignored, gitignore=gitignore)
     file = _file(path, ending or ending_of(path))
     return NamedSource(file.shown, is_folder=False, entries=lambda: [file])
 
@@ -79,12 +85,12 @@ def _file(path: Path, ending: str) -> SourceFile:
     return SourceFile(path, printable(path.name), ending, size, printable(path))
 
 
-def _folder(path: Path, ignored: Sequence[Path]) -> NamedSource:
+def _folder(path: Path, ignored: Sequence[Path], *, gitignore: bool) -> NamedSource:
     corpus = next((path / name for name in CORPORA if (path / name).exists()), None)
     if corpus is not None:
         entries = partial(_corpus_entries, path, corpus, ignored)
     else:
-        entries = partial(folder_entries, path, ignored)
+        entries = partial(folder_entries, path, ignored, gitignore=gitignore)
     contents = entries()
     if not any(isinstance(entry, SourceFile) for entry in contents):
         raise SourceError(f"the folder {printable(path)} holds no documents{_contents(contents)}; {KINDS}")

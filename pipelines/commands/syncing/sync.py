@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ....errors import ArgumentError
 from ....index import DocumentReader, Index
 from ...indexing import SyncFlags, SyncModels, SyncReport, sync_with
 from ..options import AsJson, Devices, IndexPath, Precision
@@ -17,6 +18,7 @@ from ..source_summary import left_out_lines, source_record
 from ..sources import Source
 from ..terminal import plain, saying, unless_committed, with_option_records
 from .table import sync_table
+from .watch import keep_in_step
 
 
 @with_option_records
@@ -36,6 +38,9 @@ def sync_command(
     ] = None,
     device: Devices = None,
     dtype: Precision = "float32",
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on: after each change of the source, when it has settled, sync again.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make an index equal to a source: add what is new, replace what changed, delete what is gone, in one commit.
@@ -46,11 +51,22 @@ def sync_command(
 
     Example: bicross sync articles.jsonl my-index
     """
-    documents = source.read()
+    if watch and dry_run:
+        raise ArgumentError("--watch changes the index, and --dry-run does not: leave one out")
     flags = SyncFlags(allow_deletes=allow_deletes, dry_run=dry_run, progress=not as_json and sys.stderr.isatty())
-    with saying(_kept(path)):
-        report = sync_with(path, documents, SyncModels(encoder, reranker, device, dtype), flags)
-    show(report, documents, path, source, dry_run=dry_run, as_json=as_json)
+    models = SyncModels(encoder, reranker, device, dtype)
+
+    def once(*, quiet: bool = False) -> None:
+        documents = source.read()
+        with saying(_kept(path)):
+            report = sync_with(path, documents, models, flags)
+        if report.is_change or not quiet:
+            show(report, documents, path, source, dry_run=dry_run, as_json=as_json)
+
+    if watch:
+        keep_in_step(source.source, once, ignored=[path, source.errors])
+    else:
+        once()
 
 
 def show(

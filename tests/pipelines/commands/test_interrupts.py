@@ -182,6 +182,30 @@ def test_an_interrupted_addition_changes_nothing_or_all(commands, places, source
 
 
 @pytest.mark.slow
+def test_a_killed_sync_changes_nothing_or_all_and_the_next_one_completes_it(commands, places, source, whole):
+    def begin():
+        nonlocal path
+        path = shutil.copytree(before, next(places))
+        return "sync", source, path
+
+    path = before = next(places)
+    gone = [Document(f"gone{number}", "text to be deleted") for number in range(100)]
+    changed = [Document(document.id, f"old {document.text}") for document in DOCUMENTS[100:200]]
+    build_index([*DOCUMENTS[:100], *changed, *gone], before, encoder=HashEncoder(), reranker=None)
+    seconds, chance = commands.seconds(*begin(), seconds_a_text=PACE), random.Random(1)
+    assert contents(path) == whole
+    for _ in MOMENTS if thorough() else MOMENTS[:2]:
+        moment = chance.uniform(0.3, 1) * seconds
+        ended = commands.run(*begin(), after=moment, number=signal.SIGKILL, seconds_a_text=PACE)
+        assert ended.code in (0, -signal.SIGKILL)
+        assert contents(path) in (contents(before), whole)
+        assert commands.run("sync", source, path).code == 0
+        assert contents(path) == whole
+    ended = commands.run(*begin(), "--watch", after=seconds, seconds_a_text=PACE)
+    assert (ended.code, contents(path) in (contents(before), whole)) == (130, True), ended.said
+
+
+@pytest.mark.slow
 def test_an_interrupted_compaction_changes_nothing_that_is_found(commands, places, whole):
     def begin():
         nonlocal path
