@@ -101,9 +101,8 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
     checked_flag(gitignore, "gitignore")
     if on_error not in get_args(OnError):
         raise ArgumentError(f"on_error must be 'raise' or 'skip', not {on_error!r}")
-    paths = _paths(path)
+    paths, scratch = _paths(path), Scratch()
     log_path = _log_path(errors_path, paths) if on_error == "skip" else None
-    scratch = Scratch()
     ignored = () if log_path is None else (log_path,)
     try:
         find = partial(find_source, format_name=format, ignored=ignored, scratch=scratch.folder, gitignore=gitignore)
