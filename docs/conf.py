@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from sphinx.ext.autodoc.mock import mock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from docutils.nodes import Element, TextElement
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
@@ -39,7 +41,9 @@ PUBLIC = (
     "pipelines",
     "pipelines.training",
     "pipelines.training.pair_tasks",
+    "pipelines.integrations.haystack",
     "pipelines.integrations.langchain",
+    "pipelines.integrations.llama_index",
     "training",
     "training.rerankers",
     "training.encoders",
@@ -49,7 +53,7 @@ PUBLIC = (
     "errors",
 )
 
-FRAMEWORKS = ["langchain_core"]
+FRAMEWORKS = ["haystack", "langchain_core", "llama_index"]
 """What adapters import: the pages need none of it, and it takes seconds to load."""
 autodoc_mock_imports = FRAMEWORKS
 
@@ -97,12 +101,25 @@ def link_to_files(app: "Sphinx", name: str, source: list[str]) -> None:
     source[0] = re.sub(r"\]\((\.\./[^)]+\.md)\)", r"](path:\1)", source[0])
 
 
+class Undecorated:
+    """The decorator of Haystack's components, which leaves a class as it is."""
+
+    def __call__(self, component: type) -> type:
+        """Return the class."""
+        return component
+
+    def output_types(self, **_: object) -> "Callable[[Callable[..., object]], Callable[..., object]]":
+        """Return a decorator that leaves a method as it is."""
+        return lambda method: method
+
+
 PUBLIC_NAMES: dict[str, str] = {}
 
 
 def setup(app: "Sphinx") -> None:
     """Called by Sphinx."""
     with mock(FRAMEWORKS):
+        importlib.import_module("haystack").component = Undecorated()  # a mock of it would take the place of the class
         PUBLIC_NAMES.update(public_names())
     app.connect("source-read", link_to_files)
     app.connect("missing-reference", link_to_public)

@@ -152,6 +152,7 @@ def folder(collection, tmp_path, monkeypatch):
     """A copy of the collection, as the current folder, without a network."""
     shutil.copytree(collection, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HAYSTACK_TELEMETRY_ENABLED", "False")
     return tmp_path
 
 

@@ -7,8 +7,8 @@ import pytest
 
 
 def pytest_configure(config):
-    for plugin in ("benchmark", "vcr"):
-        config.addinivalue_line("markers", f"{plugin}: on tests of chat models in suites of LangChain")
+    for plugin in ("asyncio", "benchmark", "vcr"):
+        config.addinivalue_line("markers", f"{plugin}: on tests in suites of frameworks")
 
 
 @pytest.hookimpl(tryfirst=True)
