@@ -7,8 +7,9 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import xxhash
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -208,12 +209,13 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """Return canonical JSON and its checksum."""
-        fields = dataclasses.asdict(self)
-        body = {_KEYS.get(name, name): value for name, value in fields.items()} | {
+        body = {_KEYS.get(name, name): value for name, value in _record(self).items()} | {
             "format_version": FORMAT_VERSION,
             "metric": METRIC,
         }
-        text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+        text = json.dumps(
+            body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False, default=_record
+        )
         line = text.encode("ascii")
         return line + b"\n" + xxhash.xxh3_128_hexdigest(line).encode("ascii") + b"\n"
 
@@ -232,19 +234,29 @@ class Manifest:
         if seal != xxhash.xxh3_128_hexdigest(line).encode("ascii") + b"\n":
             raise IndexCorrupt(f"{source} is damaged: its checksum does not match its content")
         try:
-            version = cast("dict[str, object]", json.loads(line))["format_version"]
-            if version not in READABLE_VERSIONS:
-                raise IndexCorrupt(
-                    f"{source} has format version {version}; this bicross reads versions "
-                    f"{READABLE_VERSIONS[0]} to {FORMAT_VERSION}. "
-                    "Use the bicross that wrote it, or build the index again."
-                )
             stored = _STORED.validate_json(line, strict=True)
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
-            shown = error.errors()[0] if isinstance(error, ValidationError) else error
-            raise IndexCorrupt(f"{source} is not a manifest of this format: {shown!r}") from error
+        except ValidationError as error:
+            _check_version(line, source)
+            raise IndexCorrupt(f"{source} is not a manifest of this format: {error.errors()[0]!r}") from error
         _check_columns(stored, source)
         return Manifest(**{name: getattr(stored, name) for name in _FIELDS})
+
+
+def _record(record: object) -> dict[str, object]:
+    """Return the fields of a dataclass; ``dataclasses.asdict`` copies the values, which takes most of a commit."""
+    return {name: getattr(record, name) for name in cast("Any", record).__slots__}
+
+
+def _check_version(line: bytes, source: str) -> None:
+    """Raise ``IndexCorrupt`` for a manifest of another format version."""
+    with suppress(KeyError, TypeError, ValueError, RecursionError):
+        version = cast("dict[str, object]", json.loads(line))["format_version"]
+        if version not in READABLE_VERSIONS:
+            raise IndexCorrupt(
+                f"{source} has format version {version}; this bicross reads versions "
+                f"{READABLE_VERSIONS[0]} to {FORMAT_VERSION}. "
+                "Use the bicross that wrote it, or build the index again."
+            )
 
 
 def _check_columns(manifest: Manifest, source: str) -> None:

@@ -122,9 +122,10 @@ def commit(path: Path, manifest: Manifest, filesystem: Filesystem, *, reason: st
     """
     for folder in FOLDERS:
         filesystem.fsync_folder(path / folder)
-    old = _read_if_any(path / MANIFEST_NAME)
+    content = _bytes_if_any(path / MANIFEST_NAME)
+    old = _parsed_if_sound(path / MANIFEST_NAME, content)
     if old is not None:
-        filesystem.replace(path / f"{MANIFEST_NAME}.{old.generation}", old.to_bytes())
+        filesystem.replace(path / f"{MANIFEST_NAME}.{old.generation}", content)
     generation = old.generation + 1 if old is not None else max(older_generations(path), default=0) + 1
     if old is None and (path / MANIFEST_NAME).exists():
         generation += 1  # the generation that is being replaced is damaged; it came after the older ones
@@ -207,8 +208,19 @@ def _named(manifest: Path, state: tuple[int, int, int]) -> frozenset[str] | None
 
 def _read_if_any(manifest: Path) -> Manifest | None:
     """Read a manifest; None if it is missing or damaged."""
-    with suppress(FileNotFoundError, NotADirectoryError, IndexCorrupt):
-        return Manifest.from_bytes(manifest.read_bytes(), source=str(manifest))
+    return _parsed_if_sound(manifest, _bytes_if_any(manifest))
+
+
+def _bytes_if_any(manifest: Path) -> bytes:
+    """Read the bytes of a manifest; none if it is missing."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return manifest.read_bytes()
+    return b""
+
+
+def _parsed_if_sound(manifest: Path, content: bytes) -> Manifest | None:
+    with suppress(IndexCorrupt):
+        return Manifest.from_bytes(content, source=str(manifest))
     return None
 
 
