@@ -33,9 +33,19 @@ def quality_cell(collection: str, system: str) -> str:
     return f"{figures['means']['nDCG@10']['mean']:.4f}{mark}"
 
 
+def default_cell(collection: str) -> str:
+    rows = [
+        figures
+        for figures in data("feedback")["results"]
+        if (figures["collection"], figures["system"]) == (collection, "shares of the terms with feedback")
+    ]
+    return "".join(f"{figures['means']['nDCG@10']['mean']:.4f}" for figures in rows)
+
+
 def test_the_table_of_quality():
     table = only_table(COLLECTIONS, ROOT / "README.md")
-    assert len(table) == 4
+    assert len(table) == 5
+    assert table.pop("a new index, not reranked") == [default_cell(collection) for collection in COLLECTIONS]
     for label, cells in table.items():
         system = "hybrid" if label.startswith("hybrid") else "vectors"
         system += ", reranked" if "reranked" in label else ""
@@ -48,6 +58,7 @@ def test_the_numbers_of_queries():
     counts = {figures["collection"]: figures["queries"] for figures in data("reranker")["results"]}
     text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     assert "({}, {}, {}, {}, and {} of squad-dev's 2,339)".format(*(counts[name] for name in COLLECTIONS)) in text
+    assert all(figures["queries"] == counts[figures["collection"]] for figures in data("feedback")["results"])
 
 
 @pytest.mark.parametrize(
