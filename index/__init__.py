@@ -3,7 +3,7 @@
 from .chunking import Chunking, sentence_spans, split_documents, whole
 from .collection import Index
 from .document import Document, Passage, passage_text
-from .filters import FieldInfo, Predicate
+from .filters import FieldInfo, Predicate, join_conditions
 from .info import IndexInfo
 from .manifest import ModelFingerprint, VectorLayout
 from .reading import BM25, Comparison, Difference, Hit, PassageHit, StageScore
@@ -50,6 +50,7 @@ __all__ = [
     "Verification",
     "Verify",
     "given_documents",
+    "join_conditions",
     "passage_text",
     "read_documents",
     "sentence_spans",

@@ -3,11 +3,13 @@
 from .field_info import FieldInfo, describe_fields
 from .fields import IndexFields
 from .where_evaluation import Predicate, matching
+from .where_parser import join_conditions
 
 __all__ = [
     "FieldInfo",
     "IndexFields",
     "Predicate",
     "describe_fields",
+    "join_conditions",
     "matching",
 ]

@@ -8,6 +8,7 @@ import ast
 from dataclasses import dataclass
 
 from ...errors import ArgumentError
+from ...errors.arguments import checked_instance
 from .where_tokens import NAME_HINT, PythonSource, python_source, refusal
 
 Value = bool | int | float | str
@@ -131,6 +132,26 @@ def parse_predicate(text: str) -> Filter:
     except (ValueError, RecursionError, MemoryError):
         raise refusal(shown, 0, "this is not understood") from None
     return Filter(shown, _Reader(shown, source).condition(tree.body))
+
+
+def join_conditions(first: str, second: str) -> str:
+    """Return the string form of the predicate that is true where two are.
+
+    Args:
+        first: A predicate in its string form.
+        second: Another one.
+
+    Raises:
+        ArgumentError: One of them is not a predicate by itself.
+
+    Example:
+        >>> join_conditions("year >= 2020 or reviewed", "journal == 'Nature'")
+        "(year >= 2020 or reviewed) and (journal == 'Nature')"
+    """
+    parsed = (
+        parse_predicate(checked_instance(text, str, name)) for text, name in ((first, "first"), (second, "second"))
+    )
+    return " and ".join(f"({condition.text})" for condition in parsed)
 
 
 _FUNCTIONS = "field(\"a name\") and startswith(path, 'docs/')"

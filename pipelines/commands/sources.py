@@ -141,7 +141,12 @@ def _types(types_option: str, text_columns: str) -> dict[str, ColumnType]:
         if not separator or kind.strip() not in get_args(ColumnType):
             type_names = ", ".join(get_args(ColumnType))
             raise ArgumentError(f"--types must be like price=float,when=date, not {part!r}; the types are {type_names}")
-        types[name.strip()] = cast("ColumnType", kind.strip())
+        _set_type(types, name.strip(), cast("ColumnType", kind.strip()))
     for name in _names(text_columns):
-        types[name] = "text"
+        _set_type(types, name, "text")
     return types
+
+
+def _set_type(types: dict[str, ColumnType], name: str, kind: ColumnType) -> None:
+    if types.setdefault(name, kind) != kind:
+        raise ArgumentError(f"the column {name!r} has two types, {types[name]} and {kind}: give it one (--types)")

@@ -44,6 +44,7 @@ FUNCTIONS = {
     "read_documents": {"path": "documents.jsonl", "keep_copies": True, "gitignore": False},
     "sentence_spans": {"text": "One. Two."},
     "whole": {"document": DOCUMENT},
+    "join_conditions": {"first": "year >= 2020", "second": "reviewed"},
     "given_documents": {"documents": [DOCUMENT], "keep_copies": True},
     "split_documents": {
         "documents": [DOCUMENT],

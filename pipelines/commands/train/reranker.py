@@ -12,7 +12,7 @@ from ...search import read_layers
 from ...training import RerankerData
 from ..options import AsJson
 from ..source_summary import left_out_lines, source_record
-from ..terminal import with_option_records
+from ..terminal import GivenOnce, with_option_records
 from .options import (
     DataOptionValues,
     EvaluateEvery,
@@ -32,7 +32,7 @@ _HARD_SHARE = 0.6
 train_app = typer.Typer(help="Train models for your own collection.", no_args_is_help=True, rich_markup_mode=None)
 
 
-@train_app.command("reranker")
+@train_app.command("reranker", cls=GivenOnce)
 @with_option_records
 def train_reranker_command(
     source: Annotated[
