@@ -140,7 +140,7 @@ def bicross(
 
 @cache
 def _load(name: str) -> Any:  # noqa: ANN401 - a command of click, which typer brings
-    from .terminal import GivenOnce
+    from .terminal import CommandGroup
 
     module, function = COMMANDS[name]
     command: Any = getattr(import_module(f".{module}", __package__), function)
@@ -148,8 +148,8 @@ def _load(name: str) -> Any:  # noqa: ANN401 - a command of click, which typer b
         loaded: Any = typer.main.get_group(command)
         loaded.name = name
     else:
-        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-        single.command(name, cls=GivenOnce, hidden=name in FORMER_NAMES, context_settings=HELP_OPTIONS)(command)
+        single = CommandGroup(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+        single.command(name, hidden=name in FORMER_NAMES, context_settings=HELP_OPTIONS)(command)
         loaded = typer.main.get_command(single)
     return loaded
 

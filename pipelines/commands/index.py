@@ -14,15 +14,26 @@ from ...errors import ArgumentError, IndexCorrupt, IndexStoreError
 from ...errors.counts import counted
 from ...index import TARGET_RECALL, Chunking, Index
 from ...rerank import DEFAULT_RERANKER
-from ...retrieval import DEFAULT_ENCODER, LANGUAGES, analyzer_named
+from ...retrieval import DEFAULT_ENCODER
 from ..indexing import Begun, add_documents, build_index, index_terms, retokenize, upsert_documents
 from ..models import load_encoder, open_encoder
 from ..progress import doing
 from ..unknown_tokens import unknown_share_of
-from .options import AnalyzerName, AsJson, Devices, IndexEncoder, IndexPath, Language, ModelName, Precision, Where
-from .output import fields_table, info_record, info_table, print_json
+from .options import (
+    AnalyzerName,
+    AsJson,
+    Devices,
+    IndexEncoder,
+    IndexPath,
+    Language,
+    ModelName,
+    Precision,
+    Where,
+    chosen_analyzer,
+)
+from .output import fields_table, info_record, info_table, print_json, report
 from .sources import Source
-from .terminal import plain, saying, unless_committed, with_option_records
+from .terminal import saying, unless_committed, with_option_records
 
 MAX_IDS_SHOWN = 5
 
@@ -67,7 +78,7 @@ def index(
 
     Example: bicross index articles.jsonl -o my-index
     """
-    analysed_as = _analyzer(language, analyzer)
+    analysed_as = chosen_analyzer(language, analyzer)
     if analysed_as and not lexical:
         raise ArgumentError("--language and --analyzer say how terms are made; --no-lexical makes none: leave one out")
     Index.require_free(output, overwrite=overwrite, resume=resume)
@@ -154,7 +165,7 @@ def delete(
     failed = bool(distinct_ids) and not deleted
     if as_json or not failed:
         text = f"Deleted {counted(deleted, 'document')} from {path}" + (f"\n{unknown}" if missing else "")
-        _report({"path": str(path), "deleted": deleted, "missing": missing}, text, as_json=as_json)
+        report({"path": str(path), "deleted": deleted, "missing": missing}, text, as_json=as_json)
     if failed:
         raise IndexStoreError(f"nothing was deleted: {unknown}")
 
@@ -173,7 +184,7 @@ def compact(
     record = {"path": str(path), "generation": info.generation, "segments": info.segments, "bytes": info.bytes}
     segments = counted(info.segments, "segment")
     text = f"{path} has {counted(info.documents, 'document')} in {segments}, {counted(info.bytes, 'byte')}"
-    _report(record, text, as_json=as_json)
+    report(record, text, as_json=as_json)
 
 
 def retokenize_command(
@@ -189,7 +200,7 @@ def retokenize_command(
     with _changing(path, "Tokenising", as_json=as_json):
         changed = retokenize(path, reranker=reranker)
     text = f"{path} keeps the token ids for {reranker}" + ("" if changed else " already: nothing was done")
-    _report({"path": str(path), "reranker": reranker, "changed": changed}, text, as_json=as_json)
+    report({"path": str(path), "reranker": reranker, "changed": changed}, text, as_json=as_json)
 
 
 def index_terms_command(
@@ -199,11 +210,11 @@ def index_terms_command(
 
     Example: bicross index-terms my-index --language de
     """
-    chosen = _analyzer(language, analyzer)
+    chosen = chosen_analyzer(language, analyzer)
     with _changing(path, "Indexing terms", as_json=as_json):
         changed = index_terms(path, analyzer=chosen)
     text = f"{path} keeps the terms of its passages" + ("" if changed else " already: nothing was done")
-    _report({"path": str(path), "changed": changed}, text, as_json=as_json)
+    report({"path": str(path), "changed": changed}, text, as_json=as_json)
 
 
 def rollback(
@@ -219,7 +230,7 @@ def rollback(
     info = opened.info()
     record = {"path": str(path), "generation": info.generation, "documents": info.documents}
     text = f"Generation {info.generation} of {path} is what {to_generation} was: {counted(info.documents, 'document')}"
-    _report(record, text, as_json=as_json)
+    report(record, text, as_json=as_json)
 
 
 def verify(path: IndexPath, *, as_json: AsJson = False) -> None:
@@ -228,7 +239,7 @@ def verify(path: IndexPath, *, as_json: AsJson = False) -> None:
     generations = ", ".join(map(str, checked.generations))
     documents, segments = counted(checked.documents, "document"), counted(checked.segments, "segment")
     text = f"{path}: {documents}, {segments}, generations {generations}"
-    _report(checked, text, as_json=as_json)
+    report(checked, text, as_json=as_json)
     if checked.problems:
         raise IndexCorrupt("; ".join(checked.problems))
 
@@ -278,25 +289,5 @@ def _first(ids: list[str]) -> str:
     return ", ".join(f"{id_!r:.200}" for id_ in ids[:MAX_IDS_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _analyzer(language: str | None, analyzer: str | None) -> str | None:
-    """The name of the analyzer that --language or --analyzer chooses; None without them."""
-    if language is not None and analyzer is not None:
-        raise ArgumentError(f"--language {language} chooses the analyzer, and so does --analyzer {analyzer}: give one")
-    if language is not None and language not in LANGUAGES:
-        languages = ", ".join(sorted(LANGUAGES))
-        raise ArgumentError(
-            f"--language has no {language!r}: give 'any', which suits every language, or one of {languages}"
-        )
-    chosen = language or analyzer
-    return None if chosen is None else analyzer_named(chosen).name
-
-
 def _watched(as_json: bool) -> bool:  # noqa: FBT001
     return not as_json and sys.stderr.isatty()
-
-
-def _report(record: object, text: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json(record)
-    else:
-        Console().print(plain(text), soft_wrap=True)

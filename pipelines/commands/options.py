@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ...errors import ArgumentError
 from ...inference import Dtype
 from ..choices import FirstStage, LongQueries, PassageScoring
 
@@ -95,3 +96,18 @@ JudgedSource = Annotated[
 ]
 Topics = Annotated[Path | None, typer.Option(help="Queries: id, tab, text; JSON Lines; TREC's <top>; XML.")]
 QrelsFile = Annotated[Path | None, typer.Option(help="Judgments: TREC's four columns, or BEIR's three.")]
+
+
+def chosen_analyzer(language: str | None, analyzer: str | None) -> str | None:
+    """Return the name of the analyzer that --language or --analyzer chooses; None without them."""
+    from ...retrieval import LANGUAGES, analyzer_named  # not for --help
+
+    if language is not None and analyzer is not None:
+        raise ArgumentError(f"--language {language} chooses the analyzer, and so does --analyzer {analyzer}: give one")
+    if language is not None and language not in LANGUAGES:
+        languages = ", ".join(sorted(LANGUAGES))
+        raise ArgumentError(
+            f"--language has no {language!r}: give 'any', which suits every language, or one of {languages}"
+        )
+    chosen = language or analyzer
+    return None if chosen is None else analyzer_named(chosen).name

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import cast
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +25,14 @@ def print_json(record: object) -> None:
         record = dataclasses.asdict(record)
     sys.stdout.write(json.dumps(record) + "\n")
     sys.stdout.flush()
+
+
+def report(record: object, text: str, *, as_json: bool) -> None:
+    """Print what a command has done: a record as JSON, or the same in words."""
+    if as_json:
+        print_json(record)
+    else:
+        Console().print(plain(text), soft_wrap=True)
 
 
 def write_settings(settings: Settings) -> None:

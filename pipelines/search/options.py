@@ -23,11 +23,7 @@ RerankK = int | Literal["auto"]
 
 
 MAX_DEADLINE_MS = 1e15
-_RECORDS: dict[str, Any] = {
-    "stop_rule": StopRule,
-    "calibration": Calibration,
-    "first_stage_calibration": Calibration,
-}
+_RECORDS: dict[str, Any] = {"stop_rule": StopRule, "calibration": Calibration, "first_stage_calibration": Calibration}
 
 
 class OptionValues(TypedDict, total=False):

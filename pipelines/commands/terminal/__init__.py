@@ -12,12 +12,12 @@ from .interrupts import (
 )
 from .option_names import MEND, said_of, with_option_names
 from .option_records import with_option_records
-from .repeated_options import GivenOnce
+from .repeated_options import CommandGroup
 from .texts import plain, snippet
 
 __all__ = [
     "MEND",
-    "GivenOnce",
+    "CommandGroup",
     "ending_process",
     "nothing_written",
     "part_written",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import typer
 from typer.core import TyperCommand
 
 from ....errors import ArgumentError
@@ -15,7 +16,15 @@ _LIST_MARK = "[,"
 """What the metavar of an option has whose value is a list: ``NAME[,NAME]...``."""
 
 
-class GivenOnce(TyperCommand):
+class CommandGroup(typer.Typer):
+    """Commands of which none drops a value of an option that is given more than once."""
+
+    def command(self, name: str | None = None, **options: Any) -> Any:  # noqa: ANN401 - as typer has it
+        """Return a decorator that adds a command."""
+        return super().command(name, cls=_GivenOnce, **options)
+
+
+class _GivenOnce(TyperCommand):
     """A command that drops no value of an option that is given more than once."""
 
     def make_parser(self, ctx: Any) -> Any:  # noqa: ANN401 - typer does not export its own copy of click

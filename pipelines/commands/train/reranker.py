@@ -12,7 +12,7 @@ from ...search import read_layers
 from ...training import RerankerData
 from ..options import AsJson
 from ..source_summary import left_out_lines, source_record
-from ..terminal import GivenOnce, with_option_records
+from ..terminal import CommandGroup, with_option_records
 from .options import (
     DataOptionValues,
     EvaluateEvery,
@@ -29,10 +29,10 @@ LORA_RATE, FULL_RATE = 8e-4, 5e-5
 """Learning rates that suit LoRA and the training of all parameters."""
 _HARD_SHARE = 0.6
 
-train_app = typer.Typer(help="Train models for your own collection.", no_args_is_help=True, rich_markup_mode=None)
+train_app = CommandGroup(help="Train models for your own collection.", no_args_is_help=True, rich_markup_mode=None)
 
 
-@train_app.command("reranker", cls=GivenOnce)
+@train_app.command("reranker")
 @with_option_records
 def train_reranker_command(
     source: Annotated[

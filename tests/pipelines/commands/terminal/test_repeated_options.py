@@ -38,7 +38,7 @@ def test_every_option_of_every_command(words, command):
     for option in valued(command):
         for name in option.opts:
             line = [name, "price < 5", name, "price > 2"]
-            parser = command.make_parser(typer.Context(command))
+            parser = command.make_parser(typer.Context(command, help_option_names=["-h", "--help"]))
             if option.name == "where":
                 assert parser.parse_args(line)[0]["where"] == "(price < 5) and (price > 2)"
             elif "[," in (option.metavar or ""):
