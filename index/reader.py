@@ -62,7 +62,7 @@ class IndexReader:
         """
         snapshot = self._snapshot
         nearest = snapshot.nearest(vectors, k, snapshot.masks(where))
-        return [best_hits(line) for line in with_other_passages(nearest, vectors, passages)]
+        return [best_hits(query_candidates) for query_candidates in with_other_passages(nearest, vectors, passages)]
 
     def search_terms(
         self,
@@ -121,7 +121,7 @@ class IndexReader:
             ArgumentError: As for ``search`` and ``search_terms``.
         """
         candidates = search_both(self._snapshot, vectors, queries, k, where=where, weights=weights)
-        return [best_hits(line) for line in with_other_passages(candidates, vectors, passages)]
+        return [best_hits(query_candidates) for query_candidates in with_other_passages(candidates, vectors, passages)]
 
     def term_scores(
         self, ids: Sequence[str], query: Sequence[str], *, weights: BM25 = DEFAULT_WEIGHTS

@@ -157,7 +157,7 @@ def distinct(keys: Sequence[Hashable]) -> tuple[list[int], NDArray[np.int64]]:
 
 
 def each_once(keys: Sequence[Hashable], compute: Callable[[list[int]], NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Compute the logits of the places where each distinct key comes first, and give equal keys equal logits."""
+    """Call ``compute`` with the place of each distinct key, and repeat its result for equal keys."""
     if not keys:
         return np.empty(0, np.float32)
     rows, inverse = distinct(keys)

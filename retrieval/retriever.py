@@ -193,10 +193,10 @@ class DenseRetriever:
         if not queries or len(index) == 0:
             return [[] for _ in queries]
         vectors = self.encoder.encode_queries(queries)
-        lines = index.search(vectors, pool(k, self.feedback), where=where, passages=self.passages)
+        hits_per_query = index.search(vectors, pool(k, self.feedback), where=where, passages=self.passages)
         if self.feedback is None:
-            return lines
-        return [self._ordered(index, hits, vector, k) for hits, vector in zip(lines, vectors, strict=True)]
+            return hits_per_query
+        return [self._ordered(index, hits, vector, k) for hits, vector in zip(hits_per_query, vectors, strict=True)]
 
     def _ordered(self, index: Index, candidates: Sequence[Hit], vector: NDArray[np.float32], k: int) -> list[Hit]:
         hits = sorted(candidates, key=lambda hit: hit.document.id)

@@ -41,26 +41,26 @@ def open_cross_encoder(folder: Path, settings: TrainingSettings, *, outputs: int
         return CrossEncoder(path, model_kwargs=model_kwargs | attention, **options, **head)
 
     torch.manual_seed(settings.seed)  # pyright: ignore[reportUnknownMemberType]
-    encoder: Any = load_model(new, folder, device="cpu", new_head=needs_head)
-    for module in encoder.modules():
+    cross_encoder: Any = load_model(new, folder, device="cpu", new_head=needs_head)
+    for module in cross_encoder.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-    return encoder
+    return cross_encoder
 
 
-def limit_tokens(encoder: Any, max_length: int) -> dict[str, Any]:  # noqa: ANN401
+def limit_tokens(cross_encoder: Any, max_length: int) -> dict[str, Any]:  # noqa: ANN401
     """Limit the tokens of a pair while a model is trained.
 
     Args:
-        encoder: A CrossEncoder.
+        cross_encoder: A CrossEncoder.
         max_length: The most tokens, if the model does not read fewer.
 
     Returns:
         The model's own ``processing_kwargs``, to put back afterwards.
     """
-    own = encoder[0].processing_kwargs
-    limit = token_limit(encoder[0], max_length, least=_LEAST_TOKENS)
-    encoder[0].processing_kwargs = {**own, "text": {**own.get("text", {}), "max_length": limit}}
+    own = cross_encoder[0].processing_kwargs
+    limit = token_limit(cross_encoder[0], max_length, least=_LEAST_TOKENS)
+    cross_encoder[0].processing_kwargs = {**own, "text": {**own.get("text", {}), "max_length": limit}}
     return own
 
 
@@ -92,19 +92,23 @@ def replace_output_layer(model: Any, layer: nn.Linear) -> None:  # noqa: ANN401
     model.config.num_labels = model.num_labels = layer.out_features
 
 
-def raw_outputs(encoder: Any, pairs: Sequence[tuple[str, str]], settings: TrainingSettings) -> NDArray[np.float32]:  # noqa: ANN401
+def raw_outputs(
+    cross_encoder: Any,  # noqa: ANN401
+    pairs: Sequence[tuple[str, str]],
+    settings: TrainingSettings,
+) -> NDArray[np.float32]:
     """Compute the outputs of a model in its current state, before any activation.
 
     Args:
-        encoder: A CrossEncoder.
+        cross_encoder: A CrossEncoder.
         pairs: Pairs of texts.
         settings: How it is trained.
 
     Returns:
         float32 of shape (len(pairs),) for one output, else (len(pairs), outputs).
     """
-    with torch.autocast(encoder.device.type, torch.bfloat16, enabled=settings.dtype == "bfloat16"):
-        outputs = encoder.predict(
+    with torch.autocast(cross_encoder.device.type, torch.bfloat16, enabled=settings.dtype == "bfloat16"):
+        outputs = cross_encoder.predict(
             [list(pair) for pair in pairs],
             batch_size=PAIRS_AT_ONCE,
             show_progress_bar=False,

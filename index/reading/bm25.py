@@ -57,7 +57,7 @@ class LivePostings:
         return rows.astype(np.int64), counts.astype(np.float64)
 
 
-class Scorer:
+class BM25Scorer:
     """Computes BM25 scores for all live passages of an index.
 
     Document frequencies and the average length are those of the live passages of all segments. The formula is Lucene's

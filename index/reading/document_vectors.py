@@ -1,7 +1,7 @@
 """The neighbours of documents by their vectors: the nearest, or all within a threshold; the vectors and passages."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,24 +76,24 @@ def neighbours(
     vectors = [_vectors(document_row) for document_row in rows]
     masks = snapshot.masks(where)
     if k is None:
-        lines = _all_within(snapshot, vectors, -1.0 if threshold is None else threshold, masks)
+        candidates_per_vector = _all_within(snapshot, vectors, -1.0 if threshold is None else threshold, masks)
     else:
         flat = np.concatenate([np.empty((0, dimension), np.float32), *vectors])
-        lines = iter(snapshot.nearest(flat, k + 1, masks))
+        candidates_per_vector = iter(snapshot.nearest(flat, k + 1, masks))
     hits_of_documents: list[list[Hit]] = []
     for document_row, document_vectors in zip(rows, vectors, strict=True):
-        near = _others(document_row, islice(lines, len(document_vectors)))[:k]
+        near = _others(document_row, islice(candidates_per_vector, len(document_vectors)))[:k]
         if threshold is not None:
             near = [candidate for candidate in near if candidate.score >= threshold - ROUNDING]
         hits_of_documents.append(hits(near if query is None else [_for_query(candidate, query) for candidate in near]))
     return hits_of_documents
 
 
-def _others(document_row: DocumentRow, lines: Iterable[Sequence[Candidate]]) -> list[Candidate]:
+def _others(document_row: DocumentRow, candidates_per_vector: Iterable[Sequence[Candidate]]) -> list[Candidate]:
     """The documents that the passages of one find, each with its best passage, without the document itself."""
     segment, row = document_row
     best: dict[tuple[str, int], Candidate] = {}
-    for candidate in (candidate for line in lines for candidate in line):
+    for candidate in chain.from_iterable(candidates_per_vector):
         held = best.get(candidate.document)
         if candidate.document != (segment.folder.name, row) and (held is None or candidate.score > held.score):
             best[candidate.document] = candidate
@@ -115,8 +115,8 @@ def _all_within(
         block = np.stack(flat[start : start + VECTORS_AT_ONCE])
         candidates: list[list[Candidate]] = [[] for _ in block]
         for view, mask in zip(snapshot.views, masks, strict=True):
-            for line, near in zip(candidates, _within(view, block, threshold, mask), strict=True):
-                line += _best_passages(view.segment, near)
+            for vector_candidates, near in zip(candidates, _within(view, block, threshold, mask), strict=True):
+                vector_candidates += _best_passages(view.segment, near)
         yield from candidates
 
 

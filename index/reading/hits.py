@@ -172,17 +172,17 @@ def best_hits(candidates: Iterable[Candidate]) -> list[Hit]:
 
 
 def with_other_passages(
-    lines: Sequence[Sequence[Candidate]], vectors: NDArray[np.float32], passages: int
+    candidates_per_query: Sequence[Sequence[Candidate]], vectors: NDArray[np.float32], passages: int
 ) -> list[list[Candidate]]:
     """Give each candidate up to ``passages`` passages of its document, by inner product with the query's vector."""
     if checked_count(passages, "passages") == 1:
-        return [list(line) for line in lines]
+        return [list(candidates) for candidates in candidates_per_query]
     return [
         [
             candidate.with_others(candidate.segment.vectors.vectors(*candidate.passage_rows) @ vector, passages - 1)
-            for candidate in line
+            for candidate in candidates
         ]
-        for line, vector in zip(lines, vectors, strict=True)
+        for candidates, vector in zip(candidates_per_query, vectors, strict=True)
     ]
 
 

@@ -35,7 +35,7 @@ def search_both(
         )
     masks = snapshot.masks(where)
     lexical = LexicalSearch(snapshot, weights, masks)
-    lines: list[list[Candidate]] = []
+    candidates_per_query: list[list[Candidate]] = []
     for vector, query, nearest in zip(vectors, queries, snapshot.nearest(vectors, k, masks), strict=True):
         scores, limit = lexical.scores_within(query)
         of_passages = {
@@ -48,8 +48,8 @@ def search_both(
             dataclasses.replace(candidate, lexical=_best_of(candidate, of_passages), lexical_limit=limit)
             for candidate in nearest
         ]
-        lines.append([*completed, *_with_dense(snapshot, vector, others, limit)])
-    return lines
+        candidates_per_query.append([*completed, *_with_dense(snapshot, vector, others, limit)])
+    return candidates_per_query
 
 
 def term_scores(snapshot: Snapshot, ids: Sequence[str], query: Sequence[str], *, weights: BM25) -> NDArray[np.float64]:

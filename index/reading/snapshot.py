@@ -156,7 +156,7 @@ class Snapshot:
         candidates: list[list[Candidate]] = [[] for _ in vectors]
         for view, mask in zip(self.views, masks, strict=True):
             _search_segment(view, mask, vectors, k, settings=self.manifest.vectors.settings, candidates=candidates)
-        return [best_candidates(of_query, k) for of_query in candidates]
+        return [best_candidates(query_candidates, k) for query_candidates in candidates]
 
 
 def check_k(k: int) -> int:

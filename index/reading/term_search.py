@@ -10,7 +10,7 @@ from ...errors import ArgumentError
 from ...errors.arguments import checked_instance, described
 from ..filters import Predicate
 from ..segments import Segment
-from .bm25 import BM25, Scorer
+from .bm25 import BM25, BM25Scorer
 from .hits import Candidate, Hit, best_candidates, best_hits, cut_by_id
 from .snapshot import Snapshot, check_k
 
@@ -31,7 +31,7 @@ class LexicalSearch:
             )
         self._segments = [view.segment for view in snapshot.views]
         self._masks = masks
-        self._scorer = Scorer([view.live_postings for view in snapshot.views if view.live_postings], weights)
+        self._scorer = BM25Scorer([view.live_postings for view in snapshot.views if view.live_postings], weights)
 
     def scores(self, query: Sequence[str]) -> list[NDArray[np.float64]]:
         """Of each passage of each view."""

@@ -30,7 +30,7 @@ from .faiss_parts import (
     untrained,
 )
 from .faiss_words import reason
-from .scan import DEFAULT_SETTINGS, SearchSettings, checked, count_allowed, ordered, require_full, scan
+from .scan import DEFAULT_SETTINGS, SearchSettings, as_float32_vectors, count_allowed, ordered, require_full, scan
 
 FLAT = "Flat"
 _EXACT_SHARE = 10
@@ -80,7 +80,7 @@ class VectorIndex:
             ArgumentError: FAISS does not know the type, ``read`` would not accept it, or the sample is too small or not
                 finite.
         """
-        sample = checked(sample, None, "training vectors")
+        sample = as_float32_vectors(sample, None, "training vectors")
         index = untrained(factory, sample.shape[1])
         try:
             quiet_training(index)
@@ -141,7 +141,7 @@ class VectorIndex:
         """
         if not self._growing:
             raise ArgumentError("this index was read from a file and cannot grow; add to an empty_copy() of it")
-        vectors = checked(vectors, self.dimension, "vectors")
+        vectors = as_float32_vectors(vectors, self.dimension, "vectors")
         if len(vectors):
             self._index.add(vectors)
 
@@ -169,7 +169,7 @@ class VectorIndex:
                 shape.
             IndexCorrupt: A score is not a finite number.
         """
-        vectors = checked(vectors, self.dimension, "query vectors")
+        vectors = as_float32_vectors(vectors, self.dimension, "query vectors")
         if k < 0:
             raise ArgumentError(f"k is {k}; it must not be negative")
         count = count_allowed(allowed, len(self))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...errors import ArgumentError
 from ...errors.arguments import checked_count, checked_number
 from .faiss_index import VectorIndex
-from .scan import SearchSettings, checked
+from .scan import SearchSettings, as_float32_vectors
 from .within import ROUNDING
 
 EXACT_VECTORS = 20_000
@@ -125,4 +125,4 @@ def _candidates_index(vectors: NDArray[np.float32], order: NDArray[np.int64]) ->
 
 
 def _block(vectors: NDArray[np.float32], order: NDArray[np.int64], start: int) -> NDArray[np.float32]:
-    return checked(vectors[order[start : start + VECTORS_AT_ONCE]], None, "vectors")
+    return as_float32_vectors(vectors[order[start : start + VECTORS_AT_ONCE]], None, "vectors")

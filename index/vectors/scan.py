@@ -45,7 +45,7 @@ class SearchSettings:
 DEFAULT_SETTINGS = SearchSettings()
 
 
-def checked(vectors: NDArray[np.float32], dimension: int | None, name: str) -> NDArray[np.float32]:
+def as_float32_vectors(vectors: NDArray[np.float32], dimension: int | None, name: str) -> NDArray[np.float32]:
     """Return vectors as contiguous float32.
 
     Args:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ...errors import IndexCorrupt
 from .faiss_index import VectorIndex
-from .scan import checked, count_allowed
+from .scan import as_float32_vectors, count_allowed
 
 _BLOCK_VALUES = 1 << 22
 """Numbers that are decoded at a time, and scores that are computed at a time: 16 MiB of each."""
@@ -51,7 +51,7 @@ def rows_within(
         ArgumentError: The vectors or the mask have another shape, or a value is not finite.
         IndexCorrupt: A score is not a finite number.
     """
-    vectors = checked(vectors, index.dimension, "query vectors")
+    vectors = as_float32_vectors(vectors, index.dimension, "query vectors")
     count_allowed(allowed, len(index))
     step = max(1, _BLOCK_VALUES // max(1, len(vectors), index.dimension))
     scores: list[list[NDArray[np.float32]]] = [[] for _ in vectors]

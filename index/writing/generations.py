@@ -190,7 +190,7 @@ def _remove_unlisted(path: Path, filesystem: Filesystem) -> None:
 
 
 def _state(file: Path) -> tuple[int, int, int]:
-    """Return what changes in the metadata of a file when it is written again."""
+    """Return inode, mtime and size, which show that a file was written again."""
     status = file.stat()
     return status.st_ino, status.st_mtime_ns, status.st_size
 

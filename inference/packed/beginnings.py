@@ -80,7 +80,7 @@ def _keep(encoder: PackedEncoder, batch: Packed, rows: Rows) -> list[KeysAndValu
 
 
 def _continue(encoder: PackedEncoder, kept: Sequence[KeysAndValues], batch: Packed, rows: Rows) -> Tensor:
-    """A row for each sequence of a batch, which continue the one whose keys and values were kept."""
+    """Run sequences that continue a shared beginning, whose keys and values were kept; a row for each."""
     del rows
     with encoder.turn():
         device_batch = encoder.to_device(batch, after=len(kept[0][0]))

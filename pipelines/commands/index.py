@@ -44,12 +44,9 @@ def index(
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder of the index.")],
     encoder: ModelName = DEFAULT_ENCODER,
     reranker: Annotated[
-        str,
-        typer.Option(help="The reranker whose tokenizer makes the stored token ids; its weights are not loaded."),
+        str, typer.Option(help="The reranker whose tokenizer makes the token ids; its weights are not loaded.")
     ] = DEFAULT_RERANKER,
-    tokens: Annotated[
-        bool, typer.Option(help="Store token ids; without them every search tokenises passages again.")
-    ] = True,
+    tokens: Annotated[bool, typer.Option(help="Store token ids; else every search tokenises passages.")] = True,
     lexical: Annotated[
         bool, typer.Option("--lexical/--no-lexical", help="Keep terms too: searches are by vectors and words together.")
     ] = True,

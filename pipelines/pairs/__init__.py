@@ -1,7 +1,7 @@
 """Compares the documents of a collection with each other: duplicates, pairs that are alike, and clusters."""
 
 from .clustering import CLUSTER_THRESHOLD, Cluster, Clusters, cluster_documents
-from .comparison import Scorer
+from .comparison import TextPairScorer
 from .deduplication import Deduplicated, Dropped, dedupe_file, require_writable
 from .duplicates import DEFAULT_THRESHOLD, DEFAULT_TOP_K, Grouping, find_duplicates
 from .records import DuplicateGroup, Duplicates, SimilarPair
@@ -17,8 +17,8 @@ __all__ = [
     "DuplicateGroup",
     "Duplicates",
     "Grouping",
-    "Scorer",
     "SimilarPair",
+    "TextPairScorer",
     "cluster_documents",
     "dedupe_file",
     "find_duplicates",

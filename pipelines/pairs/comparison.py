@@ -14,7 +14,7 @@ from ...rerank import Pair
 PAIRS_AT_ONCE = 1024
 
 
-class Scorer(Protocol):
+class TextPairScorer(Protocol):
     """Compares two texts, as ``PairScorer`` does."""
 
     def score(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
@@ -23,8 +23,8 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What was found of some pairs.
+class JudgedPairs:
+    """How alike the texts of some pairs are.
 
     Attributes:
         scores: Their cosines, float32 of shape (pairs,).
@@ -53,11 +53,11 @@ class Comparison:
     vectors: NDArray[np.float32]
     rows: NDArray[np.int64]
     threshold: float
-    scorer: Scorer | None
+    scorer: TextPairScorer | None
     least_verified: float
     texts: Callable[[Sequence[int]], list[str]]
 
-    def judge(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> Judged:
+    def judge(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> JudgedPairs:
         """Judge the pairs of the texts ``first[i]`` and ``second[i]``."""
         scores = pair_products(self.vectors, self.rows[first], self.rows[second])
         return self.verify(first, second, scores)
@@ -68,12 +68,12 @@ class Comparison:
         second: NDArray[np.int64],
         scores: NDArray[np.float32],
         watch: Callable[[int, int], None] | None = None,
-    ) -> Judged:
+    ) -> JudgedPairs:
         """Judge pairs whose cosines are known already."""
         is_near = scores >= self.threshold - ROUNDING
         verified = np.ones(len(scores), np.float32)
         if self.scorer is None:
-            return Judged(scores, verified, is_near)
+            return JudgedPairs(scores, verified, is_near)
         near = np.flatnonzero(is_near)
         verified[~is_near] = 0.0
         for start in range(0, len(near), PAIRS_AT_ONCE):
@@ -81,9 +81,11 @@ class Comparison:
             verified[part] = self._both_orders(self.scorer, first[part], second[part])
             if watch is not None:
                 watch(start + len(part), len(near))
-        return Judged(scores, verified, is_near & (verified >= self.least_verified))
+        return JudgedPairs(scores, verified, is_near & (verified >= self.least_verified))
 
-    def _both_orders(self, scorer: Scorer, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _both_orders(
+        self, scorer: TextPairScorer, first: NDArray[np.int64], second: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
         # The lower number is always the first text, so that a score does not depend on which text asks.
         low, high = np.minimum(first, second), np.maximum(first, second)
         numbers = np.unique(np.concatenate([low, high])).tolist()

@@ -12,7 +12,7 @@ from ...retrieval import Encoder
 from ..models import Devices, require_one_device
 from ..progress import counting
 from .collecting import Collected
-from .comparison import Comparison, Scorer
+from .comparison import Comparison, TextPairScorer
 from .grouping import AlikePairs, TextGroup, groups_by_chain, groups_by_medoid
 from .records import DuplicateGroup, Duplicates, SimilarPair
 from .sources import source_of
@@ -30,7 +30,7 @@ def find_duplicates(  # noqa: PLR0913 - each argument has a default
     *,
     threshold: float = DEFAULT_THRESHOLD,
     top_k: int = DEFAULT_TOP_K,
-    reranker: str | Path | Scorer | None = None,
+    reranker: str | Path | TextPairScorer | None = None,
     reranker_threshold: float = 0.5,
     grouping: Grouping = "medoids",
     where: Predicate | None = None,
@@ -93,7 +93,7 @@ def find_duplicates(  # noqa: PLR0913 - each argument has a default
         return _duplicates(collected, pairs, groups, verifies=scorer is not None)
 
 
-def _scorer(reranker: str | Path | Scorer | None, device: Devices) -> Scorer | None:
+def _scorer(reranker: str | Path | TextPairScorer | None, device: Devices) -> TextPairScorer | None:
     if reranker is None:
         return None
     if isinstance(reranker, str | Path):

@@ -40,7 +40,7 @@ def check_retriever_fits(retriever: Retriever, options: SearchOptions) -> None:
         )
     if options.adaptive and getattr(retriever, "feedback", None) is not None:
         raise ArgumentError(
-            "feedback scores only the candidates of a query, and adaptive=True adds neighbours: leave one of them out"
+            "feedback scores only the candidates of a query, and adaptive=True adds neighbours: leave out one"
         )
     if options.adaptive and not (can_explore(retriever) or can_explore_candidates(retriever)):
         raise ArgumentError(

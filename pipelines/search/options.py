@@ -213,8 +213,7 @@ class SearchOptions:
             )
         if given and self.adaptive:
             raise ArgumentError(
-                "feedback scores only the candidates of a query, and adaptive=True adds neighbours: "
-                "leave one of them out"
+                "feedback scores only the candidates of a query, and adaptive=True adds neighbours: leave out one"
             )
 
     def _check_cutoffs(self) -> None:

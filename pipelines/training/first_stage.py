@@ -36,7 +36,7 @@ class FirstStageSettings:
     def of(
         data: DataOptions, settings: TrainingSettings, *, encoder: str | Path | None, progress: bool
     ) -> "FirstStageSettings":
-        """Return those of a training; its source may itself be an index."""
+        """Return the settings that the options of a training give; its source may itself be an index."""
         return FirstStageSettings(
             index=data.source if is_index(data.source) else data.index,
             encoder=encoder,

@@ -82,12 +82,11 @@ def paired_differences(values: Floats, row: int) -> tuple[Floats, Floats]:
 
 
 def luck(values: Floats, row: int) -> float:
-    """Return how many standard errors the best setting is ahead of one of them if there is no true difference.
+    """Return the expected maximum of the z-scores of all settings if none truly differs from one of them.
 
-    The mean of the largest of the mean differences, each divided by its standard error, where nothing but noise makes
-    them. All settings have the noise of the same queries, so those that are alike are hardly more than one (the
-    multiplier bootstrap of Chernozhukov, Chetverikov and Kato 2013, "Gaussian approximations and multiplier bootstrap
-    for maxima of sums of high-dimensional random vectors").
+    A z-score is a mean difference divided by its standard error. All settings have the noise of the same queries, so
+    those that are alike are hardly more than one (the multiplier bootstrap of Chernozhukov, Chetverikov and Kato 2013,
+    "Gaussian approximations and multiplier bootstrap for maxima of sums of high-dimensional random vectors").
 
     Args:
         values: The measure of each setting and query; shape (settings, queries), of at least two queries.

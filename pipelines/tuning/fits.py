@@ -25,12 +25,12 @@ STOP_QUERIES = 500
 Floats = NDArray[np.float64]
 
 
-def stop_rule(scored: Scored, shown: Configuration, risk: float) -> StopRule | None:
+def fit_stop_rule_of(scored: Scored, setting: Configuration, risk: float) -> StopRule | None:
     """Fit the stop rule of a setting.
 
     Args:
         scored: The scores of the candidates.
-        shown: The setting, with its first stage and blend.
+        setting: The setting, with its first stage and blend.
         risk: The share of the best results that may be missed, averaged over queries.
 
     Returns:
@@ -38,29 +38,29 @@ def stop_rule(scored: Scored, shown: Configuration, risk: float) -> StopRule | N
     """
     retrieval, logits = list[Floats](), list[Floats]()
     for query in scored.queries[:STOP_QUERIES]:
-        best, scores = query.ranked(shown.first_stage, scored.k)
+        best, scores = query.ranked(setting.first_stage, scored.k)
         retrieval.append(scores)
         logits.append(query.logits[best])
     try:
-        return fit_stop_rule(retrieval, logits, risk=risk, k=CUTOFF, blend=shown.blend)
+        return fit_stop_rule(retrieval, logits, risk=risk, k=CUTOFF, blend=setting.blend)
     except ArgumentError:
         return None
 
 
-def first_stage_curve(scored: Scored, judged: Judged, chosen: Configuration) -> Calibration | None:
+def first_stage_curve(scored: Scored, judged: Judged, setting: Configuration) -> Calibration | None:
     """Fit the curve that estimates relevance from the cosine, for results that are not reranked.
 
     Args:
         scored: The scores of the candidates.
         judged: The judgments; documents without one count as not relevant.
-        chosen: The setting whose candidates it is fitted to.
+        setting: The setting whose candidates it is fitted to.
 
     Returns:
         The curve; None where the candidates are all relevant or all not.
     """
     cosines, relevant = list[Floats](), list[NDArray[np.bool_]]()
     for query in scored.queries:
-        best, _ = query.ranked(chosen.first_stage, scored.k)
+        best, _ = query.ranked(setting.first_stage, scored.k)
         cosines.append(query.dense[best])
         relevant.append(grades_of(query, judged)[best] > 0)
     try:
@@ -69,7 +69,7 @@ def first_stage_curve(scored: Scored, judged: Judged, chosen: Configuration) -> 
         return None
 
 
-def calibrate(scored: Scored, judged: Judged, shown: Configuration, method: CalibrationMethod) -> Calibrated:
+def calibrate(scored: Scored, judged: Judged, setting: Configuration, method: CalibrationMethod) -> Calibrated:
     """Fit a calibration on the candidates that a search with a setting scores.
 
     Documents without a judgment count as not relevant. The errors are measured on queries that the curve was not fitted
@@ -78,15 +78,15 @@ def calibrate(scored: Scored, judged: Judged, shown: Configuration, method: Cali
     Args:
         scored: The scores of the candidates.
         judged: The judgments.
-        shown: The setting.
+        setting: The setting.
         method: The kind of calibration.
     """
     logits, relevant, query = list[Floats](), list[NDArray[np.bool_]](), list[NDArray[np.int64]]()
     for number, scored_query in enumerate(scored.queries):
-        shown_rows = scored_query.ranked(shown.first_stage, scored.k)[0][: shown.depth]
-        logits.append(scored_query.logits[shown_rows])
-        relevant.append(grades_of(scored_query, judged)[shown_rows] > 0)
-        query.append(np.full(len(shown_rows), number))
+        rows = scored_query.ranked(setting.first_stage, scored.k)[0][: setting.depth]
+        logits.append(scored_query.logits[rows])
+        relevant.append(grades_of(scored_query, judged)[rows] > 0)
+        query.append(np.full(len(rows), number))
     x, y, of = np.concatenate(logits), np.concatenate(relevant), np.concatenate(query)
     calibration = fit_calibration(x, y, method=method)
     before, after = UNCALIBRATED.apply(x), np.empty(len(x))

@@ -184,7 +184,7 @@ def _ndcg(sheets: Sequence[_Sheet], ideals: Floats, depth: int, blend: float) ->
         grades = sheet.grades
         if depth and grades.shape[1]:
             scores = final_scores(sheet.logits[:, :depth], sheet.retrieval[:, :depth], blend)
-            read = np.take_along_axis(grades[:, :depth], np.argsort(-scores, axis=1, kind="stable"), axis=1)
-            grades = np.concatenate([read, grades[:, depth:]], axis=1)
+            reranked = np.take_along_axis(grades[:, :depth], np.argsort(-scores, axis=1, kind="stable"), axis=1)
+            grades = np.concatenate([reranked, grades[:, depth:]], axis=1)
         values[sheet.queries] = ndcg(grades, ideals[sheet.queries], cutoff=CUTOFF)
     return values

@@ -19,7 +19,7 @@ from ..models import open_retriever, require_encoder
 from ..search import MAX_QUERY_CHARACTERS, index_defaults, long_query_error, store, too_long
 from .choice import Choice, Defaults, choose, choose_and_hold_out
 from .first_stages import FirstStageSetting
-from .fits import calibrate, first_stage_curve, stop_rule
+from .fits import calibrate, first_stage_curve, fit_stop_rule_of
 from .grid import (
     CUTOFF,
     Configuration,
@@ -92,7 +92,7 @@ def tune(
         recall=recall_curve(scored, judged, chosen.shown.first_stage),
         latencies=tuple(latencies),
         latency_budget_ms=options.latency_budget_ms,
-        stop_rule=stop_rule(scored, replace(chosen.recommended, blend=chosen.shown.blend), options.risk),
+        stop_rule=fit_stop_rule_of(scored, replace(chosen.recommended, blend=chosen.shown.blend), options.risk),
         first_stage_curve=first_stage_curve(scored, judged, chosen.recommended),
         calibrated=None if options.calibrate is None else calibrate(scored, judged, chosen.shown, options.calibrate),
         stored=options.store,
@@ -252,8 +252,8 @@ def _choose(grid: Grid, latencies: Sequence[Latency], default: Configuration, op
     choice = choose_and_hold_out(grid.ndcg, grid.costs, allowed=allowed, alone=alone, defaults=rows, seed=options.seed)
     shown = choice.recommended
     if alone[shown]:  # the best setting that reranks, for who asks for it all the same
-        reading = allowed & ~alone if (allowed & ~alone).any() else ~alone
-        shown = choose(grid.ndcg, grid.costs, allowed=reading, default=row if reading[row] else grid.place(default))
+        reranking = allowed & ~alone if (allowed & ~alone).any() else ~alone
+        shown = choose(grid.ndcg, grid.costs, allowed=reranking, default=row if reranking[row] else grid.place(default))
     return _Chosen(
         recommended=grid.configurations[choice.recommended],
         shown=grid.configurations[shown],

@@ -73,7 +73,7 @@ def pair_model(
     if kind == "encoder":
         return CosinePairs(folder, device=device, dtype=dtype, max_length=max_length)
     raise ModelError(
-        f"{name} compares no two texts: it is {_described(folder, kind)}. Name a cross-encoder, or an encoder, whose "
+        f"{name} cannot compare two texts: it is {_described(folder, kind)}. Name a cross-encoder or an encoder, whose "
         "cosine is a similarity"
     )
 

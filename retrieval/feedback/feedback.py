@@ -68,7 +68,7 @@ def refuse_neighbours(feedback: Feedback | None) -> None:
     """
     if feedback is not None:
         raise ArgumentError(
-            "feedback scores only the candidates of a query, and adaptive=True adds neighbours: leave one of them out"
+            "feedback scores only the candidates of a query, and adaptive=True adds neighbours: leave out one"
         )
 
 

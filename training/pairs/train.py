@@ -78,17 +78,17 @@ def train_pairs(  # noqa: PLR0913 - data, settings and callbacks
     folder = resolve_model(model)
     description = _description(pairs, held_out, settings, method, model)
     with quiet():
-        encoder = _load(folder, settings, method)
+        cross_encoder = _load(folder, settings, method)
         if is_main_process():  # a model that cannot be loaded leaves nothing behind
             require_same_run(settings.output / CHECKPOINTS / "pairs.json", description)
-        own = limit_tokens(encoder, settings.max_length)
-        record = run_training(_trainer(encoder, pairs, held_out, settings, method), settings, watch=watch)
-        encoder[0].processing_kwargs = own
+        own = limit_tokens(cross_encoder, settings.max_length)
+        record = run_training(_trainer(cross_encoder, pairs, held_out, settings, method), settings, watch=watch)
+        cross_encoder[0].processing_kwargs = own
         if is_main_process():
             card = "" if describe is None else describe(record)
             versions = {package: version(package) for package in _PACKAGES}
             written = {**description, "versions": versions, "record": asdict(record)}
-            install_model(settings.output, _Saved(encoder, method, card).write, written)
+            install_model(settings.output, _Saved(cross_encoder, method, card).write, written)
     return record
 
 
@@ -96,21 +96,21 @@ def train_pairs(  # noqa: PLR0913 - data, settings and callbacks
 class _Saved:
     """A trained model and what is written with it."""
 
-    encoder: Any
+    cross_encoder: Any
     method: PairMethod
     card: str
 
     def write(self, target: Path) -> None:
         """Write the merged model with its labels and its activation, and the model card."""
-        self.encoder.to("cpu")
+        self.cross_encoder.to("cpu")
         if self.method.lora is not None:
-            merge_adapters(self.encoder.model)
+            merge_adapters(self.cross_encoder.model)
         labels = self.method.labels
         if labels:
-            self.encoder.model.config.id2label = dict(enumerate(labels))
-            self.encoder.model.config.label2id = {label: number for number, label in enumerate(labels)}
-        self.encoder.activation_fn = nn.Identity() if labels else nn.Sigmoid()
-        self.encoder.save_pretrained(str(target), create_model_card=False)
+            self.cross_encoder.model.config.id2label = dict(enumerate(labels))
+            self.cross_encoder.model.config.label2id = {label: number for number, label in enumerate(labels)}
+        self.cross_encoder.activation_fn = nn.Identity() if labels else nn.Sigmoid()
+        self.cross_encoder.save_pretrained(str(target), create_model_card=False)
         if self.card:
             (target / "README.md").write_text(self.card, encoding="utf-8")
 
@@ -140,19 +140,21 @@ def _description(
 
 def _load(folder: Path, settings: TrainingSettings, method: PairMethod) -> Any:  # noqa: ANN401
     """The CrossEncoder, ready to be trained, with a new output layer where the model's own is for something else."""
-    encoder = open_cross_encoder(folder, settings, outputs=method.outputs)
-    if type(encoder[-1]).__name__ != "Transformer":
+    cross_encoder = open_cross_encoder(folder, settings, outputs=method.outputs)
+    if type(cross_encoder[-1]).__name__ != "Transformer":
         raise ArgumentError(f"{folder} scores by words of a language model; start from an encoder or a classifier")
-    old = output_layer(encoder.model)[1]
-    named = cast("dict[int, str]", encoder.model.config.id2label)
+    old = output_layer(cross_encoder.model)[1]
+    named = cast("dict[int, str]", cross_encoder.model.config.id2label)
     if method.labels and set(named.values()) == set(method.labels):
         numbers = {name: number for number, name in named.items()}
-        replace_output_layer(encoder.model, _with_rows(old, [numbers[label] for label in method.labels]))
-    elif method.labels or encoder.num_labels != 1:
-        replace_output_layer(encoder.model, _new_layer(encoder.model.config, old.in_features, method.outputs))
+        replace_output_layer(cross_encoder.model, _with_rows(old, [numbers[label] for label in method.labels]))
+    elif method.labels or cross_encoder.num_labels != 1:
+        replace_output_layer(
+            cross_encoder.model, _new_layer(cross_encoder.model.config, old.in_features, method.outputs)
+        )
     if method.lora is not None:
-        add_adapters(encoder.model, rank=method.lora.rank, scale=method.lora.scale)
-    return encoder
+        add_adapters(cross_encoder.model, rank=method.lora.rank, scale=method.lora.scale)
+    return cross_encoder
 
 
 def _with_rows(layer: nn.Linear, rows: list[int]) -> nn.Linear:
@@ -172,7 +174,7 @@ def _new_layer(config: Any, width: int, outputs: int) -> nn.Linear:  # noqa: ANN
 
 
 def _trainer(
-    encoder: Any,  # noqa: ANN401
+    cross_encoder: Any,  # noqa: ANN401
     pairs: Sequence[JudgedPair],
     held_out: Sequence[JudgedPair],
     settings: TrainingSettings,
@@ -191,11 +193,11 @@ def _trainer(
         return measured(held_out, raw_outputs(model, texts, settings), method)
 
     return made(
-        model=encoder,
+        model=cross_encoder,
         args=training_arguments(CrossEncoderTrainingArguments, settings, evaluated=bool(held_out)),
         train_dataset=numbered_draws(settings, len(pairs)),
         data_collator=PairCollator(sampler, whole=bool(method.labels)),
-        loss=CrossEntropyLoss(encoder) if method.labels else BinaryCrossEntropyLoss(encoder),
+        loss=CrossEntropyLoss(cross_encoder) if method.labels else BinaryCrossEntropyLoss(cross_encoder),
         evaluator=quality_evaluator(evaluated) if held_out else None,
     )
 

@@ -98,18 +98,20 @@ def train_reranker(  # noqa: PLR0913 - data, settings and callbacks
     folder = resolve_model(model)
     description = _description(usable, settings, method, model)
     with quiet():
-        encoder = _load(model, folder, settings, method)
+        cross_encoder = _load(model, folder, settings, method)
         if is_main_process():  # a model that cannot be loaded leaves nothing behind
             require_same_run(settings.output / CHECKPOINTS / "reranker.json", description)
-        own = limit_tokens(encoder, settings.max_length)
-        trainer = _trainer(encoder, usable, settings, method, evaluate)
+        own = limit_tokens(cross_encoder, settings.max_length)
+        trainer = _trainer(cross_encoder, usable, settings, method, evaluate)
         record = run_training(trainer, settings, watch=watch)
-        encoder[0].processing_kwargs = own
+        cross_encoder[0].processing_kwargs = own
         if is_main_process():
             card = "" if describe is None else describe(record)
             versions = {package: version(package) for package in _PACKAGES}
             written = {**description, "versions": versions, "record": asdict(record)}
-            install_model(settings.output, _Saved(encoder, folder, str(model), method, record, card).write, written)
+            install_model(
+                settings.output, _Saved(cross_encoder, folder, str(model), method, record, card).write, written
+            )
     return record
 
 
@@ -117,7 +119,7 @@ def train_reranker(  # noqa: PLR0913 - data, settings and callbacks
 class _Saved:
     """A trained model and what is written with it."""
 
-    encoder: Any
+    cross_encoder: Any
     base: Path
     name: str
     method: RerankerMethod
@@ -127,13 +129,13 @@ class _Saved:
     def write(self, target: Path) -> None:
         """Write the merged model, its blend and exit heads, and the adapter of a bare encoder."""
         blend = 1.0 if self.record.best is None else self.record.best.get(BLEND, 1.0)
-        self.encoder.to("cpu")
-        heads = remove_exits(self.encoder.model)
+        self.cross_encoder.to("cpu")
+        heads = remove_exits(self.cross_encoder.model)
         if self.method.lora is not None:
             if _architecture(self.base) == _BUNDLED:
                 self._write_adapter(target / ADAPTER_FOLDER, self.method.lora.scale, blend, heads)
-            merge_adapters(self.encoder.model)
-        self.encoder.save_pretrained(str(target), create_model_card=False)
+            merge_adapters(self.cross_encoder.model)
+        self.cross_encoder.save_pretrained(str(target), create_model_card=False)
         (target / MODEL_SETTINGS).write_text(json.dumps({BLEND: blend}) + "\n", encoding="utf-8")
         if heads:
             write_exits(target, heads)
@@ -142,7 +144,7 @@ class _Saved:
 
     def _write_adapter(self, folder: Path, scale: float, blend: float, heads: Mapping[int, ExitHead]) -> None:
         folder.mkdir()
-        save_file(adapter_state(self.encoder.model), folder / ADAPTER_WEIGHTS)
+        save_file(adapter_state(self.cross_encoder.model), folder / ADAPTER_WEIGHTS)
         if heads:
             save_heads(folder / EXITS, heads)
         settings = AdapterSettings.of(folder, base=self.name, base_folder=self.base, scale=scale, blend=blend)
@@ -169,14 +171,14 @@ def _description(
 
 def _load(name: str | Path, folder: Path, settings: TrainingSettings, method: RerankerMethod) -> Any:  # noqa: ANN401
     """The CrossEncoder, ready to be trained: one output, no dropout, and adapters where they are asked for."""
-    encoder = open_cross_encoder(folder, settings)
-    if require_scoring_outputs(encoder, name) == 2:
-        with_one_output(encoder.model)
+    cross_encoder = open_cross_encoder(folder, settings)
+    if require_scoring_outputs(cross_encoder, name) == 2:
+        with_one_output(cross_encoder.model)
     if method.lora is not None:
-        add_adapters(encoder.model, rank=method.lora.rank, scale=method.lora.scale)
+        add_adapters(cross_encoder.model, rank=method.lora.rank, scale=method.lora.scale)
     if method.exits:
-        add_exits(encoder.model, method.exits, read_exits(folder))
-    return encoder
+        add_exits(cross_encoder.model, method.exits, read_exits(folder))
+    return cross_encoder
 
 
 def _architecture(folder: Path) -> str:
@@ -186,7 +188,7 @@ def _architecture(folder: Path) -> str:
 
 
 def _trainer(
-    encoder: Any,  # noqa: ANN401
+    cross_encoder: Any,  # noqa: ANN401
     lists: Sequence[RankingList],
     settings: TrainingSettings,
     method: RerankerMethod,
@@ -197,27 +199,27 @@ def _trainer(
     trainer: Any = type("RerankerTrainer", (AtomicCheckpoints, CrossEncoderTrainer), {})
     sampler = ListSampler(lists, method.sampling, seed=settings.seed, by_teacher=method.loss == "margin-mse")
     return trainer(
-        model=encoder,
+        model=cross_encoder,
         args=training_arguments(CrossEncoderTrainingArguments, settings, evaluated=evaluate is not None),
         train_dataset=numbered_draws(settings, len(lists)),
         data_collator=RankingListCollator(sampler, method),
-        loss=_loss(encoder, method),
+        loss=_loss(cross_encoder, method),
         evaluator=None if evaluate is None else _evaluator(evaluate, settings),
     )
 
 
-def _loss(encoder: Any, method: RerankerMethod) -> nn.Module:  # noqa: ANN401
+def _loss(cross_encoder: Any, method: RerankerMethod) -> nn.Module:  # noqa: ANN401
     from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss, LambdaLoss, MarginMSELoss
 
     from .losses import ListwiseLoss
 
     if method.loss == "listwise":
-        return ListwiseLoss(encoder, graded=method.graded, prior_weight=method.prior_weight)
+        return ListwiseLoss(cross_encoder, graded=method.graded, prior_weight=method.prior_weight)
     if method.loss == "binary":
-        return BinaryCrossEntropyLoss(encoder)
+        return BinaryCrossEntropyLoss(cross_encoder)
     if method.loss == "lambda":
-        return LambdaLoss(encoder, mini_batch_size=PAIRS_AT_ONCE)
-    return MarginMSELoss(encoder)
+        return LambdaLoss(cross_encoder, mini_batch_size=PAIRS_AT_ONCE)
+    return MarginMSELoss(cross_encoder)
 
 
 def _evaluator(evaluate: Evaluate, settings: TrainingSettings) -> Any:  # noqa: ANN401 - a BaseEvaluator

@@ -78,9 +78,9 @@ class ModelThread:
 
     @property
     def pace(self) -> float:
-        """The tokens of a second in the last batches, but for short ones, whose cost is not that of their tokens.
+        """Tokens per second of the last batches; 0.0 before the first.
 
-        It is 0.0 before the first.
+        Short batches are not counted, because their cost is not that of their tokens.
         """
         return self._pace_tokens / self._pace_seconds if self._pace_seconds > 0 else 0.0
 
@@ -133,7 +133,7 @@ class ModelThread:
         parts, left = list[Part](), self._batch_tokens
         others, unfinished = deque[Work[Any, Any]](), list[Work[Any, Any]]()
         for work in sorted(self._waiting, key=self._is_long):
-            if not work.waits:
+            if not work.is_wanted():
                 continue
             same_lane = not parts or work.lane is parts[0].work.lane
             if not same_lane or (parts and work.tokens[work.started] > left):

@@ -26,7 +26,7 @@ class Ticket:
         self._expires = expires
         self._clock = clock
         self._left = False
-        self._told: list[Callable[[ServerError], None]] = []
+        self._listeners: list[Callable[[ServerError], None]] = []
         self._lock = threading.Lock()
 
     @property
@@ -51,7 +51,7 @@ class Ticket:
         """The client has left: what waits for a model on this ticket ends now."""
         with self._lock:
             self._left = True
-            waiting = list(self._told)
+            waiting = list(self._listeners)
         for tell in waiting:
             tell(ClientLeft("the client closed its connection"))
 
@@ -59,12 +59,12 @@ class Ticket:
     def telling(self, tell: Callable[[ServerError], None]) -> Generator[None]:
         """Call ``tell`` at once if the client leaves while the block runs."""
         with self._lock:
-            self._told.append(tell)
+            self._listeners.append(tell)
         try:
             yield
         finally:
             with self._lock:
-                self._told.remove(tell)
+                self._listeners.remove(tell)
 
 
 _current: ContextVar[Ticket | None] = ContextVar("ticket", default=None)

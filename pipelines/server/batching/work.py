@@ -53,9 +53,8 @@ class Work(Generic[Item, Result]):
     _error: Exception | None = None
     _settled: threading.Event = field(default_factory=threading.Event)
 
-    @property
-    def waits(self) -> bool:
-        """Whether somebody still waits for the results."""
+    def is_wanted(self) -> bool:
+        """Whether somebody still waits for the results; it fails here once its client left or its deadline passed."""
         if not self._settled.is_set() and (reason := self.ticket.reason_to_stop()) is not None:
             self.fail(reason)
         return not self._settled.is_set()
@@ -92,7 +91,7 @@ class Work(Generic[Item, Result]):
         with self.ticket.telling(tell):
             self.ticket.check()
             self._settled.wait(self.ticket.remaining)
-        if self.waits:  # its deadline passed between two looks at the clock
+        if self.is_wanted():  # its deadline passed between two looks at the clock
             self._settled.wait()
         if self._error is not None:
             raise self._error

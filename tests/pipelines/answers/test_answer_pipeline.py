@@ -223,5 +223,5 @@ def test_a_reranker_is_no_reader(index):
 def test_a_reader_is_no_reranker_and_no_encoder(index):
     for part, kind in [("reranker", "reranker"), ("encoder", "encoder")]:
         parts = {"encoder": ENCODER, "reranker": None, "reader": CapitalReader()} | {part: "bicross-reader-mini"}
-        with pytest.raises(ModelError, match=f"bicross-reader-mini is no {kind}: it is a reader"):
+        with pytest.raises(ModelError, match=rf"bicross-reader-mini is not an? {kind}: it is a reader"):
             AnswerPipeline.open(index, **parts)

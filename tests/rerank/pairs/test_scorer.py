@@ -266,7 +266,7 @@ def test_models_that_compare_no_pairs_are_refused(folders, tmp_path):
     with pytest.raises(ModelError, match=r"it is a reader \(BertForQuestionAnswering\), which finds answers"):
         PairScorer(reader, device="cpu")
     (reader / "config.json").write_text(json.dumps(config | {"architectures": ["BertForMaskedLM"]}))
-    with pytest.raises(ModelError, match=r"compares no two texts: it is BertForMaskedLM, without a head"):
+    with pytest.raises(ModelError, match=r"cannot compare two texts: it is BertForMaskedLM, without a head"):
         PairScorer(reader, device="cpu")
     with pytest.raises(ModelNotFound):
         PairScorer(tmp_path / "nowhere", device="cpu")

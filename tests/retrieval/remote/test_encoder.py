@@ -150,8 +150,8 @@ def vector(change):
         (vector(lambda numbers: [None, *numbers[1:]]), "something else than numbers"),
         (vector(lambda numbers: [10**400, *numbers[1:]]), "something else than numbers"),
         (vector(lambda numbers: [0.0 for _ in numbers]), "a vector of length zero"),
-        (vector(lambda _: "not base64!"), "no base64 of float32"),
-        (vector(lambda _: "AAA="), "no base64 of float32"),
+        (vector(lambda _: "not base64!"), "not base64 of float32"),
+        (vector(lambda _: "AAA="), "not base64 of float32"),
     ],
 )
 def test_answers_that_cannot_be(remote, change, message):
