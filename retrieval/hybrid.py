@@ -144,12 +144,14 @@ class _HybridExplorer:
     def neighbours(self, query: int, ids: Sequence[str], k: int) -> list[list[Hit]]:
         """Find neighbours as ``Explorer`` says."""
         searched = self.searched[query]
-        lines = self.index.neighbours(ids, k, where=self.where, query=searched.vector)
+        hits_per_document = self.index.neighbours(ids, k, where=self.where, query=searched.vector)
         candidates = {hit.document.id: hit for hit in searched.candidates}
-        nearest = {hit.document.id: hit for line in lines for hit in line if hit.document.id not in candidates}
+        nearest = {
+            hit.document.id: hit for hits in hits_per_document for hit in hits if hit.document.id not in candidates
+        }
         lexical = self.index.term_scores(list(nearest), searched.terms, weights=self.weights)
         scored = candidates | dict(zip(nearest, self._fused(searched, list(nearest.values()), lexical), strict=True))
-        return [[scored[hit.document.id] for hit in line] for line in lines]
+        return [[scored[hit.document.id] for hit in hits] for hits in hits_per_document]
 
     def _fused(self, searched: _Searched, hits: Sequence[Hit], lexical: NDArray[np.float64]) -> list[Hit]:
         """Give each hit its lexical score, and the score of the fusion beside the candidates."""

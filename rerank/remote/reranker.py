@@ -99,9 +99,9 @@ class RemoteReranker:
         for position, row in enumerate(rows):
             places.setdefault(pairs[row][0], []).append(position)
         requests: list[tuple[str, list[int]]] = []
-        for query, of_query in places.items():
+        for query, query_places in places.items():
             texts = [pairs[rows[position]][1] for position in of_query]
-            requests += [(query, of_query[part]) for part in portions(texts, self._model.batch_size)]
+            requests += [(query, query_places[part]) for part in portions(texts, self._model.batch_size)]
 
         def ask(request: tuple[str, list[int]]) -> NDArray[np.float32]:
             query, asked = request
