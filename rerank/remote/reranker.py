@@ -100,7 +100,7 @@ class RemoteReranker:
             places.setdefault(pairs[row][0], []).append(position)
         requests: list[tuple[str, list[int]]] = []
         for query, query_places in places.items():
-            texts = [pairs[rows[position]][1] for position in of_query]
+            texts = [pairs[rows[position]][1] for position in query_places]
             requests += [(query, query_places[part]) for part in portions(texts, self._model.batch_size)]
 
         def ask(request: tuple[str, list[int]]) -> NDArray[np.float32]:
