@@ -308,6 +308,33 @@ def half_precision(folder: Path) -> Path:
     return _saved(folder, _loaded(folder).half())
 
 
+def bfloat16_beside_others(folder: Path) -> Path:
+    """Weights in bfloat16, beside an export for another program and the settings of a training, as a pickle."""
+    import torch
+
+    _saved(folder, _loaded(folder).to(torch.bfloat16))
+    (folder / "onnx").mkdir()
+    for name in ("onnx/model.onnx", "training_args.bin"):
+        (folder / name).write_bytes(b"not for us")
+    return folder
+
+
+def limit_of_tokenizer(folder: Path) -> Path:
+    """No limit among the settings of sentence-transformers: that of the tokenizer counts."""
+    save_bi_encoder(folder, "bert")
+    settings = json.loads((folder / "sentence_bert_config.json").read_text())
+    (folder / "sentence_bert_config.json").write_text(json.dumps(settings | {"max_seq_length": None}))
+    return folder
+
+
+def pickled_dense(folder: Path) -> Path:
+    """A dense layer with pytorch_model.bin alone."""
+    two_dense(folder)
+    for path in folder.glob("*_Dense/model.safetensors"):
+        path.rename(path.with_name("pytorch_model.bin"))
+    return folder
+
+
 def truncated(folder: Path) -> Path:
     """A Matryoshka model that says how many numbers of a vector to keep."""
     from sentence_transformers import SentenceTransformer
@@ -397,6 +424,8 @@ PACKED: dict[str, Callable[[Path], Path]] = {
     "max_seq_length": short,
     "do_lower_case": lower_case,
     "half precision": half_precision,
+    "bfloat16 beside other files": bfloat16_beside_others,
+    "max_seq_length null": limit_of_tokenizer,
     "truncate_dim": truncated,
     "query_length and document_length": lengths,
     "mean and max": mean_and_max,
@@ -423,6 +452,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "sparse": (sparse, r"is not an encoder: it is a sparse encoder \(SPLADE\)"),
     "multi-vector": (multi_vector, r"is not an encoder: it is a multi-vector model \(ColBERT\)"),
     "pytorch_model.bin": (pickled, "has no weights in safetensors"),
+    "a dense layer in pytorch_model.bin": (pickled_dense, "may be a pickle, which bicross does not load"),
     "code of its own": (own_code, r"cannot be loaded: .*(custom code|trust_remote_code|model type `new`)"),
     "a module of its own": (own_module, r"cannot be loaded: .*custom_st"),
 }
