@@ -1,11 +1,11 @@
 """Is the answer in what a language model gets? Measures contexts of the ContextPipeline and of simpler ways.
 
-Usage: python benchmarks/context.py DATA [--queries 200] [--output benchmarks/results/context.json]
+Usage: python benchmarks/context.py DATA [--queries 200] [--scratch FOLDER] [--output benchmarks/results/context.json]
 
 DATA holds the BEIR folders squad-dev and covid-qa. Contexts of at most 1,000 and of at most 300 tokens. The questions
 of squad-dev are a random sample of those about its last eight articles, on which the bundled reranker was not trained;
 all paragraphs are searched. A collection that the output has with the same settings is not measured again. Takes a
-quarter of an hour on two cores.
+quarter of an hour on two cores; with --scratch the indexes and the scores are kept, and the next run goes on from them.
 """
 
 import argparse
@@ -184,7 +184,10 @@ def squad(bench: Bench, folder: Path, arguments: argparse.Namespace) -> dict[str
     ids = list(answers)
     paragraphs = Articles.of(read_rows(folder / "corpus.jsonl"))
     documents, chunk_starts = paragraphs.chunks(CHUNK_WORDS)
-    naive = build_index(documents, bench.folder / "naive", encoder=bench.encoder, reranker=None, chunking=None)
+    path = bench.folder / "naive"
+    if not (path / "MANIFEST").exists():  # else it is left from an earlier run
+        build_index(documents, path, encoder=bench.encoder, reranker=None, chunking=None, resume=True)
+    naive = Index.open(path)
 
     def judge(name: str, number: int, context: Context) -> dict[str, bool]:
         id_, starts = ids[number], chunk_starts if "chunks" in name else paragraphs.starts
@@ -234,17 +237,19 @@ def main() -> None:
     parser.add_argument("--reranker", default=DEFAULT_RERANKER)
     parser.add_argument("--dtype", default="float32", help="of the reranker")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--scratch", type=Path, help="folder that keeps indexes and scores for the next run")
     parser.set_defaults(device="cpu")
     parser.add_argument("--output", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
-    check_folders(parser, [arguments.output])
+    check_folders(parser, [arguments.output, arguments.scratch])
     set_threads(arguments.threads)
     measures = {"squad-dev": squad, "covid-qa": covid}
     collections = measured_before(arguments.output, header(arguments, how=HOW))
     done = {collection["collection"] for collection in collections}
-    with tempfile.TemporaryDirectory() as scratch:
-        arguments.scores = Path(scratch) / "scores"  # a pair is scored once for all systems and budgets
-        bench = Bench(arguments, Path(scratch))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.scratch or Path(temporary)
+        arguments.scores = folder / "scores"  # a pair is scored once for all systems and budgets
+        bench = Bench(arguments, folder)
         for name, measure in measures.items():
             if name not in done and (arguments.data / name).is_dir():
                 collections.append(measure(bench, arguments.data / name, arguments))
