@@ -29,6 +29,7 @@ _BREAK = "\0"  # cannot be confused with the line breaks inside a block, which a
 _RAW_ENDS = {name: re.compile(rf"</{name}(?=[ \t\n\r\f/>])", re.IGNORECASE) for name in ("script", "style")}
 _NO_TEXT = {*_RAW_ENDS, "title"}
 _LEFT_OUT = {"nav", "noscript", "template"}  # what is not about the subject of the page, or not shown
+_OUTLINED = {*_LEFT_OUT, "main"}
 _INLINE = (
     {"a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i"}
     | {"img", "ins", "kbd", "label", "mark", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike"}
@@ -37,11 +38,15 @@ _INLINE = (
 
 
 def html_title_and_text(content: str) -> tuple[str, str]:
-    """Return the title of a page, and its text with a line for each block, without its navigation."""
+    """Return the title of a page, and its text with a line for each block, without its navigation.
+
+    Where one part is marked as the main one (``<main>``), the text is that part.
+    """
     page = _Page(content)
     page.read()
     # A page that is all navigation, such as a table of contents, keeps it.
-    return "".join(_blocks(page.title)[:1]), "\n".join(_blocks(page.text_kept()) or _blocks(page.text))
+    blocks = _blocks(page.main_text()) or _blocks(page.text_kept()) or _blocks(page.text)
+    return "".join(_blocks(page.title)[:1]), "\n".join(blocks)
 
 
 def _blocks(pieces: Sequence[str]) -> list[str]:
@@ -58,8 +63,9 @@ class _Page:
         self._content = content
         self._inside = ""  # the element whose content is not part of the text
         self._drawings = 0  # open at this place; they have titles, too
-        self._open: list[tuple[str, int]] = []  # the elements of _LEFT_OUT, and where in the text each begins
+        self._open: list[tuple[str, int]] = []  # the elements of _OUTLINED, and where in the text each begins
         self._left_out: list[tuple[int, int]] = []  # the parts of the text that the outermost of them took
+        self._main: list[tuple[int, int]] = []  # the parts of the text that are marked as the main one
         self._tag = _TAG
         self._last = content.rfind(">")  # no markup ends after it
         self._last_comment_end = max(content.rfind("-->"), content.rfind("--!>"))
@@ -75,12 +81,19 @@ class _Page:
 
     def text_kept(self) -> list[str]:
         """Return the text without elements that are left out. One without an end stays: it would take all the rest."""
+        return self._kept(0, len(self.text))
+
+    def main_text(self) -> list[str]:
+        """Return what of that text is marked as the main part; nothing where there is none, or several."""
+        return self._kept(*self._main[0]) if len(self._main) == 1 else []
+
+    def _kept(self, start: int, stop: int) -> list[str]:
         strings: list[str] = []
-        start = 0
         for begin, end in self._left_out:
-            strings += [*self.text[start:begin], _BREAK]
-            start = end
-        return strings + self.text[start:]
+            if begin >= start and end <= stop:
+                strings += [*self.text[start:begin], _BREAK]
+                start = end
+        return strings + self.text[start:stop]
 
     def _markup(self, start: int) -> int:
         """Read the markup, or the text, that begins with the ``<`` at ``start``; return where it ends."""
@@ -125,7 +138,7 @@ class _Page:
     def _start_tag(self, name: str) -> None:
         if name in _NO_TEXT:
             self._inside = name
-        elif name in _LEFT_OUT:
+        elif name in _OUTLINED:
             self._open.append((name, len(self.text)))
         self._drawings += name == "svg"
         if name not in _INLINE:
@@ -142,15 +155,23 @@ class _Page:
             self.text.append(_BREAK)
         if self._open and self._open[-1][0] == name:
             begin = self._open.pop()[1]
-            while self._left_out and self._left_out[-1][0] >= begin:  # inside of this one
-                self._left_out.pop()
-            self._left_out.append((begin, len(self.text)))
+            if name == "main":
+                _add(self._main, begin, len(self.text))
+                return
+            _add(self._left_out, begin, len(self.text))
 
     def _data(self, data: str) -> None:
         if data and not self._inside:
             self.text.append(_unescaped(data))
         elif data and self._inside == "title" and not self._drawings:
             self.title.append(_unescaped(data))
+
+
+def _add(parts: list[tuple[int, int]], begin: int, end: int) -> None:
+    """Add a part of the text, in the place of those inside of it."""
+    while parts and parts[-1][0] >= begin:
+        parts.pop()
+    parts.append((begin, end))
 
 
 def _is_letter(character: str) -> bool:

@@ -109,3 +109,18 @@ def test_broken_pages(page, content, text):
 )
 def test_character_references(page, reference, text):
     assert page(f"<p>{reference}").text == text
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("<header>Site</header><nav>a</nav><MAIN class=x><h1>M</h1><nav>in</nav>one</MAIN><footer>c", "M\none"),
+        ("<main>one<main>two</main></main>three", "one\ntwo"),
+        ("<main>one</main><p>two<main>three</main>", "one\ntwo\nthree"),  # which one is it?
+        ("<p>one<main>two", "one\ntwo"),
+        ("<p>one<main> </main>", "one"),
+        ("<nav>a<main>one</main>b</nav>", "one"),
+    ],
+)
+def test_the_main_part_of_a_page_is_its_text(page, content, text):
+    assert page(content).text == text
