@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from ...errors import ArgumentError
 from ..metadata import Kind
-from .comparisons import TextLiteral, by_date
 from .dates import DAY
 from .fields import IndexField
+from .text_order import TextLiteral, by_date
 
 _LITERAL = r'"(?P<text>(?:[^"\\\\]|\\\\.)*)"'
 _ORDER = r"(?P<symbol><=|>=|<|>)"

@@ -5,9 +5,7 @@ of that segment, null where a row has nothing that can be compared.
 """
 
 import math
-import re
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ...errors import ArgumentError
 from ..metadata import INT64_MAX, INT64_MIN, Kind, array_of, arrow_mask, arrow_scalar, arrow_values, mask_of
-from .dates import DAY, Dates, compare_dates, read_dates
-from .fields import IndexField, matches_number
+from .dates import DAY, Dates, compare_dates
+from .fields import IndexField
+from .text_order import TextLiteral, alphabetical, by_date, equal_by_date, not_iso
 
 _ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
 KERNELS: dict[str, Callable[[Any, Any], Any]] = {
@@ -29,7 +27,6 @@ KERNELS: dict[str, Callable[[Any, Any], Any]] = {
     ">": _ARROW.greater,
     ">=": _ARROW.greater_equal,
 }
-_LOCAL_DATE = re.compile(r"[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{2,4}(?:[ ,T].*)?")
 _NUMPY: dict[str, Any] = {
     "==": np.equal,
     "<": np.less,
@@ -37,29 +34,6 @@ _NUMPY: dict[str, Any] = {
     ">": np.greater,
     ">=": np.greater_equal,
 }
-
-
-class TextLiteral:
-    """A text that a person wrote in a filter."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self._array: Any = arrow_values([text], pa.large_utf8())
-
-    @cached_property
-    def dates(self) -> Dates:
-        """The text as a date."""
-        return read_dates(self._array)
-
-    @property
-    def is_date(self) -> bool:
-        """Whether it is a date; four digits are a year."""
-        return bool(self.dates.valid[0])
-
-    @cached_property
-    def is_number(self) -> bool:
-        """Whether it looks like a number, and not like a year."""
-        return bool(matches_number(self._array)[0])
 
 
 def compare_numbers(field: IndexField, part: int, symbol: str, number: int | float) -> Any:  # noqa: ANN401
@@ -100,7 +74,7 @@ def compare_texts(field: IndexField, part: int, symbol: str, literal: TextLitera
     texts = field.parts[part].texts
     if symbol in ("==", "!="):
         equal = _ARROW.equal(texts, _text(literal.text))
-        if _equal_by_date(field, literal):
+        if equal_by_date(field, literal):
             equal = _or_same_date(equal, field.parts[part].dates, literal.dates)
         return _ARROW.invert(equal) if symbol == "!=" else equal
     if by_date(field, symbol, literal):
@@ -109,40 +83,11 @@ def compare_texts(field: IndexField, part: int, symbol: str, literal: TextLitera
     return KERNELS[symbol](texts, _text(literal.text))
 
 
-def by_date(field: IndexField, symbol: str, literal: TextLiteral) -> bool:
-    """Whether an order comparison of a field's texts with a text is one of dates.
-
-    Raises:
-        ArgumentError: Texts that look like numbers, or dates and a text that is not one, would be ordered by letter.
-    """
-    numbers = field.live_numbers_in_texts
-    if _has_dates_for(field, literal):
-        return True
-    if numbers and (literal.is_date or literal.is_number):
-        raise _alphabetical(field, symbol, repr(literal.text))
-    if literal.is_number and field.live_years:
-        raise _alphabetical(field, symbol, repr(literal.text))
-    if literal.is_date and field.live_local_dates:
-        raise _not_iso(field, symbol, repr(literal.text))
-    if _LOCAL_DATE.fullmatch(literal.text):
-        raise ArgumentError(
-            f"comparing ({symbol}) the field {field.name!r:.200} with {literal.text!r:.200} would be alphabetical, "
-            f"by the day or month first. Index dates as 2024-05-17 (for CSV: --types {field.name:.200}=day-first or "
-            "=month-first), and write them like that"
-        )
-    if field.live_dates and not literal.is_date and not field.not_dates:
-        raise ArgumentError(
-            f"the field {field.name!r:.200} holds dates and cannot be compared ({symbol}) with {literal.text!r:.200}, "
-            "which is not a date: write dates like 2024, 2024-05, 2024-05-17 or 2024-05-17T15:30"
-        )
-    return False
-
-
 def text_in(field: IndexField, part: int, values: list[str]) -> Any:  # noqa: ANN401
     """Whether a text is in a list of texts, or is the same date as one of them."""
     inside = is_in(field.parts[part].texts, values)
     for literal in map(TextLiteral, values):
-        if _equal_by_date(field, literal):
+        if equal_by_date(field, literal):
             inside = _or_same_date(inside, field.parts[part].dates, literal.dates)
     return inside
 
@@ -170,13 +115,13 @@ def compare_two_texts(left: IndexField, right: IndexField, part: int, symbol: st
             equal = _or_same_date(equal, sides[0].dates, sides[1].dates, least)
         return _ARROW.invert(equal) if symbol == "!=" else equal
     if all(field.live_numbers_in_texts for field in (left, right)):
-        raise _alphabetical(left, symbol, f"the field {right.name!r:.200}")
+        raise alphabetical(left, symbol, f"the field {right.name!r:.200}")
     if left.live_dates and right.live_dates:
         matches = compare_dates(sides[0].dates, sides[1].dates, _NUMPY[symbol])
         return arrow_mask(matches, valid=sides[0].dates.valid & sides[1].dates.valid)
     for field, other in ((left, right), (right, left)):
         if field.live_local_dates and (other.live_local_dates or other.live_dates):
-            raise _not_iso(field, symbol, f"the field {other.name!r:.200}")
+            raise not_iso(field, symbol, f"the field {other.name!r:.200}")
     return KERNELS[symbol](sides[0].texts, sides[1].texts)
 
 
@@ -229,38 +174,10 @@ def _whole(symbol: str, number: int | float) -> tuple[str, int | bool]:
     return ("<=", math.floor(number)) if symbol in ("<", "<=") else (">=", math.ceil(number))
 
 
-def _has_dates_for(field: IndexField, literal: TextLiteral) -> bool:
-    """Whether a text is a date that the dates of a field are compared with; beside numbers, four digits are not."""
-    if not literal.is_date or not field.live_dates:
-        return False
-    return literal.dates.precision[0] > 0 or not field.live_numbers_in_texts
-
-
-def _equal_by_date(field: IndexField, literal: TextLiteral) -> bool:
-    """Whether equal dates are equal values; the ids of documents are equal letter by letter only."""
-    return not field.is_id and _has_dates_for(field, literal)
-
-
 def _or_same_date(equal: Any, left: Dates, right: Dates, least: int = 0) -> Any:  # noqa: ANN401
     """Add the rows whose dates are equal at the precision of both, which is at least ``least``."""
     precise = np.minimum(left.precision, right.precision) >= least
     return _ARROW.or_(equal, arrow_mask(compare_dates(left, right, np.equal) & precise))
-
-
-def _alphabetical(field: IndexField, symbol: str, other: str) -> ArgumentError:
-    return ArgumentError(
-        f"the field {field.name!r:.200} holds texts that look like numbers, and comparing them ({symbol}) with "
-        f"{other:.200} would be alphabetical: '9' comes after '10'. Index them as numbers (for CSV: "
-        f"--types {field.name:.200}=float), and compare with a number that has no quotes"
-    )
-
-
-def _not_iso(field: IndexField, symbol: str, other: str) -> ArgumentError:
-    return ArgumentError(
-        f"the field {field.name!r:.200} holds dates that are not written like 2024-05-17, and comparing them ({symbol})"
-        f" with {other:.200} would be alphabetical. Index them like that (for CSV: --types {field.name:.200}=day-first"
-        " or =month-first)"
-    )
 
 
 def _text(value: str) -> Any:  # noqa: ANN401

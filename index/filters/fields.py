@@ -1,7 +1,7 @@
 """The fields of a whole index, over its segments: which kinds of values each holds, and how many documents of each."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, cast
 
@@ -14,17 +14,14 @@ from ...errors import ArgumentError
 from ..metadata import COMPARABLE, FieldColumns, Kind, arrow_mask, mask_of
 from ..segments import SegmentFields
 from .dates import Dates, read_dates
+from .notations import looks_like_a_local_date, looks_like_a_number, looks_like_an_amount
 
 logger = logging.getLogger("bicross")
 
 MAX_FIELDS_SHOWN = 20
 NUMBERS = (Kind.INTEGERS, Kind.NUMBERS)
 _ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
-_NUMBER = r"^\s*[$€£¥]?\s*[+-]?[$€£¥]?([0-9][0-9,_]*(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*[$€£¥%]?\s*$"
-_YEAR = r"^[0-9]{4}$"
-_DAY_OR_MONTH_FIRST = "[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2,4}"
-_YEAR_FIRST = "[0-9]{4}(?:[./][0-9]{1,2}[./][0-9]{1,2}|-[0-9]-[0-9]{1,2}|-[0-9]{1,2}-[0-9])"  # not ISO: 2024-5-17
-_LOCAL_DATE = rf"^\s*(?:{_DAY_OR_MONTH_FIRST}|{_YEAR_FIRST})(?:[ ,T].*)?$"
+MAX_EXAMPLE = 40
 
 
 class FieldPart:
@@ -83,14 +80,18 @@ class FieldPart:
 
     @cached_property
     def looks_like_a_number(self) -> NDArray[np.bool_]:
-        """Which texts look like a number; four digits alone are rather a year."""
-        return matches_number(self.texts)
+        """Which texts look like a number or a price; four digits alone are rather a year."""
+        return looks_like_a_number(self.texts)
+
+    @cached_property
+    def looks_like_an_amount(self) -> NDArray[np.bool_]:
+        """Which texts look like a number, alone or beside a word."""
+        return looks_like_an_amount(self.texts)
 
     @cached_property
     def looks_like_a_local_date(self) -> NDArray[np.bool_]:
-        """Which texts look like a date that is not written as in ISO 8601, such as 31.12.2024 or 2024/12/31."""
-        looks = _ARROW.match_substring_regex(self.texts, _LOCAL_DATE)
-        return mask_of(looks)
+        """Which texts look like a date that is not written as in ISO 8601, such as 31.12.2024 or 5 March 2024."""
+        return looks_like_a_local_date(self.texts) & ~self.dates.valid
 
 
 class IndexField:
@@ -179,6 +180,11 @@ class IndexField:
         return sum(part.live(part.looks_like_a_number) for part in self.parts)
 
     @cached_property
+    def live_amounts(self) -> int:
+        """How many live documents have a text that looks like a number, alone or beside a word."""
+        return sum(part.live(part.looks_like_an_amount) for part in self.parts)
+
+    @cached_property
     def live_local_dates(self) -> int:
         """How many live documents have a date that is not written as in ISO 8601."""
         return sum(part.live(part.looks_like_a_local_date) for part in self.parts)
@@ -187,6 +193,14 @@ class IndexField:
     def live_years(self) -> int:
         """How many live documents have a text of four digits."""
         return sum(part.live(part.dates.precision == 0) for part in self.parts)
+
+    def example(self, mask_of_part: Callable[[FieldPart], NDArray[np.bool_]]) -> str:
+        """The first text of a live document in the rows that a mask of each segment says; "" where there is none."""
+        for part in self.parts:
+            rows = np.flatnonzero(mask_of_part(part) & mask_of(part.rows_of_live) & _valid(part.texts))
+            if len(rows):
+                return str(part.texts[int(rows[0])].as_py())[:MAX_EXAMPLE]
+        return ""
 
     def require_comparable(self) -> None:
         """Raise ``ArgumentError`` where values are in no column at all."""
@@ -264,6 +278,12 @@ class IndexFields:
                 field.live_values,
             )
 
+    def note_notation(self, field: IndexField, text: str, reason: str) -> None:
+        """Log once for a field, if there is a ``reason``, that values which may mean a text do not match."""
+        if reason and (field.name, "=") not in self._noted:
+            self._noted.add((field.name, "="))
+            logger.warning("the field %r is compared with %.200r letter by letter, but %s", field.name, text, reason)
+
     def _there(self) -> str:
         names = self.names()
         shown = ", ".join(map(repr, names[:MAX_FIELDS_SHOWN]))
@@ -273,12 +293,6 @@ class IndexFields:
     def _over_segments(self, name: str, columns: Iterable[FieldColumns], *, is_id: bool = False) -> IndexField:
         pairs = zip(columns, self._lives, strict=True)
         return IndexField(name, [FieldPart(of_segment, live) for of_segment, live in pairs], is_id=is_id)
-
-
-def matches_number(texts: Any) -> NDArray[np.bool_]:  # noqa: ANN401 - an Arrow array of texts
-    """Which texts look like a number; four digits alone do not count, they are rather a year."""
-    looks = _ARROW.and_not(_ARROW.match_substring_regex(texts, _NUMBER), _ARROW.match_substring_regex(texts, _YEAR))
-    return mask_of(looks)
 
 
 def _valid(column: Any) -> NDArray[np.bool_]:  # noqa: ANN401

@@ -19,8 +19,6 @@ from ...errors import ArgumentError
 from ..metadata import LISTS, Kind, arrow_mask, arrow_scalar, mask_of
 from .comparisons import (
     KERNELS,
-    TextLiteral,
-    by_date,
     compare_numbers,
     compare_texts,
     compare_two_numbers,
@@ -32,6 +30,7 @@ from .comparisons import (
 )
 from .expressions import evaluate_expression
 from .fields import NUMBERS, IndexField, IndexFields
+from .text_order import TextLiteral, by_date, hint_for_number, other_notation
 from .where_parser import (
     And,
     Comparison,
@@ -151,7 +150,9 @@ class _Rows:
                 return KERNELS[symbol](self._booleans(field), arrow_scalar(value, pa.bool_()))
             case str():
                 literal = TextLiteral(value)
-                if symbol not in _EQUALITIES and by_date(field, symbol, literal):
+                if symbol in _EQUALITIES:
+                    self._note_notation(field, literal)
+                elif by_date(field, symbol, literal):
                     self._fields.note_off(field, field.not_dates, "dates")
                 return compare_texts(field, self._part, symbol, literal)
             case _:
@@ -181,6 +182,8 @@ class _Rows:
         self._note_off(field, kinds)
         results: list[Any] = []
         if texts := [value for value in values if isinstance(value, str)]:
+            for text in texts:
+                self._note_notation(field, TextLiteral(text))
             results.append(text_in(field, self._part, texts))
         if flags := [value for value in values if isinstance(value, bool)]:
             results.append(is_in(self._booleans(field), flags))
@@ -216,10 +219,15 @@ class _Rows:
         if not (fits and field.has(*kinds)):
             is_listed = field.has(*LISTS) and symbol in _EQUALITIES
             hint = f"; write {value!r:.80} in {field.name:.200}" if is_listed else ""
+            if not isinstance(value, bool | str):
+                hint += hint_for_number(field, symbol, value)
             raise ArgumentError(f"{field.described} and cannot be compared ({symbol}) with {value!r:.80}{hint}")
         if note:
             self._note_off(field, kinds)
         return kinds
+
+    def _note_notation(self, field: IndexField, literal: TextLiteral) -> None:
+        self._fields.note_notation(field, literal.text, other_notation(field, literal))
 
     def _note_off(self, field: IndexField, kinds: Iterable[Kind]) -> None:
         kinds = tuple(dict.fromkeys(kinds))

@@ -1,6 +1,7 @@
 """Metadata of documents: which values are kept, how they are written as JSON, and their columns for filters."""
 
 from .arrow_arrays import array_of, arrow_mask, arrow_scalar, arrow_values, mask_of
+from .currencies import CURRENCY
 from .field_columns import (
     ARROW_TYPES,
     COMPARABLE,
@@ -20,6 +21,7 @@ from .values import MAX_DEPTH, plain_metadata
 __all__ = [
     "ARROW_TYPES",
     "COMPARABLE",
+    "CURRENCY",
     "INT64_MAX",
     "INT64_MIN",
     "LISTS",
