@@ -41,9 +41,12 @@ PUBLIC = (
     "pipelines",
     "pipelines.training",
     "pipelines.training.pair_tasks",
+    "pipelines.integrations.beir",
     "pipelines.integrations.haystack",
     "pipelines.integrations.langchain",
     "pipelines.integrations.llama_index",
+    "pipelines.integrations.mteb",
+    "pipelines.integrations.pyterrier",
     "training",
     "training.rerankers",
     "training.encoders",
@@ -53,7 +56,7 @@ PUBLIC = (
     "errors",
 )
 
-FRAMEWORKS = ["haystack", "langchain_core", "llama_index"]
+FRAMEWORKS = ["haystack", "langchain_core", "llama_index", "mteb", "pyterrier"]
 """What adapters import: the pages need none of it, and it takes seconds to load."""
 autodoc_mock_imports = FRAMEWORKS
 

@@ -64,6 +64,8 @@ if TYPE_CHECKING:
         Timings,
         Tuned,
         fit_stop_rule,
+        to_arrow,
+        to_pandas,
     )
     from .tuning import Tuning, TuningOptions, tune
 
@@ -118,6 +120,8 @@ __all__ = [
     "read_run",
     "retokenize",
     "sync_documents",
+    "to_arrow",
+    "to_pandas",
     "tune",
     "upsert_documents",
     "write_run",
@@ -186,6 +190,8 @@ __getattr__ = lazy_names(
             "Timings",
             "Tuned",
             "fit_stop_rule",
+            "to_arrow",
+            "to_pandas",
         ),
         "tuning": (
             "Tuning",

@@ -6,7 +6,7 @@ from .long_queries import long_query_error, require_policy, too_long
 from .options import DEFAULT_K, MAX_RETRIEVE_K, RerankK, SearchOptions, check_deadline, read_cascade, read_layers
 from .pipeline import SearchPipeline
 from .queries import MAX_QUERY_CHARACTERS, QUERIES_AT_ONCE, check_queries, check_query, query_slices
-from .records import result_record, search_record
+from .records import result_record, search_record, to_arrow, to_pandas
 from .scoring import (
     CacheUse,
     CandidateScorer,
@@ -67,6 +67,8 @@ __all__ = [
     "standardised",
     "store",
     "stored",
+    "to_arrow",
+    "to_pandas",
     "tokenizer_fingerprint",
     "too_long",
     "with_candidates",

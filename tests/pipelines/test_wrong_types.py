@@ -105,6 +105,8 @@ FUNCTIONS = {
         "batch_size": 2,
         "progress": False,
     },
+    "to_arrow": {"results": []},
+    "to_pandas": {"results": []},
     "write_run": {"path": "written", "run": RUN, "tag": "x"},
 }
 NOT_CALLED = {

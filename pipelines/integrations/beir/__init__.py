@@ -1,0 +1,5 @@
+"""BEIR: its evaluator measures a pipeline of bicross."""
+
+from .search import BicrossSearch
+
+__all__ = ["BicrossSearch"]
