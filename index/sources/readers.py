@@ -98,10 +98,9 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
         max_bytes=max_bytes,
         keep_copies=keep_copies,
     )
-    checked_flag(gitignore, "gitignore")
     if on_error not in get_args(OnError):
         raise ArgumentError(f"on_error must be 'raise' or 'skip', not {on_error!r}")
-    paths, scratch = _paths(path), Scratch()
+    gitignore, paths, scratch = checked_flag(gitignore, "gitignore"), _paths(path), Scratch()
     log_path = _log_path(errors_path, paths) if on_error == "skip" else None
     ignored = () if log_path is None else (log_path,)
     try:
