@@ -45,6 +45,7 @@ PUBLIC = (
     "pipelines.integrations.haystack",
     "pipelines.integrations.langchain",
     "pipelines.integrations.llama_index",
+    "pipelines.integrations.mcp",
     "pipelines.integrations.mteb",
     "pipelines.integrations.pyterrier",
     "training",

@@ -42,6 +42,7 @@ COMMANDS = {
     "context": ("answers", "context_command"),
     "reply": ("answers", "reply_command"),
     "serve": ("serving", "serve_command"),
+    "mcp": ("serving", "mcp_command"),
     "demo": ("demo", "demo_command"),
 }
 """The module and the function of each command."""
@@ -51,6 +52,7 @@ GROUPS = {
     "Search": {
         "search": "Search an index",
         "serve": "Serve indexes to programs over HTTP, and to people by a page",
+        "mcp": "Let agents search indexes, by the Model Context Protocol",
         "info": "Show what an index holds and which model made it",
         "demo": "Index the documentation of the installed Python, and search it",
     },

@@ -1,1 +1,1 @@
-"""Adapters that let frameworks search, rerank, embed and measure with bicross: a room for each, an extra for each."""
+"""Adapters that let frameworks and agents search, rerank, embed and measure with bicross: a room, an extra for each."""

@@ -1,6 +1,7 @@
 """The application: all routes, with the guard around them."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
 from fastapi import FastAPI, Request
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp
 
 from . import dialects, own, page
 from .http import ApiError, Guard, api_error, json_response
+from .mounting import Mounted, route_of
 from .service import Service
 
 DESCRIPTION = """Two-stage semantic search: a bi-encoder retrieves candidates, a cross-encoder reranks them.
@@ -19,12 +21,30 @@ Send the key of the server, if it has one, as `Authorization: Bearer KEY`. Error
 `type`, a `code`, a `message` and the `param` that is to blame."""
 
 
-def create_app(service: Service) -> ASGIApp:
-    """Return the ASGI application that serves a ``Service``."""
-    app = FastAPI(title="bicross", version=_version(), description=DESCRIPTION, docs_url=None, redoc_url=None)
+def create_app(service: Service, mounted: Sequence[Mounted] = (), *, alone: bool = False) -> ASGIApp:
+    """Return the ASGI application that serves a ``Service``.
+
+    Args:
+        service: What is served.
+        mounted: Applications at paths of their own, behind the same keys and limits.
+        alone: Whether there are no other routes beside these but health and metrics.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as running:
+            for each in mounted:
+                await running.enter_async_context(each.lifespan())
+            yield
+
+    app = FastAPI(
+        title="bicross", version=_version(), description=DESCRIPTION, docs_url=None, redoc_url=None, lifespan=lifespan
+    )
     app.state.service = service
-    for router in (*own.ROUTERS, *dialects.ROUTERS, *page.ROUTERS):
+    routers = (own.OPERATIONS,) if alone else (*own.ROUTERS, *dialects.ROUTERS, *page.ROUTERS)
+    for router in routers:
         app.include_router(router)
+    app.router.routes.extend(route_of(each, service.settings) for each in mounted)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(Exception, _failed)

@@ -5,7 +5,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
-from .http import worked
+from .http import worked, worked_alone
 from .service import Service
 
 Value = TypeVar("Value")
@@ -31,6 +31,23 @@ async def answered(request: Request, service: Service, work: Callable[[], Value]
     """
     return await worked(
         request,
+        work,
+        tokens=tokens,
+        admission=service.admission,
+        pool=service.pool,
+        seconds=service.settings.limits.request_seconds,
+    )
+
+
+async def answered_alone(service: Service, work: Callable[[], Value], *, tokens: int = 0) -> Value:
+    """Do work that came by another way than a request of HTTP, within the same limits.
+
+    Args:
+        service: Whose limits hold.
+        work: What is to be done.
+        tokens: About how many tokens the models must process for it.
+    """
+    return await worked_alone(
         work,
         tokens=tokens,
         admission=service.admission,

@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -13,6 +13,7 @@ import uvicorn
 
 from ...errors import ArgumentError
 from .app import create_app
+from .mounting import Mounted
 from .protocol import protocol_with
 from .service import Service
 from .settings import ServerSettings
@@ -36,17 +37,8 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         """Hear signals while the block runs; they end no process by themselves."""
-        if threading.current_thread() is not threading.main_thread():
+        with hearing(self.handle_exit):
             yield
-            return
-        wakeup = signal.set_wakeup_fd(-1)  # a command ends its process when it hears a signal
-        before = {number: signal.signal(number, self.handle_exit) for number in SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            signal.set_wakeup_fd(wakeup)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal begins the end, the second does not wait for answers."""
@@ -69,6 +61,22 @@ class _Server(uvicorn.Server):
         return (answered and unready_for >= UNREADY_SECONDS) or now >= self._ends_at
 
 
+@contextmanager
+def hearing(handler: Callable[[int, FrameType | None], None]) -> Generator[None]:
+    """Give Ctrl-C and SIGTERM to a function while the block runs, in the main thread; elsewhere there are none."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    wakeup = signal.set_wakeup_fd(-1)  # a command ends its process when it hears a signal
+    before = {number: signal.signal(number, handler) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, original in before.items():
+            signal.signal(number, original)
+        signal.set_wakeup_fd(wakeup)
+
+
 def listen(settings: ServerSettings) -> socket.socket:
     """Take the address of a server.
 
@@ -84,23 +92,32 @@ def listen(settings: ServerSettings) -> socket.socket:
         ) from None
 
 
-def run_server(service: Service, listener: socket.socket, *, on_ready: Callable[[], None]) -> None:
+def run_server(
+    service: Service,
+    listener: socket.socket,
+    *,
+    on_ready: Callable[[], None],
+    mounted: Sequence[Mounted] = (),
+    alone: bool = False,
+) -> None:
     """Serve until SIGTERM or Ctrl-C. The models load while health is answered already.
 
     Args:
         service: Loaded here, and closed at the end.
         listener: Where to listen.
         on_ready: Called when the service is loaded.
+        mounted: As for ``create_app``.
+        alone: As for ``create_app``.
 
     Raises:
         BicrossError: A model cannot be loaded.
     """
     limits = service.settings.limits
     config = uvicorn.Config(
-        create_app(service),
+        create_app(service, mounted, alone=alone),
         http=protocol_with(limits),
         ws="none",
-        lifespan="off",
+        lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -113,7 +130,8 @@ def run_server(service: Service, listener: socket.socket, *, on_ready: Callable[
         try:
             service.load()
         except Exception as error:  # noqa: BLE001 - raised where the server was started
-            failures.append(error)
+            if not service.admission.stopping:  # else it fails because it is closed meanwhile
+                failures.append(error)
             server.should_exit = True
             return
         if not service.admission.stopping:

@@ -129,6 +129,11 @@ class Service:
         return Path(model).name if isinstance(model, str | Path) and Path(model).exists() else str(model)
 
     @property
+    def search_options(self) -> SearchOptions:
+        """How it searches where a request does not say."""
+        return self._models.search
+
+    @property
     def ready(self) -> bool:
         """Whether all indexes have answered a query, and the server does not end."""
         return self._loaded.is_set() and not self.admission.stopping

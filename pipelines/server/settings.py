@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from .batching import BATCH_TOKENS
 KEY_VARIABLE, WRITE_KEY_VARIABLE = "BICROSS_API_KEY", "BICROSS_WRITE_KEY"
 SHORTEST_KEY = 16
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +73,22 @@ class ServerSettings:
         port: The port; 0 takes a free one.
         key: What a request must name as its key; None lets everyone ask who can reach the address.
         write_key: What a request must name that changes documents; None allows no changes.
+        hosts: Further names under which it is asked, such as that of a proxy. Without a key it answers requests to
+            these and its own address alone. With a key it does so where there are any, and else answers to every name.
         limits: The most that it takes and does.
         refresh_seconds: How often it looks for a newer generation of its indexes.
         query_log: A file that gets a JSON line for each query of a search; None logs no query.
 
     Raises:
-        ArgumentError: The address can be reached from other machines and there is no key, or a key is too short.
+        ArgumentError: The address can be reached from other machines and there is no key, a key is too short, or a
+            further name is none.
     """
 
     host: str = "127.0.0.1"
     port: int = 8080
     key: str | None = field(default=None, repr=False)
     write_key: str | None = field(default=None, repr=False)
+    hosts: tuple[str, ...] = ()
     limits: Limits = Limits()
     refresh_seconds: float = 1.0
     query_log: Path | None = None
@@ -93,11 +99,21 @@ class ServerSettings:
         for name, key in (("API key", self.key), ("write key", self.write_key)):
             if key is not None and (len(key) < SHORTEST_KEY or not key.isascii() or not key.isprintable()):
                 raise ArgumentError(f"the {name} must have at least {SHORTEST_KEY} printable ASCII characters")
+        for name in self.hosts:
+            if not HOST_NAME.fullmatch(name):
+                raise ArgumentError(
+                    f"{name!r:.80} is no name of a host: give it without a scheme and a port, as in search.example"
+                )
         if self.key is None and not self.local:
             raise ArgumentError(
                 f"host={self.host!r} can be reached from other machines, and there is no API key: set "
                 f"{KEY_VARIABLE}, name a file by --key-file, or listen on 127.0.0.1"
             )
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that requests may ask it by, in small letters."""
+        return frozenset(name.lower() for name in (*LOCAL_NAMES, self.host, *self.hosts))
 
     @property
     def local(self) -> bool:

@@ -24,8 +24,8 @@ from bicross.retrieval import BiEncoder
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "commands.md")]
 BLOCK = re.compile(r"(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.M | re.S)
-RUN_ELSEWHERE = ("server.md",)
-"""Pages whose commands do not end by themselves: ``test_server_page.py`` runs them."""
+RUN_ELSEWHERE = ("agents.md", "server.md")
+"""Pages whose commands do not end by themselves: modules with their names run them."""
 MAKES_ITS_INDEX = ("README.md", "getting-started.md")
 
 ARTICLES = [

@@ -40,14 +40,19 @@ def served(indexes, *, loaded=True, encoder=None, reranker=None, **settings):
 @contextmanager
 def listening(indexes, **settings):
     """The address of a server of some indexes, for clients that open connections of their own."""
-    with served(indexes, **settings) as (_, service):
-        listener = listen(ServerSettings(port=0))
-        config = uvicorn.Config(create_app(service), ws="none", lifespan="off", log_config=None)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
+    with served(indexes, **settings) as (_, service), at_address(create_app(service)) as address:
+        yield address
+
+
+@contextmanager
+def at_address(app):
+    """The address of an application, in a thread of this process."""
+    listener = listen(ServerSettings(port=0))
+    server = uvicorn.Server(uvicorn.Config(app, ws="none", lifespan="on", log_config=None))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()

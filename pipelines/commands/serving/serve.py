@@ -1,52 +1,58 @@
 """The command ``bicross serve``."""
 
-import re
-import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ....errors import ArgumentError
 from ....models import DEFAULT_RERANKER
 from ..options import Device, FirstStageName, IndexEncoder, ModelName, Precision, Rerank, RetrieveK
+from .listening import (
+    AllowHost,
+    CacheMegabytes,
+    Host,
+    Indexes,
+    KeyFile,
+    Port,
+    RequestSeconds,
+    RerankCount,
+    named_indexes,
+    require_packages,
+    serve_until_signal,
+)
 
-NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+if TYPE_CHECKING:
+    from ...server import Mounted, Service
+
 PACKAGES = ("fastapi", "prometheus_client", "uvicorn")
 
 
 def serve_command(
-    indexes: Annotated[
-        list[str],
-        typer.Argument(metavar="[NAME=]INDEX...", help="Indexes to serve; the first one where a request names none."),
-    ],
+    indexes: Indexes,
     *,
-    host: Annotated[str, typer.Option(help="The address to listen on; others than loopback need a key.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8080,
-    key_file: Annotated[
-        Path | None, typer.Option(help="A file with the API key; by default the variable BICROSS_API_KEY has it.")
-    ] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8080,
+    allow_host: AllowHost = None,
+    key_file: KeyFile = None,
     write_key_file: Annotated[
         Path | None, typer.Option(help="The same for changes of documents; by default BICROSS_WRITE_KEY.")
     ] = None,
     retrieve_k: RetrieveK = None,
-    rerank_k: Annotated[int | None, typer.Option(help="Candidates to rerank; default: as tuned, else 100.")] = None,
+    rerank_k: RerankCount = None,
     first_stage: FirstStageName = None,
     rerank: Rerank = None,
     reranker: ModelName = DEFAULT_RERANKER,
     encoder: IndexEncoder = None,
     device: Device = None,
     dtype: Precision = "float32",
-    request_seconds: Annotated[float, typer.Option(help="Seconds after which a request is given up.")] = 60.0,
+    request_seconds: RequestSeconds = 60.0,
     queue_seconds: Annotated[
         float, typer.Option(help="Seconds of work that may wait; what comes then is refused (429).")
     ] = 30.0,
     queue_tokens: Annotated[int, typer.Option(help="Tokens of all accepted requests together.")] = 2_000_000,
     batch_tokens: Annotated[int, typer.Option(help="Tokens of a batch; raise it on a GPU.")] = 4_096,
-    cache_mb: Annotated[
-        float, typer.Option(help="Million bytes that remember scores of pairs, for each index; 0 remembers none.")
-    ] = 32.0,
+    cache_mb: CacheMegabytes = 32.0,
     query_log: Annotated[
         Path | None,
         typer.Option(help="A file that gets each query of a search as a JSON line; default: none."),
@@ -57,9 +63,7 @@ def serve_command(
 
     Example: bicross serve my-index --port 8080
     """
-    missing = [name for name in PACKAGES if find_spec(name) is None]
-    if missing:
-        raise ArgumentError(f"bicross serve needs {', '.join(missing)}: pip install 'bicross[server]'")
+    require_packages("bicross serve", "server", PACKAGES)
     from ....index import Index
     from ...search import SearchOptions
     from ...server import (
@@ -69,9 +73,7 @@ def serve_command(
         ModelOptions,
         ServerSettings,
         Service,
-        listen,
         read_key,
-        run_server,
     )
 
     settings = ServerSettings(
@@ -79,6 +81,7 @@ def serve_command(
         port=port,
         key=read_key(key_file, KEY_VARIABLE),
         write_key=read_key(write_key_file, WRITE_KEY_VARIABLE),
+        hosts=tuple(allow_host or ()),
         query_log=query_log,
         limits=Limits(
             request_seconds=request_seconds,
@@ -88,7 +91,7 @@ def serve_command(
         ),
     )
     search = SearchOptions(retrieve_k=retrieve_k, rerank_k=rerank_k, first_stage=first_stage, rerank=rerank or None)
-    opened = {name: Index.open(path) for name, path in _named(indexes).items()}
+    opened = {name: Index.open(path) for name, path in named_indexes(indexes).items()}
     models = ModelOptions(
         encoder=encoder,
         reranker=None if rerank is False else reranker,
@@ -97,49 +100,19 @@ def serve_command(
         search=search,
         cache_mb=cache_mb or None,
     )
-    listener = listen(settings)
-    address = listener.getsockname()
-    url = f"http://[{address[0]}]:{address[1]}" if ":" in address[0] else f"http://{address[0]}:{address[1]}"
-    say = _Saying(as_json=as_json)
-    say("listening", url, f"Listening on {url}; the models are loading.")
-    service = Service(opened, settings, models)
-
-    def on_ready() -> None:
-        settings_of = {name: service.index(name).pipeline.settings for name in opened}
-        lines = [f"Settings of {name}: {settings}" for name, settings in settings_of.items()]
-        text = "\n".join([f"Ready: {', '.join(opened)}; {url}/ is a page to search. Ctrl-C ends it.", *lines])
-        say("ready", url, text, settings={name: settings.to_dict() for name, settings in settings_of.items()})
-
-    run_server(service, listener, on_ready=on_ready)
-    say("ended", url, "All accepted requests are answered.")
+    serve_until_signal(
+        lambda: Service(opened, settings, models),
+        settings,
+        mount=_mounted,
+        ready="{url}/ is a page to search.",
+        as_json=as_json,
+    )
 
 
-class _Saying:
-    """Prints what the server does, as text or as a line of JSON."""
+def _mounted(service: "Service") -> "list[Mounted]":
+    """Return the application of agents, at /mcp, where the extra ``mcp`` is installed."""
+    if find_spec("mcp") is None:
+        return []
+    from ...integrations.mcp import mounted_agent
 
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
-
-    def __call__(self, status: str, url: str, text: str, **further: object) -> None:
-        if self._as_json:
-            from ..output import print_json
-
-            print_json({"status": status, "url": url, **further})
-        else:
-            typer.echo(text)
-        sys.stdout.flush()
-
-
-def _named(indexes: list[str]) -> dict[str, str]:
-    """Return the path of each index by its name: what stands before "=", or the name of its folder."""
-    named: dict[str, str] = {}
-    for given in indexes:
-        name, has_name, path = given.partition("=")
-        if not has_name or not NAME.fullmatch(name):
-            name, path = Path(given).resolve().name, given
-        if not NAME.fullmatch(name):
-            raise ArgumentError(f"give the index {given!r} a name of letters, digits, - and _, as in articles={given}")
-        if name in named:
-            raise ArgumentError(f"two indexes have the name {name!r}: name one of them otherwise, as in other={path}")
-        named[name] = path
-    return named
+    return [mounted_agent(service)]

@@ -45,14 +45,8 @@ async def worked(
         DeadlinePassed: The work was not done in time.
         ClientLeft: The client did not wait.
     """
-
-    def run(ticket: Ticket) -> Value:
-        ticket.check()
-        with working_for(ticket):
-            return work()
-
     with admission.admitted(tokens, seconds=seconds) as ticket:
-        done = asyncio.get_running_loop().run_in_executor(pool, run, ticket)
+        done = _started(work, ticket, pool)
         leaving = asyncio.ensure_future(_disconnected(request))
         try:
             await asyncio.wait((done, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -66,6 +60,39 @@ async def worked(
             if not done.done():
                 ticket.leave()
             leaving.cancel()
+
+
+async def worked_alone(
+    work: Callable[[], Value], *, tokens: int, admission: Admission, pool: Executor, seconds: float
+) -> Value:
+    """Do work in a thread for a caller that is cancelled when nobody waits any more; see ``worked``.
+
+    When that happens, the work stops at its next call of a model.
+    """
+    with admission.admitted(tokens, seconds=seconds) as ticket:
+        done = _started(work, ticket, pool)
+        try:
+            await asyncio.wait((done,))
+            return done.result()
+        finally:
+            if not done.done():
+                ticket.leave()
+                done.add_done_callback(_forget)
+
+
+def _started(work: Callable[[], Value], ticket: Ticket, pool: Executor) -> "asyncio.Future[Value]":
+    def run() -> Value:
+        ticket.check()
+        with working_for(ticket):
+            return work()
+
+    return asyncio.get_running_loop().run_in_executor(pool, run)
+
+
+def _forget(done: "asyncio.Future[Value]") -> None:
+    """Take the error of work for which nobody waits, which asyncio would log."""
+    if not done.cancelled():
+        done.exception()
 
 
 async def _disconnected(request: Request) -> None:

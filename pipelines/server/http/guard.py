@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..batching import ClientLeft
-from ..settings import LOCAL_NAMES, ServerSettings
+from ..settings import ServerSettings
 from .answering import json_response
 from .errors import CLIENT_LEFT, ApiError, api_error
 
@@ -68,13 +68,16 @@ class Guard:
         if scope["path"] in WITHOUT_KEY:
             return
         headers, settings = Headers(scope=scope), self._settings
+        is_named = host_name(headers.get("host", "")) in settings.names
+        if settings.hosts and not is_named:
+            raise ApiError(403, "forbidden", "the server answers requests to its own names alone")
         writes = scope["method"] in ("POST", "DELETE") and scope["path"].startswith("/v1/documents")
         given = _given_key(headers)
         if settings.write_key is not None and _same(given, settings.write_key):
             return
         if settings.key is not None and not _is_page(scope) and not _same(given, settings.key):
             raise ApiError(401, "unauthorized", "send the key as Authorization: Bearer KEY")
-        if settings.key is None and not _is_local(headers.get("host", ""), settings.host):
+        if settings.key is None and not is_named:
             # A page of another site that points its own name at this address may not read the answers.
             raise ApiError(403, "forbidden", "without an API key the server answers requests to its own address alone")
         if writes:
@@ -152,6 +155,21 @@ def _same(given: str, key: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), key.encode())
 
 
-def _is_local(host: str, own: str) -> bool:
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return name.lower() in (*LOCAL_NAMES, own.lower())
+def host_name(host: str) -> str:
+    """Return the name in the header ``Host``, in small letters and without the port."""
+    return (host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]).lower()
+
+
+def require_own_origin(scope: Scope, settings: ServerSettings) -> None:
+    """Refuse what a page of another site sends: a browser names the site, and other programs name none.
+
+    Raises:
+        ApiError: The request comes from such a page.
+    """
+    headers = Headers(scope=scope)
+    origin = headers.get("origin")
+    if origin is None:
+        return
+    name = host_name(origin.partition("://")[2])
+    if name not in settings.names and name != host_name(headers.get("host", "")):
+        raise ApiError(403, "forbidden", "the server answers no pages of other sites")

@@ -2,4 +2,6 @@
 
 from . import changes, health, search
 
-ROUTERS = (search.router, changes.router, health.router)
+OPERATIONS = health.router
+"""Health and metrics."""
+ROUTERS = (search.router, changes.router, OPERATIONS)

@@ -66,7 +66,7 @@ async def indexes(request: Request, service: TheService) -> Response:
     """Return what each index holds, which models search it, and the fields that a filter can name."""
 
     def describe() -> dict[str, object]:
-        described = [_described(service.index(name), service.reranker_name) for name in service.names]
+        described = [index_record(service, service.index(name)) for name in service.names]
         return {"indexes": described, "limits": {"k": service.settings.limits.k}}
 
     service.index()  # loading is an error at once
@@ -162,7 +162,7 @@ def _check_where(pipeline: SearchPipeline, where: str) -> None:
     try:
         index_of(pipeline).count(where)
     except ArgumentError as error:
-        raise ApiError(400, "bad_filter", f"where: {without_input(str(error))}", param="where") from None
+        raise ApiError(400, "bad_filter", f"where: {without_input(str(error))}", param="where") from error
 
 
 def search_tokens(service: Service, served: ServedIndex, body: SearchRequest, queries: Sequence[str]) -> int:
@@ -208,7 +208,8 @@ def document_record(document: Document) -> dict[str, object]:
     return {"id": document.id, "title": document.title, "text": document.text, "metadata": metadata}
 
 
-def _described(served: ServedIndex, reranker: str | None) -> dict[str, object]:
+def index_record(service: Service, served: ServedIndex) -> dict[str, object]:
+    """Return what an index holds, which models search it, and the fields that a filter can name, as JSON."""
     pinned = served.pipeline.pinned()
     index = index_of(pinned)
     info = index.info()
@@ -219,7 +220,7 @@ def _described(served: ServedIndex, reranker: str | None) -> dict[str, object]:
         "passages": info.passages,
         "bytes": info.bytes,
         "encoder": {"id": info.model.id, "dimension": info.model.dimension, "max_tokens": served.encoder.max_tokens},
-        "reranker": reranker,
+        "reranker": service.reranker_name,
         "settings": pinned.settings.to_dict(),
         "fields": [
             {
