@@ -8,7 +8,7 @@ from typing import Any, Self
 from haystack import Document, default_from_dict, default_to_dict
 from haystack.document_stores.types import DuplicatePolicy
 
-from ....errors import ArgumentError
+from ....errors import ArgumentError, IndexNotFound
 from ....errors.arguments import checked_flag, checked_path
 from ....index import Index
 from ....retrieval import DEFAULT_ENCODER, Encoder
@@ -210,5 +210,8 @@ class BicrossDocumentStore:
             name = DEFAULT_ENCODER if self._given is None else self._given
             encoder = load_encoder(name, device=self._device) if isinstance(name, str) else name
             return build_index([], self.path, encoder=encoder), encoder
-        index = Index.open(self.path)
+        try:
+            index = Index.open(self.path)
+        except IndexNotFound as error:
+            raise IndexNotFound(f"{error}, or let the store make an empty one: create=True") from None
         return index, open_encoder(index, self._given, device=self._device)
