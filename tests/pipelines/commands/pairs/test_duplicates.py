@@ -184,10 +184,10 @@ def test_a_file_that_changes_meanwhile_is_not_written(rows, tmp_path, capsys, mo
 @pytest.mark.parametrize("command", ["duplicates", "cluster"])
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_what_a_folder_holds_and_is_not_read_is_said(tmp_path, capsys, command, options):
-    for name, text in {"a.txt": "tea milk", "b.txt": "tea milk", "photo.png": "x", "slides.pptx": "x"}.items():
+    for name, text in {"a.txt": "tea milk", "b.txt": "tea milk", "photo.png": "x", "song.mp3": "x"}.items():
         (tmp_path / name).write_text(text)
     code, out, err = run(capsys, command, tmp_path, "--threshold", "0.3", *options)
     assert (code, "a.txt" in out) == (0, True)
-    unread = f"{tmp_path}/photo.png, {tmp_path}/slides.pptx"
+    unread = f"{tmp_path}/photo.png, {tmp_path}/song.mp3"
     assert f"bicross: Left out 2 files of a kind that is not read: {unread}\n" in err
     assert err.count("Left out") == 1
