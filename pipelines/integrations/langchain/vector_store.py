@@ -63,7 +63,7 @@ class BicrossVectorStore(VectorStore):
     ) -> None:
         opened = index if isinstance(index, Index) else Index.open(index)
         named = encoder_of(embedding)
-        self._encoder = open_encoder(opened, named, device=device if named is None else None)
+        self._encoder = open_encoder(opened, named, device=None if _is_model(named) else device)
         self._embedding = embedding if isinstance(embedding, Embeddings) else BicrossEmbeddings(self._encoder)
         self._searcher = IndexSearcher(opened, encoder=self._encoder, reranker=reranker, device=device, options=options)
         self._path = opened.path
@@ -107,7 +107,7 @@ class BicrossVectorStore(VectorStore):
             reranker=reranker if isinstance(reranker, str | Path) else DEFAULT_RERANKER,
             chunking=None if isinstance(encoder, ForeignEncoder) else Chunking(),
             overwrite=overwrite,
-            device=kwargs.get("device") if isinstance(encoder, str | Path) else None,
+            device=None if _is_model(encoder) else kwargs.get("device"),
         )
         return cls(index, embedding, reranker=reranker, **kwargs)
 
@@ -262,3 +262,8 @@ class BicrossVectorStore(VectorStore):
 
     def _results(self, query: str, k: int, given: Filter | None) -> list[SearchResult]:
         return search(self._searcher.newest(), query, k, given)
+
+
+def _is_model(encoder: str | Path | Encoder | None) -> bool:
+    """Whether it is loaded already, so that nobody chooses where it runs."""
+    return encoder is not None and not isinstance(encoder, str | Path)

@@ -23,7 +23,7 @@ from bicross.errors import (
 )
 from bicross.index import Document as BicrossDocument
 from bicross.index import Index
-from bicross.pipelines import SearchPipeline, build_index
+from bicross.pipelines import SearchPipeline, build_index, models
 from bicross.pipelines.integrations import langchain as adapters
 from bicross.pipelines.integrations.langchain import (
     BicrossEmbeddings,
@@ -210,6 +210,19 @@ def test_a_store_follows_its_own_changes_and_those_of_others(store):
     assert other.similarity_search("snow", k=1)[0].id != "snow"
     [made] = store.add_texts(["an id is made"])
     assert store.get_by_ids([made])[0].page_content == "an id is made"
+
+
+def test_models_that_are_named_run_where_they_shall(tmp_path, monkeypatch):
+    devices = []
+
+    def load(name, device, *_):
+        devices.append(device)
+        return ENCODER
+
+    monkeypatch.setattr(models, "_load_encoder", load)
+    BicrossVectorStore.from_texts(["a"], "a/model", index=tmp_path / "i", device="cuda:1")
+    BicrossVectorStore(tmp_path / "i", "a/model", device="cuda:1")
+    assert set(devices) == {"cuda:1"}
 
 
 def test_threads_write_and_search_one_store(store):
