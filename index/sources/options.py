@@ -14,8 +14,9 @@ ColumnType: TypeAlias = Literal[
 ]
 """What a column of a CSV or TSV file can hold.
 
-Numbers such as ``1,234.5`` are a float; ``1.234,5`` has a decimal comma. Dates are in ISO 8601, or have the day or the
-month first, as in ``31.12.2024`` and ``12/31/2024``; all may have a time.
+Numbers such as ``1,234.5`` are a float; ``1.234,5`` has a decimal comma; both may have a currency. Dates have one
+reading, as ``2024-12-31`` and ``31 Dec 2024``, or have the day or the month first, as in ``31.12.2024`` and
+``12/31/24``; all may have a time.
 """
 
 
@@ -35,7 +36,7 @@ class SourceOptions:
         metadata_columns: The columns that become metadata; None: all that are not id, title or text.
         leave_out: Columns that do not become metadata.
         max_bytes: What the source may decode to: bytes, None for no limit, or ``"auto"``, which follows from its size.
-        keep_copies: Whether a row whose id is there already, such as one with the title and text of another, is a
+        keep_copies: Whether a row whose id is there already, such as one with the content of another, is a
             document too, with a number at its id.
 
     Raises:

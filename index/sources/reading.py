@@ -7,10 +7,12 @@ from pathlib import Path
 from xxhash import xxh3_128_digest
 
 from ...errors import DocumentError, SourceError
+from ...errors.counts import counted
 from ..document import Document
 from .accounting import ErrorLog, LeftOutKind, Tally, Unread
 from .budget import Budget
 from .columns import NoTexts
+from .made_ids import MadeIds
 from .options import SourceOptions
 from .places import JSON_ENDINGS, ROW_READERS, NamedSource, NotRead, SourceFile, check_columns_of
 from .rich import FileProblem, rich_documents
@@ -40,6 +42,7 @@ class Reading:
         self._options = options
         self._log = log
         self._ids = _KnownIds()
+        self._made_ids = MadeIds()
         self._unseen = {*(options.metadata_columns or ()), *options.leave_out}  # until a row has them
         self._done = 0
         self._size = 1
@@ -72,10 +75,17 @@ class Reading:
                 self._done += entry.size
             if self.tally.documents == before:
                 raise self._nothing_in(source, self.tally.left_out - left_out)
+        self._note_the_whole()
+        self.fraction = 1.0
+
+    def _note_the_whole(self) -> None:
+        """Note what only all rows together tell."""
+        if self._made_ids.distinguished:
+            those = counted(self._made_ids.distinguished, "document has", "documents have")
+            self.tally.note(f"{those} the title and text of another and other metadata, from which the id is made too")
         if self._unseen:
             names = ", ".join(map(repr, sorted(self._unseen)))
             self.tally.note(f"no row has {names}, which metadata_columns or leave_out names: check the spelling")
-        self.fraction = 1.0
 
     def _file(self, file: SourceFile, source: NamedSource, budget: Budget) -> Iterator[Document]:
         if file.is_rich:
@@ -181,9 +191,12 @@ class Reading:
             document = document_of(row, self._options, makes_ids=makes_ids)
             if self._options.keep_copies:
                 document = replace(document, id=self._ids.numbered(document.id))
-            elif makes_ids and document.id in self._ids:
-                self.tally.leave_out("duplicate", _place(file.shown, row.line, row.unit))
-                return None
+            elif makes_ids:
+                distinct = self._made_ids.distinct(document)
+                if distinct is None:
+                    self.tally.leave_out("duplicate", _place(file.shown, row.line, row.unit))
+                    return None
+                document = distinct
             self._ids.claim(document.id, file.shown, row.line, row.unit)
         except DocumentError as error:
             self._refuse("row", error.reason, file.shown, row.line, unit=row.unit)

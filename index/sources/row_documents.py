@@ -5,11 +5,10 @@ from math import isnan
 from numbers import Integral
 from typing import cast
 
-from xxhash import xxh3_128_hexdigest
-
 from ...errors import DocumentError
 from ..document import Document, check_text
 from .columns import role_columns
+from .made_ids import made_id
 from .options import SourceOptions
 from .rows import SourceRow
 
@@ -42,11 +41,6 @@ def document_of(row: SourceRow, options: SourceOptions, *, makes_ids: bool) -> D
         raise DocumentError(f"no text: {text_name!r} and {title_name!r} are both missing or blank")
     further_values = {name: value for name, value in row.values.items() if name not in names and options.keeps(name)}
     return Document(document_id or made_id(title, text), text, title, _metadata(further_values))
-
-
-def made_id(title: str, text: str) -> str:
-    """Return the id of a document that comes without one: 32 hexadecimal digits that depend on title and text alone."""
-    return xxh3_128_hexdigest(f"{title}\0{text}".encode())
 
 
 def _metadata(columns: dict[str, object]) -> Mapping[str, object]:

@@ -20,7 +20,10 @@ _SAID: dict[LeftOutKind, tuple[str, str]] = {
     "file": ("file that cannot be read", "files that cannot be read"),
     "json": ("JSON file without texts", "JSON files without texts"),
     "name": ("file whose name is not UTF-8", "files whose names are not UTF-8"),
-    "duplicate": ("document with the title and text of another", "documents with the title and text of another"),
+    "duplicate": (
+        "document with the title, text and metadata of another",
+        "documents with the title, text and metadata of another",
+    ),
     "ending": ("file of a kind that is not read", "files of a kind that is not read"),
     "hidden": ("hidden file or folder", "hidden files and folders"),
     "link": (

@@ -32,7 +32,7 @@ LeftOutKind: TypeAlias = Literal[
 - ``file``: a file or folder that cannot be read.
 - ``json``: a JSON file in a folder in which no object has a text, such as the settings of a program.
 - ``name``: a text file whose name, which is its id, is not UTF-8.
-- ``duplicate``: the title and text of another document, where ids are made from them.
+- ``duplicate``: the title, text and metadata of another document, where ids are made from them.
 - ``ending``: a file of a kind that is not read.
 - ``hidden``: a name that begins with a dot.
 - ``link``: a link that leads nowhere, out of the folder, or to a folder.

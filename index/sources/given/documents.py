@@ -10,8 +10,9 @@ from typing import Protocol, TypeAlias, cast
 from ....errors import ArgumentError, DocumentError
 from ....errors.arguments import checked_flag
 from ...document import Document, check_text
+from ..made_ids import MadeIds, made_id
 from ..options import SourceOptions
-from ..row_documents import document_of, lacks_id, made_id
+from ..row_documents import document_of, lacks_id
 from ..rows import SourceRow
 from .frames import frame_rows, is_frame
 
@@ -35,7 +36,7 @@ class GivenDocuments(Iterable[Document]):
 
     Attributes:
         ids_made: How many documents of the latest iteration got an id that was made from title and text.
-        duplicates: How many were left out because one with the same title and text came before.
+        duplicates: How many were left out because one with the same content came before.
     """
 
     def __init__(self, values: object, *, keep_copies: bool = False) -> None:
@@ -51,20 +52,24 @@ class GivenDocuments(Iterable[Document]):
     def __iter__(self) -> Iterator[Document]:
         self.ids_made = self.duplicates = 0
         made: dict[str, int] = {}
+        made_ids = MadeIds()
         frame = is_frame(self._values)
         values = frame_rows(self._values) if frame else cast("Iterable[object]", self._values)
         for number, value in enumerate(values):
             document, is_made = _document(value, f"row {number} of the table" if frame else f"documents[{number}]")
-            if is_made and document.id in made and not self._keep_copies:
-                self.duplicates += 1
-                continue
+            if is_made and not self._keep_copies:
+                distinct = made_ids.distinct(document)
+                if distinct is None:
+                    self.duplicates += 1
+                    continue
+                document = distinct
             if is_made:
                 self.ids_made += 1
                 made[document.id] = copies = made.get(document.id, 0) + 1
                 document = document if copies == 1 else replace(document, id=f"{document.id} ({copies})")
             yield document
         if self.duplicates:
-            _LOG.warning("left out %d documents with the title and text of another, and no id", self.duplicates)
+            _LOG.warning("left out %d documents with the content of another, and no id", self.duplicates)
         if self.ids_made:
             _LOG.info("made the ids of %d documents from title and text", self.ids_made)
 
@@ -73,8 +78,8 @@ def given_documents(documents: DocumentsLike, *, keep_copies: bool = False) -> I
     """Return the documents in what a program has.
 
     Strings are texts. Dicts and the rows of a table have an ``id`` or ``_id``, a ``title`` and a ``text`` as the rows
-    of a file do; the rest is metadata. Where there is no id it is made from title and text, and of those with the same
-    title and text the first counts.
+    of a file do; the rest is metadata. Where there is no id it is made from title and text. Of those with the same
+    title and text the first has that id, others have one that is made from their metadata too, and copies are left out.
 
     Args:
         documents: What the program has.

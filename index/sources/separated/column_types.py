@@ -12,21 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from math import isfinite
+from operator import itemgetter
 
 from ..options import ColumnType
-from .spreadsheet_values import (
-    decimal_comma,
-    is_dotted,
-    local_date,
-    spreadsheet_kind,
-    without_currency,
-    without_groups,
-)
-
-MISSING = frozenset({"NaN", "nan", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", r"\N", "NaT"}) | {
-    sign + word for sign in ("", "-", "+") for word in ("inf", "Inf", "INF", "Infinity", "infinity")
-}
-"""What stands for a missing number, boolean or date. Infinities are not JSON, and null everywhere."""
+from .cell_words import BOOLEAN_WORDS, BOOLEANS, DASHES, MISSING, MORE_BOOLEANS
+from .date_values import date_kind, read_date
+from .spreadsheet_values import bare_amount, decimal_comma, is_dotted, spreadsheet_kind, without_groups
 
 _INTEGER = re.compile(r"-?(?:[1-9][0-9]{0,18}|0)")
 _DIGITS = re.compile(r"-?[0-9]+")
@@ -35,13 +26,11 @@ _DATE = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
-_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_MORE_BOOLEANS = {"yes": True, "no": False, "1": True, "0": False}  # where the user says that they are booleans
 _SMALL = 2**53  # from here on, a float does not hold every integer
 _LARGEST = 2**63
 _LONGEST = 400  # characters of a number or a date; longer ones are text, and are not looked at
-_MOST = 0.9  # of the values of a column: so many of one type make it worth to say that the others are not
-_FEW = 10
+_MOST = 0.5  # of the values of a column: so many of one type make it worth to say that the others are not
+_FEW = 2
 
 
 class ColumnGuess:
@@ -87,16 +76,29 @@ class ColumnGuess:
                 and self._counts[kind] + sum(map(self._counts.__getitem__, ambiguity.beside)) == values
             ):
                 return ambiguity.note(name, *self._first[kind])
-        kind = max(_KINDS, key=self._fitting)
-        fitting = self._fitting(kind)
-        odd = [first for other, first in self._first.items() if other not in _KINDS[kind] and other != "missing"]
-        if values < _FEW or fitting < _MOST * values or not odd:
+        kind = max(_ACCEPTED, key=self._accepted)
+        fitting = self._accepted(kind)
+        if values < _FEW or fitting < _MOST * values or not fitting:
             return ""
-        cell, line = min(odd, key=lambda first: first[1])
+        odd = [first for other, first in self._first.items() if other not in _ACCEPTED[kind] | {"dash", "missing"}]
+        if not odd:
+            cell, line = min(
+                (self._first[part] for part in self._first if part not in _KINDS[kind] and part != "missing"),
+                key=itemgetter(1),
+            )
+            return (
+                f"the column {name!r} is kept as text, because of values such as {cell!r:.40} in line {line}; to "
+                f"filter by it, say types (--types {name}={kind})"
+            )
+        cell, line = min(odd, key=itemgetter(1))
         return (
             f"the column {name!r} is kept as text, because {values - fitting} of its {values} values are not of type "
             f"{kind} ({cell!r:.40} in line {line}); to leave such rows out instead, say types (--types {name}={kind})"
         )
+
+    def _accepted(self, kind: ColumnType) -> int:
+        """The number of cells that have the type if the user says so."""
+        return sum(self._counts[part] for part in _ACCEPTED[kind])
 
     def _fitting(self, kind: ColumnType) -> int:
         """The number of cells that have the type, if one of them can have no other."""
@@ -112,9 +114,20 @@ _KINDS: dict[ColumnType, frozenset[str]] = {
     "float": frozenset({"integer", "float", "dotted", "grouped", "comma"}),
     "decimal-comma": frozenset({"integer", "decimal comma", "dotted"}),
     "boolean": frozenset({"boolean"}),
-    "date": frozenset({"date"}),
+    "date": frozenset({"date", "other date"}),
     "day-first": frozenset({"day first", "day or month first"}),
     "month-first": frozenset({"month first", "day or month first"}),
+}
+_OPEN_MONEY = frozenset({"comma", "whole money", "money of one mark"})
+# What each type takes where the user says it.
+_ACCEPTED: dict[ColumnType, frozenset[str]] = {
+    "integer": _KINDS["integer"],
+    "float": _KINDS["float"] | {"wide", "money"} | _OPEN_MONEY,
+    "decimal-comma": _KINDS["decimal-comma"] | {"money with a decimal comma"} | _OPEN_MONEY,
+    "boolean": frozenset({"boolean", "word"}),
+    "date": _KINDS["date"] | {"short date"},
+    "day-first": _KINDS["date"] | _KINDS["day-first"] | {"short date", "short numbers"},
+    "month-first": _KINDS["date"] | _KINDS["month-first"] | {"short date", "short numbers"},
 }
 _DECISIVE: dict[ColumnType, frozenset[str]] = {
     **_KINDS,
@@ -143,7 +156,10 @@ class _Ambiguity:
 # Of a column with several of these kinds the first counts.
 _AMBIGUOUS: dict[str, _Ambiguity] = {
     "comma": _Ambiguity(("float", "decimal-comma")),
-    "day or month first": _Ambiguity(("day-first", "month-first")),
+    "day or month first": _Ambiguity(
+        ("day-first", "month-first"), ("short numbers", "other date", "short date", "date")
+    ),
+    "short numbers": _Ambiguity(("day-first", "month-first"), ("other date", "short date", "date")),
     "money": _Ambiguity(
         ("float",), ("money of one mark", "whole money", "integer", "float", "dotted", "grouped", "comma")
     ),
@@ -157,21 +173,28 @@ _AMBIGUOUS: dict[str, _Ambiguity] = {
 }
 
 
+_EXACT = dict.fromkeys(MISSING, "missing") | dict.fromkeys(DASHES, "dash") | dict.fromkeys(BOOLEANS, "boolean")
+
+
 def _kind(cell: str) -> str:
     if len(cell) > _LONGEST:
         return "text"
-    if cell in MISSING:
-        return "missing"
-    if cell in _BOOLEANS:
-        return "boolean"
+    if cell in _EXACT:
+        return _EXACT[cell]
     if cell[0] in "-.0123456789":
-        kind = _plain_kind(cell) or spreadsheet_kind(cell)
+        kind = _plain_kind(cell) or spreadsheet_kind(cell) or date_kind(cell)
         if kind is not None:
             return kind
+    if not cell[-1].isalpha() and (kind := date_kind(cell)) is not None:
+        return kind
+    if cell.lower() in BOOLEAN_WORDS:
+        return "word"
     if cell.endswith("%"):
         return "percent" if _kind(cell[:-1].rstrip()) in _AMBIGUOUS["percent"].beside else "text"
-    amount = without_currency(cell)
-    return "text" if amount == cell or not amount else _MONEY.get(_kind(amount), "text")
+    amount = bare_amount(cell)
+    if amount == cell or not amount or amount[0] not in "-.0123456789":
+        return "text"
+    return _MONEY.get(_plain_kind(amount) or spreadsheet_kind(amount) or "text", "text")
 
 
 _MONEY = {
@@ -209,7 +232,7 @@ def _integer(cell: str) -> object:
 
 
 def _float(cell: str) -> object:
-    cell = without_groups(without_currency(cell))
+    cell = without_groups(bare_amount(cell))
     if not re.fullmatch(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", cell):
         raise ValueError
     value = float(cell)
@@ -219,16 +242,16 @@ def _float(cell: str) -> object:
 
 
 def _boolean(cell: str) -> object:
-    value = _BOOLEANS.get(cell, _MORE_BOOLEANS.get(cell.lower()))
+    value = BOOLEANS.get(cell, MORE_BOOLEANS.get(cell.lower()))
     if value is None:
         raise ValueError
     return value
 
 
-def _date(cell: str) -> object:
+def _date(cell: str, *, day_first: bool | None = None) -> object:
     """In ISO 8601, as the dates of every other format are written; the digits after microseconds are cut."""
     if not _DATE.fullmatch(cell):
-        raise ValueError
+        return read_date(cell, day_first=day_first)
     parsed = datetime.fromisoformat(cell)
     return (parsed if len(cell) > len("2000-01-01") else parsed.date()).isoformat()
 
@@ -236,9 +259,9 @@ def _date(cell: str) -> object:
 _CONVERTERS: Mapping[ColumnType, Callable[[str], object]] = {
     "integer": _integer,
     "float": _float,
-    "decimal-comma": lambda cell: decimal_comma(without_currency(cell)),
-    "day-first": partial(local_date, day_first=True),
-    "month-first": partial(local_date, day_first=False),
+    "decimal-comma": lambda cell: decimal_comma(bare_amount(cell)),
+    "day-first": partial(_date, day_first=True),
+    "month-first": partial(_date, day_first=False),
     "boolean": _boolean,
     "date": _date,
 }
@@ -255,7 +278,7 @@ def typed_value(name: str, cell: str, kind: ColumnType) -> object:
         return None
     if kind == "text":
         return cell
-    if stripped in MISSING:
+    if stripped in MISSING or stripped in DASHES:
         return None
     try:
         return _CONVERTERS[kind](stripped)
@@ -268,7 +291,7 @@ _DESCRIPTIONS: Mapping[ColumnType, str] = {
     "float": "numbers",
     "decimal-comma": "numbers with a decimal comma",
     "boolean": "booleans",
-    "date": "dates in ISO 8601",
+    "date": "dates like 2024-05-17, 2024/5/17 or May 17, 2024",
     "day-first": "dates with the day first",
     "month-first": "dates with the month first",
 }

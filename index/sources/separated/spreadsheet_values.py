@@ -1,33 +1,32 @@
-"""Numbers and dates as spreadsheets write them for people: decimal commas, grouped thousands, days before months."""
+"""Numbers as spreadsheets write them for people: decimal commas, grouped thousands, currencies, brackets."""
 
 import re
 import unicodedata
-from datetime import datetime
 from typing import Literal
 
-SpreadsheetKind = Literal["decimal comma", "grouped", "comma", "day first", "month first", "day or month first"]
-"""What one cell can be. "comma" is ``1,234``, which is 1234 or 1.234; ``03/04/2024`` is the third of April or March."""
+from ...metadata import CURRENCY
+
+SpreadsheetKind = Literal["decimal comma", "grouped", "comma"]
+"""What one cell can be. "comma" is ``1,234``, which is 1234 or 1.234."""
 
 _WHOLE = r"(?:0|[1-9][0-9]*)"
 _COMMA = re.compile(r"-?[1-9][0-9]{0,2},[0-9]{3}")
 _DECIMAL_COMMA = re.compile(rf"-?(?:[1-9][0-9]{{0,2}}(?:\.[0-9]{{3}})+|{_WHOLE}),[0-9]+")
 _DOTTED = re.compile(r"-?[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
 _GROUPED = re.compile(r"-?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})+\.[0-9]+|(?:,[0-9]{3}){2,})")
-_DATE = re.compile(
-    r"(?P<first>[0-9]{1,2})(?P<separator>[./-])(?P<second>[0-9]{1,2})(?P=separator)(?P<year>[0-9]{4})"
-    r"(?P<time>[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?"
-)
+_BLANKS = " \u00a0\u2009\u202f"
+_MARKED = re.compile(rf"([+-]?[0-9]{{1,3}})((?:([{_BLANKS}'\u2019])[0-9]{{3}})(?:\3[0-9]{{3}})*)([.,][0-9]+)?")
+_BEFORE = re.compile(rf"{CURRENCY}[{_BLANKS}]*(?=[-+0-9.\u2212])", re.IGNORECASE)
+_AFTER = re.compile(rf"(.*[0-9][.,]?)[{_BLANKS}]*{CURRENCY}", re.IGNORECASE)
 
 
 def spreadsheet_kind(cell: str) -> SpreadsheetKind | None:
-    """Return what a cell is; None for a text, and for what is a number or a date in the usual form."""
+    """Return what a cell is; None for a text, and for what is a number in the usual form."""
     if _COMMA.fullmatch(cell):
         return "comma"
     if _DECIMAL_COMMA.fullmatch(cell):
         return "decimal comma"
-    if _GROUPED.fullmatch(cell):
-        return "grouped"
-    return _date_kind(cell)
+    return "grouped" if _GROUPED.fullmatch(cell) else None
 
 
 def is_dotted(cell: str) -> bool:
@@ -40,13 +39,33 @@ def without_groups(cell: str) -> str:
     return cell.replace(",", "") if _GROUPED.fullmatch(cell) or _COMMA.fullmatch(cell) else cell
 
 
-def without_currency(cell: str) -> str:
-    """Return a cell without one sign of a currency before or after its number."""
+def bare_amount(cell: str) -> str:
+    """Return an amount as digits with commas and dots: ``EUR 12.00`` as ``12.00``, ``(3.50)`` as ``-3.50``.
+
+    One sign, code or word of a currency before or after it goes, and so do blanks and apostrophes between thousands.
+    """
+    if len(cell) > 2 and cell[0] == "(" and cell[-1] == ")":
+        inner = bare_amount(cell[1:-1].strip(_BLANKS))
+        return f"-{inner}" if inner[:1].isdigit() else cell
+    cell = cell.replace("\u2212", "-")
+    sign = "-" if cell[:1] == "-" and cell[1:2] and unicodedata.category(cell[1]) == "Sc" else ""
+    amount = sign + _without_currency(cell[len(sign) :])
+    if re.fullmatch(r"[0-9][0-9.,]*-", amount):  # as accounting writes what is owed
+        amount = f"-{amount[:-1]}"
+    match = _MARKED.fullmatch(amount)
+    return amount if match is None else re.sub(rf"[{_BLANKS}'\u2019]", "", amount)
+
+
+def _without_currency(cell: str) -> str:
     if cell and unicodedata.category(cell[0]) == "Sc":
         return cell[1:].lstrip()
     if cell and unicodedata.category(cell[-1]) == "Sc":
         return cell[:-1].rstrip()
-    return cell
+    match = _BEFORE.match(cell)
+    if match is not None:
+        return cell[match.end() :]
+    match = _AFTER.fullmatch(cell)
+    return cell if match is None else match[1]
 
 
 def decimal_comma(cell: str) -> float:
@@ -58,37 +77,3 @@ def decimal_comma(cell: str) -> float:
     if not (_DECIMAL_COMMA.fullmatch(cell) or is_dotted(cell) or re.fullmatch(rf"-?{_WHOLE}", cell)):
         raise ValueError(cell)
     return float(cell.replace(".", "").replace(",", "."))
-
-
-def local_date(cell: str, *, day_first: bool) -> str:
-    """Return a date such as ``31.12.2024`` in ISO 8601.
-
-    Raises:
-        ValueError: There is no such date.
-    """
-    match = _DATE.fullmatch(cell)
-    if match is None:
-        raise ValueError(cell)
-    day, month = ("first", "second") if day_first else ("second", "first")
-    parsed = datetime.fromisoformat(f"{match['year']}-{int(match[month]):02}-{int(match[day]):02}{match['time'] or ''}")
-    return (parsed if match["time"] else parsed.date()).isoformat()
-
-
-def _date_kind(cell: str) -> SpreadsheetKind | None:
-    match = _DATE.fullmatch(cell)
-    if match is None:
-        return None
-    by_day, by_month = (_is_date(cell, day_first=day_first) for day_first in (True, False))
-    if match["separator"] == ".":  # nobody writes the month first with dots
-        by_month = False
-    if by_day and by_month:
-        return "day or month first"
-    return "day first" if by_day else "month first" if by_month else None
-
-
-def _is_date(cell: str, *, day_first: bool) -> bool:
-    try:
-        local_date(cell, day_first=day_first)
-    except ValueError:
-        return False
-    return True

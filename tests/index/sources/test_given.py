@@ -30,7 +30,7 @@ def test_the_same_text_without_an_id_is_one_document_and_said(caplog):
     with caplog.at_level(logging.INFO, "bicross"):
         assert [document.text for document in documents] == ["cats", "dogs", "cats"]
     assert (documents.ids_made, documents.duplicates) == (2, 2)
-    assert "left out 2 documents with the title and text of another, and no id" in caplog.text
+    assert "left out 2 documents with the content of another, and no id" in caplog.text
     assert "made the ids of 2 documents from title and text" in caplog.text
 
 

@@ -48,7 +48,7 @@ def test_several_sources_in_text_and_as_json(capsys):
         "Found 8 rows and files: 4 read, 4 written, 4 left out",
         "Made 2 ids from title and text, for lack of a column of ids (--id-column)",
         "Left out 1 JSON file without texts: docs/settings.json",
-        "Left out 1 document with the title and text of another: rows.csv, line 4",
+        "Left out 1 document with the title, text and metadata of another: rows.csv, line 4",
         "Left out 1 file of a kind that is not read: docs/report.odt",
         "Left out 1 hidden file or folder: docs/.hidden",
     ]

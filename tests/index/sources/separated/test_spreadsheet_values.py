@@ -133,7 +133,7 @@ def test_a_type_that_is_given_decides(tmp_path: Path, kind: ColumnType, cell: st
         ("float", "29,90"),
         ("day-first", "12/31/2024"),
         ("month-first", "31.12.2024"),
-        ("day-first", "2024-12-31"),
+        ("day-first", "2024-31-12"),
     ],
 )
 def test_a_cell_that_is_not_of_its_type_is_an_error(tmp_path: Path, kind: ColumnType, cell: str) -> None:
