@@ -2,7 +2,7 @@
 
 from .app import create_app
 from .asking import answered_alone
-from .batching import DeadlinePassed, QueueFull
+from .batching import DeadlinePassed
 from .http import ApiError, api_error
 from .mounting import Mounted
 from .own import SearchRequest, check_search, index_of, index_record, run_search, search_tokens
@@ -18,7 +18,6 @@ __all__ = [
     "Limits",
     "ModelOptions",
     "Mounted",
-    "QueueFull",
     "SearchRequest",
     "ServedIndex",
     "ServerSettings",
