@@ -1,6 +1,7 @@
 """Finds the encoding of lines: the one that a byte order mark tells, that the user names, or else UTF-8."""
 
 import codecs
+from collections.abc import Iterable
 
 ON_ERROR = "bicross.mark"
 """How to open a text so that bytes that cannot be decoded are marked, and found by ``check_decoded``."""
@@ -34,6 +35,37 @@ _WITHOUT_MARK: dict[tuple[bool, ...], str] = {
     (True, False, False, False): "utf-32-le",
     (False, False, False, True): "utf-32-be",
 }
+
+
+def is_utf8(blocks: Iterable[bytes], named: str) -> bool:
+    """Whether a file is UTF-8 although the user has named another encoding, as that of the files that are not.
+
+    Texts in other encodings are hardly ever valid UTF-8 beyond ASCII. A few characters in an encoding with two bytes
+    for each may be.
+
+    Args:
+        blocks: The bytes of the file; no more are read after those that are not UTF-8.
+        named: The encoding, as Python names it. Whoever names a UTF means it.
+    """
+    if codecs.lookup(named).name.startswith("utf"):
+        return False
+    least = 1 if len(_TWO_CHARACTERS.decode(named, "replace")) == len(_TWO_CHARACTERS) else LEAST_CHARACTERS
+    decoder, count = codecs.getincrementaldecoder("utf-8")(), 0
+    try:
+        for block in blocks:
+            text = decoder.decode(block)
+            if not text.isascii():
+                count += sum(character > "\x7f" for character in text)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return count >= least
+
+
+_TWO_CHARACTERS = "\xe9\u4e2d".encode()
+"""As many characters as bytes in an encoding with one byte for each."""
+LEAST_CHARACTERS = 8
+"""Characters beyond ASCII after which valid UTF-8 is no accident in an encoding with two bytes for each."""
 
 
 def check_decoded(text: str, encoding: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from ...errors import SourceError
 from .budget import MAX_ROW_BYTES, VALUE_BYTES, Budget
-from .encodings import ON_ERROR, check_decoded, encoding_of
+from .encodings import ON_ERROR, check_decoded, encoding_of, is_utf8
 from .options import SourceOptions
 
 if TYPE_CHECKING:
@@ -90,9 +90,19 @@ def open_lines(path: Path, options: SourceOptions, *, newline: str) -> Generator
     with path.open("rb", buffering=0) as file:
         decoded = _Decoded(file, Budget(path, path.stat().st_size, options.max_bytes))
         buffered = BufferedReader(decoded)
-        encoding = encoding_of(buffered.peek(4)[:4], options.encoding)
+        encoding = encoding_of(buffered.peek(4)[:4], _encoding_meant(path, options))
         with TextIOWrapper(buffered, encoding, ON_ERROR, newline) as text:
             yield Lines(text, decoded, str(path), ends=(newline,) if newline else ("\n", "\r"))
+
+
+def _encoding_meant(path: Path, options: SourceOptions) -> str | None:
+    """The encoding that the user has named, unless the file is UTF-8; None without one."""
+    if options.encoding is None or not path.is_file():  # a pipe can be read once
+        return options.encoding
+    with path.open("rb", buffering=0) as file:
+        decoded = _Decoded(file, Budget(path, path.stat().st_size, options.max_bytes))
+        blocks = iter(lambda: decoded.read(2**20) or b"", b"")
+        return "utf-8" if is_utf8(blocks, options.encoding) else options.encoding
 
 
 class _Decoded(RawIOBase):

@@ -64,7 +64,7 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
             times its size, far more than texts do. None sets no limit, for sources that you trust with all of the
             memory.
         delimiter: The character between the fields of a CSV or TSV file; None: found in its first line.
-        encoding: The encoding of a text that names none itself, as Python names it; None is UTF-8.
+        encoding: The encoding of a text that names none itself and is not UTF-8, as Python names it; None is UTF-8.
         quotes: Whether quotes enclose fields; None: they do in CSV files, and in TSV files only where that shows.
         columns: The names of the columns of a CSV or TSV file without a header.
         types: The type of some columns of a CSV or TSV file, each a ``ColumnType`` such as ``"float"`` or

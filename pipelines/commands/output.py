@@ -46,7 +46,7 @@ def results_table(query: str, results: Sequence[SearchResult], depth: Depth, *, 
     With ``stages`` each result has a line with its rank and score through every stage.
     """
     reranked = any(result.logit is not None for result in results)
-    table = Table(title=plain(query), title_justify="left", title_style="bold", show_lines=True)
+    table = Table(title=plain(snippet(query)), title_justify="left", title_style="bold", show_lines=True)
     table.add_column("", justify="right")
     if reranked:
         table.add_column("1st-stage rank", justify="right", max_width=9)

@@ -1,7 +1,7 @@
 """The command ``bicross search``."""
 
 import sys
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -11,6 +11,7 @@ import typer
 
 from ...errors import ArgumentError
 from ...models import DEFAULT_RERANKER
+from ..choices import LongQueries
 from .options import (
     Adaptive,
     AsJson,
@@ -95,7 +96,8 @@ def search_command(
     # Mistakes first: to load models takes seconds.
     depth_to_rerank, stages = _rerank_k(rerank_k), read_cascade(cascade)
     check_deadline(deadline_ms)
-    check_queries(queries or [], any_length=long_queries != "error")
+    _check_given(queries or [], long_queries)
+    check_queries(queries or [], any_length=True)
     if file not in (None, "-") and not Path(file).is_file():
         raise ArgumentError(f"--file names {file}, and there is no such file")
     index = Index.open(path)
@@ -141,6 +143,27 @@ def search_command(
                 console.print(nothing_found(query, depth, pipeline, where=where), soft_wrap=True)
     if not as_json:
         console.print(plain(f"Settings: {pipeline.settings}"), style="dim")
+
+
+def _check_given(queries: Sequence[str], policy: LongQueries) -> None:
+    """Refuse a query that is blank or too long, or say what becomes of it, and that words may be meant as one query."""
+    from ..search import MAX_QUERY_CHARACTERS  # not for --help
+
+    for number, query in enumerate(queries, start=1):
+        name = "the query" if len(queries) == 1 else f"query {number}"
+        if not query.strip():
+            raise ArgumentError(f"{name} is blank; give it words to search for")
+        if len(query) > MAX_QUERY_CHARACTERS and policy == "error":
+            raise ArgumentError(
+                f"{name} ({query[:60]!r}...) has {len(query):,} characters; at most {MAX_QUERY_CHARACTERS:,} are "
+                "allowed: shorten it, or give --long-queries cut or --long-queries skip"
+            )
+        if len(query) > MAX_QUERY_CHARACTERS and policy == "cut":
+            sys.stderr.write(
+                f"bicross: of the {len(query):,} characters of {name} the first {MAX_QUERY_CHARACTERS:,} are searched\n"
+            )
+    if len(queries) > 1 and not any(" " in query for query in queries):
+        sys.stderr.write(f"bicross: searched as {len(queries)} queries; put quotes around several words of one query\n")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ class Rows:
         None
     )
     encoding: Annotated[
-        str | None, typer.Option(help="The encoding of texts that name none themselves, as in cp1252; default: UTF-8.")
+        str | None, typer.Option(help="The encoding of texts that name none and are not UTF-8, as in cp1252.")
     ] = None
     id_column: Annotated[str | None, typer.Option(help="Where ids stand; default _id or id.")] = None
     title_column: Annotated[str | None, typer.Option(help="Where titles stand; default title.")] = None

@@ -1,5 +1,6 @@
 """The application: all routes, with the guard around them."""
 
+import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
@@ -15,6 +16,7 @@ from .http import ApiError, Guard, api_error, json_response
 from .mounting import Mounted, route_of
 from .service import Service
 
+_NAME = re.compile("[a-z][A-Za-z_]{0,31}")
 DESCRIPTION = """Two-stage semantic search: a bi-encoder retrieves candidates, a cross-encoder reranks them.
 
 Send the key of the server, if it has one, as `Authorization: Bearer KEY`. Errors are JSON with an `error` that has a
@@ -85,13 +87,16 @@ async def _invalid(_: Request, error: Exception) -> Response:
         return _answer(ApiError(400, "bad_json", "the body is not valid JSON"))
     reasons, fields = list[str](), list[str]()
     for entry in problems[:5]:
-        names = [str(part) for part in entry["loc"][1:] if isinstance(part, int) or _known(entry["type"])]
+        names = [str(part) for part in entry["loc"][1:] if entry["type"] != "extra_forbidden" or _is_name(part)]
         fields.append(".".join(names))
-        reasons.append(f"{fields[-1]}: {entry['msg']}" if fields[-1] else str(entry["msg"]))
+        reason = "there is no such field" if entry["type"] == "extra_forbidden" else str(entry["msg"])
+        reasons.append(f"{fields[-1]}: {reason}" if fields[-1] else reason)
+    if any(entry["type"] == "extra_forbidden" for entry in problems[:5]):
+        reasons.append("GET /openapi.json lists the fields")
     message = "; ".join(reasons) or "the request does not fit its schema"
     return _answer(ApiError(422, "invalid", message, param=next((name for name in fields if name), None)))
 
 
-def _known(kind: str) -> bool:
-    """Whether the place of an error is made of names of the schema alone."""
-    return kind != "extra_forbidden"
+def _is_name(part: object) -> bool:
+    """Whether a part of the place of an unknown field can be repeated: a number, or what looks like a misspelt name."""
+    return isinstance(part, int) or (isinstance(part, str) and _NAME.fullmatch(part) is not None)

@@ -3,6 +3,7 @@
 import codecs
 import re
 
+from ..encodings import is_utf8
 from .page import PageError
 
 _MARKS = (  # UTF-32 first, because its mark begins as that of UTF-16 does
@@ -45,7 +46,8 @@ def decode(content: bytes, *, encoding: str | None, is_html: bool) -> str:
 
     Args:
         content: The bytes of a file.
-        encoding: The encoding if the file itself names none, by a byte order mark or in HTML; None is UTF-8.
+        encoding: The encoding if the file itself names none, by a byte order mark or in HTML,
+            and is not UTF-8; None is UTF-8.
         is_html: Whether the file may name its encoding as HTML does.
 
     Raises:
@@ -74,7 +76,9 @@ def _encoding(content: bytes, encoding: str | None, *, is_html: bool) -> tuple[s
             return name, f"{name.removesuffix('-sig').upper()}, as its byte order mark says"
     if is_html and (label := _charset(content[:_LOOKED_AT])):
         return _known(label), f"{label}, as the page itself says"
-    return encoding or "utf-8", encoding or "UTF-8"
+    if encoding is None or is_utf8([content], encoding):
+        return "utf-8", "UTF-8"
+    return encoding, encoding
 
 
 def _charset(start: bytes) -> str:

@@ -6,6 +6,7 @@ dropped: a comment without an end ends at the next ``>``, and a tag without one 
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from html import unescape
 
@@ -28,8 +29,21 @@ _LONG_NUMBER = re.compile(r"&#([0-9]{8,});?")
 _BREAK = "\0"  # cannot be confused with the line breaks inside a block, which are mere spaces
 _RAW_ENDS = {name: re.compile(rf"</{name}(?=[ \t\n\r\f/>])", re.IGNORECASE) for name in ("script", "style")}
 _NO_TEXT = {*_RAW_ENDS, "title"}
-_LEFT_OUT = {"nav", "noscript", "template"}  # what is not about the subject of the page, or not shown
-_OUTLINED = {*_LEFT_OUT, "main"}
+_LEFT_OUT = {"nav", "noscript", "template", "button", "select", "datalist"}
+"""What is not about the subject of the page, or not shown."""
+_WITH_OWN_END = {"main", "nav", "noscript", "template"}
+"""One of these without an end may hold the rest of the page: it does not end with the element around it."""
+_LEFT_OUT_ROLES = {"navigation", "search", "menu", "menubar"}
+_HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt"}
+"""A button in one of these is the heading of a part that opens, as of a question and its answer."""
+_WITHOUT_END = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+_MAY_HIDE = re.compile("role|hidden|style", re.IGNORECASE)
+_ATTRIBUTE = re.compile(
+    r"""[ \t\n\r\f/"']++ (?P<name>[^ \t\n\r\f/>=]++)
+    (?: [ \t\n\r\f]*+ = [ \t\n\r\f]*+
+      (?: "(?P<double>[^"]*+)" | '(?P<single>[^']*+)' | (?P<bare>[^ \t\n\r\f>]++) ) )?+""",
+    re.VERBOSE,
+)
 _INLINE = (
     {"a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i"}
     | {"img", "ins", "kbd", "label", "mark", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike"}
@@ -63,7 +77,9 @@ class _Page:
         self._content = content
         self._inside = ""  # the element whose content is not part of the text
         self._drawings = 0  # open at this place; they have titles, too
-        self._open: list[tuple[str, int]] = []  # the elements of _OUTLINED, and where in the text each begins
+        self._headings = 0  # open at this place
+        self._open: list[tuple[str, int]] = []  # main or to leave out, where in the text each begins; -1 for others
+        self._open_of = Counter[str]()  # how many of these have a name
         self._left_out: list[tuple[int, int]] = []  # the parts of the text that the outermost of them took
         self._main: list[tuple[int, int]] = []  # the parts of the text that are marked as the main one
         self._tag = _TAG
@@ -127,7 +143,7 @@ class _Page:
         if match["end"]:
             self._end_tag(name)
             return end
-        self._start_tag(name)
+        self._start_tag(name, match[0])
         if match["closed"]:
             self._end_tag(name)
         elif name in _RAW_ENDS:
@@ -135,14 +151,25 @@ class _Page:
             return raw_end.start() if raw_end else len(self._content)
         return end
 
-    def _start_tag(self, name: str) -> None:
+    def _start_tag(self, name: str, tag: str) -> None:
         if name in _NO_TEXT:
             self._inside = name
-        elif name in _OUTLINED:
-            self._open.append((name, len(self.text)))
+        elif name not in _WITHOUT_END:
+            self._open_element(name, tag)
         self._drawings += name == "svg"
+        self._headings += name in _HEADINGS
         if name not in _INLINE:
             self.text.append(_BREAK)
+
+    def _open_element(self, name: str, tag: str) -> None:
+        is_left_out = name in _LEFT_OUT and not (name == "button" and self._headings)
+        if is_left_out or name == "main" or _is_hidden(tag):
+            self._open.append((name, len(self.text)))
+        elif self._open_of[name]:  # its end is not that of the one around it
+            self._open.append((name, -1))
+        else:
+            return
+        self._open_of[name] += 1
 
     def _end_tag(self, name: str) -> None:
         if name == self._inside:
@@ -151,14 +178,22 @@ class _Page:
             self.title.append(_BREAK)
         elif name == "svg":
             self._drawings = max(0, self._drawings - 1)
+        elif name in _HEADINGS:
+            self._headings = max(0, self._headings - 1)
         if name not in _INLINE:
             self.text.append(_BREAK)
-        if self._open and self._open[-1][0] == name:
-            begin = self._open.pop()[1]
-            if name == "main":
-                _add(self._main, begin, len(self.text))
+        if self._open_of[name]:
+            self._close_element(name)
+
+    def _close_element(self, name: str) -> None:
+        ended, begin = "", -1
+        while ended != name:  # those inside of it that have no end of their own end with it
+            if self._open[-1][0] in _WITH_OWN_END - {name}:
                 return
-            _add(self._left_out, begin, len(self.text))
+            ended, begin = self._open.pop()
+            self._open_of[ended] -= 1
+        if begin >= 0:
+            _add(self._main if name == "main" else self._left_out, begin, len(self.text))
 
     def _data(self, data: str) -> None:
         if data and not self._inside:
@@ -172,6 +207,26 @@ def _add(parts: list[tuple[int, int]], begin: int, end: int) -> None:
     while parts and parts[-1][0] >= begin:
         parts.pop()
     parts.append((begin, end))
+
+
+def _is_hidden(tag: str) -> bool:
+    """Whether the attributes of a tag say that its element is navigation, or that nobody sees it."""
+    return bool(_MAY_HIDE.search(tag)) and any(map(_hides, _ATTRIBUTE.finditer(tag)))
+
+
+def _hides(attribute: re.Match[str]) -> bool:
+    value = (attribute["double"] or attribute["single"] or attribute["bare"] or "").lower()
+    match attribute["name"].lower():
+        case "role":
+            return not _LEFT_OUT_ROLES.isdisjoint(value.split())
+        case "hidden":
+            return value != "until-found"  # which a search in the page shows
+        case "aria-hidden":
+            return value.strip() == "true"
+        case "style":
+            return "display:none" in "".join(value.split())
+        case _:
+            return False
 
 
 def _is_letter(character: str) -> bool:

@@ -35,7 +35,7 @@ def read_page(path: Path, suffix: str, *, encoding: str | None) -> TextPage:
     Args:
         path: The file.
         suffix: Which of ``TEXT_SUFFIXES`` it is to be read as.
-        encoding: Its encoding if it names none itself; None is UTF-8.
+        encoding: Its encoding if it names none itself and is not UTF-8; None is UTF-8.
 
     Raises:
         PageError: It is larger than one document can be, or it cannot be decoded.

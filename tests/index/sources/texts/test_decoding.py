@@ -104,3 +104,25 @@ def test_bytes_that_are_not_of_the_encoding(read, name, content, options, messag
 def test_encodings_that_are_none(read, encoding):
     with pytest.raises(ArgumentError, match="there is no text encoding"):
         read("a.txt", b"a", encoding=encoding)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Größe – café", "cp1252"),
+        ("poisson d’avril", "latin-1"),
+        ("поиск", "cp1251"),
+        ("机器学习的方法很多样", "gb18030"),
+    ],
+)
+@pytest.mark.parametrize(("name", "content"), [("a.txt", "{}"), ("a.csv", "id,text\n1,{}\n"), ("a.md", "{}\n")])
+def test_a_named_encoding_is_that_of_files_that_are_not_utf_8(read, text, encoding, name, content):
+    assert read(name, content.format(text).encode(), encoding=encoding).strip() == text
+    if text.encode(encoding, "replace").decode(encoding) == text:
+        assert read(name, content.format(text).encode(encoding), encoding=encoding).strip() == text
+
+
+def test_few_characters_that_are_utf_8_by_accident_are_in_the_named_encoding(read):
+    assert read("a.txt", "通".encode("gbk"), encoding="gbk") == "通"  # its two bytes are UTF-8, too
+    assert read("a.txt", "ü".encode("utf-16-le"), encoding="utf-16-le") == "ü"
+    assert read("a.txt", b"plain", encoding="cp1252") == "plain"

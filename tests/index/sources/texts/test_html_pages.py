@@ -124,3 +124,24 @@ def test_character_references(page, reference, text):
 )
 def test_the_main_part_of_a_page_is_its_text(page, content, text):
     assert page(content).text == text
+
+
+@pytest.mark.parametrize(
+    ("markup", "kept"),
+    [
+        ('<div class="sphinxsidebar" role="navigation"><div>Contents</div>Next</div><p>Text', "Text"),
+        ("<p>Text<ul ROLE=menu><li>Open<li>Save</ul><div role='region'>More</div>", "Text More"),
+        ('<form role="search"><div>Find</div></form><p>Text<img role="presentation">', "Text"),
+        ("<p hidden>Gone</p><p hidden=until-found>Found</p><p title='hidden'>Text</p>", "Found Text"),
+        ('<div style="color:red; display : NONE"><div>Gone</div></div><b style="display:inline">Text</b>', "Text"),
+        ('<span aria-hidden="true">x</span><span aria-hidden="false">Text</span>', "Text"),
+        ("<select><option>one<option selected>two</select><button>Go</button>Text", "Text"),
+        ("<h3><button aria-expanded=false>What is it?</button></h3><div>Text</div>", "What is it? Text"),
+        ("<nav><img hidden><p hidden>Gone<br hidden></nav>Text", "Text"),
+        ("<nav><button>Gone</nav>Text", "Text"),
+        ("<div hidden>No end<p>Text", "No end Text"),
+        ("<div data-role=navigation>Text</div><div data-hidden>More</div>", "Text More"),
+    ],
+)
+def test_what_is_navigation_or_not_shown_is_left_out_by_its_attributes(page, markup, kept):
+    assert page(f"<body>{markup}").text.split() == kept.split()
