@@ -51,7 +51,13 @@ class BicrossError(Exception):
 
 
 class ArgumentError(BicrossError, ValueError):
-    """A value from the caller cannot be used; the message names the value and what is allowed."""
+    """A value from the caller cannot be used; the message names the value and what is allowed.
+
+    Attributes:
+        own_names: Names in the message that are not the caller's: a server may repeat them.
+    """
+
+    own_names: tuple[str, ...] = ()
 
 
 class QueryError(ArgumentError):

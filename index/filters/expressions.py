@@ -79,4 +79,7 @@ def _table(fields: IndexFields, part: int, names: Sequence[str]) -> Any:  # noqa
 def _failed(fields: IndexFields, expression: pc.Expression, names: Sequence[str], reason: str) -> ArgumentError:
     shown = [name for name in names if _field(fields, name).exists][:MAX_FIELDS_SHOWN]
     types = ", ".join(f"{name!r}: {_column(_field(fields, name), 0).type}" for name in shown)
-    return ArgumentError(f"the filter {expression!s:.500} cannot be evaluated: {reason}; the types are {types}")
+    hint = ""
+    if "no kernel matching input types" in reason:
+        hint = ". A field is compared with values of its own type; dates are texts: pc.field('date') >= '2024-05-17'"
+    return ArgumentError(f"the filter {expression!s:.500} cannot be evaluated: {reason}; the types are {types}{hint}")

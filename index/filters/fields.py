@@ -164,9 +164,7 @@ class IndexField:
     @cached_property
     def described(self) -> str:
         """What it holds, for messages."""
-        kinds = set(self.kinds)
-        if Kind.NUMBERS in kinds:
-            kinds.discard(Kind.INTEGERS)
+        kinds = self.kinds - ({Kind.INTEGERS} if Kind.NUMBERS in self.kinds else set())
         return f"the field {self.name!r:.200} holds {' and '.join(sorted(kinds))}"
 
     @cached_property
@@ -262,9 +260,11 @@ class IndexFields:
             self._ids = self._over_segments("id", (segment.ids() for segment in self._segments), is_id=True)
         return self._ids
 
-    def missing(self, name: str) -> ArgumentError:
-        """The error that there is no such field; it lists some that there are."""
-        return ArgumentError(f"there is no field {name!r:.200} to filter by; {self._there()}")
+    def missing(self, name: str, hint: str = "") -> ArgumentError:
+        """The error that there is no such field, with a hint; it lists some that there are."""
+        error = ArgumentError(f"there is no field {name!r:.200} to filter by; {self._there()}{hint:.500}")
+        error.own_names = tuple(self.names())
+        return error
 
     def note_off(self, field: IndexField, off: int, expected_kind: str) -> None:
         """Log once that ``off`` documents have a value of the field that a condition cannot compare."""
@@ -280,8 +280,8 @@ class IndexFields:
 
     def note_notation(self, field: IndexField, text: str, reason: str) -> None:
         """Log once for a field, if there is a ``reason``, that values which may mean a text do not match."""
-        if reason and (field.name, "=") not in self._noted:
-            self._noted.add((field.name, "="))
+        if reason and (key := (field.name, "=")) not in self._noted:
+            self._noted.add(key)
             logger.warning("the field %r is compared with %.200r letter by letter, but %s", field.name, text, reason)
 
     def _there(self) -> str:

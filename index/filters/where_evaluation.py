@@ -125,13 +125,16 @@ class _Rows:
                 self._require(field, "startswith", prefix)
                 return _ARROW.starts_with(field.parts[self._part].texts, pattern=prefix)
             case Comparison(_, symbol, Field() as other):
-                return self._compare_fields(field, symbol, self._find(other))
+                return self._compare_fields(field, symbol, self._find(other, meant=f"{condition.field.name} {symbol}"))
             case Comparison(_, symbol, value):
                 return self._compare(field, symbol, cast("Value", value))
 
-    def _find(self, field: Field, *, must_exist: bool = True) -> IndexField:
+    def _find(self, field: Field, *, must_exist: bool = True, meant: str = "") -> IndexField:
+        """The field; ``meant`` is what stands before it where it may be a text that lacks its quotes."""
         if field.name == "id" and not field.is_quoted:
             return self._fields.ids()
+        if meant and not field.is_quoted and not self._fields.field(field.name).exists:
+            raise self._fields.missing(field.name, f". If it is a text, write it in quotes: {meant} {field.name!r}")
         return self._fields.find(field.name) if must_exist else self._fields.find_or_note(field.name)
 
     def _flag(self, field: IndexField) -> Any:  # noqa: ANN401

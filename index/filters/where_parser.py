@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ...errors import ArgumentError
 from ...errors.arguments import checked_instance
-from .where_tokens import NAME_HINT, PythonSource, python_source, refusal
+from .where_tokens import NAME_HINT, QUOTES_HINT, PythonSource, python_source, refusal
 
 Value = bool | int | float | str
 
@@ -128,7 +128,7 @@ def parse_predicate(text: str) -> Filter:
         if not error.offset:  # as Python says it where the text ends too early
             raise refusal(shown, len(shown), "something is missing at its end") from None
         position = source.position(error.offset - 1)
-        raise refusal(shown, min(position, len(shown)), "this is not understood") from None
+        raise refusal(shown, min(position, len(shown)), f"this is not understood; {QUOTES_HINT}") from None
     except (ValueError, RecursionError, MemoryError):
         raise refusal(shown, 0, "this is not understood") from None
     return Filter(shown, _Reader(shown, source).condition(tree.body))

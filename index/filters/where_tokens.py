@@ -47,6 +47,11 @@ _HINTS = {
     "`": NAME_HINT,
     "$": NAME_HINT,
 }
+QUOTES_HINT = "a date or a text is written in quotes, as in date >= '2024-05-17' or journal == 'Nature'"
+_UNQUOTED_DATE = re.compile(
+    r"(?:[0-9]{4}([./-])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([./-])[0-9]{1,2}\2(?:[0-9]{4}|[0-9]{2}))(?![0-9])"
+)
+_DECIMAL_COMMA = re.compile(r"[0-9]+,[0-9]+(?![0-9])")
 
 
 class PythonSource(NamedTuple):
@@ -100,8 +105,11 @@ class _Token(NamedTuple):
 
 def _tokens(text: str) -> Iterator[_Token]:
     position = 0
+    is_listed = False
     while position < len(text):
         match = _TOKEN.match(text, position)
+        if match is not None and match.lastgroup == "number":
+            _check_number(text, position, is_listed=is_listed)
         if match is None:
             reason = next((hint for sign, hint in _HINTS.items() if text.startswith(sign, position)), None)
             raise refusal(text, position, reason or "this has no meaning in a filter")
@@ -110,8 +118,18 @@ def _tokens(text: str) -> Iterator[_Token]:
             python = " " * len(python)
         elif kind == "word":
             python = _WORDS.get(python, python)
+        is_listed = python not in (")", "]") and (is_listed or python in ("in", "IN", "["))
         yield _Token(kind, position, python)
         position = match.end()
+
+
+def _check_number(text: str, position: int, *, is_listed: bool) -> None:
+    """Refuse a date without quotes and, where it is in no list, a number with a decimal comma."""
+    if _UNQUOTED_DATE.match(text, position):
+        raise refusal(text, position, QUOTES_HINT)
+    comma = None if is_listed else _DECIMAL_COMMA.match(text, position)
+    if comma is not None:
+        raise refusal(text, position, f"a number has a decimal point: write {comma[0].replace(',', '.')}")
 
 
 def _check_tokens(text: str, tokens: list[_Token]) -> None:

@@ -122,6 +122,10 @@ class Reading:
         else:
             if page.note:
                 self.tally.note(f"{file.shown}: {page.note}")
+            if file.ending == ".txt" and _is_table(page.text):
+                self.tally.note(
+                    f"{file.shown}: its lines are rows with tabs, and it is one text; --format tsv reads rows"
+                )
             self.tally.documents += 1
             yield document
 
@@ -236,6 +240,13 @@ class Reading:
         return SourceError(f"{source.name} holds no documents: all {left_out:,} rows and files are left out{first}")
 
 
+def _is_table(text: str) -> bool:
+    """Whether the first lines of a text all have the same number of tabs, as spreadsheets export "Unicode text"."""
+    head = text[:_TABLE_CHARACTERS].splitlines()
+    lines = [line for line in (head if len(text) < _TABLE_CHARACTERS else head[:-1]) if line.strip()]
+    return len(lines) > 1 and lines[0].count("\t") > 0 and len({line.count("\t") for line in lines}) == 1
+
+
 def _place(source: str, line: int | None, unit: RowUnit = "line") -> str:
     return source if line is None else f"{source}, {unit} {line}"
 
@@ -277,3 +288,4 @@ class _KnownIds:
 
 
 _MOST_LINES = 2**40
+_TABLE_CHARACTERS = 10_000

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ....errors import ArgumentError, BicrossError, DocumentError, IndexLocked, ModelError
@@ -75,7 +76,8 @@ def api_error(error: BaseException) -> ApiError:
         if isinstance(error, kind):
             if answer.status == 500:
                 logger.error("a model failed: %s", type(error).__name__)
-            message = answer.message or without_input(str(error))
+            own_names = error.own_names if isinstance(error, ArgumentError) else ()
+            message = answer.message or without_input(str(error), own_names)
             return ApiError(answer.status, answer.kind, message, retry_after=answer.retry_after)
     if type(error).__name__ == "OutOfMemoryError":  # torch's own
         return api_error(MemoryError())
@@ -83,7 +85,14 @@ def api_error(error: BaseException) -> ApiError:
     return ApiError(500, "internal", "the server failed on this request; its log says why")
 
 
-def without_input(message: str) -> str:
-    """Return a message without what it quotes and without paths, which may be nobody's business."""
+def without_input(message: str, own_names: Iterable[str] = ()) -> str:
+    """Return a message without what it quotes and without paths, which may be nobody's business.
+
+    Args:
+        message: The message.
+        own_names: What may be quoted: the names of fields, which anybody who may ask can list.
+    """
     lines = (line for line in message.splitlines() if not line.startswith(" "))  # a filter is repeated in its own lines
-    return _PATH.sub("...", _QUOTED.sub("...", " ".join(lines)))
+    kept = frozenset(map(repr, own_names))
+    shown = _QUOTED.sub(lambda match: match[0] if match[0] in kept else "...", " ".join(lines))
+    return _PATH.sub("...", shown)
