@@ -226,7 +226,7 @@ def _fail(error: Exception, code: int) -> int:
     if isinstance(error, BicrossError) and _asked:
         [name] = _asked
         text = said_of(error, [_load(name)], name)
-    sys.stderr.write(f"bicross: {text}\n")
+    sys.stderr.write("\n".join([f"bicross: {text}", *getattr(error, "__notes__", ())]) + "\n")
     return code
 
 

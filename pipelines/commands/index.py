@@ -32,7 +32,7 @@ from .options import (
     chosen_analyzer,
 )
 from .output import fields_table, info_record, info_table, print_json, report
-from .sources import Source
+from .sources import Source, keeping_begun
 from .terminal import saying, unless_committed, with_option_records
 
 MAX_IDS_SHOWN = 5
@@ -81,7 +81,7 @@ def index(
     Index.require_free(output, overwrite=overwrite, resume=resume)
     chunking = None if whole else Chunking(passage_tokens, overlap)
     documents = source.read()
-    with saying(_kept_of_build(output)):
+    with saying(_kept_of_build(output)), keeping_begun(output):
         first = Begun(documents)
         with doing("Loading the encoder", shown=_watched(as_json)):
             model = load_encoder(encoder, device=device, dtype=dtype)
@@ -127,7 +127,7 @@ def add(
     Example: bicross add my-index news.jsonl --replace
     """
     opened = Index.open(path, verify="size")
-    documents = source.read()
+    before, documents = opened.info().documents, source.read()
     change = upsert_documents if replace else add_documents
     with saying(unless_committed(path, f"Nothing was added to {path}: run the same command again.")):
         first = Begun(documents)
@@ -135,7 +135,9 @@ def add(
             model = open_encoder(opened, encoder, device=device, dtype=dtype)
         written = change(path, first, encoder=model, reranker=reranker, progress=_watched(as_json))
     summary = source.summary(documents, written=written)
-    summary.show({"path": str(path)}, f"Wrote {counted(written, 'document')} to {path}", as_json=as_json)
+    new = Index.open(path, verify="size").info().documents - before
+    text = f"Wrote {counted(written, 'document')} to {path}" + (f": {new:,} new, {written - new:,} replaced" * replace)
+    summary.show({"path": str(path), "new": new, "replaced": written - new}, text, as_json=as_json)
 
 
 def delete(

@@ -1,14 +1,16 @@
 """The argument SOURCE, with the options that say how it is read, for every command that reads documents."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Literal, cast, get_args
 
 import typer
 
-from ...errors import ArgumentError
-from ...index import ColumnType, DocumentReader, read_documents
+from ...errors import ArgumentError, BicrossError
+from ...errors.counts import counted
+from ...index import ColumnType, DocumentReader, Index, read_documents
 from .source_summary import SourceSummary
 
 _TABS = {"tab": "\t", r"\t": "\t"}
@@ -128,6 +130,21 @@ class Source(Rows):
     def summary(self, reader: DocumentReader, *, written: int) -> SourceSummary:
         """Return what came of the documents that ``reader`` has read, of which ``written`` were written."""
         return SourceSummary(reader.report, written, self.errors if self.skip_errors else None)
+
+
+@contextmanager
+def keeping_begun(path: Path) -> Generator[None]:
+    """Say of an error that ends a build what is kept at ``path``, and how to go on."""
+    try:
+        yield
+    except BicrossError as error:
+        kept = Index.on_disk(path).unfinished
+        if kept is not None:
+            error.add_note(
+                f"{path} keeps {counted(kept, 'document')} of this build. To go on, run the same command with "
+                "--resume; with --resume --skip-errors it leaves out what is bad, and lists it"
+            )
+        raise
 
 
 def _names(text: str) -> list[str]:

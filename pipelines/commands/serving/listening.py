@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -109,7 +110,8 @@ def named_indexes(indexes: list[str]) -> dict[str, str]:
         if not has_name or not NAME.fullmatch(name):
             name, path = Path(given).resolve().name, given
         if not NAME.fullmatch(name):
-            raise ArgumentError(f"give the index {given!r} a name of letters, digits, - and _, as in articles={given}")
+            example = f"articles={quote(given)}"  # to be pasted into a shell
+            raise ArgumentError(f"give the index {given!r} a name of letters, digits, - and _, as in {example}")
         if name in named:
             raise ArgumentError(f"two indexes have the name {name!r}: name one of them otherwise, as in other={path}")
         named[name] = path

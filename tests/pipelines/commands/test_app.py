@@ -350,7 +350,10 @@ def test_add(index, tmp_path, capsys):
     assert ids(index) == ["ant", "cat", "dog", "fly", "owl"]
     (tmp_path / "newer.jsonl").write_text('{"id": "bat", "text": "Bats"}\n')
     code, out, _ = run(capsys, "add", index, str(tmp_path / "newer.jsonl"), "--json")
-    assert (code, changed(out)) == (0, {"path": index, "read": 1, "written": 1, "unchanged": 0, "skipped": 0})
+    assert (code, changed(out)) == (
+        0,
+        {"path": index, "new": 1, "replaced": 0} | {"read": 1, "written": 1, "unchanged": 0, "skipped": 0},
+    )
 
 
 @pytest.mark.slow
@@ -359,7 +362,10 @@ def test_add_with_replace_writes_what_is_new_or_changed(index, more, capsys):
     assert (code, "the id 'cat' is there already" in err) == (1, True)
     assert ids(index) == ["cat", "dog", "owl"]
     code, out, _ = run(capsys, "add", index, more, "--replace", "--json")
-    assert (code, changed(out)) == (0, {"path": index, "read": 3, "written": 2, "unchanged": 1, "skipped": 0})
+    assert (code, changed(out)) == (
+        0,
+        {"path": index, "new": 1, "replaced": 1} | {"read": 3, "written": 2, "unchanged": 1, "skipped": 0},
+    )
     assert Index.open(index).get(["cat"])[0].text == "The cat is awake"
     assert ids(index) == ["ant", "cat", "dog", "owl"]
     code, out, _ = run(capsys, "add", index, more, "--replace")
@@ -454,6 +460,7 @@ def test_index_resume_continues_what_broke_off(tmp_path, capsys, monkeypatch):
     source.write_text("\n".join([*rows[:4], "nonsense", rows[5]]))
     code, _, err = run(capsys, "index", str(source), "-o", index)
     assert (code, "line 5: not JSON" in err) == (1, True)
+    assert f"{index} keeps 2 documents of this build. To go on, run the same command with --resume; with" in err
     for command in (["search", index, "text"], ["info", index], ["add", index, str(source)]):
         code, _, err = run(capsys, *command)
         assert (code, "holds a build that was not finished, with 2 documents; continue it with" in err) == (1, True)
@@ -619,3 +626,15 @@ def test_every_command_is_in_one_group_of_the_help_with_a_whole_summary(capsys):
     assert "..." not in out.partition("\n")[2]
     for name, summary in [item for summaries in GROUPS.values() for item in summaries.items()]:
         assert summary in " ".join(run(capsys, name, "--help")[1].split())
+
+
+def test_add_says_what_is_new_and_what_is_replaced(index, source, tmp_path, capsys):
+    rows = [{"id": "cat", "text": "other"}, {"id": "dog", "title": "Dogs", "text": "The dog sleeps at night"}]
+    more = tmp_path / "more.jsonl"
+    more.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {"id": "elk", "text": "new"}]))
+    code, out, _ = run(capsys, "add", index, more, "--replace")
+    assert (code, f"Wrote 2 documents to {index}: 1 new, 1 replaced" in out.replace("\n", "")) == (0, True)
+    assert "2 written, 1 unchanged" in out
+    code, out, _ = run(capsys, "add", index, more, "--replace", "--json")
+    written = json.loads(out)
+    assert [written[name] for name in ("new", "replaced", "unchanged")] == [0, 0, 3]

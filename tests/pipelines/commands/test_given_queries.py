@@ -1,4 +1,4 @@
-"""What `bicross search` says of the queries that it was given, before it opens an index."""
+"""What commands say of the queries and the names that they were given, before they open an index."""
 
 import pytest
 from helpers.commands import run
@@ -24,3 +24,9 @@ def test_a_query_that_is_too_long_is_refused_with_the_remedy_or_said_to_be_cut(c
     assert ("query 2 ('xxx" in err and "has 9,000 characters" in err) == (policy == "error")
     assert ("of the 9,000 characters of query 2 the first 8,192 are searched" in err) == (policy == "cut")
     assert len(err) < 400
+
+
+def test_the_name_that_serve_proposes_can_be_pasted_into_a_shell(capsys):
+    code, _, err = run(capsys, "serve", "Mein Ordner")
+    assert code == 2
+    assert "as in articles='Mein Ordner'" in err
