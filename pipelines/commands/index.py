@@ -136,7 +136,9 @@ def add(
         written = change(path, first, encoder=model, reranker=reranker, progress=_watched(as_json))
     summary = source.summary(documents, written=written)
     new = Index.open(path, verify="size").info().documents - before
-    text = f"Wrote {counted(written, 'document')} to {path}" + (f": {new:,} new, {written - new:,} replaced" * replace)
+    text = f"Wrote {counted(written, 'document')} to {path}" + (
+        f": {new:,} new, {written - new:,} replaced" if replace and written else ""
+    )
     summary.show({"path": str(path), "new": new, "replaced": written - new}, text, as_json=as_json)
 
 
