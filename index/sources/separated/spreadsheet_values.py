@@ -44,7 +44,7 @@ def bare_amount(cell: str) -> str:
 
     One sign, code or word of a currency before or after it goes, and so do blanks and apostrophes between thousands.
     """
-    if len(cell) > 2 and cell[0] == "(" and cell[-1] == ")":
+    if len(cell) > 2 and cell[0] == "(" and cell[-1] == ")" and cell[1] != "(":
         inner = bare_amount(cell[1:-1].strip(_BLANKS))
         return f"-{inner}" if inner[:1].isdigit() else cell
     cell = cell.replace("\u2212", "-")

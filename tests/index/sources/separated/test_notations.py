@@ -97,6 +97,11 @@ def test_words_are_no_dates_and_no_amounts(tmp_path):
         assert read(tmp_path, cells)[1] == ()
 
 
+def test_many_brackets_are_no_amount(tmp_path):
+    cell = "(" * 5000 + "3" + ")" * 5000
+    assert read(tmp_path, [cell, "4"], types={"x": "float"}, on_error="skip", errors_path=tmp_path / "e")[0] == [4.0]
+
+
 @given(st.lists(st.datetimes(datetime(1969, 1, 1), datetime(2068, 12, 31)), min_size=1, max_size=5))
 def test_dates_are_read_as_pandas_reads_them(tmp_path_factory, moments):
     folder = tmp_path_factory.mktemp("dates")
