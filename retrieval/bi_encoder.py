@@ -120,7 +120,7 @@ class BiEncoder:
         self._queries_cut += 1
         if str(self._queries_cut).rstrip("0") == "1":  # a line for each query would bury everything else
             logger.warning(
-                "the first stage takes %d of the %d tokens of %.60r...; so far %s (told at 1, 10, 100)",
+                "the first stage reads %d of the %d tokens of %.60r...; so far %s (told at 1, 10, 100)",
                 room,
                 tokens,
                 query,
