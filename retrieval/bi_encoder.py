@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
-from ..errors.counts import counted
 from ..index import ModelFingerprint
 from ..inference import (
     Dtype,
@@ -120,11 +119,11 @@ class BiEncoder:
         self._queries_cut += 1
         if str(self._queries_cut).rstrip("0") == "1":  # a line for each query would bury everything else
             logger.warning(
-                "the first stage reads %d of the %d tokens of %.60r...; so far %s (told at 1, 10, 100)",
+                "the first stage reads %d of the %d tokens of %.60r...; queries cut so far (told at 1, 10, 100): %d",
                 room,
                 tokens,
                 query,
-                counted(self._queries_cut, "query was cut", "queries were cut"),
+                self._queries_cut,
             )
 
     def _encode(self, texts: Sequence[str], task: Task) -> NDArray[np.float32]:
