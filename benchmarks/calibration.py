@@ -59,7 +59,7 @@ FOREIGN = (
 HOW = (
     "Searches as in a new index: vectors and words, feedback, 100 candidates reranked, passages of bicross's default "
     "size. Documents without a judgment count as not relevant. The error is the expected calibration error in 15 bins "
-    "(Guo et al. 2017). The curve of the bundled reranker was fitted to queries of squad-dev and of CoSQA's dev split "
+    "(Guo et al. 2017). The curve of the bundled reranker was fitted to questions about other articles of squad-dev "
     "that it was not trained on; no query that is measured took part, and nothing of other collections did."
 )
 

@@ -59,8 +59,9 @@ TUNED_ON = {
 }
 """What tunes each collection. Of cosqa and squad-dev it is the tenth that the bundled reranker was not trained on;
 Cranfield has no other queries."""
-CALIBRATED_ON = (TUNED_ON["squad-dev"], TUNED_ON["cosqa"])
-"""What the relevance of the bundled reranker is calibrated on: queries that it was not trained on."""
+CALIBRATED_ON = (TUNED_ON["squad-dev"],)
+"""What the relevance of the bundled reranker is calibrated on: questions about prose that it was not trained
+on. In CoSQA, which is code, high logits are seldom judged relevant: with it, right answers in prose get 0.06."""
 
 
 def measured_part(collection: str) -> Part:
