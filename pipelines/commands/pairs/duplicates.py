@@ -135,9 +135,11 @@ def _print_groups(duplicates: "Duplicates", *, as_json: bool) -> None:
         for number, (document, score) in enumerate(zip(group.documents, group.scores, strict=True)):
             start = "" if number == 0 else "  equal  " if number < group.equal else f"  {score:.4f} "
             console.print(plain(f"{start}{document.id}  {snippet(document.passage)}"), soft_wrap=True)
-    if not as_json:
-        said = f"{counted(duplicates.documents, 'document')}, {counted(len(duplicates), 'group')} of duplicates"
-        Console(stderr=True).print(plain(f"{said}; {duplicates.extra:,} can be dropped"), soft_wrap=True)
+    if as_json:
+        print_json({"documents": duplicates.documents, "groups": len(duplicates), "extra": duplicates.extra})
+        return
+    said = f"{counted(duplicates.documents, 'document')}, {counted(len(duplicates), 'group')} of duplicates"
+    Console(stderr=True).print(plain(f"{said}; {duplicates.extra:,} can be dropped"), soft_wrap=True)
 
 
 def _group_record(group: "DuplicateGroup") -> dict[str, object]:
@@ -166,6 +168,11 @@ def _print_pairs(duplicates: "Duplicates", *, as_json: bool) -> None:
             print_json(pair)
         else:
             console.print(plain(f"{pair.score:.4f}  {pair.first} | {pair.second}"), soft_wrap=True)
+    if as_json:
+        print_json({"documents": duplicates.documents, "pairs": len(duplicates.pairs)})
+    else:
+        said = f"{counted(duplicates.documents, 'document')}, {counted(len(duplicates.pairs), 'pair')}"
+        Console(stderr=True).print(plain(said), soft_wrap=True)
 
 
 def _print_dropped(done: "Deduplicated", target: Path, *, as_json: bool) -> None:

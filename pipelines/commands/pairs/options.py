@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from ....errors import ArgumentError, SourceError
+from ....errors import ArgumentError, BicrossError, SourceError
 from ...lines import STANDARD_INPUT
 from ...training.pair_files import PairColumns, TextPair, kind_of_pairs, text_pairs
 
@@ -44,11 +44,16 @@ def pairs_of(source: str, columns: PairColumns, kind: str | None) -> Iterator[Te
     kind_of_pairs(path, kind)
     if path != STANDARD_INPUT and not path.is_file():
         raise ArgumentError(f"SOURCE names {source}, and there is no such file; - is standard input")
-    return _some(text_pairs(path, columns, kind=kind), source)
+    return _some(text_pairs(path, columns, kind=kind), source, as_default=path == STANDARD_INPUT and kind is None)
 
 
-def _some(pairs: Iterator[TextPair], source: str) -> Iterator[TextPair]:
-    first = next(pairs, None)
+def _some(pairs: Iterator[TextPair], source: str, *, as_default: bool) -> Iterator[TextPair]:
+    try:
+        first = next(pairs, None)
+    except BicrossError as error:
+        if as_default:
+            error.add_note("Standard input is read as jsonl; for another kind give --format, as in --format csv.")
+        raise
     if first is None:
         name = "standard input" if source == "-" else source
         raise SourceError(f"{name} holds no pairs: is it the right file, and is it complete?")

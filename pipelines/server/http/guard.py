@@ -2,9 +2,11 @@
 
 import asyncio
 import hmac
+import json
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -102,6 +104,7 @@ class Guard:
             complete = not message.get("more_body", False)
             if len(body) > limits.body_bytes:
                 raise too_large
+        _require_single_keys(body)
         given: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
         async def receive_whole() -> Message:
@@ -139,6 +142,19 @@ def _require_json(scope: Scope) -> None:
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     if has_body and kind != "application/json":
         raise ApiError(415, "not_json", "send the body as JSON, with the header Content-Type: application/json")
+
+
+def _require_single_keys(body: bytes | bytearray) -> None:
+    """Refuse JSON of which an object has a key twice: one of the two filters, say, would be dropped without a word."""
+
+    def checked(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        record = dict(pairs)
+        if len(record) < len(pairs):
+            raise ApiError(400, "bad_json", "an object of the body has a key twice")
+        return record
+
+    with suppress(ValueError, RecursionError):  # what is not JSON is refused where it is read
+        json.loads(body, object_pairs_hook=checked)
 
 
 def _is_page(scope: Scope) -> bool:

@@ -444,3 +444,25 @@ def test_an_interrupt_in_a_program_that_calls_main_is_an_exit_code(monkeypatch, 
     before = signal.getsignal(signal.SIGINT)
     threading.Thread(target=app.main, args=(["info", "index"],)).start()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_during_the_imports_is_no_traceback(number, tmp_path):
+    """The module that the command line imports last sends the signal to its own process."""
+    slow = tmp_path / "sitecustomize.py"
+    slow.write_text(
+        "import builtins, os\n"
+        "importing = builtins.__import__\n"
+        "def hook(name, *rest, **named):\n"
+        "    if name == 'typer':\n"
+        f"        os.kill(os.getpid(), {int(number)})\n"
+        "    return importing(name, *rest, **named)\n"
+        "builtins.__import__ = hook\n",
+        encoding="utf-8",
+    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "bicross", "--help"]
+    ended = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (128 + number, "", "\nbicross: interrupted.\n")

@@ -108,6 +108,8 @@ def test_documents_and_indexes(client):
         (b"{", 400, "bad_json", "not valid JSON"),
         (b"\xff{}", 400, "bad_request", "cannot be read"),
         (b"[" * 100_000, 400, "bad_request", "cannot be read"),
+        (b'{"query": "x", "where": "legs == 2", "where": "legs == 4"}', 400, "bad_json", "has a key twice"),
+        (b'{"query": "x", "more": [{"a": 1, "a": 1}]}', 400, "bad_json", "has a key twice"),
         (b'{"query": NaN}', 422, "invalid", "query"),
         (b'{"query": "\\ud800"}', 400, "bad_request", ""),
         (b'{"query": "x", "top_k": 1e999}', 422, "invalid", "top_k"),

@@ -47,19 +47,29 @@ def test_groups_are_printed_with_what_is_like_them(rows, tmp_path, capsys):
     ]
     assert "6 documents, 2 groups of duplicates; 3 can be dropped" in err
     code, out, _ = run(capsys, "duplicates", rows, "--threshold", "0.8", "--json")
-    assert [
-        (group["representative"], [document["id"] for document in group["documents"]]) for group in records(out)
-    ] == [
+    *groups, summary = records(out)
+    assert [(group["representative"], [document["id"] for document in group["documents"]]) for group in groups] == [
         ("a", ["a", "c", "e"]),
         ("d", ["d", "d2"]),
     ]
+    assert summary == {"documents": 6, "groups": 2, "extra": 3}
     assert [document["is_equal"] for document in records(out)[0]["documents"]] == [True, True, False]
     build_index(read_documents(rows), tmp_path / "index", encoder=ENCODER, reranker=None)
     assert run(capsys, "duplicates", tmp_path / "index", "--threshold", "0.8", "--json")[1] == out
     code, out, _ = run(capsys, "duplicates", rows, "--threshold", "0.8", "--pairs", "--json")
-    assert [(pair["first"], pair["second"], pair["verified"]) for pair in records(out)] == [("a", "e", None)]
+    *pairs, summary = records(out)
+    assert [(pair["first"], pair["second"], pair["verified"]) for pair in pairs] == [("a", "e", None)]
+    assert summary == {"documents": 6, "pairs": 1}
     code, out, _ = run(capsys, "duplicates", rows, "--threshold", "0.8", "--pairs")
     assert out.endswith("  a | e\n")
+
+
+@pytest.mark.parametrize(("options", "counted"), [((), "groups"), (("--pairs",), "pairs")])
+def test_a_collection_without_duplicates_says_so_as_json_too(options, counted, tmp_path, capsys):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"id": "a", "text": "tea"}\n{"id": "b", "text": "fish"}\n')
+    code, out, _ = run(capsys, "duplicates", path, "--json", *options)
+    assert (code, [record[counted] for record in records(out)]) == (0, [0])
 
 
 def test_lines_that_stay_are_copied_as_they_are(rows, tmp_path, capsys):

@@ -167,3 +167,11 @@ def test_mistakes_are_found_before_a_model_is_loaded(tmp_path, capsys, monkeypat
     assert code in (1, 2)
     assert out == ""
     assert message in err
+
+
+def test_standard_input_of_another_kind_names_the_option(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", type("Input", (), {"buffer": io.BytesIO(b"first,second\na,b\n")}))
+    code, out, err = run(capsys, "score")
+    assert (code, out) == (1, "")
+    assert "not JSON" in err
+    assert err.endswith("Standard input is read as jsonl; for another kind give --format, as in --format csv.\n")
