@@ -4,6 +4,8 @@ import logging
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from shutil import rmtree
+from weakref import finalize
 
 import numpy as np
 
@@ -71,7 +73,6 @@ class CollectionSearch:
         self._reranker = reranker
         self._device = device
         self._path = None if path is None else checked_path(path)
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._pipeline: SearchPipeline | None = None
 
     def index(self, documents: Iterable[tuple[str, str, str]]) -> SearchPipeline:
@@ -83,8 +84,9 @@ class CollectionSearch:
         named = isinstance(self._encoder, str | Path)
         path = self._path
         if path is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="bicross-")
-            path = Path(self._folder.name) / "index"
+            folder = tempfile.mkdtemp(prefix="bicross-")
+            finalize(self, rmtree, folder, ignore_errors=True)  # a TemporaryDirectory would warn of it
+            path = Path(folder) / "index"
         given = list(documents)
         whole = [Document(id_, text, title) for id_, title, text in given if title.strip() or text.strip()]
         if len(whole) < len(given):

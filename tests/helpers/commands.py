@@ -1,5 +1,6 @@
 """Runs a command of bicross in this process."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -24,3 +25,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: Any) -> tuple[int, str, 
     code = main([str(argument) for argument in arguments])
     output = capsys.readouterr()
     return code, output.out, output.err
+
+
+def replaced(options: Sequence[str], more: Sequence[str]) -> list[str]:
+    """Options with a value each, but those that ``more`` gives; a command refuses a second value."""
+    pairs = zip(options[::2], options[1::2], strict=True)
+    return [part for name, value in pairs if name not in more for part in (name, value)] + [*more]

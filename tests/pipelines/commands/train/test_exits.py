@@ -9,6 +9,7 @@ from bicross.pipelines.commands import main
 from bicross.pipelines.training import exit_lists
 from bicross.retrieval import BiEncoder, DenseRetriever
 from bicross.training import prepare_output_folder
+from helpers.commands import replaced
 from helpers.fakes import HashEncoder
 from helpers.tiny_exit_models import WORDS, documents, save_deep
 from helpers.tiny_models import save_bi_encoder
@@ -28,7 +29,7 @@ def collection(tmp_path):
 
 def run(folder, model, *options):
     asked = ["train", "exits", str(model), str(folder / "index"), str(folder / "queries.txt"), "--device", "cpu"]
-    return main([*asked, "--encoder", str(folder / "bi"), "--passages", "6", *options])
+    return main([*asked, *replaced(["--encoder", str(folder / "bi"), "--passages", "6"], options)])
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from bicross.pipelines import SearchPipeline
 from bicross.pipelines.training import reranker as reranker_training
 from bicross.rerank import CrossEncoderReranker
 from bicross.training import checkpoints
-from helpers.commands import run
+from helpers.commands import replaced, run
 from helpers.tiny_models import save_bi_encoder
 from helpers.tiny_reranker_training import TOPICS, save_base
 
@@ -39,7 +39,8 @@ def folder(tmp_path):
 
 
 def train(capsys, models, folder, output, *more):
-    return run(capsys, "train", "reranker", folder, "--split", "dev", "-o", output, *models, *QUICK, *more)
+    options = replaced(["--split", "dev", *models, *QUICK], [str(part) for part in more])
+    return run(capsys, "train", "reranker", folder, "-o", output, *options)
 
 
 def test_the_command_trains_measures_and_writes_a_card(models, folder, tmp_path, capsys):
