@@ -365,7 +365,8 @@ def test_an_interrupted_training_goes_on_to_the_same_model(places, tmp_path):
         for seed in MOMENTS:
             ended = commands.interrupted(random.Random(seed), seconds, begin)
             assert said_nothing_or(ended, f"{path} ")
-            assert "Run the same command again to " in ended.said or ended.said.endswith("interrupted.\n")
+            if str(path) in ended.said:
+                assert "Run the same command again to " in ended.said
             again = commands.run(*command, path)
             assert again.code == 0 or "holds a finished model" in again.said
             assert (path / "model.safetensors").read_bytes() == whole
