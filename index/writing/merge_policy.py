@@ -1,12 +1,12 @@
 """The merge policy: which segments an automatic compaction rewrites after a commit.
 
-A query pays for every segment, and a merge pays for every passage that it writes anew. So there are at most
-``MAX_SEGMENTS`` segments that are not full, and what a merge may take is limited in two ways. It writes no more than
-one full segment, however large the index is. And it takes a segment only together with smaller ones that hold as much,
-or to fill one: each merge at least doubles the segment that a passage lies in, until it lies in a full one. A passage
-is so written at most ``1 + log2(MERGED_PASSAGES)`` times by merges (20 for a million), and each deleted one makes at
-most four others be written. The idea is that of tiered merging in log-structured stores (O'Neil et al., "The
-log-structured merge-tree", 1996) and of Lucene's TieredMergePolicy.
+A query pays for every segment, and a merge pays for every passage that it writes anew. So segments that are not full
+are merged above ``MAX_SEGMENTS``, and what a merge may take is limited in two ways. It writes no more than one full
+segment, however large the index is, beside one for deletions. And it takes a segment only together with smaller ones
+that hold as much, or to fill one: each merge at least doubles the segment that a passage lies in, until it lies in a
+full one. A passage is so written at most ``1 + log2(MERGED_PASSAGES)`` times by merges (20 for a million), and each
+deleted one makes at most four others be written. The idea is that of tiered merging in log-structured stores (O'Neil
+et al., "The log-structured merge-tree", 1996) and of Lucene's TieredMergePolicy.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from ..manifest import Manifest, SegmentEntry
 from .quantiser_training import live_passages, wants_another_layout
 
 MAX_SEGMENTS = 16
-"""Segments that are not full; more of them are merged."""
+"""Segments that are not full; of more, some are merged where two or more of them hold as much as the next."""
 MAX_DELETED_SHARE = 0.2
 MERGED_PASSAGES = 1_000_000
 """A merged segment ends after this many passages: their vectors are in memory while it is written."""

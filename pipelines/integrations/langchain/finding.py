@@ -14,6 +14,7 @@ from ....index import Hit
 from ...search import SearchPipeline, SearchResult
 from ..searching import index_of
 from .documents import langchain_document
+from .embeddings import unit_vector
 from .filters import Filter, where_of
 
 
@@ -22,6 +23,16 @@ def search(pipeline: SearchPipeline, query: str, k: int, given: Filter | None) -
     where = where_of(given)
     empty = where is not None and not len(index_of(pipeline))
     return pipeline.search(query, top_k=checked_count(k, "k"), where=None if empty else where)
+
+
+def nearest(
+    pipeline: SearchPipeline, embedding: Sequence[float], k: int, given: Filter | None
+) -> tuple[NDArray[np.float32], list[Hit]]:
+    """Search by a vector alone. Returns it with length 1, shape (dimension,), and the documents, nearest first."""
+    index = index_of(pipeline)
+    vector = unit_vector(embedding, index.model.dimension)
+    [hits] = index.search(vector, k, where=where_of(given)) if len(index) else [[]]
+    return vector[0], hits
 
 
 def diverse(

@@ -19,9 +19,9 @@ from ...models import open_encoder
 from ...search import SearchOptions, SearchResult
 from ..searching import IndexSearcher, index_of
 from .documents import bicross_documents, langchain_document
-from .embeddings import BicrossEmbeddings, ForeignEncoder, encoder_of, unit_vector
+from .embeddings import BicrossEmbeddings, ForeignEncoder, encoder_of
 from .filters import Filter, where_of
-from .finding import diverse, require_known, search
+from .finding import diverse, nearest, require_known, search
 
 
 class BicrossVectorStore(VectorStore):
@@ -215,11 +215,7 @@ class BicrossVectorStore(VectorStore):
     ) -> list[Document]:
         """Return the documents nearest to a vector, nearest first: by vectors alone, without a reranker."""
         require_known(kwargs)
-        index = index_of(self._searcher.newest())
-        vector = unit_vector(embedding, index.model.dimension)
-        if not len(index):
-            return []
-        [hits] = index.search(vector, checked_count(k, "k"), where=where_of(filter))
+        _, hits = nearest(self._searcher.newest(), embedding, checked_count(k, "k"), filter)
         return [langchain_document(hit.document) for hit in hits]
 
     def max_marginal_relevance_search(
@@ -253,12 +249,8 @@ class BicrossVectorStore(VectorStore):
         require_known(kwargs)
         checked_count(k, "k")
         pipeline = self._searcher.newest().pinned()
-        index = index_of(pipeline)
-        vector = unit_vector(embedding, index.model.dimension)
-        if not len(index):
-            return []
-        [hits] = index.search(vector, max(k, checked_count(fetch_k, "fetch_k")), where=where_of(filter))
-        return diverse(pipeline, vector[0], hits, k, lambda_mult)
+        vector, hits = nearest(pipeline, embedding, max(k, checked_count(fetch_k, "fetch_k")), filter)
+        return diverse(pipeline, vector, hits, k, lambda_mult)
 
     def _results(self, query: str, k: int, given: Filter | None) -> list[SearchResult]:
         return search(self._searcher.newest(), query, k, given)
