@@ -5,6 +5,7 @@ The tree of them::
     BicrossError
     ├── ArgumentError (also a ValueError): a value from the caller that cannot be used
     │   └── QueryError: a query that cannot be searched
+    ├── ClusterError: a cluster that is not there, or that did not do its work
     ├── DocumentError: a document or a row of a source that cannot be indexed
     ├── EvaluationError: queries, judgments or a run that cannot be measured
     ├── SourceError: a document source that is missing, empty or of an unknown kind
@@ -27,6 +28,7 @@ The tree of them::
 __all__ = [
     "ArgumentError",
     "BicrossError",
+    "ClusterError",
     "DocumentError",
     "EvaluationError",
     "IndexCorrupt",
@@ -62,6 +64,10 @@ class ArgumentError(BicrossError, ValueError):
 
 class QueryError(ArgumentError):
     """A query cannot be searched: blank, too long, or not text."""
+
+
+class ClusterError(BicrossError):
+    """A cluster is not there, or did not do its work."""
 
 
 class _PlacedError(BicrossError):

@@ -1,0 +1,36 @@
+"""How a process is connected to Ray."""
+
+import sys
+
+import pytest
+from bicross.errors import ArgumentError, MissingPackage
+from bicross.pipelines.cluster import connected_ray
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_connection_is_used_again_and_another_one_is_refused(ray_address):
+    for address in (None, "auto", "local", ray_address):
+        assert connected_ray(address).get_runtime_context().gcs_address == ray_address
+    with pytest.raises(ArgumentError, match=f"is connected to the Ray at {ray_address}, and cannot be to 10.0.0.1:1"):
+        connected_ray("10.0.0.1:1")
+    for wrong in ("", 5, b"local"):
+        with pytest.raises(ArgumentError, match="must be HOST:PORT, 'auto' or 'local', not"):
+            connected_ray(wrong)
+
+
+def test_actors_can_import_what_the_tests_have(ray_address):
+    ray = connected_ray()
+
+    def dimension() -> int:
+        from helpers.fakes import HashEncoder
+
+        return HashEncoder(dimension=7).encode_queries(["a"]).shape[1]
+
+    assert ray.get(ray.remote(num_cpus=1)(dimension).remote()) == 7
+
+
+def test_without_ray_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingPackage, match=r"pip install 'bicross\[ray\]'"):
+        connected_ray()
