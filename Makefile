@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Python compiles what it imports. To compile all that is installed takes a minute.
+# Python compiles what it imports. To compile all that is installed takes a minute. Where the environment forbids Python to
+# keep what it compiled, each process would compile torch anew, which takes two seconds.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 DATA ?= ../shared/data
 DEMO ?=
