@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from itertools import product
 
-import numpy as np
 import pyarrow.compute as pc
 
 from ...errors import ArgumentError
@@ -55,12 +54,7 @@ def _same_precision(field: IndexField, precision: int) -> bool:
     """Whether the order of letters is that of dates: all are as precise, and without a time, which may have a zone."""
     if not field.live_dates:
         return True
-    precisions = {
-        level
-        for part in field.parts
-        for level in np.unique(part.dates.precision[np.asarray(part.rows_of_live, np.bool_)]).tolist()
-    }
-    return precision <= DAY and not field.not_dates and precisions - {-1} <= {precision}
+    return precision <= DAY and not field.not_dates and field.facts.precisions() - {-1} <= {precision}
 
 
 def _refused(field: IndexField, shown: str) -> ArgumentError:

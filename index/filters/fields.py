@@ -1,9 +1,9 @@
 """The fields of a whole index, over its segments: which kinds of values each holds, and how many documents of each."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,108 +11,43 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError
-from ..metadata import COMPARABLE, FieldColumns, Kind, arrow_mask, mask_of
+from ..metadata import COMPARABLE, FieldColumns, Kind
 from ..segments import SegmentFields
-from .dates import Dates, read_dates
-from .notations import looks_like_a_local_date, looks_like_a_number, looks_like_an_amount
+from .field_parts import FieldFacts, FieldPart, PartFacts
 
 logger = logging.getLogger("bicross")
 
 MAX_FIELDS_SHOWN = 20
 NUMBERS = (Kind.INTEGERS, Kind.NUMBERS)
 _ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
-MAX_EXAMPLE = 40
-
-
-class FieldPart:
-    """The values of a field in one segment."""
-
-    def __init__(self, columns: FieldColumns, live: NDArray[np.bool_] | None) -> None:
-        self._columns = columns
-        self._live = live
-        self.rows = columns.rows
-        self.present = columns.present()
-
-    @cached_property
-    def counts(self) -> dict[Kind, int]:
-        """How many live documents have a value of each kind."""
-        columns = self._columns.columns
-        if self._live is None:
-            return {kind: len(column) - column.null_count for kind, column in columns.items()}
-        return {kind: int((_valid(column) & self._live).sum()) for kind, column in columns.items()}
-
-    @property
-    def all_kinds(self) -> set[Kind]:
-        """The kinds of all values, those of deleted documents included."""
-        return set(self._columns.columns)
-
-    def holds(self, kinds: Iterable[Kind]) -> NDArray[np.bool_]:
-        """For each row whether it has a value of one of the kinds."""
-        holds = np.zeros(self.rows, np.bool_)
-        for kind in kinds:
-            if kind in self._columns.columns:
-                holds |= _valid(self._columns.columns[kind])
-        return holds
-
-    @property
-    def rows_of_live(self) -> Any:  # noqa: ANN401 - an Arrow array
-        """One bool a row: whether its document lives."""
-        return arrow_mask(np.ones(self.rows, np.bool_) if self._live is None else self._live)
-
-    def live(self, mask: NDArray[np.bool_]) -> int:
-        """How many rows of a mask are live documents."""
-        return int((mask if self._live is None else mask & self._live).sum())
-
-    def column(self, kind: Kind, type_: pa.DataType) -> Any:  # noqa: ANN401 - an Arrow array
-        """The values of one kind, null elsewhere."""
-        column = self._columns.columns.get(kind)
-        return cast(Any, pa).nulls(self.rows, type_) if column is None else column
-
-    @cached_property
-    def texts(self) -> Any:  # noqa: ANN401 - an Arrow array
-        """The texts, null elsewhere."""
-        return self.column(Kind.TEXTS, pa.large_utf8())
-
-    @cached_property
-    def dates(self) -> Dates:
-        """The texts as dates."""
-        return read_dates(self.texts)
-
-    @cached_property
-    def looks_like_a_number(self) -> NDArray[np.bool_]:
-        """Which texts look like a number or a price; four digits alone are rather a year."""
-        return looks_like_a_number(self.texts)
-
-    @cached_property
-    def looks_like_an_amount(self) -> NDArray[np.bool_]:
-        """Which texts look like a number, alone or beside a word."""
-        return looks_like_an_amount(self.texts)
-
-    @cached_property
-    def looks_like_a_local_date(self) -> NDArray[np.bool_]:
-        """Which texts look like a date that is not written as in ISO 8601, such as 31.12.2024 or 5 March 2024."""
-        return looks_like_a_local_date(self.texts) & ~self.dates.valid
 
 
 class IndexField:
     """A field in all segments."""
 
-    def __init__(self, name: str, parts: Sequence[FieldPart], *, is_id: bool = False) -> None:
+    def __init__(
+        self, name: str, parts: Sequence[FieldPart], *, facts: FieldFacts | None = None, is_id: bool = False
+    ) -> None:
+        """``facts`` are those of a whole index of which ``parts`` are some segments; None is those of the parts."""
         self.name = name
         self.parts = parts
         self.is_id = is_id
-        self._off: dict[tuple[Kind, ...], int] = {}
+        self.facts: FieldFacts = PartFacts(parts) if facts is None else facts
 
     @cached_property
     def counts(self) -> dict[Kind, int]:
         """How many live documents have a value of each kind; lists with items of several kinds count for each."""
-        counts = {kind: sum(part.counts.get(kind, 0) for part in self.parts) for kind in Kind}
-        return {kind: count for kind, count in counts.items() if count}
+        return self.facts.counts()
+
+    @cached_property
+    def all_kinds(self) -> set[Kind]:
+        """The kinds of all values, those of deleted documents included."""
+        return self.facts.all_kinds()
 
     @cached_property
     def kinds(self) -> set[Kind]:
         """The kinds of its values; where no document with a value lives, those of the deleted ones."""
-        return set(self.counts) or {kind for part in self.parts for kind in part.all_kinds}
+        return set(self.counts) or self.all_kinds
 
     @cached_property
     def main_kinds(self) -> Sequence[Kind]:
@@ -124,12 +59,12 @@ class IndexField:
     @property
     def exists(self) -> bool:
         """Whether any document ever had it."""
-        return any(part.all_kinds for part in self.parts)
+        return bool(self.all_kinds)
 
     @cached_property
     def number_type(self) -> pa.DataType:
         """Numbers are compared as float64 where one of them is a float, otherwise exactly as int64."""
-        return pa.float64() if any(Kind.NUMBERS in part.all_kinds for part in self.parts) else pa.int64()
+        return pa.float64() if Kind.NUMBERS in self.all_kinds else pa.int64()
 
     def numbers(self, part: int) -> Any:  # noqa: ANN401 - an Arrow array
         """The numbers in one segment, null elsewhere."""
@@ -146,20 +81,17 @@ class IndexField:
 
     def off(self, kinds: Sequence[Kind]) -> int:
         """How many live documents have a value, but none of these kinds."""
-        key = tuple(kinds)
-        if key not in self._off:
-            self._off[key] = sum(part.live(part.present & ~part.holds(key)) for part in self.parts)
-        return self._off[key]
+        return self.facts.off(tuple(kinds))
 
     @cached_property
     def live_values(self) -> int:
         """How many live documents have a value."""
-        return sum(part.live(part.present) for part in self.parts)
+        return self.facts.live("present")
 
     @cached_property
     def not_dates(self) -> int:
         """How many live documents have a value that is not a date."""
-        return sum(part.live(part.present & ~part.dates.valid) for part in self.parts)
+        return self.facts.live("not_dates")
 
     @cached_property
     def described(self) -> str:
@@ -170,35 +102,27 @@ class IndexField:
     @cached_property
     def live_dates(self) -> int:
         """How many live documents have a date."""
-        return sum(part.live(part.dates.valid) for part in self.parts)
+        return self.facts.live("dates")
 
     @cached_property
     def live_numbers_in_texts(self) -> int:
         """How many live documents have a text that looks like a number and is not a year."""
-        return sum(part.live(part.looks_like_a_number) for part in self.parts)
+        return self.facts.live("numbers_in_texts")
 
     @cached_property
     def live_amounts(self) -> int:
         """How many live documents have a text that looks like a number, alone or beside a word."""
-        return sum(part.live(part.looks_like_an_amount) for part in self.parts)
+        return self.facts.live("amounts")
 
     @cached_property
     def live_local_dates(self) -> int:
         """How many live documents have a date that is not written as in ISO 8601."""
-        return sum(part.live(part.looks_like_a_local_date) for part in self.parts)
+        return self.facts.live("local_dates")
 
     @cached_property
     def live_years(self) -> int:
         """How many live documents have a text of four digits."""
-        return sum(part.live(part.dates.precision == 0) for part in self.parts)
-
-    def example(self, mask_of_part: Callable[[FieldPart], NDArray[np.bool_]]) -> str:
-        """The first text of a live document in the rows that a mask of each segment says; "" where there is none."""
-        for part in self.parts:
-            rows = np.flatnonzero(mask_of_part(part) & mask_of(part.rows_of_live) & _valid(part.texts))
-            if len(rows):
-                return str(part.texts[int(rows[0])].as_py())[:MAX_EXAMPLE]
-        return ""
+        return self.facts.live("years")
 
     def require_comparable(self) -> None:
         """Raise ``ArgumentError`` where values are in no column at all."""
@@ -291,9 +215,9 @@ class IndexFields:
         return f"there are: {shown or 'none at all'}" + (f" and {more} more" if more > 0 else "")
 
     def _over_segments(self, name: str, columns: Iterable[FieldColumns], *, is_id: bool = False) -> IndexField:
-        pairs = zip(columns, self._lives, strict=True)
-        return IndexField(name, [FieldPart(of_segment, live) for of_segment, live in pairs], is_id=is_id)
+        parts = [FieldPart(of_segment, live) for of_segment, live in zip(columns, self._lives, strict=True)]
+        return IndexField(name, parts, facts=self._facts_of(name, is_id=is_id), is_id=is_id)
 
-
-def _valid(column: Any) -> NDArray[np.bool_]:  # noqa: ANN401
-    return mask_of(column.is_valid())
+    def _facts_of(self, name: str, *, is_id: bool) -> FieldFacts | None:
+        """The facts of a field where the segments are not all that the index has; None where they are."""
+        return None

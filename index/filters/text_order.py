@@ -4,15 +4,12 @@ from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ...errors import ArgumentError
-from ..metadata import Kind, arrow_values, mask_of
+from ..metadata import Kind, arrow_values
 from .dates import Dates, read_dates
 from .fields import IndexField
 from .notations import begins_with_day_or_month, looks_like_a_local_date, looks_like_a_number
-
-_ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
 
 
 class TextLiteral:
@@ -88,9 +85,13 @@ def other_notation(field: IndexField, literal: TextLiteral) -> str:
         return ""
     if literal.is_date and field.live_local_dates:
         return f"{_dates_held(field)}. {_dates_remedy(field)}"
-    if literal.is_local_date and (field.live_dates or field.live_local_dates) and not _is_there(field, literal):
+    if (
+        literal.is_local_date
+        and (field.live_dates or field.live_local_dates)
+        and not field.facts.has_text(literal.text)
+    ):
         return "" if field.live_local_dates else "it holds dates like 2024-05-17: write the date like that"
-    if literal.is_number and field.live_numbers_in_texts and not _is_there(field, literal):
+    if literal.is_number and field.live_numbers_in_texts and not field.facts.has_text(literal.text):
         return f"{_numbers_held(field)}. {_numbers_remedy(field)}"
     return ""
 
@@ -104,10 +105,10 @@ def hint_for_number(field: IndexField, symbol: str, number: int | float) -> str:
     if field.live_local_dates:
         return f": {_dates_held(field)}. {_dates_remedy(field)}, and write the date in quotes"
     if field.live_amounts or field.live_years:
-        odd = field.example(lambda part: ~(part.looks_like_an_amount | part.dates.valid))
+        odd = field.facts.example("odd_texts")
         other = f", and others such as {odd!r}" if odd else ""
         return f": {_numbers_held(field)}{other}. {_numbers_remedy(field)}"
-    return f", with texts such as {field.example(lambda part: mask_of(part.texts.is_valid()))!r}"
+    return f", with texts such as {field.facts.example('texts')!r}"
 
 
 def alphabetical(field: IndexField, symbol: str, other: str) -> ArgumentError:
@@ -141,18 +142,12 @@ def _has_dates_for(field: IndexField, literal: TextLiteral) -> bool:
     return literal.dates.precision[0] > 0 or not field.live_numbers_in_texts
 
 
-def _is_there(field: IndexField, literal: TextLiteral) -> bool:
-    """Whether a live document has that very text."""
-    text = arrow_values([literal.text], pa.large_utf8())
-    return any(part.live(mask_of(_ARROW.is_in(part.texts, text))) for part in field.parts)
-
-
 def _dates_held(field: IndexField) -> str:
     return f"holds dates that are not written like 2024-05-17, such as {_local_date(field)!r}"
 
 
 def _local_date(field: IndexField) -> str:
-    return field.example(lambda part: part.looks_like_a_local_date)
+    return field.facts.example("local_dates")
 
 
 def _numbers_held(field: IndexField) -> str:
@@ -160,7 +155,7 @@ def _numbers_held(field: IndexField) -> str:
 
 
 def _number(field: IndexField) -> str:
-    return field.example(lambda part: part.looks_like_an_amount) or field.example(lambda part: part.dates.valid)
+    return field.facts.example("amounts") or field.facts.example("dates")
 
 
 def _dates_remedy(field: IndexField) -> str:

@@ -203,4 +203,4 @@ def test_a_number_compared_with_texts_says_what_they_are(texts, condition, messa
 
 def test_the_example_is_of_a_live_document():
     fields = fields_of([{"p": "dead 1"}, {"p": "12 kg"}], lives=[np.array([False, True])])
-    assert fields.find("p").example(lambda part: part.looks_like_an_amount) == "12 kg"
+    assert fields.find("p").facts.example("amounts") == "12 kg"
