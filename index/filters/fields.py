@@ -216,8 +216,4 @@ class IndexFields:
 
     def _over_segments(self, name: str, columns: Iterable[FieldColumns], *, is_id: bool = False) -> IndexField:
         parts = [FieldPart(of_segment, live) for of_segment, live in zip(columns, self._lives, strict=True)]
-        return IndexField(name, parts, facts=self._facts_of(name, is_id=is_id), is_id=is_id)
-
-    def _facts_of(self, name: str, *, is_id: bool) -> FieldFacts | None:
-        """The facts of a field where the segments are not all that the index has; None where they are."""
-        return None
+        return IndexField(name, parts, is_id=is_id)

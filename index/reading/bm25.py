@@ -4,7 +4,7 @@ How many passages have a term, and how long they are on average, is counted amon
 that scores are exact after any change: those of an index that was built from the live passages alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -57,6 +57,33 @@ class LivePostings:
         return rows.astype(np.int64), counts.astype(np.float64)
 
 
+@dataclass(frozen=True, slots=True)
+class TermStatistics:
+    """What BM25 counts among the live passages of some segments; sums of them are those of all the segments.
+
+    Attributes:
+        passages: The passages.
+        terms: The terms of all of them.
+        frequencies: In how many passages each term of some queries is.
+    """
+
+    passages: int
+    terms: int
+    frequencies: Mapping[str, int]
+
+    @classmethod
+    def counted(cls, parts: Sequence[LivePostings], terms: Iterable[str]) -> "TermStatistics":
+        """Count terms in some segments."""
+        frequencies = {term: sum(len(part.postings(term)[0]) for part in parts) for term in terms}
+        sizes = [part.size for part in parts]
+        return cls(sum(passages for passages, _ in sizes), sum(total for _, total in sizes), frequencies)
+
+    def __add__(self, other: "TermStatistics") -> "TermStatistics":
+        """The statistics of both, which counted the same terms."""
+        frequencies = {term: count + other.frequencies[term] for term, count in self.frequencies.items()}
+        return TermStatistics(self.passages + other.passages, self.terms + other.terms, frequencies)
+
+
 class BM25Scorer:
     """Computes BM25 scores for all live passages of an index.
 
@@ -64,12 +91,14 @@ class BM25Scorer:
     (Kamphuis et al., "Which BM25 do you mean?", ECIR 2020).
     """
 
-    def __init__(self, parts: Sequence[LivePostings], weights: BM25) -> None:
+    def __init__(self, parts: Sequence[LivePostings], weights: BM25, statistics: TermStatistics | None = None) -> None:
+        """``statistics`` are those of a whole index, of which ``parts`` are some segments; None counts these."""
         self._parts = parts
         self._weights = weights
-        sizes = [part.size for part in parts]
-        self._passages = sum(passages for passages, _ in sizes)
-        self._average = sum(terms for _, terms in sizes) / max(1, self._passages)
+        self._given = None if statistics is None else statistics.frequencies
+        size = TermStatistics.counted(parts, ()) if statistics is None else statistics
+        self._passages = size.passages
+        self._average = size.terms / max(1, size.passages)
 
     def scores(self, query: Sequence[str]) -> list[NDArray[np.float64]]:
         """For each part the score of each of its passages; 0.0 where it has no term of the query, else more.
@@ -84,7 +113,7 @@ class BM25Scorer:
         scores = [np.zeros(len(part.table.lengths)) for part in self._parts]
         for term in sorted(set(query)):
             postings = [part.postings(term) for part in self._parts]
-            passages = sum(len(rows) for rows, _ in postings)
+            passages = sum(len(rows) for rows, _ in postings) if self._given is None else self._given[term]
             rarity = query.count(term) * np.log1p((self._passages - passages + 0.5) / (passages + 0.5))
             limit += float(rarity)
             for part, total, (rows, counts) in zip(self._parts, scores, postings, strict=True):
