@@ -35,6 +35,7 @@ myst_heading_anchors = 3
 
 PUBLIC = (
     "index",
+    "index.staging",
     "retrieval",
     "rerank",
     "rerank.readers",

@@ -6,6 +6,7 @@ from .checksums import (
     CheckedFile,
     copy_verified,
     create_checked,
+    link_or_copy,
     read_verified,
     verify_content,
     verify_size,
@@ -13,12 +14,13 @@ from .checksums import (
 )
 from .entries import Count, FileEntry, Name, NamedFile
 from .filesystem import Filesystem
-from .locking import COMPACTION_LOCK, LOCK, compacting, is_compacting, writing
+from .locking import COMPACTION_LOCK, LOCK, STAGING_LOCK, compacting, driving, is_compacting, is_driven, writing
 from .memory import raise_if_out_of_memory
 
 __all__ = [
     "COMPACTION_LOCK",
     "LOCK",
+    "STAGING_LOCK",
     "CheckedFile",
     "Count",
     "FileEntry",
@@ -30,8 +32,11 @@ __all__ = [
     "copy_verified",
     "create_checked",
     "decoded_sizes",
+    "driving",
     "is_compacting",
+    "is_driven",
     "is_stream",
+    "link_or_copy",
     "numbers",
     "one_batch",
     "open_batches",

@@ -1,5 +1,6 @@
 """Files with checksums: hashed while they are written, verified before a parser sees a byte."""
 
+import errno
 import io
 import uuid
 from collections.abc import Callable, Generator, Iterator
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 BLOCK_BYTES = 1 << 22
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+"""What a file system says that has no second names, or no more of them."""
 
 
 class CheckedFile(io.RawIOBase):
@@ -134,6 +137,20 @@ def copy_verified(filesystem: Filesystem, source: Path, target: Path, entry: Fil
     with filesystem.create(target) as file:
         for block in _verified_blocks(source, entry):
             file.write(block)
+
+
+def link_or_copy(filesystem: Filesystem, source: Path, target: Path, entry: FileEntry) -> None:
+    """Give a file, whose bytes are on disk and verified, a second name; where the disk has no links, copy it.
+
+    Raises:
+        IndexCorrupt: As for ``copy_verified``.
+    """
+    try:
+        filesystem.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        copy_verified(filesystem, source, target, entry)
 
 
 def _verified_blocks(path: Path, entry: FileEntry | None) -> Iterator[bytes]:

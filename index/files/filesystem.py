@@ -49,6 +49,10 @@ class Filesystem:
         """Replace ``target`` by ``source`` in one step."""
         source.replace(target)
 
+    def link(self, source: Path, target: Path) -> None:
+        """Give a file a second name; ``target`` must not exist."""
+        os.link(source, target)
+
     def unlink(self, path: Path) -> None:
         """Delete a file."""
         path.unlink()
@@ -96,6 +100,15 @@ class Filesystem:
             file.write(content)
         self.rename(temporary, path)
         self.fsync_folder(path.parent)
+
+    def move(self, source: Path, target: Path) -> None:
+        """Give a file or a folder another name in its folder. On return that is on disk.
+
+        Raises:
+            OSError: The target is a folder with something in it.
+        """
+        self.rename(source, target)
+        self.fsync_folder(target.parent)
 
     def note(self, path: Path, text: str) -> None:
         """Write a text into an existing file, for people only: errors are ignored, and nothing waits for the disk."""

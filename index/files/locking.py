@@ -14,6 +14,7 @@ from .filesystem import Filesystem
 
 LOCK = "LOCK"
 COMPACTION_LOCK = "COMPACTING"
+STAGING_LOCK = "STAGING"
 _GLANCE_SECONDS = 0.2
 """``is_compacting`` holds the lock for a moment. A compaction waits that long rather than fail."""
 
@@ -45,9 +46,29 @@ def compacting(path: Path, filesystem: Filesystem) -> Generator[None]:
         yield
 
 
+@contextmanager
+def driving(path: Path, filesystem: Filesystem) -> Generator[None]:
+    """Hold the lock of the process that has work staged for an index. Others may write and compact meanwhile.
+
+    Raises:
+        IndexLocked: Another process holds it.
+    """
+    with _held(path / STAGING_LOCK, filesystem, _GLANCE_SECONDS):
+        yield
+
+
 def is_compacting(path: Path) -> bool:
     """Whether a compaction is running. No manifest lists its new files yet."""
-    lock = filelock.FileLock(path / COMPACTION_LOCK, timeout=0)
+    return _is_held(path / COMPACTION_LOCK)
+
+
+def is_driven(path: Path) -> bool:
+    """Whether a process has work staged."""
+    return (path / STAGING_LOCK).exists() and _is_held(path / STAGING_LOCK)
+
+
+def _is_held(path: Path) -> bool:
+    lock = filelock.FileLock(path, timeout=0)
     try:
         with lock:
             return False

@@ -84,6 +84,17 @@ class IdTable:
             for start, stop in zip(first, last, strict=True)
         ]
 
+    def between(self, low: int, high: int) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint64]]:
+        """Return the part of the table with hashes from ``low`` to ``high``, both included, ascending.
+
+        Returns:
+            The hashes, the row of each, and the content hash of each in two halves, uint64 of shape (n, 2).
+        """
+        first = np.searchsorted(self._ids, np.uint64(low), side="left")
+        last = np.searchsorted(self._ids, np.uint64(high), side="right")
+        contents = np.stack([self._high[first:last], self._low[first:last]], axis=1)
+        return self._ids[first:last], self._rows[first:last], contents
+
     def contents_of_rows(self) -> NDArray[np.uint64]:
         """Return the content hash of each row, uint64 of shape (rows, 2)."""
         by_row = np.empty((len(self._rows), 2), np.uint64)

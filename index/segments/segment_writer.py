@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ..document import Document
 from ..files import CheckedFile, FileEntry, Filesystem, RecordBatch, create_checked, record_batch, write_batch
 from ..manifest import Canary, SegmentEntry
 from ..metadata import to_json
@@ -39,12 +40,15 @@ DOCUMENT_SCHEMA = pa.schema([(name, pa.large_utf8()) for name in ("id", "title",
 PASSAGE_SCHEMA = pa.schema([(name, pa.int64()) for name in ("document", "start", "end")])
 
 CANARY_K = 10
+ROWS = 1024
+CHARACTERS = 2**22
+"""Documents, and characters of their titles and texts, after which a record batch of ``documents.arrow`` ends."""
 
 
 class SegmentWriter(AbstractContextManager["SegmentWriter"]):
     """Writes one segment to a new folder.
 
-    Documents and token ids are written as they come. Vectors and postings stay in memory until ``finish``.
+    Documents and token ids are written a thousand at a time. Vectors and postings stay in memory until ``finish``.
     """
 
     def __init__(
@@ -73,7 +77,7 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         self._stack = ExitStack()
         filesystem.make_folder(folder)
         self._file = self._open(DOCUMENTS)
-        self._arrow: Any = pa.ipc.new_file(self._file, DOCUMENT_SCHEMA)
+        self._rows = _DocumentRows(self._file)
         self._column_files = {column: self._open(column.file) for column in columns}
         self._columns = {column: column.writer(self._column_files[column], kinds) for column, kinds in columns.items()}
 
@@ -91,15 +95,8 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
 
     def write(self, batch: EmbeddedBatch) -> None:
         """Append a batch."""
-        columns = (
-            [document.id for document in batch.documents],
-            [document.title for document in batch.documents],
-            [document.text for document in batch.documents],
-            [to_json(document.metadata, document.id) for document in batch.documents],
-        )
-        arrays: list[Any] = [pa.array(column, pa.large_utf8()) for column in columns]
-        self._arrow.write_batch(record_batch(arrays, DOCUMENT_SCHEMA))
         for document in batch.documents:
+            self._rows.append(document)
             self._metadata.append(document.metadata)
             self._ids.append(document)
         for row, passages in enumerate(batch.passages, start=self.documents):
@@ -115,7 +112,7 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
 
     def finish(self) -> SegmentEntry:
         """Bring everything to disk, and return the entry of the segment for the manifest."""
-        self._arrow.close()
+        self._rows.close()
         files = {DOCUMENTS: self._file.entry()}
         for column, writer in self._columns.items():
             writer.close()
@@ -145,3 +142,30 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         scores, _ = self._vectors.search(self._first, CANARY_K)
         query = base64.b64encode(self._first.astype("<f4").tobytes()).decode("ascii")
         return Canary(query, tuple(float(score) for score in scores[0]))
+
+
+class _DocumentRows:
+    """Writes ``documents.arrow``. The same documents make the same bytes, in whatever batches they come."""
+
+    def __init__(self, file: CheckedFile) -> None:
+        self._arrow: Any = pa.ipc.new_file(file, DOCUMENT_SCHEMA)
+        self._rows: list[tuple[str, str, str, str]] = []
+        self._characters = 0
+
+    def append(self, document: Document) -> None:
+        """Add the next row."""
+        self._rows.append((document.id, document.title, document.text, to_json(document.metadata, document.id)))
+        self._characters += len(document.title) + len(document.text)
+        if len(self._rows) >= ROWS or self._characters >= CHARACTERS:
+            self._flush()
+
+    def close(self) -> None:
+        """Write the rest."""
+        if self._rows:
+            self._flush()
+        self._arrow.close()
+
+    def _flush(self) -> None:
+        arrays: list[Any] = [pa.array(column, pa.large_utf8()) for column in zip(*self._rows, strict=True)]
+        self._arrow.write_batch(record_batch(arrays, DOCUMENT_SCHEMA))
+        self._rows, self._characters = [], 0

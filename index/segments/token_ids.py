@@ -65,12 +65,12 @@ class TokenIdsWriter:
 
     def write(self, tokens: Sequence[NDArray[Any]]) -> None:
         """Append one array for each passage, none wider than ``kind``."""
-        lengths = [len(ids) for ids in tokens]
-        self._lengths += lengths
-        self._ids.append(np.concatenate([np.empty(0, self.kind), *tokens]))
-        self._held += sum(lengths) + len(lengths)
-        if self._held >= _BATCH_IDS:
-            self._flush()
+        for ids in tokens:  # one by one, so that the same ids make the same file in whatever batches they come
+            self._ids.append(np.array(ids, self.kind))  # a copy: the caller may use its array for other ids
+            self._lengths.append(len(ids))
+            self._held += len(ids) + 1
+            if self._held >= _BATCH_IDS:
+                self._flush()
 
     def close(self) -> None:
         """Write the rest."""
@@ -80,7 +80,8 @@ class TokenIdsWriter:
 
     def _flush(self) -> None:
         offsets: Any = np.array([0, *accumulate(self._lengths)], np.int64)
-        lists = cast(Any, pa.LargeListArray).from_arrays(offsets, np.concatenate(self._ids))
+        ids = np.concatenate([np.empty(0, self.kind), *self._ids])
+        lists = cast(Any, pa.LargeListArray).from_arrays(offsets, ids)
         self._arrow.write_batch(record_batch([lists], self._schema))
         self._ids, self._lengths, self._held = [], [], 0
 

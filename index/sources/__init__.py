@@ -1,8 +1,9 @@
 """Reads documents from users' files of every supported format, streamed and within limits."""
 
-from .accounting import LeftOut, LeftOutKind, SourceReport
+from .accounting import LeftOut, LeftOutKind, SourceReport, joined
 from .given import DocumentsLike, given_documents
-from .options import ColumnType
+from .options import ColumnType, SourceOptions
+from .parts import PartReader, SourcePart, part_size, parts_of, rows_part
 from .readers import DocumentReader, read_documents
 
 __all__ = [
@@ -11,7 +12,14 @@ __all__ = [
     "DocumentsLike",
     "LeftOut",
     "LeftOutKind",
+    "PartReader",
+    "SourceOptions",
+    "SourcePart",
     "SourceReport",
     "given_documents",
+    "joined",
+    "part_size",
+    "parts_of",
     "read_documents",
+    "rows_part",
 ]

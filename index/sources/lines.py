@@ -13,6 +13,7 @@ from ...errors import SourceError
 from .budget import MAX_ROW_BYTES, VALUE_BYTES, Budget
 from .encodings import ON_ERROR, check_decoded, encoding_of, is_utf8
 from .options import SourceOptions
+from .rows import Span
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -79,20 +80,23 @@ class Lines(Iterator[str]):
 
 
 @contextmanager
-def open_lines(path: Path, options: SourceOptions, *, newline: str) -> Generator[Lines]:
+def open_lines(path: Path, options: SourceOptions, *, newline: str, span: Span | None = None) -> Generator[Lines]:
     """Open a text file for reading its lines.
 
     Args:
         path: The file.
         options: Of which the encoding and max_bytes count here.
         newline: What ends a line, as for ``open``; "" is every kind of line end.
+        span: Which bytes are read, of a file that is not compressed; None: all.
     """
     with path.open("rb", buffering=0) as file:
-        decoded = _Decoded(file, Budget(path, path.stat().st_size, options.max_bytes))
+        decoded = _Decoded(file, Budget(path, path.stat().st_size, options.max_bytes), span)
         buffered = BufferedReader(decoded)
         encoding = encoding_of(buffered.peek(4)[:4], _encoding_meant(path, options))
         with TextIOWrapper(buffered, encoding, ON_ERROR, newline) as text:
-            yield Lines(text, decoded, str(path), ends=(newline,) if newline else ("\n", "\r"))
+            lines = Lines(text, decoded, str(path), ends=(newline,) if newline else ("\n", "\r"))
+            lines.number = 0 if span is None else span.lines
+            yield lines
 
 
 def _encoding_meant(path: Path, options: SourceOptions) -> str | None:
@@ -108,24 +112,33 @@ def _encoding_meant(path: Path, options: SourceOptions) -> str | None:
 class _Decoded(RawIOBase):
     """The bytes of a file, unpacked where they are gzip, whatever the file's name says. The budget counts them."""
 
-    def __init__(self, file: FileIO, budget: Budget) -> None:
+    def __init__(self, file: FileIO, budget: Budget, span: Span | None = None) -> None:
         self._file = file
-        self._size = os.fstat(file.fileno()).st_size
+        self._start = 0 if span is None else span.start
+        self._stop = os.fstat(file.fileno()).st_size if span is None else span.stop
         self._budget = budget
+        self._is_part = span is not None
+        if span is not None:
+            file.seek(span.start)
+            self._bytes = file
+            return
         is_gzip = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         self._bytes = GzipFile(fileobj=file) if is_gzip else file
 
     @property
     def fraction(self) -> float:
-        return min(1.0, self._file.tell() / max(1, self._size))
+        return min(1.0, (self._file.tell() - self._start) / max(1, self._stop - self._start))
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         try:
-            count = self._bytes.readinto(buffer) or 0
+            view = memoryview(buffer)
+            if self._is_part:
+                view = view[: max(0, self._stop - self._file.tell())]
+            count = self._bytes.readinto(view) or 0
         except (EOFError, zlib.error, BadGzipFile) as error:
             raise SourceError(f"{self._file.name} is damaged: {error}; write or copy it again") from error
         self._budget.spend(count)

@@ -146,6 +146,21 @@ class DocumentReader(Iterable[Document]):
         """The number of bad rows and files that the latest iteration has left out."""
         return self._tally.bad
 
+    @property
+    def named_sources(self) -> Sequence[NamedSource]:
+        """What is read."""
+        return self._sources
+
+    @property
+    def options(self) -> SourceOptions:
+        """How it is read."""
+        return self._options
+
+    @property
+    def errors(self) -> ErrorLog | None:
+        """Where bad rows are listed; None where the first one is an error."""
+        return self._log
+
     def may_hold(self, document_id: str) -> bool:
         """Whether a document may be in a file or folder that is there, and that the latest iteration could not read."""
         return self._unread.may_hold(document_id)

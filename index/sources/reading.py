@@ -9,12 +9,12 @@ from xxhash import xxh3_128_digest
 from ...errors import DocumentError, SourceError
 from ...errors.counts import counted
 from ..document import Document
-from .accounting import ErrorLog, LeftOutKind, Tally, Unread
+from .accounting import ErrorSink, LeftOutKind, Tally, Unread
 from .budget import Budget
 from .columns import NoTexts
 from .made_ids import MadeIds
 from .options import SourceOptions
-from .places import JSON_ENDINGS, ROW_READERS, NamedSource, NotRead, SourceFile, check_columns_of
+from .places import JSON_ENDINGS, NamedSource, NotRead, SourceFile, check_columns_of, rows_of
 from .rich import FileProblem, rich_documents
 from .row_documents import document_of, lacks_id
 from .rows import RowUnit, SourceRow
@@ -32,8 +32,8 @@ class Reading:
         lines: How many lines of its file that row takes.
     """
 
-    def __init__(self, options: SourceOptions, log: ErrorLog | None) -> None:
-        """``log=None`` raises the first bad row or file."""
+    def __init__(self, options: SourceOptions, log: ErrorSink | None, *, is_part: bool = False) -> None:
+        """``log=None`` raises the first bad row or file. A part of a source may be without documents."""
         self.tally = Tally()
         self.unread = Unread()
         self.fraction = 0.0
@@ -41,6 +41,7 @@ class Reading:
         self.lines = 1
         self._options = options
         self._log = log
+        self._is_part = is_part
         self._ids = _KnownIds()
         self._made_ids = MadeIds()
         self._unseen = {*(options.metadata_columns or ()), *options.leave_out}  # until a row has them
@@ -73,9 +74,10 @@ class Reading:
                     continue
                 yield from self._file(entry, source, budget)
                 self._done += entry.size
-            if self.tally.documents == before:
+            if self.tally.documents == before and not self._is_part:
                 raise self._nothing_in(source, self.tally.left_out - left_out)
-        self._note_the_whole()
+        if not self._is_part:
+            self._note_the_whole()
         self.fraction = 1.0
 
     def _note_the_whole(self) -> None:
@@ -170,11 +172,10 @@ class Reading:
             self._refuse("file", f"the file cannot be read: {error.strerror or error}", file.shown)
 
     def _documents_in(self, file: SourceFile) -> Iterator[Document]:
-        row_reader = ROW_READERS[file.ending]
         is_json = file.ending.startswith((".json", ".ndjson"))
-        makes_ids: bool | None = None  # until the first good row tells
+        makes_ids = None if file.span is None else file.span.makes_ids  # None until the first good row tells
         row = None
-        for row in row_reader(file.path, self._options):
+        for row in rows_of(file, self._options):
             self._move(file, row.fraction)
             if row.note:
                 self.tally.note(f"{file.shown}: {row.note}")
@@ -186,7 +187,7 @@ class Reading:
             if document is not None:
                 self.line, self.lines = row.line, row.lines
                 yield document
-        if row is None:
+        if row is None and file.span is None:
             raise SourceError(f"{file.shown} holds no documents: is it the right file, and is it complete?")
 
     def _document(self, row: SourceRow, file: SourceFile, *, makes_ids: bool) -> Document | None:

@@ -37,5 +37,24 @@ class SourceRow:
     lines: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a file of rows: bytes of JSON Lines, row groups of a Parquet file, record batches of an Arrow file.
+
+    Attributes:
+        start: Its first byte, row group or record batch.
+        stop: The one after its last.
+        lines: How many lines or rows of the file come before it.
+        makes_ids: Whether the rows of the file come without ids: its first row decides that for all of them.
+    """
+
+    start: int
+    stop: int
+    lines: int
+    makes_ids: bool
+
+
 ReadRows: TypeAlias = Callable[[Path, SourceOptions], Iterator[SourceRow]]
 """A reader of a format. It opens the path anew at every call, and may read it twice: standard input needs a copy."""
+ReadSpan: TypeAlias = Callable[[Path, SourceOptions, Span], Iterator[SourceRow]]
+"""A reader of a part of a file."""

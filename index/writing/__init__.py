@@ -1,8 +1,10 @@
 """Changes an index: builds, adds, deletes, compacts, rewrites and verifies."""
 
+from .batches import check_batch
 from .builder import IndexBuilder, building
-from .compaction import compact
+from .compaction import compact, rewrite
 from .generations import (
+    BUILDING,
     GRACE_SECONDS,
     OnDisk,
     collect_garbage,
@@ -10,17 +12,22 @@ from .generations import (
     make_missing_folders,
     older_generations,
     on_disk,
+    prepare_folders,
     read_generation,
     read_manifest,
     require_free,
 )
 from .merge_policy import segments_to_merge
+from .quantiser_training import check_asked, wants_another_layout
 from .rewriting import Analyse, Tokenize, replace_column
+from .staging_area import STAGING, driving_build, remove_abandoned
 from .verification import Verification, verify
-from .writer import IndexWriter
+from .writer import IndexWriter, new_segment
 
 __all__ = [
+    "BUILDING",
     "GRACE_SECONDS",
+    "STAGING",
     "Analyse",
     "IndexBuilder",
     "IndexWriter",
@@ -28,16 +35,24 @@ __all__ = [
     "Tokenize",
     "Verification",
     "building",
+    "check_asked",
+    "check_batch",
     "collect_garbage",
     "commit",
     "compact",
+    "driving_build",
     "make_missing_folders",
+    "new_segment",
     "older_generations",
     "on_disk",
+    "prepare_folders",
     "read_generation",
     "read_manifest",
+    "remove_abandoned",
     "replace_column",
     "require_free",
+    "rewrite",
     "segments_to_merge",
     "verify",
+    "wants_another_layout",
 ]

@@ -14,10 +14,11 @@ from pathlib import Path
 from ...errors import ArgumentError, IndexCorrupt, IndexExists, IndexNotFound
 from ...errors.arguments import require_folder_place
 from ...errors.counts import counted
-from ..files import COMPACTION_LOCK, LOCK, Filesystem, is_compacting
+from ..files import COMPACTION_LOCK, LOCK, STAGING_LOCK, Filesystem, is_compacting
 from ..manifest import MANIFEST_NAME, Manifest
 from ..reading import SEGMENTS
 from ..segments import QUANTISERS, TOMBSTONES
+from .staging_area import STAGING, remove_abandoned
 
 BUILDING = "BUILDING"
 """The manifest of an unfinished build, which ``resume`` continues."""
@@ -172,6 +173,7 @@ def collect_garbage(path: Path, filesystem: Filesystem, *, grace: float, compact
                 break  # later generations were replaced later
             filesystem.remove_file(path / f"{MANIFEST_NAME}.{number}")
         _remove_unlisted(path, filesystem)
+    remove_abandoned(path, filesystem)
 
 
 def _remove_unlisted(path: Path, filesystem: Filesystem) -> None:
@@ -253,6 +255,6 @@ def require_free(path: Path, *, overwrite: bool, resume: bool) -> None:
         if not overwrite and not (resume and BUILDING in names):
             raise IndexExists(f"{path} already holds an index; choose another path, or replace it with overwrite=True")
         return
-    ours = {*FOLDERS, LOCK, COMPACTION_LOCK, BUILDING, f"{BUILDING}.tmp", f"{MANIFEST_NAME}.tmp"}
+    ours = {*FOLDERS, STAGING, LOCK, COMPACTION_LOCK, STAGING_LOCK, BUILDING, f"{BUILDING}.tmp", f"{MANIFEST_NAME}.tmp"}
     if names - ours:
         raise IndexExists(f"{path} is a folder with other files in it, and not an index; choose another path")

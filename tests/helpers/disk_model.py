@@ -101,6 +101,8 @@ class Disk:
                 folder.synced, folder.pending = folder.entries(every_change), []
             case "rename":
                 self._rename(event.path, event.target)
+            case "link":
+                self._change(event.target, self._node(event.path))
             case "unlink" | "rmdir":
                 self._change(event.path, None)
 

@@ -61,7 +61,7 @@ class Fault(enum.Enum):
         return self in (Fault.KILL_BEFORE, Fault.KILL_DURING, Fault.KILL_AFTER)
 
 
-_NEED_SPACE = ("mkdir", "open_new", "write", "fsync", "fsync_folder", "rename")
+_NEED_SPACE = ("mkdir", "open_new", "write", "fsync", "fsync_folder", "rename", "link")
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,9 @@ class FaultyFilesystem(Filesystem):
 
     def rename(self, source: Path, target: Path) -> None:
         self._call("rename", target, lambda: super(FaultyFilesystem, self).rename(source, target))
+
+    def link(self, source: Path, target: Path) -> None:
+        self._call("link", target, lambda: super(FaultyFilesystem, self).link(source, target))
 
     def unlink(self, path: Path) -> None:
         self._call("unlink", path, lambda: super(FaultyFilesystem, self).unlink(path))

@@ -80,6 +80,10 @@ class RecordingFilesystem(Filesystem):
         super().rename(source, target)
         self._record("rename", source, target=self._relative(target))
 
+    def link(self, source: Path, target: Path) -> None:
+        super().link(source, target)
+        self._record("link", source, target=self._relative(target))
+
     def unlink(self, path: Path) -> None:
         super().unlink(path)
         self._record("unlink", path)

@@ -2,10 +2,22 @@
 
 import json
 from pathlib import Path
-from typing import cast, get_args
+from typing import Protocol, cast, get_args
 
 from ....errors import ArgumentError
 from ..rows import RowUnit
+
+
+class ErrorSink(Protocol):
+    """Takes what is left out because it is bad."""
+
+    def begin(self) -> None:
+        """Forget what an earlier reading has left out."""
+        ...
+
+    def write(self, source: str | None, line: int | None, reason: str, *, unit: str = "line") -> None:
+        """Take one row or file: see ``ErrorLog.write``."""
+        ...
 
 
 class ErrorLog:

@@ -1,7 +1,11 @@
 """SourceReport: what was read of a source, and what was left out."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
+
+EXAMPLES = 5
+"""Names that a report gives for each reason."""
 
 LeftOutKind: TypeAlias = Literal[
     "row",
@@ -78,3 +82,20 @@ class SourceReport:
     ids_made: int = 0
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def joined(reports: Iterable[SourceReport]) -> SourceReport:
+    """Return one report of several parts of a source; a file that is in several parts counts in each."""
+    files = found = documents = ids_made = 0
+    left_out: dict[LeftOutKind, LeftOut] = {}
+    notes: dict[str, None] = {}
+    for report in reports:
+        files, found = files + report.files, found + report.found
+        documents, ids_made = documents + report.documents, ids_made + report.ids_made
+        notes.update(dict.fromkeys(report.notes))
+        for entry in report.left_out:
+            before = left_out.get(entry.kind, LeftOut(entry.kind, 0, ()))
+            examples = (*before.examples, *entry.examples)[:EXAMPLES]
+            left_out[entry.kind] = LeftOut(entry.kind, before.count + entry.count, examples)
+    kinds = [left_out[kind] for kind in get_args(LeftOutKind) if kind in left_out]
+    return SourceReport(files, found, documents, ids_made, tuple(kinds), tuple(notes))

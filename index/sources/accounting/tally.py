@@ -3,10 +3,7 @@
 from typing import get_args
 
 from ....errors.counts import counted
-from .report import LeftOut, LeftOutKind, SourceReport
-
-EXAMPLES = 5
-"""Names that a report gives for each reason."""
+from .report import EXAMPLES, LeftOut, LeftOutKind, SourceReport
 
 NOTES = 20
 """Notes that a report gives."""

@@ -1,8 +1,5 @@
 """Reads JSON Lines and JSON files as rows."""
 
-from .reading import read_json, read_json_lines
+from .reading import is_array, read_json, read_json_lines, read_json_lines_part
 
-__all__ = [
-    "read_json",
-    "read_json_lines",
-]
+__all__ = ["is_array", "read_json", "read_json_lines", "read_json_lines_part"]

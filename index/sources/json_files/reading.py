@@ -7,7 +7,7 @@ from typing import cast
 from ..columns import NoTexts, listed, role_columns
 from ..lines import RowTooLarge, open_lines
 from ..options import SourceOptions
-from ..rows import ReadRows, SourceRow
+from ..rows import ReadRows, SourceRow, Span
 from .elements import json_elements
 from .objects import decode, decode_object
 
@@ -20,7 +20,7 @@ def read_json_lines(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
     Raises:
         NoTexts: No row has a text, or a title where its key is named.
     """
-    yield from _checked(_elements if _is_array(path, options) else _lines, path, options)
+    yield from _checked(_elements if is_array(path, options) else _lines, path, options)
 
 
 def read_json(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
@@ -32,8 +32,13 @@ def read_json(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
     yield from _checked(_elements, path, options)
 
 
-def _lines(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
-    with open_lines(path, options, newline="\n") as lines:
+def read_json_lines_part(path: Path, options: SourceOptions, span: Span) -> Iterator[SourceRow]:
+    """Read the lines of a part of a file of JSON Lines, which begins and ends with a line."""
+    yield from _lines(path, options, span)
+
+
+def _lines(path: Path, options: SourceOptions, span: Span | None = None) -> Iterator[SourceRow]:
+    with open_lines(path, options, newline="\n", span=span) as lines:
         while True:
             values: Mapping[str, object] = {}
             problem = ""
@@ -64,7 +69,7 @@ def _elements(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
             yield SourceRow(lines.source, element.number, lines.fraction, values, problem, unit=element.unit)
 
 
-def _is_array(path: Path, options: SourceOptions) -> bool:
+def is_array(path: Path, options: SourceOptions) -> bool:
     """Whether a file of JSON Lines is one array: it begins like one, and its first line is not a row among others."""
     with open_lines(path, options, newline="\n") as lines:
         character = " "

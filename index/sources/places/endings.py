@@ -1,16 +1,18 @@
 """Knows which files are read, by how their names end, and what to say of the others."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
 from ....errors import ArgumentError, SourceError
-from ..json_files import read_json, read_json_lines
+from ..json_files import read_json, read_json_lines, read_json_lines_part
 from ..options import SourceOptions
 from ..rich import REMEDY, RICH_SUFFIXES, lacks_library
-from ..rows import ReadRows
+from ..rows import ReadRows, ReadSpan, SourceRow
 from ..separated import check_csv, read_csv
 from ..tables import read_arrow, read_parquet
 from ..texts import TEXT_SUFFIXES
+from .entries import SourceFile
 
 JSON_ENDINGS = (".json", ".json.gz")
 """Of files that hold documents, or anything else."""
@@ -21,6 +23,21 @@ ROW_READERS: dict[str, ReadRows] = {
     ".parquet": read_parquet,
     **dict.fromkeys((".arrow", ".feather", ".ipc"), read_arrow),
 }
+
+
+SPAN_READERS: dict[str, ReadSpan] = {
+    **dict.fromkeys((".jsonl", ".ndjson"), read_json_lines_part),
+    ".parquet": read_parquet,
+    **dict.fromkeys((".arrow", ".feather", ".ipc"), read_arrow),
+}
+"""Of files that can be read from a row on."""
+
+
+def rows_of(file: SourceFile, options: SourceOptions) -> Iterator[SourceRow]:
+    """Return the rows of a file of rows, or of the part of it that is to be read."""
+    if file.span is None:
+        return ROW_READERS[file.ending](file.path, options)
+    return SPAN_READERS[file.ending](file.path, options, file.span)
 
 
 def check_columns_of(path: Path, ending: str, options: SourceOptions) -> None:

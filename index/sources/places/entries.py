@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..accounting import LeftOutKind
 from ..rich import RICH_SUFFIXES
+from ..rows import Span
 from ..texts import TEXT_SUFFIXES
 
 
@@ -19,6 +20,7 @@ class SourceFile:
         ending: Which of the supported endings it is to be read as, such as ``.csv.gz``.
         size: Its size in bytes.
         shown: How messages name it.
+        span: Which part of its rows is read; None: all.
     """
 
     path: Path
@@ -26,6 +28,7 @@ class SourceFile:
     ending: str
     size: int
     shown: str
+    span: Span | None = None
 
     @property
     def is_text(self) -> bool:

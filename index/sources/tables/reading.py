@@ -4,6 +4,7 @@ import mmap
 import struct
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, time, timedelta
 from decimal import Decimal
 from math import isfinite
@@ -19,7 +20,7 @@ from ...files import decoded_sizes, is_stream
 from ..budget import MAX_ROW_BYTES, Budget, RowMeter
 from ..columns import role_columns
 from ..options import SourceOptions
-from ..rows import SourceRow
+from ..rows import SourceRow, Span
 from .parquet_pages import list_columns, measure_row_group
 from .selection import Selection, check_table, select_columns
 
@@ -28,8 +29,8 @@ BATCH_ROWS = 256
 Batches: TypeAlias = Iterator[tuple[pa.RecordBatch, float]]  # each with the share of the source that is read after it
 
 
-def read_parquet(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
-    """A Parquet file, a few rows at a time."""
+def read_parquet(path: Path, options: SourceOptions, span: Span | None = None) -> Iterator[SourceRow]:
+    """A Parquet file, or some of its row groups, a few rows at a time."""
     budget = Budget(path, path.stat().st_size, options.max_bytes)
     with (
         _damage_as_source_error(path),
@@ -46,24 +47,52 @@ def read_parquet(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
             read_dictionary=lists,
         ) as file:
             selection = select_columns(file.schema_arrow, options)
-            batches = _parquet_batches(file, data, budget, selection)
-            yield from _table_rows(path, batches, budget, options, schema=file.schema_arrow)
+            groups = range(file.num_row_groups) if span is None else range(span.start, span.stop)
+            batches = _parquet_batches(file, data, budget, selection, groups)
+            rows = _table_rows(path, batches, budget, options, schema=file.schema_arrow)
+            yield from rows if span is None else _numbered_from(span.lines, rows)
 
 
-def read_arrow(path: Path, options: SourceOptions) -> Iterator[SourceRow]:
-    """An Arrow IPC file (also known as Feather version 2) or stream, from a memory map."""
+def read_arrow(path: Path, options: SourceOptions, span: Span | None = None) -> Iterator[SourceRow]:
+    """An Arrow IPC file (also known as Feather version 2) or stream, or some batches of a file, from a memory map."""
     budget = Budget(path, path.stat().st_size, options.max_bytes)
     with _damage_as_source_error(path), pa.memory_map(str(path)) as file:
         if budget.is_limited:
             _check_messages(file, budget)
-        batches = _stream_batches(file) if is_stream(file) else _file_batches(file)
-        yield from _table_rows(path, batches, budget, options)
+        batches = _stream_batches(file) if is_stream(file) else _file_batches(file, span)
+        rows = _table_rows(path, batches, budget, options)
+        yield from rows if span is None else _numbered_from(span.lines, rows)
 
 
-def _parquet_batches(file: pq.ParquetFile, data: mmap.mmap, budget: Budget, selection: Selection) -> Batches:
+def parquet_sizes(path: Path) -> list[tuple[int, int]]:
+    """Return the rows and the decoded bytes of each row group, as the file declares them."""
+    with _damage_as_source_error(path), pq.ParquetFile(str(path)) as file:
+        groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+        return [(group.num_rows, group.total_byte_size) for group in groups]
+
+
+def arrow_sizes(path: Path) -> list[tuple[int, int]]:
+    """Return the rows and the bytes of each record batch; one entry for a stream, which can only be read whole."""
+    with _damage_as_source_error(path), pa.memory_map(str(path)) as file:
+        if is_stream(file) or any(size for _, size in decoded_sizes(file)):  # compressed: a batch may be any size
+            return [(0, path.stat().st_size)]
+        file.seek(0)
+        reader = pa.ipc.open_file(file)
+        batches = (reader.get_batch(number) for number in range(reader.num_record_batches))
+        return [(batch.num_rows, batch.nbytes) for batch in batches]
+
+
+def _numbered_from(lines: int, rows: Iterator[SourceRow]) -> Iterator[SourceRow]:
+    return (replace(row, line=lines + (row.line or 0)) for row in rows)
+
+
+def _parquet_batches(
+    file: pq.ParquetFile, data: mmap.mmap, budget: Budget, selection: Selection, groups: range
+) -> Batches:
     rows = 0
+    total = sum(file.metadata.row_group(number).num_rows for number in groups)
     names = sorted(selection.names)
-    for number in range(file.num_row_groups):
+    for number in groups:
         batch_rows = BATCH_ROWS
         if budget.is_limited:
             size = measure_row_group(data, file, number, selection.names)
@@ -75,7 +104,7 @@ def _parquet_batches(file: pq.ParquetFile, data: mmap.mmap, budget: Budget, sele
             batch_rows, row_groups=[number], columns=names
         ):
             rows += batch.num_rows
-            yield batch, rows / file.metadata.num_rows
+            yield batch, rows / total
 
 
 def _check_messages(file: pa.MemoryMappedFile, budget: Budget) -> None:
@@ -85,12 +114,13 @@ def _check_messages(file: pa.MemoryMappedFile, budget: Budget) -> None:
         dictionaries += size if is_dictionary else 0
 
 
-def _file_batches(file: pa.MemoryMappedFile) -> Batches:
+def _file_batches(file: pa.MemoryMappedFile, span: Span | None) -> Batches:
     reader = pa.ipc.open_file(file)
-    for number in range(reader.num_record_batches):
+    numbers = range(reader.num_record_batches) if span is None else range(span.start, span.stop)
+    for number in numbers:
         batch = reader.get_batch(number)
         batch.validate(full=True)  # Arrow itself follows damaged offsets to wherever they lead
-        yield batch, (number + 1) / reader.num_record_batches
+        yield batch, (number + 1 - numbers.start) / len(numbers)
 
 
 def _stream_batches(file: pa.MemoryMappedFile) -> Batches:

@@ -1,0 +1,122 @@
+"""Plans the chunks of a build: which part of the source each holds, and its name, a hash of all that it is made of."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib.metadata import version
+from typing import Generic, Protocol, TypeVar
+
+from ...errors import ArgumentError
+from ..chunking import Chunking
+from ..manifest import COLUMN_NAMES, FORMAT_VERSION, Manifest, ModelFingerprint, VectorLayout
+
+NAME_DIGITS = 40
+CHUNK_VERSION = 1
+"""Raise it when the same inputs make other chunks: names change with it, so that old and new ones do not mix."""
+
+
+@cache
+def software() -> str:
+    """Return the version of bicross, of the format of an index, and of chunks."""
+    return f"{version('bicross')}, format {FORMAT_VERSION}, chunks {CHUNK_VERSION}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkSettings:
+    """What all chunks of a build have in common. Names depend on all of it but the name of the model and its place.
+
+    Attributes:
+        model: The model that makes the vectors.
+        chunking: How documents are split; None if each is one passage.
+        layout: How vectors are stored in the end. Chunks have exact vectors, unless the layout has a quantiser.
+        tokenizer_fingerprint: The sha256 of the tokenizer whose ids every batch has; empty for none.
+        analyzer: The name of the analyzer whose terms every batch has; empty for none.
+        dtype: The number format in which the model calculates: vectors of two formats do not mix.
+        reading: How the source is read, as JSON: all options that change the documents.
+        software: The version of what writes chunks.
+    """
+
+    model: ModelFingerprint
+    chunking: Chunking | None = None
+    layout: VectorLayout = field(default_factory=VectorLayout)
+    tokenizer_fingerprint: str = ""
+    analyzer: str = ""
+    dtype: str = "float32"
+    reading: Mapping[str, object] = field(default_factory=dict[str, object])
+    software: str = field(default_factory=software)
+
+    def manifest(self) -> Manifest:
+        """Return the generation that the chunks are written for, without segments.
+
+        Raises:
+            ArgumentError: The fingerprint of the tokenizer or the name of the analyzer is not valid.
+        """
+        made = Manifest(
+            str(uuid.uuid4()),
+            0,
+            self.model,
+            self.chunking,
+            self.layout,
+            tokenizer_fingerprint=self.tokenizer_fingerprint,
+            analyzer=self.analyzer,
+        )
+        for names in COLUMN_NAMES:
+            names.check_maker(made.maker(names))
+        return made
+
+    def inputs(self) -> str:
+        """Return, as canonical JSON, everything that a chunk depends on besides its part of the source."""
+        quantiser = self.layout.quantiser
+        values = asdict(self)
+        values["layout"] = [self.layout.factory, quantiser.xxh3] if quantiser is not None else ["Flat", ""]
+        for name in ("id", "revision"):  # where the same model came from
+            del values["model"][name]
+        return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+class Part(Protocol):
+    """A part of a source."""
+
+    @property
+    def identity(self) -> str:
+        """A hash of what is in it, and of its place."""
+        ...
+
+    @property
+    def shown(self) -> str:
+        """How messages name it."""
+        ...
+
+
+AnyPart = TypeVar("AnyPart", bound=Part)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk(Generic[AnyPart]):
+    """A part of a source, and the name of the segment that is made of it."""
+
+    name: str
+    part: AnyPart
+
+
+def plan(parts: Sequence[AnyPart], settings: ChunkSettings) -> list[Chunk[AnyPart]]:
+    """Name the chunks of a build. The same parts and settings have the same names, in every process and at any time.
+
+    Args:
+        parts: The parts of the source, in the order of their documents.
+        settings: What all chunks have in common.
+
+    Raises:
+        ArgumentError: Two parts are the same.
+    """
+    inputs = settings.inputs()
+    chunks: dict[str, Chunk[AnyPart]] = {}
+    for part in parts:
+        name = hashlib.sha256(f"{inputs}\n{part.identity}".encode()).hexdigest()[:NAME_DIGITS]
+        if name in chunks:
+            raise ArgumentError(f"{part.shown} is in the source twice: name each file once")
+        chunks[name] = Chunk(name, part)
+    return list(chunks.values())
