@@ -20,6 +20,7 @@ from .reading import (
     Hit,
     Snapshot,
     best_hits,
+    candidates,
     embedded_documents,
     neighbours,
     passages_of,
@@ -61,8 +62,8 @@ class IndexReader:
             ArgumentError: The vectors have another shape or are not finite, or ``where`` is not valid.
         """
         snapshot = self._snapshot
-        nearest = snapshot.nearest(vectors, k, snapshot.masks(where))
-        return [best_hits(query_candidates) for query_candidates in with_other_passages(nearest, vectors, passages)]
+        nearest = [candidates(snapshot.views, best) for best in snapshot.nearest(vectors, k, snapshot.masks(where))]
+        return [best_hits(found) for found in with_other_passages(nearest, vectors, passages)]
 
     def search_terms(
         self,
@@ -120,8 +121,8 @@ class IndexReader:
         Raises:
             ArgumentError: As for ``search`` and ``search_terms``.
         """
-        candidates = search_both(self._snapshot, vectors, queries, k, where=where, weights=weights)
-        return [best_hits(query_candidates) for query_candidates in with_other_passages(candidates, vectors, passages)]
+        both = search_both(self._snapshot, vectors, queries, k, where=where, weights=weights)
+        return [best_hits(found) for found in with_other_passages(both, vectors, passages)]
 
     def term_scores(
         self, ids: Sequence[str], query: Sequence[str], *, weights: BM25 = DEFAULT_WEIGHTS

@@ -1,16 +1,20 @@
 """One generation, opened for searching: dense, lexical (BM25) and hybrid."""
 
+from .best_rows import BestRows, merged
 from .bm25 import BM25
 from .comparison import Comparison, Difference
 from .document_vectors import embedded_documents, neighbours, passages_of, vectors_of
-from .hits import Hit, PassageHit, StageScore, best_hits, with_other_passages
+from .hits import Hit, PassageHit, StageScore, best_hits, candidates, with_other_passages
 from .hybrid import search_both, term_scores
-from .snapshot import SEGMENTS, Snapshot, View
+from .nearest import nearest_rows
+from .snapshot import SEGMENTS, Snapshot
 from .term_search import search_terms
+from .view import View
 
 __all__ = [
     "BM25",
     "SEGMENTS",
+    "BestRows",
     "Comparison",
     "Difference",
     "Hit",
@@ -19,7 +23,10 @@ __all__ = [
     "StageScore",
     "View",
     "best_hits",
+    "candidates",
     "embedded_documents",
+    "merged",
+    "nearest_rows",
     "neighbours",
     "passages_of",
     "search_both",

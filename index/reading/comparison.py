@@ -10,7 +10,8 @@ from xxhash import xxh3_128_digest
 from ...errors import DocumentError
 from ..document import Document, checked_documents
 from ..segments import IdEntry, Segment, content_hash
-from .snapshot import ROWS_AT_ONCE, View
+from .snapshot import ROWS_AT_ONCE
+from .view import View
 
 Difference: TypeAlias = Literal["added", "changed", "metadata", "unchanged"]
 """What a document is to an index: one with a new id, with another title or text, with other metadata, or as it is."""

@@ -13,8 +13,9 @@ from ..document import Document, Passage
 from ..filters import Predicate
 from ..segments import VECTORS, Segment
 from ..vectors import ROUNDING, RowsWithin, rows_within
-from .hits import Candidate, Hit, hits, ranked
-from .snapshot import ROWS_AT_ONCE, Snapshot, View, check_k, segment_rows
+from .hits import Candidate, Hit, candidates, hits, ranked
+from .snapshot import ROWS_AT_ONCE, Snapshot, check_k
+from .view import View
 
 DocumentRow = tuple[Segment, int]
 """A segment, and the row of a document in it."""
@@ -79,7 +80,7 @@ def neighbours(
         candidates_per_vector = _all_within(snapshot, vectors, -1.0 if threshold is None else threshold, masks)
     else:
         flat = np.concatenate([np.empty((0, dimension), np.float32), *vectors])
-        candidates_per_vector = iter(snapshot.nearest(flat, k + 1, masks))
+        candidates_per_vector = (candidates(snapshot.views, best) for best in snapshot.nearest(flat, k + 1, masks))
     hits_of_documents: list[list[Hit]] = []
     for document_row, document_vectors in zip(rows, vectors, strict=True):
         near = _others(document_row, islice(candidates_per_vector, len(document_vectors)))[:k]
@@ -113,20 +114,19 @@ def _all_within(
     flat = [vector for document_vectors in vectors for vector in document_vectors]
     for start in range(0, len(flat), VECTORS_AT_ONCE):
         block = np.stack(flat[start : start + VECTORS_AT_ONCE])
-        candidates: list[list[Candidate]] = [[] for _ in block]
+        found: list[list[Candidate]] = [[] for _ in block]
         for view, mask in zip(snapshot.views, masks, strict=True):
-            for vector_candidates, near in zip(candidates, _within(view, block, threshold, mask), strict=True):
-                vector_candidates += _best_passages(view.segment, near)
-        yield from candidates
+            for of_vector, near in zip(found, _within(view, block, threshold, mask), strict=True):
+                of_vector += _best_passages(view.segment, near)
+        yield from found
 
 
 def _within(
     view: View, vectors: NDArray[np.float32], threshold: float, mask: NDArray[np.bool_] | None
 ) -> list[RowsWithin]:
     segment = view.segment
-    allowed = view.live_passages if mask is view.live else segment_rows(mask, segment.document_rows)
     try:
-        return rows_within(segment.vectors, vectors, threshold, allowed=allowed)
+        return rows_within(segment.vectors, vectors, threshold, allowed=view.allowed_passages(mask))
     except IndexCorrupt as error:
         raise IndexCorrupt(f"{segment.folder / VECTORS}: {error}") from None
 

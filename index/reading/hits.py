@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from heapq import nsmallest
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,8 @@ from numpy.typing import NDArray
 from ...errors.arguments import checked_count
 from ..document import Document, Passage
 from ..segments import Segment, TokenIds
+from .best_rows import BestRows
+from .view import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,59 +116,30 @@ class Candidate:
         return replace(self, others=tuple((first + position, float(scores[position])) for position in order[:count]))
 
 
-def best_candidates(candidates: Iterable[Candidate], k: int) -> list[Candidate]:
-    """The best ``k``, best first; equal scores by id, which is read only where scores are equal."""
-    best: list[Candidate] = []
-    for _, equal in groupby(
-        sorted(candidates, key=lambda candidate: -candidate.score), key=lambda candidate: candidate.score
-    ):
-        if len(best) >= k:
-            break
-        tied = list(equal)
-        best += tied if len(tied) == 1 else sorted(tied, key=lambda candidate: candidate.id)
-    return best[:k]
+def candidates(views: Sequence[View], best: BestRows, *, lexical: bool = False) -> list[Candidate]:
+    """What was found, in the same order; the scores are of vectors, or with ``lexical`` of BM25."""
+    found = zip(map(float, best.scores), map(int, best.views), map(int, best.rows), strict=True)
+    return [
+        Candidate(
+            views[number].segment, row, score, dense=None if lexical else score, lexical=score if lexical else None
+        )
+        for score, number, row in found
+    ]
 
 
-def cut_by_id(segment: Segment, documents: NDArray[np.int64], scores: NDArray[Any], k: int) -> NDArray[np.int64]:
-    """Choose the best ``k`` documents of a segment; of equal scores at the border those with the lowest ids.
-
-    What is chosen depends on scores and ids alone, and not on when the documents were added, so that fewer are always
-    a part of more.
-
-    Args:
-        segment: The segment.
-        documents: Rows of documents, each once, shape (n,).
-        scores: Their scores, shape (n,).
-        k: How many to choose.
-
-    Returns:
-        The places of the chosen documents, ascending; all of them where there are no more than ``k``.
-    """
-    if len(scores) <= k:
-        return np.arange(len(scores))
-    border = np.partition(scores, len(scores) - k)[len(scores) - k]
-    above, tied = np.flatnonzero(scores > border), np.flatnonzero(scores == border)
-    missing = k - len(above)
-    if len(tied) > missing:
-        tied = tied[np.argsort(documents[tied])]
-        ids = segment.ids_of(documents[tied].tolist())
-        tied = tied[nsmallest(missing, range(len(ids)), key=ids.__getitem__)]
-    return np.sort(np.concatenate([above, tied]))
-
-
-def ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
+def ranked(found: Iterable[Candidate]) -> list[Candidate]:
     """Sort by score, best first; equal scores by id."""
-    return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.id))
+    return sorted(found, key=lambda candidate: (-candidate.score, candidate.id))
 
 
-def hits(candidates: Iterable[Candidate]) -> list[Hit]:
+def hits(found: Iterable[Candidate]) -> list[Hit]:
     """Read the documents of the candidates, in the same order."""
-    return [_hit(candidate) for candidate in candidates]
+    return [_hit(candidate) for candidate in found]
 
 
-def best_hits(candidates: Iterable[Candidate]) -> list[Hit]:
+def best_hits(found: Iterable[Candidate]) -> list[Hit]:
     """Read the documents of the candidates, best first; equal scores by id."""
-    return sorted(hits(candidates), key=lambda hit: (-hit.score, hit.document.id))
+    return sorted(hits(found), key=lambda hit: (-hit.score, hit.document.id))
 
 
 def with_other_passages(
@@ -176,13 +147,13 @@ def with_other_passages(
 ) -> list[list[Candidate]]:
     """Give each candidate up to ``passages`` passages of its document, by inner product with the query's vector."""
     if checked_count(passages, "passages") == 1:
-        return [list(candidates) for candidates in candidates_per_query]
+        return [list(found) for found in candidates_per_query]
     return [
         [
             candidate.with_others(candidate.segment.vectors.vectors(*candidate.passage_rows) @ vector, passages - 1)
-            for candidate in candidates
+            for candidate in found
         ]
-        for candidates, vector in zip(candidates_per_query, vectors, strict=True)
+        for found, vector in zip(candidates_per_query, vectors, strict=True)
     ]
 
 

@@ -4,58 +4,23 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ArgumentError, IndexCorrupt
+from ...errors import ArgumentError
 from ...errors.arguments import checked_count
 from ..arguments import checked_vectors
 from ..document import Document
 from ..filters import IndexFields, Predicate, matching
-from ..manifest import Manifest, SegmentEntry
-from ..segments import POSTINGS, TOMBSTONES, VECTORS, IdEntry, Segment, Verify, read_tombstones, template
-from ..vectors import RECALL_AT, SearchSettings
-from .bm25 import LivePostings
-from .hits import Candidate, best_candidates, cut_by_id
+from ..manifest import Manifest
+from ..segments import TOMBSTONES, Segment, Verify, read_tombstones, template
+from .best_rows import BestRows
+from .nearest import nearest_rows
+from .view import View
 
 SEGMENTS = "segments"
 ROWS_AT_ONCE = 1024
-MOST_TIED = 1 << 14
-"""The most vectors beyond the best k that are searched for equal scores; of further ties, those added first win."""
-
-
-class View:
-    """A segment and which of its documents live in one generation; ``live=None`` is all of them."""
-
-    def __init__(self, segment: Segment, entry: SegmentEntry, live: NDArray[np.bool_] | None) -> None:
-        """``entry`` is what that generation says of the segment, which may have been opened for another one."""
-        self.segment = segment
-        self.entry = entry
-        self.live = live
-
-    def find(self, ids: Sequence[str]) -> list[IdEntry | None]:
-        """The row of each id, None where no live document has it."""
-        return [
-            entry if entry is not None and (self.live is None or self.live[entry.row]) else None
-            for entry in self.segment.find(ids)
-        ]
-
-    def rows(self) -> Iterator[int]:
-        """The rows of the live documents, in order."""
-        yield from range(len(self.segment)) if self.live is None else np.flatnonzero(self.live).tolist()
-
-    @cached_property
-    def live_passages(self) -> NDArray[np.bool_] | None:
-        """One bool a passage."""
-        return None if self.live is None else self.live[self.segment.document_rows]
-
-    @cached_property
-    def live_postings(self) -> LivePostings | None:
-        """The postings of the live passages; None where none are kept."""
-        postings = self.segment.column(POSTINGS)
-        return None if postings is None else LivePostings(postings, self.live_passages)
 
 
 class Snapshot:
@@ -142,7 +107,7 @@ class Snapshot:
 
     def nearest(
         self, vectors: NDArray[np.float32], k: int, masks: Sequence[NDArray[np.bool_] | None]
-    ) -> list[list[Candidate]]:
+    ) -> list[BestRows]:
         """For each vector the best ``k`` documents of those that ``masks`` has, a mask a view; equal scores by id."""
         k = check_k(k)
         checked_vectors(vectors)
@@ -153,61 +118,9 @@ class Snapshot:
             )
         if not np.isfinite(vectors).all():
             raise ArgumentError("a query vector has values that are not finite")
-        candidates: list[list[Candidate]] = [[] for _ in vectors]
-        for view, mask in zip(self.views, masks, strict=True):
-            _search_segment(view, mask, vectors, k, settings=self.manifest.vectors.settings, candidates=candidates)
-        return [best_candidates(query_candidates, k) for query_candidates in candidates]
+        return nearest_rows(self.views, vectors, k, masks, settings=self.manifest.vectors.settings)
 
 
 def check_k(k: int) -> int:
     """Return k as a number; raise ``ArgumentError`` unless it is a count."""
     return checked_count(k, "k")
-
-
-def _search_segment(
-    view: View,
-    mask: NDArray[np.bool_] | None,
-    vectors: NDArray[np.float32],
-    k: int,
-    *,
-    settings: SearchSettings,
-    candidates: list[list[Candidate]],
-) -> None:
-    """Append the best passage of each of the best ``k`` documents of ``mask``, or of all that it has."""
-    segment = view.segment
-    allowed = view.live_passages if mask is view.live else segment_rows(mask, segment.document_rows)
-    documents = len(segment) if mask is None else int(mask.sum())
-    most_documents = min(k, documents)
-    rows_allowed = len(segment.document_rows) if allowed is None else int(np.count_nonzero(allowed))
-    # The settings were chosen, and their recall was measured, for so many rows; with them fewer are not found as well.
-    # One more than is wanted shows whether another document ties with the last.
-    pending, fetch = np.arange(len(vectors)), max(most_documents + 1, RECALL_AT)
-    most = min(rows_allowed, fetch + MOST_TIED)
-    while most_documents and len(pending):
-        try:
-            scores, rows = segment.vectors.search(vectors[pending], fetch, settings=settings, allowed=allowed)
-        except IndexCorrupt as error:
-            raise IndexCorrupt(f"{segment.folder / VECTORS}: {error}") from None
-        again: list[int] = []
-        for query, query_scores, query_rows in zip(pending.tolist(), scores, rows, strict=True):
-            # The first time that a document comes up is its best passage.
-            _, first = np.unique(segment.document_rows[query_rows], return_index=True)
-            if len(first) < most_documents:
-                again.append(query)  # several passages of one document leave fewer than k: fetch twice as many
-                continue
-            first = np.sort(first)
-            if fetch < most and query_scores[first[most_documents - 1]] == query_scores[-1]:
-                again.append(query)  # documents that tie with the last one may follow, with lower ids
-                continue
-            chosen = first[
-                cut_by_id(segment, segment.document_rows[query_rows[first]], query_scores[first], most_documents)
-            ]
-            for i in chosen:
-                score = float(query_scores[i])
-                candidates[query].append(Candidate(segment, int(query_rows[i]), score, dense=score))
-        pending, fetch = np.array(again, np.int64), fetch * 2
-
-
-def segment_rows(mask: Any, document_rows: NDArray[np.int64]) -> NDArray[np.bool_] | None:  # noqa: ANN401
-    """Turn a mask over documents into a mask over their passages."""
-    return None if mask is None else mask[document_rows]

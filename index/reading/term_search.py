@@ -10,8 +10,9 @@ from ...errors import ArgumentError
 from ...errors.arguments import checked_instance, described
 from ..filters import Predicate
 from ..segments import Segment
+from .best_rows import BestRows, Found, cut_by_id, merged
 from .bm25 import BM25, BM25Scorer
-from .hits import Candidate, Hit, best_candidates, best_hits, cut_by_id
+from .hits import Hit, best_hits, candidates
 from .snapshot import Snapshot, check_k
 
 
@@ -29,7 +30,7 @@ class LexicalSearch:
                 "the index keeps no terms to search for; make them with `bicross index-terms INDEX`, "
                 "or build it without lexical=False (bicross index --no-lexical)"
             )
-        self._segments = [view.segment for view in snapshot.views]
+        self._views = snapshot.views
         self._masks = masks
         self._scorer = BM25Scorer([view.live_postings for view in snapshot.views if view.live_postings], weights)
 
@@ -41,10 +42,11 @@ class LexicalSearch:
         """The scores, and the limit that all scores of the query stay below."""
         return self._scorer.scores_within(query)
 
-    def best(self, scores: Sequence[NDArray[np.float64]], k: int) -> list[Candidate]:
+    def best(self, scores: Sequence[NDArray[np.float64]], k: int) -> BestRows:
         """The best ``k`` documents by such scores, without those that have none."""
-        parts = zip(self._segments, scores, self._masks, strict=True)
-        return best_candidates((candidate for part in parts for candidate in best_documents(*part, k=k)), k)
+        parts = zip(self._views, scores, self._masks, strict=True)
+        found = [best_documents(view.segment, of_view, mask, k=k) for view, of_view, mask in parts]
+        return merged(self._views, found, k)
 
 
 def search_terms(
@@ -54,7 +56,8 @@ def search_terms(
     k = check_k(k)
     check_queries(queries)
     search = LexicalSearch(snapshot, weights, snapshot.masks(where))
-    return [best_hits(search.best(search.scores(query), k)) for query in queries]
+    found = [search.best(search.scores(query), k) for query in queries]
+    return [best_hits(candidates(snapshot.views, best, lexical=True)) for best in found]
 
 
 def check_queries(queries: Sequence[Sequence[str]]) -> None:
@@ -70,7 +73,7 @@ def check_queries(queries: Sequence[Sequence[str]]) -> None:
 
 def best_documents(
     segment: Segment, scores: NDArray[np.float64], allowed: NDArray[np.bool_] | None, *, k: int
-) -> list[Candidate]:
+) -> Found:
     """The best ``k`` documents of a segment, of those that are ``allowed`` and have a score, in the order of rows.
 
     Of equals those with the lowest ids; a document counts with its best passage, of equals the first.
@@ -78,16 +81,14 @@ def best_documents(
     rows = np.flatnonzero(scores)
     if allowed is not None:
         rows = rows[allowed[segment.document_rows[rows]]]
-    if not len(rows):
-        return []
-    documents = segment.document_rows[rows]
+    of_rows, documents = scores[rows], segment.document_rows[rows]
+    if not len(rows) or len(segment.document_rows) == len(segment):
+        chosen = cut_by_id(segment, documents, of_rows, k)
+        return of_rows[chosen], rows[chosen]
     first = np.flatnonzero(np.diff(documents, prepend=-1))
-    best = np.maximum.reduceat(scores[rows], first)
+    best = np.maximum.reduceat(of_rows, first)
+    passages = np.diff(first, append=len(rows))
+    place_if_best = np.where(of_rows == np.repeat(best, passages), np.arange(len(rows)), len(rows))
+    place = np.minimum.reduceat(place_if_best, first)
     chosen = cut_by_id(segment, documents[first], best, k)
-    ends = np.append(first[1:], len(rows))
-    candidates: list[Candidate] = []
-    for number in chosen.tolist():
-        its_rows = rows[first[number] : ends[number]]
-        row, score = int(its_rows[np.argmax(scores[its_rows])]), float(best[number])
-        candidates.append(Candidate(segment, row, score, lexical=score))
-    return candidates
+    return best[chosen], rows[place[chosen]]

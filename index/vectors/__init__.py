@@ -17,6 +17,7 @@ from .faiss_index import FLAT, VectorIndex
 from .faiss_parts import untrained
 from .nearness import NearPairs, near_pairs, pair_products
 from .scan import SearchSettings
+from .threads import each_in_threads
 from .within import ROUNDING, RowsWithin, rows_within
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "VectorIndex",
     "check_target",
     "choose_factory",
+    "each_in_threads",
     "near_pairs",
     "new_index",
     "pair_products",

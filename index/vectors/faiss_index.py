@@ -31,6 +31,7 @@ from .faiss_parts import (
 )
 from .faiss_words import reason
 from .scan import DEFAULT_SETTINGS, SearchSettings, as_float32_vectors, count_allowed, ordered, require_full, scan
+from .threads import one_thread_a_query
 
 FLAT = "Flat"
 _EXACT_SHARE = 10
@@ -177,6 +178,14 @@ class VectorIndex:
         if k == 0 or not len(vectors):
             return np.empty((len(vectors), k), np.float32), np.empty((len(vectors), k), np.int64)
         allowed = None if count == len(self) else allowed
+        with one_thread_a_query(len(vectors)):
+            return self._found(vectors, k, settings, allowed)
+
+    def _found(
+        self, vectors: NDArray[np.float32], k: int, settings: SearchSettings, allowed: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return the best ``k`` of the allowed rows, of which there are as many."""
+        count = count_allowed(allowed, len(self))
         if self._declared.family in ("Flat", "SQ") or count * _EXACT_SHARE < len(self):
             return require_full(*self._exhaustive(vectors, k, allowed))
         scores, rows = self._approximate(vectors, k, settings, allowed)

@@ -95,7 +95,8 @@ def ordered(
         k: How many to keep.
     """
     order = np.lexsort((rows, np.where(rows < 0, np.inf, -scores)))[:, :k]
-    return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
+    lines = np.arange(len(scores))[:, None]
+    return scores[lines, order], rows[lines, order]
 
 
 def require_full(scores: NDArray[np.float32], rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from bicross.index import Document, EmbeddedBatch, Index, Passage, VectorLayout
-from bicross.index.reading import snapshot as snapshots
+from bicross.index.reading import nearest as searching
 from helpers.examples import examples
 from helpers.toy_collections import ANALYZER, DIMENSION, FINGERPRINT, unit_vectors
 from hypothesis import given, settings
@@ -119,7 +119,7 @@ def test_more_copies_than_are_fetched_at_once(tmp_path, factory):
 
 
 def test_of_very_many_copies_enough_are_looked_at(tmp_path, monkeypatch):
-    monkeypatch.setattr(snapshots, "MOST_TIED", 50)
+    monkeypatch.setattr(searching, "MOST_TIED", 50)
     index = made(tmp_path / "index", batch({f"{(n * 7919) % 1000:04}": 0 for n in range(1000)}))
     for k in (1, 5):
         [line] = index.search(VECTORS[:1], k)
