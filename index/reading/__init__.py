@@ -2,7 +2,7 @@
 
 from .best_rows import BestRows, merged
 from .bm25 import BM25
-from .comparison import Comparison, Difference
+from .comparison import Comparison, Difference, has_text_of
 from .document_vectors import embedded_documents, neighbours, passages_of, vectors_of
 from .hits import Hit, PassageHit, StageScore, best_hits, candidates, with_other_passages
 from .hybrid import search_both, term_scores
@@ -25,6 +25,7 @@ __all__ = [
     "best_hits",
     "candidates",
     "embedded_documents",
+    "has_text_of",
     "merged",
     "nearest_rows",
     "neighbours",

@@ -66,8 +66,13 @@ class Comparison:
                 yield from view.segment.ids_of(rows[start : start + ROWS_AT_ONCE])
 
 
+def has_text_of(segment: Segment, entry: IdEntry, document: Document) -> bool:
+    """Whether a document that is stored has the same title and text as another."""
+    stored = segment.document(entry.row)
+    return (stored.title, stored.text) == (document.title, document.text)
+
+
 def _difference(segment: Segment, entry: IdEntry, document: Document) -> Difference:
     if entry.content == content_hash(document):
         return "unchanged"
-    stored = segment.document(entry.row)
-    return "metadata" if (stored.title, stored.text) == (document.title, document.text) else "changed"
+    return "metadata" if has_text_of(segment, entry, document) else "changed"

@@ -71,7 +71,7 @@ def read_documents(  # noqa: PLR0913 - each argument has a default, and most pro
             ``"day-first"``. A value that does not fit makes its row a bad one. The type of the others follows from all
             of their values.
         metadata_columns: The columns that become metadata; None: all that are not id, title or text.
-        leave_out: Columns that do not become metadata.
+        leave_out: Columns that do not become metadata, also of what other files have, such as ``modified``.
         keep_copies: Whether a row whose id is there already becomes a document too, with the id ``"ID (2)"`` and so on.
             Otherwise an id that comes twice is an error, and of rows without ids that have the same title and text the
             first counts.

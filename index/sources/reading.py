@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from xxhash import xxh3_128_digest
 
@@ -12,13 +11,14 @@ from ..document import Document
 from .accounting import ErrorSink, LeftOutKind, Tally, Unread
 from .budget import Budget
 from .columns import NoTexts
+from .file_documents import text_document
 from .made_ids import MadeIds
 from .options import SourceOptions
 from .places import JSON_ENDINGS, NamedSource, NotRead, SourceFile, check_columns_of, rows_of
 from .rich import FileProblem, rich_documents
 from .row_documents import document_of, lacks_id
 from .rows import RowUnit, SourceRow
-from .texts import PageError, read_page
+from .texts import PageError
 
 HOW_TO_SKIP = "on_error='skip' (--skip-errors) leaves out what is bad, and lists it"
 
@@ -107,12 +107,8 @@ class Reading:
         self.tally.files += 1
         self._move(file, 1.0)
         try:
-            page = read_page(file.path, file.ending, encoding=self._options.encoding)
-            if not page.text.strip() and not page.title:  # the name of a file alone makes no document
-                raise PageError("empty", "no text: the file is blank")
-            title = page.title.replace("\0", " ") or Path(file.name).stem
-            metadata = {**page.metadata, "path": file.name}
-            document = Document(file.name, page.text.replace("\0", " "), title, metadata)
+            document, note = text_document(file.path, file.name, file.ending, encoding=self._options.encoding)
+            document = self._with_kept_metadata(document)
             self._ids.claim(document.id, file.shown, None)
         except PageError as error:
             self._refuse(error.kind, str(error), file.shown)
@@ -122,9 +118,9 @@ class Reading:
         except DocumentError as error:
             self._refuse("row", error.reason, file.shown)
         else:
-            if page.note:
-                self.tally.note(f"{file.shown}: {page.note}")
-            if file.ending == ".txt" and _is_table(page.text):
+            if note:
+                self.tally.note(f"{file.shown}: {note}")
+            if file.ending == ".txt" and _is_table(document.text):
                 self.tally.note(
                     f"{file.shown}: its lines are rows with tabs, and it is one text; --format tsv reads rows"
                 )
@@ -140,7 +136,7 @@ class Reading:
             for document in rich_documents(file.path, file.name, file.ending, max_bytes=self._options.max_bytes):
                 self._ids.claim(document.id, file.shown, None)
                 self.tally.documents += 1
-                yield document
+                yield self._with_kept_metadata(document)
         except FileProblem as error:
             self._refuse(error.kind, str(error), file.shown)
         except SourceError as error:
@@ -150,6 +146,12 @@ class Reading:
             self._refuse("file", f"the file cannot be read: {error.strerror or error}", file.shown)
         except DocumentError as error:
             self._refuse("row", error.reason, file.shown)
+
+    def _with_kept_metadata(self, document: Document) -> Document:
+        """Leave out of the metadata of a file's document what the user does not want, but not its path."""
+        self._unseen.difference_update(document.metadata)
+        kept = {name: value for name, value in document.metadata.items() if name == "path" or self._options.keeps(name)}
+        return document if len(kept) == len(document.metadata) else replace(document, metadata=kept)
 
     def _rows(self, file: SourceFile, source: NamedSource) -> Iterator[Document]:
         """Yield the documents in the rows of a file. In a folder one bad file does not spoil the others."""

@@ -17,7 +17,7 @@ from ..document import Document, checked_documents
 from ..files import Filesystem, NamedFile
 from ..filters import Predicate
 from ..manifest import Manifest, SegmentEntry
-from ..reading import SEGMENTS, Comparison, Snapshot, View
+from ..reading import SEGMENTS, Comparison, Snapshot, View, has_text_of
 from ..segments import (
     TOMBSTONES,
     EmbeddedBatch,
@@ -149,6 +149,19 @@ class IndexWriter:
         if new:
             raise ArgumentError(f"there is no document with the id {next(iter(new))!r:.200}")
         return len(documents)
+
+    def refresh_metadata(self, documents: Sequence[Document]) -> list[bool]:
+        """Replace the metadata of those whose title and text the index had before the changes of this writer.
+
+        Each document has an id of its own. Returned is for each whether it was one of those; others must be embedded.
+        """
+        documents = checked_documents(documents)
+        same, ids = [False] * len(documents), [document.id for document in documents]
+        for target in self._views[: self._old]:
+            for number, entry in enumerate(target.find(ids)):
+                same[number] |= entry is not None and has_text_of(target.view.segment, entry, documents[number])
+        self.replace_metadata([document for document, is_same in zip(documents, same, strict=True) if is_same])
+        return same
 
     def delete(self, ids: Sequence[str]) -> int:
         """Delete documents by id, and return how many there were. Unknown ids are ignored."""

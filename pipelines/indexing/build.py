@@ -3,7 +3,6 @@
 The calling thread reads the documents and writes the index. Other threads split, tokenise and embed in between.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from pathlib import Path
@@ -32,6 +31,7 @@ from .begun import Begun
 from .embedding import batches_of, embedded, pace_for
 from .pace import Pace
 from .postings import analyzer_for_new, analyzer_of_added
+from .replacing import Replacing
 from .tokenising import tokenizer_for_new, tokenizer_of
 
 DEFAULT_CHUNKING = Chunking()
@@ -181,8 +181,8 @@ def upsert_documents(
 ) -> int:
     """Embed documents and add them to an index, in one commit; each replaces the one with its id.
 
-    A document that the index already has with the same title, text and metadata is neither embedded nor written. If
-    several have the same id, the last stays.
+    A document that the index already has with the same title, text and metadata is neither embedded nor written. Where
+    the metadata alone are others, the passages keep their vectors. If several have the same id, the last stays.
 
     Args:
         path: The folder of the index.
@@ -207,32 +207,15 @@ def upsert_documents(
     analyzer = analyzer_of_added(index)
     documents = _checked(documents)
     model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)
-    written = 0
-    underway: deque[set[str]] = deque()
     pace = pace_for(model)
     with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
-
-        def changed() -> Iterator[list[Document]]:
-            for batch in batches_of(counted.read(), pace):
-                last = list({document.id: document for document in batch}.values())
-                # A document that is being embedded will replace what the writer holds, so the answer would be wrong.
-                replaced = set[str]().union(*underway)
-                held = [
-                    is_held and document.id not in replaced
-                    for document, is_held in zip(last, writer.holds(last), strict=True)
-                ]
-                new = _without(last, held)
-                underway.append({document.id for document in new})
-                counted.done(len(batch) - len(new))
-                yield new
-
-        with embedded(changed(), model, index.chunking, tokenizer, analyzer=analyzer, pace=pace) as batches:
+        replacing = Replacing(writer, counted)
+        new = replacing.to_embed(batches_of(counted.read(), pace))
+        with embedded(new, model, index.chunking, tokenizer, analyzer=analyzer, pace=pace) as batches:
             for batch in batches:
-                written += writer.upsert(batch)
-                underway.popleft()
-                counted.done(len(batch.documents))
+                replacing.write(batch)
         writer.commit(reason="upsert")
-    return written
+    return replacing.written
 
 
 def delete_documents(path: str | Path, ids: Iterable[str] = (), *, where: Predicate | None = None) -> int:

@@ -4,6 +4,7 @@ import json
 import math
 
 import pytest
+from helpers.examples import thorough
 
 pytestmark = pytest.mark.slow
 REFERENCE = "sentence-transformers float32, batch 32"
@@ -19,7 +20,7 @@ def report_of(process, path):
 @pytest.fixture(scope="module")
 def reranked(small, run_script, tmp_path_factory):
     folder = tmp_path_factory.mktemp("rerank")
-    effort = ["--rounds", 2, "--queries", 2, "--batch-rounds", 1, "--batch-queries", 2, "--peer-pairs", 150]
+    effort = ["--rounds", 2, "--queries", 2, "--batch-rounds", 1, "--batch-queries", 1, "--peer-pairs", 50]
     models = ["--reranker", small.reranker, "--threads", 1]
     process = run_script("rerank_speed.py", small.data, *effort, *models, "--output", folder / "out.json")
     return process, report_of(process, folder / "out.json")
@@ -38,7 +39,7 @@ def test_reranking_is_timed_for_all_that_can_be_loaded(reranked):
         for name in expected:
             assert len(single[name]["seconds"]) == 4
             assert 0 < single[name]["p50_ms"] <= single[name]["p95_ms"]
-            assert batch[name]["pairs"] == (200 if name in OURS else 150)
+            assert batch[name]["pairs"] == (100 if name in OURS else 50)
             assert name in process.stdout
         assert single[REFERENCE]["times_faster"] == batch[REFERENCE]["times_faster"] == 1
         assert single["bicross float32"]["largest_score_difference"] < 1e-4
@@ -92,23 +93,27 @@ def test_embedding(small, run_script, tmp_path):
 
 def test_latency_of_whole_answers(small, vectors, run_script, tmp_path):
     models = ["--encoder", small.encoder, "--reranker", small.reranker, "--dtypes", "float32,int7"]
-    effort = ["--sizes", "300,9000000", "--rounds", 2, "--queries", 2, "--cold", 1, "--threads", 1]
+    cold = int(thorough())  # each is a process that imports sentence-transformers
+    effort = ["--sizes", "300,9000000", "--rounds", 2, "--queries", 2, "--cold", cold, "--threads", 1]
     process = run_script("latency.py", small.data, vectors, *models, *effort, "--output", tmp_path / "out.json")
     report = report_of(process, tmp_path / "out.json")
     assert "vectors are there" in report["left_out"]["9000000"]
     [size] = report["sizes"]
     assert (size["documents"], size["layout"]) == (300, "Flat")
     assert size["not_measured"]["bicross int7"].startswith("not available: ")
-    assert set(size["warm"]) == set(size["cold"]) == {"plain recipe", "bicross float32"}
+    assert set(size["warm"]) == {"plain recipe", "bicross float32"}
+    assert set(size["cold"]) == (set(size["warm"]) if cold else set())
     for name, figures in size["warm"].items():
         expected = {"encode", "search", "rerank", "total", "of which fetch"}
         assert set(figures["stages"]) == expected | ({"of which tokenise"} if name != "plain recipe" else set())
         for stage in figures["stages"].values():
             assert 0 <= stage["p50_ms"] <= stage["p95_ms"] <= stage["p99_ms"] < math.inf
         assert len(figures["seconds"]) == 4
-    assert size["warm"]["plain recipe"]["times_faster"] == size["cold"]["plain recipe"]["times_faster"] == 1
-    assert size["cold"]["bicross float32"]["first_ms"] > 0
-    assert "its first query" in process.stdout
+    assert size["warm"]["plain recipe"]["times_faster"] == 1
+    if cold:
+        assert size["cold"]["plain recipe"]["times_faster"] == 1
+        assert size["cold"]["bicross float32"]["first_ms"] > 0
+        assert "its first query" in process.stdout
 
 
 def test_vectors_of_other_texts_are_refused(small, vectors, run_script, tmp_path):

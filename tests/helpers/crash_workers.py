@@ -226,7 +226,7 @@ def reader(connection: Connection, store: str, path: Path) -> None:
             opened = None
             if len(errors) >= 3:
                 break
-        time.sleep(0.02)  # leave CPU time to the writer: reading takes half as long
+        time.sleep(0.1)  # leave CPU time to the writer; what it does between two kills takes longer
     connection.send((reads, digests_by_generation, errors))
 
 

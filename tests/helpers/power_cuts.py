@@ -8,13 +8,15 @@ import os
 import random
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bicross.index.files import Filesystem
 
 from helpers.disk_model import Change, Disk, Event, File, Tree, every_change, tree_of, write_tree
+from helpers.examples import some_of_each
 from helpers.faults import LOCKS, report, scratch_folder
 
 Check = Callable[[Path, Any], object]
@@ -70,11 +72,11 @@ class RecordingFilesystem(Filesystem):
 
     def fsync(self, descriptor: int) -> None:
         file, path = self._files[descriptor]
-        self.events.append(Event("fsync", path, file=file, sync=f"fsync {self._kind(path)}"))
+        self.events.append(Event("fsync", path, file=file, sync=f"fsync {self.kind(path)}"))
 
     def fsync_folder(self, path: Path) -> None:
         path.stat()
-        self._record("fsync_folder", path, sync=f"fsync_folder {self._kind(self._relative(path))}")
+        self._record("fsync_folder", path, sync=f"fsync_folder {self.kind(self._relative(path))}")
 
     def rename(self, source: Path, target: Path) -> None:
         super().rename(source, target)
@@ -98,7 +100,7 @@ class RecordingFilesystem(Filesystem):
     def _relative(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
 
-    def _kind(self, path: str) -> str:
+    def kind(self, path: str) -> str:
         """A path as seen from the recorded folder, with a star for whatever has a digit in it."""
         relative = Path(os.path.relpath(path, self.path.name)).as_posix()
         return re.sub(r"[^/.]*\d[^/.]*", "*", relative)
@@ -145,29 +147,57 @@ def _states(disk: Disk, chance: random.Random, most: int | None) -> Iterator[tup
         yield "some names kept", disk.tree(kept_changes.__contains__, lambda file, of=contents: of[file](file))
 
 
-def _violations(
-    recording: RecordingFilesystem, check: Check, *, without: str, seed: int, passed: set[object], most: int | None
-) -> Iterator[tuple[str, Exception]]:
-    """The states that ``check`` refuses; the others are added to ``passed``, and no state there is checked again."""
-    disk, acknowledged, last = Disk(recording.start), recording.acknowledged, "the start"
-    for number, event in enumerate([Event(""), *recording.events]):
-        if event.call == "acknowledge":
-            acknowledged = event.state
-        elif without == "" or event.sync != without:
-            disk.apply(event)
-            last = f"call {number}, {event}" if number else last
-        for name, tree in _states(disk, random.Random(repr((seed, number))), most):
-            key = (repr(acknowledged), frozenset(tree.items()))
-            if key in passed:
+@dataclass(frozen=True)
+class _Cuts:
+    """The power cuts that are tried: after every event, or after some of those that do the same."""
+
+    recording: RecordingFilesystem
+    seed: int
+    most: int | None
+
+    def events(self) -> set[int]:
+        """The numbers of the events after which the power fails; 0 is before the first.
+
+        With ``most`` it is one of the calls that write the files of one segment alike between two acknowledgements.
+        """
+        kinds, acknowledgements = list[object]([0]), 0
+        for number, event in enumerate(self.recording.events, 1):
+            acknowledgements += event.call == "acknowledge"
+            folder = self.recording.kind(event.target or event.path or ".").rpartition("/")[0]
+            kinds.append((acknowledgements, event.call, folder) if "*" in folder else number)
+        most = None if self.most is None else 1
+        return set(some_of_each(range(len(kinds)), kinds.__getitem__, most=most, seed=self.seed))
+
+    def acknowledgements(self) -> set[int]:
+        """The numbers of those events."""
+        return {number for number, event in enumerate(self.recording.events, 1) if event.call == "acknowledge"}
+
+    def violations(
+        self, check: Check, passed: set[object], events: Container[int], *, without: str = ""
+    ) -> Iterator[tuple[str, Exception]]:
+        """The states that ``check`` refuses; the others are added to ``passed``, and none there is checked again."""
+        recording = self.recording
+        disk, acknowledged, last = Disk(recording.start), recording.acknowledged, "the start"
+        for number, event in enumerate([Event(""), *recording.events]):
+            if event.call == "acknowledge":
+                acknowledged = event.state
+            elif without == "" or event.sync != without:
+                disk.apply(event)
+                last = f"call {number}, {event}" if number else last
+            if number not in events:
                 continue
-            with scratch_folder() as scratch:
-                write_tree(tree, Path(scratch))
-                try:
-                    check(Path(scratch) / recording.path.name, acknowledged)
-                except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-                    yield f"power cut after {last} ({name}; acknowledged: {acknowledged})", error
-                else:
-                    passed.add(key)
+            for name, tree in _states(disk, random.Random(repr((self.seed, number))), self.most):
+                key = (repr(acknowledged), frozenset(tree.items()))
+                if key in passed:
+                    continue
+                with scratch_folder() as scratch:
+                    write_tree(tree, Path(scratch))
+                    try:
+                        check(Path(scratch) / recording.path.name, acknowledged)
+                    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+                        yield f"power cut after {last} ({name}; acknowledged: {acknowledged})", error
+                    else:
+                        passed.add(key)
 
 
 def every_power_cut(
@@ -183,11 +213,13 @@ def every_power_cut(
     ``check(path, acknowledged)`` is to raise where ``path`` holds less than the last state acknowledged before the cut
     (None where there was none), or more than what the operation in flight was to add. All of it is one AssertionError.
     ``passed`` is filled with the states that are good. With ``most``, at each call that many pending changes of names
-    are drawn to be the only one kept or lost, and as many mixtures.
+    are drawn to be the only one kept or lost, and as many mixtures; and the power fails after one of the calls that
+    create the files of a segment, one of those that write to them, and so on, drawn for each acknowledgement.
     """
     recording.assert_complete()
     passed = set() if passed is None else passed
-    violations = list(_violations(recording, check, without="", seed=seed, passed=passed, most=most))
+    cuts = _Cuts(recording, seed, most)
+    violations = list(cuts.violations(check, passed, cuts.events()))
     if violations:
         raise AssertionError(report(violations, len(passed) + len(violations))) from violations[0][1]
     return len(passed)
@@ -208,7 +240,7 @@ def syncs_not_missed(
     ``passed`` has the states that ``every_power_cut`` found good by a check; without it they are checked here first.
     ``most`` should then be the same.
     """
-    checks = checks or {}
+    checks, cuts = checks or {}, _Cuts(recording, seed, most)
     unknown = checks.keys() - set(recording.syncs())
     assert not unknown, f"there are no calls {sorted(unknown)}, only {recording.syncs()}"
     good = defaultdict[Check, set[object]](set, passed or {})
@@ -216,8 +248,12 @@ def syncs_not_missed(
     for kind in recording.syncs():
         used = checks.get(kind, check)
         if not good[used]:
-            every_state = list(_violations(recording, used, without="", seed=seed, passed=good[used], most=most))
+            every_state = list(cuts.violations(used, good[used], cuts.events()))
             assert not every_state, f"with every fsync: {report(every_state, len(every_state))}"
-        if next(_violations(recording, used, without=kind, seed=seed, passed=good[used], most=most), None) is None:
+        # What is lost is found soonest right after it was acknowledged. One violation is enough, wherever it is.
+        for events in (cuts.acknowledgements(), range(len(recording.events) + 1)):
+            if any(True for _ in cuts.violations(used, good[used], events, without=kind)):
+                break
+        else:
             unmissed.append(kind)
     return unmissed

@@ -1,6 +1,6 @@
-"""A program that searches in a pool of processes, and compares with its own answers.
+"""A program that searches in pools of processes, and compares with its own answers.
 
-``python FILE FOLDER METHOD PROCESSES SEARCHES``, such as ``folder fork 4 800``, for a folder that ``prepare`` has made.
+``python FILE FOLDER SEARCHES METHOD:PROCESSES ...``, as in ``folder 800 fork:4``, for a folder that ``prepare`` made.
 The models are tiny and real, because it is torch and faiss that a fork can make wait for ever.
 """
 
@@ -70,16 +70,20 @@ def prepare(folder: Path) -> None:
     build_index(documents, folder / "index", encoder=encoder, reranker=reranker)
 
 
-def main(folder: str, method: str, processes: int, searches: int) -> None:
+def main(folder: str, searches: int, pools: list[str]) -> None:
     torch.set_num_threads(2)
     batches = [list(range(start, start + QUERIES_TOGETHER)) for start in range(0, searches, QUERIES_TOGETHER)]
     open_pipeline(folder)
     expected = [answers(batch) for batch in batches] + [answers([number]) for number in range(20)]
-    context = multiprocessing.get_context(method)
-    with context.Pool(processes, initializer=open_pipeline, initargs=(folder,)) as pool:
-        received = pool.map(answers, [*batches, *([number] for number in range(20))], chunksize=1)
-    sys.stdout.write("equal\n" if received == expected else f"{received}\nis not\n{expected}\n")
+    for named in pools:
+        method, _, processes = named.partition(":")
+        context = multiprocessing.get_context(method)
+        with context.Pool(int(processes), initializer=open_pipeline, initargs=(folder,)) as pool:
+            received = pool.map(answers, [*batches, *([number] for number in range(20))], chunksize=1)
+        is_equal = received == expected
+        sys.stdout.write(f"{named} equal\n" if is_equal else f"{named}: {received}\nis not\n{expected}\n")
+        sys.stdout.flush()  # a fork would write it again
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])

@@ -24,7 +24,7 @@ from helpers.toy_collections import ANALYZER, TOKENIZER
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="the harness forks")]
 
 ENCODER = HashEncoder(dimension=16)
-KILL_ROUNDS = int(os.environ.get("BICROSS_KILL_ROUNDS", str(200 if thorough() else 30)))
+KILL_ROUNDS = int(os.environ.get("BICROSS_KILL_ROUNDS", str(200 if thorough() else 15)))
 
 FIRST = {"a": "first text", "b": "second text", "c": "third text"}
 EXTRA = {"z": "one more"}
@@ -70,6 +70,8 @@ STEPS = [
     ("add again", lambda index: index.add(texts(g="seventh")), FIRST | {"d": "fourth", "g": "seventh"}),
 ]
 STATES = [FIRST, *(contents for _, _, contents in STEPS)]
+STRUCK = [number for number, (name, _, _) in enumerate(STEPS) if thorough() or not name.endswith(" again")]
+"""The steps that faults happen in: what is done again is so for power cuts, which see the states between."""
 
 MOST = None if thorough() else 2
 """Of calls that do the same and of changes that a power cut may lose: how many are tried, drawn by a seed."""
@@ -174,10 +176,10 @@ def test_a_fault_while_an_index_is_created():
             create(path, filesystem)
         filesystem.acknowledge("created")
 
-    assert every_fault(operation, check_create, passed=set(), most=MOST) > 100
+    assert every_fault(operation, check_create, passed=set(), most=None if thorough() else 1) > 60
 
 
-@pytest.mark.parametrize("step", range(len(STEPS)), ids=[name for name, _, _ in STEPS])
+@pytest.mark.parametrize("step", STRUCK, ids=[STEPS[number][0] for number in STRUCK])
 def test_a_fault_while_an_index_is_changed(tmp_path, step):
     name, change, after = STEPS[step]
     before = STATES[step]
@@ -227,7 +229,7 @@ def recording(tmp_path_factory):
 
 
 def open_after_cut(path: Path, acknowledged: int | None) -> Index | None:
-    """The index, which must hold what was acknowledged and at most the next change; None where it may be missing."""
+    """The index, whose generation is the one acknowledged or at most the next; None where it may be missing."""
     try:
         index = Index.open(path)
     except IndexNotFound:
@@ -235,7 +237,6 @@ def open_after_cut(path: Path, acknowledged: int | None) -> Index | None:
         return None
     first = acknowledged or 0
     assert index.generation - 1 in ([0] if acknowledged is None else [first, first + 1])
-    assert contents(index) == STATES[index.generation - 1]
     return index
 
 
@@ -244,15 +245,18 @@ def check_cut(path, acknowledged):
     index = open_after_cut(path, acknowledged)
     if index is None:
         index = create(path)
-        assert contents(index) == FIRST
     before = STATES[index.generation - 1]
+    assert contents(index) == before
     index.add([batch_of(EXTRA, ENCODER)])
     assert contents(Index.open(path)) == before | EXTRA
     assert_no_orphans(path)
 
 
 def check_rollback(path, acknowledged):
-    """Each retained generation can be rolled back to; the one before a change is retained, except by compaction."""
+    """Each retained generation can be rolled back to; compaction alone retains none before a change.
+
+    What the newest holds is for check_cut to see.
+    """
     index = open_after_cut(path, acknowledged)
     if index is None:
         return
@@ -271,7 +275,7 @@ def test_a_power_cut_loses_nothing_and_no_fsync_is_for_show(recording):
     """Leave out one kind of fsync, and a power cut does damage. One test, since what passed is not checked again."""
     passed: dict[object, set[object]] = {check_cut: set(), check_rollback: set()}
     for check, states in passed.items():
-        assert every_power_cut(recording, check, passed=states, most=MOST) > 300
+        assert every_power_cut(recording, check, passed=states, most=MOST) > 250
     older = {kind: check_rollback for kind in recording.syncs() if "MANIFEST.*" in kind}
     assert syncs_not_missed(recording, check_cut, checks=older, passed=passed, most=MOST) == []
 

@@ -115,6 +115,7 @@ WRITER = {
     "delete_where": {"where": "number == 1"},
     "holds": {"documents": [DOCUMENT]},
     "replace_metadata": {"documents": [DOCUMENT]},
+    "refresh_metadata": {"documents": [DOCUMENT]},
     "comparison": {},
 }
 CALLBACKS = {"count_tokens", "tokenize", "analyse"}

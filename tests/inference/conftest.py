@@ -1,11 +1,15 @@
 """Every supported architecture as a cross-encoder and as a bi-encoder, with the oracle's numbers for ``gpu_cases``."""
 
 import pytest
+from helpers.examples import thorough
 from helpers.gpu_cases import LOCAL_LAST, PAIRS, TEXTS
 from helpers.tiny_architectures import ARCHITECTURES, SUPPORTED, Head, save_bi_encoder, save_cross_encoder
 
+NAMES = [*SUPPORTED, "modernbert-local-last"]
+POOLINGS = ("mean", "cls")
 
-@pytest.fixture(scope="module", params=[*SUPPORTED, "modernbert-local-last"])
+
+@pytest.fixture(scope="module", params=NAMES)
 def name(request):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(ARCHITECTURES, "modernbert-local-last", LOCAL_LAST)
@@ -17,9 +21,11 @@ def cross(name, tmp_path_factory):
     return save_cross_encoder(tmp_path_factory.mktemp("cross") / name, name)
 
 
-@pytest.fixture(scope="module", params=["mean", "cls"])
+@pytest.fixture(scope="module", params=POOLINGS if thorough() else ("mean or cls",))
 def bi(name, request, tmp_path_factory):
-    return save_bi_encoder(tmp_path_factory.mktemp("bi") / name, name, Head(request.param))
+    """A bi-encoder of a family, in a thorough run with each pooling, which comes after all that families differ in."""
+    pooling = request.param if thorough() else POOLINGS[NAMES.index(name) % 2]
+    return save_bi_encoder(tmp_path_factory.mktemp("bi") / name, name, Head(pooling))
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from bicross.pipelines import ScoreCache, SearchPipeline, build_index
 from bicross.pipelines.search import CandidateScorer
 from bicross.rerank import CrossEncoderReranker, distinct
 from bicross.retrieval import BiEncoder, DenseRetriever
+from helpers.examples import thorough
 from helpers.fakes import HashEncoder, OverlapReranker
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,12 +97,14 @@ def test_the_same_with_the_bundled_reranker(two_threads, dtype):
     require_one_order(CrossEncoderReranker(device="cpu", dtype=dtype), sample(40, 5), shuffles=shuffles)
 
 
+FAMILIES = [("bert", "float32"), ("deberta", "float32"), ("qwen3", "float32"), ("gemma", "bfloat16"), ("bert", "int8")]
+"""Each kind of attention and each dtype; a thorough run tries those that are computed alike, too."""
+if thorough():
+    FAMILIES += [("deberta-unshared", "float32"), ("gemma", "float32"), ("llama", "float32")]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "dtype"),
-    [(name, "float32") for name in ("bert", "deberta", "deberta-unshared", "qwen3", "gemma", "llama")]
-    + [("gemma", "bfloat16"), ("bert", "int8")],
-)
+@pytest.mark.parametrize(("name", "dtype"), FAMILIES)
 def test_the_same_for_other_families_and_sizes_of_heads(name, dtype, two_threads, tmp_path, monkeypatch):
     """Odd heads had other last digits alone in two threads, DeBERTa multiplied all positions together, and a decoder
     computed the query apart only for enough pairs.

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import IO, TypeAlias
 from ....errors import BicrossError
 from ...document import Document
 from ..budget import Budget, MaxBytes
+from ..file_documents import file_metadata
 from .parts import FileProblem, Limits, Part
 
 ReadParts: TypeAlias = Callable[[IO[bytes], Limits], Iterator[Part]]
@@ -58,10 +58,8 @@ def rich_documents(path: Path, name: str, ending: str, *, max_bytes: MaxBytes) -
         SourceError: It decodes to more than it may.
         OSError: It cannot be opened.
     """
-    stat = path.stat()
-    limits = Limits(Budget(path, max(1, stat.st_size), max_bytes))
-    modified = datetime.fromtimestamp(int(stat.st_mtime), UTC).isoformat()
-    about = {"path": name, "modified": modified, "size": stat.st_size}
+    about = file_metadata(path, name)
+    limits = Limits(Budget(path, max(1, path.stat().st_size), max_bytes))
     found_text = False
     with path.open("rb") as file:
         for part in _parts(file, _KINDS[ending], limits):

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from html import unescape
 
+from .page import TextPage, language_named
+
 # Every quantifier that could give back characters is possessive: no part of a page is tried twice.
 _TAG = re.compile(
     r"""<(?P<end>/?)(?P<name>[a-zA-Z][^ \t\n\r\f/>]*+)
@@ -51,8 +53,8 @@ _INLINE = (
 )
 
 
-def html_title_and_text(content: str) -> tuple[str, str]:
-    """Return the title of a page, and its text with a line for each block, without its navigation.
+def read_html(content: str) -> TextPage:
+    """Return a page: its text with a line for each block, without its navigation, and the language that it names.
 
     Where one part is marked as the main one (``<main>``), the text is that part.
     """
@@ -60,7 +62,13 @@ def html_title_and_text(content: str) -> tuple[str, str]:
     page.read()
     # A page that is all navigation, such as a table of contents, keeps it.
     blocks = _blocks(page.main_text()) or _blocks(page.text_kept()) or _blocks(page.text)
-    return "".join(_blocks(page.title)[:1]), "\n".join(blocks)
+    return TextPage("\n".join(blocks), "".join(_blocks(page.title)[:1]), language_named(page.language))
+
+
+def html_title_and_text(content: str) -> tuple[str, str]:
+    """Return the title and the text of what ``read_html`` reads."""
+    page = read_html(content)
+    return page.title, page.text
 
 
 def _blocks(pieces: Sequence[str]) -> list[str]:
@@ -74,6 +82,7 @@ class _Page:
     def __init__(self, content: str) -> None:
         self.title: list[str] = []
         self.text: list[str] = []
+        self.language = ""
         self._content = content
         self._inside = ""  # the element whose content is not part of the text
         self._drawings = 0  # open at this place; they have titles, too
@@ -152,6 +161,8 @@ class _Page:
         return end
 
     def _start_tag(self, name: str, tag: str) -> None:
+        if name == "html":
+            self.language = self.language or _language(tag)
         if name in _NO_TEXT:
             self._inside = name
         elif name not in _WITHOUT_END:
@@ -227,6 +238,14 @@ def _hides(attribute: re.Match[str]) -> bool:
             return "display:none" in "".join(value.split())
         case _:
             return False
+
+
+def _language(tag: str) -> str:
+    """The language that a tag names, in HTML or in XHTML, or ""."""
+    for attribute in _ATTRIBUTE.finditer(tag):
+        if attribute["name"].lower() in ("lang", "xml:lang"):
+            return attribute["double"] or attribute["single"] or attribute["bare"] or ""
+    return ""
 
 
 def _is_letter(character: str) -> bool:

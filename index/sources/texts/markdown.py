@@ -3,7 +3,7 @@
 import re
 
 from .front_matter import front_matter
-from .page import TextPage
+from .page import TextPage, language_named
 
 _FENCE = re.compile(r"(`{3,})[^`]*$|(~{3,})")
 _SETEXT = re.compile(r" {0,3}=+[ \t]*$")
@@ -17,7 +17,8 @@ def read_markdown(content: str) -> TextPage:
     note = f"in its front matter, {block.note}" if block.note else ""
     if block.problem:
         note = f"its front matter is part of its text, for it cannot be read: {block.problem}"
-    return TextPage(text, block.title or _heading(text), block.metadata, note)
+    metadata = {**language_named(block.metadata.get("lang")), **block.metadata}
+    return TextPage(text, block.title or _heading(text), metadata, note)
 
 
 def _heading(text: str) -> str:

@@ -1,9 +1,11 @@
-"""TextPage: what a text file holds; PageError: why it holds nothing that can be indexed."""
+"""TextPage: what a text file holds, and the language that it names; PageError: why it holds nothing to be indexed."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+_LANGUAGE = re.compile(r"[a-zA-Z]{2,8}(?:[-_][a-zA-Z0-9]{1,8}){0,7}")
 PageProblem: TypeAlias = Literal["damaged", "empty", "encoding", "size"]
 
 
@@ -22,6 +24,12 @@ class TextPage:
     title: str = ""
     metadata: Mapping[str, object] = field(default_factory=dict[str, object], hash=False)
     note: str = ""
+
+
+def language_named(value: object) -> dict[str, object]:
+    """Return the metadata ``language`` where a value is the tag of one, such as ``en`` or ``pt-BR``; else nothing."""
+    tag = value.strip() if isinstance(value, str) else ""
+    return {"language": tag} if _LANGUAGE.fullmatch(tag) else {}
 
 
 class PageError(ValueError):

@@ -7,22 +7,16 @@ from pathlib import Path
 from ..budget import MAX_ROW_BYTES
 from .code import LANGUAGES, NOTEBOOK, read_notebook
 from .decoding import decode
-from .html_pages import html_title_and_text
+from .html_pages import read_html
 from .markdown import read_markdown
 from .page import PageError, TextPage
 from .rst import read_rst
-
-
-def _read_html(content: str) -> TextPage:
-    title, text = html_title_and_text(content)
-    return TextPage(text, title)
-
 
 _READERS: dict[str, Callable[[str], TextPage]] = {
     ".txt": TextPage,
     **dict.fromkeys((".md", ".markdown"), read_markdown),
     ".rst": read_rst,
-    **dict.fromkeys((".html", ".htm", ".xhtml"), _read_html),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), read_html),
     NOTEBOOK: read_notebook,
     **dict.fromkeys(LANGUAGES, TextPage),
 }
@@ -48,5 +42,5 @@ def read_page(path: Path, suffix: str, *, encoding: str | None) -> TextPage:
         reason = f"the file has {size} bytes, more than the {MAX_ROW_BYTES} that are read as one document"
         raise PageError("size", reason)
     read = _READERS[suffix]
-    page = read(decode(content, encoding=encoding, is_html=read is _read_html))
+    page = read(decode(content, encoding=encoding, is_html=read is read_html))
     return replace(page, title=path.name, metadata={"language": LANGUAGES[suffix]}) if suffix in LANGUAGES else page

@@ -179,14 +179,22 @@ def test_after_an_error_all_that_came_before_it_can_be_resumed(tmp_path, monkeyp
 
 @pytest.mark.slow
 @settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["old", "new", "newer"])), max_size=14))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from(["old", "new", "newer"]), st.integers(0, 1)), max_size=14
+    )
+)
 def test_of_one_id_the_last_stays_whatever_is_underway(tmp_path_factory, stream):
-    path = tmp_path_factory.mktemp("upsert") / "i"
+    path, encoder = tmp_path_factory.mktemp("upsert") / "i", HashEncoder()
+    before = {id_: Document(id_, "old", metadata={"n": 0}) for id_ in "ab"}
+    after = [Document(id_, text, metadata={"n": n}) for id_, text, n in stream]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedding, "BATCH_DOCUMENTS", 1)
         patch.setattr(IndexWriter, "segment_passages", 2)
-        build_index([Document(id_, "old") for id_ in "ab"], path, encoder=HashEncoder())
-        upsert_documents(path, [Document(id_, text) for id_, text in stream], encoder=HashEncoder())
-    expected = {"a": "old", "b": "old"} | dict(stream)
-    assert {document.id: document.text for document in Index.open(path).documents()} == expected
+        build_index(before.values(), path, encoder=HashEncoder())
+        upsert_documents(path, after, encoder=encoder)
+    expected = before | {document.id: document for document in after}
+    assert {document.id: document for document in Index.open(path).documents()} == expected
     assert Index.verify(path).problems == ()
+    if all(text == "old" and id_ in before for id_, text, _ in stream):
+        assert encoder.encoded == []

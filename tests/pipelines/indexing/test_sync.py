@@ -1,9 +1,12 @@
 """An index becomes equal to a source, in one commit, and nothing is embedded twice."""
 
+import os
+
+import numpy as np
 import pytest
 from bicross.errors import DocumentError, IndexModelMismatch, IndexStoreError
 from bicross.index import Chunking, Document, Index, read_documents
-from bicross.index.sources import reading
+from bicross.index.sources import file_documents
 from bicross.pipelines import SyncReport, build_index, sync_documents
 from bicross.pipelines.indexing import spool
 from helpers.examples import examples
@@ -75,6 +78,30 @@ def test_no_model_is_loaded_where_nothing_is_to_be_embedded(tmp_path):
     fewer = [DOCUMENTS[0], DOCUMENTS[1], Document("d2", "text number 2", "title", {"year": 7})]
     report = sync_documents(tmp_path / "i", fewer, encoder="no such model")
     assert (report.metadata, report.deleted) == (1, 2)
+
+
+def test_files_that_were_only_touched_are_not_embedded_again(tmp_path):
+    """Neither are those of an index that was built when texts had no time and no size."""
+    folder, path, encoder = tmp_path / "notes", tmp_path / "i", HashEncoder()
+    folder.mkdir()
+    for name, text in {"a.md": "# Bees\n\nThey fly.", "b.html": "<html lang=en>Ice", "c.py": "print()"}.items():
+        (folder / name).write_text(text)
+    sync_documents(path, read_documents(folder, leave_out=["modified", "size", "language"]), encoder=encoder)
+    before, encoder.encoded = {d.id: (d.text, v) for d, v in Index.open(path).embedded_documents()}, []
+    for time in (86400, 2 * 86400):
+        for file in folder.iterdir():
+            os.utime(file, (time, time))
+        assert sync_documents(path, read_documents(folder), encoder=encoder).metadata == 3
+        assert sync_documents(path, read_documents(folder), encoder=encoder) == SyncReport(unchanged=3)
+    assert encoder.encoded == []
+    after = Index.open(path)
+    assert after.count("modified == '1970-01-03' and size > 0") == 3
+    assert after.count("language == 'en'") == 1
+    for document, vectors in after.embedded_documents():
+        text, vectors_before = before.pop(document.id)
+        assert document.text == text
+        np.testing.assert_array_equal(vectors, vectors_before)
+    assert before == {}
 
 
 def test_another_encoder_is_refused_before_the_source_is_read(tmp_path):
@@ -186,14 +213,14 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_one_that_is_gone(tmp_path, 
     encoder = HashEncoder()
     sync_documents("i", read_documents(source), encoder=encoder)
     (source / "b.txt").unlink()
-    read_page = reading.read_page
+    read_page = file_documents.read_page
 
     def failing(path, *arguments, **options):
         if path.name == "c.txt":
             raise PermissionError(13, "Permission denied")
         return read_page(path, *arguments, **options)
 
-    monkeypatch.setattr(reading, "read_page", failing)
+    monkeypatch.setattr(file_documents, "read_page", failing)
     report = sync_documents("i", read_documents(source, on_error="skip"), encoder=encoder)
     parts = {"deleted": ("b.txt",), "kept": ("c.txt",)}
     assert report == SyncReport(deleted=1, kept=1, unchanged=2, examples=parts)

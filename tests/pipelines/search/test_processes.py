@@ -25,13 +25,14 @@ def folder(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_pools_of_processes_answer_as_their_parent_does(folder, method):
+def test_pools_of_processes_answer_as_their_parent_does(folder):
     """``BICROSS_SEARCHES=800`` makes 200 for each of four processes."""
-    processes = "4" if method == "fork" or "BICROSS_SEARCHES" in os.environ else "2"  # each of others imports torch
+    many = thorough() or "BICROSS_SEARCHES" in os.environ
+    # Each process that is not forked imports torch.
+    pools = [f"{method}:{4 if many or method == 'fork' else 1}" for method in METHODS]
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     environment["PYTHONPATH"] = str(PROGRAM.parents[1])
-    command = [sys.executable, str(PROGRAM), str(folder), method, processes, os.environ.get("BICROSS_SEARCHES", "50")]
+    command = [sys.executable, str(PROGRAM), str(folder), os.environ.get("BICROSS_SEARCHES", "50"), *pools]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
     ) as program:
@@ -40,4 +41,4 @@ def test_pools_of_processes_answer_as_their_parent_does(folder, method):
         finally:
             if program.poll() is None:
                 os.killpg(program.pid, 9)
-    assert out == "equal\n", err
+    assert out.splitlines() == [f"{pool} equal" for pool in pools], err

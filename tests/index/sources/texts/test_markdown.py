@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from bicross.index import read_documents
+from helpers.file_facts import without_facts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ def page(tmp_path):
         path.write_text(content, "utf-8", newline="")
         reader = read_documents(path)
         [document] = reader
-        return document, reader.report
+        return without_facts(document, path), reader.report
 
     return read
 
