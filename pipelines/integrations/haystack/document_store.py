@@ -1,6 +1,7 @@
 """BicrossDocumentStore: an index as a document store of Haystack."""
 
 import asyncio
+import dataclasses
 import threading
 from pathlib import Path
 from typing import Any, Self
@@ -9,7 +10,7 @@ from haystack import Document, default_from_dict, default_to_dict
 from haystack.document_stores.types import DuplicatePolicy
 
 from ....errors import ArgumentError, IndexNotFound
-from ....errors.arguments import checked_flag, checked_path
+from ....errors.arguments import checked_flag, checked_mapping, checked_path
 from ....index import Index
 from ....retrieval import DEFAULT_ENCODER, Encoder
 from ...indexing import add_documents, build_index, delete_documents, upsert_documents
@@ -170,6 +171,34 @@ class BicrossDocumentStore:
             except ArgumentError as error:
                 raise UnusableFilter(str(error)) from None
 
+    def update_by_filter(self, filters: dict[str, Any], meta: dict[str, Any]) -> int:
+        """Set entries of the ``meta`` of the documents that match a filter, in one commit; nothing is embedded.
+
+        Args:
+            filters: The filter.
+            meta: The entries, which join those that a document has, or take their place.
+
+        Returns:
+            How many documents match.
+
+        Raises:
+            UnusableFilter: The filter is empty, or cannot be used.
+            DocumentError: ``meta`` holds what JSON does not have.
+        """
+        where, entries = where_of(filters), checked_mapping(meta, "meta", "entries")
+        if where is None:
+            raise UnusableFilter("update_by_filter needs a filter, so that no mistake changes every document")
+        with self._writing:
+            index, encoder = self.open()
+            matching = self.count_documents_by_filter(filters) if len(index) else 0
+            if matching:
+                found = (document for document, _ in index.embedded_documents(where=where))
+                changed = (
+                    dataclasses.replace(document, metadata={**document.metadata, **entries}) for document in found
+                )
+                upsert_documents(self.path, changed, encoder=encoder)
+            return matching
+
     def delete_all_documents(self) -> None:
         """Delete all documents, in one commit."""
         with self._writing:
@@ -200,6 +229,10 @@ class BicrossDocumentStore:
     async def delete_by_filter_async(self, filters: dict[str, Any]) -> int:
         """``delete_by_filter`` in a thread."""
         return await asyncio.to_thread(self.delete_by_filter, filters)
+
+    async def update_by_filter_async(self, filters: dict[str, Any], meta: dict[str, Any]) -> int:
+        """``update_by_filter`` in a thread."""
+        return await asyncio.to_thread(self.update_by_filter, filters, meta)
 
     async def delete_all_documents_async(self) -> None:
         """``delete_all_documents`` in a thread."""

@@ -34,10 +34,8 @@ class OverAnIndex:
 
 class TestDocumentStore(
     OverAnIndex,
-    suites.DocumentStoreBaseTests,
+    suites.DocumentStoreBaseExtendedTests,
     suites.CountDocumentsByFilterTest,
-    suites.DeleteAllTest,
-    suites.DeleteByFilterTest,
 ):
     def test_write_documents(self, document_store):
         document = Document(content="a document")
@@ -56,6 +54,7 @@ class TestDocumentStoreAsync(
     async_suites.CountDocumentsByFilterAsyncTest,
     async_suites.DeleteAllAsyncTest,
     async_suites.DeleteByFilterAsyncTest,
+    async_suites.UpdateByFilterAsyncTest,
 ):
     async def test_write_documents_async(self, document_store):
         assert await document_store.write_documents_async([Document(content="a document")]) == 1

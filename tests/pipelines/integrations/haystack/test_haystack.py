@@ -177,6 +177,17 @@ def test_pipelines_are_written_and_read(tmp_path, monkeypatch):
     assert len(Index.open(tmp_path / "new")) == 4
 
 
+def test_to_update_meta_embeds_nothing(store):
+    before = {document.id: document for document in store.filter_documents()}
+    ENCODER.encoded.clear()
+    for _ in range(2):
+        assert store.update_by_filter(YEARS, {"kind": "new", "seen": True}) == 2
+    assert ENCODER.encoded == []
+    for id_, document in {document.id: document for document in store.filter_documents()}.items():
+        changed = {"kind": "new", "seen": True} if id_ in ("heart", "moon") else {}
+        assert (document.content, document.meta) == (before[id_].content, before[id_].meta | changed)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -187,6 +198,9 @@ def test_pipelines_are_written_and_read(tmp_path, monkeypatch):
         (lambda s: s.filter_documents(YEARS | {"operator": "~"}), FilterError, "compares by == !="),
         (lambda s: s.filter_documents(YEARS | {"value": object()}), FilterError, "compares with numbers, texts"),
         (lambda s: s.delete_by_filter({}), FilterError, "delete_all_documents deletes all"),
+        (lambda s: s.update_by_filter({}, {"a": 1}), FilterError, "update_by_filter needs a filter"),
+        (lambda s: s.update_by_filter(YEARS, ["a"]), ArgumentError, "meta must be"),
+        (lambda s: s.update_by_filter(YEARS, {"a": object()}), DocumentError, "metadata"),
         (lambda s: s.write_documents([Document(content=" ")]), DocumentError, "neither a title nor a text"),
         (lambda s: s.write_documents(DOCUMENTS[:1]), ArgumentError, "'heart' already; DuplicatePolicy.SKIP"),
         (lambda s: BicrossRetriever(s, reranker=None).run(query=""), QueryError, "is blank"),
