@@ -44,11 +44,15 @@ PUBLIC = (
     "pipelines.training.pair_tasks",
     "pipelines.integrations.beir",
     "pipelines.integrations.haystack",
+    "pipelines.integrations.lancedb",
     "pipelines.integrations.langchain",
     "pipelines.integrations.llama_index",
     "pipelines.integrations.mcp",
     "pipelines.integrations.mteb",
+    "pipelines.integrations.opensearch",
     "pipelines.integrations.pyterrier",
+    "pipelines.integrations.qdrant",
+    "pipelines.integrations.stores",
     "training",
     "training.rerankers",
     "training.encoders",
@@ -58,8 +62,16 @@ PUBLIC = (
     "errors",
 )
 
-FRAMEWORKS = ["haystack", "langchain_core", "llama_index", "mteb", "pyterrier"]
-"""What adapters import: the pages need none of it, and it takes seconds to load."""
+FRAMEWORKS = [
+    "haystack",
+    "lancedb",
+    "langchain_core",
+    "llama_index",
+    "mteb",
+    "opensearchpy",
+    "pyterrier",
+]
+"""What adapters import: the pages need none of it, and it takes seconds to load. Types of qdrant_client are needed."""
 autodoc_mock_imports = FRAMEWORKS
 
 autodoc_default_options = {"members": True, "undoc-members": True, "show-inheritance": True}

@@ -17,6 +17,7 @@ The tree of them::
     │   └── IndexModelMismatch
     ├── MissingPackage (also an ImportError): a package that an extra of bicross installs
     ├── PipelineClosed: a pipeline that is searched after its end
+    ├── StoreError: a vector store of another project that cannot be searched
     ├── TrainingError: a model that cannot be trained, for its data, a package or the disk
     └── ModelError: a model that cannot be used
         ├── ModelNotFound
@@ -44,6 +45,7 @@ __all__ = [
     "PipelineClosed",
     "QueryError",
     "SourceError",
+    "StoreError",
     "TrainingError",
 ]
 
@@ -140,6 +142,10 @@ class MissingPackage(BicrossError, ImportError):
 
 class PipelineClosed(BicrossError):
     """A search pipeline was closed and is used again."""
+
+
+class StoreError(BicrossError):
+    """A vector store of another project cannot be searched: it is not reachable, or holds what does not fit."""
 
 
 class ModelError(BicrossError):

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
         to_arrow,
         to_pandas,
     )
-    from .tuning import Tuning, TuningOptions, tune
+    from .tuning import Tuning, TuningOptions, tune, tune_retriever
 
 __all__ = [
     "Answer",
@@ -123,6 +123,7 @@ __all__ = [
     "to_arrow",
     "to_pandas",
     "tune",
+    "tune_retriever",
     "upsert_documents",
     "write_run",
 ]
@@ -197,6 +198,7 @@ __getattr__ = lazy_names(
             "Tuning",
             "TuningOptions",
             "tune",
+            "tune_retriever",
         ),
     },
 )

@@ -5,6 +5,7 @@ zone is UTC, and days are days in UTC.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..metadata import array_of, arrow_mask, arrow_scalar, mask_of
+from ..metadata import array_of, arrow_mask, arrow_scalar, arrow_values, mask_of
 
 _ARROW: Any = pc  # the stubs know no kernel that takes an array of any type
 _PATTERN = (
@@ -23,6 +24,7 @@ _PATTERN = (
 _GROUPS = ("month", "day", "minute", "second", "fraction")
 """The parts of a date after the year; the number of parts that a text has is its precision."""
 DAY = 2
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS = {DAY: 86_400_000_000, 3: 60_000_000, 4: 1_000_000, 5: 1}
 
 
@@ -58,6 +60,30 @@ def read_dates(texts: Any) -> Dates:  # noqa: ANN401 - an Arrow array of texts
         instants[rows] = np.where(is_date, microseconds, 0)
         precision[rows] = np.where(is_date, levels, -1)
     return Dates(instants, precision)
+
+
+def date_span(text: str) -> tuple[datetime, datetime] | None:
+    """Return when the year, month, day, minute or second of a text begins, and when the next one does, in UTC.
+
+    Returns:
+        Both moments; None where the text is no date, or one that ``datetime`` does not have.
+
+    Example:
+        >>> [str(moment.date()) for moment in date_span("2024-12")]
+        ['2024-12-01', '2025-01-01']
+    """
+    dates = read_dates(arrow_values([text], pa.large_utf8()))
+    if not dates.valid[0]:
+        return None
+    instant, precision = int(dates.instants[0]), int(dates.precision[0])
+    try:
+        begin = _EPOCH + timedelta(microseconds=instant)
+        if precision >= DAY:
+            return begin, begin + timedelta(microseconds=_MICROSECONDS[precision])
+        month = begin.month + 1 if precision else 13
+        return begin, begin.replace(year=begin.year + month // 13, month=(month - 1) % 12 + 1)
+    except (OverflowError, ValueError):  # before the year 1, or after 9999
+        return None
 
 
 def compare_dates(left: Dates, right: Dates, compare: Any) -> NDArray[np.bool_]:  # noqa: ANN401 - a numpy function

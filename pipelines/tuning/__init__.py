@@ -4,7 +4,7 @@ from .grid import Configuration
 from .latency import Latency, milliseconds
 from .regret import Expected
 from .result import Calibrated, Tuning, TuningOptions
-from .tuning import tune
+from .tuning import tune, tune_retriever
 
 __all__ = [
     "Calibrated",
@@ -15,4 +15,5 @@ __all__ = [
     "TuningOptions",
     "milliseconds",
     "tune",
+    "tune_retriever",
 ]

@@ -21,6 +21,8 @@ QUERIES_AT_ONCE = 8
 FEEDBACK_K = 100
 """The fewest candidates of each retriever with which feedback is tried: a search with feedback has no fewer."""
 Floats = NDArray[np.float64]
+Retrieve = Callable[[Sequence[str], int], Sequence[Sequence[Hit]]]
+"""Finds the best ``k`` candidates of each query."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +146,44 @@ def score_candidates(
     """
     if not len(index):
         raise ArgumentError(f"{index.path} holds no documents; add some before tuning")
-    retrieve = _candidates(index, encoder)
+
+    def with_feedback(of_batch: list[QueryScores]) -> list[QueryScores]:
+        vectors = encoder.encode_queries([queries[query.query_id] for query in of_batch])
+        pairs_of = zip(of_batch, vectors, strict=True)
+        return [query.with_feedback(vector, index.vectors(list(query.documents))) for query, vector in pairs_of]
+
+    return score_retrieved(
+        _candidates(index, encoder),
+        queries,
+        reranker=reranker,
+        k=k,
+        tokenizer=index.tokenizer_fingerprint,
+        complete=with_feedback if index.analyzer and k >= FEEDBACK_K else None,
+        on_progress=on_progress,
+    )
+
+
+def score_retrieved(  # noqa: PLR0913 - each argument but the first four has a default
+    retrieve: Retrieve,
+    queries: Mapping[str, str],
+    *,
+    reranker: Reranker,
+    k: int,
+    tokenizer: str = "",
+    complete: Callable[[list[QueryScores]], list[QueryScores]] | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Scored:
+    """Score the ``k`` best documents of every query, whatever finds them.
+
+    Args:
+        retrieve: Finds candidates.
+        queries: Texts by id.
+        reranker: The model that scores candidates.
+        k: Candidates of each query.
+        tokenizer: The fingerprint of the tokenizer that made the token ids of the candidates; empty without any.
+        complete: Adds what else is scored of a batch of queries.
+        on_progress: Called with how many queries are scored, of how many.
+    """
     scorer = CandidateScorer(reranker)
     ids, scored = list(queries), list[QueryScores]()
     for batch in query_slices(ids, QUERIES_AT_ONCE):
@@ -152,20 +191,16 @@ def score_candidates(
         pairs = [(queries[query_id], hit) for query_id, hits in zip(batch, candidates, strict=True) for hit in hits]
         logits = np.empty(0)
         if pairs:
-            logits = scorer.score(pairs, tokenizer=index.tokenizer_fingerprint)[0].astype(np.float64)
+            logits = scorer.score(pairs, tokenizer=tokenizer)[0].astype(np.float64)
         ends = np.cumsum([len(hits) for hits in candidates])
         parts = np.split(logits, ends[:-1])
         of_batch = [_scores(*query) for query in zip(batch, candidates, parts, strict=True)]
-        if index.analyzer and k >= FEEDBACK_K:
-            vectors = encoder.encode_queries([queries[id_] for id_ in batch])
-            pairs_of = zip(of_batch, vectors, strict=True)
-            of_batch = [query.with_feedback(vector, index.vectors(list(query.documents))) for query, vector in pairs_of]
-        scored += of_batch
+        scored += of_batch if complete is None else complete(of_batch)
         on_progress(len(scored), len(ids))
     return Scored(k, tuple(scored))
 
 
-def _candidates(index: Index, encoder: Encoder) -> Callable[[Sequence[str], int], Sequence[Sequence[Hit]]]:
+def _candidates(index: Index, encoder: Encoder) -> Retrieve:
     """Return a function that finds the best ``k`` candidates of each query, by terms too if the index has postings."""
     return HybridRetriever(index, encoder).candidates if index.analyzer else DenseRetriever(index, encoder).retrieve
 

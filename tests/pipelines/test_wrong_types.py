@@ -141,6 +141,7 @@ NOT_CALLED = {
     "SearchPipeline",
     "evaluate",
     "tune",
+    "tune_retriever",
     # Below: loads the tokenizer that is named.
     "retokenize",
 }
@@ -196,6 +197,9 @@ def test_pipelines_and_their_searches(pipeline, index):
         for argument in ("index", "judged", "encoder", "reranker", "options"):
             right = {"index": index, "judged": Judged("n", QUERIES, QRELS), "encoder": ENCODER, "reranker": RERANKER}
             is_answered(public.tune, right | {argument: make()})
+        for argument in ("retriever", "judged", "reranker", "options"):
+            right = {"retriever": pipeline.retriever, "judged": Judged("n", QUERIES, QRELS), "reranker": RERANKER}
+            is_answered(public.tune_retriever, right | {argument: make()})
 
 
 def test_retokenize(index):

@@ -5,12 +5,24 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError
 from bicross.index import Document, Index
-from bicross.pipelines import Judged, SearchPipeline, Timings, TuningOptions, add_documents, build_index, tune
+from bicross.pipelines import (
+    Judged,
+    SearchOptions,
+    SearchPipeline,
+    Timings,
+    TuningOptions,
+    add_documents,
+    build_index,
+    tune,
+    tune_retriever,
+)
 from bicross.pipelines.commands.reports import tuning_record
 from bicross.pipelines.evaluation import per_query
 from bicross.pipelines.search import stored
 from bicross.pipelines.tuning import Latency
+from bicross.pipelines.tuning.first_stages import FirstStageSetting
 from bicross.pipelines.tuning.score_file import ScoresKey, read_scores
+from bicross.retrieval import DenseRetriever, HybridRetriever
 from helpers.fakes import OverlapReranker
 from helpers.oracle_rerankers import ENCODER, KnowingReranker, documents, guesser, judged, noise, oracle
 
@@ -316,3 +328,35 @@ def test_queries_without_a_relevant_document_are_left_out(index):
     qrels = {**JUDGED.qrels, "q0": {"doc01": 0}, "q1": {"doc02": -1}}
     tuning = tuned(index, guesser(), Judged("words", {**JUDGED.queries, "unjudged": "nothing"}, qrels))
     assert tuning.queries == 58
+
+
+def test_a_retriever_is_tuned_as_its_index_is(index):
+    """By the same candidates, scored once; what is found is applied to a pipeline, and stored nowhere."""
+    reranker, retriever = oracle(JUDGED), DenseRetriever(index, ENCODER)
+    expected = tuned(index, reranker, store=False)
+    found = tune_retriever(retriever, JUDGED, reranker=reranker, options=QUICK)
+    assert not found.stored
+    assert not Index.open(index.path).settings
+    assert (found.recommended, found.shown, found.reason) == (expected.recommended, expected.shown, expected.reason)
+    np.testing.assert_array_equal(found.grid.ndcg, expected.grid.ndcg)
+    options = found.tuned.complete(SearchOptions())
+    pipeline = SearchPipeline(retriever, reranker, options=options)
+    assert pipeline.options.depth == found.recommended.depth
+    place = found.grid.place(found.recommended)
+    np.testing.assert_allclose(list(ndcg(pipeline).values()), found.grid.ndcg[place], atol=1e-9)
+
+
+def test_a_retriever_of_words_too_is_tuned_in_its_own_order(index, tmp_path):
+    lexical = build_index(documents(), tmp_path / "both", encoder=ENCODER, reranker=None)
+    retriever = HybridRetriever(lexical, ENCODER)
+    found = tune_retriever(retriever, JUDGED, reranker=oracle(JUDGED), options=QUICK)
+    assert {setting.first_stage for setting in found.grid.configurations} == {FirstStageSetting()}
+    alone = SearchPipeline(retriever, None, retrieve_k=30)
+    place = found.grid.place(found.default.alone)
+    np.testing.assert_allclose(list(ndcg(alone).values()), found.grid.ndcg[place], atol=1e-9)
+
+
+def test_the_scores_of_a_retriever_are_kept_in_no_file(index, tmp_path):
+    options = TuningOptions(scores=tmp_path / "scores.npz")
+    with pytest.raises(ArgumentError, match=r"scores=.*scores.npz' keeps what holds for a generation of an index"):
+        tune_retriever(DenseRetriever(index, ENCODER), JUDGED, reranker=oracle(JUDGED), options=options)
