@@ -40,6 +40,7 @@ types: $(VENV)/.dev ## check the types, strictly
 
 docs: $(VENV)/.dev ## build the guides and both references into build/docs; a warning is an error
 	$(BIN)/python docs/make_commands.py
+	$(BIN)/python docs/make_capacity.py
 	$(BIN)/python -m sphinx -E -W -n -q --keep-going docs build/docs
 
 format: $(VENV)/.dev ## rewrite the code in the project's style

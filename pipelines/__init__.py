@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         fold_dialogue,
         rank_replies,
     )
+    from .capacity import CapacityPlan, Machine, plan_capacity
     from .evaluation import (
         Evaluation,
         Judged,
@@ -75,6 +76,7 @@ __all__ = [
     "AnswerPipeline",
     "AnswerSource",
     "CacheUse",
+    "CapacityPlan",
     "Citation",
     "Cluster",
     "Clusters",
@@ -86,6 +88,7 @@ __all__ = [
     "Duplicates",
     "Evaluation",
     "Judged",
+    "Machine",
     "RankedReply",
     "Reply",
     "ReplyPipeline",
@@ -114,6 +117,7 @@ __all__ = [
     "fit_stop_rule",
     "fold_dialogue",
     "index_terms",
+    "plan_capacity",
     "rank_replies",
     "read_judged",
     "read_qrels",
@@ -148,6 +152,11 @@ __getattr__ = lazy_names(
             "exchanges_of",
             "fold_dialogue",
             "rank_replies",
+        ),
+        "capacity": (
+            "CapacityPlan",
+            "Machine",
+            "plan_capacity",
         ),
         "evaluation": (
             "Evaluation",

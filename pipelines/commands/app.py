@@ -43,6 +43,7 @@ COMMANDS = {
     "reply": ("answers", "reply_command"),
     "serve": ("serving", "serve_command"),
     "mcp": ("serving", "mcp_command"),
+    "plan": ("plan", "plan_command"),
     "demo": ("demo", "demo_command"),
 }
 """The module and the function of each command."""
@@ -85,6 +86,7 @@ GROUPS = {
         "tune": "Find from judged queries whether and how deep to rerank, and with which blend, and store that in the "
         "index",
         "train": "Train models for your own collection",
+        "plan": "Estimate the machines, memory, disk, hours and network that a collection needs",
     },
 }
 """The commands under the headings of the help, each with the first sentence of its own help, which imports numpy."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from ....index.filters import Comparison, Contains, Field, Flag, IsNull, OneOf, Predicate
-from ..stores import Clause, DateRange, Joined, Test, Tested, clause_of
+from ..stores import Clause, DateRange, FieldTest, Joined, Leaf, clause_of
 from .columns import Columns
 
 
@@ -22,13 +22,13 @@ def _clause(clause: Clause, columns: Columns) -> str:
             return "true" if every else "false"
         case Joined(parts, every):
             return (" AND " if every else " OR ").join(f"({_clause(part, columns)})" for part in parts)
-        case Tested(test):
+        case Leaf(test):
             numbers = columns.whole_numbers(test.field)
             whole = clause if numbers is None else numbers.clause(clause)
-            return _tested(whole, columns) if isinstance(whole, Tested) else _clause(whole, columns)
+            return _tested(whole, columns) if isinstance(whole, Leaf) else _clause(whole, columns)
 
 
-def _tested(tested: Tested, columns: Columns) -> str:
+def _tested(tested: Leaf, columns: Columns) -> str:
     name = columns.sql(tested.test.field)
     if isinstance(tested.test, IsNull):
         return f"{name} IS NOT NULL" if tested.negated else f"{name} IS NULL"
@@ -36,7 +36,7 @@ def _tested(tested: Tested, columns: Columns) -> str:
     return f"NOT ({test})" if tested.negated else test
 
 
-def _test(test: Test, name: str, columns: Columns) -> str:
+def _test(test: FieldTest, name: str, columns: Columns) -> str:
     match test:
         case DateRange(_, low, high):
             limits = [] if low is None else [f"{name} >= {_moment(low)}"]

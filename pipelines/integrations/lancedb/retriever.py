@@ -11,7 +11,7 @@ from ....errors import ArgumentError, StoreError
 from ....errors.arguments import checked_instance
 from ....index import Predicate
 from ....retrieval import Encoder
-from ..stores import Batch, Found, StoreFields, StoreRetriever, require_dimension
+from ..stores import Batch, Found, StoreFields, StoreRetriever, checked_name, require_dimension
 from .columns import Columns, quoted
 from .filters import sql_of
 from .options import LanceOptions
@@ -65,8 +65,8 @@ class LanceRetriever(StoreRetriever):
         super().__init__(encoder, StoreFields(id="id") if fields is None else fields, largest_k=MOST)
         if self.fields.id is None:
             raise ArgumentError("a table of LanceDB has no keys: name the column with the ids, StoreFields(id=...)")
-        self._name = checked_instance(table, str, "table")
-        self._vector = checked_instance(vector, str, "vector")
+        self._name = checked_name(table, "table", "a table")
+        self._vector = checked_name(vector, "vector", "a column")
         self._options = LanceOptions() if options is None else checked_instance(options, LanceOptions, "options")
         checked = checked_instance(connection, DBConnection, "connection")
         self._table: Any = self._asked(lambda: cast("Any", checked).open_table(self._name))

@@ -5,7 +5,7 @@ from datetime import datetime
 from ....errors import ArgumentError
 from ....index import Predicate
 from ....index.filters import Comparison, Contains, Field, Flag, IsNull, OneOf
-from ..stores import Clause, DateRange, Joined, Test, Tested, clause_of
+from ..stores import Clause, DateRange, FieldTest, Joined, Leaf, clause_of
 from .mappings import ID, Fields
 
 Query = dict[str, object]
@@ -30,13 +30,13 @@ def _clause(clause: Clause, fields: Fields) -> Query:
             if every:
                 return {"bool": {"filter": queries}}
             return {"bool": {"should": queries, "minimum_should_match": 1}}
-        case Tested(test):
+        case Leaf(test):
             numbers = fields.whole_numbers(test.field)
             whole = clause if numbers is None else numbers.clause(clause)
-            return _tested(whole, fields) if isinstance(whole, Tested) else _clause(whole, fields)
+            return _tested(whole, fields) if isinstance(whole, Leaf) else _clause(whole, fields)
 
 
-def _tested(tested: Tested, fields: Fields) -> Query:
+def _tested(tested: Leaf, fields: Fields) -> Query:
     key = fields.key(tested.test.field)
     present: Query = {"exists": {"field": key}}
     if isinstance(tested.test, IsNull):
@@ -45,7 +45,7 @@ def _tested(tested: Tested, fields: Fields) -> Query:
     return {"bool": {"filter": [present], "must_not": [query]}} if tested.negated else query
 
 
-def _test(test: Test, key: str) -> Query:
+def _test(test: FieldTest, key: str) -> Query:
     match test:
         case DateRange(_, low, high):
             bounds: Query = {} if low is None else {"gte": _moment(low)}

@@ -11,7 +11,7 @@ from ....errors import ArgumentError, StoreError
 from ....errors.arguments import checked_instance
 from ....index import Predicate
 from ....retrieval import Encoder
-from ..stores import Batch, Found, StoreFields, StoreRetriever, require_dimension
+from ..stores import Batch, Found, StoreFields, StoreRetriever, checked_name, require_dimension
 from .filters import query_of
 from .mappings import Fields
 
@@ -62,8 +62,8 @@ class OpenSearchRetriever(StoreRetriever):
     ) -> None:
         super().__init__(encoder, fields, largest_k=MOST)
         self._client = checked_instance(client, OpenSearch, "client")
-        self._index = checked_instance(index, str, "index")
-        self._vector = checked_instance(vector, str, "vector")
+        self._index = checked_name(index, "index", "an index")
+        self._vector = checked_name(vector, "vector", "a field")
         self._mapped = Fields(self._properties(), self.fields)
         declared = self._mapped.vector(self._vector)
         require_dimension(self.encoder, declared.dimension, f"the field {self._vector!r} of {self._index!r}")

@@ -6,7 +6,7 @@ from qdrant_client import models
 
 from ....errors import ArgumentError
 from ....index.filters import Comparison, Contains, Field, Flag, IsNull, OneOf
-from ..stores import Clause, DateRange, Joined, Test, Tested, path_of
+from ..stores import Clause, DateRange, FieldTest, Joined, Leaf, path_of
 
 EXACT = 2**53
 """Qdrant compares numbers as float64; beyond this one whole numbers are not all different there."""
@@ -63,10 +63,10 @@ class Translator:
             case Joined(parts, every):
                 translated: list[models.Condition] = [self.translate(part) for part in parts]
                 return models.Filter(must=translated) if every else models.Filter(should=translated)
-            case Tested(test, negated):
+            case Leaf(test, negated):
                 return self._tested(test, self.key(test.field), negated=negated)
 
-    def _tested(self, test: Test, key: str | None, *, negated: bool) -> models.Filter:
+    def _tested(self, test: FieldTest, key: str | None, *, negated: bool) -> models.Filter:
         if key is None:
             condition: models.Condition = _has_id(test)
             return models.Filter(must_not=[condition]) if negated else models.Filter(must=[condition])
@@ -79,7 +79,7 @@ class Translator:
         )
 
 
-def _condition(test: Test, key: str) -> models.Condition:
+def _condition(test: FieldTest, key: str) -> models.Condition:
     match test:
         case DateRange(_, low, high):
             return models.FieldCondition(key=key, range=models.DatetimeRange(gte=low, lt=high))
@@ -124,7 +124,7 @@ def _number(value: object) -> float:
     return float(value)
 
 
-def _has_id(test: Test) -> models.HasIdCondition:
+def _has_id(test: FieldTest) -> models.HasIdCondition:
     match test:
         case Comparison(_, "==", str() as id_):
             return models.HasIdCondition(has_id=_point_ids([id_]))

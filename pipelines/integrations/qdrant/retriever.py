@@ -20,6 +20,7 @@ from ..stores import (
     Kinds,
     StoreFields,
     StoreRetriever,
+    checked_name,
     clause_of,
     names_listed,
     require_dimension,
@@ -69,8 +70,8 @@ class QdrantRetriever(StoreRetriever):
     ) -> None:
         super().__init__(encoder, fields, largest_k=MOST)
         self._client = checked_instance(client, QdrantClient, "client")
-        self._collection = checked_instance(collection, str, "collection")
-        self._vector = vector if vector is None else checked_instance(vector, str, "vector")
+        self._collection = checked_name(collection, "collection", "a collection")
+        self._vector = None if vector is None else checked_name(vector, "vector", "vectors")
         self._params = None if params is None else checked_instance(params, models.SearchParams, "params")
         self._kinds: dict[str, Kinds] = {}
         id_path = None if self.fields.id is None else tuple(self.fields.id.split("."))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from ....errors import ArgumentError, DocumentError, StoreError
-from ....errors.arguments import described
+from ....errors.arguments import described, lone_surrogate
 from ....index import Document
 
 
@@ -52,8 +52,7 @@ class StoreFields:
             value: object = getattr(self, name)
             if value is None and name != "text":
                 continue
-            if not isinstance(value, str) or not value:
-                raise ArgumentError(f"{name} must be the name of a field, not {described(value)}")
+            checked_name(value, name, "a field")
 
     def document(self, found: Found) -> Document:
         """Make the document of a record.
@@ -97,6 +96,22 @@ class StoreFields:
         if not isinstance(value, str):
             raise StoreError(f"record {found.key!r:.200} has no text in {name!r}: {described(value)}")
         return value
+
+
+def checked_name(value: object, name: str, of: str) -> str:
+    """Return a name in a store.
+
+    Args:
+        value: The name.
+        name: The argument, for messages.
+        of: What it names, for messages.
+
+    Raises:
+        ArgumentError: It is no text, empty, or no valid Unicode.
+    """
+    if not isinstance(value, str) or not value.strip() or lone_surrogate(value) is not None:
+        raise ArgumentError(f"{name} must be the name of {of}, not {described(value)}")
+    return value
 
 
 def member(record: Mapping[str, object], name: str) -> object:

@@ -46,11 +46,11 @@ class DateRange:
     high: datetime | None
 
 
-Test = Comparison | OneOf | Contains | StartsWith | IsNull | Flag | DateRange
+FieldTest = Comparison | OneOf | Contains | StartsWith | IsNull | Flag | DateRange
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Leaf:
     """A test of one field; it never fits a record that lacks the field, except for ``IsNull``.
 
     Attributes:
@@ -58,7 +58,7 @@ class Tested:
         negated: Whether the field must have a value that fails it.
     """
 
-    test: Test
+    test: FieldTest
     negated: bool = False
 
 
@@ -75,7 +75,7 @@ class Joined:
     every: bool
 
 
-Clause = Tested | Joined
+Clause = Leaf | Joined
 NEVER = Joined((), every=False)
 """Holds nowhere."""
 
@@ -107,25 +107,25 @@ def _clause(condition: Condition, kinds_of: Callable[[Field], Kinds], *, negated
         case Not(part):
             return _clause(part, kinds_of, negated=not negated)
         case OneOf(field, ()):
-            return Tested(IsNull(field), negated=True) if negated else NEVER
+            return Leaf(IsNull(field), negated=True) if negated else NEVER
         case OneOf(field, values) if Kind.DATES in kinds_of(field):
             equal = (Comparison(field, "==", value) for value in values)
             return Joined(tuple(_comparison(one, kinds_of(field), negated=negated) for one in equal), every=negated)
         case Comparison():
             return _comparison(condition, kinds_of(condition.field), negated=negated)
         case _:
-            return Tested(condition, negated)
+            return Leaf(condition, negated)
 
 
-def _comparison(condition: Comparison, kinds: Kinds, *, negated: bool) -> Tested:
+def _comparison(condition: Comparison, kinds: Kinds, *, negated: bool) -> Leaf:
     if condition.operator == "!=":
         condition, negated = replace(condition, operator="=="), not negated
     elif negated and condition.operator in _OPPOSITES:
         condition, negated = replace(condition, operator=_OPPOSITES[condition.operator]), False
     value = condition.value
     if isinstance(value, str) and Kind.DATES in kinds and (span := date_span(value)) is not None:
-        return Tested(_date_range(condition.field, condition.operator, *span), negated)
-    return Tested(condition, negated)
+        return Leaf(_date_range(condition.field, condition.operator, *span), negated)
+    return Leaf(condition, negated)
 
 
 def _date_range(field: Field, symbol: str, begin: datetime, end: datetime) -> DateRange:
@@ -155,15 +155,15 @@ class WholeNumbers:
     least: int
     most: int
 
-    def clause(self, tested: Tested) -> Clause:
+    def clause(self, tested: Leaf) -> Clause:
         """Return the same test of such a field, with numbers that it can hold."""
         match tested.test:
             case OneOf(field, values):
                 kept = tuple(int(value) for value in values if not isinstance(value, str) and self._has(value))
-                return Tested(OneOf(field, kept), tested.negated) if kept else _always(field, holds=tested.negated)
+                return Leaf(OneOf(field, kept), tested.negated) if kept else _always(field, holds=tested.negated)
             case Comparison(field, "==", int() | float() as value):
                 if self._has(value):
-                    return Tested(Comparison(field, "==", int(value)), tested.negated)
+                    return Leaf(Comparison(field, "==", int(value)), tested.negated)
                 return _always(field, holds=tested.negated)
             case Comparison(field, symbol, int() | float() as value):
                 return self._ordered(field, symbol, value)
@@ -175,16 +175,16 @@ class WholeNumbers:
         if value > self.most or value < self.least:
             return _always(field, holds=(value > self.most) == is_less)
         if value == int(value):
-            return Tested(Comparison(field, symbol, int(value)))
+            return Leaf(Comparison(field, symbol, int(value)))
         number = math.floor(value) if is_less else math.ceil(value)
-        return Tested(Comparison(field, "<=" if is_less else ">=", number))
+        return Leaf(Comparison(field, "<=" if is_less else ">=", number))
 
     def _has(self, value: int | float) -> bool:
         return self.least <= value <= self.most and value == int(value)
 
 
 def _always(field: Field, *, holds: bool) -> Clause:
-    return Tested(IsNull(field), negated=True) if holds else NEVER
+    return Leaf(IsNull(field), negated=True) if holds else NEVER
 
 
 def path_of(field: Field, metadata: str | None) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from helpers.vector_stores import (
     ids_of,
     index_of,
 )
+from helpers.wrong_values import call_with_wrong_values
 from hypothesis import given, settings
 from lancedb.index import FTS, IvfFlat
 
@@ -213,3 +214,22 @@ def test_hybrid_joins_the_ranks_of_vectors_and_words(connection, index):
 
 def test_both_stages(connection, index):
     assert_pipelines_agree(over(connection), index)
+
+
+def test_wrong_types(connection):
+    arguments = {
+        "connection": connection,
+        "table": "articles",
+        "encoder": ENCODER,
+        "fields": FIELDS,
+        "vector": "vector",
+        "options": None,
+    }
+    for argument in arguments:
+        call_with_wrong_values(LanceRetriever, arguments, argument)
+    options = {"nprobes": None, "refine_factor": 2, "exact": False, "hybrid": False}
+    for argument in options:
+        call_with_wrong_values(LanceOptions, options, argument)
+    retriever = over(connection)
+    for argument in ("queries", "k", "where"):
+        call_with_wrong_values(retriever.retrieve, {"queries": ["sea"], "k": 2, "where": None}, argument)

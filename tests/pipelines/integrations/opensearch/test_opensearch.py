@@ -24,6 +24,7 @@ from helpers.vector_stores import (
     ids_of,
     index_of,
 )
+from helpers.wrong_values import call_with_wrong_values
 from hypothesis import given, settings
 from opensearchpy import OpenSearch
 
@@ -154,6 +155,8 @@ def test_what_does_not_fit_is_an_error_when_the_retriever_is_made(client):
         over(client, vector="page")
     with pytest.raises(StoreError, match=r"has no field 'text'; there are: 'embedding', .*StoreFields\(text=...\)"):
         over(client, fields=None)
+    with pytest.raises(ArgumentError, match="index must be the name of an index, not ''"):
+        over(client, "")  # which would be all of them
     with pytest.raises(ArgumentError, match="client must be a OpenSearch"):
         over("http://127.0.0.1:1")
 
@@ -197,3 +200,12 @@ def test_an_answer_that_is_none_and_a_server_that_is_gone():
 
 def test_both_stages(client, index):
     assert_pipelines_agree(over(client), index)
+
+
+def test_wrong_types(client):
+    arguments = {"client": client, "index": "l2", "encoder": ENCODER, "fields": FIELDS, "vector": "embedding"}
+    for argument in arguments:
+        call_with_wrong_values(OpenSearchRetriever, arguments, argument)
+    retriever = over(client)
+    for argument in ("queries", "k", "where"):
+        call_with_wrong_values(retriever.retrieve, {"queries": ["sea"], "k": 2, "where": None}, argument)

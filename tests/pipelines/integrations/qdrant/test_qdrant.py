@@ -26,6 +26,7 @@ from helpers.vector_stores import (
     index_of,
     judged,
 )
+from helpers.wrong_values import call_with_wrong_values
 from hypothesis import given, settings
 from qdrant_client import QdrantClient, models
 
@@ -227,3 +228,19 @@ def test_depth_and_blend_are_tuned_over_it(client):
     measured = evaluate(pipeline, given_queries.queries, given_queries.qrels)
     of_grid = tuning.grid.ndcg[tuning.grid.place(tuning.recommended)]
     assert measured.systems[-1].means["nDCG@10"].mean == pytest.approx(of_grid.mean(), abs=1e-6)
+
+
+def test_wrong_types(client):
+    arguments = {
+        "client": client,
+        "collection": "Cosine",
+        "encoder": ENCODER,
+        "fields": FIELDS,
+        "vector": None,
+        "params": None,
+    }
+    for argument in arguments:
+        call_with_wrong_values(QdrantRetriever, arguments, argument)
+    retriever = over(client)
+    for argument in ("queries", "k", "where"):
+        call_with_wrong_values(retriever.retrieve, {"queries": ["sea"], "k": 2, "where": None}, argument)
