@@ -1,7 +1,8 @@
 """Estimates what a collection needs: machines, memory, disk, hours and network, from constants that were measured."""
 
 from .constants import CONSTANTS, Constant, Origin
-from .plan import CapacityPlan, Machine, plan_capacity
+from .fleet import Machine
+from .plan import CapacityPlan, plan_capacity
 from .rows import plan_rows, quantity
 
 __all__ = [

@@ -4,45 +4,21 @@ import math
 from dataclasses import dataclass
 
 from ...errors import ArgumentError
-from ...errors.arguments import checked_choice, checked_count, checked_instance, checked_number, checked_positive
+from ...errors.arguments import (
+    checked_choice,
+    checked_count,
+    checked_instance,
+    checked_number,
+    checked_positive,
+    described,
+)
 from ...index.vectors import FLAT, choose_factory
 from . import constants as c
+from .fleet import MEASURED_DIMENSION, Costs, Fleet, Machine
 
-MEASURED_DIMENSION, MEASURED_CANDIDATES = 384, 100
-MOST_DOCUMENTS, MOST_DIMENSIONS = 10**13, 65_536
+MOST_DOCUMENTS, MOST_DIMENSIONS, MOST_QUERIES = 10**13, 65_536, 1e9
+MOST_CANDIDATES = 10_000
 _HOUR = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """A machine of those that a plan counts.
-
-    Attributes:
-        memory_bytes: Its memory.
-        cores: Its cores, each as fast as one of the machine of the measurements.
-    """
-
-    memory_bytes: float = 64e9
-    cores: int = 16
-
-    def __post_init__(self) -> None:
-        checked_positive(self.memory_bytes, "memory_bytes")
-        checked_count(self.cores, "cores")
-        if self.usable_bytes <= 0:
-            raise ArgumentError(
-                f"memory_bytes={self.memory_bytes:g} is too little: a process with its models takes "
-                f"{c.PROCESS_BYTES.value:g}, and a share of {1 - c.MEMORY_SHARE.value:g} is for the system"
-            )
-
-    @property
-    def usable_bytes(self) -> float:
-        """The memory that is left for vectors."""
-        return self.memory_bytes * c.MEMORY_SHARE.value - c.PROCESS_BYTES.value
-
-    @property
-    def usable_cores(self) -> float:
-        """The cores that may be busy on average."""
-        return self.cores * c.CORE_SHARE.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,32 +128,39 @@ def plan_capacity(  # noqa: PLR0913 - each argument but the first has a default
         3
     """
     machine = Machine() if machine is None else checked_instance(machine, Machine, "machine")
-    count, per_document = _checked_documents(documents), passages_per_document
-    passages = math.ceil(count * checked_number(per_document, "passages_per_document", 1e-3, 1e6))
-    layout = choose_factory(passages, _checked_dimension(dim))
-    costs = _Costs.of(passages, dim, checked_number(scanned_share, "scanned_share", 1e-6, 1.0), rerank_k)
-    vector_bytes = passages * _bytes_of_a_vector(layout, dim)
-    queries = checked_positive(queries_per_second, "queries_per_second")
-    least, limit = checked_count(replicas, "replicas"), checked_positive(search_ms, "search_ms")
-    fleet = _Fleet.of(costs, vector_bytes, machine, queries=queries, replicas=least, search_ms=limit)
-    cores = (fleet.search_machines + fleet.rerank_machines) * machine.cores
-    beside = _bytes_beside_the_vector()
-    index_bytes = vector_bytes + passages * beside
+    collection = _Collection.of(documents, passages_per_document, dim)
+    share = checked_number(scanned_share, "scanned_share", 1e-6, 1.0)
+    costs = Costs.of(collection.passages, dim, share, _checked(rerank_k, "rerank_k", MOST_CANDIDATES, least=0))
+    fleet = Fleet.of(
+        costs,
+        collection.vector_bytes,
+        machine,
+        queries=checked_number(queries_per_second, "queries_per_second", 1e-9, MOST_QUERIES),
+        replicas=checked_count(replicas, "replicas"),
+        search_ms=checked_positive(search_ms, "search_ms"),
+    )
     rate = c.EMBEDDED[checked_choice(dtype, "dtype", tuple(c.EMBEDDED))].value / c.MEASURED_CORES
-    embed = passages * (1.0 / rate + 1.0 / c.PREPARED.value) / _HOUR
+    embed = collection.passages * (1.0 / rate + 1.0 / c.PREPARED.value) / _HOUR
+    return _plan(collection, costs, fleet, embed_core_hours=embed, cores=fleet.machines * machine.cores)
+
+
+def _plan(
+    collection: "_Collection", costs: Costs, fleet: Fleet, *, embed_core_hours: float, cores: int
+) -> CapacityPlan:
+    passages, dim = collection.passages, collection.dim
     build = passages * c.MEASURED_CORES / c.BUILT.value / _HOUR
-    memory = vector_bytes / fleet.per_copy + c.PROCESS_BYTES.value
-    disk = index_bytes / fleet.per_copy * c.DISK_ROOM.value
-    retrieved = rerank_k or MEASURED_CANDIDATES
-    network = fleet.shards * (c.WHOLE_BYTES.value * dim + c.HIT_BYTES.value * retrieved) + retrieved * beside
+    memory = collection.vector_bytes / fleet.per_copy + c.PROCESS_BYTES.value
+    disk = collection.index_bytes / fleet.per_copy * c.DISK_ROOM.value
+    to_shards = fleet.shards * (c.WHOLE_BYTES.value * dim + c.HIT_BYTES.value * costs.candidates)
+    network = to_shards + costs.candidates * bytes_beside_the_vector()
     return CapacityPlan(
-        documents=count,
+        documents=collection.documents,
         dim=dim,
-        queries_per_second=queries,
+        queries_per_second=fleet.queries,
         passages=passages,
-        layout=layout,
-        vector_bytes=vector_bytes,
-        index_bytes=index_bytes,
+        layout=collection.layout,
+        vector_bytes=collection.vector_bytes,
+        index_bytes=collection.index_bytes,
         replicas=fleet.copies,
         machines_per_copy=fleet.per_copy,
         shards=fleet.shards,
@@ -188,70 +171,44 @@ def plan_capacity(  # noqa: PLR0913 - each argument but the first has a default
         memory_per_machine_bytes=memory,
         disk_bytes=disk * fleet.search_machines,
         disk_per_machine_bytes=disk,
-        build_disk_bytes=index_bytes + passages * c.WHOLE_BYTES.value * dim,
-        embed_core_hours=embed,
-        embed_hours=embed / cores,
+        build_disk_bytes=collection.index_bytes + passages * c.WHOLE_BYTES.value * dim,
+        embed_core_hours=embed_core_hours,
+        embed_hours=embed_core_hours / cores,
         build_core_hours=build,
         build_hours=build / min(cores, c.MEASURED_CORES * math.ceil(passages / c.BUILT_TOGETHER.value)),
         search_core_seconds=costs.search,
         encode_core_seconds=costs.encode,
         rerank_core_seconds=costs.rerank,
         network_bytes_per_query=network,
-        network_bytes_per_second=network * queries,
+        network_bytes_per_second=network * fleet.queries,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Costs:
-    """The seconds that one core takes for a query, in the steps of a search."""
+class _Collection:
+    """What is indexed."""
 
-    search: float
-    encode: float
-    rerank: float
-
-    @classmethod
-    def of(cls, passages: int, dim: int, scanned_share: float, rerank_k: int) -> "_Costs":
-        search = passages / 1e6 * c.SEARCHED.value / 1e3 * dim / MEASURED_DIMENSION * scanned_share
-        pairs = checked_count(rerank_k, "rerank_k", least=0) / MEASURED_CANDIDATES
-        each = c.MEASURED_CORES / 1e3
-        return cls(search, c.ENCODED.value * each, c.RERANKED.value * each * pairs)
-
-
-@dataclass(frozen=True, slots=True)
-class _Fleet:
-    """The machines that serve an index."""
-
-    per_copy: int
-    shards: int
-    copies: int
-    rerank_machines: int
+    documents: int
+    dim: int
+    passages: int
+    layout: str
+    vector_bytes: float
 
     @property
-    def search_machines(self) -> int:
-        return self.per_copy * self.copies
+    def index_bytes(self) -> float:
+        return self.vector_bytes + self.passages * bytes_beside_the_vector()
 
     @classmethod
-    def of(
-        cls,
-        costs: _Costs,
-        vector_bytes: float,
-        machine: Machine,
-        *,
-        queries: float,
-        replicas: int,
-        search_ms: float,
-    ) -> "_Fleet":
-        by_time = math.ceil(costs.search * 1e3 / search_ms)
-        per_copy = max(1, math.ceil(vector_bytes / machine.usable_bytes), math.ceil(by_time / machine.cores))
-        shards = max(by_time, per_copy)
-        busy = queries * costs.search
-        copies = max(replicas, math.ceil(busy / (per_copy * machine.usable_cores)))
-        idle = per_copy * copies * machine.usable_cores - busy
-        others = max(0.0, queries * (costs.encode + costs.rerank) - idle)
-        return cls(per_copy, shards, copies, math.ceil(others / machine.usable_cores))
+    def of(cls, documents: object, passages_per_document: float, dim: object) -> "_Collection":
+        count = _checked(documents, "documents", MOST_DOCUMENTS)
+        length = _checked(dim, "dim", MOST_DIMENSIONS)
+        per_document = checked_number(passages_per_document, "passages_per_document", 1e-3, 1e6)
+        passages = math.ceil(count * per_document)
+        layout = choose_factory(passages, length)
+        return cls(count, length, passages, layout, passages * bytes_of_a_vector(layout, length))
 
 
-def _bytes_of_a_vector(layout: str, dim: int) -> float:
+def bytes_of_a_vector(layout: str, dim: int) -> float:
     """The bytes of a vector in a layout that ``auto`` chooses: whole, or codes with finer codes beside them."""
     if layout == FLAT:
         return c.WHOLE_BYTES.value * dim
@@ -259,19 +216,14 @@ def _bytes_of_a_vector(layout: str, dim: int) -> float:
     return (c.CODED_BYTES.value * dim if "Refine" in layout else float(dim)) + in_lists
 
 
-def _bytes_beside_the_vector() -> float:
+def bytes_beside_the_vector() -> float:
+    """Return the bytes on disk of a passage, without its vector."""
     return c.DOCUMENT_BYTES.value + c.TOKENS.value * c.TOKEN_BYTES.value + c.TERM_BYTES.value
 
 
-def _checked_documents(documents: object) -> int:
-    """Return the documents, of which a count such as 1e9 may be a float."""
-    whole = int(documents) if isinstance(documents, float) and documents.is_integer() else documents
-    if (count := checked_count(whole, "documents")) > MOST_DOCUMENTS:
-        raise ArgumentError(f"documents must be at most {MOST_DOCUMENTS:g}, not {count:g}")
-    return count
-
-
-def _checked_dimension(dim: object) -> int:
-    if (count := checked_count(dim, "dim")) > MOST_DIMENSIONS:
-        raise ArgumentError(f"dim must be at most {MOST_DIMENSIONS}, not {count}")
+def _checked(value: object, name: str, most: int, *, least: int = 1) -> int:
+    """Return a whole number, which may be a float such as 1e9."""
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    if (count := checked_count(whole, name, least=least)) > most:
+        raise ArgumentError(f"{name} must be at most {most:,}, not {described(whole)}")
     return count
