@@ -4,10 +4,22 @@ import math
 from dataclasses import dataclass
 
 from ...errors import ArgumentError
-from ...errors.arguments import checked_count, checked_positive
+from ...errors.arguments import checked_count, checked_number, described
 from . import constants as c
 
 MEASURED_DIMENSION, MEASURED_CANDIDATES = 384, 100
+
+
+def checked_most(value: object, name: str, most: int, *, least: int = 1) -> int:
+    """Return a whole number, which may be a float such as 1e9.
+
+    Raises:
+        ArgumentError: It is no whole number, or not from ``least`` to ``most``.
+    """
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    if (count := checked_count(whole, name, least=least)) > most:
+        raise ArgumentError(f"{name} must be at most {most:,}, not {described(whole)}")
+    return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +35,8 @@ class Machine:
     cores: int = 16
 
     def __post_init__(self) -> None:
-        checked_positive(self.memory_bytes, "memory_bytes")
-        checked_count(self.cores, "cores")
+        checked_number(self.memory_bytes, "memory_bytes", 0.0, 1e18)
+        checked_most(self.cores, "cores", 100_000)
         if self.usable_bytes <= 0:
             raise ArgumentError(
                 f"memory_bytes={self.memory_bytes:g} is too little: a process with its models takes "
@@ -52,9 +64,9 @@ class Costs:
     candidates: int
 
     @classmethod
-    def of(cls, passages: int, dim: int, scanned_share: float, rerank_k: int) -> "Costs":
-        """Compute them from the constants; ``scanned_share`` is that of the vectors that a search reads."""
-        search = passages / 1e6 * c.SEARCHED.value / 1e3 * dim / MEASURED_DIMENSION * scanned_share
+    def of(cls, vectors: float, dim: int, rerank_k: int, searched: c.Constant) -> "Costs":
+        """Compute them from the constants; ``vectors`` are those that a search reads, ``searched`` how fast."""
+        search = vectors / 1e6 * searched.value / 1e3 * dim / MEASURED_DIMENSION
         each = c.MEASURED_CORES / 1e3
         rerank = c.RERANKED.value * each * rerank_k / MEASURED_CANDIDATES
         return cls(search, c.ENCODED.value * each, rerank, rerank_k or MEASURED_CANDIDATES)

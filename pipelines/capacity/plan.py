@@ -3,21 +3,17 @@
 import math
 from dataclasses import dataclass
 
-from ...errors import ArgumentError
 from ...errors.arguments import (
     checked_choice,
-    checked_count,
     checked_instance,
     checked_number,
-    checked_positive,
-    described,
 )
 from ...index.vectors import FLAT, choose_factory
 from . import constants as c
-from .fleet import MEASURED_DIMENSION, Costs, Fleet, Machine
+from .fleet import MEASURED_DIMENSION, Costs, Fleet, Machine, checked_most
 
 MOST_DOCUMENTS, MOST_DIMENSIONS, MOST_QUERIES = 10**13, 65_536, 1e9
-MOST_CANDIDATES = 10_000
+MOST_CANDIDATES, MOST_REPLICAS = 10_000, 1000
 _HOUR = 3600.0
 
 
@@ -130,14 +126,19 @@ def plan_capacity(  # noqa: PLR0913 - each argument but the first has a default
     machine = Machine() if machine is None else checked_instance(machine, Machine, "machine")
     collection = _Collection.of(documents, passages_per_document, dim)
     share = checked_number(scanned_share, "scanned_share", 1e-6, 1.0)
-    costs = Costs.of(collection.passages, dim, share, _checked(rerank_k, "rerank_k", MOST_CANDIDATES, least=0))
+    costs = Costs.of(
+        collection.passages * share,
+        dim,
+        checked_most(rerank_k, "rerank_k", MOST_CANDIDATES, least=0),
+        searched_of(collection.layout),
+    )
     fleet = Fleet.of(
         costs,
         collection.vector_bytes,
         machine,
         queries=checked_number(queries_per_second, "queries_per_second", 1e-9, MOST_QUERIES),
-        replicas=checked_count(replicas, "replicas"),
-        search_ms=checked_positive(search_ms, "search_ms"),
+        replicas=checked_most(replicas, "replicas", MOST_REPLICAS),
+        search_ms=checked_number(search_ms, "search_ms", 1e-3, 1e9),
     )
     rate = c.EMBEDDED[checked_choice(dtype, "dtype", tuple(c.EMBEDDED))].value / c.MEASURED_CORES
     embed = collection.passages * (1.0 / rate + 1.0 / c.PREPARED.value) / _HOUR
@@ -200,8 +201,8 @@ class _Collection:
 
     @classmethod
     def of(cls, documents: object, passages_per_document: float, dim: object) -> "_Collection":
-        count = _checked(documents, "documents", MOST_DOCUMENTS)
-        length = _checked(dim, "dim", MOST_DIMENSIONS)
+        count = checked_most(documents, "documents", MOST_DOCUMENTS)
+        length = checked_most(dim, "dim", MOST_DIMENSIONS)
         per_document = checked_number(passages_per_document, "passages_per_document", 1e-3, 1e6)
         passages = math.ceil(count * per_document)
         layout = choose_factory(passages, length)
@@ -216,14 +217,13 @@ def bytes_of_a_vector(layout: str, dim: int) -> float:
     return (c.CODED_BYTES.value * dim if "Refine" in layout else float(dim)) + in_lists
 
 
+def searched_of(layout: str) -> c.Constant:
+    """Return how fast a layout that ``auto`` chooses is searched."""
+    if layout == FLAT:
+        return c.SEARCHED_WHOLE
+    return c.SEARCHED if "Refine" in layout else c.SEARCHED_BYTES
+
+
 def bytes_beside_the_vector() -> float:
     """Return the bytes on disk of a passage, without its vector."""
     return c.DOCUMENT_BYTES.value + c.TOKENS.value * c.TOKEN_BYTES.value + c.TERM_BYTES.value
-
-
-def _checked(value: object, name: str, most: int, *, least: int = 1) -> int:
-    """Return a whole number, which may be a float such as 1e9."""
-    whole = int(value) if isinstance(value, float) and value.is_integer() else value
-    if (count := checked_count(whole, name, least=least)) > most:
-        raise ArgumentError(f"{name} must be at most {most:,}, not {described(whole)}")
-    return count
