@@ -5,11 +5,20 @@ import math
 
 import pytest
 from helpers.examples import thorough
+from parts import flops
 
 pytestmark = pytest.mark.slow
 REFERENCE = "sentence-transformers float32, batch 32"
 OURS = ("bicross float32", "bicross bfloat16", "bicross int8")
 PEERS = [f"sentence-transformers {dtype}, batch {batch}" for dtype in ("float32", "bfloat16") for batch in (32, 8)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_products():
+    """What a processor reaches is measured with small matrices, in milliseconds; a benchmark takes larger ones, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flops, "SIDES", (256,))
+        yield
 
 
 def report_of(process, path):

@@ -20,6 +20,7 @@ from bicross.pipelines.commands import main
 from bicross.pipelines.commands.app import app
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
+from helpers.office_files import write_pdf
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "commands.md")]
@@ -109,6 +110,9 @@ def collection(tmp_path_factory):
     ]
     write_lines(folder / "articles.jsonl", rows)
     write_lines(folder / "news.jsonl", [{"id": "comet", "title": "A comet", "text": "A comet passed.", "year": 2024}])
+    (folder / "notes").mkdir()
+    write_pdf(folder / "notes" / "body.pdf", "The body has bones.", "Blood brings oxygen to each part of the body.")
+    (folder / "notes" / "tea.md").write_text("# Tea\n\nTea is brewed from leaves.", encoding="utf-8")
     write_lines(folder / "pairs.jsonl", [{"sentence1": first, "sentence2": second} for first, second, *_ in PAIRS])
     names = ("sentence1", "sentence2", "score", "entailment")
     write_lines(folder / "judged-pairs.jsonl", [dict(zip(names, pair, strict=True)) for pair in PAIRS])

@@ -28,7 +28,7 @@ from helpers.toy_collections import FINGERPRINT, Oracle, assert_same, batch, rec
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="limits a process as Linux does")
 QUERIES = unit_vectors(2, seed=11)
-STEPS = 28 if thorough() else 14  # each of seven kinds of changes four times, or twice
+STEPS = 28 if thorough() else 7  # each of seven kinds of changes four times, or once
 
 
 def create(path: Path, count: int = 12, layout: str = "auto") -> Index:

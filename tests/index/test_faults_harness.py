@@ -317,9 +317,9 @@ def path_in_memory():
 
 def test_the_kill_loop_finds_nothing_in_a_store_that_is_right(path_in_memory):
     ToyStore.create(path_in_memory)
-    report = kill_loop("helpers.toy_store:ToyStore", path_in_memory, rounds=30)
-    assert report.kills == 30
-    assert report.acknowledged > 30
+    report = kill_loop("helpers.toy_store:ToyStore", path_in_memory, rounds=15)
+    assert report.kills == 15
+    assert report.acknowledged > 15
     assert report.in_flight > 0
     assert report.reads > 0
 
