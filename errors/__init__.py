@@ -6,6 +6,7 @@ The tree of them::
     ├── ArgumentError (also a ValueError): a value from the caller that cannot be used
     │   └── QueryError: a query that cannot be searched
     ├── ClusterError: a cluster that is not there, or that did not do its work
+    │   └── ShardsUnavailable: parts of an index that do not answer
     ├── DocumentError: a document or a row of a source that cannot be indexed
     ├── EvaluationError: queries, judgments or a run that cannot be measured
     ├── SourceError: a document source that is missing, empty or of an unknown kind
@@ -44,6 +45,7 @@ __all__ = [
     "ModelNotFound",
     "PipelineClosed",
     "QueryError",
+    "ShardsUnavailable",
     "SourceError",
     "StoreError",
     "TrainingError",
@@ -134,6 +136,18 @@ class IndexLocked(IndexStoreError):
 
 class IndexModelMismatch(IndexStoreError):
     """The index was built with another model than the one it is to be searched with."""
+
+
+class ShardsUnavailable(ClusterError):
+    """Shards of an index do not answer; the message names them.
+
+    Attributes:
+        shards: Their numbers, from 0.
+    """
+
+    def __init__(self, message: str, shards: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.shards = shards
 
 
 class MissingPackage(BicrossError, ImportError):

@@ -2,12 +2,14 @@
 
 from .chunking import Chunking, sentence_spans, split_documents, whole
 from .collection import Index
+from .coverage import Coverage
 from .document import Document, Passage, passage_text
 from .filters import FieldInfo, Predicate, join_conditions
 from .info import IndexInfo
 from .manifest import ModelFingerprint, VectorLayout
 from .reading import BM25, Comparison, Difference, Hit, PassageHit, StageScore
 from .segments import EmbeddedBatch, Verify
+from .shards import ShardedIndex
 from .sources import (
     ColumnType,
     DocumentReader,
@@ -28,6 +30,7 @@ __all__ = [
     "Chunking",
     "ColumnType",
     "Comparison",
+    "Coverage",
     "Difference",
     "Document",
     "DocumentReader",
@@ -44,6 +47,7 @@ __all__ = [
     "Passage",
     "PassageHit",
     "Predicate",
+    "ShardedIndex",
     "SourceReport",
     "StageScore",
     "VectorLayout",

@@ -11,7 +11,9 @@ from ..errors import ArgumentError, IndexCorrupt
 from ..errors.arguments import checked_flag, checked_instance, checked_path, described
 from .arguments import checked_batches
 from .chunking import Chunking
+from .coverage import Coverage
 from .files import Filesystem
+from .filters import Predicate
 from .manifest import COLUMN_NAMES, Manifest, ModelFingerprint, VectorLayout
 from .reader import IndexReader
 from .reading import Comparison, Snapshot, View
@@ -179,6 +181,26 @@ class OpenedIndex(IndexReader):
     def on_disk(path: str | Path) -> OnDisk:
         """Return what ``path`` holds, without opening it: the newest generation, and what an interrupted build left."""
         return on_disk(checked_path(path))
+
+    @property
+    def coverage(self) -> Coverage | None:
+        """How much of the index the searches of this object were of; None for an index that is open as a whole."""
+        return None
+
+    def partial(self) -> Self:
+        """Return the same generation as an index of its own, whose searches may go on without a part of it.
+
+        That is so for a ``ShardedIndex`` alone; for others it is what ``pinned`` returns.
+        """
+        return self.pinned()
+
+    def check_filter(self, where: Predicate) -> None:
+        """Check a filter, as a search does.
+
+        Raises:
+            ArgumentError: It cannot be read, or does not fit the fields of the index.
+        """
+        self._snapshot.matching(where)
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of all live documents, in the order in which they were added."""

@@ -1,7 +1,7 @@
 """Filters on metadata: parses ``where`` and evaluates it, or an Arrow expression, for the segments of an index."""
 
 from .dates import date_span
-from .field_info import FieldInfo, describe_fields
+from .field_info import FieldEnds, FieldInfo, describe_field, describe_fields, ends_of
 from .field_parts import FieldFacts, Which
 from .fields import IndexField, IndexFields
 from .where_evaluation import Predicate, matching
@@ -29,6 +29,7 @@ __all__ = [
     "Condition",
     "Contains",
     "Field",
+    "FieldEnds",
     "FieldFacts",
     "FieldInfo",
     "Filter",
@@ -44,7 +45,9 @@ __all__ = [
     "Value",
     "Which",
     "date_span",
+    "describe_field",
     "describe_fields",
+    "ends_of",
     "join_conditions",
     "matching",
     "parse_predicate",

@@ -1,6 +1,6 @@
 """FieldInfo: what the live documents of an index have in each field."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,21 @@ class FieldInfo:
     values: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class FieldEnds:
+    """What some segments have of a field beside the numbers of its values.
+
+    Attributes:
+        minimum: The least value of the kind of most; None where it has none, or no order.
+        maximum: The greatest.
+        values: Its different texts, or those in its lists of texts; None where they are too many or too long.
+    """
+
+    minimum: Any
+    maximum: Any
+    values: frozenset[str] | None
+
+
 def describe_fields(fields: IndexFields, documents: int) -> tuple[FieldInfo, ...]:
     """Describe the fields that live documents have, by name.
 
@@ -46,21 +61,43 @@ def describe_fields(fields: IndexFields, documents: int) -> tuple[FieldInfo, ...
         documents: How many documents live.
     """
     all_fields = (fields.field(name) for name in fields.names())
-    return tuple(_describe(field, documents) for field in all_fields if field.counts)
+    return tuple(describe_field(field, documents, [ends_of(field)]) for field in all_fields if field.counts)
 
 
-def _describe(field: IndexField, documents: int) -> FieldInfo:
+def ends_of(field: IndexField) -> FieldEnds:
+    """Return what the segments of a field have of it."""
     extremes = list(_extremes(field))
+    return FieldEnds(min(extremes, default=None), max(extremes, default=None), _values(field))
+
+
+def describe_field(field: IndexField, documents: int, ends: Sequence[FieldEnds]) -> FieldInfo:
+    """Describe a field.
+
+    Args:
+        field: The field in all segments.
+        documents: How many documents live.
+        ends: What the segments have of it, those of a part of them together.
+    """
     kinds = {str(kind): count for kind, count in field.counts.items()}
     return FieldInfo(
         field.name,
         kinds,
         documents - field.live_values,
         field.off(field.main_kinds) if field.main_kinds else 0,
-        _shown(min(extremes, default=None)),
-        _shown(max(extremes, default=None)),
-        _values(field),
+        _shown(min((end.minimum for end in ends if end.minimum is not None), default=None)),
+        _shown(max((end.maximum for end in ends if end.maximum is not None), default=None)),
+        _few([end.values for end in ends]),
     )
+
+
+def _few(values: Sequence[frozenset[str] | None]) -> tuple[str, ...]:
+    """The different texts of all parts, sorted; none where they are too many."""
+    union = set[str]()
+    for of_part in values:
+        if of_part is None:
+            return ()
+        union |= of_part
+    return tuple(sorted(union)) if len(union) <= MAX_VALUES else ()
 
 
 def _extremes(field: IndexField) -> Iterator[Any]:
@@ -75,11 +112,11 @@ def _extremes(field: IndexField) -> Iterator[Any]:
             yield from (ends["min"], ends["max"])
 
 
-def _values(field: IndexField) -> tuple[str, ...]:
-    """The different texts of a field; none where they are too many or too long. It stops as soon as that is known."""
+def _values(field: IndexField) -> frozenset[str] | None:
+    """The different texts of a field; None where they are too many or too long. It stops as soon as that is known."""
     kinds, values = field.main_kinds, set[str]()
     if kinds not in ((Kind.TEXTS,), (Kind.TEXT_LISTS,)):
-        return ()
+        return frozenset()
     [kind] = kinds
     for part in field.parts:
         column, live = part.column(kind, ARROW_TYPES[kind]), part.rows_of_live
@@ -89,8 +126,8 @@ def _values(field: IndexField) -> tuple[str, ...]:
             unique = _ARROW.unique(texts).drop_null()
             values.update(unique.slice(0, MAX_VALUES + 1).to_pylist())
             if len(values) > MAX_VALUES or any(len(value) > MAX_TEXT for value in values):
-                return ()
-    return tuple(sorted(values))
+                return None
+    return frozenset(values)
 
 
 def _shown(value: Any) -> Any:  # noqa: ANN401 - a text, a number or None

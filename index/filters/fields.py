@@ -181,8 +181,11 @@ class IndexFields:
                 'field("id") for the metadata field, or rename it'
             )
         if self._ids is None:
-            self._ids = self._over_segments("id", (segment.ids() for segment in self._segments), is_id=True)
+            self._ids = self._over_ids()
         return self._ids
+
+    def _over_ids(self) -> IndexField:
+        return self._over_segments("id", (segment.ids() for segment in self._segments), is_id=True)
 
     def missing(self, name: str, hint: str = "") -> ArgumentError:
         """The error that there is no such field, with a hint; it lists some that there are."""

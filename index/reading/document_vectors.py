@@ -86,7 +86,7 @@ def neighbours(
         near = _others(document_row, islice(candidates_per_vector, len(document_vectors)))[:k]
         if threshold is not None:
             near = [candidate for candidate in near if candidate.score >= threshold - ROUNDING]
-        hits_of_documents.append(hits(near if query is None else [_for_query(candidate, query) for candidate in near]))
+        hits_of_documents.append(hits(near if query is None else [for_query(candidate, query) for candidate in near]))
     return hits_of_documents
 
 
@@ -141,7 +141,7 @@ def _best_passages(segment: Segment, within: RowsWithin) -> list[Candidate]:
     ]
 
 
-def _for_query(candidate: Candidate, query: NDArray[np.float32]) -> Candidate:
+def for_query(candidate: Candidate, query: NDArray[np.float32]) -> Candidate:
     """The document with the passage that a query would find it by, and that score."""
     first, last = candidate.passage_rows
     scores = candidate.segment.vectors.vectors(first, last) @ query

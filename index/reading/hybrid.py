@@ -53,7 +53,7 @@ def search_both(
         by_terms = dict(
             zip(_documents(snapshot.views, best), candidates(snapshot.views, best, lexical=True), strict=True)
         )
-        dense = _dense_scores(snapshot, vector, [document for document in by_terms if document not in held])
+        dense = dense_scores(snapshot, vector, [document for document in by_terms if document not in held])
         added = [
             replace(by_terms[document], score=score, dense=score, lexical_limit=limit)
             for document, score in dense.items()
@@ -86,7 +86,7 @@ def _documents(views: Sequence[View], best: BestRows) -> list[DocumentOfView]:
     return [(number, int(views[number].segment.document_rows[row])) for number, row in found]
 
 
-def _dense_scores(
+def dense_scores(
     snapshot: Snapshot, vector: NDArray[np.float32], documents: Sequence[DocumentOfView]
 ) -> dict[DocumentOfView, float]:
     """The best inner product of each of some documents with a vector."""

@@ -67,9 +67,11 @@ class Snapshot:
 
     def sample(self, count: int) -> list[Document]:
         """At most so many live documents, evenly spread."""
-        step = -(-len(self) // count) if len(self) else 1
+        return self.every(-(-len(self) // count) if len(self) else 1, 0)
+
+    def every(self, step: int, begin: int) -> list[Document]:
+        """Each ``step``-th live document, from the one at ``begin`` on."""
         documents: list[Document] = []
-        begin = 0
         for view in self.views:
             rows = list(islice(view.rows(), begin, None, step))
             documents += view.segment.documents(rows)
@@ -110,15 +112,19 @@ class Snapshot:
     ) -> list[BestRows]:
         """For each vector the best ``k`` documents of those that ``masks`` has, a mask a view; equal scores by id."""
         k = check_k(k)
-        checked_vectors(vectors)
-        dimension = self.manifest.model.dimension
-        if vectors.ndim != 2 or vectors.shape[1] != dimension:
-            raise ArgumentError(
-                f"the vectors have shape {vectors.shape}; the index holds vectors of {dimension} dimensions"
-            )
-        if not np.isfinite(vectors).all():
-            raise ArgumentError("a query vector has values that are not finite")
+        check_query_vectors(vectors, self.manifest.model.dimension)
         return nearest_rows(self.views, vectors, k, masks, settings=self.manifest.vectors.settings)
+
+
+def check_query_vectors(vectors: NDArray[np.float32], dimension: int) -> None:
+    """Raise ``ArgumentError`` unless each row is a vector of that dimension, and finite."""
+    checked_vectors(vectors)
+    if vectors.ndim != 2 or vectors.shape[1] != dimension:
+        raise ArgumentError(
+            f"the vectors have shape {vectors.shape}; the index holds vectors of {dimension} dimensions"
+        )
+    if not np.isfinite(vectors).all():
+        raise ArgumentError("a query vector has values that are not finite")
 
 
 def check_k(k: int) -> int:

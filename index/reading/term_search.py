@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from ...errors import ArgumentError
 from ...errors.arguments import checked_instance, described
 from ..filters import Predicate
+from ..manifest import Manifest
 from ..segments import Segment
 from .best_rows import BestRows, Found, cut_by_id, merged
-from .bm25 import BM25, BM25Scorer
+from .bm25 import BM25, BM25Scorer, TermStatistics
 from .hits import Hit, best_hits, candidates
 from .snapshot import Snapshot, check_k
 
@@ -19,20 +20,22 @@ from .snapshot import Snapshot, check_k
 class LexicalSearch:
     """The documents of one generation by BM25, for any number of queries."""
 
-    def __init__(self, snapshot: Snapshot, weights: BM25, masks: Sequence[NDArray[np.bool_] | None]) -> None:
-        """``masks`` has the documents that may be found, a mask a view; statistics are of all that live.
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        weights: BM25,
+        masks: Sequence[NDArray[np.bool_] | None],
+        statistics: TermStatistics | None = None,
+    ) -> None:
+        """``masks`` has the documents that may be found, a mask a view; statistics are of all that live, or as given.
 
         Raises ``ArgumentError`` where the index keeps no terms.
         """
-        checked_instance(weights, BM25, "weights")
-        if not snapshot.manifest.analyzer:
-            raise ArgumentError(
-                "the index keeps no terms to search for; make them with `bicross index-terms INDEX`, "
-                "or build it without lexical=False (bicross index --no-lexical)"
-            )
+        check_terms_are_kept(snapshot.manifest, weights)
         self._views = snapshot.views
         self._masks = masks
-        self._scorer = BM25Scorer([view.live_postings for view in snapshot.views if view.live_postings], weights)
+        postings = [view.live_postings for view in snapshot.views if view.live_postings]
+        self._scorer = BM25Scorer(postings, weights, statistics)
 
     def scores(self, query: Sequence[str]) -> list[NDArray[np.float64]]:
         """Of each passage of each view."""
@@ -58,6 +61,16 @@ def search_terms(
     search = LexicalSearch(snapshot, weights, snapshot.masks(where))
     found = [search.best(search.scores(query), k) for query in queries]
     return [best_hits(candidates(snapshot.views, best, lexical=True)) for best in found]
+
+
+def check_terms_are_kept(manifest: Manifest, weights: BM25) -> None:
+    """Raise ``ArgumentError`` unless an index keeps terms, and the parameters are some."""
+    checked_instance(weights, BM25, "weights")
+    if not manifest.analyzer:
+        raise ArgumentError(
+            "the index keeps no terms to search for; make them with `bicross index-terms INDEX`, "
+            "or build it without lexical=False (bicross index --no-lexical)"
+        )
 
 
 def check_queries(queries: Sequence[Sequence[str]]) -> None:

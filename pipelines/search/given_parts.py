@@ -3,10 +3,11 @@
 from typing import TypeVar
 
 from ...errors import ArgumentError
-from ...errors.arguments import described
+from ...errors.arguments import checked_instance, described
 from ...retrieval import Retriever, can_explore, can_explore_candidates
 from .options import SearchOptions
-from .scoring import ALL_PASSAGES, passages_needed
+from .scoring import ALL_PASSAGES, ScoreCache, passages_needed
+from .settings import Settings
 
 Part = TypeVar("Part")
 
@@ -46,3 +47,14 @@ def check_retriever_fits(retriever: Retriever, options: SearchOptions) -> None:
         raise ArgumentError(
             f"adaptive=True needs a retriever that finds the neighbours of documents, not {type(retriever).__name__}"
         )
+
+
+def check_parts(retriever: object, reranker: object, options: object, cache: object) -> None:
+    """Raise ``ArgumentError`` for parts of a pipeline that are of a wrong type."""
+    checked_retriever(retriever)
+    if reranker is not None:
+        checked_reranker(reranker)
+    if options is not None and not isinstance(options, SearchOptions | Settings):
+        raise ArgumentError(f"options must be SearchOptions or Settings, not {described(options)}")
+    if cache is not None:
+        checked_instance(cache, ScoreCache, "cache")

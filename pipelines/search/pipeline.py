@@ -5,24 +5,23 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Self, Unpack, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ...errors import ArgumentError, PipelineClosed
-from ...errors.arguments import checked_instance, checked_number
+from ...errors.arguments import checked_flag, checked_instance, checked_number
 from ...index import Index, Predicate
 from ...inference import Dtype
 from ...rerank import DEFAULT_RERANKER, Reranker
 from ...retrieval import Encoder, Retriever, has_index, pinned
+from .given_parts import check_parts
 from .long_queries import too_long
 from .opening import StagesFromIndex, newest_generation
 from .options import OptionValues, RerankK, SearchOptions, check_deadline
 from .queries import check_queries, query_slices
-from .scoring import ScoreCache, SearchResult, StopRule, fit_stop_rule
-from .searcher import Searcher, check_parts
+from .scoring import ScoreCache, SearchResult, StopRule, fit_stop_rule, scores_of_stages
+from .searcher import Searcher
 from .settings import Settings
 from .timings import Timings
 
@@ -206,6 +205,7 @@ class SearchPipeline:
         where: Predicate | None = None,
         deadline_ms: float | None = None,
         min_relevance: float | None = None,
+        allow_partial: bool = False,
     ) -> list[SearchResult]:
         """Return the best documents for one query; see ``search_batch``."""
         [results] = self.search_batch(
@@ -216,6 +216,7 @@ class SearchPipeline:
             where=where,
             deadline_ms=deadline_ms,
             min_relevance=min_relevance,
+            allow_partial=allow_partial,
         )
         return results
 
@@ -230,6 +231,7 @@ class SearchPipeline:
         deadline_ms: float | None = None,
         min_relevance: float | None = None,
         timings: Timings | None = None,
+        allow_partial: bool = False,
     ) -> list[list[SearchResult]]:
         """Return the best documents for each query, best first; equal scores keep the order of the first stage.
 
@@ -245,10 +247,12 @@ class SearchPipeline:
                 about the same depth. The first few pairs, which measure the pace, may end late.
             min_relevance: In place of the pipeline's own; results of less are left out before ``top_k`` are taken.
             timings: What this call took is added to it.
+            allow_partial: Whether to answer without shards of the index that do not answer; ``coverage`` says which.
 
         Raises:
             QueryError: A query is blank or not text, or it is too long and ``long_queries`` is "error".
             ArgumentError: A cutoff cannot be.
+            ShardsUnavailable: A shard does not answer; with ``allow_partial`` only where nothing shows the coverage.
         """
         searcher = self._require_open()
         settings = searcher.settings.replaced(
@@ -259,7 +263,10 @@ class SearchPipeline:
         if timings is not None:
             checked_instance(timings, Timings, "timings")
         searcher.check(settings)
-        return searcher.search(queries, settings, where=where, deadline_ms=deadline_ms, timings=timings)
+        checked_flag(allow_partial, "allow_partial")
+        return searcher.search(
+            queries, settings, where=where, deadline_ms=deadline_ms, timings=timings, allow_partial=allow_partial
+        )
 
     def too_long(self, queries: Sequence[str]) -> dict[int, str]:
         """Find the queries that are too long for a search: what is wrong with each, by its place in ``queries``."""
@@ -280,13 +287,9 @@ class SearchPipeline:
         options = self.options
         if options.cascade:
             raise ArgumentError("a rule is fitted to logits of the whole reranker: use a pipeline without a cascade")
-        depth, retrieval, logits = options.candidates, list[NDArray[np.float64]](), list[NDArray[np.float64]]()
-        for chunk in query_slices(queries):
-            for results in self.search_batch(chunk, top_k=depth, rerank_k=depth, min_relevance=0.0):
-                ranked = sorted(results, key=lambda result: result.retrieval_rank)
-                retrieval.append(np.array([result.retrieval_score for result in ranked]))
-                logits.append(np.array([result.logit for result in ranked], np.float64))
-        return fit_stop_rule(retrieval, logits, risk=risk, k=options.results, blend=self.blend)
+        whole = partial(self.search_batch, top_k=options.candidates, rerank_k=options.candidates, min_relevance=0.0)
+        answers = [results for chunk in query_slices(queries) for results in whole(chunk)]
+        return fit_stop_rule(*scores_of_stages(answers), risk=risk, k=options.results, blend=self.blend)
 
     def _require_open(self) -> Searcher:
         searcher = self._searcher

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 from ...errors import ArgumentError, MissingPackage
 from ...errors.arguments import checked_items, described
+from ...index import Coverage
 from .scoring import SearchResult
 from .timings import Depth
 
@@ -48,7 +49,7 @@ def search_record(
     """Return the answer to a query as JSON; ``reranked`` of its ``candidates`` were scored by the reranker.
 
     With ``stages`` each result has its ranks and scores through every stage. A query that was too long, and skipped,
-    has ``skipped`` too.
+    has ``skipped`` too, and the answer of an index in shards has its ``coverage``.
     """
     records = [result_record(result, stages=stages) for result in results]
     return {
@@ -58,7 +59,13 @@ def search_record(
         "generation": depth.generation,
         "results": records,
         **({"skipped": True} if depth.skipped else {}),
+        **({} if depth.coverage is None else {"coverage": coverage_record(depth.coverage)}),
     }
+
+
+def coverage_record(coverage: Coverage) -> dict[str, object]:
+    """Return a coverage as JSON: its fields, and whether it is ``complete``."""
+    return {"complete": coverage.complete, **dataclasses.asdict(coverage)}
 
 
 Results = Sequence[SearchResult] | Sequence[Sequence[SearchResult]]

@@ -11,12 +11,11 @@ from typing import TypeVar
 import numpy as np
 
 from ...errors import ArgumentError
-from ...errors.arguments import checked_instance, described
-from ...index import Hit, Predicate
+from ...index import Coverage, Hit, Predicate
 from ...rerank import Reranker, cutting_queries
 from ...retrieval import Explorer, Retriever, can_explore, can_explore_candidates, has_index, has_token_ids, pinned
 from ..unknown_tokens import WORTH_A_WARNING, relevance_ceiling, unknown_share, warn_of_query
-from .given_parts import check_retriever_fits, checked_reranker, checked_retriever
+from .given_parts import check_retriever_fits
 from .long_queries import fit_queries
 from .options import SearchOptions
 from .scoring import (
@@ -39,7 +38,7 @@ from .scoring import (
     with_stages,
 )
 from .settings import Settings
-from .timings import Depth, Timings
+from .timings import Depth, Timings, require_coverage_shown
 
 MEASURED_CANDIDATES = 3
 """Candidates of which is measured how much the models know."""
@@ -142,6 +141,7 @@ class Searcher:
         where: Predicate | None = None,
         deadline_ms: float | None = None,
         timings: Timings | None = None,
+        allow_partial: bool = False,
     ) -> list[list[SearchResult]]:
         """Retrieve, score and order; see ``SearchPipeline.search_batch``. The settings are checked by the caller."""
         options = settings.options
@@ -149,17 +149,18 @@ class Searcher:
         fitting = fit_queries(queries, options.long_queries, self.reranker if options.depth else None)
         queries = [query for query in fitting if query is not None]
         deadline = None if deadline_ms is None else Deadline(started + deadline_ms / 1000.0, self._clock)
-        first_stage = self._retrieve(queries, options.candidates, where)
+        first_stage = self._retrieve(queries, options.candidates, where, allow_partial=allow_partial)
         retrieved = self._clock()
         rule = options.stop_rule if options.rerank_k == "auto" else None
         enough = None if rule is None else partial(rule.enough, k=options.results)
         limits = Limits(options.depth, deadline, enough)
         scored = self._score(first_stage, queries, limits, where=where)
-        generation = first_stage.generation
-        depths = [_depth(one_query, limits.depth, generation) for one_query in scored]
+        generation, coverage = first_stage.generation, _coverage(first_stage.retriever)
+        depths = [_depth(one_query, limits.depth, generation, coverage) for one_query in scored]
         _log_deadline(deadline_ms, depths)
         if timings is not None:
-            depths = _for_all(fitting, depths, Depth(0, 0, generation=generation, skipped=True))
+            skipped = Depth(0, 0, generation=generation, skipped=True, coverage=coverage)
+            depths = _for_all(fitting, depths, skipped)
             timings.add(depths, retrieve_seconds=retrieved - started, rerank_seconds=self._clock() - retrieved)
         least = options.min_relevance
         answers = [
@@ -173,7 +174,12 @@ class Searcher:
             with_stages(results, one_query, blend=settings.blend)
             for results, one_query in zip(cut, scored, strict=True)
         ]
-        stamped = [[dataclasses.replace(result, generation=generation) for result in results] for results in staged]
+        if timings is None:
+            require_coverage_shown(coverage, staged)
+        stamped = [
+            [dataclasses.replace(result, generation=generation, coverage=coverage) for result in results]
+            for results in staged
+        ]
         return [list(results) for results in _for_all(fitting, stamped, [])]
 
     def _curves(self, queries: Sequence[str], first_stage: Retrieved, options: SearchOptions) -> list[RelevanceCurves]:
@@ -190,9 +196,13 @@ class Searcher:
             curves.append(RelevanceCurves(options.calibration, options.first_stage_calibration, ceiling))
         return curves
 
-    def _retrieve(self, queries: Sequence[str], k: int, where: Predicate | None) -> Retrieved:
+    def _retrieve(
+        self, queries: Sequence[str], k: int, where: Predicate | None, *, allow_partial: bool = False
+    ) -> Retrieved:
         """Retrieve candidates from one generation, with which the search goes on, whatever else moves the index."""
         retriever = pinned(self.retriever)
+        if allow_partial and has_index(retriever):
+            retriever = retriever.over(retriever.index.partial())
         generation, tokenizer = _generation(retriever), tokenizer_fingerprint(retriever)
         explorer = None
         if queries and self.settings.options.adaptive and can_explore_candidates(retriever):
@@ -251,19 +261,12 @@ def _for_all(fitting: Sequence[str | None], values: Sequence[Value], skipped: Va
     return [skipped if query is None else next(remaining) for query in fitting]
 
 
-def check_parts(retriever: object, reranker: object, options: object, cache: object) -> None:
-    """Raise ``ArgumentError`` for parts of a pipeline that are of a wrong type."""
-    checked_retriever(retriever)
-    if reranker is not None:
-        checked_reranker(reranker)
-    if options is not None and not isinstance(options, SearchOptions | Settings):
-        raise ArgumentError(f"options must be SearchOptions or Settings, not {described(options)}")
-    if cache is not None:
-        checked_instance(cache, ScoreCache, "cache")
-
-
 def _generation(retriever: Retriever) -> int | None:
     return retriever.index.generation if has_index(retriever) else None
+
+
+def _coverage(retriever: Retriever) -> Coverage | None:
+    return retriever.index.coverage if has_index(retriever) else None
 
 
 def tokenizer_fingerprint(retriever: Retriever) -> str:
@@ -279,9 +282,9 @@ def _scales(rule: StopRule | None, scored: ScoredCandidates, depth: int) -> Scal
     return rule.scales(np.array([hit.score for hit in hits], np.float64), scored.logits.astype(np.float64))
 
 
-def _depth(scored: ScoredCandidates, depth: int, generation: int | None) -> Depth:
-    reranked = len(scored.logits)
-    return Depth(reranked, len(scored.hits), max(reranked, min(depth, len(scored.hits))), generation)
+def _depth(scored: ScoredCandidates, depth: int, generation: int | None, coverage: Coverage | None) -> Depth:
+    reranked, candidates = len(scored.logits), len(scored.hits)
+    return Depth(reranked, candidates, max(reranked, min(depth, candidates)), generation, coverage=coverage)
 
 
 def _log_deadline(deadline_ms: float | None, depths: Sequence[Depth]) -> None:

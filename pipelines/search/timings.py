@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ...errors import ShardsUnavailable
+from ...index import Coverage
 from .scoring import SearchResult
 
 
@@ -16,6 +18,7 @@ class Depth:
         wanted: Candidates to rerank; a deadline, a stop rule or an early exit may have scored fewer.
         generation: The generation of the index that the answer is of; None for a retriever without an index.
         skipped: Whether the query was not searched, because it is too long.
+        coverage: How much of the index the answer is of; None where the index is not in shards.
     """
 
     reranked: int
@@ -23,6 +26,7 @@ class Depth:
     wanted: int = 0
     generation: int | None = field(default=None, compare=False)
     skipped: bool = False
+    coverage: Coverage | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)
@@ -53,3 +57,13 @@ class Timings:
         self.retrieve_seconds += retrieve_seconds
         self.rerank_seconds += rerank_seconds
         self.depths += depths
+
+
+def require_coverage_shown(coverage: Coverage | None, answers: Sequence[Sequence[SearchResult]]) -> None:
+    """Raise ``ShardsUnavailable`` where an answer is not of the whole index, and has no result that says so."""
+    if coverage is not None and not coverage.complete and not all(answers):
+        raise ShardsUnavailable(
+            f"shards {', '.join(map(str, coverage.missing))} of {coverage.shards} do not answer, and a query found "
+            "nothing without them; give Timings, whose depths have the coverage of such an answer too",
+            shards=coverage.missing,
+        )

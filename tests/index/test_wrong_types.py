@@ -24,6 +24,7 @@ from bicross.index import (
     split_documents,
     whole,
 )
+from helpers.local_shards import sharded
 from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, batch, ids_of, record, terms_of_text, unit_vectors
 from helpers.wrong_values import WRONG, is_answered
 
@@ -107,7 +108,13 @@ METHODS = {
     "refresh": {},
     "writer": {},
     "fields": {},
+    "partial": {},
+    "check_filter": {"where": "id == 'd1'"},
 }
+SHARDED = {
+    name: METHODS[name] for name in ("search", "search_terms", "search_both", "neighbours", "term_scores", "vectors")
+}
+SHARDED |= {name: METHODS[name] for name in ("passages", "get", "count", "check_filter", "sample")}
 WRITER = {
     "add": {"batch": None},
     "upsert": {"batch": None},
@@ -145,6 +152,8 @@ NOT_CALLED = {
     "StageScore",
     "VectorLayout",
     "Verification",
+    "Coverage",
+    "ShardedIndex",
     # Made by Index.comparison, and what it returns.
     "Comparison",
     "Difference",
@@ -205,6 +214,18 @@ def test_methods_of_an_index(name, argument, opened):
     for value in wrong_values(argument):
         is_answered(getattr(opened, name), METHODS[name] | {argument: value})
     assert len(opened) == len(Index.open(opened.path)) == 5
+
+
+@pytest.fixture(scope="module")
+def in_shards(opened):
+    return sharded(opened, 2)
+
+
+@pytest.mark.parametrize(("name", "argument"), cases(SHARDED))
+def test_methods_of_an_index_in_shards(name, argument, in_shards):
+    assert is_answered(getattr(in_shards, name), SHARDED[name])
+    for value in wrong_values(argument):
+        is_answered(getattr(in_shards, name), SHARDED[name] | {argument: value})
 
 
 @pytest.mark.parametrize(("name", "argument"), cases(WRITER))

@@ -5,7 +5,14 @@ from .blend import Scales, final_scores, standardised
 from .cascade import require_cascade_fits, require_cascade_reranker, score_in_cascade
 from .deadline import Deadline, Enough, score_until_deadline
 from .passages import ALL_PASSAGES, PassageScoring, by_passages, passages_needed
-from .results import RelevanceCurves, ScoredCandidates, SearchResult, at_least, order_results
+from .results import (
+    RelevanceCurves,
+    ScoredCandidates,
+    SearchResult,
+    at_least,
+    order_results,
+    scores_of_stages,
+)
 from .score_cache import CacheUse, ScoreCache
 from .scorer import CandidateScorer, candidate_text
 from .stages import with_stages
@@ -36,6 +43,7 @@ __all__ = [
     "score_adaptively",
     "score_in_cascade",
     "score_until_deadline",
+    "scores_of_stages",
     "standardised",
     "with_stages",
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ....index import Document, Hit, Passage, StageScore
+from ....index import Coverage, Document, Hit, Passage, StageScore
 from ....rerank import UNCALIBRATED, Calibration
 from .blend import Scales, final_scores
 from .relevance import agree_with_order, estimate
@@ -61,6 +61,8 @@ class SearchResult:
         stages: Rank and score through every stage, in the order of the search: "vectors", "words" (only with a word of
             the query), "fused", "feedback", "reranked" and "blended", as far as there are such stages. Ranks are among
             the candidates of the query. Results that differ in them alone are equal.
+        coverage: How much of the index the whole answer is of; None where the index is not in shards. Results that
+            differ in it alone are equal.
     """
 
     rank: int
@@ -76,6 +78,7 @@ class SearchResult:
     exit_layer: int | None = None
     generation: int | None = field(default=None, compare=False)
     stages: tuple[StageScore, ...] = field(default=(), compare=False, repr=False)
+    coverage: Coverage | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,15 @@ def _lower(scores: NDArray[np.float64], tiers: NDArray[np.int64]) -> None:
         if top > floor:
             scores[rows] = floor - (top - scores[rows])
         floor = scores[rows].min()
+
+
+def scores_of_stages(
+    answers: Sequence[Sequence[SearchResult]],
+) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+    """Return for each answer the scores of the first stage and the logits, both in the order of the first stage."""
+    ranked = [sorted(results, key=lambda result: result.retrieval_rank) for results in answers]
+    retrieval = [np.array([result.retrieval_score for result in results]) for results in ranked]
+    return retrieval, [np.array([result.logit for result in results], np.float64) for results in ranked]
 
 
 def at_least(results: Sequence[SearchResult], min_relevance: float) -> list[SearchResult]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ....errors import ArgumentError, BicrossError, DocumentError, IndexLocked, ModelError
+from ....errors import ArgumentError, BicrossError, DocumentError, IndexLocked, ModelError, ShardsUnavailable
 from ..batching import ClientLeft, DeadlinePassed, QueueFull, ServerStopping
 
 logger = logging.getLogger("bicross")
@@ -59,6 +59,7 @@ _KINDS: tuple[tuple[type[BaseException], _Kind], ...] = (
     (ClientLeft, _Kind(CLIENT_LEFT, "client_left")),
     (ServerStopping, _Kind(503, "stopping", "the server is shutting down", 1)),
     (IndexLocked, _Kind(503, "index_locked", "another process writes the index; try again", 1)),
+    (ShardsUnavailable, _Kind(503, "shards_unavailable", retry_after=1)),
     (DocumentError, _Kind(400, "bad_document")),
     (ArgumentError, _Kind(400, "bad_request")),
     (MemoryError, _Kind(503, "no_memory", "the models lack memory for this request; send less at once", 1)),

@@ -28,6 +28,10 @@ class SearchRequest(BaseModel):
     where: str | None = Field(default=None, description="A filter on metadata.")
     deadline_ms: float | None = Field(default=None, gt=0, description="Milliseconds after which reranking ends.")
     min_relevance: float | None = Field(default=None, ge=0, le=1, description="Results of less relevance are left out.")
+    allow_partial: bool = Field(
+        default=False,
+        description="Whether to answer without shards that do not answer; `coverage` of the answer names them.",
+    )
     explain: bool = Field(
         default=False, description="Whether results have their `stages`, and the answer has the `order` of both stages."
     )

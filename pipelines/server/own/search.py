@@ -92,7 +92,7 @@ def run_search(service: Service, served: ServedIndex, body: SearchRequest, queri
     """Search one generation of an index, and return the JSON of the answer."""
     started, pipeline = time.perf_counter(), _pipeline(served, service.reranker, body)
     if body.where is not None:
-        _check_where(pipeline, body.where)
+        _check_where(pipeline, body)
     too_long = pipeline.too_long(queries)
     if too_long and pipeline.options.long_queries == "error":
         raise ApiError(400, "query_too_long", f"a query {next(iter(too_long.values()))}", param="query")
@@ -106,6 +106,7 @@ def run_search(service: Service, served: ServedIndex, body: SearchRequest, queri
         deadline_ms=body.deadline_ms,
         min_relevance=body.min_relevance,
         timings=timings,
+        allow_partial=body.allow_partial,
     )
     seconds = time.perf_counter() - started
     service.searched(served, queries, answers, timings, seconds=seconds)
@@ -158,9 +159,10 @@ def _pipeline(served: ServedIndex, reranker: Reranker | None, body: SearchReques
     return SearchPipeline(pinned.retriever, reranker, options=replace(settings, given=given), cache=pinned.cache)
 
 
-def _check_where(pipeline: SearchPipeline, where: str) -> None:
+def _check_where(pipeline: SearchPipeline, body: SearchRequest) -> None:
+    index = index_of(pipeline)
     try:
-        index_of(pipeline).count(where)
+        (index.partial() if body.allow_partial else index).check_filter(body.where or "")
     except ArgumentError as error:
         raise ApiError(400, "bad_filter", f"where: {without_input(str(error))}", param="where") from error
 
