@@ -35,6 +35,10 @@ class Columns:
         """Whether there is a column, or a member of one, of a name."""
         return name in self._columns or self._type(tuple(name.split("."))) is not None
 
+    def holds_texts(self, name: str) -> bool:
+        """Whether a column, or a member of one, holds texts."""
+        return _kind(self._columns.get(name, self._type(tuple(name.split("."))))) == Kind.TEXTS
+
     def names(self) -> str:
         """The names of the columns, for messages."""
         return ", ".join(map(repr, self._columns))

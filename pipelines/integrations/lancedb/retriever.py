@@ -85,6 +85,9 @@ class LanceRetriever(StoreRetriever):
                     f"{place} has no column {name!r}; there are: {self._columns.names()}. Name the right one: "
                     f"StoreFields({argument}=...)"
                 )
+        for name in (given.text, given.title):
+            if name is not None and not self._columns.holds_texts(name):
+                raise StoreError(f"the column {name!r} of {place} holds no texts, which the reranker reads")
         if not self._columns.has(self._vector):
             raise StoreError(f"{place} has no column {self._vector!r}: vector= names one of {self._columns.names()}")
         type_ = self._table.schema.field(self._vector).type

@@ -170,6 +170,8 @@ def test_what_does_not_fit_is_an_error_when_the_retriever_is_made(connection):
         over(connection, encoder=HashEncoder(3))
     with pytest.raises(StoreError, match=r"no column 'text'; there are: 'vector', 'page', .*StoreFields\(text=...\)"):
         over(connection, fields=StoreFields(id="source"))
+    with pytest.raises(StoreError, match="the column 'vector' of the table 'articles' holds no texts"):
+        over(connection, fields=StoreFields(text="page", title="vector", id="source"))
     with pytest.raises(StoreError, match="has no column 'embedding': vector= names one of 'vector'"):
         over(connection, vector="embedding")
     with pytest.raises(StoreError, match="the column 'page' of the table 'articles' holds string and no vectors"):
