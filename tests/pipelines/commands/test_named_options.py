@@ -12,7 +12,7 @@ from helpers.fakes import HashEncoder
 
 ROOT = Path(__file__).parents[3]
 NAMED = re.compile(r"(?<![\w'\"-])--[a-z][a-z-]*")
-OTHER_PROGRAMS = {"--force-reinstall"}  # of pip
+OTHER_PROGRAMS = {"--force-reinstall", "--head"}  # of pip, of ray
 BAD_FILES = {
     "broken.jsonl": b'{"id": "a", "text": "b"}\n{"id": \n',
     "empty-row.jsonl": b'{"id": "a", "text": "b"}\n{"id": "c", "text": ""}\n',
