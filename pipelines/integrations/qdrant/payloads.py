@@ -19,10 +19,19 @@ def kinds_of_value(payload: models.Payload, key: str) -> Kinds:
         payload: The payload.
         key: The place, as ``payload_key`` writes it.
     """
+    return _kinds(_value(payload, key))
+
+
+def has_something(payload: models.Payload, key: str) -> bool:
+    """Whether a payload has a value at a place, as Qdrant sees it: an empty list is none."""
+    return _value(payload, key) not in (None, [])
+
+
+def _value(payload: models.Payload, key: str) -> object:
     value: object = payload
     for name in _names(key):
         value = cast("Mapping[str, object]", value).get(name) if isinstance(value, Mapping) else None
-    return _kinds(value)
+    return value
 
 
 def _names(key: str) -> list[str]:

@@ -1,6 +1,6 @@
 """QdrantRetriever: the first stage over a collection of Qdrant."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -26,10 +26,12 @@ from ..stores import (
     require_dimension,
 )
 from .filters import Translator, has_value, payload_key
-from .payloads import kinds_of_value
+from .payloads import has_something, kinds_of_value
 
 MOST = 100_000
 QUERIES_AT_ONCE = 32
+SAMPLE = 16
+"""Points whose payloads say which fields there are."""
 Answer = TypeVar("Answer")
 
 
@@ -100,13 +102,12 @@ class QdrantRetriever(StoreRetriever):
         return found
 
     def _require_text(self) -> None:
-        if self._first_with(payload_key(tuple(self.fields.text.split(".")))) is not None:
-            return
-        points, _ = self._asked(lambda: self._client.scroll(self._collection, limit=1, with_payload=True))
-        if points and self.fields.title is None:
+        sample = self._sample()
+        key = payload_key(tuple(self.fields.text.split(".")))
+        if sample and self.fields.title is None and self._first_with(key, sample) is None:
             raise StoreError(
                 f"no point of the collection {self._collection!r} has a field {self.fields.text!r}; the first one has "
-                f"{names_listed(points[0].payload or {})}. Name the field with the text: StoreFields(text=...)"
+                f"{names_listed(sample[0])}. Name the field with the text: StoreFields(text=...)"
             )
 
     def _filter(self, where: Predicate) -> models.Filter:
@@ -118,20 +119,30 @@ class QdrantRetriever(StoreRetriever):
         if key is None:
             return (Kind.TEXTS,)
         if key not in self._kinds:
-            payload = self._first_with(key)
+            sample = self._sample()
+            payload = self._first_with(key, sample)
             if payload is None:
-                points, _ = self._asked(lambda: self._client.scroll(self._collection, limit=1, with_payload=True))
-                names = names_listed((points[0].payload or {}) if points else {})
+                names = names_listed(sample[0] if sample else {})
                 raise ArgumentError(f"no point has a field {field.name!r:.200} to filter by; the first one has {names}")
             self._kinds[key] = kinds_of_value(payload, key)
         return self._kinds[key]
 
-    def _first_with(self, key: str) -> models.Payload | None:
-        """Return the payload of the first point that has something at a place."""
+    def _sample(self) -> list[models.Payload]:
+        """Return the payloads of the first points."""
+        points, _ = self._asked(lambda: self._client.scroll(self._collection, limit=SAMPLE, with_payload=True))
+        return [point.payload or {} for point in points]
+
+    def _first_with(self, key: str, sample: Sequence[models.Payload]) -> models.Payload | None:
+        """Return the payload of the first point that has something at a place; None where none has.
+
+        A search for it is made only where the sample has none: in its strict mode Qdrant refuses to look for a field
+        that has no payload index.
+        """
+        found = next((payload for payload in sample if has_something(payload, key)), None)
+        if found is not None:
+            return found
         points, _ = self._asked(
-            lambda: self._client.scroll(
-                self._collection, scroll_filter=has_value(key), limit=1, with_payload=True, with_vectors=False
-            )
+            lambda: self._client.scroll(self._collection, scroll_filter=has_value(key), limit=1, with_payload=True)
         )
         return points[0].payload if points else None
 

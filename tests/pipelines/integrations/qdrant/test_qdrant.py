@@ -244,3 +244,23 @@ def test_wrong_types(client):
     retriever = over(client)
     for argument in ("queries", "k", "where"):
         call_with_wrong_values(retriever.retrieve, {"queries": ["sea"], "k": 2, "where": None}, argument)
+
+
+def test_fields_of_late_points_are_found_and_strict_collections_are_not_searched_for_others(monkeypatch):
+    """In its strict mode Qdrant refuses filters by fields without an index: none is made for what a sample shows."""
+    client = QdrantClient(":memory:")
+    client.create_collection("late", models.VectorParams(size=DIMENSION, distance=models.Distance.COSINE))
+    payloads = [{"text": f"word{row}", "n": []} | ({"n": [row]} if row == 30 else {}) for row in range(COUNT)]
+    client.upsert("late", points(VECTORS.tolist(), payloads))
+    filters, scroll = [], client.scroll
+
+    def counting(*arguments, scroll_filter=None, **options):
+        filters.append(scroll_filter)
+        return scroll(*arguments, scroll_filter=scroll_filter, **options)
+
+    monkeypatch.setattr(client, "scroll", counting)
+    retriever = QdrantRetriever(client, "late", ENCODER)
+    assert ids_of(retriever, "text == 'word7'") == {"7"}
+    assert not any(filters)
+    assert ids_of(retriever, "30 in n") == ids_of(retriever, "n is not null") == {"30"}
+    assert len(list(filter(None, filters))) == 1
