@@ -15,7 +15,10 @@ The tree of them::
     │   ├── IndexExists
     │   ├── IndexCorrupt
     │   ├── IndexLocked
-    │   └── IndexModelMismatch
+    │   ├── IndexModelMismatch
+    │   ├── IndexReadOnly
+    │   ├── ObjectStoreError: an object store that cannot be used
+    │   └── PublishConflict
     ├── MissingPackage (also an ImportError): a package that an extra of bicross installs
     ├── PipelineClosed: a pipeline that is searched after its end
     ├── StoreError: a vector store of another project that cannot be searched
@@ -38,12 +41,15 @@ __all__ = [
     "IndexLocked",
     "IndexModelMismatch",
     "IndexNotFound",
+    "IndexReadOnly",
     "IndexStoreError",
     "MissingPackage",
     "ModelCorrupt",
     "ModelError",
     "ModelNotFound",
+    "ObjectStoreError",
     "PipelineClosed",
+    "PublishConflict",
     "QueryError",
     "ShardsUnavailable",
     "SourceError",
@@ -148,6 +154,18 @@ class ShardsUnavailable(ClusterError):
     def __init__(self, message: str, shards: tuple[int, ...] = ()) -> None:
         super().__init__(message)
         self.shards = shards
+
+
+class IndexReadOnly(IndexStoreError):
+    """The index was opened from a store, where it cannot be changed."""
+
+
+class PublishConflict(IndexStoreError):
+    """What a store holds is not an earlier state of the index that is to be published there."""
+
+
+class ObjectStoreError(IndexStoreError):
+    """An object store does not answer, does not let the caller in, or lacks what publishing needs."""
 
 
 class MissingPackage(BicrossError, ImportError):

@@ -20,6 +20,7 @@ from .sources import (
     given_documents,
     read_documents,
 )
+from .stores import Published, fetch, publish
 from .vectors import AUTO, TARGET_RECALL
 from .writing import IndexWriter, Verification
 
@@ -47,15 +48,18 @@ __all__ = [
     "Passage",
     "PassageHit",
     "Predicate",
+    "Published",
     "ShardedIndex",
     "SourceReport",
     "StageScore",
     "VectorLayout",
     "Verification",
     "Verify",
+    "fetch",
     "given_documents",
     "join_conditions",
     "passage_text",
+    "publish",
     "read_documents",
     "sentence_spans",
     "split_documents",

@@ -55,7 +55,9 @@ class Index(OpenedIndex):
         Raises:
             IndexLocked: Another process writes.
             IndexModelMismatch: The index was replaced by one of another model, tokenizer or analyzer.
+            IndexReadOnly: The index was opened by a URL.
         """
+        self.require_changeable()
         with writing(self.path, self._filesystem):
             newest = read_manifest(self.path)
             make_missing_folders(self.path, self._filesystem)
@@ -139,6 +141,7 @@ class Index(OpenedIndex):
         Raises:
             IndexLocked: Another compaction runs.
         """
+        self.require_changeable()
         compact(self.path, self._filesystem, grace=checked_seconds(grace, "grace"))
         self.refresh()
 
@@ -156,6 +159,7 @@ class Index(OpenedIndex):
             ArgumentError: The fingerprint is not valid, or ``tokenize`` returned something else.
             IndexLocked: Another process writes.
         """
+        self.require_changeable()
         function = checked_callable(tokenize, "tokenize")
         changed = replace_column(self.path, self._filesystem, TOKEN_IDS, maker=tokenizer_fingerprint, make=function)
         self.refresh()
@@ -175,6 +179,7 @@ class Index(OpenedIndex):
             ArgumentError: The name is not valid, or ``analyse`` returned something else.
             IndexLocked: Another process writes.
         """
+        self.require_changeable()
         function = checked_callable(analyse, "analyse")
         changed = replace_column(self.path, self._filesystem, POSTINGS, maker=analyzer, make=function)
         self.refresh()
@@ -191,6 +196,7 @@ class Index(OpenedIndex):
             IndexCorrupt: A file of the generation is missing or damaged.
             IndexLocked: Another process writes.
         """
+        self.require_changeable()
         with writing(self.path, self._filesystem):
             self._require_unreplaced(read_manifest(self.path))
             older = read_generation(self.path, checked_count(generation, "generation", least=-(2**63)))
@@ -216,6 +222,7 @@ class Index(OpenedIndex):
             IndexLocked: Another process writes.
             IndexModelMismatch: The index was replaced by one of another model.
         """
+        self.require_changeable()
         checked = checked_settings(settings)
         with writing(self.path, self._filesystem):
             newest = read_manifest(self.path)

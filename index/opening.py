@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, get_args
 
-from ..errors import ArgumentError, IndexCorrupt
+from ..errors import ArgumentError, IndexCorrupt, IndexNotFound, IndexReadOnly
 from ..errors.arguments import checked_flag, checked_instance, checked_path, described
 from .arguments import checked_batches
 from .chunking import Chunking
@@ -18,15 +18,17 @@ from .manifest import COLUMN_NAMES, Manifest, ModelFingerprint, VectorLayout
 from .reader import IndexReader
 from .reading import Comparison, Snapshot, View
 from .segments import EmbeddedBatch, Verify
+from .stores import Origin, is_url, origin_of
 from .writing import IndexBuilder, OnDisk, building, on_disk, read_manifest, require_free
 
 
 class OpenedIndex(IndexReader):
     """An index that moves to newer generations; ``Index`` adds the changes."""
 
-    def __init__(self, path: Path, snapshot: Snapshot, filesystem: Filesystem) -> None:
+    def __init__(self, path: Path, snapshot: Snapshot, filesystem: Filesystem, *, origin: Origin | None = None) -> None:
         """Wrap an open generation. Use ``create`` or ``open`` instead."""
         super().__init__(path, snapshot)
+        self._origin = origin
         self._filesystem = filesystem
         self._moving = threading.Lock()
         """Held while the generation is replaced, so that of two refreshes the slower one does not go back."""
@@ -147,8 +149,11 @@ class OpenedIndex(IndexReader):
     ) -> Self:
         """Open the newest generation.
 
+        An index that was published to a store is opened by its URL. Its files are copied to this machine, each once and
+        verified. It can be searched and refreshed, and not be changed.
+
         Args:
-            path: The folder of the index.
+            path: The folder of the index, or its URL in a store, such as "s3://bucket/folder".
             model: The model that the index must have been built with; None accepts any.
             verify: "full" verifies the checksum of every file, "size" only its size.
             filesystem: Writes changes; a test passes another one.
@@ -157,14 +162,20 @@ class OpenedIndex(IndexReader):
             IndexNotFound: There is no index at ``path``.
             IndexCorrupt: A file is missing or damaged.
             IndexModelMismatch: The index was built with another model than ``model``.
+            ObjectStoreError: The store of the URL does not answer, or does not let the caller in.
         """
-        path = checked_path(path)
+        origin = Origin(path) if isinstance(path, str) and is_url(path) else None
+        path = checked_path(path) if origin is None else origin.folder
         level: Any = verify
         if not isinstance(level, str) or level not in get_args(Verify):
             raise ArgumentError(f"verify must be 'full' or 'size', not {described(verify)}")
-        if model is not None:
-            read_manifest(path).model.require_same(checked_instance(model, ModelFingerprint, "model"))
-        return cls(path, open_newest(path, verify=verify, open_views=()), _writing_with(filesystem))
+        wanted = None if model is None else checked_instance(model, ModelFingerprint, "model")
+        if origin is not None:
+            origin.copy()
+        if wanted is not None:
+            read_manifest(path).model.require_same(wanted)
+        snapshot = _open_copy(path, origin, verify=verify, open_views=())
+        return cls(path, snapshot, _writing_with(filesystem), origin=origin)
 
     @staticmethod
     def require_free(path: str | Path, *, overwrite: bool = False, resume: bool = False) -> None:
@@ -211,7 +222,7 @@ class OpenedIndex(IndexReader):
         return Comparison(self._snapshot.views)
 
     def refresh(self) -> bool:
-        """Move to the newest generation. Running searches finish on the old one.
+        """Move to the newest generation; from a URL, to the newest published. Running searches finish on the old one.
 
         Returns:
             Whether there was a newer generation.
@@ -219,18 +230,49 @@ class OpenedIndex(IndexReader):
         Raises:
             IndexCorrupt: A file of the newest generation is missing or damaged.
             IndexModelMismatch: The index was replaced by one of another model.
+            ObjectStoreError: The store of the URL does not answer; the index stays on its generation.
         """
         with self._moving:
+            if self._origin is not None:
+                self._origin.copy()
             newest = read_manifest(self.path)
             if newest == self._manifest:  # not the number alone: a backup may have been restored and changed since
                 return False
             newest.model.require_same(self.model)
-            self._snapshot = open_newest(self.path, verify="full", open_views=self._snapshot.views)
+            self._snapshot = _open_copy(self.path, self._origin, verify="full", open_views=self._snapshot.views)
             return True
+
+    @property
+    def url(self) -> str | None:
+        """The URL that the index was opened from; None for an index of this machine. ``path`` is the copy's folder."""
+        return origin_of(self.path) if self._origin is None else self._origin.url
+
+    def require_changeable(self) -> None:
+        """Check that the index can be changed, as its methods do; before a model is loaded, for example.
+
+        Raises:
+            IndexReadOnly: It was opened by a URL.
+        """
+        if self.url is not None:
+            raise IndexReadOnly(
+                f"{self.url} is read only: change the index that it was published from, and publish that (bicross "
+                f"publish INDEX {self.url}); bicross fetch copies it to a folder where it can be changed"
+            )
 
 
 def _writing_with(filesystem: Filesystem | None) -> Filesystem:
     return Filesystem() if filesystem is None else checked_instance(filesystem, Filesystem, "filesystem")
+
+
+def _open_copy(path: Path, origin: Origin | None, *, verify: Verify, open_views: Sequence[View]) -> Snapshot:
+    """Open the newest generation; a copy that is damaged on this machine is mended once."""
+    try:
+        return open_newest(path, verify=verify, open_views=open_views)
+    except (IndexCorrupt, IndexNotFound):
+        if origin is None:
+            raise
+        origin.copy(thorough=True)
+        return open_newest(path, verify=verify, open_views=open_views)
 
 
 def open_newest(path: Path, *, verify: Verify, open_views: Sequence[View]) -> Snapshot:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
@@ -16,6 +17,7 @@ from .. import ArgumentError
 
 Value = TypeVar("Value")
 
+_URL = re.compile("[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # one slash, as Path() leaves it; C:/ is a drive
 _LONGEST_FILE_NAME = 120  # of the files in an index, with their folders
 
 
@@ -39,6 +41,11 @@ def checked_path(value: object, name: str = "path") -> Path:
         raise ArgumentError(f"{name} must be a path, as text or as a Path, not {described(value)}")
     if not text:
         raise ArgumentError(f"{name} is empty; write '.' for the current folder")
+    if _URL.match(text):
+        raise ArgumentError(
+            f"{name} must be a folder or a file of this machine, not the URL {text!r:.200}; Index.open takes that of a "
+            "published index, as text and not as a Path"
+        )
     if "\0" in text:
         raise ArgumentError(f"{name} has a NUL character, which no path has: {text!r:.200}")
     try:

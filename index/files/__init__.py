@@ -14,12 +14,26 @@ from .checksums import (
 )
 from .entries import Count, FileEntry, Name, NamedFile
 from .filesystem import Filesystem
-from .locking import COMPACTION_LOCK, LOCK, STAGING_LOCK, compacting, driving, is_compacting, is_driven, writing
+from .locking import (
+    COMPACTION_LOCK,
+    LOCK,
+    PUBLISHED,
+    PUBLISHED_LOCK,
+    STAGING_LOCK,
+    compacting,
+    driving,
+    is_compacting,
+    is_driven,
+    noting_publication,
+    writing,
+)
 from .memory import raise_if_out_of_memory
 
 __all__ = [
     "COMPACTION_LOCK",
     "LOCK",
+    "PUBLISHED",
+    "PUBLISHED_LOCK",
     "STAGING_LOCK",
     "CheckedFile",
     "Count",
@@ -37,6 +51,7 @@ __all__ = [
     "is_driven",
     "is_stream",
     "link_or_copy",
+    "noting_publication",
     "numbers",
     "one_batch",
     "open_batches",

@@ -15,6 +15,10 @@ from .filesystem import Filesystem
 LOCK = "LOCK"
 COMPACTION_LOCK = "COMPACTING"
 STAGING_LOCK = "STAGING"
+PUBLISHED = "PUBLISHED"
+"""The file that says which generations were published from a folder."""
+PUBLISHED_LOCK = "PUBLISHING"
+_NOTE_SECONDS = 10.0
 _GLANCE_SECONDS = 0.2
 """``is_compacting`` holds the lock for a moment. A compaction waits that long rather than fail."""
 
@@ -54,6 +58,17 @@ def driving(path: Path, filesystem: Filesystem) -> Generator[None]:
         IndexLocked: Another process holds it.
     """
     with _held(path / STAGING_LOCK, filesystem, _GLANCE_SECONDS):
+        yield
+
+
+@contextmanager
+def noting_publication(path: Path, filesystem: Filesystem) -> Generator[None]:
+    """Hold the lock of ``PUBLISHED``, waiting for others that write it.
+
+    Raises:
+        IndexLocked: Another process holds it for too long.
+    """
+    with _held(path / PUBLISHED_LOCK, filesystem, _NOTE_SECONDS):
         yield
 
 

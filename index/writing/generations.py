@@ -14,7 +14,7 @@ from pathlib import Path
 from ...errors import ArgumentError, IndexCorrupt, IndexExists, IndexNotFound
 from ...errors.arguments import require_folder_place
 from ...errors.counts import counted
-from ..files import COMPACTION_LOCK, LOCK, STAGING_LOCK, Filesystem, is_compacting
+from ..files import COMPACTION_LOCK, LOCK, PUBLISHED, PUBLISHED_LOCK, STAGING_LOCK, Filesystem, is_compacting
 from ..manifest import MANIFEST_NAME, Manifest
 from ..reading import SEGMENTS
 from ..segments import QUANTISERS, TOMBSTONES
@@ -255,6 +255,7 @@ def require_free(path: Path, *, overwrite: bool, resume: bool) -> None:
         if not overwrite and not (resume and BUILDING in names):
             raise IndexExists(f"{path} already holds an index; choose another path, or replace it with overwrite=True")
         return
-    ours = {*FOLDERS, STAGING, LOCK, COMPACTION_LOCK, STAGING_LOCK, BUILDING, f"{BUILDING}.tmp", f"{MANIFEST_NAME}.tmp"}
+    written = {f"{name}.tmp" for name in (BUILDING, MANIFEST_NAME, PUBLISHED)}
+    ours = {*FOLDERS, STAGING, LOCK, COMPACTION_LOCK, STAGING_LOCK, PUBLISHED, PUBLISHED_LOCK, BUILDING, *written}
     if names - ours:
         raise IndexExists(f"{path} is a folder with other files in it, and not an index; choose another path")

@@ -77,7 +77,7 @@ class ContextPipeline:
         """Open an index with its models, and with what ``bicross tune`` stored in it for this reranker.
 
         Args:
-            path: The folder of the index, or the index if it is open already.
+            path: The folder of the index, its URL in a store, or the index if it is open already.
             encoder: A model or its name. None is the one that built the index, if it is on this machine.
             reranker: A model or its name; None takes the order of the first stage.
             device: Where models given by name run; None is the fastest there is.

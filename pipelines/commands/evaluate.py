@@ -56,7 +56,8 @@ Runs = list[Path] | None
 
 def evaluate_command(
     path: Annotated[
-        Path | None, typer.Argument(metavar="INDEX", help="Folder of the index. Without it, --run is measured.")
+        str | None,
+        typer.Argument(metavar="INDEX", help="Folder of the index, or its URL. Without it, --run is measured."),
     ] = None,
     source: JudgedSource = None,
     *,

@@ -25,6 +25,7 @@ from .options import (
     Devices,
     IndexEncoder,
     IndexPath,
+    IndexPlace,
     Language,
     ModelName,
     Precision,
@@ -245,7 +246,7 @@ def verify(path: IndexPath, *, as_json: AsJson = False) -> None:
         raise IndexCorrupt("; ".join(checked.problems))
 
 
-def info(path: IndexPath, *, as_json: AsJson = False) -> None:
+def info(path: IndexPlace, *, as_json: AsJson = False) -> None:
     """Show what an index holds and which model made it. Every file's checksum is verified."""
     opened = Index.open(path)
     about, fields, unknown = opened.info(), opened.fields(), unknown_share_of(opened)

@@ -40,6 +40,7 @@ AnalyzerName = Annotated[
     ),
 ]
 IndexPath = Annotated[Path, typer.Argument(metavar="INDEX", help="The folder of the index.")]
+IndexPlace = Annotated[str, typer.Argument(metavar="INDEX", help="The folder of the index, or its URL in a store.")]
 ModelName = Annotated[str, typer.Option(help="A hub id, a folder or a bundled name.")]
 IndexEncoder = Annotated[str | None, typer.Option(help="Default: the one that built the index.")]
 Rerank = Annotated[

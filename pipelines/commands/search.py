@@ -20,7 +20,7 @@ from .options import (
     FeedbackFlag,
     FirstStageName,
     IndexEncoder,
-    IndexPath,
+    IndexPlace,
     LongQuery,
     ModelName,
     OldFirstStageName,
@@ -33,7 +33,7 @@ from .options import (
 
 
 def search_command(
-    path: IndexPath,
+    path: IndexPlace,
     queries: Annotated[list[str] | None, typer.Argument(metavar="[QUERY]...", help="One query or several.")] = None,
     *,
     file: Annotated[str | None, typer.Option(help="Read queries from a file, one a line; - is standard input.")] = None,

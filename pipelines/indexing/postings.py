@@ -52,7 +52,9 @@ def analyzer_of_added(index: Index) -> Analyzer | None:
 
     Raises:
         IndexModelMismatch: This version of bicross does not have the analyzer of the index.
+        IndexReadOnly: The index was opened by a URL, and nothing can be added to it.
     """
+    index.require_changeable()
     return analyzer_of(index) if index.analyzer else None
 
 

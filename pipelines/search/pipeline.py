@@ -85,7 +85,7 @@ class SearchPipeline:
         see ``SearchOptions.rerank``.
 
         Args:
-            path: The folder of the index, or the index if it is open already.
+            path: The folder of the index, its URL in a store, or the index if it is open already.
             encoder: A model or its name. None is the one that built the index, if it is on this machine: an index alone
                 never causes a download.
             reranker: A model or its name; None searches with the first stage alone.

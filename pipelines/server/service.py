@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ logger = logging.getLogger("bicross")
 
 CANARY = "is the server ready?"
 """The query that every index must answer before the server says that it is ready."""
+STORE_SECONDS = 30.0
+"""How often a store is asked for a newer generation of an index that is served from there."""
 SAMPLED_DOCUMENTS = 64
 LONGEST_PASSAGE = 512
 SPECIAL_TOKENS = 3
@@ -69,6 +72,7 @@ class ServedIndex:
         encoder: Its encoder, which runs in the thread of the models.
         passage_tokens: About how many tokens a passage has.
         writing: Held while its documents are changed.
+        url: Where it was opened from, if that is a store: it cannot be changed, and is looked at less often.
     """
 
     name: str
@@ -77,6 +81,7 @@ class ServedIndex:
     encoder: BatchedEncoder
     passage_tokens: int
     writing: threading.Lock = field(default_factory=threading.Lock)
+    url: str | None = None
 
 
 class Service:
@@ -157,7 +162,7 @@ class Service:
                 options=models.search,
                 cache_mb=models.cache_mb if is_identified(self.reranker) else None,
             )
-            served = ServedIndex(name, index.path, pipeline, encoder, _passage_tokens(index))
+            served = ServedIndex(name, index.path, pipeline, encoder, _passage_tokens(index), url=index.url)
             pipeline.search(CANARY)
             self._served[name] = served
             self.metrics.generation(name, pipeline.generation or 0)
@@ -210,9 +215,15 @@ class Service:
             self.metrics.generation(served.name, served.pipeline.generation or 0)
             logger.info("%s moved to generation %s", served.name, served.pipeline.generation)
 
-    def refresh(self) -> None:
-        """Move every index to its newest generation. On an error, which is logged, an index stays where it is."""
+    def refresh(self, *, stores: bool = True) -> None:
+        """Move every index to its newest generation. On an error, which is logged, an index stays where it is.
+
+        Args:
+            stores: Ask stores too, which takes longer and may cost money.
+        """
         for served in list(self._served.values()):
+            if served.url is not None and not stores:
+                continue
             try:
                 self.move(served)
             except (BicrossError, OSError) as error:
@@ -221,8 +232,12 @@ class Service:
 
     def watch(self) -> None:
         """Look for newer generations until the service ends."""
+        asked = time.monotonic()
         while not self._ended.wait(self.settings.refresh_seconds):
-            self.refresh()
+            is_time = time.monotonic() - asked >= STORE_SECONDS
+            self.refresh(stores=is_time)
+            if is_time:
+                asked = time.monotonic()
 
     def searched(
         self,

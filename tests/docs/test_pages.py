@@ -15,12 +15,14 @@ from pathlib import Path
 import pytest
 import typer
 from bicross.errors import MissingPackage
+from bicross.index.stores import object_store
 from bicross.pipelines import models
 from bicross.pipelines.commands import main
 from bicross.pipelines.commands.app import app
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
 from helpers.office_files import write_pdf
+from obstore.store import LocalStore
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "commands.md")]
@@ -153,10 +155,13 @@ def models_loaded_once():
 
 @pytest.fixture
 def folder(collection, tmp_path, monkeypatch):
-    """A copy of the collection, as the current folder, without a network."""
+    """A copy of the collection, as the current folder, without a network; an object store is a folder in it."""
     shutil.copytree(collection, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HAYSTACK_TELEMETRY_ENABLED", "False")
+    monkeypatch.setenv("BICROSS_STORE_CACHE", str(tmp_path / "copies"))
+    stores = tmp_path / "stores"
+    monkeypatch.setattr(object_store, "opened_client", lambda url, make: LocalStore(stores / url[5:], mkdir=make))
     return tmp_path
 
 

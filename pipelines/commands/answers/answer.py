@@ -13,7 +13,7 @@ from ..options import (
     Device,
     FirstStageName,
     IndexEncoder,
-    IndexPath,
+    IndexPlace,
     ModelName,
     Precision,
     Rerank,
@@ -33,7 +33,7 @@ _END = re.compile(r"[.!?](?=\s|$)|[。！？\n]")
 
 
 def answer_command(
-    path: IndexPath,
+    path: IndexPlace,
     questions: Annotated[list[str], typer.Argument(metavar="QUESTION...", help="One question or several.")],
     *,
     top_k: Annotated[int, typer.Option(help="The most answers to a question.")] = 3,

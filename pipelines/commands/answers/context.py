@@ -13,7 +13,7 @@ from ..options import (
     Device,
     FirstStageName,
     IndexEncoder,
-    IndexPath,
+    IndexPlace,
     LongQuery,
     ModelName,
     Precision,
@@ -30,7 +30,7 @@ ContextOrder = Literal["edges", "relevance", "document"]
 
 
 def context_command(
-    path: IndexPath,
+    path: IndexPlace,
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="What the passages are to answer.")],
     *,
     tokens: Annotated[

@@ -5,7 +5,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ....errors import ArgumentError, BicrossError, DocumentError, IndexLocked, ModelError, ShardsUnavailable
+from ....errors import (
+    ArgumentError,
+    BicrossError,
+    DocumentError,
+    IndexLocked,
+    IndexReadOnly,
+    ModelError,
+    ShardsUnavailable,
+)
 from ..batching import ClientLeft, DeadlinePassed, QueueFull, ServerStopping
 
 logger = logging.getLogger("bicross")
@@ -60,6 +68,7 @@ _KINDS: tuple[tuple[type[BaseException], _Kind], ...] = (
     (ServerStopping, _Kind(503, "stopping", "the server is shutting down", 1)),
     (IndexLocked, _Kind(503, "index_locked", "another process writes the index; try again", 1)),
     (ShardsUnavailable, _Kind(503, "shards_unavailable", retry_after=1)),
+    (IndexReadOnly, _Kind(409, "index_read_only", "this index is published from elsewhere and cannot be changed here")),
     (DocumentError, _Kind(400, "bad_document")),
     (ArgumentError, _Kind(400, "bad_request")),
     (MemoryError, _Kind(503, "no_memory", "the models lack memory for this request; send less at once", 1)),

@@ -1,0 +1,20 @@
+"""Object stores (the extra ``stores``): an index is published to one, and opened from there by its URL."""
+
+from .cache import empty_cache
+from .fetching import fetch
+from .object_store import ObjectStore, StoredObject
+from .origin import Origin, origin_of
+from .publishing import Published, publish
+from .urls import is_url
+
+__all__ = [
+    "ObjectStore",
+    "Origin",
+    "Published",
+    "StoredObject",
+    "empty_cache",
+    "fetch",
+    "is_url",
+    "origin_of",
+    "publish",
+]
