@@ -94,6 +94,27 @@ def progress_over(documents: Iterable[Document], label: str, *, shown: bool) -> 
         progress.finish()
 
 
+@contextmanager
+def chunk_progress(total: int, *, shown: bool) -> Generator[Callable[[int, int], None]]:
+    """Yield a function that takes the bytes and the documents of a chunk that is done; it draws if ``shown``.
+
+    Args:
+        total: The bytes of all chunks.
+        shown: Whether to draw on standard error.
+    """
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Rate(), TimeRemainingColumn())
+    documents = 0
+    with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
+        task = bar.add_task("Embedding", total=total, documents=0)
+
+        def show(done_bytes: int, done_documents: int) -> None:
+            nonlocal documents
+            documents += done_documents
+            bar.update(task, advance=done_bytes, documents=documents)
+
+        yield show
+
+
 class _Steps(ProgressColumn):
     """The number of steps, the recent rate, the loss, and the last evaluation."""
 

@@ -14,7 +14,7 @@ from weakref import finalize
 from ...errors import ArgumentError
 from ...errors.arguments import checked_flag
 from ..document import Document
-from .accounting import ErrorLog, SourceReport, Tally, Unread
+from .accounting import BadRow, ErrorLog, SourceReport, Tally, Unread
 from .budget import MaxBytes
 from .options import ColumnType, SourceOptions
 from .places import NamedSource, Scratch, SourceFile, find_source
@@ -135,16 +135,30 @@ class DocumentReader(Iterable[Document]):
         self._options = options
         self._log = log
         self._tally, self._unread = Tally(), Unread()
+        self._account: tuple[SourceReport, int] | None = None
 
     @property
     def report(self) -> SourceReport:
         """What the latest iteration has read and left out so far."""
-        return self._tally.report()
+        return self._tally.report() if self._account is None else self._account[0]
 
     @property
     def skipped(self) -> int:
         """The number of bad rows and files that the latest iteration has left out."""
-        return self._tally.bad
+        return self._tally.bad if self._account is None else self._account[1]
+
+    def take_account(self, report: SourceReport, bad: Sequence[BadRow]) -> None:
+        """Take over what other processes have noted that read the parts of this source, instead of an iteration.
+
+        Args:
+            report: What they have read and left out.
+            bad: The bad rows, which are listed where this reader lists them.
+        """
+        self.fraction, self._account = 1.0, (report, len(bad))
+        if self._log is not None:
+            self._log.begin()
+            for row in bad:
+                self._log.write(row.source, row.line, row.reason, unit=row.unit)
 
     @property
     def named_sources(self) -> Sequence[NamedSource]:
@@ -167,6 +181,7 @@ class DocumentReader(Iterable[Document]):
 
     def __iter__(self) -> Iterator[Document]:
         reading = Reading(self._options, self._log)
+        self._account = None
         self.fraction, self._tally, self._unread = 0.0, reading.tally, reading.unread
         for document in reading.documents(self._sources):
             self.fraction, self.line, self.lines = reading.fraction, reading.line, reading.lines

@@ -7,6 +7,7 @@ named by what it is made of, so a process that finds its name sealed has nothing
 from ..writing import STAGING, driving_build, remove_abandoned
 from .adoption import Adopted, adopt_added, adopt_new
 from .chunk_writer import write_chunk
+from .given import remove_documents, stage_documents
 from .plan import Chunk, ChunkSettings, plan
 from .seals import ChunkAccount, SealedChunk, sealed
 
@@ -22,6 +23,8 @@ __all__ = [
     "driving_build",
     "plan",
     "remove_abandoned",
+    "remove_documents",
     "sealed",
+    "stage_documents",
     "write_chunk",
 ]

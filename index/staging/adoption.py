@@ -25,7 +25,6 @@ from ..writing import (
     BUILDING,
     GRACE_SECONDS,
     STAGING,
-    check_asked,
     collect_garbage,
     commit,
     compact,
@@ -91,7 +90,6 @@ def adopt_new(
     """
     path, filesystem = Path(path), filesystem or Filesystem()
     new = dataclasses.replace(settings.manifest(), settings=checked_settings({} if stored is None else stored))
-    check_asked(new.vectors, new.model.dimension)
     require_free(path, overwrite=overwrite, resume=True)
     prepare_folders(path, filesystem)
     with writing(path, filesystem):

@@ -10,8 +10,10 @@ from importlib.metadata import version
 from typing import Generic, Protocol, TypeVar
 
 from ...errors import ArgumentError
+from ...errors.arguments import checked_instance
 from ..chunking import Chunking
 from ..manifest import COLUMN_NAMES, FORMAT_VERSION, Manifest, ModelFingerprint, VectorLayout
+from ..writing import check_asked
 
 NAME_DIGITS = 40
 CHUNK_VERSION = 1
@@ -37,6 +39,9 @@ class ChunkSettings:
         dtype: The number format in which the model calculates: vectors of two formats do not mix.
         reading: How the source is read, as JSON: all options that change the documents.
         software: The version of what writes chunks.
+
+    Raises:
+        ArgumentError: One of them is not valid.
     """
 
     model: ModelFingerprint
@@ -48,13 +53,18 @@ class ChunkSettings:
     reading: Mapping[str, object] = field(default_factory=dict[str, object])
     software: str = field(default_factory=software)
 
-    def manifest(self) -> Manifest:
-        """Return the generation that the chunks are written for, without segments.
+    def __post_init__(self) -> None:
+        checked_instance(self.model, ModelFingerprint, "model")
+        if self.chunking is not None:
+            checked_instance(self.chunking, Chunking, "chunking")
+        check_asked(checked_instance(self.layout, VectorLayout, "layout"), self.model.dimension)
+        manifest = self.manifest()
+        for names in COLUMN_NAMES:
+            names.check_maker(manifest.maker(names))
 
-        Raises:
-            ArgumentError: The fingerprint of the tokenizer or the name of the analyzer is not valid.
-        """
-        made = Manifest(
+    def manifest(self) -> Manifest:
+        """Return the generation that the chunks are written for, without segments."""
+        return Manifest(
             str(uuid.uuid4()),
             0,
             self.model,
@@ -63,9 +73,6 @@ class ChunkSettings:
             tokenizer_fingerprint=self.tokenizer_fingerprint,
             analyzer=self.analyzer,
         )
-        for names in COLUMN_NAMES:
-            names.check_maker(made.maker(names))
-        return made
 
     def inputs(self) -> str:
         """Return, as canonical JSON, everything that a chunk depends on besides its part of the source."""

@@ -1,5 +1,14 @@
-"""What runs on Ray (the extra ``ray``): the connection that building and searching on several machines share."""
+"""What runs on Ray (the extra ``ray``): building on several machines, and the connection that all of it shares."""
 
-from .connection import connected_ray, require_ray
+from typing import TYPE_CHECKING
 
-__all__ = ["connected_ray", "require_ray"]
+from bicross.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .building import ClusterOptions
+    from .connection import connected_ray, require_ray
+
+__all__ = ["ClusterOptions", "connected_ray", "require_ray"]
+
+# Processes that only search need not load what builds, which is most of bicross.
+__getattr__ = lazy_names(__name__, {"building": ("ClusterOptions",), "connection": ("connected_ray", "require_ray")})

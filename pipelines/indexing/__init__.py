@@ -2,12 +2,18 @@
 
 from .begun import Begun
 from .build import add_documents, build_index, delete_documents, upsert_documents
+from .chunks import ChunkBuilder, ChunkDone, ChunkExecutor, ChunkJob, SourceChunk
 from .postings import index_terms
 from .sync import SyncFlags, SyncModels, SyncReport, sync_documents, sync_with
 from .tokenising import retokenize
 
 __all__ = [
     "Begun",
+    "ChunkBuilder",
+    "ChunkDone",
+    "ChunkExecutor",
+    "ChunkJob",
+    "SourceChunk",
     "SyncFlags",
     "SyncModels",
     "SyncReport",

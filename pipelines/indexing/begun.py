@@ -22,6 +22,11 @@ class Begun:
         self._remaining: Iterator[Document] | None = remaining if first is None else chain([first], remaining)
 
     @property
+    def reader(self) -> DocumentReader:
+        """What reads the documents."""
+        return self._documents
+
+    @property
     def fraction(self) -> float:
         """The share of the source that has been read, from 0 to 1."""
         return self._documents.fraction

@@ -3,32 +3,34 @@
 The calling thread reads the documents and writes the index. Other threads split, tokenise and embed in between.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from itertools import compress
 from pathlib import Path
 
-from ...errors import ArgumentError, IndexStoreError
 from ...errors.arguments import checked_flag
 from ...index import (
     AUTO,
     TARGET_RECALL,
     Chunking,
     Document,
-    DocumentReader,
     DocumentsLike,
+    EmbeddedBatch,
     Index,
     IndexWriter,
     Predicate,
     VectorLayout,
-    given_documents,
 )
 from ...rerank import DEFAULT_RERANKER
 from ...retrieval import DEFAULT_ENCODER, Encoder
-from ..models import Devices, load_encoder, open_encoder, require_encoder
+from ..models import Devices, open_encoder
 from ..progress import DocumentProgress, progress_over
 from ..search import default_settings
-from .begun import Begun
+from .chunks import ChunkExecutor
+from .clustered import ClusterModels, NewIndex, add_on, build_on
 from .embedding import batches_of, embedded, pace_for
+from .given import check_no_documents, checked_documents, is_empty_list, loaded_encoder
 from .pace import Pace
 from .postings import analyzer_for_new, analyzer_of_added
 from .replacing import Replacing
@@ -52,6 +54,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     resume: bool = False,
     device: Devices = None,
     progress: bool = False,
+    cluster: ChunkExecutor | None = None,
 ) -> Index:
     """Embed documents and commit them as a new index, in one step.
 
@@ -80,6 +83,9 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
         device: Where an encoder that is given by name runs; None takes the fastest. Several devices share the work:
             ``["cuda:0", "cuda:1"]``.
         progress: Show a progress bar on standard error.
+        cluster: Has other processes, on any number of machines, split, embed and write: ``ClusterOptions``. Each loads
+            the encoder, which is then named, not given. The index and the source are in folders that all of them see.
+            What they have finished is kept when the build is interrupted, and the next one goes on from there.
 
     Returns:
         The new index.
@@ -87,6 +93,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     Raises:
         ArgumentError: An argument is not valid, there are no documents, or none would replace an index with some.
         DocumentError: A document is not valid, or two have the same id.
+        ClusterError: The cluster is not there, or a chunk could not be written.
         IndexExists: An index, an unfinished build or another file is at ``path``.
         IndexLocked: Another process writes.
         ModelError: A model is not available.
@@ -96,34 +103,38 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     """
     Index.require_free(path, overwrite=overwrite, resume=resume)
     checked_flag(progress, "progress")
-    unchecked, documents = documents, _checked(documents)
+    unchecked, documents = documents, checked_documents(documents)
     analyzer = analyzer_for_new(lexical)
-    model = _encoder(encoder, device)
     layout = VectorLayout(index_type, target_recall=target_recall, memory_bytes=memory_bytes)
-    tokenizer = tokenizer_for_new(reranker)
+    settings = default_settings(lexical=analyzer is not None)
+    analyzer_name = analyzer.name if analyzer else ""
+    if cluster is not None and not is_empty_list(unchecked):
+        models = ClusterModels(encoder, reranker, device, analyzer_name)
+        new = NewIndex(path, chunking, layout, settings, overwrite)
+        if not build_on(cluster, documents, models, new, progress=progress):
+            check_no_documents(unchecked, path, overwrite=overwrite)
+        return Index.open(path, verify="size")
+    model, tokenizer = loaded_encoder(encoder, device), tokenizer_for_new(reranker)
     building = Index.build(
         path,
         model.fingerprint,
         chunking=chunking,
         layout=layout,
         tokenizer_fingerprint=tokenizer.fingerprint if tokenizer else "",
-        analyzer=analyzer.name if analyzer else "",
+        analyzer=analyzer_name,
         overwrite=overwrite,
         resume=resume,
     )
     with progress_over(documents, "Embedding", shown=progress) as counted, building as builder:
-        pace = pace_for(model)
-        lacking = _lacking(builder, counted, pace)
-        with embedded(lacking, model, chunking, tokenizer, analyzer=analyzer, pace=pace) as batches:
-            for batch in batches:
-                counted.done(builder.add(batch))
+        stages = partial(embedded, encoder=model, chunking=chunking, tokenizer=tokenizer, analyzer=analyzer)
+        _write_lacking(builder, counted, pace_for(model), stages)
         if not counted.documents_done:
-            _check_no_documents(unchecked, path, overwrite=overwrite)
-        builder.commit(reason="build", settings=default_settings(lexical=analyzer is not None))
+            check_no_documents(unchecked, path, overwrite=overwrite)
+        builder.commit(reason="build", settings=settings)
     return Index.open(path, verify="size")  # its checksums were made a moment ago
 
 
-def add_documents(
+def add_documents(  # noqa: PLR0913 - each argument has a default
     path: str | Path,
     documents: DocumentsLike,
     *,
@@ -131,6 +142,7 @@ def add_documents(
     device: Devices = None,
     reranker: str | Path | None = None,
     progress: bool = False,
+    cluster: ChunkExecutor | None = None,
 ) -> int:
     """Embed documents and add them to an index, in one commit. They are split like the index's other documents.
 
@@ -142,11 +154,13 @@ def add_documents(
         reranker: A reranker with the tokenizer of the stored token ids; None tries that of the encoder and that of the
             default reranker.
         progress: Show a progress bar on standard error.
+        cluster: As for ``build_index``.
 
     Returns:
         How many documents were added.
 
     Raises:
+        ClusterError: As for ``build_index``.
         DocumentError: A document is not valid, or the index already has its id.
         IndexNotFound: There is no index at ``path``.
         IndexLocked: Another process writes.
@@ -156,7 +170,10 @@ def add_documents(
     index = Index.open(path)
     checked_flag(progress, "progress")
     analyzer = analyzer_of_added(index)
-    documents = _checked(documents)
+    documents = checked_documents(documents)
+    if cluster is not None:
+        models = ClusterModels(encoder, reranker, device, index.analyzer)
+        return add_on(cluster, documents, models, index, progress=progress)
     model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)
     with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
         added = 0
@@ -205,7 +222,7 @@ def upsert_documents(
     index = Index.open(path)
     checked_flag(progress, "progress")
     analyzer = analyzer_of_added(index)
-    documents = _checked(documents)
+    documents = checked_documents(documents)
     model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)
     pace = pace_for(model)
     with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
@@ -236,38 +253,16 @@ def delete_documents(path: str | Path, ids: Iterable[str] = (), *, where: Predic
     return Index.open(path).delete(ids, where=where)
 
 
-def _checked(documents: DocumentsLike) -> Iterable[Document]:
-    """Check a source of documents before a model is loaded, which takes seconds."""
-    checked = given_documents(documents)
-    return Begun(checked) if isinstance(checked, DocumentReader) else checked
-
-
-def _encoder(encoder: str | Path | Encoder, device: Devices) -> Encoder:
-    if isinstance(encoder, str | Path):
-        return load_encoder(encoder, device=device)
-    if device is not None:
-        raise ArgumentError(f"device={device!r} is for an encoder that is given by name; this one is loaded already")
-    require_encoder(encoder)
-    return encoder
-
-
-def _check_no_documents(documents: DocumentsLike, path: str | Path, *, overwrite: bool) -> None:
-    """Refuse to make an index without documents, unless an empty list was given and nothing is lost."""
-    if not (isinstance(documents, list | tuple) and not documents):
-        raise ArgumentError(
-            f"there are no documents to index: what was given, {type(documents).__name__}, has none; an empty list "
-            "makes an empty index"
-        )
-    if overwrite and _holds_documents(path):
-        raise ArgumentError(f"there are no documents to replace those in {path}; delete the index instead")
-
-
-def _holds_documents(path: str | Path) -> bool:
-    """Whether there is an index with a document at ``path``."""
-    try:
-        return len(Index.open(path, verify="size")) > 0
-    except IndexStoreError:
-        return False
+def _write_lacking(
+    builder: IndexWriter,
+    counted: DocumentProgress,
+    pace: Pace,
+    stages: Callable[..., AbstractContextManager[Iterator[EmbeddedBatch]]],
+) -> None:
+    """Embed and write the documents that an interrupted build did not write."""
+    with stages(_lacking(builder, counted, pace), pace=pace) as batches:
+        for batch in batches:
+            counted.done(builder.add(batch))
 
 
 def _lacking(builder: IndexWriter, counted: DocumentProgress, pace: Pace) -> Iterator[list[Document]]:

@@ -124,6 +124,24 @@ def tokenizer_of(index: Index, reranker: str | Path | None) -> TextTokenizer | N
     )
 
 
+def tokenizer_name_of(index: Index, reranker: str | Path | None) -> str | Path:
+    """Return the name of a model whose tokenizer makes the token ids that an index stores: see ``tokenizer_of``.
+
+    Raises:
+        IndexModelMismatch: None of them has this tokenizer.
+        ArgumentError: A reranker is named, and the index stores no token ids.
+    """
+    if reranker is not None:
+        tokenizer_of(index, reranker)
+        return reranker
+    for name in (built_with(index), DEFAULT_RERANKER):
+        tokenizer = _if_here(name)
+        if tokenizer is not None and tokenizer.fingerprint == index.tokenizer_fingerprint:
+            return name
+    tokenizer_of(index, None)
+    return DEFAULT_RERANKER
+
+
 def token_ids(texts: Sequence[str], tokenizer: TextTokenizer) -> list[TokenIds]:
     """Return the token ids of each text: uint16 if the vocabulary fits, else uint32."""
     encoded = tokenizer.encode(texts)

@@ -62,6 +62,7 @@ FUNCTIONS = {
         "overwrite": True,
         "resume": False,
         "device": None,
+        "cluster": None,
     },
     "Machine": {"memory_bytes": 64e9, "cores": 16},
     "plan_capacity": {
@@ -87,7 +88,7 @@ FUNCTIONS = {
         "top_k": None,
         "turns": None,
     },
-    "add_documents": WRITING,
+    "add_documents": WRITING | {"cluster": None},
     "upsert_documents": WRITING,
     "sync_documents": WRITING | {"documents": DOCUMENTS, "allow_deletes": True, "dry_run": False},
     "delete_documents": {"path": "index", "ids": ["nowhere"], "where": None},

@@ -84,6 +84,16 @@ class SourceReport:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row or a file that was left out because it is bad: see ``ErrorLog.write``."""
+
+    source: str | None
+    line: int | None
+    reason: str
+    unit: str = "line"
+
+
 def joined(reports: Iterable[SourceReport]) -> SourceReport:
     """Return one report of several parts of a source; a file that is in several parts counts in each."""
     files = found = documents = ids_made = 0

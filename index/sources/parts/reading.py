@@ -1,24 +1,13 @@
 """PartReader: reads the documents of a part of a source."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from ...document import Document
-from ..accounting import SourceReport, Tally
+from ..accounting import BadRow, SourceReport, Tally
 from ..options import SourceOptions
 from ..places import NamedSource
 from ..reading import Reading
 from .source_part import SourcePart
-
-
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row or a file that was left out because it is bad: see ``ErrorLog.write``."""
-
-    source: str | None
-    line: int | None
-    reason: str
-    unit: str = "line"
 
 
 class _Bad:

@@ -1,0 +1,138 @@
+"""Builds and extends an index by other processes: what they must know of the models and of the documents."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import ArgumentError
+from ...errors.arguments import described
+from ...index import Chunking, Document, DocumentReader, Index, VectorLayout
+from ...index.staging import ChunkSettings
+from ...retrieval import BiEncoder, Encoder, ParallelEncoder
+from ..models import Devices, built_with, load_encoder, open_encoder, require_encoder
+from .begun import Begun
+from .chunks import ChunkedDocuments, ChunkExecutor, ChunkJob, add_in_chunks, build_in_chunks
+from .tokenising import tokenizer_for_new, tokenizer_name_of
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterModels:
+    """The models of a build: see ``build_index``.
+
+    Attributes:
+        encoder: The encoder; None is that of the index.
+        reranker: The reranker for whose tokenizer token ids are stored.
+        device: Where the encoder runs in the other processes.
+        analyzer: The name of the analyzer; empty for none.
+    """
+
+    encoder: str | Path | Encoder | None
+    reranker: str | Path | None
+    device: Devices
+    analyzer: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewIndex:
+    """A new index: see ``build_index``."""
+
+    path: str | Path
+    chunking: Chunking | None
+    layout: VectorLayout
+    stored: Mapping[str, object]
+    overwrite: bool
+
+
+def build_on(
+    cluster: ChunkExecutor, documents: Iterable[Document], models: ClusterModels, new: NewIndex, *, progress: bool
+) -> int:
+    """Build a new index on a cluster, and return how many documents it has; with none of them it is not made."""
+    _check_executor(cluster)
+    encoder = _sendable(models.encoder)
+    loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
+    tokenizer = tokenizer_for_new(models.reranker)
+    given = _documents(documents)
+    settings = ChunkSettings(
+        model=loaded.fingerprint,
+        chunking=new.chunking,
+        layout=new.layout,
+        tokenizer_fingerprint=tokenizer.fingerprint if tokenizer else "",
+        analyzer=models.analyzer,
+        dtype=cluster.dtype,
+        reading=_reading(given),
+    )
+    job = ChunkJob(
+        path=str(Path(new.path).absolute()),
+        settings=settings,
+        encoder=encoder,
+        device=models.device,
+        dtype=cluster.dtype,
+        reranker=None if models.reranker is None else _absolute(models.reranker),
+        options=given.options,
+        skip_errors=given.skip_errors,
+    )
+    return build_in_chunks(job, given, cluster, stored=dict(new.stored), overwrite=new.overwrite, progress=progress)
+
+
+def add_on(
+    cluster: ChunkExecutor, documents: Iterable[Document], models: ClusterModels, index: Index, *, progress: bool
+) -> int:
+    """Add documents to an index on a cluster, and return how many."""
+    _check_executor(cluster)
+    open_encoder(index, models.encoder)
+    encoder = _sendable(built_with(index) if models.encoder is None else models.encoder)
+    given = _documents(documents)
+    settings = ChunkSettings(
+        model=index.model,
+        chunking=index.chunking,
+        layout=index.layout,
+        tokenizer_fingerprint=index.tokenizer_fingerprint,
+        analyzer=models.analyzer,
+        dtype=cluster.dtype,
+        reading=_reading(given),
+    )
+    job = ChunkJob(
+        path=str(Path(index.path).absolute()),
+        settings=settings,
+        encoder=encoder,
+        device=models.device,
+        dtype=cluster.dtype,
+        reranker=_absolute(tokenizer_name_of(index, models.reranker)) if index.tokenizer_fingerprint else None,
+        options=given.options,
+        skip_errors=given.skip_errors,
+    )
+    return add_in_chunks(job, given, cluster, progress=progress)
+
+
+def _check_executor(cluster: object) -> None:
+    if not callable(getattr(cluster, "run", None)) or isinstance(cluster, type):
+        raise ArgumentError(f"cluster must say who writes chunks, such as ClusterOptions(), not {described(cluster)}")
+
+
+def _documents(documents: Iterable[Document]) -> ChunkedDocuments:
+    reader = documents.reader if isinstance(documents, Begun) else documents
+    return ChunkedDocuments(reader) if isinstance(reader, DocumentReader) else ChunkedDocuments(None, documents)
+
+
+def _reading(documents: ChunkedDocuments) -> Mapping[str, object]:
+    return {} if documents.reader is None else dataclasses.asdict(documents.options)
+
+
+def _sendable(encoder: str | Path | Encoder | None) -> str | Encoder:
+    """Return what other processes can load: a name, or an encoder that is not a model in memory."""
+    if isinstance(encoder, str | Path):
+        return _absolute(encoder)
+    require_encoder(encoder)
+    assert encoder is not None
+    if isinstance(encoder, BiEncoder | ParallelEncoder):
+        raise ArgumentError(
+            "with a cluster each process loads the encoder by itself: name it, as in "
+            f"encoder={encoder.fingerprint.id!r}"
+        )
+    return encoder
+
+
+def _absolute(name: str | Path) -> str:
+    """Return a name as a process in another folder can use it."""
+    return str(Path(name).absolute()) if Path(name).is_dir() else str(name)
