@@ -158,13 +158,15 @@ class _Cuts:
     def events(self) -> set[int]:
         """The numbers of the events after which the power fails; 0 is before the first.
 
-        With ``most`` it is one of the calls that write the files of one segment alike between two acknowledgements.
+        With ``most`` it is one of the calls between two acknowledgements that do the same to files with one suffix in
+        the folder of a segment.
         """
         kinds, acknowledgements = list[object]([0]), 0
         for number, event in enumerate(self.recording.events, 1):
             acknowledgements += event.call == "acknowledge"
-            folder = self.recording.kind(event.target or event.path or ".").rpartition("/")[0]
-            kinds.append((acknowledgements, event.call, folder) if "*" in folder else number)
+            folder, _, name = self.recording.kind(event.target or event.path or ".").rpartition("/")
+            alike = (acknowledgements, event.call, folder, Path(name).suffix)
+            kinds.append(alike if "*" in folder else number)
         most = None if self.most is None else 1
         return set(some_of_each(range(len(kinds)), kinds.__getitem__, most=most, seed=self.seed))
 
@@ -214,7 +216,7 @@ def every_power_cut(
     (None where there was none), or more than what the operation in flight was to add. All of it is one AssertionError.
     ``passed`` is filled with the states that are good. With ``most``, at each call that many pending changes of names
     are drawn to be the only one kept or lost, and as many mixtures; and the power fails after one of the calls that
-    create the files of a segment, one of those that write to them, and so on, drawn for each acknowledgement.
+    create files of a segment, one of those that write to them, and so on, drawn for each acknowledgement and suffix.
     """
     recording.assert_complete()
     passed = set() if passed is None else passed

@@ -254,6 +254,30 @@ def test_what_is_written_without_the_file_system_is_found(tmp_path):
         every_power_cut(filesystem, check_open)
 
 
+def test_with_fewer_cuts_each_missing_fsync_is_found_all_the_same(recording):
+    assert 30 < every_power_cut(recording, check_rollback, most=1) < every_power_cut(recording, check_rollback)
+    assert syncs_not_missed(recording, check_rollback, most=1) == []
+
+
+@pytest.mark.parametrize(("most", "expected"), [(None, 4), (1, 2)])
+def test_of_files_that_are_written_alike_one_is_cut(tmp_path, most, expected):
+    """Alike are those of a segment that have the same suffix; the one without is another."""
+    filesystem, segment = RecordingFilesystem(tmp_path / "index"), tmp_path / "index" / "segments" / "s1"
+    for folder in (segment.parent.parent, segment.parent, segment):
+        filesystem.make_folder(folder)
+    for name in ("a.arrow", "b.arrow", "c.arrow", "SEAL"):
+        with filesystem.create(segment / name) as file:
+            file.write(b"1234")
+    torn = set()
+
+    def check(path, acknowledged):
+        torn.update(file.name for file in path.rglob("*") if file.is_file() and file.read_bytes() == b"12")
+
+    every_power_cut(filesystem, check, most=most)
+    assert len(torn) == expected
+    assert "SEAL" in torn
+
+
 def states_of(filesystem):
     """All that ``every_power_cut`` shows to its check, by what is acknowledged."""
     states = {}
