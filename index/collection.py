@@ -11,7 +11,7 @@ from ..errors.arguments import checked_callable, checked_count, checked_path
 from .arguments import checked_batches, checked_ids, checked_seconds
 from .files import writing
 from .filters import Predicate
-from .manifest import COLUMN_NAMES, Manifest, checked_settings
+from .manifest import COLUMN_NAMES, Manifest, VectorLayout, checked_settings
 from .opening import OpenedIndex, open_newest
 from .reading import Snapshot
 from .segments import POSTINGS, TOKEN_IDS, EmbeddedBatch, template
@@ -45,6 +45,11 @@ class Index(OpenedIndex):
         >>> index = Index.open("my-index")
         >>> [document.id for document in index.documents()]
     """
+
+    @property
+    def layout(self) -> VectorLayout:
+        """How vectors are stored and searched."""
+        return self._manifest.vectors
 
     @contextmanager
     def writer(self) -> Generator[IndexWriter]:

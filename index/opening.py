@@ -213,11 +213,6 @@ class OpenedIndex(IndexReader):
         """
         self._snapshot.matching(where)
 
-    @property
-    def layout(self) -> VectorLayout:
-        """How vectors are stored and searched."""
-        return self._manifest.vectors
-
     def ids(self) -> Iterator[str]:
         """Yield the ids of all live documents, in the order in which they were added."""
         return self._snapshot.ids()

@@ -80,6 +80,7 @@ def add_on(
 ) -> int:
     """Add documents to an index on a cluster, and return how many."""
     _check_executor(cluster)
+    index.require_changeable()
     open_encoder(index, models.encoder)
     encoder = _sendable(built_with(index) if models.encoder is None else models.encoder)
     given = _documents(documents)
