@@ -452,7 +452,8 @@ def test_an_interrupt_during_the_imports_is_no_traceback(number, tmp_path):
     """The module that the command line imports last sends the signal to its own process."""
     slow = tmp_path / "sitecustomize.py"
     slow.write_text(
-        "import builtins, os\n"
+        "import builtins, os, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored where the tests run in the background
         "importing = builtins.__import__\n"
         "def hook(name, *rest, **named):\n"
         "    if name == 'typer':\n"
