@@ -42,6 +42,7 @@ PUBLIC = (
     "pipelines",
     "pipelines.training",
     "pipelines.training.pair_tasks",
+    "pipelines.cluster.sharding",
     "pipelines.integrations.beir",
     "pipelines.integrations.haystack",
     "pipelines.integrations.lancedb",

@@ -21,6 +21,7 @@ from .listening import (
     require_packages,
     serve_until_signal,
 )
+from .shards import Opening, RayAddress, ReplicaCount, ShardCount
 
 if TYPE_CHECKING:
     from ...server import Mounted, Service
@@ -57,6 +58,9 @@ def serve_command(
         Path | None,
         typer.Option(help="A file that gets each query of a search as a JSON line; default: none."),
     ] = None,
+    ray: RayAddress = None,
+    shards: ShardCount = None,
+    replicas: ReplicaCount = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the address and readiness as JSON.")] = False,
 ) -> None:
     """Serve indexes to programs over HTTP, and to people by a page.
@@ -64,7 +68,7 @@ def serve_command(
     Example: bicross serve my-index --port 8080
     """
     require_packages("bicross serve", "server", PACKAGES)
-    from ....index import Index
+    opening = Opening(ray, shards, replicas)
     from ...search import SearchOptions
     from ...server import (
         KEY_VARIABLE,
@@ -91,7 +95,7 @@ def serve_command(
         ),
     )
     search = SearchOptions(retrieve_k=retrieve_k, rerank_k=rerank_k, first_stage=first_stage, rerank=rerank or None)
-    opened = {name: Index.open(path) for name, path in named_indexes(indexes).items()}
+    opened = opening.indexes(named_indexes(indexes))
     models = ModelOptions(
         encoder=encoder,
         reranker=None if rerank is False else reranker,
