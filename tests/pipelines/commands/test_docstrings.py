@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 from bicross.index import Document
 from bicross.pipelines.commands import docstrings
-from bicross.pipelines.commands.docstrings import DOC_CHARACTERS, LIMIT, docstring_documents
+from bicross.pipelines.commands.demo.docstrings import DOC_CHARACTERS, LIMIT, docstring_documents
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_a_limit_keeps_the_plainest_names(collection: dict[str, Document]) -> No
 @pytest.mark.slow
 def test_the_same_python_gives_the_same_documents_and_prints_nothing(collection: dict[str, Document]) -> None:
     code = (
-        "from bicross.pipelines.commands.docstrings import docstring_documents as d\n"
+        "from bicross.pipelines.commands.demo.docstrings import docstring_documents as d\n"
         "from hashlib import sha256; print(sha256(repr(d()).encode()).hexdigest())"
     )
     runs = {

@@ -10,16 +10,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ...errors.counts import counted
-from ...index import Index
-from ...inference import cache_folder
-from ...retrieval import BiEncoder
-from ..indexing import build_index
-from ..search import SearchPipeline, SearchResult, Timings, result_record
+from ....errors.counts import counted
+from ....index import Index
+from ....inference import cache_folder
+from ....retrieval import BiEncoder
+from ...indexing import build_index
+from ...search import SearchPipeline, SearchResult, Timings, result_record
+from ..options import AsJson, Device
+from ..output import print_json
+from ..terminal import plain, saying, unless_committed
 from .docstrings import docstring_documents
-from .options import AsJson, Device
-from .output import print_json
-from .terminal import plain, saying, unless_committed
 
 QUESTIONS = (
     "read rows from a csv file",
