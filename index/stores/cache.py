@@ -55,23 +55,28 @@ def most_bytes() -> int:
 
 
 def hold(folder: Path, filesystem: Filesystem) -> filelock.BaseFileLock:
-    """Say that this process uses a copy, until the lock is released or the process ends."""
+    """Say that this process uses a copy, until the lock is released or the process ends.
+
+    The caller holds the lock of the copy.
+    """
     filesystem.make_folder(folder / IN_USE)
+    is_used(folder, filesystem)  # which removes what dead processes left
     lock = filelock.FileLock(folder / IN_USE / f"{os.getpid()}-{uuid.uuid4().hex}", timeout=0)
     lock.acquire()
     return lock
 
 
 def is_used(folder: Path, filesystem: Filesystem) -> bool:
-    """Whether a process uses a copy. What dead processes left behind is removed."""
+    """Whether a process uses a copy. What dead processes left is removed; the caller holds the copy's lock."""
+    in_use = False
     with suppress(FileNotFoundError):
         for path in (folder / IN_USE).iterdir():
             try:
                 with filelock.FileLock(path, timeout=0):
                     filesystem.remove_file(path)
             except filelock.Timeout:
-                return True
-    return False
+                in_use = True
+    return in_use
 
 
 def remove_superseded(folder: Path, new: Publication, filesystem: Filesystem) -> None:

@@ -244,6 +244,16 @@ def test_copies_are_removed_when_they_take_too_much_and_nobody_uses_them(index, 
     assert seen(Index.open(urls[0])) == seen(index)
 
 
+def test_what_dead_processes_held_is_cleaned_up(url):
+    first = Index.open(url)
+    (first.path / "in-use" / "12345-of-a-dead-process").touch()
+    second = Index.open(url)
+    assert len(list((first.path / "in-use").iterdir())) == 2
+    del first, second
+    third = Index.open(url)
+    assert len(list((third.path / "in-use").iterdir())) == 1
+
+
 def test_a_limit_that_is_no_number_is_refused(url, monkeypatch):
     for value in ("many", "-1", "inf"):
         monkeypatch.setenv("BICROSS_STORE_CACHE_GB", value)
