@@ -61,7 +61,7 @@ def hold(folder: Path, filesystem: Filesystem) -> filelock.BaseFileLock:
     """
     filesystem.make_folder(folder / IN_USE)
     is_used(folder, filesystem)  # which removes what dead processes left
-    lock = filelock.FileLock(folder / IN_USE / f"{os.getpid()}-{uuid.uuid4().hex}", timeout=0)
+    lock = filelock.FileLock(folder / IN_USE / f"{os.getpid()}-{uuid.uuid4().hex}", timeout=0, thread_local=False)
     lock.acquire()
     return lock
 

@@ -47,6 +47,7 @@ def tune(
 
     Raises:
         ArgumentError: There are too few judged queries, or the reranker has no fingerprint.
+        IndexReadOnly: The index was opened by a URL, and what is found is to be stored in it.
         QueryError: A query is too long for the reranker, and ``long_queries`` is "error".
     """
     checked_instance(index, Index, "index")
@@ -54,6 +55,8 @@ def tune(
     require_encoder(encoder)
     given = prepared(judged, reranker, options)
     options, queries = given.options, given.queries
+    if options.store:
+        index.require_changeable()
     reranker = cutting_queries(reranker)  # nothing is too long any more, unless it is to be cut
     key, k = ScoresKey.of(index, given.identity.fingerprint, options.retrieve_k, queries), options.retrieve_k
     score = partial(score_candidates, index, queries, encoder=encoder, reranker=reranker, k=k, on_progress=on_progress)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from bicross.errors import (
     ArgumentError,
+    BicrossError,
     IndexCorrupt,
     IndexExists,
     IndexModelMismatch,
@@ -18,8 +19,8 @@ from bicross.errors import (
 )
 from bicross.index import Index, fetch, publish
 from bicross.index.stores import ObjectStore, Origin, cache, empty_cache
-from helpers.examples import examples
-from helpers.object_stores import URL, MemoryObjects
+from helpers.examples import examples, some_of_each, thorough
+from helpers.object_stores import URL, Died, MemoryObjects, StoreFault
 from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, Oracle, assert_same, batch, record, seen
 from helpers.wrong_values import WRONG, is_answered
 from hypothesis import HealthCheck, given, settings
@@ -158,6 +159,28 @@ def test_a_damaged_object_is_an_error_that_names_it(index, tmp_path, kind):
     store.altered = lambda read, content: content
     fetch(store, folder)  # what was copied is used
     assert seen(Index.open(folder)) == seen(index)
+
+
+def test_after_a_fault_at_any_call_the_copy_goes_on(index, tmp_path, monkeypatch):
+    from bicross.index.stores import copying
+
+    monkeypatch.setattr(copying, "THREADS", 1)
+    start = MemoryObjects()
+    publish(index.path, start)
+    start.calls.clear()
+    fetch(start, tmp_path / "clean")
+    cases = [(fault, number) for fault in StoreFault for number in range(1, len(start.calls) + 1)]
+    few = some_of_each(
+        cases, lambda case: (case[0], start.calls[case[1] - 1][:9]), most=None if thorough() else 1, seed=0
+    )
+    for fault, number in few:
+        folder = tmp_path / f"{fault.name}-{number}"
+        with pytest.raises((BicrossError, Died)):
+            fetch(MemoryObjects(start.client, fault, number), folder)
+        with pytest.raises(IndexNotFound):
+            Index.open(folder)
+        fetch(start, folder)
+        assert seen(Index.open(folder)) == seen(index)
 
 
 def test_large_files_come_in_parts(index, tmp_path, monkeypatch):
