@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 from bicross.index import Document
-from bicross.pipelines.commands import docstrings
+from bicross.pipelines.commands.demo import docstrings
 from bicross.pipelines.commands.demo.docstrings import DOC_CHARACTERS, LIMIT, docstring_documents
 
 
