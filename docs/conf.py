@@ -40,6 +40,7 @@ PUBLIC = (
     "rerank",
     "rerank.readers",
     "pipelines",
+    "pipelines.cluster",
     "pipelines.training",
     "pipelines.training.pair_tasks",
     "pipelines.cluster.sharding",

@@ -9,7 +9,7 @@ from .adoption import Adopted, adopt_added, adopt_new
 from .chunk_writer import write_chunk
 from .given import remove_documents, stage_documents
 from .plan import Chunk, ChunkSettings, plan
-from .seals import ChunkAccount, SealedChunk, sealed
+from .seals import ChunkAccount, SealedChunk, count_staged, sealed
 
 __all__ = [
     "STAGING",
@@ -20,6 +20,7 @@ __all__ = [
     "SealedChunk",
     "adopt_added",
     "adopt_new",
+    "count_staged",
     "driving_build",
     "plan",
     "remove_abandoned",

@@ -14,6 +14,7 @@ from ...errors import IndexCorrupt
 from ..files import Count, Filesystem, Name
 from ..manifest import SegmentEntry
 from ..writing import STAGING
+from .plan import NAME_DIGITS
 
 SEAL = "SEAL"
 
@@ -120,6 +121,11 @@ def damaged(path: Path, name: str, reason: str) -> IndexCorrupt:
     return IndexCorrupt(
         f"the staged chunk {folder} is damaged: {reason}; delete that folder, and the next run makes it"
     )
+
+
+def count_staged(path: str | Path) -> int:
+    """Return how many sealed chunks are staged, of whatever build."""
+    return sum(1 for _ in (Path(path) / STAGING).glob(f"{'[0-9a-f]' * NAME_DIGITS}/{SEAL}"))
 
 
 def sealed(path: str | Path, names: Iterable[str]) -> dict[str, SealedChunk]:

@@ -2,8 +2,9 @@
 
 import dataclasses
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from ..indexing import Begun, add_documents, build_index, index_terms, retokeniz
 from ..models import load_encoder, open_encoder
 from ..progress import doing
 from ..unknown_tokens import unknown_share_of
+from .clusters import WorkersOnRay
 from .options import (
     AnalyzerName,
     AsJson,
@@ -33,7 +35,7 @@ from .options import (
     chosen_analyzer,
 )
 from .output import fields_table, info_record, info_table, print_json, report
-from .sources import Source, keeping_begun
+from .sources import Source, keeping_begun, kept_of_build
 from .terminal import saying, unless_committed, with_option_records
 
 MAX_IDS_SHOWN = 5
@@ -62,6 +64,7 @@ def index(
         bool, typer.Option("--resume", help="Continue a build that was interrupted, with what is on disk already.")
     ] = False,
     source: Source,
+    on_ray: WorkersOnRay,
     passage_tokens: Annotated[int | None, typer.Option(help="Split longer documents; default: what fits.")] = None,
     overlap: Annotated[int, typer.Option(help="Tokens that neighbouring passages share.")] = 32,
     whole: Annotated[
@@ -76,16 +79,17 @@ def index(
 
     Example: bicross index articles.jsonl -o my-index
     """
+    cluster = on_ray.options(dtype)
     analysed_as = chosen_analyzer(language, analyzer)
     if analysed_as and not lexical:
         raise ArgumentError("--language and --analyzer say how terms are made; --no-lexical makes none: leave one out")
     Index.require_free(output, overwrite=overwrite, resume=resume)
     chunking = None if whole else Chunking(passage_tokens, overlap)
     documents = source.read()
-    with saying(_kept_of_build(output)), keeping_begun(output):
+    with saying(kept_of_build(output)), keeping_begun(output):
         first = Begun(documents)
-        with doing("Loading the encoder", shown=_watched(as_json)):
-            model = load_encoder(encoder, device=device, dtype=dtype)
+        with doing("Loading the encoder", shown=_watched(as_json) and cluster is None):
+            model = encoder if cluster else load_encoder(encoder, device=device, dtype=dtype)
         built = build_index(
             first,
             output,
@@ -98,7 +102,9 @@ def index(
             memory_bytes=memory_bytes,
             overwrite=overwrite,
             resume=resume,
+            device=device if cluster else None,
             progress=_watched(as_json),
+            cluster=cluster,
         )
     info = built.info()
     summary = source.summary(documents, written=info.documents)
@@ -121,20 +127,25 @@ def add(
     device: Devices = None,
     dtype: Precision = "float32",
     source: Source,
+    on_ray: WorkersOnRay,
     as_json: AsJson = False,
 ) -> None:
     """Add the documents of a collection to an index; with --replace, what did not change is not embedded again.
 
     Example: bicross add my-index news.jsonl --replace
     """
+    cluster = on_ray.options(dtype)
+    if cluster and replace:
+        raise ArgumentError("--ray adds documents that are new, and --replace takes the place of old ones: give one")
     opened = Index.open(path, verify="size")
     before, documents = opened.info().documents, source.read()
-    change = upsert_documents if replace else add_documents
+    change = upsert_documents if replace else partial(add_documents, cluster=cluster)
     with saying(unless_committed(path, f"Nothing was added to {path}: run the same command again.")):
         first = Begun(documents)
-        with doing("Loading the encoder", shown=_watched(as_json)):
-            model = open_encoder(opened, encoder, device=device, dtype=dtype)
-        written = change(path, first, encoder=model, reranker=reranker, progress=_watched(as_json))
+        with doing("Loading the encoder", shown=_watched(as_json) and cluster is None):
+            model = encoder if cluster else open_encoder(opened, encoder, device=device, dtype=dtype)
+        where = device if cluster else None
+        written = change(path, first, encoder=model, device=where, reranker=reranker, progress=_watched(as_json))
     summary = source.summary(documents, written=written)
     new = Index.open(path, verify="size").info().documents - before
     text = f"Wrote {counted(written, 'document')} to {path}" + (
@@ -257,22 +268,6 @@ def info(path: IndexPlace, *, as_json: AsJson = False) -> None:
     Console().print(info_table(about, unknown))
     if fields:
         Console().print(fields_table(fields))
-
-
-def _kept_of_build(path: Path) -> Callable[[], str]:
-    """Return what is to be said when a build is interrupted, by what is on disk then."""
-    nothing = unless_committed(path, f"Nothing was written to {path}: run the same command again.")
-
-    def message() -> str:
-        disk = Index.on_disk(path)
-        if disk.unfinished is None:
-            return nothing()
-        text = f"{path} keeps {counted(disk.unfinished, 'document')} of this build."
-        if disk.newest is not None:
-            text += " The index that was there is unchanged."
-        return f"{text} Run the same command with --resume to go on, or with --overwrite to start again."
-
-    return message
 
 
 @contextmanager

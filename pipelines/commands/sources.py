@@ -1,6 +1,6 @@
 """The argument SOURCE, with the options that say how it is read, for every command that reads documents."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,7 +11,9 @@ import typer
 from ...errors import ArgumentError, BicrossError
 from ...errors.counts import counted
 from ...index import ColumnType, DocumentReader, Index, read_documents
+from ...index.staging import count_staged
 from .source_summary import SourceSummary
+from .terminal import unless_committed
 
 _TABS = {"tab": "\t", r"\t": "\t"}
 
@@ -145,6 +147,25 @@ def keeping_begun(path: Path) -> Generator[None]:
                 "--resume; with --resume --skip-errors it leaves out what is bad, and lists it"
             )
         raise
+
+
+def kept_of_build(path: Path) -> Callable[[], str]:
+    """Return what is to be said when a build is interrupted, by what is on disk then."""
+    nothing = unless_committed(path, f"Nothing was written to {path}: run the same command again.")
+
+    def message() -> str:
+        disk = Index.on_disk(path)
+        if disk.unfinished is None and (staged := count_staged(path)):
+            kept = counted(staged, "part of the source is", "parts of the source are")
+            return f"{kept} embedded and kept in {path}. Run the same command again to go on."
+        if disk.unfinished is None:
+            return nothing()
+        text = f"{path} keeps {counted(disk.unfinished, 'document')} of this build."
+        if disk.newest is not None:
+            text += " The index that was there is unchanged."
+        return f"{text} Run the same command with --resume to go on, or with --overwrite to start again."
+
+    return message
 
 
 def _names(text: str) -> list[str]:
