@@ -43,8 +43,8 @@ def checked_path(value: object, name: str = "path") -> Path:
         raise ArgumentError(f"{name} is empty; write '.' for the current folder")
     if _URL.match(text):
         raise ArgumentError(
-            f"{name} must be a folder or a file of this machine, not the URL {text!r:.200}; a published index is opened "
-            "by its URL, as text and not as a Path, to be searched and not changed"
+            f"{name} must be a folder or a file of this machine, not the URL {text!r:.200}; a published index is "
+            "opened by its URL, as text and not as a Path, to be searched and not changed"
         )
     if "\0" in text:
         raise ArgumentError(f"{name} has a NUL character, which no path has: {text!r:.200}")
