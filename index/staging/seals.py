@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +11,16 @@ from typing import Any, Literal
 import xxhash
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from ...errors import IndexCorrupt
+from ...errors import ArgumentError, IndexCorrupt
+from ...errors.arguments import described
 from ..files import Count, Filesystem, Name
 from ..manifest import SegmentEntry
 from ..writing import STAGING
 from .plan import NAME_DIGITS
 
 SEAL = "SEAL"
+_NAME = re.compile("[A-Za-z0-9_-]{1,60}")
+"""It cannot lead out of the folder, and leaves room for the name of an attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +98,11 @@ def read_seal(path: Path, name: str) -> SealedChunk | None:
         None where there is no such chunk.
 
     Raises:
+        ArgumentError: That is no name of a chunk.
         IndexCorrupt: The seal is damaged, or is that of another chunk.
     """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ArgumentError(f"the name of a chunk is what plan gives it, not {described(name)}")
     folder = path / STAGING / name
     try:
         content = (folder / SEAL).read_bytes()

@@ -150,6 +150,18 @@ def test_what_fails_in_the_middle_leaves_nothing(tmp_path):
     assert sealed(tmp_path, [chunk.name]) == {}
 
 
+@pytest.mark.parametrize("name", ["", "..", "a/b", "../segments", "a\0", "x" * 61, None, 5])
+def test_a_name_that_no_plan_gives_is_refused(tmp_path, name):
+    for call in (
+        lambda: write_chunk(tmp_path, name, batches(RECORDS[:2], 2), SETTINGS),
+        lambda: sealed(tmp_path, [name]),
+        lambda: adopt_new(tmp_path / "new", [name], SETTINGS),
+    ):
+        with pytest.raises(ArgumentError, match="the name of a chunk is what plan gives it, not"):
+            call()
+    assert not (tmp_path / STAGING).exists()
+
+
 def test_token_ids_of_a_chunk_have_one_type(tmp_path):
     mixed = [batch(RECORDS[:2], **KINDS), batch(RECORDS[2:4], tokens="u4", terms=True)]
     with pytest.raises(ArgumentError, match="must all be uint16, or all uint32"):
