@@ -16,8 +16,9 @@ from ..coverage import Coverage
 from ..document import Document, Passage
 from ..files import Filesystem
 from ..filters import FieldInfo, Predicate
-from ..manifest import Manifest
+from ..manifest import Manifest, ModelFingerprint
 from ..reading import BM25, Hit
+from ..segments import Verify
 from ..writing import read_manifest
 from . import searching
 from .asking import Asking, Missing, OpenGeneration, Shards, unavailable
@@ -55,6 +56,21 @@ class ShardedIndex(Index):
         self._seconds = checked_positive(seconds, "seconds")
         self._missing: Missing | None = None
         super().__init__(path, self._opened(path, read_manifest(path)), Filesystem())
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        model: ModelFingerprint | None = None,
+        verify: Verify = "full",
+        filesystem: Filesystem | None = None,
+    ) -> Self:
+        """Raise ``ArgumentError``: an index is opened in shards that there are."""
+        raise ArgumentError(
+            "ShardedIndex.open knows no shards: give them, as in ShardedIndex(path, shards), or open the index on Ray "
+            "with bicross.pipelines.cluster.sharding.open_sharded"
+        )
 
     @property
     def coverage(self) -> Coverage:

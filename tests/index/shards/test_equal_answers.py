@@ -143,7 +143,7 @@ searches = st.lists(
 )
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(batches, st.integers(1, 8), searches, st.sampled_from(["Flat", "SQ8"]))
 def test_shards_answer_as_one_index(tmp_path_factory, contents, shards, asked, factory):
     index = made(tmp_path_factory.mktemp("shards") / "index", contents, VectorLayout(factory))

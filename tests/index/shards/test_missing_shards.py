@@ -160,6 +160,11 @@ def test_documents_are_listed_and_changed_elsewhere(index, shards):
     assert parts.settings == {"a": 1}
 
 
+def test_an_index_in_shards_needs_shards(index):
+    with pytest.raises(ArgumentError, match=r"ShardedIndex.open knows no shards: give them"):
+        ShardedIndex.open(index.path)
+
+
 @pytest.mark.parametrize("seconds", [0, -1, "1", None])
 def test_a_time_limit_must_be_one(index, shards, seconds):
     with pytest.raises(ArgumentError, match="seconds must be"):

@@ -57,7 +57,7 @@ RETRIEVERS = {
 }
 
 
-@pytest.mark.parametrize("shards", [1, 3, 8])
+@pytest.mark.parametrize("shards", [3, 8])
 @pytest.mark.parametrize("name", RETRIEVERS)
 def test_results_are_those_of_one_process(index, name, shards):
     parts = ShardedIndex(index.path, LocalShards(index.path, shards))

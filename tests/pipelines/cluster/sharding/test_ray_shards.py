@@ -80,8 +80,8 @@ def test_500_queries_in_every_mode_find_what_one_process_finds(parts, index):
     vectors = unit_vectors(QUERIES, seed=9)
     terms = [[f"t{n % 9}", f"t{n % 5}", "t1"] for n in range(QUERIES)]
     for k, where, passages, queries in (
-        (5, None, 1, QUERIES),
-        (3, "number >= 20 and even", 3, QUERIES),
+        (3, None, 1, QUERIES),
+        (2, "number >= 20 and even", 3, QUERIES),
         (100, None, 2, 9),
     ):
         modes = {
