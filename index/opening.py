@@ -155,7 +155,8 @@ class OpenedIndex(IndexReader):
         Args:
             path: The folder of the index, or its URL in a store, such as "s3://bucket/folder".
             model: The model that the index must have been built with; None accepts any.
-            verify: "full" verifies the checksum of every file, "size" only its size.
+            verify: "full" verifies the checksum of every file and all values in it. "size" verifies only the sizes; the
+                structure of a file is checked when it is first needed, so a search may raise ``IndexCorrupt`` too.
             filesystem: Writes changes; a test passes another one.
 
         Raises:

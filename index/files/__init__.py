@@ -27,6 +27,7 @@ from .locking import (
     noting_publication,
     writing,
 )
+from .mapped_files import File, MappedFile, map_file, map_verified
 from .memory import raise_if_out_of_memory
 
 __all__ = [
@@ -37,8 +38,10 @@ __all__ = [
     "STAGING_LOCK",
     "CheckedFile",
     "Count",
+    "File",
     "FileEntry",
     "Filesystem",
+    "MappedFile",
     "Name",
     "NamedFile",
     "RecordBatch",
@@ -51,6 +54,8 @@ __all__ = [
     "is_driven",
     "is_stream",
     "link_or_copy",
+    "map_file",
+    "map_verified",
     "noting_publication",
     "numbers",
     "one_batch",

@@ -5,7 +5,6 @@ Files are uncompressed Arrow IPC. A row is a view into the memory-mapped file, s
 
 import struct
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ from ...errors import IndexCorrupt
 from ..metadata import array_of
 from .arrow_messages import decoded_sizes
 from .checksums import CheckedFile
+from .mapped_files import File, MappedFile, map_file
 from .memory import raise_if_out_of_memory
 
 RecordBatch = Any  # Arrow's stubs leave most of its methods unknown
@@ -30,8 +30,8 @@ def record_batch(columns: Sequence[Any], schema: pa.Schema) -> RecordBatch:
     return cast(Any, pa.RecordBatch).from_arrays(list(columns), schema=schema)
 
 
-def open_batches(path: Path, schema: pa.Schema | None, *, thorough: bool) -> list[RecordBatch]:
-    """Map a file and return its record batches.
+def open_batches(path: File, schema: pa.Schema | None, *, thorough: bool) -> list[RecordBatch]:
+    """Return the record batches of a file, which is mapped if it is not yet.
 
     The checksum of the file must have been verified. The content is not trusted even so.
 
@@ -44,22 +44,19 @@ def open_batches(path: Path, schema: pa.Schema | None, *, thorough: bool) -> lis
         IndexCorrupt: The file is missing, is not valid Arrow, has another schema, or has compressed columns.
         MemoryError: The file cannot be mapped because memory is exhausted.
     """
+    content = (path if isinstance(path, MappedFile) else map_file(path)).content
     try:
-        with pa.memory_map(str(path)) as source:
-            # A compressed buffer could decode to any size: bicross writes none.
-            if any(decoded for _, decoded in decoded_sizes(source)):
-                raise IndexCorrupt(f"{path} has compressed columns")
-            source.seek(0)
-            reader = pa.ipc.open_file(source.read_buffer())  # the map itself would be read by a thread of Arrow's
-            if schema is not None and not reader.schema.equals(schema):
-                raise IndexCorrupt(f"{path} has the columns {reader.schema.names}, not {schema.names}")
-            batches: list[RecordBatch] = []
-            for number in range(reader.num_record_batches):
-                batch = reader.get_batch(number)
-                cast(Any, batch).validate(full=thorough)
-                batches.append(batch)
-    except FileNotFoundError:
-        raise IndexCorrupt(f"{path} is missing, though the manifest lists it") from None
+        # A compressed buffer could decode to any size: bicross writes none.
+        if any(decoded for _, decoded in decoded_sizes(pa.BufferReader(content))):
+            raise IndexCorrupt(f"{path} has compressed columns")
+        reader = pa.ipc.open_file(content)  # a map instead of its buffer would be read by a thread of Arrow's
+        if schema is not None and not reader.schema.equals(schema):
+            raise IndexCorrupt(f"{path} has the columns {reader.schema.names}, not {schema.names}")
+        batches: list[RecordBatch] = []
+        for number in range(reader.num_record_batches):
+            batch = reader.get_batch(number)
+            cast(Any, batch).validate(full=thorough)
+            batches.append(batch)
     except (pa.ArrowException, EOFError, OSError, ValueError, IndexError, struct.error) as error:
         raise_if_out_of_memory(error)
         if getattr(error, "errno", None) is not None:
@@ -68,8 +65,8 @@ def open_batches(path: Path, schema: pa.Schema | None, *, thorough: bool) -> lis
     return batches
 
 
-def one_batch(path: Path, schema: pa.Schema | None, *, rows: int, thorough: bool) -> RecordBatch:
-    """Map a file that has one record batch, and return the batch.
+def one_batch(path: File, schema: pa.Schema | None, *, rows: int, thorough: bool) -> RecordBatch:
+    """Return the batch of a file that has one record batch.
 
     Args:
         path: An Arrow IPC file.
@@ -87,7 +84,7 @@ def one_batch(path: Path, schema: pa.Schema | None, *, rows: int, thorough: bool
     return batches[0]
 
 
-def numbers(batch: RecordBatch, name: str, source: Path) -> NDArray[Any]:
+def numbers(batch: RecordBatch, name: str, source: File) -> NDArray[Any]:
     """Return a column of numbers as an array that shares the memory of the file.
 
     Args:

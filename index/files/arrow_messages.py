@@ -15,7 +15,7 @@ _BLOCK = struct.Struct("<qiiq")  # in the footer: where a message is
 _BUFFER = struct.Struct("<qq")  # in a message: where a buffer is in its body, and how long it is
 
 
-def is_stream(file: pa.MemoryMappedFile) -> bool:
+def is_stream(file: pa.NativeFile) -> bool:
     """Whether a file is an Arrow stream rather than a file with a footer. Leaves the position at the beginning."""
     file.seek(0)
     start = file.read(6)
@@ -23,7 +23,7 @@ def is_stream(file: pa.MemoryMappedFile) -> bool:
     return start != b"ARROW1"
 
 
-def decoded_sizes(file: pa.MemoryMappedFile) -> Iterator[tuple[bool, int]]:
+def decoded_sizes(file: pa.NativeFile) -> Iterator[tuple[bool, int]]:
     """Yield, for each batch, whether it is a dictionary and how many bytes its compressed buffers decode to.
 
     The size of an uncompressed batch counts as 0, because its buffers are used in the memory map.
@@ -43,7 +43,7 @@ def decoded_sizes(file: pa.MemoryMappedFile) -> Iterator[tuple[bool, int]]:
             yield kind == _DICTIONARY_BATCH, _decoded(batch, message) if is_compressed else 0
 
 
-def _file_messages(file: pa.MemoryMappedFile) -> Iterator[pa.ipc.Message]:
+def _file_messages(file: pa.NativeFile) -> Iterator[pa.ipc.Message]:
     """Yield the messages that the footer names: a reader decodes these, wherever they are in the file."""
     file.seek(max(0, file.size() - 10))
     [length] = struct.unpack_from("<i", file.read(4))

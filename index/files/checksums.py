@@ -2,6 +2,8 @@
 
 import errno
 import io
+import os
+import stat
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -83,7 +85,7 @@ def write_named(filesystem: Filesystem, folder: Path, write: Callable[[CheckedFi
     return NamedFile(name, entry.bytes, entry.xxh3)
 
 
-def verify_size(path: Path, entry: FileEntry | None) -> None:
+def verify_size(path: Path | str, entry: FileEntry | None) -> None:
     """Check that a file has the size that the manifest lists.
 
     Args:
@@ -94,15 +96,15 @@ def verify_size(path: Path, entry: FileEntry | None) -> None:
         IndexCorrupt: The file is not listed, is missing, or has another size.
     """
     if entry is None:
-        raise IndexCorrupt(f"the manifest lists no {path.name} for {path.parent.name}")
+        raise IndexCorrupt(f"the manifest lists no {Path(path).name} for {Path(path).parent.name}")
     try:
-        size = path.stat().st_size
+        status = os.stat(path)  # noqa: PTH116 - for the files of a thousand segments Path.stat takes twice as long
     except (FileNotFoundError, NotADirectoryError):
         raise IndexCorrupt(f"{path} is missing, though the manifest lists it") from None
-    if not path.is_file():
+    if not stat.S_ISREG(status.st_mode):
         raise IndexCorrupt(f"{path} is not a file")
-    if size != entry.bytes:
-        raise IndexCorrupt(f"{path} is damaged: it has {size} bytes, the manifest says {entry.bytes}")
+    if status.st_size != entry.bytes:
+        raise IndexCorrupt(f"{path} is damaged: it has {status.st_size} bytes, the manifest says {entry.bytes}")
 
 
 def verify_content(path: Path, entry: FileEntry | None) -> None:

@@ -6,11 +6,10 @@ format, an entry here, its names in ``manifest/columns.py``, and a field of ``Ma
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from ...errors import ArgumentError
-from ..files import CheckedFile
+from ..files import CheckedFile, File
 from ..manifest import COLUMN_NAMES, POSTINGS_NAMES, TOKEN_IDS_NAMES, ColumnNames, Manifest
 from .embedded_batch import EmbeddedBatch
 from .postings import PostingsTable, PostingsWriter, check_terms, count_of_lists
@@ -56,7 +55,7 @@ OpenedTable = TypeVar("OpenedTable", bound=ColumnTable, covariant=True)
 class OpenTable(Protocol[OpenedTable]):
     """Opens the file of a column."""
 
-    def __call__(self, path: Path, *, rows: int, thorough: bool) -> OpenedTable:
+    def __call__(self, path: File, *, rows: int, thorough: bool) -> OpenedTable:
         """Open the file.
 
         Args:

@@ -7,7 +7,6 @@ are not mistaken for each other.
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...errors import IndexCorrupt
 from ..document import Document
-from ..files import RecordBatch, numbers, record_batch
+from ..files import File, RecordBatch, numbers, record_batch
 from ..metadata import canonical_json
 
 IDS_SCHEMA = pa.schema([("id", pa.uint64()), ("row", pa.int64()), ("high", pa.uint64()), ("low", pa.uint64())])
@@ -60,7 +59,7 @@ class IdTableWriter:
 class IdTable:
     """Looks up rows by id. The table stays in the memory of the file."""
 
-    def __init__(self, batch: RecordBatch, source: Path) -> None:
+    def __init__(self, batch: RecordBatch, source: File) -> None:
         """Check a table.
 
         Args:

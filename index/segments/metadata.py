@@ -9,12 +9,12 @@ is in the schema's metadata under ``UNFILTERABLE``: a JSON object that gives the
 import json
 from collections.abc import Iterable, Mapping
 from itertools import chain
-from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
 
 from ...errors import IndexCorrupt
+from ..files import File
 
 ROWS = ""
 UNFILTERABLE = b"bicross.unfilterable"
@@ -173,7 +173,7 @@ class _Column:
         self._chunks = []
 
 
-def check_columns(columns: "pa.RecordBatch", source: Path) -> None:
+def check_columns(columns: "pa.RecordBatch", source: File) -> None:
     """Raise ``IndexCorrupt`` where columns are not such as ``MetadataColumns`` makes."""
     schema = columns.schema
     types = zip(schema.names, schema.types, strict=True)

@@ -11,7 +11,6 @@ ascending passage; and ``lengths``, the number of terms of each passage.
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -20,7 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError, IndexCorrupt
-from ..files import CheckedFile, RecordBatch, open_batches, record_batch, write_batch
+from ..files import CheckedFile, File, RecordBatch, open_batches, record_batch, write_batch
 from ..metadata import array_of
 
 _BLOCK_POSTINGS = 1 << 20
@@ -141,7 +140,7 @@ class PostingsTable:
 
     kind = None
 
-    def __init__(self, path: Path, *, rows: int, thorough: bool) -> None:
+    def __init__(self, path: File, *, rows: int, thorough: bool) -> None:
         """Open a file.
 
         Args:
@@ -261,7 +260,7 @@ def _schema(count: Any) -> pa.Schema:  # noqa: ANN401 - a type of Arrow's
     return pa.schema([(name, pa.large_list(type_)) for name, type_ in {**types, "lengths": pa.uint32()}.items()])
 
 
-def _values(batch: RecordBatch, name: str, path: Path) -> Any:  # noqa: ANN401
+def _values(batch: RecordBatch, name: str, path: File) -> Any:  # noqa: ANN401
     """Return the only list of a column."""
     lists = batch.column(name)
     if lists.null_count or lists.values.null_count or lists.offsets.to_pylist() != [0, len(lists.values)]:

@@ -6,7 +6,6 @@ Uncompressed Arrow IPC: a list of uint16 or uint32 for each passage, in the orde
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -14,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError, IndexCorrupt
-from ..files import CheckedFile, RecordBatch, open_batches, record_batch
+from ..files import CheckedFile, File, RecordBatch, open_batches, record_batch
 from ..metadata import array_of
 
 TokenIds = NDArray[np.uint16] | NDArray[np.uint32]
@@ -89,7 +88,7 @@ class TokenIdsWriter:
 class TokenIdsTable:
     """The token ids of a segment's passages. They stay in the memory of the file."""
 
-    def __init__(self, path: Path, *, rows: int, thorough: bool) -> None:
+    def __init__(self, path: File, *, rows: int, thorough: bool) -> None:
         """Open a file.
 
         Args:
@@ -125,14 +124,14 @@ def _schema(kind: TokenType) -> pa.Schema:
     return pa.schema([("tokens", pa.large_list(pa.uint16() if kind == _NARROW else pa.uint32()))])
 
 
-def _kind(schema: pa.Schema, path: Path) -> TokenType:
+def _kind(schema: pa.Schema, path: File) -> TokenType:
     for kind in (_NARROW, _WIDE):
         if schema.equals(_schema(kind)):
             return kind
     raise IndexCorrupt(f"{path} has the columns {schema!s:.200}, not one column of lists of uint16 or uint32")
 
 
-def _offsets_and_ids(batch: RecordBatch, path: Path) -> tuple[NDArray[np.int64], TokenIds]:
+def _offsets_and_ids(batch: RecordBatch, path: File) -> tuple[NDArray[np.int64], TokenIds]:
     lists = batch.column(0)
     if lists.null_count or lists.values.null_count:
         raise IndexCorrupt(f"{path} has missing values")

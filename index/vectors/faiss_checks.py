@@ -8,13 +8,12 @@ the kinds named below, and nothing after the index.
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import IndexCorrupt
-from ..files import raise_if_out_of_memory
+from ..files import MappedFile
 from .faiss_bytes import (
     Cursor,
     FormatError,
@@ -53,35 +52,29 @@ def check_content(content: NDArray[np.uint8]) -> StoredIndex:
     return declared
 
 
-def check_file(path: Path, *, dimension: int, rows: int, kind: str | None) -> StoredIndex:
+def check_file(file: MappedFile, *, dimension: int, rows: int, kind: str | None) -> StoredIndex:
     """Check a file that holds a serialised index.
 
     Args:
-        path: The file.
+        file: The file.
         dimension: The length of a vector that the manifest lists.
         rows: The number of vectors that the manifest lists.
         kind: The kind that the index must be of; None accepts all that bicross reads.
 
     Raises:
-        IndexCorrupt: The file is missing, damaged, or not what the manifest lists.
+        IndexCorrupt: The file is damaged, or not what the manifest lists.
     """
     try:
-        content = np.memmap(path, np.uint8, mode="r") if path.stat().st_size else np.empty(0, np.uint8)
-        declared = check_content(content)
-    except FileNotFoundError:
-        raise IndexCorrupt(f"{path} is missing") from None
-    except OSError as error:
-        raise_if_out_of_memory(error)
-        raise
+        declared = check_content(np.frombuffer(file.content, np.uint8))
     except FormatError as error:
-        raise IndexCorrupt(f"{path} is damaged: {error}") from None
+        raise IndexCorrupt(f"{file} is damaged: {error}") from None
     if (declared.dimension, declared.rows) != (dimension, rows):
         raise IndexCorrupt(
-            f"{path} holds {declared.rows} vectors of {declared.dimension} dimensions; "
+            f"{file} holds {declared.rows} vectors of {declared.dimension} dimensions; "
             f"the manifest says {rows} of {dimension}"
         )
     if kind not in (None, declared.kind):
-        raise IndexCorrupt(f"{path} holds an index of kind {declared.kind}; the manifest says {kind}")
+        raise IndexCorrupt(f"{file} holds an index of kind {declared.kind}; the manifest says {kind}")
     return declared
 
 

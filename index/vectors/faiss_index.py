@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import faiss
@@ -16,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError, IndexCorrupt
-from ..files import raise_if_out_of_memory
+from ..files import File, MappedFile, map_file, raise_if_out_of_memory
 from .faiss_bytes import FormatError, StoredIndex
 from .faiss_checks import check_content, check_file
 from .faiss_parts import (
     REMEDY,
     deserialisation_limit,
+    deserialised,
     finest_store,
     inner_index,
     quiet_training,
@@ -62,6 +62,7 @@ class VectorIndex:
         self._declared = declared
         self._growing = declared.rows == 0
         self.factory = factory
+        self._file: MappedFile | None = None  # in whose memory the vectors are
 
     @classmethod
     def _of(cls, index: Any, declared: StoredIndex, factory: str) -> "VectorIndex":  # noqa: ANN401
@@ -105,7 +106,9 @@ class VectorIndex:
             if hasattr(part, "ntotal2"):
                 part.ntotal2 = 0  # which reset() leaves as it was
             part = inner_index(part)
-        return VectorIndex._of(index, check_content(_faiss.serialize_index(index)), self.factory)
+        copied = VectorIndex._of(index, check_content(_faiss.serialize_index(index)), self.factory)
+        copied._file = self._file
+        return copied
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -257,11 +260,11 @@ class VectorIndex:
 
     @classmethod
     def read(
-        cls, path: Path, *, dimension: int, rows: int, factory: str = FLAT, like: "VectorIndex | None" = None
+        cls, path: File, *, dimension: int, rows: int, factory: str = FLAT, like: "VectorIndex | None" = None
     ) -> "VectorIndex":
-        """Map a file. Its checksum must have been verified; its content is not trusted even so.
+        """Read a file, which is mapped if it is not yet. Its checksum must have been verified.
 
-        Every size, nested index and row number in it is checked before FAISS reads the file.
+        Even so every size, nested index and row number in it is checked before FAISS reads it.
 
         Args:
             path: The file.
@@ -277,15 +280,17 @@ class VectorIndex:
             MemoryError: Memory is exhausted; the file is not damaged.
         """
         kind = like.kind if like is not None else FLAT if factory == FLAT else None
-        declared = check_file(path, dimension=dimension, rows=rows, kind=kind)
+        file = path if isinstance(path, MappedFile) else map_file(path)
+        declared = check_file(file, dimension=dimension, rows=rows, kind=kind)
         # FAISS counts the tables of IVFPQ too, although it needs them for another metric only; a row has 1 KiB at most.
         try:
-            with deserialisation_limit(path.stat().st_size + (declared.lists * dimension << 10)):
-                # An index without rows is copied and added to, which a mapped one does not allow.
-                index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if rows else 0)
-        except (RuntimeError, FileNotFoundError) as error:
+            with deserialisation_limit(file.content.size + (declared.lists * dimension << 10)):
+                index = deserialised(np.frombuffer(file.content, np.uint8), shared=rows > 0)
+        except RuntimeError as error:
             raise_if_out_of_memory(error)
             raise IndexCorrupt(f"{path} cannot be read by faiss: {reason(error)}") from error
         if (index.d, index.ntotal, index.metric_type) != (dimension, rows, faiss.METRIC_INNER_PRODUCT):
             raise IndexCorrupt(f"{path} holds another index than its first bytes declare")
-        return cls._of(index, declared, factory)
+        made = cls._of(index, declared, factory)
+        made._file = file
+        return made

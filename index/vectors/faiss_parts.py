@@ -47,6 +47,16 @@ def deserialisation_limit(size: int) -> Generator[None]:
             _faiss.set_deserialization_loop_limit(before[1])
 
 
+def deserialised(content: NDArray[np.uint8], *, shared: bool) -> Any:  # noqa: ANN401 - untyped by faiss
+    """Read an index; with ``shared`` its vectors stay in the memory of ``content``, which must outlive it.
+
+    An index without rows is copied and added to, which one that shares its memory does not allow.
+    """
+    if not shared:
+        return _faiss.deserialize_index(content)
+    return _faiss.read_index(_faiss.ZeroCopyIOReader(_faiss.swig_ptr(content), content.size))
+
+
 def finest_store(index: Any) -> Any:  # noqa: ANN401
     """Return the part that holds the finest code of each row."""
     if isinstance(index, _faiss.IndexRefine):

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from bicross.errors import IndexCorrupt, IndexLocked
 from bicross.index import Index, VectorLayout
@@ -23,7 +24,17 @@ from bicross.index.reader import IndexReader
 from helpers.damage import files_of
 from helpers.examples import examples, thorough
 from helpers.forks import forked
-from helpers.toy_collections import FINGERPRINT, Oracle, assert_same, batch, record, seen, unit_vectors
+from helpers.toy_collections import (
+    ANALYZER,
+    FINGERPRINT,
+    TOKENIZER,
+    Oracle,
+    assert_same,
+    batch,
+    record,
+    seen,
+    unit_vectors,
+)
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="limits a process as Linux does")
@@ -271,6 +282,7 @@ def test_a_generation_may_go_between_any_two_steps_of_opening_it(tmp_path, monke
     """At one step of the reader, a writer commits, compacts and deletes all that the reader is about to open."""
     path = tmp_path / "i"
     create(path, layout=layout).delete(["d0"])
+    expected = seen(Index.open(path))
     steps = 0
 
     def step() -> None:
@@ -288,16 +300,38 @@ def test_a_generation_may_go_between_any_two_steps_of_opening_it(tmp_path, monke
     before("reading.snapshot", "template")
     before("reading.snapshot", "Segment")
     before("reading.snapshot", "read_tombstones")
-    before("segments.segment", "verify_content")
+    before("segments.segment", "map_verified")
     before("segments.segment", "open_batches")
     before("segments.segment", "one_batch")
     before("vectors.faiss_index", "check_file")
     before("vectors.faiss_index", "deserialisation_limit")
     index = Index.open(path)
     assert steps > steps_before, "the reader has fewer steps than this"
-    assert index.generation > 2
+    if index.generation == 2:  # it had all files before they were deleted
+        assert seen(index) == expected
+        assert index.refresh()
     assert {d.title for d in index.documents()} >= {"title 1.9", "title 2.0"}
     assert len(index) == 11
+
+
+@pytest.mark.parametrize("layout", ["auto", "PQ8x4fs,Refine(SQ8)", "IVF2,SQ8"])
+def test_a_reader_goes_on_with_files_that_were_deleted_before_it_looked_into_them(tmp_path, layout):
+    """One that opens by sizes alone has mapped its files and not yet read them when a compaction deletes them."""
+    path = tmp_path / "i"
+    records = [record(number, passages=1 + number % 2) for number in range(12)]
+    made = {"tokenizer_fingerprint": TOKENIZER, "analyzer": ANALYZER, "layout": VectorLayout(layout)}
+    index = Index.create(path, FINGERPRINT, batches=[batch(records, tokens=np.uint16, terms=True)], **made)
+    index.upsert([batch([record(1, version=3), record(20)], tokens=np.uint16, terms=True)])
+    expected, reader = seen(index), Index.open(path, verify="size")
+    before = {file for file in path.glob("segments/*/*") if file.is_file()}
+    index.delete(["d4"])
+    index.compact(grace=0)
+    assert not any(file.exists() for file in before), "the files of the reader are gone"
+    assert seen(reader) == expected
+    assert [len(vectors) for vectors in reader.vectors(["d1", "d20", "d3"])] == [1, 1, 2]
+    assert reader.get(["d4"])[0] == records[4].document
+    assert reader.refresh()
+    assert len(reader) == 12
 
 
 # A writer beside a compaction

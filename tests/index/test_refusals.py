@@ -3,11 +3,12 @@
 import dataclasses
 import os
 
+import numpy as np
 import pytest
 from bicross.errors import IndexCorrupt, IndexExists, IndexModelMismatch, IndexNotFound
 from bicross.index import Index, ModelFingerprint, VectorLayout
 from helpers.damage import read_body, sealed, write_anew
-from helpers.toy_collections import FINGERPRINT, batch, record
+from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, batch, record, unit_vectors
 
 OTHER = {
     "id": "another/name",
@@ -193,3 +194,34 @@ def test_an_index_that_cannot_be_written_to_can_be_read(path):
     finally:
         path.chmod(0o700)
     assert sorted(file.name for file in path.iterdir()) == before
+
+
+USES = {
+    "documents.arrow": lambda index: list(index.documents()),
+    "metadata.arrow": lambda index: index.search(unit_vectors(1, seed=1), 3, where="even"),
+    "passages.arrow": lambda index: index.search(unit_vectors(1, seed=1), 3),
+    "ids.arrow": lambda index: index.get(["d1"]),
+    "tokens.arrow": lambda index: index.search(unit_vectors(1, seed=1), 3),
+    "terms.arrow": lambda index: index.search_terms([["t1"]], 3),
+    "vectors.faiss": lambda index: index.vectors(["d1"]),
+}
+
+
+@pytest.mark.parametrize("name", USES)
+def test_a_file_of_the_right_size_that_is_no_such_file_is_named_by_what_first_needs_it(tmp_path, name):
+    made = {"tokenizer_fingerprint": TOKENIZER, "analyzer": ANALYZER}
+    records = [record(number) for number in range(150)]
+    Index.create(tmp_path / "i", FINGERPRINT, batches=[batch(records, tokens=np.uint16, terms=True)], **made)
+    [file] = (tmp_path / "i").glob(f"segments/*/{name}")
+    write_anew(file, bytes(file.stat().st_size))
+    index = Index.open(tmp_path / "i", verify="size")
+    for _ in range(2):
+        with pytest.raises(IndexCorrupt) as refused:
+            USES[name](index)
+        assert str(file) in str(refused.value)
+    with pytest.raises(IndexCorrupt, match=f"{name} is damaged: its checksum"):
+        Index.open(tmp_path / "i")
+    file.unlink()
+    for verify in ("size", "full"):
+        with pytest.raises(IndexCorrupt, match=f"{name} is missing, though the manifest lists it"):
+            Index.open(tmp_path / "i", verify=verify)

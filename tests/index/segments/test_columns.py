@@ -283,6 +283,10 @@ def test_a_sealed_file_that_makes_no_sense_is_refused(path, column, content, wor
     file = file_of(path, column)
     put_and_seal(path, file.relative_to(path).as_posix(), content)
     with pytest.raises(IndexCorrupt, match=words) as refused:
-        Index.open(path, verify=verify)
+        index = Index.open(path, verify=verify)
+        assert verify == "size", "a full verification looks into every file"
+        index.search(unit_vectors(1, seed=1), 1)
+        if column.file == POSTINGS.file:
+            index.search_terms([["t1"]], 1)
     assert str(file) in str(refused.value)
     assert any(words in problem for problem in Index.verify(path).problems)
