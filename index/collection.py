@@ -5,16 +5,18 @@ import logging
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from ..errors import BicrossError, IndexModelMismatch
 from ..errors.arguments import checked_callable, checked_count, checked_path
 from .arguments import checked_batches, checked_ids, checked_seconds
-from .files import writing
+from .files import Filesystem, writing
 from .filters import Predicate
 from .manifest import COLUMN_NAMES, Manifest, VectorLayout, checked_settings
 from .opening import OpenedIndex, open_newest
 from .reading import Snapshot
 from .segments import POSTINGS, TOKEN_IDS, EmbeddedBatch, template
+from .stores import origin_of, require_no_copy
 from .writing import (
     GRACE_SECONDS,
     Analyse,
@@ -28,6 +30,7 @@ from .writing import (
     read_generation,
     read_manifest,
     replace_column,
+    require_few_segments,
     segments_to_merge,
 )
 from .writing import verify as verify_index
@@ -61,10 +64,17 @@ class Index(OpenedIndex):
             IndexLocked: Another process writes.
             IndexModelMismatch: The index was replaced by one of another model, tokenizer or analyzer.
             IndexReadOnly: The index was opened by a URL.
+            IndexStoreError: The index has as many segments as it can have.
         """
+        with self._changing(new_segments=1) as writer:
+            yield writer
+
+    @contextmanager
+    def _changing(self, *, new_segments: int) -> Generator[IndexWriter]:
         self.require_changeable()
         with writing(self.path, self._filesystem):
             newest = read_manifest(self.path)
+            require_few_segments(self.path, len(newest.segments) + new_segments)
             make_missing_folders(self.path, self._filesystem)
             collect_garbage(self.path, self._filesystem, grace=GRACE_SECONDS, compacted=False)
             self._require_unreplaced(newest)
@@ -130,7 +140,7 @@ class Index(OpenedIndex):
             IndexModelMismatch: As for ``writer``.
         """
         checked = checked_ids(ids)
-        with self.writer() as writer:
+        with self._changing(new_segments=0) as writer:
             deleted = writer.delete(checked)
             if where is not None:
                 deleted += writer.delete_where(where)
@@ -149,6 +159,25 @@ class Index(OpenedIndex):
         self.require_changeable()
         compact(self.path, self._filesystem, grace=checked_seconds(grace, "grace"))
         self.refresh()
+
+    @classmethod
+    def compacted(cls, path: str | Path, *, grace: float = GRACE_SECONDS) -> Self:
+        """Compact an index and open it. This merges more segments than an index can be opened with, too.
+
+        Args:
+            path: The folder of the index.
+            grace: As for ``compact``.
+
+        Raises:
+            IndexNotFound: There is no index at ``path``.
+            IndexLocked: Another compaction runs.
+            IndexReadOnly: The folder is the copy of an index that was opened by a URL.
+        """
+        path = checked_path(path)
+        require_no_copy(origin_of(path))
+        read_manifest(path)  # nothing is made where there is no index
+        compact(path, Filesystem(), grace=checked_seconds(grace, "grace"))
+        return cls.open(path, verify="size")  # each checksum was verified, or made, a moment ago
 
     def retokenize(self, tokenizer_fingerprint: str, tokenize: Tokenize) -> bool:
         """Store the token ids of every passage for another tokenizer, in one commit. Readers may continue meanwhile.
@@ -216,8 +245,7 @@ class Index(OpenedIndex):
     def set_settings(self, settings: Mapping[str, object]) -> None:
         """Replace the settings, in one commit that changes nothing else.
 
-        Settings are for the programs that search the index, which does not interpret them. Every change keeps them. A
-        rollback restores those of its generation.
+        Settings are for the programs that search the index. Every change keeps them; a rollback restores its own.
 
         Args:
             settings: A JSON object of at most 64 KiB.
@@ -250,7 +278,6 @@ class Index(OpenedIndex):
         return verify_index(checked_path(path))
 
     def _require_unreplaced(self, newest: Manifest) -> None:
-        """Raise ``IndexModelMismatch`` where the index was replaced by one of another model since it was opened."""
         newest.model.require_same(self.model)
         for names in COLUMN_NAMES:
             if newest.maker(names) != self._manifest.maker(names):

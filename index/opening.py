@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, get_args
 
-from ..errors import ArgumentError, IndexCorrupt, IndexNotFound, IndexReadOnly
+from ..errors import ArgumentError, IndexCorrupt, IndexNotFound
 from ..errors.arguments import checked_flag, checked_instance, checked_path, described
 from .arguments import checked_batches
 from .chunking import Chunking
@@ -18,8 +18,8 @@ from .manifest import COLUMN_NAMES, Manifest, ModelFingerprint, VectorLayout
 from .reader import IndexReader
 from .reading import Comparison, Snapshot, View
 from .segments import EmbeddedBatch, Verify
-from .stores import Origin, is_url, origin_of
-from .writing import IndexBuilder, OnDisk, building, on_disk, read_manifest, require_free
+from .stores import Origin, is_url, origin_of, require_no_copy
+from .writing import IndexBuilder, OnDisk, building, on_disk, read_manifest, require_few_segments, require_free
 
 
 class OpenedIndex(IndexReader):
@@ -155,8 +155,8 @@ class OpenedIndex(IndexReader):
         Args:
             path: The folder of the index, or its URL in a store, such as "s3://bucket/folder".
             model: The model that the index must have been built with; None accepts any.
-            verify: "full" verifies the checksum of every file and all values in it. "size" verifies only the sizes; the
-                structure of a file is checked when it is first needed, so a search may raise ``IndexCorrupt`` too.
+            verify: "full" verifies every checksum and all values. "size" verifies only the sizes; the structure of a
+                file is checked when it is first needed, so a search may raise ``IndexCorrupt`` too.
             filesystem: Writes changes; a test passes another one.
 
         Raises:
@@ -164,6 +164,7 @@ class OpenedIndex(IndexReader):
             IndexCorrupt: A file is missing or damaged.
             IndexModelMismatch: The index was built with another model than ``model``.
             ObjectStoreError: The store of the URL does not answer, or does not let the caller in.
+            IndexStoreError: It has more segments than can be opened: more than 4,096.
         """
         origin = Origin(path) if isinstance(path, str) and is_url(path) else None
         path = checked_path(path) if origin is None else origin.folder
@@ -254,11 +255,7 @@ class OpenedIndex(IndexReader):
         Raises:
             IndexReadOnly: It was opened by a URL.
         """
-        if self.url is not None:
-            raise IndexReadOnly(
-                f"{self.url} is read only: change the index that it was published from, and publish that (bicross "
-                f"publish INDEX {self.url}); bicross fetch copies it to a folder where it can be changed"
-            )
+        require_no_copy(self.url)
 
 
 def _writing_with(filesystem: Filesystem | None) -> Filesystem:
@@ -290,6 +287,7 @@ def open_newest(path: Path, *, verify: Verify, open_views: Sequence[View]) -> Sn
     """
     while True:
         manifest = read_manifest(path)
+        require_few_segments(path, len(manifest.segments))
         try:
             return Snapshot.open(path, manifest, verify=verify, opened_views=open_views)
         except IndexCorrupt:

@@ -4,6 +4,7 @@ from .columns import COLUMN_NAMES, POSTINGS_NAMES, TOKEN_IDS_NAMES, ColumnNames
 from .manifest import (
     FORMAT_VERSION,
     MANIFEST_NAME,
+    MOST_SEGMENTS,
     Canary,
     Manifest,
     ModelFingerprint,
@@ -16,6 +17,7 @@ __all__ = [
     "COLUMN_NAMES",
     "FORMAT_VERSION",
     "MANIFEST_NAME",
+    "MOST_SEGMENTS",
     "POSTINGS_NAMES",
     "TOKEN_IDS_NAMES",
     "Canary",

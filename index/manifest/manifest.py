@@ -26,6 +26,10 @@ READABLE_VERSIONS = (2, 3, FORMAT_VERSION)
 """Version 2 has no token ids, and versions 2 and 3 have no settings and no postings."""
 MANIFEST_NAME = "MANIFEST"
 METRIC = "inner_product"
+MOST_SEGMENTS = 4096
+"""The most segments of an index that can be opened. Each takes up to 7 memory maps, and a reader that moves on has two
+generations open: 57,344 maps, of the 65,530 that Linux gives a process (``vm.max_map_count``).
+"""
 
 FileName = Annotated[str, Field(pattern=r"^[a-z]{1,20}\.[a-z]{1,10}$")]
 Fingerprint = Annotated[str, Field(validation_alias=TOKEN_IDS_NAMES.key, pattern=f"^{TOKEN_IDS_NAMES.pattern}$")]

@@ -3,7 +3,7 @@
 from .cache import empty_cache
 from .fetching import fetch
 from .object_store import ObjectStore, StoredObject
-from .origin import Origin, origin_of
+from .origin import Origin, origin_of, require_no_copy
 from .publishing import Published, publish
 from .urls import is_url
 
@@ -17,4 +17,5 @@ __all__ = [
     "is_url",
     "origin_of",
     "publish",
+    "require_no_copy",
 ]

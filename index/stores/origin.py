@@ -5,7 +5,7 @@ from pathlib import Path
 
 import filelock
 
-from ...errors import ObjectStoreError
+from ...errors import IndexReadOnly, ObjectStoreError
 from ..files import Filesystem, writing
 from ..manifest import MANIFEST_NAME
 from .cache import COPY, FOLDER_VARIABLE, cache_folder, copy_folder, hold, make_room, most_bytes, remove_superseded
@@ -71,6 +71,15 @@ class Origin:
                 self._filesystem.replace(manifest, newest.content)
         self._seen = seen
         make_room(self.folder, self._filesystem, most=self._most_bytes)
+
+
+def require_no_copy(url: str | None) -> None:
+    """Raise ``IndexReadOnly`` where an index is the copy of what is at a URL."""
+    if url is not None:
+        raise IndexReadOnly(
+            f"{url} is read only: change the index that it was published from, and publish that (bicross "
+            f"publish INDEX {url}); bicross fetch copies it to a folder where it can be changed"
+        )
 
 
 def origin_of(folder: Path) -> str | None:

@@ -15,6 +15,7 @@ from .generations import (
     prepare_folders,
     read_generation,
     read_manifest,
+    require_few_segments,
     require_free,
 )
 from .merge_policy import segments_to_merge
@@ -50,6 +51,7 @@ __all__ = [
     "read_manifest",
     "remove_abandoned",
     "replace_column",
+    "require_few_segments",
     "require_free",
     "rewrite",
     "segments_to_merge",

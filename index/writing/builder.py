@@ -36,6 +36,7 @@ class IndexBuilder(IndexWriter):
     """
 
     segment_passages = 25_000
+    segments_are_few = False  # the commit merges them
 
     def __init__(
         self, path: Path, begun: Snapshot, filesystem: Filesystem, *, clock: CheckpointClock | None = None

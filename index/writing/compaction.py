@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...errors import IndexLocked
 from ..files import Filesystem, compacting, writing
-from ..manifest import Manifest, SegmentEntry, VectorLayout
+from ..manifest import MOST_SEGMENTS, Manifest, SegmentEntry, VectorLayout
 from ..reading import SEGMENTS, Snapshot, View
 from ..segments import (
     TOMBSTONES,
@@ -91,14 +91,23 @@ def compact(
         chosen = manifest.segments if choose is None else choose(manifest)
         if choose is None or chosen:
             make_missing_folders(path, filesystem)
+        if choose is None and len(chosen) > MOST_SEGMENTS:
+            # They have more memory maps than a process may: a part of them after the other.
+            for first in range(0, len(chosen), MOST_SEGMENTS):
+                part = {entry.name for entry in chosen[first : first + MOST_SEGMENTS]}
+                _rewrite(path, filesystem, read_manifest(path), part)
+            manifest = read_manifest(path)
+            chosen = manifest.segments
+        if chosen:
             _rewrite(path, filesystem, manifest, {entry.name for entry in chosen})
     with writing(path, filesystem, patience=PATIENCE_SECONDS):
         collect_garbage(path, filesystem, grace=grace, compacted=True)
 
 
 def _rewrite(path: Path, filesystem: Filesystem, manifest: Manifest, names: set[str]) -> None:
-    snapshot = Snapshot.open(path, manifest)
-    views = [view for view in snapshot.views if view.entry.name in names]
+    chosen = tuple(entry for entry in manifest.segments if entry.name in names)
+    snapshot = Snapshot.open(path, dataclasses.replace(manifest, segments=chosen))
+    views = list(snapshot.views)
     created: list[Path] = []
     try:
         rewritten = rewrite(path, filesystem, manifest, views, created=created)

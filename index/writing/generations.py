@@ -11,11 +11,11 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from ...errors import ArgumentError, IndexCorrupt, IndexExists, IndexNotFound
+from ...errors import ArgumentError, IndexCorrupt, IndexExists, IndexNotFound, IndexStoreError
 from ...errors.arguments import require_folder_place
 from ...errors.counts import counted
 from ..files import COMPACTION_LOCK, LOCK, PUBLISHED, PUBLISHED_LOCK, STAGING_LOCK, Filesystem, is_compacting
-from ..manifest import MANIFEST_NAME, Manifest
+from ..manifest import MANIFEST_NAME, MOST_SEGMENTS, Manifest
 from ..reading import SEGMENTS
 from ..segments import QUANTISERS, TOMBSTONES
 from .staging_area import STAGING, remove_abandoned
@@ -120,11 +120,16 @@ def commit(path: Path, manifest: Manifest, filesystem: Filesystem, *, reason: st
 
     Returns:
         The manifest with its number and time.
+
+    Raises:
+        IndexStoreError: There would be more segments than can be opened, and more than there were.
     """
-    for folder in FOLDERS:
-        filesystem.fsync_folder(path / folder)
     content = _bytes_if_any(path / MANIFEST_NAME)
     old = _parsed_if_sound(path / MANIFEST_NAME, content)
+    if old is None or len(manifest.segments) > len(old.segments):
+        require_few_segments(path, len(manifest.segments))
+    for folder in FOLDERS:
+        filesystem.fsync_folder(path / folder)
     if old is not None:
         filesystem.replace(path / f"{MANIFEST_NAME}.{old.generation}", content)
     generation = old.generation + 1 if old is not None else max(older_generations(path), default=0) + 1
@@ -133,6 +138,15 @@ def commit(path: Path, manifest: Manifest, filesystem: Filesystem, *, reason: st
     next_one = dataclasses.replace(manifest, generation=generation, committed=time.time(), reason=reason)
     filesystem.replace(path / MANIFEST_NAME, next_one.to_bytes())
     return next_one
+
+
+def require_few_segments(path: Path, segments: int) -> None:
+    """Raise ``IndexStoreError`` where an index has, or would have, more segments than can be opened."""
+    if segments > MOST_SEGMENTS:
+        raise IndexStoreError(
+            f"{path}: {segments:,} segments are more than the {MOST_SEGMENTS:,} that an index can have; merge them "
+            f"first: `bicross compact {path}`, or Index.compacted({str(path)!r})"
+        )
 
 
 def prepare_folders(path: Path, filesystem: Filesystem) -> None:

@@ -30,7 +30,7 @@ from ..segments import (
 )
 from ..vectors import VectorIndex
 from .batches import check_batch
-from .generations import commit
+from .generations import commit, require_few_segments
 
 ROWS_TOGETHER = 1024
 
@@ -43,6 +43,7 @@ class IndexWriter:
 
     segment_passages = 250_000
     """A new segment begins after this many passages: it bounds the memory that a writer needs."""
+    segments_are_few = True
 
     def __init__(self, path: Path, base: Snapshot, filesystem: Filesystem, *, template: VectorIndex) -> None:
         """Begin with the segments of a generation.
@@ -58,8 +59,7 @@ class IndexWriter:
         self._views = [_Target(view, changed=False) for view in base.views]
         self._old = len(self._views)
         self._segment: SegmentWriter | None = None
-        self._rows: dict[str, int] = {}
-        """The live documents of the segment being written."""
+        self._rows: dict[str, int] = {}  # the live documents of the segment being written
         self._created: list[Path] = []
 
     def __enter__(self) -> Self:
@@ -235,11 +235,12 @@ class IndexWriter:
         if not batch.documents:
             return
         kinds = kinds_of(batch)
-        if self._segment is not None:
-            is_full = self._segment.passages >= self.segment_passages
-            if is_full or not self._segment.fits(kinds):
-                self._finish_segment()
+        segment = self._segment
+        if segment is not None and (segment.passages >= self.segment_passages or not segment.fits(kinds)):
+            self._finish_segment()
         if self._segment is None:
+            if self.segments_are_few:
+                require_few_segments(self._path, len(self._views) + 1)
             folder = new_segment(self._path)
             self._created.append(folder)
             self._segment = SegmentWriter(self._filesystem, folder, self._template.empty_copy(), columns=kinds)
@@ -253,8 +254,7 @@ class IndexWriter:
         entry = self._segment.finish()
         self._segment = None
         folder = self._path / SEGMENTS / entry.name
-        # Its checksums were computed from the bytes a moment ago.
-        segment = Segment(folder, entry, self._template, verify="size")
+        segment = Segment(folder, entry, self._template, verify="size")  # its checksums were computed a moment ago
         live = np.zeros(entry.documents, np.bool_)
         live[list(self._rows.values())] = True
         self._views.append(_Target(View(segment, entry, None if live.all() else live), changed=not live.all()))

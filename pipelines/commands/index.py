@@ -190,10 +190,8 @@ def compact(
     as_json: AsJson = False,
 ) -> None:
     """Rewrite an index without what was deleted. It can be searched meanwhile."""
-    opened = Index.open(path)
     with _changing(path, "Compacting", as_json=as_json):
-        opened.compact(grace=grace)
-    info = opened.info()
+        info = Index.compacted(path, grace=grace).info()
     record = {"path": str(path), "generation": info.generation, "segments": info.segments, "bytes": info.bytes}
     segments = counted(info.segments, "segment")
     text = f"{path} has {counted(info.documents, 'document')} in {segments}, {counted(info.bytes, 'byte')}"

@@ -60,6 +60,7 @@ FUNCTIONS = {
 STATIC = {
     "open": {"path": None, "model": FINGERPRINT, "verify": "full"},
     "verify": {"path": None},
+    "compacted": {"path": None, "grace": 0.0},
     "require_free": {"path": None, "overwrite": False, "resume": False},
     "on_disk": {"path": None},
     "create": {
