@@ -5,12 +5,9 @@ from .choice import (
     RECALL_AT,
     RECALL_QUERIES,
     TARGET_RECALL,
-    TRAINING_ROWS,
     ExactNeighbours,
     check_target,
     choose_factory,
-    new_index,
-    sample_rows,
     tune,
 )
 from .faiss_index import FLAT, VectorIndex
@@ -18,6 +15,7 @@ from .faiss_parts import untrained
 from .nearness import NearPairs, near_pairs, pair_products
 from .scan import SearchSettings
 from .threads import each_in_threads
+from .training import TRAINING_ROWS, new_index, sample_rows, training_rows
 from .within import ROUNDING, RowsWithin, rows_within
 
 __all__ = [
@@ -41,6 +39,7 @@ __all__ = [
     "pair_products",
     "rows_within",
     "sample_rows",
+    "training_rows",
     "tune",
     "untrained",
 ]

@@ -5,6 +5,7 @@ collection itself, because recall on other vectors says little, and the settings
 """
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -27,9 +28,7 @@ beside the 200 ms of reranking, and it needs no training and has a recall of 1.
 """
 INVERTED_ROWS = 5_000_000
 """From this size on a query visits only some rows: all of them would take more than 25 ms on one core."""
-TRAINING_ROWS = 100_000
 RECALL_QUERIES = 300
-_INVERTED_LISTS = 4096
 _SQ8_RECALL = 0.993
 """The recall@100 that codes of 8 bits for a dimension reach, however many candidates they score (measured: 0.995)."""
 _TIE = 1e-6
@@ -61,12 +60,25 @@ class MeasuredRecall:
         return self.recall_at_100 >= self.target
 
 
-def choose_factory(rows: int, dimension: int, *, memory_bytes: int | None = None, target: float = TARGET_RECALL) -> str:
+def choose_factory(
+    rows: int,
+    dimension: int,
+    *,
+    segment_rows: int | None = None,
+    memory_bytes: int | None = None,
+    target: float = TARGET_RECALL,
+) -> str:
     """Choose a FAISS factory string. "Flat", which is exact, is preferred while it is fast and fits the memory.
+
+    All rows decide whether a query may visit all of them, because it searches every segment. The rows of one segment
+    decide how many inverted lists there are: each segment has lists of its own, with the centres that all share. As
+    many as suit 10**9 rows would leave a segment of a million with a few rows in each, and a query with thousands of
+    centres to compare in each segment.
 
     Args:
         rows: The number of vectors.
         dimension: The length of a vector.
+        segment_rows: The most vectors that a segment will hold; None is all.
         memory_bytes: The most bytes for the vectors; None for no limit.
         target: The recall@100 to reach, above 0 and at most 1.
 
@@ -74,13 +86,14 @@ def choose_factory(rows: int, dimension: int, *, memory_bytes: int | None = None
         ArgumentError: No type fits the memory, or the target is out of its range.
     """
     check_target(target)
+    lists = _lists(min(rows, segment_rows or rows)) if rows >= INVERTED_ROWS else 0
     fits = [
         (factory, size)
-        for factory, size in _candidates(rows, dimension, target)
+        for factory, size in _candidates(rows, dimension, target, lists=lists)
         if memory_bytes is None or rows * size <= memory_bytes
     ]
     if not fits:
-        least = min(size for _, size in _candidates(rows, dimension, target))
+        least = min(size for _, size in _candidates(rows, dimension, target, lists=lists))
         raise ArgumentError(
             f"{rows} vectors of {dimension} dimensions take at least {int(rows * least)} bytes, more than the "
             f"{memory_bytes} allowed; allow more memory, or name an index type yourself"
@@ -88,14 +101,19 @@ def choose_factory(rows: int, dimension: int, *, memory_bytes: int | None = None
     return fits[0][0]
 
 
-def _candidates(rows: int, dimension: int, target: float) -> list[tuple[str, float]]:
+def _lists(rows: int) -> int:
+    """Return how many inverted lists suit so many rows: about four times the square root, a power of two."""
+    return 1 << round(math.log2(4 * math.sqrt(max(1, rows))))
+
+
+def _candidates(rows: int, dimension: int, target: float, *, lists: int) -> list[tuple[str, float]]:
     """Return index types with their bytes for a vector, in the order of preference."""
     exact = (FLAT, 4.0 * dimension)
     if target >= 1:
         return [exact]
     parts = _sub_quantisers(dimension)
-    lists = f"IVF{_INVERTED_LISTS}," if rows >= INVERTED_ROWS else ""
-    first, extra = (f"{lists}PQ{parts}x4fs", parts / 2 + (8 if lists else 0)) if parts else ("", 0.0)
+    inverted = f"IVF{lists}," if lists else ""
+    first, extra = (f"{inverted}PQ{parts}x4fs", parts / 2 + (8 if lists else 0)) if parts else ("", 0.0)
     codes = [("SQfp16", 2.0), ("SQ8", 1.0), ("SQ6", 0.75), ("SQ4", 0.5)]
     if target <= _SQ8_RECALL:
         codes.append(codes.pop(0))
@@ -115,35 +133,6 @@ def check_target(target: float) -> None:
     given: object = target
     if isinstance(given, bool) or not isinstance(given, Real) or not 0 < given <= 1:
         raise ArgumentError(f"the target recall is {described(given)}; it must be a number above 0 and at most 1")
-
-
-def sample_rows(rows: int, count: int, *, seed: int = 0) -> NDArray[np.int64]:
-    """Draw rows at random, always the same for the same arguments.
-
-    Args:
-        rows: The number of rows.
-        count: How many to draw; all if there are fewer.
-        seed: Random seed.
-
-    Returns:
-        Different rows, int64, ascending.
-    """
-    if count >= rows:
-        return np.arange(rows)
-    return np.sort(np.random.default_rng(seed).choice(rows, count, replace=False)).astype(np.int64)
-
-
-def new_index(factory: str, sample: NDArray[np.float32]) -> VectorIndex:
-    """Make an empty index, and train it if its type needs that.
-
-    Args:
-        factory: A FAISS factory string.
-        sample: Vectors to train on, float32 of shape (n, dimension).
-
-    Raises:
-        ArgumentError: As for ``VectorIndex.trained``.
-    """
-    return VectorIndex(sample.shape[1]) if factory == FLAT else VectorIndex.trained(factory, sample)
 
 
 class ExactNeighbours:

@@ -28,8 +28,7 @@ from ..segments import (
 )
 from ..vectors import VectorIndex
 from .generations import collect_garbage, commit, make_missing_folders, read_manifest
-from .merge_policy import MERGED_PASSAGES
-from .quantiser_training import measured, train, wants_another_layout
+from .quantiser_training import MERGED_PASSAGES, measured, train, wants_another_layout
 from .writer import new_segment
 
 BATCH_DOCUMENTS = 1024

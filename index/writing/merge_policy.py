@@ -12,13 +12,11 @@ et al., "The log-structured merge-tree", 1996) and of Lucene's TieredMergePolicy
 from collections.abc import Sequence
 
 from ..manifest import Manifest, SegmentEntry
-from .quantiser_training import live_passages, wants_another_layout
+from .quantiser_training import MERGED_PASSAGES, live_passages, wants_another_layout
 
 MAX_SEGMENTS = 16
 """Segments that are not full; of more, some are merged where two or more of them hold as much as the next."""
 MAX_DELETED_SHARE = 0.2
-MERGED_PASSAGES = 1_000_000
-"""A merged segment ends after this many passages: their vectors are in memory while it is written."""
 
 
 def segments_to_merge(manifest: Manifest, *, most: int = MERGED_PASSAGES) -> list[SegmentEntry]:

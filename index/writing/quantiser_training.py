@@ -18,18 +18,20 @@ from ..vectors import (
     AUTO,
     FLAT,
     RECALL_QUERIES,
-    TRAINING_ROWS,
     ExactNeighbours,
     VectorIndex,
     check_target,
     choose_factory,
     new_index,
     sample_rows,
+    training_rows,
     tune,
     untrained,
 )
 
 BLOCK_ROWS = 16_384
+MERGED_PASSAGES = 1_000_000
+"""A merged segment ends after this many passages: their vectors are in memory while it is written."""
 
 
 def check_asked(layout: VectorLayout, dimension: int) -> None:
@@ -65,6 +67,7 @@ def _wanted_factory(manifest: Manifest) -> str:
     return choose_factory(
         live,
         manifest.model.dimension,
+        segment_rows=MERGED_PASSAGES,
         memory_bytes=layout.memory_bytes,
         target=layout.target_recall,
     )
@@ -92,7 +95,8 @@ def train(
     """
     factory = _wanted_factory(manifest)
     rows = sum(_live_rows(view) for view in views)
-    empty = new_index(factory, _take(views, sample_rows(rows, TRAINING_ROWS), manifest.model.dimension))
+    sample = sample_rows(rows, training_rows(factory, segment_rows=MERGED_PASSAGES))
+    empty = new_index(factory, _take(views, sample, manifest.model.dimension))
     quantiser = write_quantiser(filesystem, path / QUANTISERS, empty)
     created.append(path / QUANTISERS / quantiser.name)
     return dataclasses.replace(manifest.vectors, factory=factory, quantiser=quantiser), empty

@@ -1,4 +1,4 @@
-"""The tables of index_recall.py and index_lifecycle.py, and the plot of the first."""
+"""The tables of index_recall.py, index_lifecycle.py and many_segments.py, and the plot of the first."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,6 +35,18 @@ LIFECYCLE: tuple[tuple[str, str, float], ...] = (
     ("verify everything, s", "verify_seconds", 1),
 )
 """Lines of the table: label, key in the JSON, and what the value is multiplied by."""
+
+
+SEGMENTS: tuple[tuple[str, str], ...] = (
+    ("open by sizes alone", "open_size"),
+    ("open, every checksum verified", "open_full"),
+    ("first search after opening by sizes", "first_search"),
+    ("search by vectors", "vectors"),
+    ("search by words", "words"),
+    ("search by both", "both"),
+    ("commit of the manifest", "commit"),
+)
+"""Lines of the table of many segments: label, and key in the JSON."""
 
 
 def recall_table(size: Record) -> str:
@@ -75,6 +87,18 @@ def lifecycle_table(runs: Sequence[Record]) -> str:
 def _kind(run: Record) -> str:
     kind, factory = run["index_type"], run["vectors"]["factory"]
     return kind if kind == factory else f"{kind} ({factory})"
+
+
+def segments_table(sizes: Sequence[Record]) -> str:
+    """One line for each operation, two columns for each number of segments: the version before and this one."""
+    columns = ["processor time, ms"]
+    columns += [f"{size['segments']:,} {version}" for size in sizes for version in ("before", "now")]
+    rows: list[list[object]] = [
+        [label, *(float(size[version][key]["cpu_ms"]) for size in sizes for version in ("before", "after"))]
+        for label, key in SEGMENTS
+    ]
+    maps = [int(size[version]["maps"]["count"]) for size in sizes for version in ("before", "after")]
+    return markdown(columns, [*rows, ["memory maps", *maps]])
 
 
 def plot(sizes: Sequence[Record], path: Path) -> None:

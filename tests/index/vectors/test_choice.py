@@ -13,6 +13,7 @@ from bicross.index.vectors import (
     choose_factory,
     new_index,
     sample_rows,
+    training_rows,
     tune,
 )
 from bicross.index.vectors.choice import MeasuredRecall, ladder, search_parts
@@ -61,11 +62,31 @@ def exact_neighbours(vectors, count=100, block=900):
         (1_000_000, 384, {"target": 1}, "Flat"),
         (1_000_000, 384, {"memory_bytes": 400_000_000}, "PQ192x4fs,Refine(SQ6)"),
         (100_000, 384, {"memory_bytes": 50_000_000}, "PQ192x4fs,Refine(SQ8)"),
-        (10_000_000, 384, {}, "IVF4096,PQ192x4fs,Refine(SQ8)"),
+        (4_999_999, 384, {"segment_rows": 1_000_000}, "PQ192x4fs,Refine(SQ8)"),
+        (5_000_000, 384, {"segment_rows": 1_000_000}, "IVF4096,PQ192x4fs,Refine(SQ8)"),
+        (10**9, 384, {"segment_rows": 1_000_000}, "IVF4096,PQ192x4fs,Refine(SQ8)"),
+        (10**9, 384, {"segment_rows": 5_000_000}, "IVF8192,PQ192x4fs,Refine(SQ8)"),
+        (10**7, 384, {"segment_rows": 250_000}, "IVF2048,PQ192x4fs,Refine(SQ8)"),
+        (10_000_000, 384, {}, "IVF16384,PQ192x4fs,Refine(SQ8)"),
     ],
 )
 def test_the_kind_follows_from_size_memory_and_target(rows, dimension, more, expected):
     assert choose_factory(rows, dimension, **more) == expected
+
+
+@pytest.mark.parametrize(
+    ("factory", "rows"),
+    [
+        ("Flat", 100_000),
+        ("PQ192x4fs,Refine(SQ8)", 100_000),
+        ("IVF1024,SQ8", 100_000),
+        ("IVF4096,PQ192x4fs,Refine(SQ8)", 159_744),
+        ("OPQ16,IVF65536,SQ8", 1_000_000),
+        ("IVF" + "9" * 40, 1_000_000),
+    ],
+)
+def test_each_inverted_list_has_rows_to_be_trained_on_within_those_of_a_segment(factory, rows):
+    assert training_rows(factory, segment_rows=1_000_000) == rows
 
 
 def test_what_cannot_be_had_is_refused_with_the_figures():
