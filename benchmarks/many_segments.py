@@ -30,7 +30,7 @@ DOCUMENTS = 20_000
 SEGMENTS = (1, 10, 100, 1000)
 DIMENSION = 384
 K = 100
-ROUNDS = 5
+ROUNDS = 3
 QUERIES = 6
 TERMS = 5
 MODEL = ModelFingerprint(
@@ -92,16 +92,10 @@ def milliseconds(call: Callable[[], object], times: int = 1) -> dict[str, float]
     }
 
 
-def maps() -> int:
-    """Return how many memory maps this process has."""
-    return sum(1 for _ in Path("/proc/self/maps").open(encoding="utf-8"))
-
-
 def measure(path: Path, seed: int) -> dict[str, dict[str, float]]:
     """Measure each operation once; searches as the mean of some queries, after one that is not counted."""
     rng = np.random.default_rng(seed)
     vectors, terms = unit_vectors(rng, QUERIES), [words(rng, TERMS) for _ in range(QUERIES)]
-    before = maps()
     opened: list[Index] = []
     figures = {"open_size": milliseconds(lambda: opened.append(Index.open(path, verify="size")))}
     index = opened.pop()
@@ -115,7 +109,6 @@ def measure(path: Path, seed: int) -> dict[str, dict[str, float]]:
         search(0)
         queries = iter(range(QUERIES))
         figures[name] = milliseconds(lambda search=search, queries=queries: search(next(queries)), QUERIES)
-    figures["maps"] = {"count": maps() - before}
     figures["open_full"] = milliseconds(lambda: Index.open(path))
     manifest = read_manifest(path)
     figures["commit"] = milliseconds(lambda: commit(path, manifest, Filesystem(), reason="measured"))
@@ -152,8 +145,10 @@ class Worker:
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.wait()
+        self._process.stdout.close()
 
 
 def compare(workers: dict[str, Worker], path: Path, rounds: int) -> dict[str, dict[str, dict[str, float]]]:

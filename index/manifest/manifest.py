@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Annotated, Any, Literal, cast
 
 import xxhash
@@ -238,12 +239,18 @@ class Manifest:
         if seal != xxhash.xxh3_128_hexdigest(line).encode("ascii") + b"\n":
             raise IndexCorrupt(f"{source} is damaged: its checksum does not match its content")
         try:
-            stored = _STORED.validate_json(line, strict=True)
+            stored = _parsed(line)
         except ValidationError as error:
             _check_version(line, source)
             raise IndexCorrupt(f"{source} is not a manifest of this format: {error.errors()[0]!r}") from error
         _check_columns(stored, source)
         return Manifest(**{name: getattr(stored, name) for name in _FIELDS})
+
+
+@lru_cache(maxsize=2)
+def _parsed(line: bytes) -> "_Stored":
+    """Parse a manifest. A commit reads the same bytes several times, and parsing them takes most of its time."""
+    return _STORED.validate_json(line, strict=True)
 
 
 def _record(record: object) -> dict[str, object]:

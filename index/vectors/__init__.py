@@ -1,4 +1,4 @@
-"""Trains, stores, searches and checks vectors. Only ``faiss_index`` and ``faiss_parts`` import faiss."""
+"""Trains, stores, searches and checks vectors. Only ``faiss_index``, ``faiss_parts`` and ``threads`` import faiss."""
 
 from .choice import (
     AUTO,

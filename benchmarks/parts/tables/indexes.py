@@ -97,8 +97,7 @@ def segments_table(sizes: Sequence[Record]) -> str:
         [label, *(float(size[version][key]["cpu_ms"]) for size in sizes for version in ("before", "after"))]
         for label, key in SEGMENTS
     ]
-    maps = [int(size[version]["maps"]["count"]) for size in sizes for version in ("before", "after")]
-    return markdown(columns, [*rows, ["memory maps", *maps]])
+    return markdown(columns, rows)
 
 
 def plot(sizes: Sequence[Record], path: Path) -> None:
