@@ -31,6 +31,7 @@ from .writing import (
     read_manifest,
     replace_column,
     require_few_segments,
+    require_own_model,
     segments_to_merge,
 )
 from .writing import verify as verify_index
@@ -234,7 +235,7 @@ class Index(OpenedIndex):
         with writing(self.path, self._filesystem):
             self._require_unreplaced(read_manifest(self.path))
             older = read_generation(self.path, checked_count(generation, "generation", least=-(2**63)))
-            self._require_own_model(older)
+            require_own_model(self.path, older, self.model)
             make_missing_folders(self.path, self._filesystem)
             # Opens every file, so that a damaged generation is an error before it becomes the newest one.
             Snapshot.open(self.path, older, opened_views=self._snapshot.views)
@@ -285,14 +286,6 @@ class Index(OpenedIndex):
                     f"{self.path} now stores {names.values} of {names.described(newest.maker(names))}, and of "
                     f"{names.described(self._manifest.maker(names))} when it was opened; refresh it, or open it again"
                 )
-
-    def _require_own_model(self, older: Manifest) -> None:
-        try:
-            older.model.require_same(self.model)
-        except IndexModelMismatch as error:
-            raise IndexModelMismatch(
-                f"{self.path} cannot go back to generation {older.generation}, which is of another model: {error}"
-            ) from None
 
     def _compact_quietly(self) -> None:
         """Compact the index if it needs that. A failure is only logged, because the requested change is committed."""

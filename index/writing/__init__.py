@@ -17,6 +17,7 @@ from .generations import (
     read_manifest,
     require_few_segments,
     require_free,
+    require_own_model,
 )
 from .merge_policy import segments_to_merge
 from .quantiser_training import check_asked, wants_another_layout
@@ -53,6 +54,7 @@ __all__ = [
     "replace_column",
     "require_few_segments",
     "require_free",
+    "require_own_model",
     "rewrite",
     "segments_to_merge",
     "verify",

@@ -11,11 +11,11 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from ...errors import ArgumentError, IndexCorrupt, IndexExists, IndexNotFound, IndexStoreError
+from ...errors import ArgumentError, IndexCorrupt, IndexExists, IndexModelMismatch, IndexNotFound, IndexStoreError
 from ...errors.arguments import require_folder_place
 from ...errors.counts import counted
 from ..files import COMPACTION_LOCK, LOCK, PUBLISHED, PUBLISHED_LOCK, STAGING_LOCK, Filesystem, is_compacting
-from ..manifest import MANIFEST_NAME, MOST_SEGMENTS, Manifest
+from ..manifest import MANIFEST_NAME, MOST_SEGMENTS, Manifest, ModelFingerprint
 from ..reading import SEGMENTS
 from ..segments import QUANTISERS, TOMBSTONES
 from .staging_area import STAGING, remove_abandoned
@@ -147,6 +147,16 @@ def require_few_segments(path: Path, segments: int) -> None:
             f"{path}: {segments:,} segments are more than the {MOST_SEGMENTS:,} that an index can have; merge them "
             f"first: `bicross compact {path}`, or Index.compacted({str(path)!r})"
         )
+
+
+def require_own_model(path: Path, older: Manifest, model: ModelFingerprint) -> None:
+    """Raise ``IndexModelMismatch`` where an older generation is of another model than the index."""
+    try:
+        older.model.require_same(model)
+    except IndexModelMismatch as error:
+        raise IndexModelMismatch(
+            f"{path} cannot go back to generation {older.generation}, which is of another model: {error}"
+        ) from None
 
 
 def prepare_folders(path: Path, filesystem: Filesystem) -> None:
