@@ -269,6 +269,10 @@ def _finished(path: Path, chunks: _Chunks, committed: Manifest, copies: int, fil
             nameless = path / STAGING / f"{name}-{uuid.uuid4().hex}"
             filesystem.move(path / STAGING / name, nameless)
             filesystem.remove_folder(nameless)
+        own = set(chunks.names)
+        for entry in (path / STAGING).iterdir():  # of workers that were killed, or overtaken by another
+            if entry.name.rpartition("-")[0] in own:
+                filesystem.remove_folder(entry)
         if not any((path / STAGING).iterdir()):
             filesystem.rmdir(path / STAGING)
     try:

@@ -140,6 +140,14 @@ def test_a_stale_worker_changes_nothing(tmp_path):
     assert adopt_new(tmp_path, [chunk.name], SETTINGS).documents == 9
 
 
+def test_attempts_that_were_not_finished_are_deleted_with_the_adoption(tmp_path):
+    names = write(tmp_path, RECORDS[:9], count=2)
+    (tmp_path / STAGING / f"{names[1]}-{'0' * 32}").mkdir()
+    (tmp_path / STAGING / f"{'f' * 40}-{'0' * 32}").mkdir()
+    adopt_new(tmp_path, names, SETTINGS)
+    assert [entry.name for entry in (tmp_path / STAGING).iterdir()] == [f"{'f' * 40}-{'0' * 32}"]
+
+
 def test_what_fails_in_the_middle_leaves_nothing(tmp_path):
     [chunk] = plan(parts(1), SETTINGS)
     with pytest.raises(DocumentError, match="the id 'd1' is there already"):

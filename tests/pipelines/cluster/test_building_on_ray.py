@@ -73,7 +73,7 @@ def test_a_killed_worker_changes_nothing(ray_address, source, expected, tmp_path
     assert (tmp_path / "killed").exists()
     assert files(index) == expected
     assert Index.verify(index.path).problems == ()
-    assert not (index.path / STAGING).exists()
+    assert sealed_chunks(index.path) == {}  # a slow worker may be at its attempt of a chunk that another has sealed
 
 
 def test_a_poisonous_chunk_is_named_and_all_others_are_kept_for_the_next_build(ray_address, source, expected, tmp_path):
