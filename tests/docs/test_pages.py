@@ -27,8 +27,8 @@ from obstore.store import LocalStore
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "commands.md")]
 BLOCK = re.compile(r"(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.M | re.S)
-RUN_ELSEWHERE = ("agents.md", "server.md")
-"""Pages whose commands do not end by themselves: modules with their names run them."""
+RUN_ELSEWHERE = ("agents.md", "cluster.md", "server.md")
+"""Pages whose commands do not end by themselves, or need a Ray: modules with their names run them."""
 MAKES_ITS_INDEX = ("README.md", "getting-started.md")
 
 ARTICLES = [
