@@ -22,6 +22,7 @@ from bicross.pipelines.commands.app import app
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
 from helpers.office_files import write_pdf
+from helpers.opensearch_server import Collection, serving
 from obstore.store import LocalStore
 
 ROOT = Path(__file__).parents[2]
@@ -165,6 +166,17 @@ def folder(collection, tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def opensearch(collection):
+    """The address of a stand-in for the server that the guide of integrations names, with the articles in it."""
+    vectors = BiEncoder().encode_documents([text for _, _, text, _ in ARTICLES])
+    properties = {name: {"type": "keyword"} for name in ("article", "headline", "body")}
+    properties["embedding"] = {"type": "knn_vector", "dimension": 384, "method": {"space_type": "cosinesimil"}}
+    records = {id_: {"article": id_, "headline": title, "body": text} for id_, title, text, _ in ARTICLES}
+    with serving({"articles": Collection(properties, records, vectors)}) as address:
+        yield address
+
+
 def read_options(words):
     """Read the options of a command line with the command's own parser, and run nothing."""
     command, remaining = typer.main.get_command(app), list(words)
@@ -175,7 +187,7 @@ def read_options(words):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name not in RUN_ELSEWHERE], ids=lambda page: page.name)
-def test_the_code_of_a_page_runs(page, folder, models_loaded_once, capsys):
+def test_the_code_of_a_page_runs(page, folder, models_loaded_once, opensearch, capsys):
     if page.name in MAKES_ITS_INDEX:
         shutil.rmtree("my-index")
     namespace = {"__name__": "__main__"}
@@ -184,7 +196,8 @@ def test_the_code_of_a_page_runs(page, folder, models_loaded_once, capsys):
         if block.language == "python" and block.reason is None:
             # Tracebacks then show the line of the page. What needs a framework runs where that is installed.
             with suppress(MissingPackage):
-                exec(compile("\n" * block.line + block.code, str(page), "exec"), namespace)
+                code = block.code.replace("http://localhost:9200", opensearch)
+                exec(compile("\n" * block.line + code, str(page), "exec"), namespace)
         elif block.language == "sh":
             for words in block.commands():
                 if block.reason is not None:
