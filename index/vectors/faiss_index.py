@@ -182,19 +182,12 @@ class VectorIndex:
             return np.empty((len(vectors), k), np.float32), np.empty((len(vectors), k), np.int64)
         allowed = None if count == len(self) else allowed
         with one_thread_a_query(len(vectors)):
-            return self._found(vectors, k, settings, allowed)
-
-    def _found(
-        self, vectors: NDArray[np.float32], k: int, settings: SearchSettings, allowed: NDArray[np.bool_] | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return the best ``k`` of the allowed rows, of which there are as many."""
-        count = count_allowed(allowed, len(self))
-        if self._declared.family in ("Flat", "SQ") or count * _EXACT_SHARE < len(self):
-            return require_full(*self._exhaustive(vectors, k, allowed))
-        scores, rows = self._approximate(vectors, k, settings, allowed)
-        short = (rows < 0).any(axis=1)
-        if short.any():
-            scores[short], rows[short] = self._exhaustive(vectors[short], k, allowed)
+            if self._declared.family in ("Flat", "SQ") or count * _EXACT_SHARE < len(self):
+                return require_full(*self._exhaustive(vectors, k, allowed))
+            scores, rows = self._approximate(vectors, k, settings, allowed)
+            short = (rows < 0).any(axis=1)
+            if short.any():
+                scores[short], rows[short] = self._exhaustive(vectors[short], k, allowed)
         return require_full(*ordered(scores, rows, k))
 
     def _approximate(
