@@ -288,7 +288,7 @@ class SearchPipeline:
         if options.cascade:
             raise ArgumentError("a rule is fitted to logits of the whole reranker: use a pipeline without a cascade")
         whole = partial(self.search_batch, top_k=options.candidates, rerank_k=options.candidates, min_relevance=0.0)
-        answers = [results for chunk in query_slices(queries) for results in whole(chunk)]
+        answers = (results for chunk in query_slices(queries) for results in whole(chunk))  # one slice is held
         return fit_stop_rule(*scores_of_stages(answers), risk=risk, k=options.results, blend=self.blend)
 
     def _require_open(self) -> Searcher:

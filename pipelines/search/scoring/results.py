@@ -1,6 +1,6 @@
 """SearchResult, and how scored candidates are ordered into results."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -160,12 +160,16 @@ def _lower(scores: NDArray[np.float64], tiers: NDArray[np.int64]) -> None:
 
 
 def scores_of_stages(
-    answers: Sequence[Sequence[SearchResult]],
+    answers: Iterable[Sequence[SearchResult]],
 ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
     """Return for each answer the scores of the first stage and the logits, both in the order of the first stage."""
-    ranked = [sorted(results, key=lambda result: result.retrieval_rank) for results in answers]
-    retrieval = [np.array([result.retrieval_score for result in results]) for results in ranked]
-    return retrieval, [np.array([result.logit for result in results], np.float64) for results in ranked]
+    retrieval: list[NDArray[np.float64]] = []
+    logits: list[NDArray[np.float64]] = []
+    for results in answers:
+        ranked = sorted(results, key=lambda result: result.retrieval_rank)
+        retrieval.append(np.array([result.retrieval_score for result in ranked]))
+        logits.append(np.array([result.logit for result in ranked], np.float64))
+    return retrieval, logits
 
 
 def at_least(results: Sequence[SearchResult], min_relevance: float) -> list[SearchResult]:
