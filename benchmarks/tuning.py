@@ -15,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 from bicross.index import Chunking
+from bicross.pipelines.search import IndexDefaults
 from bicross.pipelines.tuning import Configuration
 from bicross.pipelines.tuning.choice import Defaults, choose_and_hold_out
+from bicross.pipelines.tuning.grid import default_configuration
 from bicross.pipelines.tuning.regret import expected
 from bicross.retrieval import NormalisedSum
 from numpy.typing import NDArray
@@ -26,8 +28,14 @@ from parts.tables.relevance import tuning_table
 from parts.tuning_values import Values, compute_values, read_queries, read_values, write_values
 
 DRAWN = (20, 50, 120, 300)
-DEFAULTS = {"vectors": None, "hybrid": NormalisedSum()}
-"""First stages of the default: today's, and one that is harder to improve."""
+DEFAULTS = {
+    "vectors": None,
+    "hybrid": IndexDefaults(fusion=NormalisedSum(), feedback=None),
+    "a new index": IndexDefaults(),
+}
+"""What stays where the queries say little: vectors, as an index of before is searched; the hybrid; today's default."""
+FIRST_STAGE_K = 100
+"""Candidates of each retriever for the settings without a reranker."""
 LEAST_LEFT = 0.25
 """Share of the queries that must be left to measure on."""
 HOW = (
@@ -46,7 +54,7 @@ class Row:
     Attributes:
         collection: The name of the collection.
         settings: "first stage" or "reranked".
-        default: The first stage of the default.
+        default: The name of the default, one of ``DEFAULTS``.
         queries: How many there are.
         drawn: How many of them the choice is made on.
         gains: By rule, the mean gain over the default on the other queries.
@@ -72,10 +80,11 @@ def rows_of(values: Values, *, blend: float, draws: int, seed: int = 0) -> Itera
     """Measure the rules on the values of one collection, for each default and number of queries."""
     ndcg, queries = values.ndcg, values.ndcg.shape[1]
     depth = max(setting.depth for setting in values.configurations)
-    for name, fusion in DEFAULTS.items():
-        row_of = values.configurations.index
-        alone = row_of(Configuration(fusion, 0, 1.0))
-        default = row_of(Configuration(fusion, depth, blend)) if depth else alone
+    row_of = values.configurations.index
+    for name, defaults in DEFAULTS.items():
+        setting = default_configuration(depth or FIRST_STAGE_K, blend, defaults)
+        alone = row_of(setting.alone)
+        default = row_of(setting) if depth else alone
         rows = Defaults(default=default, alone=alone, plain=row_of(Configuration(None, 0, 1.0)))
         for drawn in DRAWN:
             if queries - drawn < LEAST_LEFT * queries:
@@ -123,7 +132,7 @@ def all_values(bench: Bench, folder: Path) -> Iterator[Values]:
     for kind, limit in (("first", options.queries), ("reranked", options.reranked)):
         path = options.values / f"{folder.name}-{kind}.npz"
         if not path.exists() and limit != 0:
-            reranker, k = (bench.reranker, options.depth) if kind == "reranked" else (None, 100)
+            reranker, k = (bench.reranker, options.depth) if kind == "reranked" else (None, FIRST_STAGE_K)
             index, judged = bench.index(folder, Chunking()), read_queries(folder, limit)
             seconds = options.seconds
             values = compute_values(index, judged, encoder=bench.encoder, reranker=reranker, k=k, seconds=seconds)

@@ -10,10 +10,11 @@ from parts.tuning_values import Values, read_queries, read_values, write_values
 SETTINGS = (
     Configuration(None, 0, 1.0),
     Configuration(NormalisedSum(), 0, 1.0),
+    Configuration(TermShare(), 0, 1.0, Feedback()),
     Configuration(ReciprocalRank(), 0, 1.0),
-    Configuration(None, 30, 0.4),
-    Configuration(NormalisedSum(), 30, 0.4),
-    Configuration(TermShare(0.3), 30, 0.4, Feedback()),
+    Configuration(None, 100, 0.4),
+    Configuration(NormalisedSum(), 100, 0.4),
+    Configuration(TermShare(), 100, 0.4, Feedback()),
 )
 
 
@@ -25,7 +26,7 @@ def values(gains, *, queries=80, noise=0.05, settings=SETTINGS):
 
 
 def test_values_are_read_as_they_were_written(tmp_path):
-    written = values([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    written = values([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     write_values(tmp_path / "file.npz", written)
     read = read_values(tmp_path / "file.npz")
     assert (read.collection, read.queries, read.configurations) == ("words", written.queries, SETTINGS)
@@ -36,29 +37,29 @@ def test_what_is_chosen_is_measured_on_the_other_queries():
     """Hybrid gains 0.2 over vectors, so it is taken from 20 queries on, and the hybrid default stays."""
     rows = list(tuning.rows_of(values([0.0, 0.2, 0.1]), blend=0.4, draws=5))
     assert [(row.default, row.drawn) for row in rows] == [
-        ("vectors", 20), ("vectors", 50), ("hybrid", 20), ("hybrid", 50),
-    ]  # fmt: skip
+        (default, drawn) for default in ("vectors", "hybrid", "a new index") for drawn in (20, 50)
+    ]
     for row in rows[:2]:
         assert row.gains["tune"] == pytest.approx(0.2, abs=0.03)
         assert (row.settings, row.queries, row.changed) == ("first stage", 80, 1.0)
         assert 0 < row.expected < 0.2
-    for row in rows[2:]:
+    for row in rows[2:4]:
         assert (row.gains["tune"], row.changed, row.error, row.expected) == (0, 0, 0, 0)
     assert rows == list(tuning.rows_of(values([0.0, 0.2, 0.1]), blend=0.4, draws=5)), "nothing is left to chance"
 
 
 def test_with_the_reranker_the_default_reranks():
-    rows = list(tuning.rows_of(values([0.0, 0.1, 0.0, 0.1, 0.3]), blend=0.4, draws=3))
+    rows = list(tuning.rows_of(values([0.0, 0.1, 0.1, 0.0, 0.1, 0.3, 0.2]), blend=0.4, draws=3))
     assert {row.settings for row in rows} == {"reranked"}
-    assert [round(row.possible, 1) for row in rows] == [0.2, 0.2, 0.0, 0.0]
-    assert [row.changed for row in rows] == [1.0, 1.0, 0.0, 0.0]
+    assert [round(row.possible, 1) for row in rows] == [0.2, 0.2, 0.0, 0.0, 0.1, 0.1]
+    assert [row.changed for row in rows[:4]] == [1.0, 1.0, 0.0, 0.0]
 
 
 def test_rules_choose_by_mean_and_by_cost():
-    sure = values([0.0, 0.1, 0.3, 0.3], noise=0.0)
-    chosen = tuning.chosen_rows(sure.ndcg, sure, tuning.Defaults(default=3, alone=0, plain=0))
-    assert chosen["tune"] == 3, "equally good as the default is no gain"
-    assert chosen["cheapest within one standard error"] == 2
+    sure = values([0.0, 0.1, 0.3, 0.3, 0.3], noise=0.0)
+    chosen = tuning.chosen_rows(sure.ndcg, sure, tuning.Defaults(default=4, alone=0, plain=0))
+    assert chosen["tune"] == 4, "equally good as the default is no gain"
+    assert chosen["cheapest within one standard error"] == 3
 
 
 @pytest.mark.slow
