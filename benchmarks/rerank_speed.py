@@ -1,4 +1,4 @@
-"""How fast is reranking? Compares bicross's reranker with sentence-transformers' CrossEncoder.
+"""How fast is reranking? Compares bicross with sentence-transformers' CrossEncoder, ONNX Runtime and OpenVINO.
 
 Usage: python benchmarks/rerank_speed.py DATA [--output benchmarks/results/rerank-speed.json]
 
@@ -6,11 +6,13 @@ DATA is the folder of the collections (squad-dev, medquad-qa, nfcorpus, cranfiel
 long as MS MARCO's, and SciFact's documents; for each, one query with 100 candidates (p50, p95) and 64 queries with 100
 each (pairs per second). All rerankers score the same pairs with the same weights on the same threads, in turn and in
 changing order. Beside speed: scores and orders against sentence-transformers in float32, and the share of the machine's
-fastest matrix product. rerank_quality.py measures the effect on nDCG@10.
+fastest matrix product. rerank_quality.py measures the effect on nDCG@10. The other engines come with the extra
+"engines"; what is not installed is left out, and said.
 """
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -21,6 +23,7 @@ from bicross.inference import resolve_model
 from bicross.rerank import DEFAULT_RERANKER, CrossEncoderReranker
 from parts.flops import Cost, Lengths, Peak, peak
 from parts.machine import set_threads
+from parts.other_engines import other_engines
 from parts.report_file import check_folders, header, write
 from parts.rerank_variants import DTYPES, REFERENCE, Pairs, Score, Scores, Variant, load, variants
 from parts.rounds import Taken, in_turn, percentiles_ms, ratio, slices
@@ -119,7 +122,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch-rounds", type=int, default=3)
     parser.add_argument("--batch-queries", type=int, default=64, help=f"each with {CANDIDATES} candidates")
     parser.add_argument("--peer-pairs", type=int, default=1600, help="pairs of a batch that peers score")
-    parser.add_argument("--onnx", type=Path, help="the reranker, exported to int8 for ONNX Runtime")
     parser.add_argument("--output", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
     check_folders(parser, [arguments.output])
@@ -130,8 +132,11 @@ def main() -> None:
     arguments = parse()
     set_threads(arguments.threads)
     folder = resolve_model(arguments.reranker)
-    all_variants = variants(arguments.reranker, arguments.device, onnx=arguments.onnx, threads=arguments.threads)
-    score, reasons = load(all_variants)
+    with tempfile.TemporaryDirectory() as scratch:
+        others = other_engines(arguments.reranker, Path(scratch), threads=arguments.threads)
+        sentence_transformers_and_ours = variants(arguments.reranker, arguments.device)
+        all_variants = sorted([*sentence_transformers_and_ours, *others], key=lambda variant: variant.ours)
+        score, reasons = load(all_variants)
     for name, reason in reasons.items():
         print(f"{name}: {reason}", file=sys.stderr)
     contest = Contest(

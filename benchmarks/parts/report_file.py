@@ -16,9 +16,10 @@ PACKAGES = (
     "tokenizers",
     "faiss-cpu",
     "onnxruntime",
+    "openvino",
     "numpy",
 )
-HIDDEN = ("data", "folders", "vectors", "output", "cache", "scratch", "onnx", "plot", "plots", "scores", "values")
+HIDDEN = ("data", "folders", "vectors", "output", "cache", "scratch", "plot", "plots", "scores", "values")
 """Settings that name folders of the machine; they stay out of the report."""
 
 

@@ -2,9 +2,7 @@
 
 import itertools
 import math
-import sys
-import types
-from pathlib import Path
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -12,10 +10,12 @@ import torch
 from bicross.errors import ArgumentError
 from bicross.index import Document, Hit, Passage
 from bicross.inference import TextTokenizer
+from bicross.rerank import CrossEncoderReranker
 from helpers import tiny_models
+from parts import other_engines
 from parts.flops import Cost, Lengths, Peak
 from parts.latency.compared import Documents, batches
-from parts.rerank_variants import Variant, _onnx, load
+from parts.rerank_variants import Variant, load
 from parts.rounds import in_turn, percentiles_ms, ratio, slices
 from parts.speed_texts import FEWEST_WORDS, MOST_WORDS, Overlap, passages_of, spread, word_counts
 from parts.tables.markdown import markdown
@@ -141,29 +141,50 @@ def test_what_cannot_be_loaded_is_said():
     assert reasons == {"a": "not available: dtype must be another one", "b": "not measured: it is not installed"}
 
 
-@pytest.mark.slow
-def test_an_exported_model_gets_what_it_asks_for(tmp_path, monkeypatch):
+def test_an_exported_model_scores_pairs_by_length_in_batches(tmp_path):
     folder = tiny_models.save_cross_encoder(tmp_path / "model", outputs=1)
     asked = []
 
-    class Session:
-        def __init__(self, path, options, providers):
-            assert (path, options.intra_op_num_threads, providers) == ("m.onnx", 2, ["CPUExecutionProvider"])
+    def run(inputs):
+        asked.append(inputs["input_ids"].shape)
+        return inputs["attention_mask"].sum(axis=1, keepdims=True)
 
-        def get_inputs(self):
-            return [types.SimpleNamespace(name="input_ids"), types.SimpleNamespace(name="attention_mask")]
-
-        def run(self, outputs, inputs):
-            asked.append(inputs)
-            return [inputs["attention_mask"].sum(axis=1, keepdims=True)]
-
-    fake = types.SimpleNamespace(SessionOptions=types.SimpleNamespace, InferenceSession=Session)
-    fake.__spec__ = types.SimpleNamespace()
-    monkeypatch.setitem(sys.modules, "onnxruntime", fake)
-    pairs = [("the cat", "runs " * n) for n in range(1, 151)]
-    scores = _onnx(folder, Path("m.onnx"), 2)(pairs)
+    pairs = [("the cat", "runs " * n) for n in range(1, 41)]
+    scores = other_engines.scoring(folder, run)(pairs)
     np.testing.assert_array_equal(scores, Lengths(folder, 32).of_pairs(pairs))
-    assert [len(inputs["input_ids"]) for inputs in asked] == [100, 50]
+    assert [rows for rows, _ in asked] == [32, 8]
+    assert asked[0][1] > asked[1][1], "the longest pairs come first, so that padding is small"
+
+
+def test_an_engine_that_is_not_installed_is_named(tmp_path, monkeypatch):
+    folder = tiny_models.save_cross_encoder(tmp_path / "model", outputs=1)
+    monkeypatch.setattr(other_engines, "find_spec", lambda name: None if name == "openvino" else name)
+    monkeypatch.setattr(other_engines, "_export", lambda folder, path: path.touch())
+    monkeypatch.setattr(other_engines, "_onnx_runtime", lambda path, threads: lambda inputs: np.zeros(1))
+    engines = other_engines.other_engines(str(folder), tmp_path, threads=1)
+    assert [engine.name for engine in engines] == [
+        "ONNX Runtime float32", "ONNX Runtime int8", "OpenVINO float32", "OpenVINO bfloat16",
+    ]  # fmt: skip
+    _, reasons = load(engines[2:])
+    assert set(reasons.values()) == {"not measured: openvino is not installed"}
+    assert "ONNX Runtime float32" in load(engines[:1])[0]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # torch's exporter warns of its own code
+@pytest.mark.skipif(
+    not all(map(find_spec, ("onnx", "onnxscript", "onnxruntime", "openvino"))), reason="needs the extra engines"
+)
+def test_other_engines_give_the_scores_of_sentence_transformers(tmp_path):
+    folder = str(tiny_models.save_cross_encoder(tmp_path / "model", outputs=1))
+    pairs = [("the cat", "runs " * n) for n in range(1, 41)]
+    expected = CrossEncoderReranker(folder, device="cpu").score(pairs)
+    scores, reasons = load(other_engines.other_engines(folder, tmp_path, threads=1))
+    assert not reasons
+    for name, score in scores.items():
+        if name.endswith("float32"):
+            np.testing.assert_allclose(score(pairs), expected, atol=1e-4, err_msg=name)
+        assert np.corrcoef(score(pairs), expected)[0, 1] > 0.95, name
 
 
 def candidates(queries, per_query):

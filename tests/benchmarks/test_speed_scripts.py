@@ -10,6 +10,7 @@ from parts import flops
 pytestmark = pytest.mark.slow
 REFERENCE = "sentence-transformers float32, batch 32"
 OURS = ("bicross float32", "bicross bfloat16", "bicross int8")
+OTHER_ENGINES = ("ONNX Runtime float32", "ONNX Runtime int8", "OpenVINO float32", "OpenVINO bfloat16")
 PEERS = [f"sentence-transformers {dtype}, batch {batch}" for dtype in ("float32", "bfloat16") for batch in (32, 8)]
 
 
@@ -37,8 +38,7 @@ def reranked(small, run_script, tmp_path_factory):
 
 def test_reranking_is_timed_for_all_that_can_be_loaded(reranked):
     process, report = reranked
-    assert report["not_measured"]["ONNX Runtime int8"].startswith("not measured: ")
-    expected = {*PEERS, *OURS} - set(report["not_measured"])
+    expected = {*PEERS, *OTHER_ENGINES, *OURS} - set(report["not_measured"])
     assert expected >= {*PEERS, "bicross float32", "bicross bfloat16"}
     assert [workload["workload"] for workload in report["workloads"]] == ["MS MARCO-like", "SciFact"]
     for workload in report["workloads"]:
