@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from bicross.inference import whole_file
+from bicross.inference import resolve_dtype, whole_file
 from numpy.typing import NDArray
 
 COLLECTIONS = ("scifact", "nfcorpus", "squad-dev", "medquad-qa", "cosqa", "cranfield")
@@ -116,13 +116,6 @@ def _save(path: Path, vectors: NDArray[np.float32]) -> None:
         np.save(file, vectors)
 
 
-def _fast_dtype() -> str:
-    """Return bfloat16 where the processor has instructions for it, else float32."""
-    import torch
-
-    return "bfloat16" if getattr(torch.cpu, "_is_avx512_bf16_supported", bool)() else "float32"
-
-
 def _settle(folder: Path, made_of: dict[str, object]) -> None:
     """Record what the vectors are, or check that the folder holds the same ones."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -138,13 +131,13 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the vectors")
     parser.add_argument("--rows", type=int, default=MOST)
     parser.add_argument("--encoder", help="default: that of bicross")
-    parser.add_argument("--dtype", help="default: bfloat16 where the processor has it, else float32")
+    parser.add_argument("--dtype", default="auto", help="number format of the encoder")
     parser.add_argument("--device")
     arguments = parser.parse_args()
     from bicross.retrieval import DEFAULT_ENCODER, BiEncoder  # takes seconds; load needs none of it
 
     texts, queries = benchmark_texts(arguments.data)[: arguments.rows], benchmark_queries(arguments.data)[:QUERIES]
-    name, dtype = arguments.encoder or DEFAULT_ENCODER, arguments.dtype or _fast_dtype()
+    name, dtype = arguments.encoder or DEFAULT_ENCODER, resolve_dtype(arguments.dtype, arguments.device)
     _settle(arguments.output, {"encoder": name, "dtype": dtype, "collections": [*COLLECTIONS, *PAIRS]})
     encoder = BiEncoder(name, device=arguments.device, dtype=dtype)
     if not (arguments.output / QUERIES_FILE).exists():

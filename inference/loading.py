@@ -1,6 +1,7 @@
 """Loads models safely, and chooses their device, number format, length limit and batch size."""
 
 import logging
+import platform
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import cache
@@ -11,8 +12,9 @@ from ..errors import ArgumentError, ModelError
 from ..errors.arguments import checked_choice, checked_count, described
 from .checkpoints import missing_files, require_whole, require_words
 
-Dtype = Literal["float32", "bfloat16", "float16", "int8"]
-"""The number format of the layers. "int8" is for models that run packed on a CPU, and rounds the most."""
+Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8"]
+"""The number format of the layers. "int8" is for models that run packed on a CPU, and rounds the most. "auto" is
+bfloat16 where the device has instructions for it, else float32."""
 Model = TypeVar("Model")
 logger = logging.getLogger("bicross")
 
@@ -163,9 +165,36 @@ def _positions(module: Any) -> int | None:  # noqa: ANN401
     return getattr(getattr(module, "config", None), "max_position_embeddings", None)
 
 
-def require_dtype(dtype: str) -> None:
-    """Raise ``ArgumentError`` if ``dtype`` is not one of ``Dtype``."""
-    checked_choice(dtype, "dtype", get_args(Dtype))
+def resolve_dtype(dtype: str, device: str | None) -> Dtype:
+    """Return the number format that a model calculates in: for "auto" the one that suits the device.
+
+    Args:
+        dtype: One of ``Dtype``.
+        device: The device that was asked for; None is the one that is taken then.
+
+    Raises:
+        ArgumentError: ``dtype`` is not one of ``Dtype``.
+    """
+    chosen: Any = checked_choice(dtype, "dtype", get_args(Dtype))
+    if chosen != "auto":
+        return chosen
+    import torch
+
+    taken = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind = str(device or taken).partition(":")[0]
+    if kind == "cuda":
+        return "bfloat16" if torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0) else "float32"
+    return "bfloat16" if kind == "cpu" and cpu_has_bfloat16() else "float32"
+
+
+def cpu_has_bfloat16() -> bool:
+    """Return whether the processor has instructions for bfloat16. oneDNN takes it on others too, and is slow there."""
+    import torch
+
+    supported: Any = torch.ops.mkldnn._is_mkldnn_bf16_supported
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        supported = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)  # processors with AMX have it too
+    return torch.backends.mkldnn.is_available() and bool(supported())
 
 
 def cast_model(model: Any, dtype: Dtype) -> Any:  # noqa: ANN401 - models share no useful base

@@ -23,9 +23,9 @@ from ..inference import (
     load_reranker,
     model_settings,
     read_exits,
-    require_dtype,
     require_reranker,
     require_texts,
+    resolve_dtype,
     resolve_model,
 )
 from ..models import DEFAULT_RERANKER
@@ -73,7 +73,7 @@ class CrossEncoderReranker:
         batch_size: int | None = None,
         max_length: int | None = None,
     ) -> None:
-        require_dtype(dtype)
+        dtype = resolve_dtype(dtype, device)
         folder = resolve_model(model)
         require_reranker(folder, model)
         from ..inference.packed import packed_reranker

@@ -14,9 +14,9 @@ from ..inference import (
     Dtype,
     ModelFiles,
     load_encoder,
-    require_dtype,
     require_encoder,
     require_texts,
+    resolve_dtype,
     resolve_model,
 )
 from ..models import DEFAULT_ENCODER
@@ -50,7 +50,7 @@ class BiEncoder:
         batch_size: int | None = None,
         max_length: int | None = None,
     ) -> None:
-        require_dtype(dtype)
+        dtype = resolve_dtype(dtype, device)
         folder = resolve_model(model)
         require_encoder(folder, model)
         from ..inference.packed import packed_embedder

@@ -17,7 +17,9 @@ Devices = Annotated[
 Precision = Annotated[
     Dtype,
     typer.Option(
-        "--dtype", help="What models calculate in: bfloat16 and int8 are faster; int8 is for reranking, on a CPU."
+        "--dtype",
+        help="What models calculate in. auto: bfloat16, which is faster, where the hardware has it, else float32. "
+        "int8: for reranking, on a CPU.",
     ),
 ]
 Where = Annotated[

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...errors import BicrossError
 from ...index import Index, ModelFingerprint
-from ...inference import Dtype, load_tokenizer, resolve_model
+from ...inference import Dtype, load_tokenizer, resolve_dtype, resolve_model
 from ...rerank import DEFAULT_RERANKER, Reranker, is_identified
 from ...retrieval import Encoder
 from ..models import open_encoder, open_reranker
@@ -203,7 +203,7 @@ class Service:
     @property
     def dtype(self) -> Dtype:
         """What the models calculate in."""
-        return self._models.dtype
+        return resolve_dtype(self._models.dtype, self._models.device)
 
     def move(self, served: ServedIndex) -> None:
         """Move an index to its newest generation. On an error it stays where it is.

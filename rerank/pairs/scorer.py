@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...errors import ArgumentError, ModelError
 from ...errors.arguments import checked_count, checked_flag, checked_instance, checked_number
-from ...inference import Dtype, require_dtype, resolve_model
+from ...inference import Dtype, resolve_dtype, resolve_model
 from ...models import DEFAULT_ENCODER
 from ..reranker import Pair
 from .activations import Activation, own_activation, probabilities_of
@@ -87,7 +87,7 @@ class PairScorer:
         max_length: int | None = None,
         cache_size: int = 10_000,
     ) -> None:
-        require_dtype(dtype)
+        dtype = resolve_dtype(dtype, device)
         self._symmetric = checked_flag(symmetric, "symmetric")
         self._cache = OutputCache(checked_count(cache_size, "cache_size", least=0))
         self._label = None if label is None else checked_instance(label, str, "label")

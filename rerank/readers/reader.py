@@ -17,8 +17,8 @@ from ...inference import (
     ModelFiles,
     TokenIds,
     model_settings,
-    require_dtype,
     require_reader,
+    resolve_dtype,
     resolve_model,
 )
 from ...models import DEFAULT_READER
@@ -73,7 +73,7 @@ class ExtractiveReader:
         max_length: int | None = None,
         overlap: int = OVERLAP,
     ) -> None:
-        require_dtype(dtype)
+        dtype = resolve_dtype(dtype, device)
         self._overlap = checked_count(overlap, "overlap", least=0)
         folder = resolve_model(model)
         require_reader(folder, model)

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 import torch
-from bicross.inference import loading
+from bicross.inference import loading, resolve_dtype
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder
 from helpers.tiny_architectures import ARCHITECTURES, SENTENCES, save_bi_encoder, save_cross_encoder
@@ -89,3 +89,40 @@ def test_the_processor_is_asked(monkeypatch):
     assert loading._multiplies_fast("bfloat16") == torch.ops.mkldnn._is_mkldnn_bf16_supported()
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     assert not loading._multiplies_fast("bfloat16")
+
+
+@pytest.mark.parametrize(
+    ("machine", "avx512", "onednn", "chosen"),
+    [
+        ("x86_64", True, True, "bfloat16"),
+        ("AMD64", False, True, "float32"),  # oneDNN takes it, and converts it to float32
+        ("aarch64", False, True, "bfloat16"),
+        ("aarch64", True, False, "float32"),
+    ],
+)
+def test_auto_is_what_the_processor_has_instructions_for(machine, avx512, onednn, chosen, monkeypatch):
+    monkeypatch.setattr(loading.platform, "machine", lambda: machine)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: onednn)
+    assert resolve_dtype("auto", "cpu") == resolve_dtype("auto", None) == chosen
+    assert resolve_dtype("auto", "mps") == "float32"
+    assert resolve_dtype("int8", "cpu") == "int8"
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert resolve_dtype("auto", "cpu") == "float32"
+
+
+@pytest.mark.parametrize(("capability", "chosen"), [((7, 5), "float32"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16")])
+def test_auto_on_a_gpu_is_what_its_generation_has(capability, chosen, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    assert resolve_dtype("auto", "cuda:1") == resolve_dtype("auto", None) == chosen
+
+
+def test_auto_gives_what_the_format_that_it_stands_for_gives(tmp_path):
+    folder, chosen = save_cross_encoder(tmp_path / "pairs", "bert"), resolve_dtype("auto", "cpu")
+    auto, named = (CrossEncoderReranker(folder, device="cpu", dtype=dtype) for dtype in ("auto", chosen))
+    np.testing.assert_array_equal(auto.score(PAIRS), named.score(PAIRS))
+    assert auto.fingerprint == named.fingerprint, "so that kept scores are found again"
+    folder = save_bi_encoder(tmp_path / "texts", "bert")
+    auto, named = (BiEncoder(folder, device="cpu", dtype=dtype) for dtype in ("auto", chosen))
+    np.testing.assert_array_equal(auto.encode_documents(TEXTS), named.encode_documents(TEXTS))

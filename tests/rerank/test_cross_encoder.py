@@ -148,7 +148,7 @@ def test_half_precision_gives_float32_scores_near_the_full_ones(folder):
 def test_a_device_or_number_format_that_is_not_there(folder):
     with pytest.raises(ArgumentError, match="the device 'warp' cannot be used here"):
         CrossEncoderReranker(folder, device="warp")
-    with pytest.raises(ArgumentError, match="dtype must be one of float32, bfloat16, float16, int8, not 'int4'"):
+    with pytest.raises(ArgumentError, match="dtype must be one of auto, float32, bfloat16, float16, int8, not 'int4'"):
         CrossEncoderReranker(folder, dtype="int4")
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ....errors import ArgumentError, ModelError
+from ...loading import cpu_has_bfloat16
 from .linear import FUSED, Linear, activation_of, joined, make_linear
 
 _STEPS, _ZERO = 127, 128
@@ -42,7 +43,7 @@ class Int8Linears:
     def __init__(self, device: torch.device) -> None:
         """Check the device. Raises ``ArgumentError`` if the device or the processor does not multiply bytes fast."""
         _require_fast(device)
-        self.dtype = torch.bfloat16 if _multiplies_bfloat16() else torch.float32
+        self.dtype = torch.bfloat16 if cpu_has_bfloat16() else torch.float32
         self._layers: list[_Layer] = []
         self._pairs: list[tuple[_Layer, _Layer]] = []
 
@@ -181,11 +182,6 @@ def _require_fast(device: torch.device) -> None:
         raise ArgumentError(
             "dtype='int8' needs a processor with AVX-512 VNNI, and a torch with oneDNN; use dtype='float32'"
         )
-
-
-def _multiplies_bfloat16() -> bool:
-    supported: Any = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)
-    return bool(supported())
 
 
 def _operations() -> Any:  # noqa: ANN401 - operations of torch have no types

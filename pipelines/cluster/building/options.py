@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ....errors import ArgumentError
 from ....errors.arguments import checked_count, checked_number
-from ....inference import Dtype, require_dtype
+from ....inference import Dtype, resolve_dtype
 from ...indexing import ChunkDone, ChunkJob, SourceChunk
 from ..connection import connected_ray
 from .ray_workers import RayWorkers
@@ -28,7 +28,8 @@ class ClusterOptions:
         workers: How many workers; None takes one for each GPU, or else one for each machine.
         cpus: The cores that each worker has; None shares them out evenly.
         gpus: The GPUs that each worker has; a part of one may be shared. None takes one where the cluster has any.
-        dtype: The number format in which encoders calculate; vectors of two formats are never mixed.
+        dtype: The number format in which encoders calculate; vectors of two formats are never mixed,
+            so "auto" is refused.
         part_bytes: About how many bytes of the source a chunk has; None chooses by the size of the source.
 
     Raises:
@@ -43,7 +44,10 @@ class ClusterOptions:
     part_bytes: int | None = None
 
     def __post_init__(self) -> None:
-        require_dtype(self.dtype)
+        if resolve_dtype(self.dtype, "cpu") != self.dtype:
+            raise ArgumentError(
+                "dtype='auto' may differ between machines, and such vectors do not mix: name the format"
+            )
         for name in ("workers", "part_bytes"):
             if getattr(self, name) is not None:
                 checked_count(getattr(self, name), name)

@@ -61,7 +61,9 @@ def build_demo(path: Path, *, limit: int | None, device: str | None, console: Co
     console.print("Collecting the docstrings of the standard library ...")
     documents = docstring_documents() if limit is None else docstring_documents(limit=limit)
     with saying(unless_committed(path, f"Nothing was written to {path}: run the same command again.")):
-        index = build_index(documents, path, encoder=BiEncoder(device=device), overwrite=True, progress=True)
+        index = build_index(
+            documents, path, encoder=BiEncoder(device=device, dtype="auto"), overwrite=True, progress=True
+        )
     info = index.info()
     shown = counted(info.documents, "document")
     console.print(f"Indexed {shown} ({info.bytes / 1e6:.1f} MB) in {path}\n", soft_wrap=True)
@@ -69,7 +71,7 @@ def build_demo(path: Path, *, limit: int | None, device: str | None, console: Co
 
 def show_demo(path: Path, questions: Sequence[str], *, device: str | None, console: Console) -> None:
     """Answer ``questions`` by the first stage and by both stages, and say how to go on."""
-    pipeline = SearchPipeline.open(path, device=device, top_k=100)
+    pipeline = SearchPipeline.open(path, device=device, dtype="auto", top_k=100)
     timings = Timings()
     for question in questions:  # one by one, so that the first answer is there at once
         [results] = pipeline.search_batch([question], timings=timings)
@@ -91,7 +93,7 @@ def _program() -> str:
 
 def print_demo(path: Path, questions: Sequence[str], *, device: str | None) -> None:
     """Print the answers as JSON, one object for each question."""
-    pipeline = SearchPipeline.open(path, device=device)
+    pipeline = SearchPipeline.open(path, device=device, dtype="auto")
     settings = pipeline.settings.to_dict()
     for question, results in zip(questions, pipeline.search_batch(questions), strict=True):
         records = [result_record(result) for result in results]

@@ -129,3 +129,5 @@ def test_options_are_checked():
     for address in ("", 5):
         with pytest.raises(ArgumentError, match="address must be HOST:PORT"):
             ClusterOptions(address=address)
+    with pytest.raises(ArgumentError, match="dtype='auto' may differ between machines, and such vectors do not mix"):
+        ClusterOptions(dtype="auto")

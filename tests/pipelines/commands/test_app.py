@@ -199,7 +199,7 @@ def test_arguments_that_are_not_utf_8_are_refused(index, capsys):
 
 @pytest.mark.slow
 def test_demo_shows_both_stages_and_how_to_go_on(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("bicross.pipelines.commands.demo.demo.BiEncoder", lambda device: ENCODER)
+    monkeypatch.setattr("bicross.pipelines.commands.demo.demo.BiEncoder", lambda **_: ENCODER)
     path = tmp_path / "demo"
     code, out, err = run(capsys, "demo", "round a number", "-o", str(path), "--limit", "60")
     assert code == 0
