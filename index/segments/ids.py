@@ -73,6 +73,11 @@ class IdTable:
         if not _is_permutation(self._rows) or (self._ids[1:] < self._ids[:-1]).any():
             raise IndexCorrupt(f"{source} is not sorted, or does not hold every row once")
 
+    @property
+    def hashes(self) -> NDArray[np.uint64]:
+        """The hashes of all ids, ascending."""
+        return self._ids
+
     def candidates(self, ids: Sequence[str]) -> list[list["IdEntry"]]:
         """Return, for each id, the rows that have its hash, the last one first."""
         hashes = np.fromiter((id_hash(id_) for id_ in ids), np.uint64, len(ids))

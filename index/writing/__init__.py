@@ -20,7 +20,7 @@ from .generations import (
     require_own_model,
 )
 from .merge_policy import segments_to_merge
-from .quantiser_training import check_asked, wants_another_layout
+from .quantiser_training import MERGED_PASSAGES, check_asked, wants_another_layout
 from .rewriting import Analyse, Tokenize, replace_column
 from .staging_area import STAGING, driving_build, remove_abandoned
 from .verification import Verification, verify
@@ -29,6 +29,7 @@ from .writer import IndexWriter, new_segment
 __all__ = [
     "BUILDING",
     "GRACE_SECONDS",
+    "MERGED_PASSAGES",
     "STAGING",
     "Analyse",
     "IndexBuilder",

@@ -50,6 +50,9 @@ class IndexBuilder(IndexWriter):
             clock: Says when the added documents are to be brought to the disk.
         """
         super().__init__(path, begun, filesystem, template=VectorIndex(begun.manifest.model.dimension))
+        self._asked_each = 0  # an interrupted build may have left hundreds of segments
+        for number, target in enumerate(self._views):
+            self._owners.add(number, target.view.segment.id_table.hashes)
         self._unseen: list[NDArray[np.bool_]] = [target.live.copy() for target in self._views]
         self._clock = clock or CheckpointClock()
         self._writing = False
@@ -65,18 +68,18 @@ class IndexBuilder(IndexWriter):
         """See ``IndexWriter.holds``. A document that is held counts as having come again."""
         held = super().holds(documents)
         ids = [document.id for document, is_held in zip(documents, held, strict=True) if is_held]
-        for target, unseen in zip(self._views, self._unseen, strict=False):
-            unseen[[entry.row for entry in target.find(ids) if entry is not None]] = False
+        for number, _, entry in self._found(ids):
+            if number < len(self._unseen):
+                self._unseen[number][entry.row] = False
         return held
 
     def add(self, batch: EmbeddedBatch) -> int:
         """See ``IndexWriter.add``. A document replaces another version of it that the interrupted build left."""
         check_batch(batch, self._base)
         ids = [document.id for document in batch.documents]
-        for target, unseen in zip(self._views, self._unseen, strict=False):
-            for entry in target.find(ids):
-                if entry is not None and unseen[entry.row]:
-                    target.kill(entry.row)
+        for number, _, entry in self._found(ids):
+            if number < len(self._unseen) and self._unseen[number][entry.row]:
+                self._views[number].kill(entry.row)
         added = super().add(batch)
         if self._clock.is_due:
             self._finish_segment()

@@ -2,19 +2,18 @@
 
 import dataclasses
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import ArgumentError, DocumentError
 from ..arguments import checked_ids
 from ..document import Document, checked_documents
-from ..files import Filesystem, NamedFile
+from ..files import Filesystem
 from ..filters import Predicate
 from ..manifest import Manifest, SegmentEntry
 from ..reading import SEGMENTS, Comparison, Snapshot, View, has_text_of
@@ -31,6 +30,7 @@ from ..segments import (
 from ..vectors import VectorIndex
 from .batches import check_batch
 from .generations import commit, require_few_segments
+from .targets import IdOwners, Target
 
 ROWS_TOGETHER = 1024
 
@@ -56,8 +56,9 @@ class IndexWriter:
         """
         self._path, self._filesystem, self._template = path, filesystem, template
         self._base, self._before = base.manifest, base
-        self._views = [_Target(view, changed=False) for view in base.views]
-        self._old = len(self._views)
+        self._views = [Target(view, changed=False) for view in base.views]
+        self._old = self._asked_each = len(self._views)
+        self._owners = IdOwners()  # of the views from ``_asked_each`` on
         self._segment: SegmentWriter | None = None
         self._rows: dict[str, int] = {}  # the live documents of the segment being written
         self._created: list[Path] = []
@@ -80,9 +81,8 @@ class IndexWriter:
         documents = checked_documents(documents)
         ids, contents = [document.id for document in documents], [content_hash(document) for document in documents]
         held = [False] * len(documents)
-        for target in self._views:
-            for number, entry in enumerate(target.find(ids)):
-                held[number] |= entry is not None and entry.content == contents[number]
+        for _, number, entry in self._found(ids):
+            held[number] |= entry.content == contents[number]
         return held
 
     def comparison(self) -> Comparison:
@@ -101,7 +101,7 @@ class IndexWriter:
         """
         check_batch(batch, self._base)
         ids = [document.id for document in batch.documents]
-        taken = {ids[number] for target in self._views for number, entry in enumerate(target.find(ids)) if entry}
+        taken = {ids[number] for _, number, _ in self._found(ids)}
         for id_ in ids:
             if id_ in taken or id_ in self._rows:
                 raise DocumentError(f"the id {id_!r} is there already; ids must be unique in an index")
@@ -166,11 +166,9 @@ class IndexWriter:
     def delete(self, ids: Sequence[str]) -> int:
         """Delete documents by id, and return how many there were. Unknown ids are ignored."""
         ids, deleted = checked_ids(ids), 0
-        for target in self._views:
-            for entry in target.find(list(dict.fromkeys(ids))):
-                if entry is not None:
-                    target.kill(entry.row)
-                    deleted += 1
+        for number, _, entry in self._found(list(dict.fromkeys(ids))):
+            self._views[number].kill(entry.row)
+            deleted += 1
         for id_ in ids:
             deleted += self._rows.pop(id_, None) is not None
         return deleted
@@ -231,6 +229,16 @@ class IndexWriter:
             entries.append(target.view.entry)
         return tuple(entries)
 
+    def _found(self, ids: Sequence[str]) -> Iterator[tuple[int, int, IdEntry]]:
+        """Yield the live documents with these ids: the number of the view, the position of the id, and its entry.
+
+        Only segments that are finished are looked at.
+        """
+        asked: Iterable[tuple[int, Sequence[int]]] = ((number, range(len(ids))) for number in range(self._asked_each))
+        for number, positions in chain(asked, self._owners.of(ids)):
+            entries = self._views[number].find([ids[position] for position in positions])
+            yield from ((number, at, entry) for at, entry in zip(positions, entries, strict=True) if entry is not None)
+
     def _write(self, batch: EmbeddedBatch) -> None:
         if not batch.documents:
             return
@@ -257,43 +265,11 @@ class IndexWriter:
         segment = Segment(folder, entry, self._template, verify="size")  # its checksums were computed a moment ago
         live = np.zeros(entry.documents, np.bool_)
         live[list(self._rows.values())] = True
-        self._views.append(_Target(View(segment, entry, None if live.all() else live), changed=not live.all()))
+        self._owners.add(len(self._views), segment.id_table.hashes)
+        self._views.append(Target(View(segment, entry, None if live.all() else live), changed=not live.all()))
         self._rows = {}
 
 
 def new_segment(path: Path) -> Path:
     """Return the folder of a new segment, which does not exist yet."""
     return path / SEGMENTS / uuid.uuid4().hex
-
-
-class _Target:
-    """A segment with the deletions of the generation being written."""
-
-    def __init__(self, view: View, *, changed: bool) -> None:
-        self.view = view
-        self.changed = changed
-        self._copied = False
-
-    @property
-    def live(self) -> NDArray[np.bool_]:
-        """Which documents live; bool, shape (documents,)."""
-        return np.ones(len(self.view.segment), np.bool_) if self.view.live is None else self.view.live
-
-    def find(self, ids: Sequence[str]) -> list[IdEntry | None]:
-        """Return the entry of each id, or None if it is not there or is deleted."""
-        return self.view.find(ids)
-
-    def kill(self, row: int) -> None:
-        """Mark a row as deleted in this generation."""
-        if not self._copied:
-            self.view = View(self.view.segment, self.view.entry, self.live.copy())
-            self._copied = True
-        assert self.view.live is not None
-        self.view.live[row] = False
-        self.changed = True
-
-    def written(self, deleted: int, tombstones: NamedFile) -> None:
-        """Note that the deletions so far are on disk."""
-        entry = dataclasses.replace(self.view.entry, deleted=deleted, tombstones=tombstones)
-        self.view = View(self.view.segment, entry, self.view.live)
-        self.changed = False

@@ -9,6 +9,7 @@ from ...errors.arguments import (
     checked_number,
 )
 from ...index.vectors import FLAT, choose_factory
+from ...index.writing import MERGED_PASSAGES
 from . import constants as c
 from .fleet import MEASURED_DIMENSION, Costs, Fleet, Machine, checked_most
 
@@ -205,7 +206,7 @@ class _Collection:
         length = checked_most(dim, "dim", MOST_DIMENSIONS)
         per_document = checked_number(passages_per_document, "passages_per_document", 1e-3, 1e6)
         passages = math.ceil(count * per_document)
-        layout = choose_factory(passages, length)
+        layout = choose_factory(passages, length, segment_rows=MERGED_PASSAGES)
         return cls(count, length, passages, layout, passages * bytes_of_a_vector(layout, length))
 
 

@@ -197,3 +197,14 @@ def test_parts_are_searched_as_one():
         scores, rows = search_parts(parts, VECTORS[:30], k)
         np.testing.assert_array_equal(rows, expected[1])
         np.testing.assert_allclose(scores, expected[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("block", [7, 150, 900, 6000])
+def test_the_neighbours_are_those_of_all_scores_in_whatever_blocks_they_come_with_ties_by_row(block):
+    vectors = np.round(VECTORS[:2000, :4] * 8) / 8  # exact in float32, and few enough different ones for many ties
+    exact = exact_neighbours(vectors, count=30, block=block)
+    scores = exact.queries @ vectors.T
+    scores[np.arange(30), exact.query_rows] = -np.inf
+    expected = np.argsort(-scores, axis=1, kind="stable")[:, :200]
+    assert (exact._rows == expected).all()
+    assert (exact._scores == np.take_along_axis(scores, expected, 1)).all()
