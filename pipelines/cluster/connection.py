@@ -50,6 +50,8 @@ def connected_ray(address: str | None = None) -> Any:  # noqa: ANN401 - as for r
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     if address in (None, LOCAL):
         options["include_dashboard"] = False
+        # By itself Ray gives its workers a niceness of 15: on a busy machine a shard would answer thirty times later.
+        os.environ.setdefault("RAY_worker_niceness", "0")
     try:
         ray.init(address=address or LOCAL, **options)
     except (ConnectionError, ValueError, RuntimeError) as error:  # AuthenticationError is a RuntimeError

@@ -1,5 +1,6 @@
 """How a process is connected to Ray."""
 
+import os
 import sys
 
 import pytest
@@ -7,6 +8,7 @@ from bicross.errors import ArgumentError, MissingPackage
 from bicross.pipelines.cluster import connected_ray
 
 pytestmark = pytest.mark.slow
+NICENESS = "RAY_worker_niceness"
 
 
 def test_a_connection_is_used_again_and_another_one_is_refused(ray_address):
@@ -28,6 +30,27 @@ def test_actors_can_import_what_the_tests_have(ray_address):
         return HashEncoder(dimension=7).encode_queries(["a"]).shape[1]
 
     assert ray.get(ray.remote(num_cpus=1)(dimension).remote()) == 7
+
+
+def test_workers_of_a_ray_that_is_started_here_have_the_priority_of_this_process(monkeypatch):
+    priorities = []
+
+    class FakeRay:
+        def is_initialized(self):
+            return False
+
+        def init(self, **options):
+            priorities.append((options["address"], os.environ.get(NICENESS)))
+
+    monkeypatch.setitem(sys.modules, "ray", FakeRay())
+    for address, given in (("10.0.0.1:1", None), (None, None), (None, "3")):
+        if given:
+            monkeypatch.setenv(NICENESS, given)
+        else:
+            monkeypatch.setenv(NICENESS, "0")  # so that it is as before afterwards
+            monkeypatch.delenv(NICENESS)
+        connected_ray(address)
+    assert priorities == [("10.0.0.1:1", None), ("local", "0"), ("local", "3")]
 
 
 def test_without_ray_the_error_names_the_extra(monkeypatch):
