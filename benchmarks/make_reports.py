@@ -16,7 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from parts.tables import answers, clustering, contexts, families, indexes, layers, markdown, pairs, relevance, speed
+from parts.tables import (
+    answers,
+    clustering,
+    contexts,
+    families,
+    indexes,
+    layers,
+    markdown,
+    pairs,
+    relevance,
+    scale,
+    speed,
+)
 
 HERE = Path(__file__).parent
 REPORTS, RESULTS = HERE / "reports", HERE / "results"
@@ -26,7 +38,7 @@ MODELS, MODELS_TABLE = HERE.parent / "docs" / "models.md", ("<!-- table of famil
 """The page of the documentation that has the table of families, between these lines."""
 TABLES = {
     name: function
-    for module in (answers, clustering, contexts, families, indexes, layers, pairs, relevance, speed)
+    for module in (answers, clustering, contexts, families, indexes, layers, pairs, relevance, scale, speed)
     for name, function in vars(module).items()
     if name.endswith(("_table", "_title", "_side_by_side"))
 }
