@@ -12,7 +12,6 @@ import typer
 from ...errors import ArgumentError
 from ...models import DEFAULT_RERANKER
 from ..choices import LongQueries
-from .clusters import Opening, RayAddress, RerankerWorkerCount, ShardCount
 from .options import (
     Adaptive,
     AsJson,
@@ -70,9 +69,6 @@ def search_command(
     where: Where = None,
     device: Device = None,
     dtype: Precision = "float32",
-    ray: RayAddress = None,
-    shards: ShardCount = None,
-    reranker_workers: RerankerWorkerCount = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the rank and the score of each result through every stage.")
     ] = False,
@@ -86,7 +82,8 @@ def search_command(
         raise ArgumentError("give queries as arguments or with --file, not both")
     if file is None and not queries:
         raise ArgumentError('give a query, as in: bicross search my-index "how do vaccines work?"; or --file')
-    from ..search import (  # not for --help
+    from ...index import Index  # not for --help
+    from ..search import (
         QUERIES_AT_ONCE,
         SearchPipeline,
         Timings,
@@ -103,16 +100,14 @@ def search_command(
     check_queries(queries or [], any_length=True)
     if file not in (None, "-") and not Path(file).is_file():
         raise ArgumentError(f"--file names {file}, and there is no such file")
-    opening = Opening(ray, shards, reranker_workers=reranker_workers)
-    opening.require_reranking(rerank)
-    [index] = opening.indexes({"": path}).values()
+    index = Index.open(path)
     if where is not None:
         index.count(where)
     with _loading(shown=not as_json and sys.stderr.isatty()):
         pipeline = SearchPipeline.open(
             index,
             encoder=encoder,
-            reranker=None if rerank is False else opening.reranker(reranker, device=device, dtype=dtype),
+            reranker=None if rerank is False else reranker,
             device=device,
             dtype=dtype,
             retrieve_k=retrieve_k,

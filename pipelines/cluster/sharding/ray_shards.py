@@ -7,11 +7,10 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ....errors.arguments import checked_count, checked_path, checked_positive
+from ....errors.arguments import checked_count, checked_path
 from ....index import ShardedIndex
 from ....index.shards import GenerationKey, Request, Shard
 from ..connection import connected_ray
-from ..resources import MOST_PROCESSES
 from .router import Router
 
 logger = logging.getLogger("bicross")
@@ -50,9 +49,8 @@ def open_sharded(
         >>> index = open_sharded("my-index", shards=3, replicas=2)
         >>> pipeline = SearchPipeline.open(index)
     """
-    checked_count(shards, "shards", most=MOST_PROCESSES)
-    checked_count(replicas, "replicas", most=MOST_PROCESSES)
-    checked_positive(seconds, "seconds")
+    checked_count(shards, "shards")
+    checked_count(replicas, "replicas")
     folder = checked_path(path).resolve()
     ray = connected_ray(address)
     handles = [[RayShard(ray, str(folder), shard, shards) for _ in range(replicas)] for shard in range(shards)]
