@@ -99,16 +99,18 @@ def checked_items(values: object, name: str, of: str = "them") -> list[object]:
     return list(cast("Iterable[object]", values))
 
 
-def checked_count(value: Any, name: str, *, least: int = 1) -> int:  # noqa: ANN401 - of any type
+def checked_count(value: Any, name: str, *, least: int = 1, most: int | None = None) -> int:  # noqa: ANN401 - of any type
     """Return a whole number.
 
     Raises:
-        ArgumentError: It is not one, or less than ``least``.
+        ArgumentError: It is not one, or less than ``least``, or more than ``most``.
     """
     if not issubclass(type(value), Integral) or isinstance(value, bool):
         raise ArgumentError(f"{name} must be a whole number, not {described(value)}")
     if value < least:
         raise ArgumentError(f"{name} must be at least {least}, not {int(value)}")
+    if most is not None and value > most:
+        raise ArgumentError(f"{name} must be at most {most:,}, not {described(value)}")
     return int(value)
 
 

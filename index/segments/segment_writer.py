@@ -46,7 +46,7 @@ CHARACTERS = 2**22
 
 
 class SegmentWriter(AbstractContextManager["SegmentWriter"]):
-    """Writes one segment to a new folder.
+    """Writes one segment to a folder that is there, and empty.
 
     Documents and token ids are written a thousand at a time. Vectors and postings stay in memory until ``finish``.
     """
@@ -59,11 +59,11 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         *,
         columns: Mapping[PassageColumn[Any], Iterable[Kind]],
     ) -> None:
-        """Make the folder.
+        """Create the files.
 
         Args:
             filesystem: Writes the files.
-            folder: The new folder.
+            folder: The folder. It is not made here: a builder whose folder was taken away must not begin anew.
             vectors: An empty index, trained if its layout needs that.
             columns: The columns that every batch has, each with the kinds of all its values.
         """
@@ -75,7 +75,6 @@ class SegmentWriter(AbstractContextManager["SegmentWriter"]):
         self._first: NDArray[np.float32] | None = None
         self.documents = 0
         self._stack = ExitStack()
-        filesystem.make_folder(folder)
         self._file = self._open(DOCUMENTS)
         self._rows = _DocumentRows(self._file)
         self._column_files = {column: self._open(column.file) for column in columns}

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import BicrossError, DocumentError, IndexCorrupt, IndexModelMismatch, IndexStoreError
+from ...errors.arguments import checked_flag, checked_instance, checked_path
 from ..files import Filesystem, link_or_copy, writing
 from ..manifest import COLUMN_NAMES, Manifest, SegmentEntry, checked_settings
 from ..reading import Snapshot, View
@@ -38,8 +39,8 @@ from ..writing import (
     wants_another_layout,
 )
 from .duplicates import duplicates
-from .plan import ChunkSettings
-from .seals import SealedChunk, damaged, read_seal
+from .plan import NAME_DIGITS, ChunkSettings
+from .seals import SealedChunk, checked_names, damaged, read_seal
 
 logger = logging.getLogger("bicross")
 
@@ -88,7 +89,10 @@ def adopt_new(
         IndexExists: An index or another file is at ``path``.
         IndexLocked: Another process writes.
     """
-    path, filesystem = Path(path), filesystem or Filesystem()
+    path, filesystem = checked_path(path), filesystem or Filesystem()
+    names = checked_names(names)
+    checked_instance(settings, ChunkSettings, "settings")
+    checked_flag(overwrite, "overwrite")
     new = dataclasses.replace(settings.manifest(), settings=checked_settings({} if stored is None else stored))
     require_free(path, overwrite=overwrite, resume=True)
     prepare_folders(path, filesystem)
@@ -133,7 +137,9 @@ def adopt_added(
         IndexCorrupt: As for ``adopt_new``.
         IndexLocked: Another process writes.
     """
-    path, filesystem = Path(path), filesystem or Filesystem()
+    path, filesystem = checked_path(path), filesystem or Filesystem()
+    names = checked_names(names)
+    checked_instance(settings, ChunkSettings, "settings")
     with writing(path, filesystem):
         newest = read_manifest(path)
         make_missing_folders(path, filesystem)
@@ -264,15 +270,14 @@ def _finished(path: Path, chunks: _Chunks, committed: Manifest, copies: int, fil
     documents = chunks.documents
     chunks.views.clear()
     with suppress(OSError):
-        for name in chunks.names:
-            # It loses its name at once: half a chunk must not be taken for one.
-            nameless = path / STAGING / f"{name}-{uuid.uuid4().hex}"
-            filesystem.move(path / STAGING / name, nameless)
+        own, staging = set(chunks.names), path / STAGING
+        attempts = [entry for entry in staging.iterdir() if entry.name.rpartition("-")[0] in own]
+        # They lose their names at once: half a chunk must not be taken for one, and a worker that was overtaken and
+        # still writes must not find its attempt again.
+        for entry in [*(staging / name for name in chunks.names), *attempts]:
+            nameless = staging / f"{entry.name[:NAME_DIGITS]}-{uuid.uuid4().hex}"
+            filesystem.move(entry, nameless)
             filesystem.remove_folder(nameless)
-        own = set(chunks.names)
-        for entry in (path / STAGING).iterdir():  # of workers that were killed, or overtaken by another
-            if entry.name.rpartition("-")[0] in own:
-                filesystem.remove_folder(entry)
         if not any((path / STAGING).iterdir()):
             filesystem.rmdir(path / STAGING)
     try:

@@ -5,8 +5,10 @@ import uuid
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import cast
 
-from ...errors import ArgumentError, DocumentError
+from ...errors import ArgumentError, DocumentError, IndexStoreError
+from ...errors.arguments import checked_callable, checked_instance, checked_path, described
 from ..files import Filesystem
 from ..manifest import Manifest, SegmentEntry
 from ..segments import EmbeddedBatch, SegmentWriter, kinds_of, template
@@ -27,7 +29,8 @@ def write_chunk(
     """Write a chunk, or return it if it is sealed already. When this returns, it survives a kill and a power cut.
 
     It is written in a folder of its own, and gets its name when it is whole: of several processes that write the same
-    chunk the first one counts, and what a later one has written is deleted.
+    chunk the first one counts, and what a later one has written is deleted. The folder is made first: when the chunks
+    are adopted it is taken away, and a process that wakes later writes nothing more.
 
     Args:
         path: The folder of the index. It need not exist.
@@ -44,18 +47,30 @@ def write_chunk(
         DocumentError: Two documents have the same id.
         ArgumentError: A batch does not fit.
         IndexCorrupt: The chunk is there, and its seal is damaged.
+        IndexStoreError: The folder was taken away meanwhile.
     """
-    path, filesystem = Path(path), filesystem or Filesystem()
+    path, filesystem = checked_path(path), filesystem or Filesystem()
+    checked_instance(settings, ChunkSettings, "settings")
+    checked_callable(account, "account")
+    if not isinstance(cast("object", batches), Iterable) or isinstance(batches, str | bytes):
+        raise ArgumentError(f"batches must be a list or generator of EmbeddedBatch, not {described(batches)}")
     done = read_seal(path, name)
     if done is not None:
         return done
     attempt = path / STAGING / f"{name}-{uuid.uuid4().hex}"
     try:
+        filesystem.make_folder(attempt)
         entry = _written(attempt, batches, path, settings.manifest(), filesystem)
         named = None if entry is None else dataclasses.replace(entry, name=name)
         chunk = SealedChunk(name, settings.software, named, account())
         write_seal(filesystem, attempt, chunk)
         first = _given_its_name(path, attempt, chunk, filesystem)
+    except FileNotFoundError as error:
+        if attempt.exists():
+            raise
+        raise IndexStoreError(
+            f"the chunk {name} was taken away while it was written: another process has adopted it, or has deleted it"
+        ) from error
     except BaseException:
         with suppress(OSError):  # what stays is deleted when it is old
             filesystem.remove_folder(attempt)
@@ -83,10 +98,7 @@ def _written(
             elif not writer.fits(kinds):
                 raise ArgumentError("the token ids of a chunk must all be uint16, or all uint32")
             writer.write(batch)
-        if writer is not None:
-            return writer.finish()
-    filesystem.make_folder(attempt)
-    return None
+        return None if writer is None else writer.finish()
 
 
 def _given_its_name(path: Path, attempt: Path, chunk: SealedChunk, filesystem: Filesystem) -> SealedChunk:

@@ -3,9 +3,12 @@
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
 import xxhash
 
+from ...errors import ArgumentError
+from ...errors.arguments import checked_count, checked_instance, checked_path, described
 from ..document import Document
 from ..files import Filesystem
 from ..sources import SourceFile, SourcePart, part_size, rows_part
@@ -27,7 +30,11 @@ def stage_documents(
         part_bytes: About how many bytes a part has; None chooses 2 MiB.
         filesystem: Writes the files; a test passes another one.
     """
-    filesystem, folder = filesystem or Filesystem(), Path(path) / STAGING
+    filesystem, folder = filesystem or Filesystem(), checked_path(path) / STAGING
+    if part_bytes is not None:
+        checked_count(part_bytes, "part_bytes")
+    if not isinstance(cast("object", documents), Iterable) or isinstance(documents, str | bytes):
+        raise ArgumentError(f"documents must be a list or generator of Document, not {described(documents)}")
     filesystem.make_folder(folder)
     parts: list[SourcePart] = []
     first = 1
@@ -54,6 +61,7 @@ def _portions(documents: Iterable[Document], size: int) -> Iterator[list[bytes]]
     lines: list[bytes] = []
     held = 0
     for document in documents:
+        checked_instance(document, Document, "each document")
         row = {"id": document.id, "title": document.title, "text": document.text, "metadata": dict(document.metadata)}
         line = json.dumps(row, ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
         lines.append(line)

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import version
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
 from ...errors import ArgumentError
-from ...errors.arguments import checked_instance
+from ...errors.arguments import checked_instance, checked_items, checked_mapping, described
 from ..chunking import Chunking
 from ..manifest import COLUMN_NAMES, FORMAT_VERSION, Manifest, ModelFingerprint, VectorLayout
 from ..writing import check_asked
@@ -55,12 +55,22 @@ class ChunkSettings:
 
     def __post_init__(self) -> None:
         checked_instance(self.model, ModelFingerprint, "model")
+        for name in ("tokenizer_fingerprint", "analyzer", "dtype", "software"):
+            checked_instance(getattr(self, name), str, name)
+        self._check_reading()
         if self.chunking is not None:
             checked_instance(self.chunking, Chunking, "chunking")
         check_asked(checked_instance(self.layout, VectorLayout, "layout"), self.model.dimension)
         manifest = self.manifest()
         for names in COLUMN_NAMES:
             names.check_maker(manifest.maker(names))
+
+    def _check_reading(self) -> None:
+        reading = checked_mapping(self.reading, "reading", "options by name")
+        try:
+            json.dumps(dict(reading), allow_nan=False).encode("utf-8")
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ArgumentError(f"reading must be what JSON can hold: {error}; it is {described(reading)}") from error
 
     def manifest(self) -> Manifest:
         """Return the generation that the chunks are written for, without segments."""
@@ -119,9 +129,11 @@ def plan(parts: Sequence[AnyPart], settings: ChunkSettings) -> list[Chunk[AnyPar
     Raises:
         ArgumentError: Two parts are the same.
     """
-    inputs = settings.inputs()
+    inputs = checked_instance(settings, ChunkSettings, "settings").inputs()
     chunks: dict[str, Chunk[AnyPart]] = {}
-    for part in parts:
+    for part in cast("list[AnyPart]", checked_items(parts, "parts", "parts of a source")):
+        if not all(isinstance(getattr(part, name, None), str) for name in ("identity", "shown")):
+            raise ArgumentError(f"parts must have identity and shown, which are texts; not {described(part)}")
         name = hashlib.sha256(f"{inputs}\n{part.identity}".encode()).hexdigest()[:NAME_DIGITS]
         if name in chunks:
             raise ArgumentError(f"{part.shown} is in the source twice: name each file once")

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import xxhash
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ...errors import ArgumentError, IndexCorrupt
-from ...errors.arguments import described
+from ...errors.arguments import checked_items, checked_path, described
 from ..files import Count, Filesystem, Name
 from ..manifest import SegmentEntry
 from ..writing import STAGING
@@ -122,6 +122,11 @@ def read_seal(path: Path, name: str) -> SealedChunk | None:
     return SealedChunk(**{field: getattr(stored, field) for field in _FIELDS})
 
 
+def checked_names(names: Iterable[str]) -> list[str]:
+    """Return names of chunks as a list; each is checked where its seal is read."""
+    return cast("list[str]", checked_items(names, "names", "names of chunks"))
+
+
 def damaged(path: Path, name: str, reason: str) -> IndexCorrupt:
     """Return the error for a chunk that cannot be used."""
     folder = path / STAGING / name
@@ -132,7 +137,7 @@ def damaged(path: Path, name: str, reason: str) -> IndexCorrupt:
 
 def count_staged(path: str | Path) -> int:
     """Return how many sealed chunks are staged, of whatever build."""
-    return sum(1 for _ in (Path(path) / STAGING).glob(f"{'[0-9a-f]' * NAME_DIGITS}/{SEAL}"))
+    return sum(1 for _ in (checked_path(path) / STAGING).glob(f"{'[0-9a-f]' * NAME_DIGITS}/{SEAL}"))
 
 
 def sealed(path: str | Path, names: Iterable[str]) -> dict[str, SealedChunk]:
@@ -145,5 +150,6 @@ def sealed(path: str | Path, names: Iterable[str]) -> dict[str, SealedChunk]:
     Raises:
         IndexCorrupt: A seal is damaged.
     """
-    found = ((name, read_seal(Path(path), name)) for name in names)
+    folder = checked_path(path)
+    found = ((name, read_seal(folder, name)) for name in checked_names(names))
     return {name: chunk for name, chunk in found if chunk is not None}

@@ -203,6 +203,7 @@ def _merge(
     for first in batches:
         taken: list[Batch] = []
         created.append(new_segment(path))
+        filesystem.make_folder(created[-1])
         vectors = into.empty.empty_copy()
         with SegmentWriter(filesystem, created[-1], vectors, columns=columns) as writer:
             batch: Batch | None = first

@@ -249,8 +249,8 @@ class IndexWriter:
         if self._segment is None:
             if self.segments_are_few:
                 require_few_segments(self._path, len(self._views) + 1)
-            folder = new_segment(self._path)
-            self._created.append(folder)
+            self._created.append(folder := new_segment(self._path))
+            self._filesystem.make_folder(folder)
             self._segment = SegmentWriter(self._filesystem, folder, self._template.empty_copy(), columns=kinds)
         first = self._segment.documents
         self._segment.write(batch)

@@ -12,6 +12,7 @@ import typer
 from ...errors import ArgumentError
 from ...models import DEFAULT_RERANKER
 from ..choices import LongQueries
+from .clusters import Opening, RayAddress, RerankerWorkerCount, ShardCount
 from .options import (
     Adaptive,
     AsJson,
@@ -69,6 +70,9 @@ def search_command(
     where: Where = None,
     device: Device = None,
     dtype: Precision = "float32",
+    ray: RayAddress = None,
+    shards: ShardCount = None,
+    reranker_workers: RerankerWorkerCount = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the rank and the score of each result through every stage.")
     ] = False,
@@ -82,8 +86,7 @@ def search_command(
         raise ArgumentError("give queries as arguments or with --file, not both")
     if file is None and not queries:
         raise ArgumentError('give a query, as in: bicross search my-index "how do vaccines work?"; or --file')
-    from ...index import Index  # not for --help
-    from ..search import (
+    from ..search import (  # not for --help
         QUERIES_AT_ONCE,
         SearchPipeline,
         Timings,
@@ -100,14 +103,16 @@ def search_command(
     check_queries(queries or [], any_length=True)
     if file not in (None, "-") and not Path(file).is_file():
         raise ArgumentError(f"--file names {file}, and there is no such file")
-    index = Index.open(path)
+    opening = Opening(ray, shards, reranker_workers=reranker_workers)
+    opening.require_reranking(rerank)
+    [index] = opening.indexes({"": path}).values()
     if where is not None:
         index.count(where)
     with _loading(shown=not as_json and sys.stderr.isatty()):
         pipeline = SearchPipeline.open(
             index,
             encoder=encoder,
-            reranker=None if rerank is False else reranker,
+            reranker=None if rerank is False else opening.reranker(reranker, device=device, dtype=dtype),
             device=device,
             dtype=dtype,
             retrieve_k=retrieve_k,

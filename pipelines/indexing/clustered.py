@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...errors import ArgumentError
 from ...errors.arguments import described
-from ...index import Chunking, Document, DocumentReader, Index, VectorLayout
+from ...index import Chunking, Document, DocumentReader, Index, ModelFingerprint, VectorLayout
 from ...index.staging import ChunkSettings
 from ...retrieval import BiEncoder, Encoder, ParallelEncoder
 from ..models import Devices, built_with, load_encoder, open_encoder, require_encoder
@@ -53,25 +53,15 @@ def build_on(
     loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
     tokenizer = tokenizer_for_new(models.reranker)
     given = _documents(documents)
-    settings = ChunkSettings(
+    stored = _Stored(
+        path=new.path,
         model=loaded.fingerprint,
         chunking=new.chunking,
         layout=new.layout,
         tokenizer_fingerprint=tokenizer.fingerprint if tokenizer else "",
-        analyzer=models.analyzer,
-        dtype=cluster.dtype,
-        reading=_reading(given),
+        reranker=models.reranker,
     )
-    job = ChunkJob(
-        path=str(Path(new.path).absolute()),
-        settings=settings,
-        encoder=encoder,
-        device=models.device,
-        dtype=cluster.dtype,
-        reranker=None if models.reranker is None else _absolute(models.reranker),
-        options=given.options,
-        skip_errors=given.skip_errors,
-    )
+    job = _job(cluster, given, models, encoder, stored)
     return build_in_chunks(job, given, cluster, stored=dict(new.stored), overwrite=new.overwrite, progress=progress)
 
 
@@ -84,26 +74,57 @@ def add_on(
     open_encoder(index, models.encoder)
     encoder = _sendable(built_with(index) if models.encoder is None else models.encoder)
     given = _documents(documents)
-    settings = ChunkSettings(
+    stored = _Stored(
+        path=index.path,
         model=index.model,
         chunking=index.chunking,
         layout=index.layout,
         tokenizer_fingerprint=index.tokenizer_fingerprint,
+        reranker=tokenizer_name_of(index, models.reranker) if index.tokenizer_fingerprint else None,
+    )
+    return add_in_chunks(_job(cluster, given, models, encoder, stored), given, cluster, progress=progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the index stores, or is going to; the fields are those of ``ChunkSettings`` and ``ChunkJob``."""
+
+    path: str | Path
+    model: ModelFingerprint
+    chunking: Chunking | None
+    layout: VectorLayout
+    tokenizer_fingerprint: str
+    reranker: str | Path | None
+
+
+def _job(
+    cluster: ChunkExecutor,
+    documents: ChunkedDocuments,
+    models: ClusterModels,
+    encoder: str | Encoder,
+    stored: _Stored,
+) -> ChunkJob:
+    """Return what all chunks have in common."""
+    reading = {} if documents.reader is None else dataclasses.asdict(documents.options)
+    settings = ChunkSettings(
+        model=stored.model,
+        chunking=stored.chunking,
+        layout=stored.layout,
+        tokenizer_fingerprint=stored.tokenizer_fingerprint,
         analyzer=models.analyzer,
         dtype=cluster.dtype,
-        reading=_reading(given),
+        reading=reading,
     )
-    job = ChunkJob(
-        path=str(Path(index.path).absolute()),
+    return ChunkJob(
+        path=str(Path(stored.path).absolute()),
         settings=settings,
         encoder=encoder,
         device=models.device,
         dtype=cluster.dtype,
-        reranker=_absolute(tokenizer_name_of(index, models.reranker)) if index.tokenizer_fingerprint else None,
-        options=given.options,
-        skip_errors=given.skip_errors,
+        reranker=None if stored.reranker is None else _absolute(stored.reranker),
+        options=documents.options,
+        skip_errors=documents.skip_errors,
     )
-    return add_in_chunks(job, given, cluster, progress=progress)
 
 
 def _check_executor(cluster: object) -> None:
@@ -114,10 +135,6 @@ def _check_executor(cluster: object) -> None:
 def _documents(documents: Iterable[Document]) -> ChunkedDocuments:
     reader = documents.reader if isinstance(documents, Begun) else documents
     return ChunkedDocuments(reader) if isinstance(reader, DocumentReader) else ChunkedDocuments(None, documents)
-
-
-def _reading(documents: ChunkedDocuments) -> Mapping[str, object]:
-    return {} if documents.reader is None else dataclasses.asdict(documents.options)
 
 
 def _sendable(encoder: str | Path | Encoder | None) -> str | Encoder:

@@ -4,10 +4,11 @@ from .app import create_app
 from .asking import answered_alone
 from .batching import DeadlinePassed
 from .http import ApiError, api_error
+from .model_options import ModelOptions
 from .mounting import Mounted
 from .own import SearchRequest, check_search, index_of, index_record, run_search, search_tokens
 from .running import hearing, listen, run_server
-from .service import ModelOptions, ServedIndex, Service
+from .service import ServedIndex, Service
 from .settings import KEY_VARIABLE, WRITE_KEY_VARIABLE, Limits, ServerSettings, read_key
 
 __all__ = [

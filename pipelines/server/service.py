@@ -11,13 +11,13 @@ from pathlib import Path
 from ...errors import BicrossError
 from ...index import Index, ModelFingerprint
 from ...inference import Dtype, load_tokenizer, resolve_dtype, resolve_model
-from ...rerank import DEFAULT_RERANKER, Reranker, is_identified
-from ...retrieval import Encoder
-from ..models import open_encoder, open_reranker
-from ..search import ScoreCache, SearchOptions, SearchPipeline, SearchResult, Timings
+from ...rerank import Reranker, is_identified
+from ..models import open_encoder
+from ..search import SearchOptions, SearchPipeline, SearchResult, Timings
 from .batching import Admission, BatchedEncoder, BatchedReranker, ModelThread, about_tokens, batched_reranker
 from .http import ApiError
 from .metrics import Metrics
+from .model_options import ModelOptions
 from .query_log import QueryLog
 from .settings import ServerSettings
 from .token_counter import TokenCounter
@@ -31,34 +31,6 @@ STORE_SECONDS = 30.0
 SAMPLED_DOCUMENTS = 64
 LONGEST_PASSAGE = 512
 SPECIAL_TOKENS = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelOptions:
-    """The models of a server and how it searches.
-
-    Attributes:
-        encoder: A model or its name; None takes the one that built each index.
-        reranker: A model or its name; None serves the first stage alone.
-        device: Where models given by name run.
-        dtype: What models given by name calculate in.
-        search: How it searches where a request does not say.
-        cache_mb: Million bytes that remember the scores of pairs, for each index; None remembers none.
-
-    Raises:
-        ArgumentError: The cache is too small for a score.
-    """
-
-    encoder: str | Path | Encoder | None = None
-    reranker: str | Path | Reranker | None = DEFAULT_RERANKER
-    device: str | None = None
-    dtype: Dtype = "float32"
-    search: SearchOptions = field(default_factory=SearchOptions)
-    cache_mb: float | None = 32.0
-
-    def __post_init__(self) -> None:
-        if self.cache_mb is not None:
-            ScoreCache.of_megabytes(self.cache_mb)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,11 +71,11 @@ class Service:
     def __init__(
         self, indexes: Mapping[str, Index], settings: ServerSettings, models: ModelOptions | None = None
     ) -> None:
-        limits = settings.limits
+        limits, workers = settings.limits, (models.reranker_workers if models else None) or 1
         self.settings = settings
         self.metrics = Metrics()
         self.query_log = None if settings.query_log is None else QueryLog(settings.query_log)
-        self.thread = ModelThread(batch_tokens=limits.batch_tokens, observe=self.metrics.batch)
+        self.thread = ModelThread(batch_tokens=limits.batch_tokens * workers, observe=self.metrics.batch)
         self.admission = Admission(
             limits.queue_tokens,
             limits.requests,
@@ -112,6 +84,7 @@ class Service:
         )
         self.pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="requests")
         self.reranker: BatchedReranker | None = None
+        self._opened_reranker: Reranker | None = None
         self._counter: TokenCounter | None = None
         self._opened = dict(indexes)
         self._models = models or ModelOptions()
@@ -150,7 +123,7 @@ class Service:
             BicrossError: A model is missing or does not fit its index.
         """
         models = self._models
-        opened = open_reranker(models.reranker, device=models.device, dtype=models.dtype)
+        opened = self._opened_reranker = models.open_reranker()
         self.reranker = None if opened is None else batched_reranker(opened, self.thread)
         self._counter = self._count_as(self.reranker)
         for name, index in self._opened.items():
@@ -273,6 +246,9 @@ class Service:
         self._ended.set()
         self.thread.close()
         self.pool.shutdown(wait=True, cancel_futures=True)
+        close = getattr(self._opened_reranker, "close", None)
+        if close is not None and self._opened_reranker is not self._models.reranker:
+            close()
         if self.query_log is not None:
             self.query_log.close()
 

@@ -63,7 +63,7 @@ class TroubledEncoder(HashEncoder):
                 time.sleep(0.05)
             return
         if self.flag:
-            self.flag.touch()
+            self.flag.write_text(str(os.getpid()))
         if self.trouble == "full":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.kill(os.getpid(), signal.SIGKILL if self.trouble == "kill" else signal.SIGSTOP)

@@ -35,6 +35,7 @@ NOT_CALLED = {
     # Parts of a reranker of one's own, which are called for every batch with what was checked before.
     "dcg",
     "distinct",
+    "each_once",
     "group_by_query",
     "ideal_dcg",
     "cutting_queries",
@@ -78,6 +79,8 @@ FUNCTIONS = {
     },
     "require_exit_layers": {"layers": [2], "last": 4},
     "can_exit_early": {"reranker": None},
+    "check_pairs": {"pairs": [("the", "cat")]},
+    "check_token_pairs": {"pairs": [("the", np.array([5, 6], np.int32))]},
     "calibration_of": {"reranker": None},
     "is_identified": {"reranker": None},
     "takes_token_ids": {"reranker": None},

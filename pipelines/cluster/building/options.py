@@ -9,6 +9,7 @@ from ....errors.arguments import checked_count, checked_number
 from ....inference import Dtype, resolve_dtype
 from ...indexing import ChunkDone, ChunkJob, SourceChunk
 from ..connection import connected_ray
+from ..resources import MOST_PROCESSES, Shares
 from .ray_workers import RayWorkers
 from .scheduler import run_chunks
 
@@ -48,9 +49,9 @@ class ClusterOptions:
             raise ArgumentError(
                 "dtype='auto' may differ between machines, and such vectors do not mix: name the format"
             )
-        for name in ("workers", "part_bytes"):
+        for name, most in (("workers", MOST_PROCESSES), ("part_bytes", None)):
             if getattr(self, name) is not None:
-                checked_count(getattr(self, name), name)
+                checked_count(getattr(self, name), name, most=most)
         for name in ("cpus", "gpus"):
             if getattr(self, name) is not None:
                 checked_number(getattr(self, name), name, 0.0, 10_000.0)
@@ -60,5 +61,6 @@ class ClusterOptions:
     def run(self, job: ChunkJob, chunks: Sequence[SourceChunk], done: Callable[[ChunkDone], None]) -> None:
         """See ``ChunkExecutor.run``."""
         ray = connected_ray(self.address)
-        with RayWorkers(ray, job, count=self.workers, cpus=self.cpus, gpus=self.gpus) as workers:
+        shares = Shares.of(ray, count=self.workers, cpus=self.cpus, gpus=self.gpus, device=job.device)
+        with RayWorkers(ray, job, shares) as workers:
             run_chunks(chunks, workers, done=done)

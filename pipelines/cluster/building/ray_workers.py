@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from ....errors import BicrossError
 from ...indexing import ChunkBuilder, ChunkDone, ChunkJob, SourceChunk
+from ..actor_errors import death_of, sendable
+from ..resources import Shares
 from .scheduler import Outcome
-
-CPU, GPU = "CPU", "GPU"
 
 
 class ChunkActor:
@@ -23,46 +22,19 @@ class ChunkActor:
             if self._builder is None:
                 self._builder = ChunkBuilder(self._job)
             return self._builder.build(chunk)
-        except BicrossError as error:
-            return type(error)(str(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, the driver decides what becomes of the chunk
-            return RuntimeError(f"{type(error).__name__}: {error}")
+            return sendable(error)
 
 
 class RayWorkers:
     """The workers of one build. Each is a process on a machine with room for it; leaving the block ends them."""
 
-    def __init__(
-        self,
-        ray: Any,  # noqa: ANN401
-        job: ChunkJob,
-        *,
-        count: int | None,
-        cpus: float | None,
-        gpus: float | None,
-    ) -> None:
-        """Start actors; they come up while the first chunks wait for them.
-
-        Args:
-            ray: The module, connected.
-            job: What all chunks have in common.
-            count: How many actors; None: one for each GPU, or else one for each machine.
-            cpus: The cores of each; None: an even share, at most of one machine.
-            gpus: The GPUs of each; None: one, or an even share where there are fewer GPUs than actors.
-        """
+    def __init__(self, ray: Any, job: ChunkJob, shares: Shares) -> None:  # noqa: ANN401 - the module, connected
+        """Start actors for chunks that have ``job`` in common; they come up while the first chunks wait for them."""
         self._ray, self._job = ray, job
-        there = ray.cluster_resources()
-        nodes = max(1, sum(1 for node in ray.nodes() if node["Alive"]))
-        all_gpus = 0.0 if job.device == "cpu" else float(there.get(GPU, 0.0))
-        count = count or int(all_gpus) or nodes
-        if gpus is None:
-            gpus = min(1.0, all_gpus / count)
-        if cpus is None:
-            share = float(there.get(CPU, 1.0)) / max(count, nodes)
-            cpus = float(int(share)) if share >= 1 else share
         # Restarts are the scheduler's: an actor that Ray restarts says nothing about which chunk has killed it.
-        self._actor = ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=0)(ChunkActor)
-        self._actors: dict[int, Any] = {number: self._actor.remote(job) for number in range(count)}
+        self._actor = ray.remote(num_cpus=shares.cpus, num_gpus=shares.gpus, max_restarts=0)(ChunkActor)
+        self._actors: dict[int, Any] = {number: self._actor.remote(job) for number in range(shares.count)}
         self._calls: dict[Any, tuple[int, SourceChunk]] = {}
 
     def __enter__(self) -> "RayWorkers":
@@ -96,8 +68,7 @@ class RayWorkers:
         try:
             result = self._ray.get(call)
         except self._ray.exceptions.RayError as error:  # the process died, its machine is gone, or it cannot start
-            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-            return Outcome(worker, chunk, death=f"its worker died ({lines[0] if lines else type(error).__name__:.300})")
+            return Outcome(worker, chunk, death=f"its worker died ({death_of(error)})")
         if isinstance(result, Exception):
             return Outcome(worker, chunk, error=result)
         return Outcome(worker, chunk, done=result)

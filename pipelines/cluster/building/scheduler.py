@@ -18,6 +18,8 @@ STRIKES = 3
 SLOW = 2.0
 """A chunk that takes so many times as long as others of its size is given to an idle worker too."""
 LEAST_SLOW_SECONDS = 5.0
+RETRY_SECONDS = 10.0
+"""After so long a worker may try again at what it failed at; before that others do, for its disk may be full."""
 WAIT_SECONDS = 1.0
 SILENCE_SECONDS = 60.0
 """After so long without a worker that answers, a warning says so."""
@@ -69,10 +71,20 @@ class _Running:
 
 
 @dataclass(slots=True)
+class _Failure:
+    """Who failed at a chunk without dying, and when the last one did."""
+
+    workers: set[int] = field(default_factory=set[int])
+    at: float = 0.0
+
+
+@dataclass(slots=True)
 class _State:
     """What is waiting, running and finished."""
 
     waiting: deque[SourceChunk]
+    workers: set[int] = field(default_factory=set[int])
+    failures: dict[str, _Failure] = field(default_factory=dict[str, _Failure])
     running: dict[int, _Running] = field(default_factory=dict[int, _Running])
     finished: set[str] = field(default_factory=set[str])
     problems: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
@@ -83,10 +95,13 @@ class _State:
     def is_running(self, name: str) -> bool:
         return any(running.chunk.name == name for running in self.running.values())
 
-    def next_chunk(self, now: float) -> SourceChunk | None:
+    def next_chunk(self, worker: int, now: float) -> SourceChunk | None:
         """Return what an idle worker should do: what waits, or else what takes another one too long."""
         if self.waiting:
-            return self.waiting.popleft()
+            chunk = next((chunk for chunk in self.waiting if self._may_try(worker, chunk, now)), None)
+            if chunk is not None:
+                self.waiting.remove(chunk)
+            return chunk
         if not self.paces:
             return None
         pace, names = statistics.median(self.paces), [running.chunk.name for running in self.running.values()]
@@ -101,6 +116,12 @@ class _State:
             if seconds > max(LEAST_SLOW_SECONDS, SLOW * pace * chunk.part.bytes)
         ]
         return max(slow, key=lambda each: each[0])[1] if slow else None
+
+    def _may_try(self, worker: int, chunk: SourceChunk, now: float) -> bool:
+        failure = self.failures.get(chunk.name)
+        if failure is None or worker not in failure.workers:
+            return True
+        return failure.workers >= self.workers or now - failure.at >= RETRY_SECONDS
 
 
 def run_chunks(
@@ -125,10 +146,12 @@ def run_chunks(
     state = _State(deque(chunks))
     heard = clock()
     while len(state.finished) + len(state.quarantined) < len(chunks):
-        for worker in workers.idle():
-            chunk = state.next_chunk(clock())
+        idle = workers.idle()
+        state.workers = {*idle, *state.running}
+        for worker in idle:
+            chunk = state.next_chunk(worker, clock())
             if chunk is None:
-                break
+                continue
             workers.start(worker, chunk)
             state.running[worker] = _Running(chunk, clock())
         outcomes = workers.wait(WAIT_SECONDS)
@@ -159,7 +182,11 @@ def _take(outcome: Outcome, state: _State, workers: Workers, done: Callable[[Chu
         return
     if isinstance(outcome.error, BicrossError):
         raise outcome.error
-    problem = outcome.death or f"{type(outcome.error).__name__}: {outcome.error}"
+    if not outcome.death:
+        failure = state.failures.setdefault(name, _Failure())
+        failure.workers.add(outcome.worker)
+        failure.at = now
+    problem = outcome.death or str(outcome.error)
     state.problems.setdefault(name, []).append(problem)
     logger.warning("the chunk of %s was not written: %s", outcome.chunk.part.shown, problem)
     if len(state.problems[name]) >= STRIKES:

@@ -7,10 +7,11 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ....errors.arguments import checked_count, checked_path
+from ....errors.arguments import checked_count, checked_path, checked_positive
 from ....index import ShardedIndex
 from ....index.shards import GenerationKey, Request, Shard
 from ..connection import connected_ray
+from ..resources import MOST_PROCESSES
 from .router import Router
 
 logger = logging.getLogger("bicross")
@@ -49,8 +50,9 @@ def open_sharded(
         >>> index = open_sharded("my-index", shards=3, replicas=2)
         >>> pipeline = SearchPipeline.open(index)
     """
-    checked_count(shards, "shards")
-    checked_count(replicas, "replicas")
+    checked_count(shards, "shards", most=MOST_PROCESSES)
+    checked_count(replicas, "replicas", most=MOST_PROCESSES)
+    checked_positive(seconds, "seconds")
     folder = checked_path(path).resolve()
     ray = connected_ray(address)
     handles = [[RayShard(ray, str(folder), shard, shards) for _ in range(replicas)] for shard in range(shards)]

@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, Generic, TypeVar, cast
 
 from ....errors import ArgumentError
-from ....errors.arguments import checked_count, checked_number
+from ....errors.arguments import checked_count, checked_items, checked_number
 from ....index.shards import Gathered, GenerationKey, Request
 from .replicas import Pace, Replica, Replicas, ShardHandle
 
@@ -36,10 +36,13 @@ class Router:
         extra_calls: float = 0.05,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        checked_count(len(shards), "the number of shards")
-        for handles in shards:
+        all_handles = [
+            checked_items(handles, "each shard", "its handles") for handles in checked_items(shards, "shards")
+        ]
+        checked_count(len(all_handles), "the number of shards")
+        for handles in all_handles:
             checked_count(len(handles), "the number of replicas of a shard")
-        self._shards = [Replicas(handles, clock) for handles in shards]
+        self._shards = [Replicas(cast("list[ShardHandle]", handles), clock) for handles in all_handles]
         self._clock = clock
         self.pace = Pace(checked_number(extra_calls, "extra_calls", 0.0, 1.0))
 

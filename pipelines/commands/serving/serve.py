@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ....models import DEFAULT_RERANKER
+from ..clusters import Opening, RayAddress, ReplicaCount, RerankerWorkerCount, ShardCount
 from ..options import Device, FirstStageName, IndexEncoder, ModelName, Precision, Rerank, RetrieveK
 from .listening import (
     AllowHost,
@@ -21,7 +22,6 @@ from .listening import (
     require_packages,
     serve_until_signal,
 )
-from .shards import Opening, RayAddress, ReplicaCount, ShardCount
 
 if TYPE_CHECKING:
     from ...server import Mounted, Service
@@ -61,6 +61,7 @@ def serve_command(
     ray: RayAddress = None,
     shards: ShardCount = None,
     replicas: ReplicaCount = None,
+    reranker_workers: RerankerWorkerCount = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the address and readiness as JSON.")] = False,
 ) -> None:
     """Serve indexes to programs over HTTP, and to people by a page.
@@ -68,7 +69,8 @@ def serve_command(
     Example: bicross serve my-index --port 8080
     """
     require_packages("bicross serve", "server", PACKAGES)
-    opening = Opening(ray, shards, replicas)
+    opening = Opening(ray, shards, replicas, reranker_workers)
+    opening.require_reranking(rerank)
     from ...search import SearchOptions
     from ...server import (
         KEY_VARIABLE,
@@ -103,6 +105,8 @@ def serve_command(
         dtype=dtype,
         search=search,
         cache_mb=cache_mb or None,
+        ray=ray,
+        reranker_workers=reranker_workers,
     )
     serve_until_signal(
         lambda: Service(opened, settings, models),

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Protocol, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....index import ModelFingerprint
-from ....inference import has_vocabulary
+from ....inference import HasVocabulary, has_members, has_vocabulary
 from ....rerank import (
     Calibration,
     Cascade,
@@ -15,9 +16,11 @@ from ....rerank import (
     CrossEncoderReranker,
     IdentifiedReranker,
     Pair,
+    QueryLimitedReranker,
     RankingKey,
     Reranker,
     TokenPair,
+    TokenReranker,
     calibration_of,
     is_identified,
 )
@@ -111,8 +114,8 @@ class BatchedReranker:
 class BatchedIdentified(BatchedReranker):
     """An ``IdentifiedReranker`` that runs in a ``ModelThread``."""
 
-    def __init__(self, reranker: IdentifiedReranker, thread: ModelThread) -> None:
-        super().__init__(reranker, thread)
+    def __init__(self, reranker: IdentifiedReranker, thread: ModelThread, *, max_length: int = 512) -> None:
+        super().__init__(reranker, thread, max_length=max_length)
         self._identified = reranker
 
     @property
@@ -126,16 +129,22 @@ class BatchedIdentified(BatchedReranker):
         return self._identified.model_fingerprint
 
 
-class BatchedCrossEncoder(BatchedReranker):
-    """A ``CrossEncoderReranker`` that runs in a ``ModelThread``. A cascade runs there as one piece."""
+class TokenModel(IdentifiedReranker, TokenReranker, QueryLimitedReranker, HasVocabulary, Protocol):
+    """A reranker with a tokenizer: a cross-encoder, in this process or in others."""
 
-    def __init__(self, reranker: CrossEncoderReranker, thread: ModelThread) -> None:
+    @property
+    def max_length(self) -> int:
+        """The most tokens of a pair."""
+        ...
+
+
+class BatchedTokenReranker(BatchedIdentified):
+    """A reranker with a tokenizer that runs in a ``ModelThread``."""
+
+    def __init__(self, reranker: TokenModel, thread: ModelThread) -> None:
         super().__init__(reranker, thread, max_length=reranker.max_length)
         self._model = reranker
         self._ids: Lane[TokenPair, np.float32] = Lane("rerank_tokens", reranker.score_tokens, self._id_tokens)
-        self._cascades: Lane[Callable[[], CascadeScores], CascadeScores] = Lane(
-            "rerank_cascade", lambda calls: [call() for call in calls], lambda _: CASCADE_TOKENS
-        )
 
     @property
     def max_length(self) -> int:
@@ -143,29 +152,9 @@ class BatchedCrossEncoder(BatchedReranker):
         return self._model.max_length
 
     @property
-    def fingerprint(self) -> str:
-        """Identifies all that a score depends on."""
-        return self._model.fingerprint
-
-    @property
-    def model_fingerprint(self) -> str:
-        """The same without the precision."""
-        return self._model.model_fingerprint
-
-    @property
     def tokenizer_fingerprint(self) -> str:
         """The sha256 of the tokenizer; empty if the model takes no token ids."""
         return self._model.tokenizer_fingerprint
-
-    @property
-    def exit_layers(self) -> tuple[int, ...]:
-        """The layers after which a cascade can stop."""
-        return self._model.exit_layers
-
-    @property
-    def exits_fingerprint(self) -> str:
-        """Identifies all that the logits of exits depend on."""
-        return self._model.exits_fingerprint
 
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
         """Return the share of the characters of each text that the tokenizer does not know."""
@@ -175,34 +164,61 @@ class BatchedCrossEncoder(BatchedReranker):
         """Find the queries that are too long: what is wrong with each, by its place."""
         return self._model.long_queries(queries)
 
-    def cutting_queries(self) -> "BatchedCrossEncoder":
+    def cutting_queries(self) -> BatchedReranker:
         """Return the same reranker, that cuts such queries."""
-        return BatchedCrossEncoder(self._model.cutting_queries(), self._thread)
+        return batched_reranker(self._model.cutting_queries(), self._thread)
 
     def score_tokens(self, pairs: Sequence[TokenPair]) -> NDArray[np.float32]:
         """Return the logits of pairs of a query and token ids, float32 of shape (len(pairs),)."""
         return np.array(self._thread.run(self._ids, pairs), np.float32)
 
+    def _id_tokens(self, pair: TokenPair) -> int:
+        return min(self._most, 1 + len(pair[0]) // CHARACTERS_OF_A_TOKEN + len(pair[1]))
+
+
+class BatchedCrossEncoder(BatchedTokenReranker):
+    """A ``CrossEncoderReranker`` that runs in a ``ModelThread``. A cascade runs there as one piece."""
+
+    def __init__(self, reranker: CrossEncoderReranker, thread: ModelThread) -> None:
+        super().__init__(cast("TokenModel", reranker), thread)  # a cached property counts as none for type checkers
+        self._cross_encoder = reranker
+        self._cascades: Lane[Callable[[], CascadeScores], CascadeScores] = Lane(
+            "rerank_cascade", lambda calls: [call() for call in calls], lambda _: CASCADE_TOKENS
+        )
+
+    @property
+    def exit_layers(self) -> tuple[int, ...]:
+        """The layers after which a cascade can stop."""
+        return self._cross_encoder.exit_layers
+
+    @property
+    def exits_fingerprint(self) -> str:
+        """Identifies all that the logits of exits depend on."""
+        return self._cross_encoder.exits_fingerprint
+
     def score_cascade(
         self, pairs: Sequence[Pair], cascade: Cascade, *, ranking_key: RankingKey | None = None
     ) -> CascadeScores:
         """Score pairs in a cascade."""
-        call = partial(self._model.score_cascade, pairs, cascade, ranking_key=ranking_key)
+        call = partial(self._cross_encoder.score_cascade, pairs, cascade, ranking_key=ranking_key)
         return self._thread.run(self._cascades, [call])[0]
 
     def score_cascade_tokens(
         self, pairs: Sequence[TokenPair], cascade: Cascade, *, ranking_key: RankingKey | None = None
     ) -> CascadeScores:
         """Score pairs of a query and token ids in a cascade."""
-        call = partial(self._model.score_cascade_tokens, pairs, cascade, ranking_key=ranking_key)
+        call = partial(self._cross_encoder.score_cascade_tokens, pairs, cascade, ranking_key=ranking_key)
         return self._thread.run(self._cascades, [call])[0]
-
-    def _id_tokens(self, pair: TokenPair) -> int:
-        return min(self._most, 1 + len(pair[0]) // CHARACTERS_OF_A_TOKEN + len(pair[1]))
 
 
 def batched_reranker(reranker: Reranker, thread: ModelThread) -> BatchedReranker:
-    """Return a reranker that runs in ``thread``, with the abilities of a cross-encoder if it is one."""
+    """Return a reranker that runs in ``thread``, with the abilities that it has."""
     if isinstance(reranker, CrossEncoderReranker):
         return BatchedCrossEncoder(reranker, thread)
+    if _has_a_tokenizer(reranker):
+        return BatchedTokenReranker(reranker, thread)
     return BatchedIdentified(reranker, thread) if is_identified(reranker) else BatchedReranker(reranker, thread)
+
+
+def _has_a_tokenizer(reranker: Reranker) -> TypeGuard[TokenModel]:
+    return has_members(reranker, TokenModel)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ....errors import (
     ArgumentError,
     BicrossError,
+    ClusterError,
     DocumentError,
     IndexLocked,
     IndexReadOnly,
@@ -68,6 +69,7 @@ _KINDS: tuple[tuple[type[BaseException], _Kind], ...] = (
     (ServerStopping, _Kind(503, "stopping", "the server is shutting down", 1)),
     (IndexLocked, _Kind(503, "index_locked", "another process writes the index; try again", 1)),
     (ShardsUnavailable, _Kind(503, "shards_unavailable", retry_after=1)),
+    (ClusterError, _Kind(503, "cluster_failed", "the machines that rerank do not do their work; try again", 10)),
     (IndexReadOnly, _Kind(409, "index_read_only", "this index is published from elsewhere and cannot be changed here")),
     (DocumentError, _Kind(400, "bad_document")),
     (ArgumentError, _Kind(400, "bad_request")),

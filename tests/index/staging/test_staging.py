@@ -140,6 +140,24 @@ def test_a_stale_worker_changes_nothing(tmp_path):
     assert adopt_new(tmp_path, [chunk.name], SETTINGS).documents == 9
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_worker_that_wakes_after_the_commit_writes_nothing_more(tmp_path, first):
+    """It was interrupted before or after its first batch; another one has sealed its chunk, and that is committed."""
+    [chunk] = plan(parts(1), SETTINGS)
+
+    def interrupted():
+        if not first:
+            yield batch(RECORDS[:4], **KINDS)
+        write(tmp_path, RECORDS[:9], count=1)
+        assert adopt_new(tmp_path, [chunk.name], SETTINGS).documents == 9
+        yield batch(RECORDS[4:5], **KINDS)
+
+    with pytest.raises(IndexStoreError, match=f"the chunk {chunk.name} was taken away while it was written"):
+        write_chunk(tmp_path, chunk.name, interrupted(), SETTINGS)
+    assert not (tmp_path / STAGING).exists()
+    assert len(Index.open(tmp_path)) == 9
+
+
 def test_attempts_that_were_not_finished_are_deleted_with_the_adoption(tmp_path):
     names = write(tmp_path, RECORDS[:9], count=2)
     (tmp_path / STAGING / f"{names[1]}-{'0' * 32}").mkdir()

@@ -68,14 +68,6 @@ def sealed_chunks(path: Path) -> dict[str, int]:
     return {seal.parent.name: seal.stat().st_mtime_ns for seal in seals if len(seal.parent.name) == 40}
 
 
-def test_a_killed_worker_changes_nothing(ray_address, source, expected, tmp_path):
-    index = built(source, tmp_path / "index", TroubledEncoder("word60", "kill", tmp_path / "killed"), workers=3)
-    assert (tmp_path / "killed").exists()
-    assert files(index) == expected
-    assert Index.verify(index.path).problems == ()
-    assert sealed_chunks(index.path) == {}  # a slow worker may be at its attempt of a chunk that another has sealed
-
-
 def test_a_poisonous_chunk_is_named_and_all_others_are_kept_for_the_next_build(ray_address, source, expected, tmp_path):
     path = tmp_path / "index"
     with pytest.raises(ClusterError, match=r"one part of the source failed 3 times: .*a\.jsonl, lines .*worker died"):

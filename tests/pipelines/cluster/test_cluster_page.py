@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from bicross.pipelines.commands import main
+from bicross.rerank import CrossEncoderReranker
 
 PAGE = Path(__file__).parents[3] / "docs" / "cluster.md"
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.M | re.S)
@@ -37,5 +38,8 @@ def test_the_code_of_the_page_runs(ray_address, tmp_path, monkeypatch):
             if words[:1] == ["bicross"] and words[1] != "serve":  # test_ray_shards.py has a server
                 assert main(words[1:]) == 0, line
                 ran.append(words[1])
-    assert ran == ["index", "index", "add", "python", "python", "python"]
-    assert [result.document.id for result in namespace["results"]] == ["vaccine", "tide"]
+    assert ran == ["index", "index", "add", "python", "python", "python", "search", "python"]
+    results = namespace["results"]
+    assert [result.document.id for result in results] == ["vaccine", "tide"]
+    pairs = [("how do vaccines work?", result.document.text) for result in results]
+    assert [result.logit for result in results] == CrossEncoderReranker(device="cpu").score(pairs).tolist()

@@ -93,6 +93,28 @@ def test_a_chunk_that_fails_three_times_is_named_and_the_others_are_written(end)
     assert workers.tries.count("c1") == 3
 
 
+def test_a_worker_that_fails_at_everything_leaves_it_to_the_others():
+    """Its disk is full, and it fails sooner than others succeed."""
+
+    class FullDisk(Pretended):
+        def start(self, worker, chunk):
+            super().start(worker, chunk)
+            if worker == 0:
+                self.calls[worker] = self.now + 0.01, chunk, OSError(28, "No space left on device")
+
+    workers = FullDisk(3)
+    assert sorted(run(workers, 12)) == sorted(f"c{n}" for n in range(12))
+    assert workers.now < 12
+
+
+def test_the_last_worker_tries_again_after_a_while():
+    """The other one stands still with another chunk, so that nobody else can try."""
+    workers = Pretended(2, {"c0": [(50.0, None)], "c1": [(0.1, OSError(5, "no"))]})
+    assert sorted(run(workers, 2)) == ["c0", "c1"]
+    assert workers.tries.count("c1") == 2
+    assert workers.now < 50
+
+
 def test_an_error_of_the_source_ends_the_build_at_once():
     workers = Pretended(2, {"c1": [(0.1, DocumentError("line 7: no text"))]})
     with pytest.raises(DocumentError, match="line 7"):

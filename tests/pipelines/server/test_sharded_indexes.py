@@ -4,7 +4,7 @@ import pytest
 from bicross.errors import ArgumentError
 from bicross.index import Index, ShardedIndex
 from bicross.pipelines import upsert_documents
-from bicross.pipelines.commands.serving.shards import Opening
+from bicross.pipelines.commands.clusters import Opening
 from helpers.fakes import HashEncoder, OverlapReranker
 from helpers.local_shards import LocalShards
 from helpers.served import ANIMALS, WRITE_KEY, animals, served
@@ -93,10 +93,11 @@ def test_a_command_opens_indexes_whole_or_in_shards(index, monkeypatch):
     assert asked == []
     Opening("local", None, None).indexes({"a": "x"})
     Opening("auto", 3, 2).indexes({"a": "y"})
+    assert not Opening("auto", reranker_workers=2).has_shards  # they rerank there, and the index is open here
     assert asked == [
         ("x", {"shards": 1, "replicas": 1, "address": "local"}),
         ("y", {"shards": 3, "replicas": 2, "address": "auto"}),
     ]
-    for name, numbers in (("--shards", (2, None)), ("--replicas", (None, 2))):
-        with pytest.raises(ArgumentError, match=f"{name} is for indexes in shards on Ray: give --ray too"):
-            Opening(None, *numbers)
+    for name in ("shards", "replicas", "reranker_workers"):
+        with pytest.raises(ArgumentError, match=f"--{name.replace('_', '-')} is for work on Ray: give --ray too"):
+            Opening(None, **{name: 2})
