@@ -283,12 +283,4 @@ def ladder(parts: Sequence[VectorIndex]) -> list[SearchSettings]:
         )
         for step, (share, effort) in enumerate(zip(_LIST_SHARES, _GRAPH_EFFORTS, strict=True))
     ]
-    if "nprobe" in heeds and "k_factor" in heeds:
-        # Among millions the nearest are so many and so near each other that no number of lists makes up for few
-        # refined candidates.
-        tried += [
-            SearchSettings(nprobe=max(1, int(part.lists * share)), k_factor=factor)
-            for factor in (16, 32, 64)
-            for share in _LIST_SHARES[1:]
-        ]
     return list(dict.fromkeys(tried))

@@ -208,17 +208,3 @@ def test_the_neighbours_are_those_of_all_scores_in_whatever_blocks_they_come_wit
     expected = np.argsort(-scores, axis=1, kind="stable")[:, :200]
     assert (exact._rows == expected).all()
     assert (exact._scores == np.take_along_axis(scores, expected, 1)).all()
-
-
-def test_where_no_number_of_lists_is_enough_more_candidates_are_refined():
-    vectors = clustered(20_000)
-    index = new_index("IVF4,PQ4x4fs,Refine(SQ8)", vectors[:4000])
-    index.add(vectors)
-    exact = exact_neighbours(vectors, count=30)
-    of_lists = [settings for settings in ladder([index]) if settings.k_factor == 8]
-    assert of_lists[-1].nprobe == 4
-    for settings in of_lists:
-        assert exact.recall(search_parts([index], exact.queries, 101, settings=settings)[1]) < 0.98
-    measured = tune([index], exact, target=0.98)
-    assert measured.reached
-    assert measured.settings.k_factor > 8
