@@ -1,8 +1,12 @@
 """Errors between actors of Ray and the process that calls them."""
 
+import re
 from typing import Any
 
 from ...errors import BicrossError
+
+_BEGINNING = "error raised in its creation task"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def sendable(error: Exception) -> Exception:
@@ -15,6 +19,12 @@ def sendable(error: Exception) -> Exception:
 
 
 def death_of(error: Any) -> str:  # noqa: ANN401 - an error of Ray
-    """Return in one line why a call to an actor failed."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{lines[0] if lines else type(error).__name__:.300}"
+    """Return in one line why a call to an actor failed.
+
+    Where the process could not even begin, as without a module that the encoder needs, Ray's message ends with the
+    error that was raised there, after its traceback.
+    """
+    lines = [line.strip() for line in _COLOUR.sub("", str(error)).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    return f"{lines[-1 if _BEGINNING in lines[0] else 0]:.300}"

@@ -22,7 +22,7 @@ from bicross.pipelines.cluster import ClusterOptions
 from helpers.chunk_executors import TroubledEncoder
 from helpers.examples import thorough
 from helpers.fakes import HashEncoder
-from helpers.troubled_workers import OtherVersionEncoder, SmallDiskEncoder, WatchedEncoder
+from helpers.troubled_workers import OtherVersionEncoder, SmallDiskEncoder, UnknownEncoder, WatchedEncoder
 
 pytestmark = pytest.mark.slow
 only_thorough = pytest.mark.skipif(not thorough(), reason="each builds on Ray: a thorough run does it")
@@ -153,4 +153,6 @@ def test_an_id_in_two_chunks_and_a_worker_of_another_version_are_named(ray_addre
         IndexModelMismatch, match=r"planned by bicross .*, and the worker on .* has 0\.0\.1, .*same version"
     ):
         built(source, path, OtherVersionEncoder(), overwrite=True)
+    with pytest.raises(ClusterError, match=r"its worker died \(ModuleNotFoundError: No module named 'my_encoders'\)"):
+        built(source, path, UnknownEncoder(), overwrite=True)
     require_equal(Index.open(path), expected)
