@@ -42,9 +42,19 @@ def default_cell(collection: str) -> str:
     return "".join(f"{figures['means']['nDCG@10']['mean']:.4f}" for figures in rows)
 
 
+def reranked_default_cell(collection: str) -> str:
+    rows = [figures for figures in data("reranker-default")["results"] if figures["collection"] == collection]
+    reranked = [figures for figures in rows if figures["system"] == "default, reranked"]
+    return "".join(
+        f"{figures['means']['nDCG@10']['mean']:.4f}{'*' if figures['difference']['p_value'] < 0.05 else ''}"
+        for figures in reranked
+    )
+
+
 def test_the_table_of_quality():
     table = only_table(COLLECTIONS, ROOT / "README.md")
-    assert len(table) == 5
+    assert len(table) == 6
+    assert table.pop("a new index, reranked") == [reranked_default_cell(collection) for collection in COLLECTIONS]
     assert table.pop("a new index, not reranked") == [default_cell(collection) for collection in COLLECTIONS]
     for label, cells in table.items():
         system = "hybrid" if label.startswith("hybrid") else "vectors"
@@ -70,6 +80,23 @@ def test_the_speed_of_reranking(label, workload):
     assert cells == [
         f"{figures[f'bicross {dtype}']['times_faster']:.1f} times" for dtype in ("float32", "bfloat16", "int8")
     ]
+
+
+def test_the_speed_beside_other_engines():
+    taken = data("rerank-speed-engines")["workloads"][0]["one_query"]["variants"]
+    times = [
+        f"{taken[f'{engine} {dtype}']['p50_ms'] / taken[f'bicross {dtype}']['p50_ms']:.1f}"
+        for engine, dtype in (
+            ("OpenVINO", "float32"),
+            ("OpenVINO", "bfloat16"),
+            ("ONNX Runtime", "float32"),
+            ("ONNX Runtime", "int8"),
+        )
+    ]
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    pattern = r"OpenVINO took \[(\S+) times .*? float32 and (\S+) in bfloat16, "
+    pattern += r"ONNX Runtime (\S+) in float32 and (\S+) in int8"
+    assert [list(found) for found in re.findall(pattern, text)] == [times]
 
 
 @pytest.mark.parametrize("documents", [100_000, 1_000_000])
