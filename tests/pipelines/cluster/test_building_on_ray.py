@@ -1,6 +1,5 @@
 """An index that actors of Ray build is that of one process, whatever happens to the actors and to the driver."""
 
-import json
 import os
 import signal
 import subprocess
@@ -10,17 +9,16 @@ from pathlib import Path
 
 import pytest
 from bicross.errors import ArgumentError, ClusterError, DocumentError, IndexLocked
-from bicross.index import Index, read_documents
+from bicross.index import Index
 from bicross.index.staging import STAGING
 from bicross.pipelines import add_documents, build_index
 from bicross.pipelines.cluster import ClusterOptions
 from helpers.chunk_executors import TroubledEncoder
+from helpers.cluster_builds import ROWS, built, files
 from helpers.fakes import HashEncoder
 
 pytestmark = pytest.mark.slow
 
-ROWS = [{"id": f"d{n}", "title": f"title {n}", "text": f"word{n} and word{n * 7 % 31}"} for n in range(120)]
-PART_BYTES = 900
 DRIVER = """
 import sys
 from pathlib import Path
@@ -34,32 +32,6 @@ cluster = ClusterOptions(address=address, workers=2, part_bytes=900)
 encoder = TroubledEncoder("word115", "wait", Path(flag))
 build_index(read_documents(source), path, encoder=encoder, reranker=None, cluster=cluster)
 """
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    path = tmp_path_factory.mktemp("source") / "a.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS), "utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def expected(source, tmp_path_factory):
-    """The files of the index that one process builds."""
-    path = tmp_path_factory.mktemp("one") / "index"
-    index = build_index(read_documents(source), path, encoder=HashEncoder(dimension=16), reranker=None)
-    return files(index)
-
-
-def files(index: Index) -> list[dict[str, bytes]]:
-    index.compact()
-    folders = [index.path / "segments" / entry.name for entry in index._manifest.segments]
-    return [{file.name: file.read_bytes() for file in folder.iterdir()} for folder in folders]
-
-
-def built(source: Path, path: Path, encoder, **options) -> Index:
-    cluster = ClusterOptions(**{"workers": 2, "part_bytes": PART_BYTES} | options)
-    return build_index(read_documents(source), path, encoder=encoder, reranker=None, cluster=cluster)
 
 
 def sealed_chunks(path: Path) -> dict[str, int]:

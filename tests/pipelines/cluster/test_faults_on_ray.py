@@ -11,15 +11,13 @@ import signal
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from bicross.errors import ClusterError, DocumentError, IndexCorrupt, IndexModelMismatch
-from bicross.index import Index, read_documents
+from bicross.index import Index
 from bicross.index.staging import STAGING
-from bicross.pipelines import build_index
-from bicross.pipelines.cluster import ClusterOptions
 from helpers.chunk_executors import TroubledEncoder
+from helpers.cluster_builds import ROWS, built, files
 from helpers.examples import thorough
 from helpers.fakes import HashEncoder
 from helpers.troubled_workers import OtherVersionEncoder, SmallDiskEncoder, UnknownEncoder, WatchedEncoder
@@ -27,35 +25,7 @@ from helpers.troubled_workers import OtherVersionEncoder, SmallDiskEncoder, Unkn
 pytestmark = pytest.mark.slow
 only_thorough = pytest.mark.skipif(not thorough(), reason="each builds on Ray: a thorough run does it")
 
-ROWS = [{"id": f"d{n}", "title": f"title {n}", "text": f"word{n} and word{n * 7 % 31}"} for n in range(120)]
 KILLS = range(20 if thorough() else 1)
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    path = tmp_path_factory.mktemp("source") / "a.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS), "utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def expected(source, tmp_path_factory):
-    """The files of the index that one process builds."""
-    path = tmp_path_factory.mktemp("one") / "index"
-    return files(build_index(read_documents(source), path, encoder=HashEncoder(dimension=16), reranker=None))
-
-
-def files(index: Index) -> list[dict[str, bytes]]:
-    index.compact()
-    folders = [index.path / "segments" / entry.name for entry in index._manifest.segments]
-    return [{file.name: file.read_bytes() for file in folder.iterdir()} for folder in folders]
-
-
-def built(source: Path, path: Path, encoder, *, overwrite: bool = False, **options) -> Index:
-    cluster = ClusterOptions(**{"workers": 2, "part_bytes": 900} | options)
-    return build_index(
-        read_documents(source), path, encoder=encoder, reranker=None, cluster=cluster, overwrite=overwrite
-    )
 
 
 def require_equal(index: Index, expected) -> None:
