@@ -3,9 +3,8 @@
 from .begun import Begun
 from .build import add_documents, build_index, delete_documents, upsert_documents
 from .chunks import ChunkBuilder, ChunkDone, ChunkExecutor, ChunkJob, SourceChunk
-from .postings import index_terms
+from .columns import index_terms, retokenize
 from .sync import SyncFlags, SyncModels, SyncReport, sync_documents, sync_with
-from .tokenising import retokenize
 
 __all__ = [
     "Begun",

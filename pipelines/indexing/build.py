@@ -29,12 +29,11 @@ from ..progress import DocumentProgress, progress_over
 from ..search import default_settings
 from .chunks import ChunkExecutor
 from .clustered import ClusterModels, NewIndex, add_on, build_on
+from .columns import analyzer_for_new, analyzer_of_added, tokenizer_for_new, tokenizer_of
 from .embedding import batches_of, embedded, pace_for
 from .given import check_no_documents, checked_documents, is_empty_list, loaded_encoder
 from .pace import Pace
-from .postings import analyzer_for_new, analyzer_of_added
 from .replacing import Replacing
-from .tokenising import tokenizer_for_new, tokenizer_of
 
 DEFAULT_CHUNKING = Chunking()
 

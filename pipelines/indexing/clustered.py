@@ -13,7 +13,7 @@ from ...retrieval import BiEncoder, Encoder, ParallelEncoder
 from ..models import Devices, built_with, load_encoder, open_encoder, require_encoder
 from .begun import Begun
 from .chunks import ChunkedDocuments, ChunkExecutor, ChunkJob, add_in_chunks, build_in_chunks
-from .tokenising import tokenizer_for_new, tokenizer_name_of
+from .columns import tokenizer_for_new, tokenizer_name_of
 
 
 @dataclass(frozen=True, slots=True)

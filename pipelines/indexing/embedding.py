@@ -14,9 +14,9 @@ from ...index import Chunking, Document, EmbeddedBatch, Passage, passage_text, s
 from ...inference import TextTokenizer, TokenIds
 from ...retrieval import Analyzer, Encoder, ParallelEncoder
 from ..unknown_tokens import WORTH_A_WARNING, unknown_share, warn_of_passages
+from .columns import token_ids
 from .map_ahead import map_ahead
 from .pace import BatchSize, Pace
-from .tokenising import token_ids
 
 BATCH_DOCUMENTS = 512
 """The most documents embedded together, for each device: enough to sort by length, few enough to hold in memory."""

@@ -16,10 +16,9 @@ from ...retrieval import DEFAULT_ENCODER, Encoder
 from ..models import Devices, load_encoder, open_encoder
 from ..progress import progress_over
 from .build import build_index
+from .columns import analyzer_of_added, tokenizer_of
 from .embedding import batches_of, embedded, pace_for
-from .postings import analyzer_of_added
 from .spool import DocumentSpool
-from .tokenising import tokenizer_of
 
 SyncPart: TypeAlias = Literal["added", "changed", "metadata", "deleted", "kept", "unchanged"]
 """What became of a document."""

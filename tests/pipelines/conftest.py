@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bicross.inference import TextTokenizer, load_tokenizer, resolve_model
-from bicross.pipelines.indexing import tokenising
+from bicross.pipelines.indexing.columns import tokenising
 from bicross.rerank import DEFAULT_RERANKER
 
 from bicross import pipelines

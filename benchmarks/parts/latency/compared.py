@@ -15,7 +15,7 @@ import numpy as np
 from bicross.index import Document, EmbeddedBatch, Index, VectorLayout, passage_text, whole
 from bicross.inference import TextTokenizer, load_tokenizer, resolve_model
 from bicross.pipelines import SearchPipeline
-from bicross.pipelines.indexing.tokenising import token_ids
+from bicross.pipelines.indexing.columns import token_ids
 from bicross.rerank import CrossEncoderReranker
 from bicross.retrieval import BiEncoder, DenseRetriever
 from numpy.typing import NDArray

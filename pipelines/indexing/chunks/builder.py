@@ -10,8 +10,8 @@ from ....index.sources import PartReader
 from ....index.staging import ChunkAccount, ChunkSettings, write_chunk
 from ....retrieval import Analyzer, Encoder
 from ...models import load_encoder
+from ..columns import tokenizer_for_new
 from ..embedding import batches_of, embedded, pace_for
-from ..tokenising import tokenizer_for_new
 from .job import ChunkDone, ChunkJob, SourceChunk
 
 

@@ -10,7 +10,7 @@ from bicross.index import Chunking, Document, Index, passage_text
 from bicross.inference import TextTokenizer
 from bicross.pipelines import add_documents, build_index, delete_documents, retokenize, upsert_documents
 from bicross.pipelines.indexing import build as indexing
-from bicross.pipelines.indexing import tokenising
+from bicross.pipelines.indexing.columns import tokenising
 from bicross.rerank import DEFAULT_RERANKER
 from helpers import commands
 from helpers.fakes import HashEncoder

@@ -7,13 +7,13 @@ from typing import cast
 
 import numpy as np
 
-from ...errors import ArgumentError, IndexModelMismatch, ModelError
-from ...errors.arguments import described
-from ...index import Index
-from ...inference import TextTokenizer, TokenIds, load_tokenizer, resolve_model
-from ...inference.remote import is_remote
-from ...rerank import DEFAULT_RERANKER
-from ..models import built_with
+from ....errors import ArgumentError, IndexModelMismatch, ModelError
+from ....errors.arguments import described
+from ....index import Index
+from ....inference import TextTokenizer, TokenIds, load_tokenizer, resolve_model
+from ....inference.remote import is_remote
+from ....rerank import DEFAULT_RERANKER
+from ...models import built_with
 
 logger = logging.getLogger("bicross")
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import cast
 
-from ...errors import ArgumentError
-from ...index import Index
-from ...retrieval import ANALYZER, ANALYZERS, Analyzer, analyzer_named, analyzer_of
+from ....errors import ArgumentError
+from ....index import Index
+from ....retrieval import ANALYZER, ANALYZERS, Analyzer, analyzer_named, analyzer_of
 
 
 def index_terms(path: str | Path, *, analyzer: str | None = None) -> bool:
