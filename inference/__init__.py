@@ -6,7 +6,8 @@
 from .adapter import ADAPTER_WEIGHTS, AdapterSettings, cache_folder, merged_model
 from .atomic_files import whole_file
 from .chat_template import ChatTemplate, TemplatedPair
-from .checkpoints import has_prompts, kind_of, require_encoder, require_reader, require_reranker
+from .checkpoints import LATE_INTERACTION, has_prompts, kind_of, require_encoder, require_reader, require_reranker
+from .checksum import sha256_of
 from .exit_heads import (
     EXITS,
     EXITS_REMEDY,
@@ -39,6 +40,7 @@ __all__ = [
     "ADAPTER_WEIGHTS",
     "EXITS",
     "EXITS_REMEDY",
+    "LATE_INTERACTION",
     "MODEL_SETTINGS",
     "AdapterSettings",
     "ChatTemplate",
@@ -74,6 +76,7 @@ __all__ = [
     "resolve_dtype",
     "resolve_model",
     "save_heads",
+    "sha256_of",
     "token_limit",
     "whole_file",
     "without_progress_bars",

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import ModelCorrupt, ModelError, ModelNotFound
 from .adapter import ADAPTER_SETTINGS, merged_model
-from .checkpoints import read_settings, settings_sha256, tokenizer_files
+from .checkpoints import LATE_INTERACTION, read_settings, settings_sha256, tokenizer_files
 from .checksum import combined_sha256, sha256_of
 from .exit_heads import weights_sha256
 
@@ -55,7 +55,7 @@ def resolve_model(name: str | Path, *, download: bool = True) -> Path:
         download: Whether a model that is not on this machine may be downloaded.
 
     Returns:
-        A folder that sentence-transformers can load.
+        A folder that sentence-transformers can load, or that of a late-interaction reranker.
 
     Raises:
         ModelNotFound: There is no such model, or it cannot be downloaded. Without a network this is raised at once.
@@ -65,8 +65,10 @@ def resolve_model(name: str | Path, *, download: bool = True) -> Path:
     text = str(name)
     if _is_folder(text):
         return _loadable(Path(text))
-    adapter = _bundled(text)
-    if adapter is not None:
+    if _bundled(text, LATE_INTERACTION):
+        return _loadable(_bundled_root() / text)
+    if _bundled(text, ADAPTER_SETTINGS):
+        adapter = _bundled_root() / text
         return merged_model(adapter, find_base=functools.partial(resolve_model, download=download))
     if isinstance(name, Path) or not _HUB_ID.fullmatch(text.partition("@")[0]):
         raise ModelNotFound(f"the model folder {text!r} does not exist, and this is not a hub id (org/name) either")
@@ -123,10 +125,13 @@ def _is_folder(name: str) -> bool:
     return os.path.isdir(name)  # noqa: PTH112
 
 
-def _bundled(name: str) -> Path | None:
-    """The folder of an adapter that ships with bicross."""
-    root = Path(str(files("bicross.models")))
-    return next((folder.parent for folder in root.glob(f"*/{ADAPTER_SETTINGS}") if folder.parent.name == name), None)
+def _bundled_root() -> Path:
+    return Path(str(files("bicross.models")))
+
+
+def _bundled(name: str, settings: str) -> bool:
+    """Whether a model with that name and a file of such settings ships with bicross."""
+    return any(path.parent.name == name for path in _bundled_root().glob(f"*/{settings}"))
 
 
 def _packaged(name: str) -> Path | None:
@@ -186,7 +191,7 @@ def _extra_remedy(hub_id: str) -> str:
 def _loadable(folder: Path) -> Path:
     """Return the folder if it holds a model with safetensors weights, else raise."""
     _require_no_adapter(folder)
-    if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
+    if not any((folder / name).is_file() for name in ("config.json", "modules.json", LATE_INTERACTION)):
         raise ModelNotFound(f"{folder} is not a model folder: it has no config.json and no modules.json")
     if not any(folder.rglob("*.safetensors")):
         raise ModelNotFound(

@@ -26,6 +26,7 @@ from .cascade import (
 )
 from .cross_encoder import DEFAULT_RERANKER, CrossEncoderReranker
 from .discounted_gain import dcg, ideal_dcg, ndcg
+from .late_interaction import LateInteractionReranker
 from .packed_scoring import require_exit_layers
 from .pairs import DEFAULT_SIMILARITY, PairLabel, PairScorer, RankedText, classify_texts, paired
 from .remote import RemoteReranker
@@ -38,10 +39,13 @@ from .reranker import (
     Reranker,
     TokenPair,
     TokenReranker,
+    TokenVectorPair,
+    TokenVectorReranker,
     calibration_of,
     can_exit_early,
     check_pairs,
     check_token_pairs,
+    check_token_vector_pairs,
     cutting_queries,
     distinct,
     each_once,
@@ -49,6 +53,7 @@ from .reranker import (
     long_queries,
     same_reranker,
     takes_token_ids,
+    takes_token_vectors,
 )
 from .scoring_head import require_scoring_outputs
 
@@ -66,6 +71,7 @@ __all__ = [
     "CrossEncoderReranker",
     "IdentifiedReranker",
     "Isotonic",
+    "LateInteractionReranker",
     "Pair",
     "PairLabel",
     "PairScorer",
@@ -77,6 +83,8 @@ __all__ = [
     "Reranker",
     "TokenPair",
     "TokenReranker",
+    "TokenVectorPair",
+    "TokenVectorReranker",
     "brier_score",
     "calibration_from_dict",
     "calibration_of",
@@ -84,6 +92,7 @@ __all__ = [
     "check_cascade",
     "check_pairs",
     "check_token_pairs",
+    "check_token_vector_pairs",
     "classify_texts",
     "cutting_queries",
     "dcg",
@@ -106,4 +115,5 @@ __all__ = [
     "run_cascade",
     "same_reranker",
     "takes_token_ids",
+    "takes_token_vectors",
 ]

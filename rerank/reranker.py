@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError
-from ..errors.arguments import described
+from ..errors.arguments import checked_count, described
 from ..inference import TokenIds, has_members
 from .calibration import Calibration
 from .cascade import Cascade, CascadeScores, RankingKey
@@ -16,6 +16,8 @@ Pair = tuple[str, str]
 """A query and the text of a passage."""
 TokenPair = tuple[str, TokenIds]
 """A query and the token ids of a passage, without special tokens."""
+TokenVectorPair = tuple[str, NDArray[np.int8]]
+"""A query and the token vectors of a passage, shape (tokens, dim)."""
 
 
 class Reranker(Protocol):
@@ -71,6 +73,37 @@ class TokenReranker(Reranker, Protocol):
 
         Returns:
             A logit for each pair, float32 of shape (len(pairs),).
+        """
+        ...
+
+
+@runtime_checkable
+class TokenVectorReranker(Reranker, Protocol):
+    """A reranker that takes passages as vectors of their tokens, which an index may hold: late interaction."""
+
+    @property
+    def late_interaction_fingerprint(self) -> str:
+        """Identifies what token vectors depend on, except the number format: 64 hex digits."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """The length of a token vector."""
+        ...
+
+    def token_vectors(self, passages: Sequence[str]) -> list[NDArray[np.int8]]:
+        """Compute the token vectors of passages, each of shape (tokens, dim)."""
+        ...
+
+    def score_token_vectors(self, pairs: Sequence[TokenVectorPair]) -> NDArray[np.float32]:
+        """Score pairs of a query and token vectors: the same as ``score`` for the texts of the vectors.
+
+        Args:
+            pairs: Query texts and what ``token_vectors`` gave for the passages. A passage without any has the lowest
+                score.
+
+        Returns:
+            A score for each pair, float32 of shape (len(pairs),).
         """
         ...
 
@@ -185,6 +218,11 @@ def takes_token_ids(reranker: object) -> TypeGuard[TokenReranker]:
     return has_members(reranker, TokenReranker)
 
 
+def takes_token_vectors(reranker: object) -> TypeGuard[TokenVectorReranker]:
+    """Tell whether it is a ``TokenVectorReranker``, without computing its fingerprint."""
+    return has_members(reranker, TokenVectorReranker)
+
+
 def can_exit_early(reranker: object) -> TypeGuard[CascadeReranker]:
     """Tell whether it is a ``CascadeReranker``, without computing its fingerprint."""
     return has_members(reranker, CascadeReranker)
@@ -216,6 +254,17 @@ def check_token_pairs(pairs: Sequence[TokenPair]) -> None:
     for number, pair in enumerate(_listed(pairs)):
         if not (_is_pair(pair) and isinstance(pair[1], np.ndarray) and pair[1].dtype.kind in "iu"):
             raise ArgumentError(f"pair {number} must be (query, array of token ids), not {described(pair)}")
+
+
+def check_token_vector_pairs(pairs: Sequence[TokenVectorPair], dim: int) -> None:
+    """Raise ``ArgumentError`` for what is not a list of pairs of a query text and int8 vectors of length ``dim``."""
+    checked_count(dim, "dim")
+    for number, pair in enumerate(_listed(pairs)):
+        vectors: Any = pair[1] if _is_pair(pair) else None
+        if getattr(vectors, "dtype", None) != np.int8 or vectors.shape[1:] != (dim,):
+            raise ArgumentError(
+                f"pair {number} must be (query, token vectors), int8 of shape (tokens, {dim}), not {described(pair)}"
+            )
 
 
 def _listed(pairs: Any) -> Sequence[Any]:  # noqa: ANN401 - of any type

@@ -2,11 +2,12 @@
 
 from .completeness import require_whole
 from .fingerprints import has_prompts, settings_sha256, tokenizer_files
-from .kinds import Kind, architectures_of, kind_of, require_encoder, require_reader, require_reranker
+from .kinds import LATE_INTERACTION, Kind, architectures_of, kind_of, require_encoder, require_reader, require_reranker
 from .layout import read_modules, read_settings
 from .vocabularies import missing_files, require_words, require_words_of
 
 __all__ = [
+    "LATE_INTERACTION",
     "Kind",
     "architectures_of",
     "has_prompts",

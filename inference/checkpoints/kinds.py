@@ -7,7 +7,10 @@ from typing import Any, Literal, cast
 from ...errors import ModelError
 from .layout import read_modules, read_settings
 
-Kind = Literal["encoder", "reranker", "reader", "sparse", "multi-vector", "language model"]
+Kind = Literal["encoder", "reranker", "reader", "late interaction", "sparse", "multi-vector", "language model"]
+
+LATE_INTERACTION = "late_interaction.json"
+"""The file that describes a late-interaction reranker of this project, which has its base model elsewhere."""
 
 _BY_CLASS: dict[str, Kind] = {
     "SentenceTransformer": "encoder",
@@ -29,12 +32,20 @@ _DESCRIBED: dict[Kind, str] = {
     "encoder": "an encoder, which gives one vector for each text",
     "reranker": "a reranker, which scores pairs of texts",
     "reader": "a reader, which finds the answer in a passage",
+    "late interaction": "a late-interaction reranker, which compares vectors of the tokens of two texts",
     "sparse": "a sparse encoder (SPLADE), whose vectors have a number for each word of its vocabulary",
     "multi-vector": "a multi-vector model (ColBERT), which gives a vector for each token",
     "language model": "a language model, which was not trained to give vectors",
 }
 
 _ARTICLE: dict[Kind, str] = {"encoder": "an encoder", "reader": "a reader"}
+_OPTION: dict[Kind, str] = {
+    "encoder": "encoder",
+    "late interaction": "reranker",
+    "reader": "reader",
+    "reranker": "reranker",
+}
+"""The option of the commands that takes a model of a kind."""
 
 
 def kind_of(folder: Path) -> Kind | None:
@@ -43,6 +54,8 @@ def kind_of(folder: Path) -> Kind | None:
     Raises:
         ModelError: The settings cannot be read.
     """
+    if (folder / LATE_INTERACTION).is_file():
+        return "late interaction"
     modules, settings = read_modules(folder), read_settings(folder / "config_sentence_transformers.json")
     types = [module["type"] for module in modules]
     for module_type in types:
@@ -82,7 +95,7 @@ def require_encoder(folder: Path, name: str | Path) -> None:
     """
     kind = kind_of(folder)
     if kind not in ("encoder", None):
-        remedy = f", and name this one with --{kind} {name}" if kind in ("reranker", "reader") else ""
+        remedy = f", and name this one with --{_OPTION[kind]} {name}" if kind in _OPTION else ""
         raise ModelError(
             f"{name} is not an encoder: it is {_DESCRIBED[kind]}. Name a model that gives a vector for each text, such "
             f"as sentence-transformers/all-MiniLM-L6-v2{remedy}"
@@ -105,6 +118,11 @@ def require_reranker(folder: Path, name: str | Path) -> None:
     kind = kind_of(folder)
     if kind == "reranker":
         return
+    if kind == "late interaction":
+        raise ModelError(
+            f"{name} is not a cross-encoder: it is {_DESCRIBED[kind]}. Open it with "
+            f"LateInteractionReranker({str(name)!r})"
+        )
     architectures = ", ".join(architectures_of(folder))
     if kind in ("sparse", "multi-vector", "reader"):
         described = _DESCRIBED[kind]
@@ -133,7 +151,7 @@ def require_reader(folder: Path, name: str | Path) -> None:
     if kind == "reader":
         return
     described = "a model of an unknown kind" if kind is None else _DESCRIBED[kind]
-    own = f", and name this one with --{kind} {name}" if kind in ("encoder", "reranker") else ""
+    own = f", and name this one with --{_OPTION[kind]} {name}" if kind in _OPTION else ""
     raise ModelError(
         f"{name} is not a reader: it is {described}, without a head that finds where an answer begins and ends. Name a "
         f"model for extractive question answering, such as bicross-reader-mini{own}"

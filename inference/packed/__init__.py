@@ -2,13 +2,18 @@
 
 from .inputs import cannot_run_packed, unlike_plain_text
 from .model import PackedModel, packed_embedder, packed_reranker
+from .pooling import Finish
 from .readers import packed_reader
+from .token_states import affine, packed_token_states
 
 __all__ = [
+    "Finish",
     "PackedModel",
+    "affine",
     "cannot_run_packed",
     "packed_embedder",
     "packed_reader",
     "packed_reranker",
+    "packed_token_states",
     "unlike_plain_text",
 ]

@@ -263,7 +263,7 @@ def packed_model(
     int8 = Int8Linears(device) if dtype == "int8" else None
     number_format = int8.dtype if int8 else getattr(torch, dtype)
     options = BuildOptions(
-        number_format, longest=max_length, one_token_only=head.pooling.one_token_only, int8=int8, exits=exits
+        number_format, max_length, head.pooling.one_token_only, int8=int8, exits=exits, first_layers=head.layers
     )
     try:
         with torch.inference_mode():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from bicross.errors import ArgumentError
 from bicross.inference import RemoteOptions
-from bicross.rerank import CrossEncoderReranker, Isotonic, Platt
+from bicross.rerank import CrossEncoderReranker, Isotonic, LateInteractionReranker, Platt
 from bicross.retrieval import BiEncoder
 from helpers.wrong_values import call_with_wrong_values
 
@@ -32,6 +32,8 @@ NOT_CALLED = {
     "Reranker",
     "TokenPair",
     "TokenReranker",
+    "TokenVectorPair",
+    "TokenVectorReranker",
     # Parts of a reranker of one's own, which are called for every batch with what was checked before.
     "dcg",
     "distinct",
@@ -48,6 +50,7 @@ NOT_CALLED = {
     "restrict_key",
     # Below, and in the tests of pairs, with a model.
     "CrossEncoderReranker",
+    "LateInteractionReranker",
     "PairScorer",
     "classify_texts",
     "RemoteReranker",
@@ -81,9 +84,11 @@ FUNCTIONS = {
     "can_exit_early": {"reranker": None},
     "check_pairs": {"pairs": [("the", "cat")]},
     "check_token_pairs": {"pairs": [("the", np.array([5, 6], np.int32))]},
+    "check_token_vector_pairs": {"pairs": [("the", np.ones((2, 3), np.int8))], "dim": 3},
     "calibration_of": {"reranker": None},
     "is_identified": {"reranker": None},
     "takes_token_ids": {"reranker": None},
+    "takes_token_vectors": {"reranker": None},
     "paired": {"firsts": ["the cat"], "seconds": ["a dog"]},
 }
 
@@ -110,11 +115,13 @@ def test_calibrations(calibration):
 
 @pytest.mark.slow
 def test_models_and_their_methods(tmp_path, monkeypatch):
+    from helpers.tiny_late_interaction import save_late_interaction
     from helpers.tiny_models import save_bi_encoder, save_cross_encoder
 
     monkeypatch.chdir(tmp_path)
     reranker = CrossEncoderReranker(save_cross_encoder(Path("reranker"), outputs=1), device="cpu")
     encoder = BiEncoder(save_bi_encoder(Path("encoder")), device="cpu")
+    fast = LateInteractionReranker(save_late_interaction(Path("fast"), Path("encoder")), device="cpu")
     texts, tokens = {"pairs": [("the", "cat")]}, {"pairs": [("the", np.array([5, 6], np.int32))]}
     methods = [
         (reranker.score, texts),
@@ -123,6 +130,11 @@ def test_models_and_their_methods(tmp_path, monkeypatch):
         (reranker.score_cascade_tokens, tokens | {"cascade": []}),
         (reranker.first_tokens, texts | {"layers": [1]}),
         (reranker.unknown_shares, {"texts": ["the"]}),
+        (fast.score, texts),
+        (fast.score_token_vectors, {"pairs": [("the", np.ones((2, fast.dim), np.int8))]}),
+        (fast.token_vectors, {"passages": ["the"]}),
+        (fast.long_queries, {"queries": ["the"]}),
+        (fast.unknown_shares, {"texts": ["the"]}),
         (encoder.encode_queries, {"queries": ["the"]}),
         (encoder.encode_documents, {"passages": ["the"]}),
         (encoder.count_tokens, {"texts": ["the"]}),
@@ -131,7 +143,8 @@ def test_models_and_their_methods(tmp_path, monkeypatch):
     for method, arguments in methods:
         for argument in arguments:
             call_with_wrong_values(method, arguments, argument)
-    for class_, folder in ((CrossEncoderReranker, "reranker"), (BiEncoder, "encoder")):
+    classes = {CrossEncoderReranker: "reranker", LateInteractionReranker: "fast", BiEncoder: "encoder"}
+    for class_, folder in classes.items():
         for argument, value in {"model": 5, "device": 5, "dtype": ["float32"], "max_length": "9"}.items():
             with pytest.raises(Exception) as caught:
                 class_(**{"model": folder, "device": "cpu", argument: value})

@@ -1,6 +1,7 @@
 """Which architectures run packed. An architecture that is missing is no fault: sentence-transformers runs the model."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from .decoders import decoder
@@ -52,4 +53,12 @@ def build(model: Any, options: BuildOptions) -> Architecture:  # noqa: ANN401 - 
         raise CannotPackError("its config makes an encoder a decoder")
     if (kind := getattr(config, "position_embedding_type", None)) not in (None, "absolute"):
         raise CannotPackError(f"its positions are of the type {kind!r}")
-    return builder(model, options)
+    architecture = builder(model, options)
+    wanted, packed = options.first_layers, len(architecture.layers)
+    if wanted is None:
+        return architecture
+    if packed < wanted:
+        raise CannotPackError(f"it has {packed} layers, and {wanted} are needed")
+    # The norm after the last layer is not for the states before it.
+    total = config.num_hidden_layers if hasattr(config, "num_hidden_layers") else config.n_layers
+    return architecture if wanted == total else replace(architecture, norm=None)

@@ -16,7 +16,7 @@ def decoder(model: Any, options: BuildOptions) -> Architecture:  # noqa: ANN401 
     rotations = {kind: rotation(model, options, kind if maker.turns_by_kind else None) for kind in set(kinds)}
     layers = [
         maker.layer(block, kind, rotations[kind], apart=apart)
-        for (block, apart), kind in zip(options.numbered(model.layers), kinds, strict=True)
+        for (block, apart), kind in zip(options.numbered(model.layers), kinds[: options.first_layers], strict=True)
     ]
     embed_tokens = model.embed_tokens  # Gemma's scales them
 

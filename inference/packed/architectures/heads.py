@@ -46,11 +46,13 @@ class Head:
         base: The base model of transformers.
         pooling: The states of the base model that the head takes.
         finish: The rest of the model: (sequences, width) to (sequences, outputs).
+        layers: How many of the first layers of the base model run; None for all.
     """
 
     base: Any
     pooling: Pooling
     finish: Finish
+    layers: int | None = None
 
 
 def head_of(model: Any) -> Head | None:  # noqa: ANN401 - models share no useful base

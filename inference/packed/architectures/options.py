@@ -92,6 +92,7 @@ class BuildOptions:
         one_token_only: Whether only one token of each sequence is needed after the last layer.
         int8: The maker of int8 layers; None for other number formats.
         exits: Layers, counted from 1, after which one token of each sequence may be needed as well.
+        first_layers: How many of the first layers are packed; None for all.
     """
 
     dtype: torch.dtype
@@ -99,10 +100,11 @@ class BuildOptions:
     one_token_only: bool
     int8: Int8Linears | None = None
     exits: frozenset[int] = frozenset()
+    first_layers: int | None = None
 
     def numbered(self, blocks: Sequence[Any]) -> Iterator[tuple[Any, bool]]:
-        """Each block, with whether its result may be needed for one token of each sequence only."""
-        for number, block in enumerate(blocks, start=1):
+        """Each block that is packed, with whether its result may be needed for one token of each sequence only."""
+        for number, block in enumerate(list(blocks)[: self.first_layers], start=1):
             yield block, number in self.exits or (self.one_token_only and number == len(blocks))
 
     def linear(self, *parts: nn.Linear, activation: str | None = None) -> Linear:

@@ -1,0 +1,130 @@
+"""Turns texts into token vectors: the first layers of an encoder, packed, and the projection of their states.
+
+Importing this module imports torch.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...errors import ModelError
+from ...inference import Dtype, TextTokenizer, TokenIds, load_encoder, require_encoder, token_limit
+from ...inference.packed import Finish, PackedModel, affine, packed_token_states
+from .maxsim import UNIT, QueryVectors, TokenVectors
+from .model_folder import LateInteractionSettings, Projection
+
+TEXTS_AT_ONCE = 256
+"""The most texts whose states are in memory."""
+
+
+class TokenEncoder:
+    """A packed model whose rows are token vectors, with the weight of the token last. Threads may share it.
+
+    A text is read as the encoder reads it alone, between its special tokens, without a prompt.
+
+    Args:
+        packed: The model.
+    """
+
+    def __init__(self, packed: PackedModel) -> None:
+        self._packed = packed
+        self.tokenizer, self.max_length = packed.tokenizer, packed.max_length
+        self._before, self._after = _around(packed.tokenizer)
+
+    @property
+    def room(self) -> int:
+        """The most tokens of a text, without special tokens."""
+        return self.max_length - self._before - self._after
+
+    def passages(self, texts: Sequence[TokenIds]) -> list[TokenVectors]:
+        """Compute the vectors of all tokens of texts, special tokens included. Texts that are too long are cut.
+
+        Args:
+            texts: Token ids, without special tokens.
+        """
+        return [rows[:, :-1].astype(np.int8) for rows in self._rows(texts)]
+
+    def queries(self, texts: Sequence[TokenIds]) -> list[QueryVectors]:
+        """Compute the vectors and weights of the tokens of texts, without special tokens where there are others."""
+        found: list[QueryVectors] = []
+        for ids, rows in zip(texts, self._rows(texts), strict=True):
+            own = rows[self._before : len(rows) - self._after] if len(ids) else rows
+            found.append(QueryVectors.of(own[:, :-1].astype(np.int8), own[:, -1]))
+        return found
+
+    def _rows(self, texts: Sequence[TokenIds]) -> list[NDArray[np.float32]]:
+        inputs = [self.tokenizer.single(ids, max_length=self.max_length) for ids in texts]
+        rows: list[NDArray[np.float32]] = []
+        for start in range(0, len(inputs), TEXTS_AT_ONCE):
+            rows += self._packed.run_tokens(inputs[start : start + TEXTS_AT_ONCE])
+        for text in rows:
+            if not np.isfinite(text).all():
+                raise ModelError("the model gave token vectors that are not finite; use dtype='float32'")
+        return rows
+
+
+def open_token_encoder(
+    base: Path,
+    settings: LateInteractionSettings,
+    projection: Projection,
+    *,
+    device: str | None,
+    dtype: Dtype,
+    max_length: int | None,
+) -> TokenEncoder:
+    """Load the base of a model, and pack its first layers with the projection.
+
+    Args:
+        base: The folder of the encoder.
+        settings: The settings of the model.
+        projection: Its arrays.
+        device: A torch device; None is the fastest there is.
+        dtype: The number format of the layers.
+        max_length: Lowers the limit on the tokens of a text.
+
+    Raises:
+        ModelError: The base cannot be loaded, does not run packed, or does not fit the model.
+        ArgumentError: ``max_length`` is too small, or "int8" or the device is not available here.
+    """
+    require_encoder(base, settings.base)
+    loaded: Any = load_encoder(base, device=device)
+    least = int(loaded.tokenizer.num_special_tokens_to_add(pair=False)) + 1
+    limit = token_limit(loaded[0], max_length, least=least, own=settings.max_length)
+    try:
+        packed = packed_token_states(
+            loaded,
+            layers=settings.layer,
+            width=len(projection.mean),
+            finish=_vectors(projection, loaded.device),
+            dtype=dtype,
+            max_length=limit,
+        )
+    except ModelError as error:
+        raise ModelError(f"{settings.base} cannot be the base of this late-interaction model: {error}") from error
+    return TokenEncoder(packed)
+
+
+def _vectors(projection: Projection, device: torch.device) -> Finish:
+    """States to token vectors in steps of int8, and the weight in the last column."""
+    weight, bias = (torch.from_numpy(array).to(device) for array in projection.affine())  # pyright: ignore[reportUnknownMemberType]
+    project = affine(weight, bias)
+
+    def finish(states: Tensor) -> Tensor:
+        outputs = project(states)
+        vectors = torch.nn.functional.normalize(outputs[:, :-1], dim=1)
+        return torch.cat([(vectors * UNIT).round(), torch.nn.functional.softplus(outputs[:, -1:])], dim=1)
+
+    return finish
+
+
+def _around(tokenizer: TextTokenizer) -> tuple[int, int]:
+    """The number of special tokens before and after a text."""
+    own = tokenizer.vocabulary_size  # the id of no token
+    ids = tokenizer.single(np.array([own], np.uint32), max_length=2**20)[0].tolist()
+    before = ids.index(own)
+    return before, len(ids) - before - 1
