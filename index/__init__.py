@@ -8,7 +8,7 @@ from .filters import FieldInfo, Predicate, join_conditions
 from .info import IndexInfo
 from .manifest import ModelFingerprint, VectorLayout
 from .reading import BM25, Comparison, Difference, Hit, PassageHit, StageScore
-from .segments import EmbeddedBatch, Verify
+from .segments import EmbeddedBatch, TokenVectors, Verify
 from .shards import ShardedIndex
 from .sources import (
     ColumnType,
@@ -52,6 +52,7 @@ __all__ = [
     "ShardedIndex",
     "SourceReport",
     "StageScore",
+    "TokenVectors",
     "VectorLayout",
     "Verification",
     "Verify",

@@ -8,20 +8,19 @@ from pathlib import Path
 from typing import Self
 
 from ..errors import BicrossError, IndexModelMismatch
-from ..errors.arguments import checked_callable, checked_count, checked_path
+from ..errors.arguments import checked_count, checked_path
 from .arguments import checked_batches, checked_ids, checked_seconds
 from .files import Filesystem, writing
 from .filters import Predicate
 from .manifest import COLUMN_NAMES, Manifest, VectorLayout, checked_settings
-from .opening import OpenedIndex, open_newest
+from .newest import open_newest
 from .reading import Snapshot
-from .segments import POSTINGS, TOKEN_IDS, EmbeddedBatch, template
+from .segments import EmbeddedBatch, template
+from .stored_columns import IndexOfColumns
 from .stores import origin_of, require_no_copy
 from .writing import (
     GRACE_SECONDS,
-    Analyse,
     IndexWriter,
-    Tokenize,
     Verification,
     collect_garbage,
     commit,
@@ -29,7 +28,6 @@ from .writing import (
     make_missing_folders,
     read_generation,
     read_manifest,
-    replace_column,
     require_few_segments,
     require_own_model,
     segments_to_merge,
@@ -39,7 +37,7 @@ from .writing import verify as verify_index
 logger = logging.getLogger("bicross")
 
 
-class Index(OpenedIndex):
+class Index(IndexOfColumns):
     """One committed generation of an index, open for reading and changing.
 
     The index stays on its generation while others write. ``refresh`` moves it to the newest one; so does each change
@@ -179,46 +177,6 @@ class Index(OpenedIndex):
         read_manifest(path)  # nothing is made where there is no index
         compact(path, Filesystem(), grace=checked_seconds(grace, "grace"))
         return cls.open(path, verify="size")  # each checksum was verified, or made, a moment ago
-
-    def retokenize(self, tokenizer_fingerprint: str, tokenize: Tokenize) -> bool:
-        """Store the token ids of every passage for another tokenizer, in one commit. Readers may continue meanwhile.
-
-        Args:
-            tokenizer_fingerprint: The sha256 of the tokenizer, in hex.
-            tokenize: Returns the token ids of each text: flat arrays, all uint16 or all uint32.
-
-        Returns:
-            False if the index already stores the ids of this tokenizer; then nothing is written.
-
-        Raises:
-            ArgumentError: The fingerprint is not valid, or ``tokenize`` returned something else.
-            IndexLocked: Another process writes.
-        """
-        self.require_changeable()
-        function = checked_callable(tokenize, "tokenize")
-        changed = replace_column(self.path, self._filesystem, TOKEN_IDS, maker=tokenizer_fingerprint, make=function)
-        self.refresh()
-        return changed
-
-    def index_terms(self, analyzer: str, analyse: Analyse) -> bool:
-        """Store the terms of every passage for BM25, in one commit. Readers may continue meanwhile.
-
-        Args:
-            analyzer: The name of the analyzer.
-            analyse: Returns the list of terms of each text.
-
-        Returns:
-            False if the index already stores the terms of this analyzer; then nothing is written.
-
-        Raises:
-            ArgumentError: The name is not valid, or ``analyse`` returned something else.
-            IndexLocked: Another process writes.
-        """
-        self.require_changeable()
-        function = checked_callable(analyse, "analyse")
-        changed = replace_column(self.path, self._filesystem, POSTINGS, maker=analyzer, make=function)
-        self.refresh()
-        return changed
 
     def rollback(self, generation: int) -> None:
         """Commit an older generation again, as the newest one.

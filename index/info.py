@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .chunking import Chunking
-from .manifest import Manifest, ModelFingerprint, VectorLayout, checked_settings
+from .manifest import TOKEN_VECTORS_NAMES, Manifest, ModelFingerprint, VectorLayout, checked_settings
 from .writing import older_generations
 
 
@@ -27,6 +27,8 @@ class IndexInfo:
         model: The model that made the vectors.
         tokenizer_fingerprint: The sha256 of the tokenizer whose token ids are stored; empty for none.
         analyzer: The name of the analyzer whose terms are stored; empty for none.
+        late_interaction_fingerprint: The sha256 of the model whose token vectors are stored; empty for none.
+        token_vector_bytes: Size on disk, in bytes, of the token vectors; it is part of ``bytes``.
         chunking: How documents were split; None where each is one passage.
         settings: What ``Index.set_settings`` stored.
     """
@@ -44,6 +46,8 @@ class IndexInfo:
     model: ModelFingerprint
     tokenizer_fingerprint: str
     analyzer: str
+    late_interaction_fingerprint: str
+    token_vector_bytes: int
     chunking: Chunking | None
     settings: Mapping[str, object]
 
@@ -64,6 +68,10 @@ def info_of(path: Path, manifest: Manifest) -> IndexInfo:
         model=manifest.model,
         tokenizer_fingerprint=manifest.tokenizer_fingerprint,
         analyzer=manifest.analyzer,
+        late_interaction_fingerprint=manifest.late_interaction_fingerprint,
+        token_vector_bytes=sum(s.files[TOKEN_VECTORS_NAMES.file].bytes for s in manifest.segments)
+        if manifest.late_interaction_fingerprint
+        else 0,
         chunking=manifest.chunking,
         settings=checked_settings(manifest.settings),
     )

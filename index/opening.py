@@ -15,11 +15,12 @@ from .coverage import Coverage
 from .files import Filesystem
 from .filters import Predicate
 from .manifest import COLUMN_NAMES, Manifest, ModelFingerprint, VectorLayout
+from .newest import open_newest
 from .reader import IndexReader
 from .reading import Comparison, Snapshot, View
 from .segments import EmbeddedBatch, Verify
 from .stores import Origin, is_url, origin_of, require_no_copy
-from .writing import IndexBuilder, OnDisk, building, on_disk, read_manifest, require_few_segments, require_free
+from .writing import IndexBuilder, OnDisk, building, on_disk, read_manifest, require_free
 
 
 class OpenedIndex(IndexReader):
@@ -44,6 +45,7 @@ class OpenedIndex(IndexReader):
         layout: VectorLayout | None = None,
         tokenizer_fingerprint: str = "",
         analyzer: str = "",
+        late_interaction_fingerprint: str = "",
         overwrite: bool = False,
         filesystem: Filesystem | None = None,
     ) -> Self:
@@ -57,6 +59,7 @@ class OpenedIndex(IndexReader):
             layout: How vectors are stored; None chooses by their number.
             tokenizer_fingerprint: As for ``build``.
             analyzer: As for ``build``.
+            late_interaction_fingerprint: As for ``build``.
             overwrite: As for ``build``.
             filesystem: As for ``build``.
 
@@ -77,6 +80,7 @@ class OpenedIndex(IndexReader):
             layout=layout,
             tokenizer_fingerprint=tokenizer_fingerprint,
             analyzer=analyzer,
+            late_interaction_fingerprint=late_interaction_fingerprint,
             overwrite=overwrite,
             filesystem=filesystem,
         ) as builder:
@@ -96,6 +100,7 @@ class OpenedIndex(IndexReader):
         layout: VectorLayout | None = None,
         tokenizer_fingerprint: str = "",
         analyzer: str = "",
+        late_interaction_fingerprint: str = "",
         overwrite: bool = False,
         resume: bool = False,
         filesystem: Filesystem | None = None,
@@ -112,6 +117,8 @@ class OpenedIndex(IndexReader):
             layout: How vectors are stored; None chooses by their number.
             tokenizer_fingerprint: The sha256 (hex) of the tokenizer whose ids every batch has; empty for none.
             analyzer: The name of the analyzer whose terms every batch has; empty for none.
+            late_interaction_fingerprint: The sha256 (hex) of the late-interaction model whose token vectors every batch
+                has; empty for none.
             overwrite: Replace an index that exists at ``path``, in the commit.
             resume: Continue an interrupted build; the writer's ``holds`` says which documents it already has.
             filesystem: Writes the files; a test passes another one.
@@ -132,6 +139,7 @@ class OpenedIndex(IndexReader):
             VectorLayout() if layout is None else checked_instance(layout, VectorLayout, "layout"),
             tokenizer_fingerprint=tokenizer_fingerprint,
             analyzer=analyzer,
+            late_interaction_fingerprint=late_interaction_fingerprint,
         )
         for names in COLUMN_NAMES:
             names.check_maker(new.maker(names))
@@ -164,7 +172,7 @@ class OpenedIndex(IndexReader):
             IndexCorrupt: A file is missing or damaged.
             IndexModelMismatch: The index was built with another model than ``model``.
             ObjectStoreError: The store of the URL does not answer, or does not let the caller in.
-            IndexStoreError: It has more segments than can be opened: more than 4,096.
+            IndexStoreError: It has more segments than can be opened: more than 3,584.
         """
         origin = Origin(path) if isinstance(path, str) and is_url(path) else None
         path = checked_path(path) if origin is None else origin.folder
@@ -271,25 +279,3 @@ def _open_copy(path: Path, origin: Origin | None, *, verify: Verify, open_views:
             raise
         origin.copy(thorough=True)
         return open_newest(path, verify=verify, open_views=open_views)
-
-
-def open_newest(path: Path, *, verify: Verify, open_views: Sequence[View]) -> Snapshot:
-    """Open the newest generation, even if a writer replaces it meanwhile and deletes its files.
-
-    Args:
-        path: The folder of the index.
-        verify: How files are checked.
-        open_views: Open segments, which are used again instead of being opened.
-
-    Raises:
-        IndexNotFound: There is no index at ``path``.
-        IndexCorrupt: A file is missing or damaged.
-    """
-    while True:
-        manifest = read_manifest(path)
-        require_few_segments(path, len(manifest.segments))
-        try:
-            return Snapshot.open(path, manifest, verify=verify, opened_views=open_views)
-        except IndexCorrupt:
-            if read_manifest(path) == manifest:
-                raise

@@ -1,8 +1,7 @@
 """IndexReader: searches and reads one generation of an index, and changes nothing."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 import numpy as np
@@ -10,15 +9,12 @@ from numpy.typing import NDArray
 
 from ..errors.arguments import checked_count
 from .arguments import checked_ids
-from .chunking import Chunking
+from .described import DescribedIndex
 from .document import Document, Passage
-from .filters import FieldInfo, Predicate, describe_fields
-from .info import IndexInfo, info_of
-from .manifest import Manifest, ModelFingerprint, checked_settings
+from .filters import Predicate
 from .reading import (
     BM25,
     Hit,
-    Snapshot,
     best_hits,
     candidates,
     embedded_documents,
@@ -34,12 +30,8 @@ from .reading import (
 DEFAULT_WEIGHTS = BM25()
 
 
-class IndexReader:
+class IndexReader(DescribedIndex):
     """One generation of an index, open for reading. Any number of threads may use it."""
-
-    def __init__(self, path: Path, snapshot: Snapshot) -> None:
-        self.path = path
-        self._snapshot = snapshot
 
     def search(
         self, vectors: NDArray[np.float32], k: int, *, where: Predicate | None = None, passages: int = 1
@@ -203,10 +195,6 @@ class IndexReader:
         """
         return copy.copy(self)
 
-    def __len__(self) -> int:
-        """The number of live documents."""
-        return len(self._snapshot)
-
     def count(self, where: Predicate) -> int:
         """Count the live documents whose metadata match.
 
@@ -252,48 +240,3 @@ class IndexReader:
             ArgumentError: The predicate cannot be read, or does not fit the fields of the index.
         """
         return embedded_documents(self._snapshot, where)
-
-    @property
-    def generation(self) -> int:
-        """The number of the open generation. It grows with every commit."""
-        return self._manifest.generation
-
-    @property
-    def model(self) -> ModelFingerprint:
-        """The model that made the vectors."""
-        return self._manifest.model
-
-    @property
-    def chunking(self) -> Chunking | None:
-        """How the documents were split; None if each is one passage."""
-        return self._manifest.chunking
-
-    @property
-    def tokenizer_fingerprint(self) -> str:
-        """The sha256 of the tokenizer whose token ids the index stores; empty if it stores none."""
-        return self._manifest.tokenizer_fingerprint
-
-    @property
-    def analyzer(self) -> str:
-        """The name of the analyzer whose terms the index stores; empty if it stores none."""
-        return self._manifest.analyzer
-
-    @property
-    def settings(self) -> Mapping[str, object]:
-        """A copy of the settings that ``Index.set_settings`` stored; ``{}`` at first."""
-        return checked_settings(self._manifest.settings)
-
-    def fields(self) -> tuple[FieldInfo, ...]:
-        """Describe the fields of the metadata: kinds of values, ranges, and how many documents have none.
-
-        Fields of objects, and of values of several types, are read from the documents, which takes time.
-        """
-        return describe_fields(self._snapshot.fields, len(self))
-
-    def info(self) -> IndexInfo:
-        """Return counts, the size on disk, the vector layout and the models."""
-        return info_of(self.path, self._manifest)
-
-    @property
-    def _manifest(self) -> Manifest:
-        return self._snapshot.manifest

@@ -1,16 +1,16 @@
 """The manifest lists all that one generation of an index consists of. Replacing it is the commit."""
 
-from .columns import COLUMN_NAMES, POSTINGS_NAMES, TOKEN_IDS_NAMES, ColumnNames
+from .columns import COLUMN_NAMES, POSTINGS_NAMES, TOKEN_IDS_NAMES, TOKEN_VECTORS_NAMES, ColumnNames
 from .manifest import (
     FORMAT_VERSION,
     MANIFEST_NAME,
     MOST_SEGMENTS,
     Canary,
     Manifest,
-    ModelFingerprint,
     SegmentEntry,
     VectorLayout,
 )
+from .model import ModelFingerprint
 from .settings import checked_settings
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "MOST_SEGMENTS",
     "POSTINGS_NAMES",
     "TOKEN_IDS_NAMES",
+    "TOKEN_VECTORS_NAMES",
     "Canary",
     "ColumnNames",
     "Manifest",

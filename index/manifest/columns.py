@@ -62,4 +62,13 @@ POSTINGS_NAMES = ColumnNames(
     pattern="[a-z0-9_.-]{0,60}",
     form="a name of at most 60 characters from a-z, 0-9, '_', '.' and '-'",
 )
-COLUMN_NAMES = (TOKEN_IDS_NAMES, POSTINGS_NAMES)
+TOKEN_VECTORS_NAMES = ColumnNames(
+    file="token_vectors.arrow",
+    field="late_interaction_fingerprint",
+    key="late_interaction",
+    values="token vectors",
+    maker="late-interaction model",
+    pattern="([0-9a-f]{64})?",
+    form="given by its sha256, 64 hexadecimal digits in lower case",
+)
+COLUMN_NAMES = (TOKEN_IDS_NAMES, POSTINGS_NAMES, TOKEN_VECTORS_NAMES)

@@ -4,7 +4,6 @@ On disk it is one line of canonical JSON, and a second line with the xxh3-128 of
 """
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -15,83 +14,31 @@ from typing import Annotated, Any, Literal, cast
 import xxhash
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from ...errors import IndexCorrupt, IndexModelMismatch
+from ...errors import IndexCorrupt
 from ..chunking import Chunking
 from ..files import Count, FileEntry, Name, NamedFile
 from ..vectors import AUTO, FLAT, TARGET_RECALL, SearchSettings
-from .columns import COLUMN_NAMES, POSTINGS_NAMES, TOKEN_IDS_NAMES, ColumnNames
+from .columns import COLUMN_NAMES, POSTINGS_NAMES, TOKEN_IDS_NAMES, TOKEN_VECTORS_NAMES, ColumnNames
+from .model import ModelFingerprint
 from .settings import checked_settings
 
-FORMAT_VERSION = 4
-READABLE_VERSIONS = (2, 3, FORMAT_VERSION)
-"""Version 2 has no token ids, and versions 2 and 3 have no settings and no postings."""
+FORMAT_VERSION = 5
+READABLE_VERSIONS = (2, 3, 4, FORMAT_VERSION)
+"""Version 2 has no token ids, versions before 4 no settings and no postings, and those before 5 no token vectors."""
 MANIFEST_NAME = "MANIFEST"
 METRIC = "inner_product"
-MOST_SEGMENTS = 4096
-"""The most segments of an index that can be opened. Each takes up to 7 memory maps, and a reader that moves on has two
+MOST_SEGMENTS = 3584
+"""The most segments of an index that can be opened. Each takes up to 8 memory maps, and a reader that moves on has two
 generations open: 57,344 maps, of the 65,530 that Linux gives a process (``vm.max_map_count``).
 """
 
-FileName = Annotated[str, Field(pattern=r"^[a-z]{1,20}\.[a-z]{1,10}$")]
+FileName = Annotated[str, Field(pattern=r"^[a-z_]{1,20}\.[a-z]{1,10}$")]
 Fingerprint = Annotated[str, Field(validation_alias=TOKEN_IDS_NAMES.key, pattern=f"^{TOKEN_IDS_NAMES.pattern}$")]
+LateInteraction = Annotated[
+    str, Field(validation_alias=TOKEN_VECTORS_NAMES.key, pattern=f"^{TOKEN_VECTORS_NAMES.pattern}$")
+]
 Analyzer = Annotated[str, Field(validation_alias=POSTINGS_NAMES.key, pattern=f"^{POSTINGS_NAMES.pattern}$")]
 Settings = Annotated[Mapping[str, object], AfterValidator(checked_settings)]
-
-
-_UNKNOWN = {"settings_sha256": "", "tokenizer_sha256": hashlib.sha256().hexdigest()}
-"""What indexes of before hold where these were not looked at: the latter for tokenizers of SentencePiece."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFingerprint:
-    """Identifies the model that made the vectors, and how it made them.
-
-    Vectors of two models mix only if every field but ``id`` and ``revision`` is equal.
-
-    Attributes:
-        id: Where the model came from: a hub id or a folder.
-        revision: The revision on the hub; empty if there is none.
-        weights_sha256: The sha256 of the weights, in hex.
-        tokenizer_sha256: The sha256 of the tokenizer, in hex.
-        dimension: The length of a vector.
-        pooling: How token vectors become the vector of a text.
-        normalised: Whether vectors have length 1.
-        query_prompt: The text put before a query.
-        document_prompt: The text put before a passage.
-        max_length: The most tokens of a text, special tokens included.
-        settings_sha256: The sha256 of all other settings that vectors depend on, in hex; empty in indexes of before,
-            and for encoders that have none.
-    """
-
-    id: str
-    revision: str
-    weights_sha256: str
-    tokenizer_sha256: str
-    dimension: Annotated[int, Field(ge=1, le=2**20)]
-    pooling: str
-    normalised: bool
-    query_prompt: str
-    document_prompt: str
-    max_length: Count
-    settings_sha256: str = ""
-
-    def require_same(self, other: "ModelFingerprint") -> None:
-        """Check that ``other``, the model at hand, is the model of the index.
-
-        Raises:
-            IndexModelMismatch: They differ. The message names each field with both values.
-        """
-        differing = [
-            f"{field.name}: {getattr(self, field.name)!r} in the index, {getattr(other, field.name)!r} in the model"
-            for field in dataclasses.fields(self)
-            if field.name not in ("id", "revision")
-            and getattr(self, field.name) not in (_UNKNOWN.get(field.name), getattr(other, field.name))
-        ]
-        if differing:
-            raise IndexModelMismatch(
-                f"the index was built with {self.id!r}, which is not {other.id!r} ({'; '.join(differing)}). "
-                f"Search it with {self.id!r}, or build it again with {other.id!r}."
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +117,7 @@ class Manifest:
         segments: The segments, in the order of their documents.
         tokenizer_fingerprint: The sha256 of the tokenizer whose ids are stored; empty if none are.
         analyzer: The name of the analyzer whose terms are stored; empty if none are.
+        late_interaction_fingerprint: The sha256 of the model whose token vectors are stored; empty if none are.
         settings: Settings of the programs that search the index.
         committed: The time of the commit, in seconds since 1970.
         reason: What made the generation, in a word.
@@ -183,6 +131,7 @@ class Manifest:
     segments: tuple[SegmentEntry, ...] = ()
     tokenizer_fingerprint: Fingerprint = ""
     analyzer: Analyzer = ""
+    late_interaction_fingerprint: LateInteraction = ""
     settings: Annotated[Mapping[str, object], AfterValidator(checked_settings)] = field(
         default_factory=dict[str, object]
     )
@@ -285,7 +234,7 @@ def _check_columns(manifest: Manifest, source: str) -> None:
 class _Stored(Manifest):
     """The manifest as it is on disk."""
 
-    format_version: Literal[2, 3, 4] = FORMAT_VERSION
+    format_version: Literal[2, 3, 4, 5] = FORMAT_VERSION
     metric: Literal["inner_product"] = METRIC
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...errors.arguments import checked_count
 from ..document import Document, Passage
-from ..segments import Segment, TokenIds
+from ..segments import Segment, TokenIds, TokenVectors
 from .best_rows import BestRows
 from .view import View
 
@@ -22,11 +22,13 @@ class PassageHit:
         passage: The passage.
         score: Its own score.
         tokens: As for ``Hit``.
+        token_vectors: As for ``Hit``.
     """
 
     passage: Passage
     score: float
     tokens: TokenIds | None = field(default=None, compare=False, repr=False)
+    token_vectors: TokenVectors | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Hit:
         lexical_limit: What no BM25 score of the query can exceed; None where only one search was made.
         others: Further passages, best first, where the search was asked for them.
         stages: Ranks and scores through the steps of a retriever that has several, the last one that of ``score``.
+        token_vectors: The token vectors of the passage from the model of ``Index.late_interaction_fingerprint``, a view
+            into the index, int8 of shape (tokens, dim); None where the index stores none.
     """
 
     document: Document
@@ -70,6 +74,7 @@ class Hit:
     others: tuple[PassageHit, ...] = ()
     lexical_limit: float | None = field(default=None, compare=False, repr=False)
     stages: tuple[StageScore, ...] = field(default=(), compare=False, repr=False)
+    token_vectors: TokenVectors | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +137,14 @@ def ranked(found: Iterable[Candidate]) -> list[Candidate]:
     return sorted(found, key=lambda candidate: (-candidate.score, candidate.id))
 
 
-def hits(found: Iterable[Candidate]) -> list[Hit]:
-    """Read the documents of the candidates, in the same order."""
-    return [_hit(candidate) for candidate in found]
+def hits(found: Iterable[Candidate], *, token_vectors: bool = True) -> list[Hit]:
+    """Read the documents of the candidates, in the same order.
+
+    Args:
+        found: The candidates.
+        token_vectors: Whether hits get their token vectors. They are views, until a hit is sent to another process.
+    """
+    return [_hit(candidate, token_vectors=token_vectors) for candidate in found]
 
 
 def best_hits(found: Iterable[Candidate]) -> list[Hit]:
@@ -157,10 +167,24 @@ def with_other_passages(
     ]
 
 
-def _hit(candidate: Candidate) -> Hit:
+def _hit(candidate: Candidate, *, token_vectors: bool) -> Hit:
     segment = candidate.segment
     document = segment.document(int(segment.document_rows[candidate.row]))
-    passage, tokens = segment.passage(candidate.row, document), segment.tokens(candidate.row)
-    others = tuple(PassageHit(segment.passage(row, document), s, segment.tokens(row)) for row, s in candidate.others)
-    scores = (candidate.dense, candidate.lexical)
-    return Hit(document, passage, candidate.score, tokens, *scores, others, candidate.lexical_limit)
+
+    def vectors_of(row: int) -> TokenVectors | None:
+        return segment.token_vectors(row) if token_vectors else None
+
+    return Hit(
+        document,
+        segment.passage(candidate.row, document),
+        candidate.score,
+        segment.tokens(candidate.row),
+        candidate.dense,
+        candidate.lexical,
+        tuple(
+            PassageHit(segment.passage(row, document), score, segment.tokens(row), vectors_of(row))
+            for row, score in candidate.others
+        ),
+        candidate.lexical_limit,
+        token_vectors=vectors_of(candidate.row),
+    )

@@ -1,6 +1,16 @@
 """Segments: immutable folders of documents, ids, metadata, vectors and stored columns."""
 
-from .columns import COLUMNS, POSTINGS, TOKEN_IDS, ColumnWriter, Kind, PassageColumn, check_columns_of, kinds_of
+from .columns import (
+    COLUMNS,
+    POSTINGS,
+    TOKEN_IDS,
+    TOKEN_VECTORS,
+    ColumnWriter,
+    Kind,
+    PassageColumn,
+    check_columns_of,
+    kinds_of,
+)
 from .embedded_batch import EmbeddedBatch
 from .fields import SegmentFields
 from .ids import IdEntry, content_hash, id_hash
@@ -10,6 +20,7 @@ from .quantisers import QUANTISERS, template, write_quantiser
 from .segment import Segment, Verify
 from .segment_writer import VECTORS, SegmentWriter
 from .token_ids import TokenIds
+from .token_vectors import TokenVectors
 from .tombstones import TOMBSTONES, read_tombstones, write_tombstones
 
 __all__ = [
@@ -19,6 +30,7 @@ __all__ = [
     "ROWS",
     "TEXT_LISTS",
     "TOKEN_IDS",
+    "TOKEN_VECTORS",
     "TOMBSTONES",
     "UNFILTERABLE",
     "VECTORS",
@@ -35,6 +47,7 @@ __all__ = [
     "SegmentWriter",
     "TermCounts",
     "TokenIds",
+    "TokenVectors",
     "Verify",
     "check_columns_of",
     "content_hash",

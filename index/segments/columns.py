@@ -10,10 +10,11 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ...errors import ArgumentError
 from ..files import CheckedFile, File
-from ..manifest import COLUMN_NAMES, POSTINGS_NAMES, TOKEN_IDS_NAMES, ColumnNames, Manifest
+from ..manifest import COLUMN_NAMES, POSTINGS_NAMES, TOKEN_IDS_NAMES, TOKEN_VECTORS_NAMES, ColumnNames, Manifest
 from .embedded_batch import EmbeddedBatch
 from .postings import PostingsTable, PostingsWriter, check_terms, count_of_lists
 from .token_ids import TokenIdsTable, TokenIdsWriter, check_token_ids, type_of
+from .token_vectors import TokenVectorsTable, TokenVectorsWriter, check_token_vectors, dim_of
 
 Kind = Hashable
 """How the file of a column stores its values. All values of a segment must fit one kind."""
@@ -82,6 +83,7 @@ class PassageColumn(Generic[Table]):
         kind_of: Returns the kind that holds some values.
         writer: Opens a writer on an empty file, for values of all the given kinds.
         open_table: Opens its file.
+        one_kind: What the kind counts, where all passages of an index must have the same; empty where kinds may differ.
     """
 
     names: ColumnNames
@@ -92,11 +94,16 @@ class PassageColumn(Generic[Table]):
     kind_of: Callable[[Any], Kind]
     writer: Callable[[CheckedFile, Iterable[Any]], ColumnWriter]
     open_table: OpenTable[Table]
+    one_kind: str = ""
 
     @property
     def file(self) -> str:
         """The name of its file in a segment."""
         return self.names.file
+
+    def described(self, kind: Kind) -> str:
+        """Return a kind for a message, such as "of 96 dimensions" or "uint16"."""
+        return f"of {kind} {self.one_kind}" if self.one_kind else str(kind)
 
     def of(self, batch: EmbeddedBatch) -> Any:  # noqa: ANN401 - what the column holds
         """Return the values of a batch; None if it has none."""
@@ -152,7 +159,18 @@ POSTINGS = PassageColumn(
     writer=PostingsWriter,
     open_table=PostingsTable,
 )
-COLUMNS: tuple[PassageColumn[Any], ...] = (TOKEN_IDS, POSTINGS)
+TOKEN_VECTORS = PassageColumn(
+    names=TOKEN_VECTORS_NAMES,
+    batch_field="token_vectors",
+    each="arrays of token vectors",
+    count=len,
+    check=check_token_vectors,
+    kind_of=dim_of,
+    writer=TokenVectorsWriter,
+    open_table=TokenVectorsTable,
+    one_kind="dimensions",
+)
+COLUMNS: tuple[PassageColumn[Any], ...] = (TOKEN_IDS, POSTINGS, TOKEN_VECTORS)
 assert tuple(column.names for column in COLUMNS) == COLUMN_NAMES
 
 

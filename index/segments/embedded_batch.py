@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..document import Document, Passage
 from .postings import TermCounts
+from .token_vectors import TokenVectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class EmbeddedBatch:
         vectors: Unit vectors, float32 of shape (passages, dimension).
         tokens: The token ids of each passage, a flat array of uint16 or uint32; None where the index stores none.
         terms: The terms of each passage, a list of strings; None where the index stores none.
+        token_vectors: The token vectors of each passage, int8 of shape (tokens, dim); None where the index stores none.
     """
 
     documents: Sequence[Document]
@@ -28,3 +30,4 @@ class EmbeddedBatch:
     vectors: NDArray[np.float32]
     tokens: Sequence[NDArray[np.unsignedinteger[Any]]] | None = None
     terms: Sequence[Sequence[str]] | TermCounts | None = None
+    token_vectors: Sequence[TokenVectors] | None = None

@@ -18,13 +18,14 @@ from ..files import MappedFile, RecordBatch, map_verified, numbers, one_batch, o
 from ..manifest import SegmentEntry
 from ..metadata import parse_json, parse_written
 from ..vectors import VectorIndex
-from .columns import COLUMNS, TOKEN_IDS, ColumnTable, Kind, PassageColumn, Table
+from .columns import COLUMNS, TOKEN_IDS, TOKEN_VECTORS, ColumnTable, Kind, PassageColumn, Table
 from .embedded_batch import EmbeddedBatch
 from .fields import SegmentFields
 from .ids import IDS_SCHEMA, IdEntry, IdTable
 from .metadata import check_columns
 from .segment_writer import DOCUMENT_SCHEMA, DOCUMENTS, IDS, METADATA, PASSAGE_SCHEMA, PASSAGES, VECTORS
 from .token_ids import TokenIds
+from .token_vectors import TokenVectors
 
 Verify = Literal["full", "size"]
 """How files are checked before they are read: "full" by their checksums, "size" by their sizes alone."""
@@ -226,6 +227,11 @@ class Segment:
             row: A row of ``vectors``.
         """
         table = self.column(TOKEN_IDS)
+        return None if table is None else table.of(row)
+
+    def token_vectors(self, row: int) -> TokenVectors | None:
+        """Return the token vectors of a passage, a view into the file; None if the index stores none."""
+        table = self.column(TOKEN_VECTORS)
         return None if table is None else table.of(row)
 
     def kinds(self) -> dict[PassageColumn[Any], Kind]:

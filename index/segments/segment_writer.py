@@ -7,6 +7,7 @@
 - ``vectors.faiss``: a vector for each passage, in the same order.
 - ``tokens.arrow``: the token ids of each passage, in the same order, if the index stores them.
 - ``terms.arrow``: which terms occur in which passages, and how often, if the index stores them.
+- ``token_vectors.arrow``: the token vectors of each passage, in the order of the passages, if the index stores them.
 """
 
 import base64
@@ -48,7 +49,7 @@ CHARACTERS = 2**22
 class SegmentWriter(AbstractContextManager["SegmentWriter"]):
     """Writes one segment to a folder that is there, and empty.
 
-    Documents and token ids are written a thousand at a time. Vectors and postings stay in memory until ``finish``.
+    Documents, token ids and token vectors are written in batches. Vectors and postings stay in memory until ``finish``.
     """
 
     def __init__(

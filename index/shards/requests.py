@@ -164,8 +164,8 @@ class ReadHits:
     queries: Sequence[QueryHits]
 
     def of(self, part: Part) -> list[list[Hit]]:
-        """Return the hits of each query, in the order of ``picked``."""
-        return [hits(_candidates(part, query)) for query in self.queries]
+        """Return the hits of each query, in the order of ``picked``, without token vectors: they are megabytes."""
+        return [hits(_candidates(part, query), token_vectors=False) for query in self.queries]
 
 
 def _candidates(part: Part, query: QueryHits) -> list[Candidate]:

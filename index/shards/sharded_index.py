@@ -81,6 +81,11 @@ class ShardedIndex(Index):
         documents = total - sum(generation.documents_of(shard) for shard in lost)
         return Coverage(self._shards.count, lost, documents, total)
 
+    @property
+    def late_interaction_fingerprint(self) -> str:
+        """Empty: shards send no token vectors, even where the index stores some."""
+        return ""
+
     def pinned(self) -> Self:
         """Return the same generation as an index of its own, which stays on it whatever this one moves to."""
         pinned = copy.copy(self)

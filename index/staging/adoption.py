@@ -29,6 +29,7 @@ from ..writing import (
     collect_garbage,
     commit,
     compact,
+    kinds_of_index,
     make_missing_folders,
     new_segment,
     prepare_folders,
@@ -100,6 +101,7 @@ def adopt_new(
         require_free(path, overwrite=overwrite, resume=True)
         chosen = _Chunks(path, names, settings, VectorIndex(new.model.dimension))
         copies = chosen.drop_copies(())
+        kinds_of_index(view.segment for view in chosen.views)
         entries = [view.entry for view in chosen.views]
         manifest, created = dataclasses.replace(new, segments=tuple(entries)), list[Path]()
         try:
@@ -146,7 +148,10 @@ def adopt_added(
         collect_garbage(path, filesystem, grace=GRACE_SECONDS, compacted=False)
         _require_fitting(path, newest, settings)
         chosen = _Chunks(path, names, settings, template(path, newest))
-        copies = chosen.drop_copies(Snapshot.open(path, newest, verify="size").views)
+        base = Snapshot.open(path, newest, verify="size").views
+        copies = chosen.drop_copies(base)
+        filled = [view for view in base if view.entry.passages]
+        kinds_of_index(view.segment for view in (*filled[:1], *chosen.views))
         created: list[Path] = []
         try:
             segments = (*newest.segments, *_linked(path, chosen.views, filesystem, created))

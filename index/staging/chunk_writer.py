@@ -5,14 +5,14 @@ import uuid
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from ...errors import ArgumentError, DocumentError, IndexStoreError
 from ...errors.arguments import checked_callable, checked_instance, checked_path, described
 from ..files import Filesystem
 from ..manifest import Manifest, SegmentEntry
-from ..segments import EmbeddedBatch, SegmentWriter, kinds_of, template
-from ..writing import STAGING, check_batch
+from ..segments import EmbeddedBatch, Kind, PassageColumn, SegmentWriter, kinds_of, template
+from ..writing import STAGING, check_batch, check_kinds, kinds_of_batch
 from .plan import ChunkSettings
 from .seals import ChunkAccount, SealedChunk, read_seal, write_seal
 
@@ -81,11 +81,12 @@ def write_chunk(
 def _written(
     attempt: Path, batches: Iterable[EmbeddedBatch], path: Path, manifest: Manifest, filesystem: Filesystem
 ) -> SegmentEntry | None:
-    empty, ids = template(path, manifest), set[str]()
+    empty, ids, of_all = template(path, manifest), set[str](), dict[PassageColumn[Any], Kind]()
     with ExitStack() as stack:
         writer: SegmentWriter | None = None
         for batch in batches:
             check_batch(batch, manifest)
+            check_kinds(batch, of_all)
             if not batch.documents:
                 continue
             for document in batch.documents:
@@ -98,6 +99,7 @@ def _written(
             elif not writer.fits(kinds):
                 raise ArgumentError("the token ids of a chunk must all be uint16, or all uint32")
             writer.write(batch)
+            of_all |= kinds_of_batch(batch)
         return None if writer is None else writer.finish()
 
 

@@ -36,6 +36,7 @@ class ChunkSettings:
         layout: How vectors are stored in the end. Chunks have exact vectors, unless the layout has a quantiser.
         tokenizer_fingerprint: The sha256 of the tokenizer whose ids every batch has; empty for none.
         analyzer: The name of the analyzer whose terms every batch has; empty for none.
+        late_interaction_fingerprint: The sha256 of the model whose token vectors every batch has; empty for none.
         dtype: The number format in which the model calculates: vectors of two formats do not mix.
         reading: How the source is read, as JSON: all options that change the documents.
         software: The version of what writes chunks.
@@ -49,13 +50,14 @@ class ChunkSettings:
     layout: VectorLayout = field(default_factory=VectorLayout)
     tokenizer_fingerprint: str = ""
     analyzer: str = ""
+    late_interaction_fingerprint: str = ""
     dtype: str = "float32"
     reading: Mapping[str, object] = field(default_factory=dict[str, object])
     software: str = field(default_factory=software)
 
     def __post_init__(self) -> None:
         checked_instance(self.model, ModelFingerprint, "model")
-        for name in ("tokenizer_fingerprint", "analyzer", "dtype", "software"):
+        for name in ("tokenizer_fingerprint", "analyzer", "late_interaction_fingerprint", "dtype", "software"):
             checked_instance(getattr(self, name), str, name)
         self._check_reading()
         if self.chunking is not None:
@@ -82,6 +84,7 @@ class ChunkSettings:
             self.layout,
             tokenizer_fingerprint=self.tokenizer_fingerprint,
             analyzer=self.analyzer,
+            late_interaction_fingerprint=self.late_interaction_fingerprint,
         )
 
     def inputs(self) -> str:

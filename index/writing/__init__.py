@@ -1,6 +1,6 @@
 """Changes an index: builds, adds, deletes, compacts, rewrites and verifies."""
 
-from .batches import check_batch
+from .batches import check_batch, check_kinds, kinds_of_batch, kinds_of_index
 from .builder import IndexBuilder, building
 from .compaction import compact, rewrite
 from .generations import (
@@ -21,7 +21,7 @@ from .generations import (
 )
 from .merge_policy import segments_to_merge
 from .quantiser_training import MERGED_PASSAGES, check_asked, wants_another_layout
-from .rewriting import Analyse, Tokenize, replace_column
+from .rewriting import Analyse, EncodeTokens, Tokenize, drop_column, replace_column
 from .staging_area import STAGING, driving_build, remove_abandoned
 from .verification import Verification, verify
 from .writer import IndexWriter, new_segment
@@ -32,6 +32,7 @@ __all__ = [
     "MERGED_PASSAGES",
     "STAGING",
     "Analyse",
+    "EncodeTokens",
     "IndexBuilder",
     "IndexWriter",
     "OnDisk",
@@ -40,10 +41,14 @@ __all__ = [
     "building",
     "check_asked",
     "check_batch",
+    "check_kinds",
     "collect_garbage",
     "commit",
     "compact",
     "driving_build",
+    "drop_column",
+    "kinds_of_batch",
+    "kinds_of_index",
     "make_missing_folders",
     "new_segment",
     "older_generations",

@@ -1,16 +1,16 @@
 """Checks batches before anything of them is written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, IndexCorrupt
 from ...errors.arguments import checked_count, checked_instance, checked_items, described
 from ..arguments import checked_vectors
 from ..document import Document, Passage
 from ..manifest import Manifest
-from ..segments import EmbeddedBatch, TermCounts, check_columns_of
+from ..segments import COLUMNS, EmbeddedBatch, Kind, PassageColumn, Segment, TermCounts, check_columns_of
 
 
 def check_batch(batch: EmbeddedBatch, manifest: Manifest) -> None:
@@ -33,10 +33,54 @@ def check_batch(batch: EmbeddedBatch, manifest: Manifest) -> None:
         for passage in passages:
             _check_passage(passage, document)
     _check_vectors(batch, sum(map(len, lists)), manifest.model.dimension)
-    for values, name in ((batch.tokens, "tokens"), (batch.terms, "terms")):
-        if isinstance(values, str) or not (hasattr(values, "__len__") or isinstance(values, TermCounts | None)):
+    for column in COLUMNS:
+        values, name = column.of(batch), column.batch_field
+        is_list = hasattr(values, "__len__") and getattr(values, "ndim", 1)  # an array of no dimension has no length
+        if isinstance(values, str) or not (is_list or isinstance(values, TermCounts | None)):
             raise ArgumentError(f"the {name} of a batch must be a list, not {described(values)}")
     check_columns_of(batch, passages=sum(map(len, lists)), manifest=manifest)
+
+
+def kinds_of_index(segments: Iterable[Segment]) -> dict[PassageColumn[Any], Kind]:
+    """Return how the columns are stored that must be of one kind in an index: the dimensions of token vectors.
+
+    Args:
+        segments: Some segments of the index; one is enough, if it has passages.
+
+    Raises:
+        IndexCorrupt: Two segments differ.
+    """
+    found: dict[PassageColumn[Any], tuple[Kind, Segment]] = {}
+    for segment in segments:
+        for column in COLUMNS if segment.entry.passages else ():
+            table = segment.column(column) if column.one_kind else None
+            if table is None:
+                continue
+            kind, first = found.setdefault(column, (table.kind, segment))
+            if kind != table.kind:
+                raise IndexCorrupt(
+                    f"{first.folder / column.file} has {column.names.values} {column.described(kind)}, and "
+                    f"{segment.folder / column.file} {column.described(table.kind)}: they are not of one model"
+                )
+    return {column: kind for column, (kind, _) in found.items()}
+
+
+def kinds_of_batch(batch: EmbeddedBatch) -> dict[PassageColumn[Any], Kind]:
+    """Return the same of a batch that is checked."""
+    one_kind = (column for column in COLUMNS if column.one_kind and column.of(batch) is not None)
+    kinds = {column: column.kind_of(column.of(batch)) for column in one_kind}
+    return {column: kind for column, kind in kinds.items() if kind is not None}
+
+
+def check_kinds(batch: EmbeddedBatch, kinds: Mapping[PassageColumn[Any], Kind]) -> None:
+    """Raise ``ArgumentError`` where a batch that is checked is of other kinds than its index: ``kinds_of_index``."""
+    for column, kind in kinds_of_batch(batch).items():
+        expected = kinds.get(column, kind)
+        if kind != expected:
+            raise ArgumentError(
+                f"this batch has {column.names.values} {column.described(kind)}, and the index has those "
+                f"{column.described(expected)}; give those of one {column.names.maker}"
+            )
 
 
 def checked_list(values: object, name: str) -> list[Any]:

@@ -15,7 +15,6 @@ from ..manifest import COLUMN_NAMES, MANIFEST_NAME, Manifest, checked_settings
 from ..reading import SEGMENTS, Snapshot
 from ..segments import EmbeddedBatch
 from ..vectors import VectorIndex
-from .batches import check_batch
 from .checkpoints import CheckpointClock
 from .compaction import rewrite
 from .generations import BUILDING, GRACE_SECONDS, collect_garbage, commit, prepare_folders, require_free
@@ -75,7 +74,7 @@ class IndexBuilder(IndexWriter):
 
     def add(self, batch: EmbeddedBatch) -> int:
         """See ``IndexWriter.add``. A document replaces another version of it that the interrupted build left."""
-        check_batch(batch, self._base)
+        self._check(batch)
         ids = [document.id for document in batch.documents]
         for number, _, entry in self._found(ids):
             if number < len(self._unseen) and self._unseen[number][entry.row]:

@@ -27,6 +27,7 @@ from ..segments import (
     write_tombstones,
 )
 from ..vectors import VectorIndex
+from .batches import kinds_of_index
 from .generations import collect_garbage, commit, make_missing_folders, read_manifest
 from .quantiser_training import MERGED_PASSAGES, measured, train, wants_another_layout
 from .writer import new_segment
@@ -197,6 +198,7 @@ def _merge(
     first_view: int = 0,
 ) -> list[Merged]:
     merged: list[Merged] = []
+    kinds_of_index(view.segment for view in views)  # refuses segments that cannot be merged, by their names
     kinds = [view.segment.kinds() for view in views]
     columns = {column: [of_view[column] for of_view in kinds] for column in (kinds[0] if kinds else ())}
     batches = _batches(views)

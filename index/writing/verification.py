@@ -13,6 +13,7 @@ from ...errors import BicrossError
 from ..manifest import Manifest, SegmentEntry
 from ..reading import SEGMENTS
 from ..segments import TOMBSTONES, MetadataColumns, Segment, content_hash, id_hash, read_tombstones, template
+from .batches import kinds_of_index
 from .generations import older_generations, read_generation, read_manifest
 
 BLOCK_ROWS = 10_000
@@ -54,6 +55,7 @@ def verify(path: Path) -> Verification:
 
 def _generation_problems(path: Path, manifest: Manifest, segments: dict[str, Segment]) -> Iterator[str]:
     owners: dict[str, str] = {}
+    sound: list[Segment] = []
     try:
         like = template(path, manifest)
     except BicrossError as error:
@@ -69,6 +71,7 @@ def _generation_problems(path: Path, manifest: Manifest, segments: dict[str, Seg
         except BicrossError as error:
             yield str(error)
             continue
+        sound.append(segment)
         for row, id_ in enumerate(ids):
             if live is None or live[row]:
                 if id_ in owners:
@@ -80,6 +83,14 @@ def _generation_problems(path: Path, manifest: Manifest, segments: dict[str, Seg
                 yield from _segment_problems(segment, ids)
             except BicrossError as error:
                 yield str(error)
+    yield from _kind_problems(sound)
+
+
+def _kind_problems(segments: list[Segment]) -> Iterator[str]:
+    try:
+        kinds_of_index(segments)
+    except BicrossError as error:
+        yield str(error)
 
 
 def _is_same(entry: SegmentEntry, other: SegmentEntry) -> bool:

@@ -28,7 +28,7 @@ from ..segments import (
     write_tombstones,
 )
 from ..vectors import VectorIndex
-from .batches import check_batch
+from .batches import check_batch, check_kinds, kinds_of_batch, kinds_of_index
 from .generations import commit, require_few_segments
 from .targets import IdOwners, Target
 
@@ -61,6 +61,7 @@ class IndexWriter:
         self._owners = IdOwners()  # of the views from ``_asked_each`` on
         self._segment: SegmentWriter | None = None
         self._rows: dict[str, int] = {}  # the live documents of the segment being written
+        self._kinds = kinds_of_index([view.segment for view in base.views if view.entry.passages][:1])
         self._created: list[Path] = []
 
     def __enter__(self) -> Self:
@@ -99,7 +100,7 @@ class IndexWriter:
             DocumentError: The index already has one of the ids.
             ArgumentError: The parts of the batch do not fit together, or do not fit the index.
         """
-        check_batch(batch, self._base)
+        self._check(batch)
         ids = [document.id for document in batch.documents]
         taken = {ids[number] for _, number, _ in self._found(ids)}
         for id_ in ids:
@@ -118,7 +119,7 @@ class IndexWriter:
         Raises:
             ArgumentError: As for ``add``.
         """
-        check_batch(batch, self._base)
+        self._check(batch)
         self.delete([document.id for document in batch.documents])
         self._write(batch)
         return len(batch.documents)
@@ -196,6 +197,11 @@ class IndexWriter:
         return self._base.analyzer
 
     @property
+    def late_interaction_fingerprint(self) -> str:
+        """The sha256 of the model whose token vectors every batch must have; empty if batches must have none."""
+        return self._base.late_interaction_fingerprint
+
+    @property
     def changed(self) -> bool:
         """Whether there is anything to commit."""
         return self._segment is not None or len(self._views) > self._old or any(t.changed for t in self._views)
@@ -239,6 +245,10 @@ class IndexWriter:
             entries = self._views[number].find([ids[position] for position in positions])
             yield from ((number, at, entry) for at, entry in zip(positions, entries, strict=True) if entry is not None)
 
+    def _check(self, batch: EmbeddedBatch) -> None:
+        check_batch(batch, self._base)
+        check_kinds(batch, self._kinds)
+
     def _write(self, batch: EmbeddedBatch) -> None:
         if not batch.documents:
             return
@@ -254,6 +264,7 @@ class IndexWriter:
             self._segment = SegmentWriter(self._filesystem, folder, self._template.empty_copy(), columns=kinds)
         first = self._segment.documents
         self._segment.write(batch)
+        self._kinds |= kinds_of_batch(batch)
         self._rows.update({document.id: row for row, document in enumerate(batch.documents, start=first)})
 
     def _finish_segment(self) -> None:

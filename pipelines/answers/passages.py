@@ -140,6 +140,7 @@ def _as_hit(hit: Hit, other: PassageHit, score: float) -> Hit:
         hit,
         passage=other.passage,
         tokens=other.tokens,
+        token_vectors=other.token_vectors,
         score=score,
         dense_score=other.score,
         lexical_score=None,

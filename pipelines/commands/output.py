@@ -146,6 +146,7 @@ def info_table(info: IndexInfo, unknown: float | None) -> Table:
     record = info_record(info)
     record["tokenizer"] = info.tokenizer_fingerprint or "no token ids are kept"
     record["lexical"] = info.analyzer or "no terms are kept"
+    record["late_interaction_fingerprint"] = info.late_interaction_fingerprint or "no token vectors are kept"
     record["unknown to the model"] = None if unknown is None else f"{100 * unknown:.1f}% of the characters of a sample"
     for name, value in _flat(record):
         table.add_row(

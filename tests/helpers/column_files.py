@@ -1,4 +1,4 @@
-"""Files of stored columns as nobody writes them: token ids of twelve passages, and postings of three."""
+"""Files of stored columns as nobody writes them: token ids and vectors of twelve passages, and postings of three."""
 
 import numpy as np
 import pyarrow as pa
@@ -38,6 +38,75 @@ HOSTILE_TOKEN_IDS = {
     "numbers": (token_id_file(pa.array(range(12), pa.uint16())), "lists of uint16 or uint32"),
     "two columns": (token_id_file(*[pa.array(TWELVE_PASSAGES, pa.large_list(pa.uint16()))] * 2), "lists of uint16"),
     "another name": (token_id_file(pa.array(TWELVE_PASSAGES, pa.large_list(pa.uint16())), name="x"), "lists of uint16"),
+    "no Arrow": (b"x" * 99, "not a valid Arrow file"),
+}
+
+# Token vectors
+
+PAIRS = pa.large_list(pa.list_(pa.int8(), 2))
+TWELVE_PASSAGES_OF_VECTORS = [[[n, -n], [1, 2]] for n in range(12)]
+
+
+def token_vector_file(*columns, name="token_vectors"):
+    return token_id_file(*columns, name=name)
+
+
+def token_vector_lists(offsets):
+    """Twelve passages of two vectors each, with these offsets in the place of their own."""
+    good = token_vector_file(pa.array(TWELVE_PASSAGES_OF_VECTORS, PAIRS))
+    own = np.arange(0, 26, 2, dtype=np.int64).tobytes()
+    assert good.count(own) == 1
+    return good.replace(own, np.array(offsets, np.int64).tobytes())
+
+
+def _vectors_of(values, dim):
+    """One passage for each row of some values, each of one vector of ``dim`` dimensions."""
+    return pa.array([[row] for row in values], pa.large_list(pa.list_(pa.int8(), dim)))
+
+
+def _with_dim(dim):
+    """A good file whose schema says that a vector has another number of dimensions."""
+    good = token_vector_file(_vectors_of([[1] * 77] * 12, 77))
+    own = np.array([77], np.int32).tobytes()
+    assert good.count(own) == 2, "in the schema, and in the schema of the footer"
+    return good.replace(own, np.array([dim], np.int32).tobytes())
+
+
+_EVEN = list(range(0, 26, 2))
+HOSTILE_TOKEN_VECTORS = {
+    "an offset before": (token_vector_lists([-2, *_EVEN[1:]]), "token_vectors.arrow"),
+    "an offset beyond": (token_vector_lists([*_EVEN[:-1], 2**40]), "token_vectors.arrow"),
+    "an offset just beyond": (token_vector_lists([*_EVEN[:-1], 25]), "token_vectors.arrow"),
+    "offsets that go back": (token_vector_lists([0, 4, 2, *_EVEN[3:]]), "token_vectors.arrow"),
+    "an offset far back": (token_vector_lists([0, 2, -(2**62), *_EVEN[3:]]), "token_vectors.arrow"),
+    "a passage less": (token_vector_file(pa.array(TWELVE_PASSAGES_OF_VECTORS[1:], PAIRS)), "of 11 passages"),
+    "a passage more": (token_vector_file(pa.array([*TWELVE_PASSAGES_OF_VECTORS, []], PAIRS)), "of 13 passages"),
+    "no passages": (token_vector_file(pa.array([], PAIRS)), "of 0 passages"),
+    "no array": (token_vector_file(pa.array([None, *TWELVE_PASSAGES_OF_VECTORS[1:]], PAIRS)), "missing values"),
+    "no vector": (token_vector_file(pa.array([[None], *TWELVE_PASSAGES_OF_VECTORS[1:]], PAIRS)), "missing values"),
+    "no number": (token_vector_file(_vectors_of([[1, None]] * 12, 2)), "missing values"),
+    "unsigned": (
+        token_vector_file(pa.array([[[1, 2]]] * 12, pa.large_list(pa.list_(pa.uint8(), 2)))),
+        "lists of int8 vectors",
+    ),
+    "vectors of any length": (
+        token_vector_file(pa.array([[[1, 2]]] * 12, pa.large_list(pa.list_(pa.int8())))),
+        "lists of int8 vectors",
+    ),
+    "short lists": (
+        token_vector_file(pa.array([[[1, 2]]] * 12, pa.list_(pa.list_(pa.int8(), 2)))),
+        "lists of int8 vectors",
+    ),
+    "one vector": (token_vector_file(pa.array([[1, 2]] * 12, pa.list_(pa.int8(), 2))), "lists of int8 vectors"),
+    "numbers": (token_vector_file(pa.array(range(12), pa.int8())), "lists of int8 vectors"),
+    "two columns": (token_vector_file(*[pa.array(TWELVE_PASSAGES_OF_VECTORS, PAIRS)] * 2), "lists of int8 vectors"),
+    "another name": (token_vector_file(pa.array(TWELVE_PASSAGES_OF_VECTORS, PAIRS), name="x"), "lists of int8"),
+    "no dimensions": (token_vector_file(_vectors_of([[]] * 12, 0)), "lists of int8 vectors"),
+    "too many dimensions": (token_vector_file(_vectors_of([[1] * 4097] * 12, 4097)), "lists of int8 vectors"),
+    "a dimension more": (_with_dim(78), "token_vectors.arrow"),
+    "a dimension less": (_with_dim(76), "numbers in 12 token vectors of 76 dimensions"),
+    "dimensions below nothing": (_with_dim(-77), "token_vectors.arrow"),
+    "dimensions beyond": (_with_dim(2**31 - 1), "token_vectors.arrow"),
     "no Arrow": (b"x" * 99, "not a valid Arrow file"),
 }
 

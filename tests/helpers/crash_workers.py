@@ -49,7 +49,7 @@ class Store(Protocol):
 
 
 class IndexStore:
-    """An index with the encoder of fakes.py, with token ids and terms."""
+    """An index with the encoder of fakes.py, with token ids and terms, and sometimes with token vectors."""
 
     def __init__(self, path: Path) -> None:
         from bicross.index import Index, collection
@@ -76,12 +76,22 @@ class IndexStore:
         elif kind == "index terms":  # of another name for the same terms
             new = "a" if self.index.analyzer != "a" else "b"
             assert self.index.index_terms(new, lambda texts: [text.split() for text in texts])
+        elif kind == "precompute":  # in turn by one name, by another, and dropped
+            held = self.index.late_interaction_fingerprint
+            if held == "b" * 64:
+                assert self.index.drop_token_vectors()
+            else:
+                new = "b" * 64 if held == "a" * 64 else "a" * 64
+                assert self.index.precompute(new, lambda texts: [token_vectors(text) for text in texts])
         elif kind == "delete":
             self.index.delete(removed)
         elif kind == "sync":  # as sync_documents does it
             self._sync(put, removed)
         else:
-            {"add": self.index.add, "upsert": self.index.upsert}[kind]([batch_of(put, self.encoder)])
+            {"add": self.index.add, "upsert": self.index.upsert}[kind]([self._batch(put)])
+
+    def _batch(self, put: dict[str, str]) -> Any:
+        return batch_of(put, self.encoder, has_vectors=bool(self.index.late_interaction_fingerprint))
 
     def _sync(self, put: dict[str, str], removed: list[str]) -> None:
         with self.index.writer() as writer:
@@ -89,7 +99,7 @@ class IndexStore:
             again = [dataclasses.replace(document, metadata={"changed": str(put)}) for document in held[:3]]
             writer.delete(removed)
             writer.replace_metadata([document for document in again if document.id not in {*put, *removed}])
-            writer.upsert(batch_of(put, self.encoder))
+            writer.upsert(self._batch(put))
             writer.commit(reason="sync")
 
     def refresh(self) -> None:
@@ -107,19 +117,22 @@ class IndexStore:
         assert texts.items() <= contents.items(), f"found {texts}, which is not in this generation"
         assert hits[0].document.text == text, f"{id_} is not found by its own text; first is {hits[0]}"
         assert hits[0].tokens.tolist() == token_ids(text).tolist()
+        if self.index.late_interaction_fingerprint:
+            assert hits[0].token_vectors.tolist() == token_vectors(text).tolist()
         (hits,) = self.index.search_terms([text.split()], len(contents))
         assert text in {hit.document.text for hit in hits[: len(contents)]}, f"{id_} is not found by its terms"
 
 
-def batch_of(texts: dict[str, str], encoder: Any) -> Any:
-    """An EmbeddedBatch of these texts by id, with their code points as token ids and their words as terms."""
+def batch_of(texts: dict[str, str], encoder: Any, *, has_vectors: bool = False) -> Any:
+    """An EmbeddedBatch of these texts by id: their code points are token ids and token vectors, their words terms."""
     from bicross.index import Document, EmbeddedBatch, whole
 
     documents = [Document(id_, text) for id_, text in texts.items()]
     vectors = encoder.encode_documents([document.passage for document in documents])
     ids = [token_ids(document.text) for document in documents]
     terms = [document.text.split() for document in documents]
-    return EmbeddedBatch(documents, [[whole(document)] for document in documents], vectors, ids, terms)
+    of_tokens = [token_vectors(document.text) for document in documents] if has_vectors else None
+    return EmbeddedBatch(documents, [[whole(document)] for document in documents], vectors, ids, terms, of_tokens)
 
 
 def token_ids(text: str) -> Any:
@@ -128,16 +141,23 @@ def token_ids(text: str) -> Any:
     return np.array([ord(character) for character in text], np.uint16)
 
 
+def token_vectors(text: str) -> Any:
+    import numpy as np
+
+    return np.stack([token_ids(text) % 128, token_ids(text) // 128], axis=1).astype(np.int8)
+
+
 def random_change(chance: random.Random, contents: dict[str, str], number: str) -> Change:
     """What to do next."""
     kind = chance.choices(
-        ("add", "upsert", "delete", "sync", "compact", "retokenize", "index terms"), (8, 4, 3, 3, 2, 1, 1)
+        ("add", "upsert", "delete", "sync", "compact", "retokenize", "index terms", "precompute"),
+        (8, 4, 3, 3, 2, 1, 1, 1),
     )[0]
     ids = sorted(contents)
     drawn_ids = chance.sample(ids, min(len(ids), chance.randint(1, 3)))
     if len(ids) > MOST_DOCUMENTS:
         return "delete", {}, chance.sample(ids, len(ids) // 2)
-    if kind in ("compact", "retokenize", "index terms"):
+    if kind in ("compact", "retokenize", "index terms", "precompute"):
         return kind, {}, []
     if kind == "delete" and drawn_ids:
         return kind, {}, drawn_ids

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from bicross.index import EmbeddedBatch
 from bicross.index.staging import ChunkSettings
 
-from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, Record, batch
+from helpers.toy_collections import COLUMNS, FINGERPRINT, STORED, Record, batch
 
-SETTINGS = ChunkSettings(model=FINGERPRINT, tokenizer_fingerprint=TOKENIZER, analyzer=ANALYZER)
-KINDS = {"tokens": "u2", "terms": True}
+SETTINGS = ChunkSettings(model=FINGERPRINT, **STORED)
+KINDS = COLUMNS
 
 
 @dataclass(frozen=True)

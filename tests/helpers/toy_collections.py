@@ -1,4 +1,4 @@
-"""Small documents with vectors, token ids and terms, and an oracle that holds them: what an index must match."""
+"""Small documents with vectors and all stored columns, and an oracle that holds them: what an index must match."""
 
 import zlib
 from collections.abc import Callable, Iterable
@@ -14,6 +14,12 @@ from helpers.fakes import HashEncoder
 DIMENSION = 16
 TOKENIZER = "0123456789abcdef" * 4
 ANALYZER = "words-1"
+LATE_INTERACTION = "fedcba9876543210" * 4
+STORED = {"tokenizer_fingerprint": TOKENIZER, "analyzer": ANALYZER, "late_interaction_fingerprint": LATE_INTERACTION}
+"""What an index is made with that stores all columns."""
+COLUMNS = {"tokens": np.uint16, "terms": True, "token_vectors": True}
+"""What ``batch`` is given for such an index."""
+TOKEN_DIM = 6
 FINGERPRINT = HashEncoder(dimension=DIMENSION).fingerprint
 
 
@@ -46,6 +52,16 @@ def tokens_of(document: Document, passage: Passage) -> NDArray[np.uint16]:
     return ids_of(passage_text(document.title, passage.text))
 
 
+def token_vectors_of_text(text: str, dim: int = TOKEN_DIM) -> NDArray[np.int8]:
+    """Token vectors: none, or a few."""
+    rng = np.random.default_rng(zlib.crc32(text.encode()))
+    return rng.integers(-128, 128, size=(rng.integers(5), dim), dtype=np.int8)
+
+
+def token_vectors_of(document: Document, passage: Passage) -> NDArray[np.int8]:
+    return token_vectors_of_text(passage_text(document.title, passage.text))
+
+
 def terms_of_text(text: str) -> list[str]:
     """Terms: none, or a few, some more common than others."""
     rng = np.random.default_rng(zlib.crc32(text.encode()))
@@ -56,18 +72,25 @@ def terms_of(document: Document, passage: Passage) -> list[str]:
     return terms_of_text(passage_text(document.title, passage.text))
 
 
-def batch(records: Iterable[Record], *, tokens: DTypeLike | None = None, terms: bool = False) -> EmbeddedBatch:
-    """With ``tokens``, the type of token ids, these too; and with ``terms``, those of each passage."""
+def batch(
+    records: Iterable[Record],
+    *,
+    tokens: DTypeLike | None = None,
+    terms: bool = False,
+    token_vectors: bool = False,
+) -> EmbeddedBatch:
+    """With ``tokens``, the type of token ids, these too; and with the others, the terms and vectors of each passage."""
     records = list(records)
     passages = [[Passage(c, i, i + 1) for i, c in enumerate(r.document.text)] for r in records]
     vectors = [r.vectors for r in records]
-    ids = [tokens_of(r.document, p).astype(tokens) for r, spans in zip(records, passages, strict=True) for p in spans]
+    places = [(r.document, passage) for r, spans in zip(records, passages, strict=True) for passage in spans]
     return EmbeddedBatch(
         [r.document for r in records],
         passages,
         np.concatenate([*vectors, np.empty((0, DIMENSION), np.float32)]),
-        None if tokens is None else ids,
-        [terms_of(r.document, p) for r, spans in zip(records, passages, strict=True) for p in spans] if terms else None,
+        None if tokens is None else [tokens_of(*place).astype(tokens) for place in places],
+        [terms_of(*place) for place in places] if terms else None,
+        [token_vectors_of(*place) for place in places] if token_vectors else None,
     )
 
 
@@ -145,12 +168,17 @@ def assert_terms(index, oracle: Oracle, where=None, matches=lambda document: Tru
 
 
 def assert_tokens(index, hits) -> None:
-    """Each hit has the token ids of its passage, or none has any."""
+    """Each hit has the token ids and token vectors of its passage, or none has any."""
     for hit in hits:
         if index.tokenizer_fingerprint:
             assert hit.tokens.tolist() == tokens_of(hit.document, hit.passage).tolist()
         else:
             assert hit.tokens is None
+        if index.late_interaction_fingerprint:
+            assert hit.token_vectors.dtype == np.int8
+            assert hit.token_vectors.tolist() == token_vectors_of(hit.document, hit.passage).tolist()
+        else:
+            assert hit.token_vectors is None
 
 
 def seen(index) -> object:
@@ -158,12 +186,16 @@ def seen(index) -> object:
     queries = unit_vectors(3, seed=5)
     hits = [*index.search(queries, 6), *index.search(queries, 4, where="even")]
     dense = [
-        [(hit.document.id, hit.passage, hit.score, None if hit.tokens is None else hit.tokens.tolist()) for hit in line]
+        [(h.document.id, h.passage, h.score, _listed(h.tokens), _listed(h.token_vectors)) for h in line]
         for line in hits
     ]
     terms = index.search_terms(TERM_QUERIES, 6) if index.analyzer else []
     lexical = [[(hit.document.id, hit.passage, hit.score) for hit in line] for line in terms]
     return list(index.documents()), dense, len(index), lexical
+
+
+def _listed(values: NDArray[np.generic] | None) -> object:
+    return None if values is None else values.tolist()
 
 
 def even_below_eight(document: Document) -> bool:

@@ -2,10 +2,10 @@
 
     python tests/index/make_golden.py FOLDER
 
-writes ``exact-FORMAT``, ``trained-FORMAT``, ``tokens-FORMAT`` and ``terms-FORMAT``, each with what opening and
-searching it must give, into FOLDER; those that are checked in lie in ``golden/`` beside this file. Run it once for a
-new FORMAT_VERSION; never change the indexes of an older one: that they can still be read, or are refused by name, is
-what they are for.
+writes ``exact-FORMAT``, ``trained-FORMAT``, ``tokens-FORMAT``, ``terms-FORMAT`` and ``vectors-FORMAT``, each with what
+opening and searching it must give, into FOLDER; those that are checked in lie in ``golden/`` beside this file. Run it
+once for a new FORMAT_VERSION; never change the indexes of an older one: that they can still be read, or are refused by
+name, is what they are for.
 Documents, vectors, token ids and names are the same in every run; only the times of the commits differ.
 """
 
@@ -36,6 +36,7 @@ MODEL = ModelFingerprint(
 )
 TOKENIZER = "0f1e2d3c4b5a6978" * 4
 ANALYZER = "golden-1"
+LATE_INTERACTION = "8796a5b4c3d2e1f0" * 4
 SETTINGS = {"blend": 0.25, "curve": [[0.0, 0.5], [1.0, None]], "name": "é"}
 TRAINED = "PQ8x4fs,Refine(SQ8)"
 WORDS = ["plain", "ünïcödé", "漢字", "🎉", "tab\tand\nnewline", '"quoted"', "\\", "\u202etfel", "é", "e\u0301"]
@@ -66,8 +67,10 @@ def document(number: int, version: int = 0) -> Document:
     return Document(f"doc-{number:03}", " ".join(words), f"title {number}" if number % 5 else "", metadata)
 
 
-def batch(numbers: range, version: int = 0, *, tokens: bool = False, terms: bool = False) -> EmbeddedBatch:
-    """Documents of one passage or two; the code points of a passage are its token ids, and its words its terms."""
+def batch(
+    numbers: range, version: int = 0, *, tokens: bool = False, terms: bool = False, token_vectors: bool = False
+) -> EmbeddedBatch:
+    """Documents of one passage or two; code points are token ids and vectors, and words are terms."""
     documents = [document(number, version) for number in numbers]
     passages: list[list[Passage]] = []
     for made in documents:
@@ -77,13 +80,20 @@ def batch(numbers: range, version: int = 0, *, tokens: bool = False, terms: bool
     texts = [passage.text for of_document in passages for passage in of_document]
     ids = [token_ids(text) for text in texts] if tokens else None
     made = vectors(sum(map(len, passages)), seed=numbers.start + 1000 * version)
-    return EmbeddedBatch(documents, passages, made, ids, [text.split() for text in texts] if terms else None)
+    words = [text.split() for text in texts] if terms else None
+    return EmbeddedBatch(documents, passages, made, ids, words, [*map(vectors_of, texts)] if token_vectors else None)
 
 
 def token_ids(text: str) -> NDArray[np.uint16] | NDArray[np.uint32]:
     """As narrow as the text allows, so that segments of both kinds come to be."""
     points = np.array([ord(character) for character in text], np.uint32)
     return points.astype(np.uint16) if (points < 2**16).all() else points
+
+
+def vectors_of(text: str) -> NDArray[np.int8]:
+    """Token vectors of three dimensions: the bytes of the code points. A text of one character or none has none."""
+    points = np.array([ord(character) for character in text[1:]], np.uint32).astype("<u4")
+    return points.view(np.int8).reshape(-1, 4)[:, :3]
 
 
 def exact(path: Path) -> None:
@@ -119,6 +129,20 @@ def terms(path: Path) -> None:
     index.delete(["doc-007", "doc-031"])
 
 
+def vectors_too(path: Path) -> None:
+    """As ``exact``, with token ids, terms and token vectors."""
+    stored = {
+        "tokenizer_fingerprint": TOKENIZER,
+        "analyzer": ANALYZER,
+        "late_interaction_fingerprint": LATE_INTERACTION,
+    }
+    columns = {"tokens": True, "terms": True, "token_vectors": True}
+    index = Index.create(path, MODEL, batches=[batch(range(30), **columns)], **stored)
+    index.add([batch(range(30, 50), **columns)])
+    index.upsert([batch(range(4, 6), version=1, **columns)])
+    index.delete(["doc-007"])
+
+
 def observed(index: Index) -> dict[str, object]:
     """Everything that a reader sees of an index, as JSON."""
     answers = [
@@ -133,6 +157,9 @@ def observed(index: Index) -> dict[str, object]:
     if index.tokenizer_fingerprint:
         hits = [hit for line in index.search(vectors(4, seed=77), 10) for hit in line]
         observations["tokens"] = [hit.tokens.tolist() for hit in hits if hit.tokens is not None]
+    if index.late_interaction_fingerprint:
+        hits = [hit for line in index.search(vectors(4, seed=77), 10) for hit in line]
+        observations["token vectors"] = [hit.token_vectors.tolist() for hit in hits if hit.token_vectors is not None]
     if index.analyzer:
         queries = [[word] for word in WORDS]
         lines = index.search_terms(queries, 10)
@@ -143,9 +170,12 @@ def observed(index: Index) -> dict[str, object]:
     return json.loads(json.dumps(observations))
 
 
+INDEXES = {"exact": exact, "trained": trained, "tokens": tokens, "terms": terms, "vectors": vectors_too}
+
+
 def make(folder: Path) -> None:
-    for make_index in (exact, trained, tokens, terms):
-        path = folder / f"{make_index.__name__}-{FORMAT_VERSION}"
+    for name, make_index in INDEXES.items():
+        path = folder / f"{name}-{FORMAT_VERSION}"
         names = (uuid.UUID(int=number) for number in itertools.count(1))
         with mock.patch("uuid.uuid4", lambda names=names: next(names)):
             make_index(path)

@@ -267,7 +267,7 @@ def test_a_sealed_manifest_that_makes_no_sense_is_refused(tmp_path):
     name = next((tmp_path / "i" / "segments").iterdir()).name.encode()
     for old, new, message in [
         (name, b"../../elsewhere", "should match pattern"),
-        (b'"format_version":4', b'"format_version":99', "has format version 99; this bicross reads versions 2 to 4"),
+        (b'"format_version":5', b'"format_version":99', "has format version 99; this bicross reads versions 2 to 5"),
         (b'"metric":"inner_product"', b'"metric":"l2"', "should be 'inner_product'"),
         (b'"documents":2', b'"documents":-2', "greater than or equal to 0"),
         (b'"documents":2', b'"documents":"2"', "should be a valid integer"),

@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from bicross.errors import IndexCorrupt, IndexLocked
 from bicross.index import Index, VectorLayout
@@ -25,9 +24,9 @@ from helpers.damage import files_of
 from helpers.examples import examples, thorough
 from helpers.forks import forked
 from helpers.toy_collections import (
-    ANALYZER,
+    COLUMNS,
     FINGERPRINT,
-    TOKENIZER,
+    STORED,
     Oracle,
     assert_same,
     batch,
@@ -319,9 +318,9 @@ def test_a_reader_goes_on_with_files_that_were_deleted_before_it_looked_into_the
     """One that opens by sizes alone has mapped its files and not yet read them when a compaction deletes them."""
     path = tmp_path / "i"
     records = [record(number, passages=1 + number % 2) for number in range(12)]
-    made = {"tokenizer_fingerprint": TOKENIZER, "analyzer": ANALYZER, "layout": VectorLayout(layout)}
-    index = Index.create(path, FINGERPRINT, batches=[batch(records, tokens=np.uint16, terms=True)], **made)
-    index.upsert([batch([record(1, version=3), record(20)], tokens=np.uint16, terms=True)])
+    made = STORED | {"layout": VectorLayout(layout)}
+    index = Index.create(path, FINGERPRINT, batches=[batch(records, **COLUMNS)], **made)
+    index.upsert([batch([record(1, version=3), record(20)], **COLUMNS)])
     expected, reader = seen(index), Index.open(path, verify="size")
     before = {file for file in path.glob("segments/*/*") if file.is_file()}
     index.delete(["d4"])

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from bicross.errors import IndexCorrupt, IndexLocked
 from bicross.index import Index, VectorLayout
 from helpers.damage import accidents, files_of, read_body, write_anew
 from helpers.examples import examples
-from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, record, seen
+from helpers.toy_collections import COLUMNS, FINGERPRINT, STORED, record, seen
 from helpers.toy_collections import batch as plain_batch
 
 MUTATIONS = examples(200)
@@ -17,14 +16,13 @@ HARMLESS = ("LOCK", "COMPACTING")
 
 
 def batch(records):
-    return plain_batch(records, tokens=np.uint16, terms=True)
+    return plain_batch(records, **COLUMNS)
 
 
 def build(path: Path, layout: str, seed: int = 0) -> Path:
     """Two segments with deletions in both; five generations, of which the first two have files of their own."""
     first = [record(n, seed, passages=1 + n % 2) for n in range(16)]
-    options = {"tokenizer_fingerprint": TOKENIZER, "analyzer": ANALYZER}
-    index = Index.create(path, FINGERPRINT, layout=VectorLayout(layout), batches=[batch(first)], **options)
+    index = Index.create(path, FINGERPRINT, layout=VectorLayout(layout), batches=[batch(first)], **STORED)
     index.delete(["d1"])
     index.compact()
     index.add([batch(record(n, seed) for n in range(16, 22))])

@@ -14,12 +14,12 @@ import pytest
 from bicross.errors import IndexNotFound, IndexStoreError
 from bicross.index import Index, VectorLayout, collection
 from bicross.index.files import Filesystem
-from helpers.crash_workers import batch_of, kill_loop, token_ids
+from helpers.crash_workers import batch_of, kill_loop, token_ids, token_vectors
 from helpers.examples import thorough
 from helpers.fakes import HashEncoder
 from helpers.faults import every_fault, scratch_folder
 from helpers.power_cuts import RecordingFilesystem, every_power_cut, syncs_not_missed
-from helpers.toy_collections import ANALYZER, TOKENIZER
+from helpers.toy_collections import ANALYZER, LATE_INTERACTION, TOKENIZER
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="the harness forks")]
 
@@ -43,9 +43,21 @@ def texts(**texts: str):
     return [batch_of(texts, ENCODER)]
 
 
+def with_vectors(**texts: str):
+    return [batch_of(texts, ENCODER, has_vectors=True)]
+
+
+def add_extra(index: Index) -> None:
+    index.add([batch_of(EXTRA, ENCODER, has_vectors=bool(index.late_interaction_fingerprint))])
+
+
 def tokenize(texts):
     """As batch_of does: what is new is the name of the tokenizer, and that every file is written again."""
     return [token_ids(text) for text in texts]
+
+
+def encode(texts):
+    return [token_vectors(text) for text in texts]
 
 
 def words(texts):
@@ -67,10 +79,12 @@ STEPS = [
     ("compact", lambda index: index.compact(), FIRST | {"d": "fourth"}),
     ("retokenize", lambda index: index.retokenize(OTHER_TOKENIZER, tokenize), FIRST | {"d": "fourth"}),
     ("index terms", lambda index: index.index_terms("other-1", words), FIRST | {"d": "fourth"}),
-    ("add again", lambda index: index.add(texts(g="seventh")), FIRST | {"d": "fourth", "g": "seventh"}),
+    ("precompute", lambda index: index.precompute(LATE_INTERACTION, encode), FIRST | {"d": "fourth"}),
+    ("add again", lambda index: index.add(with_vectors(g="seventh")), FIRST | {"d": "fourth", "g": "seventh"}),
+    ("drop", lambda index: index.drop_token_vectors(), FIRST | {"d": "fourth", "g": "seventh"}),
 ]
 STATES = [FIRST, *(contents for _, _, contents in STEPS)]
-ALIKE = ("delete again", "index terms", "add again")
+ALIKE = ("delete again", "index terms", "precompute", "add again")
 """They make the calls of another step; a thorough run lets faults happen in them, too, and power cuts always do."""
 STRUCK = [number for number, (name, _, _) in enumerate(STEPS) if thorough() or name not in ALIKE]
 
@@ -110,7 +124,7 @@ def index_after(path: Path, steps: int) -> Path:
 
 
 def contents(index: Index) -> dict[str, str]:
-    """All documents; every one must be found by its own text and its terms, with its token ids, and nothing else."""
+    """All documents; each must be found by its own text and its terms, with its token ids and vectors, and no other."""
     held = {document.id: document.text for document in index.documents()}
     for hits, (id_, text) in zip(
         index.search(ENCODER.encode_queries(list(held.values())), len(held) + 5), held.items(), strict=True
@@ -118,6 +132,10 @@ def contents(index: Index) -> dict[str, str]:
         assert {hit.document.id for hit in hits} == held.keys()
         assert hits[0].document.text == text, f"{id_} is not the first hit for its own text"
         assert all(hit.tokens.tolist() == token_ids(hit.document.text).tolist() for hit in hits)
+        if index.late_interaction_fingerprint:
+            assert all(hit.token_vectors.tolist() == token_vectors(hit.document.text).tolist() for hit in hits)
+        else:
+            assert all(hit.token_vectors is None for hit in hits)
     for hits, text in zip(index.search_terms(words(held.values()), 99), held.values(), strict=True):
         assert {hit.document.text for hit in hits} == {t for t in held.values() if {*t.split()} & {*text.split()}}
     return held
@@ -166,7 +184,7 @@ def check_create(path, outcome):
         assert outcome.acknowledged is None
         index = create(path)
     assert contents(index) == FIRST
-    index.add([batch_of(EXTRA, ENCODER)])
+    add_extra(index)
     assert contents(Index.open(path)) == FIRST | EXTRA
     assert_no_orphans(path)
 
@@ -200,7 +218,7 @@ def test_a_fault_while_an_index_is_changed(tmp_path, step):
         assert made or not outcome.acknowledged
         assert contents(index) == (after if made else before)
         if made:
-            index.add([batch_of(EXTRA, ENCODER)])  # it cannot be tried again; but something else can be done
+            add_extra(index)  # it cannot be tried again; but something else can be done
         else:
             change(index)
         assert contents(index) == contents(Index.open(path)) == (after | EXTRA if made else after)
@@ -248,7 +266,7 @@ def check_cut(path, acknowledged):
         index = create(path)
     before = STATES[index.generation - 1]
     assert contents(index) == before
-    index.add([batch_of(EXTRA, ENCODER)])
+    add_extra(index)
     assert contents(Index.open(path)) == before | EXTRA
     assert_no_orphans(path)
 

@@ -40,6 +40,8 @@ def assert_as_expected(index: Index, expected: dict) -> None:
     assert observed.get("tokens") == expected.get("tokens")
     assert bool(index.tokenizer_fingerprint) == ("tokens" in expected)
     assert bool(index.analyzer) == ("terms" in expected)
+    assert observed.get("token vectors") == expected.get("token vectors")
+    assert bool(index.late_interaction_fingerprint) == ("token vectors" in expected)
     assert observed.get("settings") == expected.get("settings")
     searches = [*expected["found"], expected.get("terms", [])]
     for lines, expected_lines in zip([*observed["found"], observed.get("terms", [])], searches, strict=True):
@@ -48,8 +50,8 @@ def assert_as_expected(index: Index, expected: dict) -> None:
             assert [hit[3] for hit in line] == pytest.approx([hit[3] for hit in expected_line], abs=1e-5)
 
 
-def test_there_are_four_of_the_present_format():
-    assert {f"{name}-{FORMAT_VERSION}" for name in ("exact", "trained", "tokens", "terms")} <= set(NAMES)
+def test_there_are_five_of_the_present_format():
+    assert {f"{name}-{FORMAT_VERSION}" for name in make_golden.INDEXES} <= set(NAMES)
     files = [file for file in GOLDEN.glob(f"*-{FORMAT_VERSION}/**/*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) < 400_000
     assert (GOLDEN / ".gitattributes").read_text() == "* -text\n", "git would change line ends, and so checksums"
@@ -73,7 +75,11 @@ def test_a_golden_index_can_be_changed(golden):
     expected = expected_of(golden)
     index = Index.open(golden)
     before = len(index)
-    options = {"tokens": bool(index.tokenizer_fingerprint), "terms": bool(index.analyzer)}
+    options = {
+        "tokens": bool(index.tokenizer_fingerprint),
+        "terms": bool(index.analyzer),
+        "token_vectors": bool(index.late_interaction_fingerprint),
+    }
     assert index.add([make_golden.batch(range(200, 210), **options)]) == 10
     assert index.upsert([make_golden.batch(range(1, 3), version=2, **options)]) == 2
     assert index.delete(["doc-200"]) == 1
@@ -84,6 +90,8 @@ def test_a_golden_index_can_be_changed(golden):
     assert not index.tokenizer_fingerprint or hits[0].tokens.tolist() == [
         ord(character) for character in hits[0].passage.text
     ]
+    expected_vectors = make_golden.vectors_of(hits[0].passage.text)
+    assert not index.late_interaction_fingerprint or hits[0].token_vectors.tolist() == expected_vectors.tolist()
     index.compact(grace=0)
     assert index.info().deleted == 0
     assert len(index) == before + 9
@@ -97,12 +105,14 @@ def test_a_golden_index_can_be_rolled_back_and_forth(golden):
     index = Index.open(golden)
     newest = index.generation
     index.rollback(1)
-    assert len(index) == {"exact": 30, "trained": 120, "tokens": 2, "terms": 30}[golden.name.split("-")[0]]
+    assert (
+        len(index) == {"exact": 30, "trained": 120, "tokens": 2, "terms": 30, "vectors": 30}[golden.name.split("-")[0]]
+    )
     index.rollback(newest)
     assert_as_expected(Index.open(golden), expected_of(golden))
 
 
 def test_the_script_makes_the_same_content_today(tmp_path):
     make_golden.make(tmp_path)
-    for name in (f"{kind}-{FORMAT_VERSION}" for kind in ("exact", "trained", "tokens", "terms")):
+    for name in (f"{kind}-{FORMAT_VERSION}" for kind in make_golden.INDEXES):
         assert_as_expected(Index.open(tmp_path / name), expected_of(Path(name)))

@@ -20,7 +20,7 @@ from bicross.index import Index, VectorLayout
 from helpers.damage import attacks, files_of, hostile_bodies, put_and_seal, read_body, seal, sealed, write_anew
 from helpers.examples import examples
 from helpers.forks import forked
-from helpers.toy_collections import ANALYZER, FINGERPRINT, TERM_QUERIES, TOKENIZER, batch, record, seen, unit_vectors
+from helpers.toy_collections import COLUMNS, FINGERPRINT, STORED, TERM_QUERIES, batch, record, seen, unit_vectors
 
 MUTATIONS = examples(200)
 LAYOUTS = ["auto", "IVF4,SQ8", "PQ8x4fs,Refine(SQ8)"]
@@ -47,6 +47,7 @@ def use(path: Path) -> str:
         try:
             for hit in index.search(QUERIES, 5)[0]:
                 assert hit.tokens is None or hit.tokens.sum() >= 0  # reads every one of them
+                assert hit.token_vectors is None or abs(hit.token_vectors).sum() >= 0
             index.search_both(unit_vectors(len(TERM_QUERIES), seed=6), TERM_QUERIES, 5)
             list(index.documents())
             index.get(["d3", "nowhere"])
@@ -94,9 +95,8 @@ def attack(path: Path, cases) -> Counter:
 def target(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("hostile") / "index"
     records = [record(n, passages=2) for n in range(10)]
-    layout, batches = VectorLayout(request.param), [batch(records, tokens=np.uint16, terms=True)]
-    options = {"tokenizer_fingerprint": TOKENIZER, "analyzer": ANALYZER}
-    index = Index.create(path, FINGERPRINT, layout=layout, batches=batches, **options)
+    layout, batches = VectorLayout(request.param), [batch(records, **COLUMNS)]
+    index = Index.create(path, FINGERPRINT, layout=layout, batches=batches, **STORED)
     index.delete(["d1", "d5"])
     (path / "MANIFEST.1").unlink()
     return path

@@ -3,12 +3,11 @@
 import dataclasses
 import os
 
-import numpy as np
 import pytest
 from bicross.errors import IndexCorrupt, IndexExists, IndexModelMismatch, IndexNotFound
 from bicross.index import Index, ModelFingerprint, VectorLayout
 from helpers.damage import read_body, sealed, write_anew
-from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, batch, record, unit_vectors
+from helpers.toy_collections import COLUMNS, FINGERPRINT, STORED, batch, record, unit_vectors
 
 OTHER = {
     "id": "another/name",
@@ -74,10 +73,10 @@ def test_the_model_is_checked_before_anything_is_read(path):
     [
         (
             "format_version",
-            5,
-            "has format version 5; this bicross reads versions 2 to 4. Use the bicross that wrote it",
+            6,
+            "has format version 6; this bicross reads versions 2 to 5. Use the bicross that wrote it",
         ),
-        ("format_version", 1, "has format version 1; this bicross reads versions 2 to 4"),
+        ("format_version", 1, "has format version 1; this bicross reads versions 2 to 5"),
         ("format_version", "2", "has format version 2; this"),
         ("format_version", None, "has format version None"),
         ("metric", "l2", "should be 'inner_product'"),
@@ -203,15 +202,15 @@ USES = {
     "ids.arrow": lambda index: index.get(["d1"]),
     "tokens.arrow": lambda index: index.search(unit_vectors(1, seed=1), 3),
     "terms.arrow": lambda index: index.search_terms([["t1"]], 3),
+    "token_vectors.arrow": lambda index: index.search(unit_vectors(1, seed=1), 3),
     "vectors.faiss": lambda index: index.vectors(["d1"]),
 }
 
 
 @pytest.mark.parametrize("name", USES)
 def test_a_file_of_the_right_size_that_is_no_such_file_is_named_by_what_first_needs_it(tmp_path, name):
-    made = {"tokenizer_fingerprint": TOKENIZER, "analyzer": ANALYZER}
     records = [record(number) for number in range(150)]
-    Index.create(tmp_path / "i", FINGERPRINT, batches=[batch(records, tokens=np.uint16, terms=True)], **made)
+    Index.create(tmp_path / "i", FINGERPRINT, batches=[batch(records, **COLUMNS)], **STORED)
     [file] = (tmp_path / "i").glob(f"segments/*/{name}")
     write_anew(file, bytes(file.stat().st_size))
     index = Index.open(tmp_path / "i", verify="size")

@@ -9,7 +9,7 @@ import pytest
 from bicross.errors import DocumentError
 from bicross.index import Index
 from helpers.examples import examples
-from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, Oracle, assert_same, ids_of, record
+from helpers.toy_collections import FINGERPRINT, STORED, Oracle, assert_same, ids_of, record, token_vectors_of_text
 from helpers.toy_collections import batch as plain_batch
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -18,18 +18,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 numbers = st.integers(0, 15)
 
 
-def batch(records):
-    """With token ids of two bytes or of four: a segment has one type, an index both."""
-    return plain_batch(records, tokens=np.uint32 if len(records) % 3 == 0 else np.uint16, terms=True)
-
-
 class IndexMachine(RuleBasedStateMachine):
     """``index`` writes; ``reader`` is pinned to what ``seen`` holds until it refreshes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.path = Path(tempfile.mkdtemp()) / "index"
-        self.index = Index.create(self.path, FINGERPRINT, tokenizer_fingerprint=TOKENIZER, analyzer=ANALYZER)
+        self.index = Index.create(self.path, FINGERPRINT, **STORED)
         self.reader = Index.open(self.path)
         self.oracle, self.seen = Oracle(), Oracle()
         self.history = {1: Oracle()}
@@ -37,6 +32,12 @@ class IndexMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         shutil.rmtree(self.path.parent)
+
+    def batch(self, records):
+        """With token ids of two bytes or of four: a segment has one type, an index both."""
+        kind = np.uint32 if len(records) % 3 == 0 else np.uint16
+        has_vectors = bool(self.index.late_interaction_fingerprint)
+        return plain_batch(records, tokens=kind, terms=True, token_vectors=has_vectors)
 
     def changed(self) -> None:
         # A change may be followed by a compaction of its own.
@@ -46,7 +47,7 @@ class IndexMachine(RuleBasedStateMachine):
     @rule(chosen=st.sets(numbers, min_size=1, max_size=6), passages=st.integers(1, 3), parts=st.integers(1, 2))
     def add(self, chosen, passages, parts):
         records = [record(n, self.version, passages) for n in sorted(chosen)]
-        batches = [batch(records[:2]), batch(records[2:])] if parts == 2 else [batch(records)]
+        batches = [self.batch(records[:2]), self.batch(records[2:])] if parts == 2 else [self.batch(records)]
         if any(r.document.id in self.oracle for r in records):
             with pytest.raises(DocumentError, match="is there already"):
                 self.index.add(batches)
@@ -59,7 +60,7 @@ class IndexMachine(RuleBasedStateMachine):
     def upsert(self, chosen, passages):
         self.version += 1
         records = [record(n, self.version, passages) for n in chosen]
-        self.index.upsert([batch(records[:3]), batch(records[3:])])
+        self.index.upsert([self.batch(records[:3]), self.batch(records[3:])])
         for r in records:
             self.oracle.pop(r.document.id, None)
             self.oracle[r.document.id] = r
@@ -95,6 +96,20 @@ class IndexMachine(RuleBasedStateMachine):
         """The ids stay the same: the oracle knows no others."""
         expected = self.index.tokenizer_fingerprint != tokenizer
         assert self.index.retokenize(tokenizer, lambda texts: [ids_of(text).astype(kind) for text in texts]) == expected
+        self.changed()
+
+    @rule(model=st.sampled_from(["a" * 64, "b" * 64]))
+    def precompute(self, model):
+        """The vectors stay the same, as with token ids."""
+        expected = self.index.late_interaction_fingerprint != model
+        assert self.index.precompute(model, lambda texts: [*map(token_vectors_of_text, texts)]) == expected
+        assert self.index.late_interaction_fingerprint == model
+        self.changed()
+
+    @rule()
+    def drop_token_vectors(self):
+        expected = bool(self.index.late_interaction_fingerprint)
+        assert self.index.drop_token_vectors() == expected
         self.changed()
 
     @rule()

@@ -3,6 +3,7 @@
 The right arguments of each stand below; a test fails where a public name has none, so that a new one is tried too.
 """
 
+import dataclasses
 import inspect
 from pathlib import Path
 
@@ -25,13 +26,24 @@ from bicross.index import (
     whole,
 )
 from helpers.local_shards import sharded
-from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, batch, ids_of, record, terms_of_text, unit_vectors
+from helpers.toy_collections import (
+    ANALYZER,
+    FINGERPRINT,
+    LATE_INTERACTION,
+    TOKENIZER,
+    batch,
+    ids_of,
+    record,
+    terms_of_text,
+    token_vectors_of_text,
+    unit_vectors,
+)
 from helpers.wrong_values import WRONG, is_answered
 
 
 def embedded(**changes):
     first = batch([record(50)])
-    fields = {name: getattr(first, name) for name in ("documents", "passages", "vectors", "tokens", "terms")}
+    fields = {field.name: getattr(first, field.name) for field in dataclasses.fields(first)}
     return EmbeddedBatch(**fields | changes)
 
 
@@ -71,6 +83,7 @@ STATIC = {
         "layout": None,
         "tokenizer_fingerprint": "",
         "analyzer": "",
+        "late_interaction_fingerprint": "",
     },
     "build": {
         "path": None,
@@ -79,6 +92,7 @@ STATIC = {
         "layout": VectorLayout(),
         "tokenizer_fingerprint": "",
         "analyzer": "",
+        "late_interaction_fingerprint": "",
     },
 }
 METHODS = {
@@ -97,6 +111,11 @@ METHODS = {
     "compact": {"grace": 0.0},
     "retokenize": {"tokenizer_fingerprint": TOKENIZER, "tokenize": lambda texts: [ids_of(text) for text in texts]},
     "index_terms": {"analyzer": ANALYZER, "analyse": lambda texts: [terms_of_text(text) for text in texts]},
+    "precompute": {
+        "late_interaction_fingerprint": LATE_INTERACTION,
+        "encode": lambda texts: [token_vectors_of_text(text) for text in texts],
+    },
+    "drop_token_vectors": {},
     "rollback": {"generation": 1},
     "set_settings": {"settings": {}},
     "documents": {},
@@ -127,7 +146,7 @@ WRITER = {
     "refresh_metadata": {"documents": [DOCUMENT]},
     "comparison": {},
 }
-CALLBACKS = {"count_tokens", "tokenize", "analyse"}
+CALLBACKS = {"count_tokens", "tokenize", "analyse", "encode"}
 """What a function of the caller raises is the caller's; these are given no other functions."""
 NOT_CALLED = {
     "commit",  # takes a word for the history
@@ -140,6 +159,7 @@ NOT_CALLED = {
     "fetch",
     "publish",
     "Verify",
+    "TokenVectors",
     "ColumnType",
     "DocumentsLike",
     "AUTO",
@@ -247,7 +267,7 @@ def test_what_a_comparison_is_given(opened):
         is_answered(opened.comparison().compare, {"documents": make()})
 
 
-@pytest.mark.parametrize("field", ["documents", "passages", "vectors", "tokens", "terms"])
+@pytest.mark.parametrize("field", ["documents", "passages", "vectors", "tokens", "terms", "token_vectors"])
 def test_batches_with_a_wrong_part(field, tmp_path):
     index = Index.create(tmp_path / "i", FINGERPRINT)
     for make in WRONG.values():
@@ -299,7 +319,7 @@ def test_the_message_has_the_value_and_the_remedy(call, message, opened):
 
 def test_what_is_right_is_answered(opened):
     for name, arguments in METHODS.items():
-        assert is_answered(getattr(opened, name), arguments) or name == "rollback"
+        assert is_answered(getattr(opened, name), arguments) or name in ("rollback", "drop_token_vectors")
     assert passage_text("a", "b") == "a b"
     assert sentence_spans("a. b.")
     assert split_documents([DOCUMENT], count_tokens=lambda texts: [1] * len(texts), max_tokens=5, overlap=1)

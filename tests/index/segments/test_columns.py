@@ -1,4 +1,4 @@
-"""What holds for every stored column alike, token ids and postings: each test runs for both."""
+"""What holds for every stored column alike, token ids, postings and token vectors: each test runs for all."""
 
 import dataclasses
 import re
@@ -12,12 +12,14 @@ from bicross.errors import ArgumentError, IndexCorrupt, IndexModelMismatch
 from bicross.index import Document, EmbeddedBatch, Index, Passage
 from bicross.index.segments import COLUMNS
 from bicross.index.writing import IndexBuilder
-from helpers.column_files import HOSTILE_POSTINGS, HOSTILE_TOKEN_IDS
+from helpers.column_files import HOSTILE_POSTINGS, HOSTILE_TOKEN_IDS, HOSTILE_TOKEN_VECTORS
 from helpers.damage import put_and_seal, read_body, sealed, write_anew
 from helpers.toy_collections import (
     ANALYZER,
     FINGERPRINT,
+    LATE_INTERACTION,
     TERM_QUERIES,
+    TOKEN_DIM,
     TOKENIZER,
     assert_same,
     batch,
@@ -25,6 +27,7 @@ from helpers.toy_collections import (
     oracle_of,
     record,
     terms_of_text,
+    token_vectors_of_text,
     unit_vectors,
 )
 
@@ -73,7 +76,20 @@ POSTINGS = Column(
     batch_options={"terms": True},
     rewrite=lambda index, maker: index.index_terms(maker, lambda texts: [terms_of_text(text) for text in texts]),
 )
-BOTH = pytest.mark.parametrize("column", [TOKEN_IDS, POSTINGS], ids=["token ids", "postings"])
+TOKEN_VECTORS = Column(
+    file="token_vectors.arrow",
+    values="token vectors",
+    field="late_interaction_fingerprint",
+    key="late_interaction",
+    maker=LATE_INTERACTION,
+    other="f" * 64,
+    batch_field="token_vectors",
+    batch_options={"token_vectors": True},
+    rewrite=lambda index, maker: index.precompute(maker, lambda texts: [*map(token_vectors_of_text, texts)]),
+)
+ALL = pytest.mark.parametrize(
+    "column", [TOKEN_IDS, POSTINGS, TOKEN_VECTORS], ids=["token ids", "postings", "token vectors"]
+)
 
 
 def create(path, column, records) -> Index:
@@ -85,13 +101,13 @@ def lexical_scores(index):
 
 
 def test_every_column_is_tested_here():
-    assert {column.file for column in COLUMNS} == {TOKEN_IDS.file, POSTINGS.file}
+    assert {column.file for column in COLUMNS} == {TOKEN_IDS.file, POSTINGS.file, TOKEN_VECTORS.file}
 
 
 # Through every change
 
 
-@BOTH
+@ALL
 def test_every_change_carries_it_along(tmp_path, column):
     records = {n: record(n, passages=1 + n % 2) for n in range(16)}
     index = create(tmp_path / "i", column, list(records.values())[:10])
@@ -112,7 +128,7 @@ def test_every_change_carries_it_along(tmp_path, column):
     assert Index.verify(index.path).problems == ()
 
 
-@BOTH
+@ALL
 def test_an_interrupted_build_keeps_it(tmp_path, monkeypatch, column):
     monkeypatch.setattr(IndexBuilder, "segment_passages", 4)
     records = [record(n, passages=2) for n in range(12)]
@@ -139,7 +155,11 @@ def test_an_interrupted_build_keeps_it(tmp_path, monkeypatch, column):
 
 @pytest.mark.parametrize(
     ("column", "maker", "words"),
-    [(TOKEN_IDS, name, "64 hexadecimal digits") for name in ("a", "A" * 64, "g" * 64, "f" * 64 + "\n", "f" * 63)]
+    [
+        (column, name, "64 hexadecimal digits")
+        for column in (TOKEN_IDS, TOKEN_VECTORS)
+        for name in ("a", "A" * 64, "g" * 64, "f" * 64 + "\n", "f" * 63)
+    ]
     + [(POSTINGS, name, "at most 60 characters") for name in ("A", "a b", "x" * 61, "a\n", "é")],
 )
 def test_the_name_of_a_maker_is_checked(tmp_path, column, maker, words):
@@ -148,9 +168,17 @@ def test_the_name_of_a_maker_is_checked(tmp_path, column, maker, words):
     assert not (tmp_path / "i").exists()
 
 
+def _vectors(*tokens):
+    return [np.zeros((count, TOKEN_DIM), np.int8) for count in tokens]
+
+
 UNSTORED = [
     (column, "", values, f"the index stores no {column.values}, but this batch has some")
-    for column, two in ((TOKEN_IDS, [np.zeros(1, np.uint16)] * 2), (POSTINGS, [["a"]] * 2))
+    for column, two in (
+        (TOKEN_IDS, [np.zeros(1, np.uint16)] * 2),
+        (POSTINGS, [["a"]] * 2),
+        (TOKEN_VECTORS, [np.zeros((1, TOKEN_DIM), np.int8)] * 2),
+    )
     for values in (two, [])
 ]
 UNFIT = [
@@ -170,6 +198,28 @@ UNFIT = [
     (POSTINGS, [["a"], ["b", 7]], "a term must be a string that is not empty, not 7"),
     (POSTINGS, [["a"], ["b", ""]], "a term must be a string that is not empty, not ''"),
     (POSTINGS, [["a"], ["\ud800"]], "a term has a lone surrogate"),
+    (TOKEN_VECTORS, None, f"stores the token vectors of the late-interaction model {LATE_INTERACTION}, but this batch"),
+    (TOKEN_VECTORS, None, r"give arrays of token vectors in EmbeddedBatch\.token_vectors, one for each passage"),
+    (TOKEN_VECTORS, [], "2 passages need as many arrays of token vectors, not 0"),
+    (TOKEN_VECTORS, _vectors(1, 1, 1), "2 passages need as many arrays of token vectors, not 3"),
+    (
+        TOKEN_VECTORS,
+        [np.zeros((1, TOKEN_DIM), np.float32)] * 2,
+        r"passage 0 must .*, not float32 of shape \(1, 6",
+    ),
+    (TOKEN_VECTORS, [np.zeros((1, TOKEN_DIM), np.uint8)] * 2, r"passage 0 must .*, not uint8 of shape \(1, 6\)"),
+    (TOKEN_VECTORS, [*_vectors(1), np.zeros(TOKEN_DIM, np.int8)], r"passage 1 must .*, not int8 of shape \(6,\)"),
+    (TOKEN_VECTORS, [np.array(1, np.int8)] * 2, r"passage 0 must .*, not int8 of shape \(\)"),
+    (TOKEN_VECTORS, [*_vectors(1), [[0] * TOKEN_DIM]], r"passage 1 must .* of shape \(tokens, dim\), not list"),
+    (TOKEN_VECTORS, [np.zeros((0, 0), np.int8)] * 2, "have 1 to 4096 dimensions; those of passage 0 0"),
+    (TOKEN_VECTORS, [*_vectors(1), np.zeros((1, 4097), np.int8)], "1 to 4096 dimensions; those of passage 1 4097"),
+    (TOKEN_VECTORS, [*_vectors(1), np.zeros((1, 7), np.int8)], "passage 1 have 7 dimensions, and those of passage 0 6"),
+    (
+        TOKEN_VECTORS,
+        [np.zeros((1, 7), np.int8)] * 2,
+        "of 7 dimensions, and the index has those of 6 dimensions",
+    ),
+    (TOKEN_VECTORS, np.array(1, np.int8), "the token_vectors of a batch must be a list"),
 ]
 
 
@@ -193,7 +243,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path, colum
 
 
 @pytest.mark.parametrize("how", ["replaced", "rewritten"])
-@BOTH
+@ALL
 def test_an_index_whose_maker_changed_is_not_written_to(tmp_path, column, how):
     index = create(tmp_path / "i", column, [record(1)])
     if how == "replaced":
@@ -212,8 +262,8 @@ def test_an_index_whose_maker_changed_is_not_written_to(tmp_path, column, how):
 
 @pytest.fixture
 def path(tmp_path, column):
-    """Twelve passages with token ids, or "a b", "b" and "a a c" with terms: what the hostile files stand for."""
-    if column is TOKEN_IDS:
+    """Twelve passages with values, or "a b", "b" and "a a c" with terms: what the hostile files stand for."""
+    if column is not POSTINGS:
         create(tmp_path / "i", column, [record(n, passages=2) for n in range(6)])
         return tmp_path / "i"
     texts = ["a b", "b", "a a c"]
@@ -229,7 +279,7 @@ def file_of(path, column):
     return file
 
 
-@BOTH
+@ALL
 def test_a_missing_or_shorter_file_is_named(path, column):
     file = file_of(path, column)
     name = re.escape(column.file)
@@ -242,7 +292,7 @@ def test_a_missing_or_shorter_file_is_named(path, column):
     assert any(f"{column.file} is missing" in problem for problem in Index.verify(path).problems)
 
 
-@BOTH
+@ALL
 def test_a_manifest_and_its_segments_agree_on_whether_it_is_stored(path, column):
     body = read_body(path / "MANIFEST")
     write_anew(path / "MANIFEST", sealed(body | {column.key: ""}))
@@ -256,12 +306,16 @@ def test_a_manifest_and_its_segments_agree_on_whether_it_is_stored(path, column)
     index = Index.open(path)
     [hits] = index.search(unit_vectors(1, seed=1), 100)
     assert len(hits) == len(index) > 2
-    assert {hit.tokens for hit in hits} == {None}
+    assert {(hit.tokens, hit.token_vectors) for hit in hits} == {(None, None)}
 
 
 @pytest.mark.parametrize(
     ("column", "maker"),
-    [(TOKEN_IDS, maker) for maker in ("x", "F" * 64, "f" * 64 + "\n", None, 7, ["f" * 64])]
+    [
+        (column, maker)
+        for column in (TOKEN_IDS, TOKEN_VECTORS)
+        for maker in ("x", "F" * 64, "f" * 64 + "\n", None, 7, ["f" * 64])
+    ]
     + [(POSTINGS, maker) for maker in ("A", "a b", "x" * 61, "a\n", "é", None, 7, ["a"])],
 )
 def test_a_manifest_with_an_odd_maker_is_refused(path, column, maker):
@@ -275,7 +329,11 @@ def test_a_manifest_with_an_odd_maker_is_refused(path, column, maker):
     ("column", "content", "words"),
     [
         pytest.param(column, *hostile, id=f"{column.values}: {name}")
-        for column, files in ((TOKEN_IDS, HOSTILE_TOKEN_IDS), (POSTINGS, HOSTILE_POSTINGS))
+        for column, files in (
+            (TOKEN_IDS, HOSTILE_TOKEN_IDS),
+            (POSTINGS, HOSTILE_POSTINGS),
+            (TOKEN_VECTORS, HOSTILE_TOKEN_VECTORS),
+        )
         for name, hostile in files.items()
     ],
 )

@@ -2,17 +2,17 @@
 
 import dataclasses
 
-import numpy as np
 import pytest
 from bicross.errors import ArgumentError
 from bicross.index import Index, VectorLayout
 from helpers.toy_collections import (
-    ANALYZER,
+    COLUMNS,
     FINGERPRINT,
+    STORED,
     TERM_QUERIES,
-    TOKENIZER,
     batch,
     record,
+    token_vectors_of,
     tokens_of,
     unit_vectors,
 )
@@ -22,8 +22,8 @@ RECORDS = {f"d{n}": record(n, passages=1 + n % 3) for n in range(24)}
 
 @pytest.fixture(params=["auto", "IVF4,SQ8", "PQ8x4fs,Refine(SQ8)"])
 def index(request, tmp_path):
-    options = {"tokenizer_fingerprint": TOKENIZER, "analyzer": ANALYZER, "layout": VectorLayout(request.param)}
-    made = batch(RECORDS.values(), tokens=np.uint16, terms=True)
+    options = STORED | {"layout": VectorLayout(request.param)}
+    made = batch(RECORDS.values(), **COLUMNS)
     opened = Index.create(tmp_path / "i", FINGERPRINT, batches=[made], **options)
     opened.delete(["d3"])
     return opened
@@ -55,6 +55,8 @@ def test_others_are_the_next_best_passages(index, passages):
             for other in hit.others:
                 assert other.passage.text == hit.document.text[other.passage.start : other.passage.end]
                 assert other.tokens.tolist() == tokens_of(hit.document, other.passage).tolist()
+                expected = token_vectors_of(hit.document, other.passage)
+                assert other.token_vectors.tolist() == expected.tolist()
 
 
 def test_there_is_at_least_one(index):

@@ -32,7 +32,7 @@ from bicross.index.staging.duplicates import Duplicate, Place, duplicates
 from helpers.examples import examples
 from helpers.faults import scratch_folder
 from helpers.toy_chunks import KINDS, SETTINGS, Part, batches, parts
-from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, batch, record
+from helpers.toy_collections import FINGERPRINT, STORED, batch, record
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -57,8 +57,7 @@ def one_process(path: Path, records, layout=None) -> Index:
         FINGERPRINT,
         batches=batches(records, 16),
         layout=layout,
-        tokenizer_fingerprint=TOKENIZER,
-        analyzer=ANALYZER,
+        **STORED,
     )
 
 
@@ -88,6 +87,7 @@ def test_names_follow_from_everything_that_a_chunk_is_made_of_and_from_nothing_e
         names(chunking=Chunking(9)),
         names(tokenizer_fingerprint=""),
         names(analyzer="other-1"),
+        names(late_interaction_fingerprint="a" * 64),
         names(dtype="bfloat16"),
         names(reading={"text_column": "body"}),
         names(software="bicross 9"),
@@ -189,9 +189,37 @@ def test_a_name_that_no_plan_gives_is_refused(tmp_path, name):
 
 
 def test_token_ids_of_a_chunk_have_one_type(tmp_path):
-    mixed = [batch(RECORDS[:2], **KINDS), batch(RECORDS[2:4], tokens="u4", terms=True)]
+    mixed = [batch(RECORDS[:2], **KINDS), batch(RECORDS[2:4], **KINDS | {"tokens": "u4"})]
     with pytest.raises(ArgumentError, match="must all be uint16, or all uint32"):
         write_chunk(tmp_path, "a", mixed, SETTINGS)
+
+
+def of_other_dimensions(records, dim: int = 9):
+    made = batch(records, **KINDS)
+    return dataclasses.replace(made, token_vectors=[np.zeros((1, dim), np.int8) for _ in made.token_vectors])
+
+
+def test_all_token_vectors_have_the_same_number_of_dimensions(tmp_path):
+    mixed = [batch(RECORDS[:2], **KINDS), of_other_dimensions(RECORDS[2:4])]
+    with pytest.raises(
+        ArgumentError, match="of 9 dimensions, and the index has those of 6 dimensions; give those of one"
+    ):
+        write_chunk(tmp_path, "a", mixed, SETTINGS)
+    one_process(tmp_path, RECORDS[:9])
+    first, second = (chunk.name for chunk in plan(parts(2), SETTINGS))
+    write_chunk(tmp_path, first, [of_other_dimensions(RECORDS[20:24])], SETTINGS)
+    write_chunk(tmp_path, second, [batch(RECORDS[24:28], **KINDS)], SETTINGS)
+    words = "token vectors of . dimensions, and .* of . dimensions: they are not of one model"
+    for names in ([first], [second, first]):
+        with pytest.raises(IndexCorrupt, match=words):
+            adopt_added(tmp_path, names, SETTINGS)
+    with pytest.raises(IndexCorrupt, match=words):
+        adopt_new(tmp_path, [first, second], SETTINGS, overwrite=True)
+    assert contents(Index.open(tmp_path)) == [(r.document.id, *_of(r.document)) for r in RECORDS[:9]]
+
+
+def _of(document):
+    return document.title, document.text, document.metadata
 
 
 @pytest.mark.parametrize("content", [b"", b"{}\nabc\n", b"\xff" * 20])
@@ -292,7 +320,9 @@ def test_copies_whose_ids_were_made_are_dropped_as_one_process_drops_them(tmp_pa
         adopt_new(tmp_path / "other", copied, SETTINGS)
 
 
-@pytest.mark.parametrize("name", ["documents.arrow", "vectors.faiss", "ids.arrow", "tokens.arrow", "terms.arrow"])
+@pytest.mark.parametrize(
+    "name", ["documents.arrow", "vectors.faiss", "ids.arrow", "tokens.arrow", "terms.arrow", "token_vectors.arrow"]
+)
 def test_a_damaged_chunk_is_an_error_and_the_old_index_stays(tmp_path, name):
     before = contents(one_process(tmp_path, RECORDS[:5]))
     names = write(tmp_path, RECORDS)

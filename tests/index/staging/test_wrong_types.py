@@ -20,6 +20,7 @@ FUNCTIONS = {
         "layout": VectorLayout(),
         "tokenizer_fingerprint": TOKENIZER,
         "analyzer": "",
+        "late_interaction_fingerprint": "",
         "dtype": "float32",
         "reading": {},
         "software": "1.0",

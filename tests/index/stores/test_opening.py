@@ -21,14 +21,14 @@ from bicross.index import Index, fetch, publish
 from bicross.index.stores import ObjectStore, Origin, cache, empty_cache
 from helpers.examples import examples, some_of_each, thorough
 from helpers.object_stores import URL, Died, MemoryObjects, StoreFault
-from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, Oracle, assert_same, batch, record, seen
+from helpers.toy_collections import COLUMNS, FINGERPRINT, STORED, Oracle, assert_same, batch, record, seen
 from helpers.wrong_values import WRONG, is_answered
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 
 def records(*numbers):
-    return [batch([record(number) for number in numbers], tokens="uint16", terms=True)]
+    return [batch([record(number) for number in numbers], **COLUMNS)]
 
 
 @pytest.fixture
@@ -37,8 +37,7 @@ def index(tmp_path):
         tmp_path / "index",
         FINGERPRINT,
         batches=records(*range(20)),
-        tokenizer_fingerprint=TOKENIZER,
-        analyzer=ANALYZER,
+        **STORED,
     )
 
 
@@ -93,6 +92,8 @@ CHANGES = {
     "set_settings": lambda index: index.set_settings({}),
     "retokenize": lambda index: index.retokenize("a" * 64, lambda texts: [np.zeros(1, np.uint16) for _ in texts]),
     "index_terms": lambda index: index.index_terms("other", lambda texts: [["a"] for _ in texts]),
+    "precompute": lambda index: index.precompute("a" * 64, lambda texts: [np.zeros((1, 2), np.int8) for _ in texts]),
+    "drop_token_vectors": lambda index: index.drop_token_vectors(),
     "require_changeable": lambda index: index.require_changeable(),
 }
 

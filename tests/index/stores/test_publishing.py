@@ -12,17 +12,15 @@ from bicross.index.stores import publishing
 from bicross.index.stores.publications import newest_publication, objects_of
 from helpers.examples import some_of_each, thorough
 from helpers.object_stores import URL, Died, ForgetfulObjects, MemoryObjects, StoreFault
-from helpers.toy_collections import ANALYZER, FINGERPRINT, TOKENIZER, batch, record, seen
+from helpers.toy_collections import COLUMNS, FINGERPRINT, STORED, batch, record, seen
 
 
 def records(*numbers):
-    return [batch([record(number) for number in numbers], tokens="uint16", terms=True)]
+    return [batch([record(number) for number in numbers], **COLUMNS)]
 
 
 def made(path, *numbers):
-    return Index.create(
-        path, FINGERPRINT, batches=records(*numbers), tokenizer_fingerprint=TOKENIZER, analyzer=ANALYZER
-    )
+    return Index.create(path, FINGERPRINT, batches=records(*numbers), **STORED)
 
 
 def published(store, folder):

@@ -235,7 +235,8 @@ def test_the_commands(tmp_path, reranker, other, capsys, monkeypatch):
 
     write(1, 2)
     assert run("index", str(rows), "-o", path, "--no-tokens")[0] == 0
-    assert "no token ids are kept" in run("info", path)[1]
+    shown = run("info", path)[1]
+    assert all(f"no {values} are kept" in shown for values in ("token ids", "token vectors"))
     code, out, _ = run("retokenize", path, "--reranker", str(reranker))
     assert (code, out) == (0, f"{path} keeps the token ids for {reranker}\n")
     code, out, _ = run("retokenize", path, "--reranker", str(reranker), "--json")
