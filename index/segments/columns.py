@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from ...errors import ArgumentError
+from ...errors.arguments import described
 from ..files import CheckedFile, File
 from ..manifest import COLUMN_NAMES, POSTINGS_NAMES, TOKEN_IDS_NAMES, TOKEN_VECTORS_NAMES, ColumnNames, Manifest
 from .embedded_batch import EmbeddedBatch
-from .postings import PostingsTable, PostingsWriter, check_terms, count_of_lists
+from .postings import PostingsTable, PostingsWriter, TermCounts, check_terms, count_of_lists
 from .token_ids import TokenIdsTable, TokenIdsWriter, check_token_ids, type_of
 from .token_vectors import TokenVectorsTable, TokenVectorsWriter, check_token_vectors, dim_of
 
@@ -134,6 +135,9 @@ class PassageColumn(Generic[Table]):
                 f"the index stores no {names.values}, but this batch has some; leave them out, or name their "
                 f"{names.maker} when the index is created"
             )
+        has_length = hasattr(values, "__len__") and getattr(values, "ndim", 1)  # an array of no dimension has none
+        if isinstance(values, str) or not (has_length or isinstance(values, TermCounts)):
+            raise ArgumentError(f"{self.batch_field} must be a list of {self.each}, not {described(values)}")
         if self.count(values) != passages:
             raise ArgumentError(f"{passages} passages need as many {self.each}, not {self.count(values)}")
         self.check(values)

@@ -10,7 +10,7 @@ from ...errors.arguments import checked_count, checked_instance, checked_items, 
 from ..arguments import checked_vectors
 from ..document import Document, Passage
 from ..manifest import Manifest
-from ..segments import COLUMNS, EmbeddedBatch, Kind, PassageColumn, Segment, TermCounts, check_columns_of
+from ..segments import COLUMNS, EmbeddedBatch, Kind, PassageColumn, Segment, check_columns_of
 
 
 def check_batch(batch: EmbeddedBatch, manifest: Manifest) -> None:
@@ -33,11 +33,6 @@ def check_batch(batch: EmbeddedBatch, manifest: Manifest) -> None:
         for passage in passages:
             _check_passage(passage, document)
     _check_vectors(batch, sum(map(len, lists)), manifest.model.dimension)
-    for column in COLUMNS:
-        values, name = column.of(batch), column.batch_field
-        is_list = hasattr(values, "__len__") and getattr(values, "ndim", 1)  # an array of no dimension has no length
-        if isinstance(values, str) or not (is_list or isinstance(values, TermCounts | None)):
-            raise ArgumentError(f"the {name} of a batch must be a list, not {described(values)}")
     check_columns_of(batch, passages=sum(map(len, lists)), manifest=manifest)
 
 

@@ -219,7 +219,7 @@ UNFIT = [
         [np.zeros((1, 7), np.int8)] * 2,
         "of 7 dimensions, and the index has those of 6 dimensions",
     ),
-    (TOKEN_VECTORS, np.array(1, np.int8), "the token_vectors of a batch must be a list"),
+    (TOKEN_VECTORS, np.array(1, np.int8), r"token_vectors must be a list of arrays of token vectors, not array\("),
 ]
 
 

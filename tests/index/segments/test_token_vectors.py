@@ -314,6 +314,7 @@ def test_readers_of_one_generation_keep_their_vectors(tmp_path):
         (OTHER, lambda texts: encode(texts)[1:], ArgumentError, "passages need as many arrays of token vectors"),
         (OTHER, lambda texts: [[1] for _ in texts], ArgumentError, r"int8 of shape \(tokens, dim\), not list"),
         (OTHER, lambda texts: None, ArgumentError, "this batch has none"),
+        (OTHER, lambda texts: iter(encode(texts)), ArgumentError, "token_vectors must be a list of arrays"),
         (OTHER, lambda texts: [np.zeros((1, 2)) for _ in texts], ArgumentError, "not float64 of shape"),
         (OTHER, lambda texts: 1 / 0, ZeroDivisionError, "division"),
     ],
@@ -363,7 +364,7 @@ PARTS = st.integers(1, 5).flatmap(
 )
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(dim_and_parts=PARTS, held=st.integers(1, 60), data=st.data())
 def test_a_file_of_any_number_of_batches_gives_what_was_written(tmp_path_factory, dim_and_parts, held, data):
     dim, parts = dim_and_parts
