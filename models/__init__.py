@@ -1,4 +1,4 @@
-"""Adapters that the project trained itself, as package data, each with its model card; and the default models."""
+"""What the project trained itself, as package data, each model with its card; and the default models."""
 
 DEFAULT_RERANKER = "bicross-rerank-mini"
 """The reranker of a search where no other is named."""

@@ -20,19 +20,20 @@ from .output_folder import (
 )
 from .ranking_list import RankingList
 from .record import QUALITY, Evaluated, TrainingRecord
-from .rerankers import RerankerMethod
+from .rerankers import LateInteractionMethod, RerankerMethod
 from .settings import CHECKPOINTS, LoraSettings, TrainingDtype, TrainingProgress, TrainingSettings, Watch
 
 if TYPE_CHECKING:
     from .checkpoints import newest_checkpoint
     from .encoders import train_encoder
-    from .rerankers import train_exits, train_reranker
+    from .rerankers import train_exits, train_late_interaction, train_reranker
 
 __all__ = [
     "CHECKPOINTS",
     "QUALITY",
     "EncoderObjective",
     "Evaluated",
+    "LateInteractionMethod",
     "LoraSettings",
     "RankingList",
     "RerankerMethod",
@@ -51,6 +52,7 @@ __all__ = [
     "require_training_packages",
     "train_encoder",
     "train_exits",
+    "train_late_interaction",
     "train_reranker",
     "training_device",
     "write_atomically",
@@ -64,6 +66,7 @@ __getattr__ = lazy_names(
         "encoders": ("train_encoder",),
         "rerankers": (
             "train_exits",
+            "train_late_interaction",
             "train_reranker",
         ),
     },

@@ -4,7 +4,7 @@ from .inputs import cannot_run_packed, unlike_plain_text
 from .model import PackedModel, packed_embedder, packed_reranker
 from .pooling import Finish
 from .readers import packed_reader
-from .token_states import affine, packed_token_states
+from .token_states import affine, packed_token_states, state_width, tokens_around
 
 __all__ = [
     "Finish",
@@ -15,5 +15,7 @@ __all__ = [
     "packed_reader",
     "packed_reranker",
     "packed_token_states",
+    "state_width",
+    "tokens_around",
     "unlike_plain_text",
 ]

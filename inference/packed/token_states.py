@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -50,10 +51,8 @@ def packed_token_states(
         raise CannotPackError(f"its first module is {type(first).__name__}, not a transformer")
     if reason := unlike_plain_text(first):
         raise CannotPackError(reason)
-    config = first.model.config
-    units = int(config.hidden_size if hasattr(config, "hidden_size") else config.dim)
-    if units != width:
-        raise CannotPackError(f"its states have {units} units, and states of {width} are wanted")
+    if state_width(model) != width:
+        raise CannotPackError(f"its states have {state_width(model)} units, and states of {width} are wanted")
     return packed_model(
         Head(first.model, Pooling(("mean",)), finish, layers),
         lambda: TextTokenizer.of(model.tokenizer, pairs=False),
@@ -61,6 +60,20 @@ def packed_token_states(
         max_length,
         _calibrate,
     )
+
+
+def state_width(model: Any) -> int:  # noqa: ANN401
+    """The number of units of the states of an encoder, as ``packed_token_states`` takes it."""
+    config = model[0].model.config
+    return int(config.hidden_size if hasattr(config, "hidden_size") else config.dim)
+
+
+def tokens_around(tokenizer: TextTokenizer) -> tuple[int, int]:
+    """The number of special tokens before and after a text."""
+    own = tokenizer.vocabulary_size  # the id of no token
+    ids = tokenizer.single(np.array([own], np.uint32), max_length=2**20)[0].tolist()
+    before = ids.index(own)
+    return before, len(ids) - before - 1
 
 
 def affine(weight: Tensor, bias: Tensor) -> Finish:

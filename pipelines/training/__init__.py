@@ -12,7 +12,7 @@ from .pseudo_queries import PSEUDO_QUERY_KINDS, PseudoQueryKind, PseudoQueryPair
 if TYPE_CHECKING:
     from .cards import encoder_record, encoder_summary, reranker_record, reranker_summary
     from .encoder import EncoderOfCollection, default_objective, train_encoder_on
-    from .reranker import TrainedReranker, train_reranker_on
+    from .reranker import TrainedReranker, train_fast_reranker_on, train_reranker_on
 
 __all__ = [
     "EXIT_PASSAGES",
@@ -36,6 +36,7 @@ __all__ = [
     "reranker_record",
     "reranker_summary",
     "train_encoder_on",
+    "train_fast_reranker_on",
     "train_reranker_on",
 ]
 
@@ -56,6 +57,7 @@ __getattr__ = lazy_names(
         ),
         "reranker": (
             "TrainedReranker",
+            "train_fast_reranker_on",
             "train_reranker_on",
         ),
     },

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ...errors.counts import counted
 from ...training import QUALITY, Evaluated, TrainingRecord, TrainingSettings
+from ...training.rerankers import LateInteractionMethod
 from .lists import TrainingLists
 from .reranker_evaluation import ALONE, BLEND, FIRST_STAGE, MEASURE
 
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 _TEMPLATE = "card.md.jinja"
 _PACKAGES = ("bicross", "torch", "transformers", "sentence-transformers", "accelerate")
 _LOSSES_SHOWN = 20
+_USAGE = (
+    "It scores pairs of a query and a passage; higher is more relevant. Load it with sentence-transformers' "
+    '`CrossEncoder`, or with bicross: `SearchPipeline.open(index, reranker="this-folder")`'
+)
+_FAST_USAGE = (
+    "It scores a query and a passage by vectors of their tokens; higher is more relevant. It needs the encoder that it "
+    'was trained on. Open it with bicross: `LateInteractionReranker("this-folder")`'
+)
 _NOT_MEASURED = "Nothing was measured: no queries were held out."
 
 
@@ -36,15 +45,18 @@ class Recipe:
 def reranker_card(record: TrainingRecord, *, recipe: Recipe, lists: TrainingLists) -> str:
     """Return the model card of a reranker, in Markdown."""
     passages = sum(len(item.passages) for item in lists.training)
-    blend = "" if record.best is None else f", with the blend {record.best.get(BLEND, 1.0):g} of `bicross.json`"
+    late = isinstance(recipe.objective, LateInteractionMethod)
+    settings = "late_interaction.json" if late else "bicross.json"
+    blend = "" if record.best is None else f", with the blend {record.best.get(BLEND, 1.0):g} of `{settings}`"
+    usage = _FAST_USAGE if late else _USAGE
     return render_card(
         record,
         recipe,
-        kind="reranker",
+        library_name="bicross" if late else "sentence-transformers",
+        kind="late-interaction reranker" if late else "reranker",
         pipeline_tag="text-ranking",
-        tags=("cross-encoder", "reranker", "bicross"),
-        usage="It scores pairs of a query and a passage; higher is more relevant. Load it with sentence-transformers' "
-        '`CrossEncoder`, or with bicross: `SearchPipeline.open(index, reranker="this-folder")`' + blend + ".",
+        tags=("late-interaction" if late else "cross-encoder", "reranker", "bicross"),
+        usage=f"{usage}{blend}.",
         quality=_reranker_quality(record.best, len(lists.held_out)),
         evaluation_names=("step", MEASURE, "alone", "blend"),
         evaluations=[

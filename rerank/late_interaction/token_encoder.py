@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import ModelError
-from ...inference import Dtype, TextTokenizer, TokenIds, load_encoder, require_encoder, token_limit
-from ...inference.packed import Finish, PackedModel, affine, packed_token_states
+from ...inference import Dtype, TokenIds, load_encoder, require_encoder, token_limit
+from ...inference.packed import Finish, PackedModel, affine, packed_token_states, tokens_around
 from .maxsim import UNIT, QueryVectors, TokenVectors
 from .model_folder import LateInteractionSettings, Projection
 
@@ -34,7 +34,7 @@ class TokenEncoder:
     def __init__(self, packed: PackedModel) -> None:
         self._packed = packed
         self.tokenizer, self.max_length = packed.tokenizer, packed.max_length
-        self._before, self._after = _around(packed.tokenizer)
+        self._before, self._after = tokens_around(packed.tokenizer)
 
     @property
     def room(self) -> int:
@@ -120,11 +120,3 @@ def _vectors(projection: Projection, device: torch.device) -> Finish:
         return torch.cat([(vectors * UNIT).round(), torch.nn.functional.softplus(outputs[:, -1:])], dim=1)
 
     return finish
-
-
-def _around(tokenizer: TextTokenizer) -> tuple[int, int]:
-    """The number of special tokens before and after a text."""
-    own = tokenizer.vocabulary_size  # the id of no token
-    ids = tokenizer.single(np.array([own], np.uint32), max_length=2**20)[0].tolist()
-    before = ids.index(own)
-    return before, len(ids) - before - 1

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bicross.errors import ModelCorrupt, ModelError, ModelNotFound
-from bicross.inference import ModelFiles, resolve_model
+from bicross.inference import ModelFiles, kind_of, resolve_model
 from bicross.inference.adapter import merge
+from bicross.models import FAST_RERANKER
 from safetensors.numpy import load_file, save_file
 
 BASE = "sentence-transformers/all-MiniLM-L6-v2"
@@ -162,7 +163,7 @@ def test_the_hub_cache_is_used_offline_and_states_the_commit(tmp_path, tiny_mode
     (model / "refs").mkdir()
     (model / "refs" / "main").write_text(commit)
     code = """
-        from bicross.inference import ModelFiles, resolve_model
+        from bicross.inference import ModelFiles, kind_of, resolve_model
         for name in ("org/tiny", "org/tiny@main", "org/tiny@0123456789abcdef0123456789abcdef01234567"):
             files = ModelFiles.of(name, resolve_model(name))
             print(files.id, files.revision)
@@ -237,3 +238,9 @@ def test_the_adapter_changes_what_it_says_and_nothing_else():
     assert "embeddings.word_embeddings.weight" in unchanged
     assert not [name for name in unchanged if name.endswith("dense.weight") and "encoder" in name]
     assert merged["classifier.weight"].shape == (1, 384)
+
+
+def test_the_bundled_fast_reranker_is_a_folder_of_its_own():
+    folder = resolve_model(FAST_RERANKER)
+    assert kind_of(folder) == "late interaction"
+    assert (folder / "README.md").is_file()

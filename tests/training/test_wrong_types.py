@@ -32,6 +32,7 @@ RECORDS = [
     (RankingList, defaults(RankingList, query="q", passages=("a", "b"), labels=(1.0, 0.0))),
     (EncoderObjective, defaults(EncoderObjective)),
     (RerankerMethod, defaults(RerankerMethod)),
+    (public.LateInteractionMethod, defaults(public.LateInteractionMethod)),
     (public.LoraSettings, defaults(public.LoraSettings)),
     (rerankers.Sampling, defaults(rerankers.Sampling)),
     (PseudoQueryOptions, defaults(PseudoQueryOptions)),
@@ -39,6 +40,13 @@ RECORDS = [
 OF_MODELS = {
     "train_encoder": {"model": "nowhere", "lists": LISTS, "settings": SETTINGS, "held_out": (), "objective": None},
     "train_reranker": {"lists": LISTS, "settings": SETTINGS, "model": "nowhere", "method": None, "evaluate": None},
+    "train_late_interaction": {
+        "lists": LISTS,
+        "settings": SETTINGS,
+        "model": "nowhere",
+        "method": None,
+        "evaluate": None,
+    },
 }
 FUNCTIONS = {
     "read_queries": {"path": "queries.txt"},
@@ -88,6 +96,7 @@ def test_trainers_on_a_collection():
     for call, data in (
         (of_collection.train_encoder_on, EncoderData(source=Path("nowhere"))),
         (of_collection.train_reranker_on, RerankerData(source=Path("nowhere"))),
+        (of_collection.train_fast_reranker_on, RerankerData(source=Path("nowhere"))),
     ):
         for argument in ("data", "settings", "model"):
             arguments = {"data": data, "settings": SETTINGS, "model": "nowhere"}

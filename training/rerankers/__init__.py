@@ -1,24 +1,29 @@
-"""Trains cross-encoders, and exit heads of cross-encoders."""
+"""Trains cross-encoders, exit heads of cross-encoders, and late-interaction rerankers."""
 
 from typing import TYPE_CHECKING
 
 from bicross.lazy import lazy_names
 
 from ..settings import LoraSettings
+from .late_interaction_method import LateInteractionMethod
 from .reranker_method import LossName, RerankerMethod, Sampling, ScorePairs
 
 if TYPE_CHECKING:
     from .exit_fitting import ExitSettings, train_exits
+    from .late_interaction import layers_to_train_on, train_late_interaction
     from .train import train_reranker
 
 __all__ = [
     "ExitSettings",
+    "LateInteractionMethod",
     "LoraSettings",
     "LossName",
     "RerankerMethod",
     "Sampling",
     "ScorePairs",
+    "layers_to_train_on",
     "train_exits",
+    "train_late_interaction",
     "train_reranker",
 ]
 
@@ -30,6 +35,7 @@ __getattr__ = lazy_names(
             "ExitSettings",
             "train_exits",
         ),
+        "late_interaction": ("layers_to_train_on", "train_late_interaction"),
         "train": ("train_reranker",),
     },
 )

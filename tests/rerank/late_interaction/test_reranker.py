@@ -283,3 +283,16 @@ def test_vectors_that_are_not_those_of_the_model(reranker):
     for wrong in (np.ones((2, 9), np.int8), np.ones((2, 8), np.float32), np.ones(8, np.int8), "text", None):
         with pytest.raises(ArgumentError, match=r"pair 1 must be \(query, token vectors\), int8 of shape"):
             reranker.score_token_vectors([("dog", np.ones((2, 8), np.int8)), ("dog", wrong)])
+
+
+@pytest.mark.slow
+def test_the_bundled_model_puts_the_answer_first():
+    reranker = LateInteractionReranker(device="cpu")
+    passages = [
+        "Honey is made by bees from nectar, which they thicken in the hive.",
+        "A vaccine trains the immune system to recognise a virus before an infection.",
+        "The moon pulls at the sea, which rises and falls twice a day.",
+    ]
+    for query, best in [("how do vaccines work?", 1), ("why does the sea rise?", 2), ("what do bees make?", 0)]:
+        assert np.argmax(reranker.score([(query, passage) for passage in passages])) == best
+    assert reranker.token_vectors(passages[:1])[0].shape[1] == reranker.dim == 64
