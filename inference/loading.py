@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from ..errors import ArgumentError, ModelError
 from ..errors.arguments import checked_choice, checked_count, described
-from .checkpoints import missing_files, require_whole, require_words
+from .checkpoints import LATE_INTERACTION, missing_files, require_whole, require_words
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 """The number format of the layers. "int8" is for models that run packed on a CPU, and rounds the most. "auto" is
@@ -39,6 +39,10 @@ def load_model(constructor: Callable[..., Model], folder: Path, *, device: str |
             tokenizer knows no word.
         ArgumentError: The device is not available.
     """
+    if (folder / LATE_INTERACTION).is_file():
+        raise ModelError(
+            f"{folder} holds a late-interaction reranker, which is no model of transformers: name its base"
+        )
     import torch  # takes a second: a call for help or with a mistake should not wait for it
 
     if device is not None:

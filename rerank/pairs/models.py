@@ -82,7 +82,7 @@ def _described(folder: Path, kind: str | None) -> str:
     architectures = architectures_of(folder)
     if any(name.endswith("ForQuestionAnswering") for name in architectures):
         return f"a reader ({', '.join(architectures)}), which finds answers in a text"
-    article = f"a {kind} model" if kind in ("sparse", "multi-vector") else f"a {kind}"
+    article = f"a {kind} model" if kind in ("late interaction", "sparse", "multi-vector") else f"a {kind}"
     if kind is not None:
         return article
     return f"{', '.join(architectures)}, without a head" if architectures else "of an unknown kind"

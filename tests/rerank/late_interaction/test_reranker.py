@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 import torch
 from bicross.errors import ArgumentError, ModelCorrupt, ModelError, ModelNotFound, QueryError
-from bicross.inference import kind_of, require_encoder, require_reader, resolve_model
-from bicross.rerank import CrossEncoderReranker, LateInteractionReranker, takes_token_ids, takes_token_vectors
+from bicross.inference import kind_of, load_model, require_encoder, require_reader, resolve_model
+from bicross.rerank import (
+    CrossEncoderReranker,
+    LateInteractionReranker,
+    PairScorer,
+    takes_token_ids,
+    takes_token_vectors,
+)
 from bicross.rerank.late_interaction import read_late_interaction
 from helpers import tiny_architectures
 from helpers.examples import examples
@@ -160,7 +166,7 @@ def test_models_of_other_kinds_name_the_class_that_opens_them(folder, base, tmp_
     assert kind_of(resolve_model(folder)) == "late interaction"
     cross = save_cross_encoder(tmp_path / "cross", outputs=1)
     with pytest.raises(
-        ModelError, match=r"has? no late_interaction\.json\. Open a cross-encoder with CrossEncoderReranker"
+        ModelError, match=r"it has no late_interaction\.json\. Open a cross-encoder with CrossEncoderReranker"
     ):
         LateInteractionReranker(cross)
     with pytest.raises(ModelError, match=r"is not a cross-encoder.*Open it with LateInteractionReranker\('.*fast'\)"):
@@ -169,6 +175,10 @@ def test_models_of_other_kinds_name_the_class_that_opens_them(folder, base, tmp_
         require_encoder(folder, folder)
     with pytest.raises(ModelError, match="is not a reader: it is a late-interaction"):
         require_reader(folder, folder)
+    with pytest.raises(ModelError, match="cannot compare two texts: it is a late interaction model"):
+        PairScorer(folder)
+    with pytest.raises(ModelError, match=r"holds a late-interaction reranker, which is no model of"):
+        load_model(None, folder, device="cpu")  # which trainers call
 
 
 def changed(folder, target, **fields):
