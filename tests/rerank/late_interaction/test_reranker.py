@@ -24,6 +24,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
+pytestmark = pytest.mark.slow
+
 QUERIES = ["who sleeps at night ?", "dog", "the owl hunts"]
 PASSAGES = ["the cat sleeps all day", "", "a dog runs in the park . " * 9, "Élan, 東京", "dog", "owl " * 3]
 PAIRS = [(query, passage) for query in QUERIES for passage in PASSAGES]
@@ -65,7 +67,7 @@ def oracle(folder, base, texts):
         yield vectors / np.linalg.norm(vectors, axis=1, keepdims=True), weights
 
 
-@pytest.mark.parametrize("name", ["bert", *(pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES)])
+@pytest.mark.parametrize("name", ["bert", *FAMILIES])
 def test_token_vectors_are_projected_states_of_transformers(name, tmp_path):
     base = tiny_architectures.save_bi_encoder(tmp_path / "base", name)
     for layer in (1, 2):
@@ -295,7 +297,6 @@ def test_vectors_that_are_not_those_of_the_model(reranker):
             reranker.score_token_vectors([("dog", np.ones((2, 8), np.int8)), ("dog", wrong)])
 
 
-@pytest.mark.slow
 def test_the_bundled_model_puts_the_answer_first():
     reranker = LateInteractionReranker(device="cpu")
     passages = [

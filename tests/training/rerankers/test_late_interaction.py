@@ -16,6 +16,8 @@ from helpers.tiny_models import MAX_LENGTH, save_bi_encoder, save_cross_encoder
 from helpers.tiny_reranker_training import judged_by_a_word, measured, settings, ten_lists
 from safetensors.numpy import load_file
 
+pytestmark = pytest.mark.slow
+
 METHOD = LateInteractionMethod(layer=1, dim=16, prior_weight=1.0, sampling=Sampling(hard=0, other=5, hard_depth=0))
 WEIGHTS = "late_interaction.safetensors"
 
