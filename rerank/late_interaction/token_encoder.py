@@ -83,7 +83,7 @@ def open_token_encoder(
         base: The folder of the encoder.
         settings: The settings of the model.
         projection: Its arrays.
-        device: A torch device; None is the fastest there is.
+        device: A torch device; None takes CUDA, then the CPU: the engine runs on no other.
         dtype: The number format of the layers.
         max_length: Lowers the limit on the tokens of a text.
 
@@ -92,7 +92,7 @@ def open_token_encoder(
         ArgumentError: ``max_length`` is too small, or "int8" or the device is not available here.
     """
     require_encoder(base, settings.base)
-    loaded: Any = load_encoder(base, device=device)
+    loaded: Any = load_encoder(base, device=device or ("cuda" if torch.cuda.is_available() else "cpu"))
     least = int(loaded.tokenizer.num_special_tokens_to_add(pair=False)) + 1
     limit = token_limit(loaded[0], max_length, least=least, own=settings.max_length)
     try:

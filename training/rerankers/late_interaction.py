@@ -109,11 +109,12 @@ def layers_to_train_on(model: str | Path, settings: TrainingSettings, method: La
         ArgumentError: The states have fewer units than a token vector is to have.
         ModelError: The model is no encoder that runs packed, or has fewer layers.
     """
+    device = training_device(settings)
     layers = open_first_layers(
         model,
         layer=method.layer,
         dtype=settings.dtype,
-        device=training_device(settings),
+        device="cpu" if device == "mps" else device,  # the engine has not been tried there
         max_length=settings.max_length,
     )
     if method.dim > layers.width:
