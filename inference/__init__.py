@@ -31,7 +31,7 @@ from .loading import (
     without_progress_bars,
 )
 from .model_store import ModelFiles, resolve_model
-from .protocols import HasVocabulary, has_members, has_vocabulary
+from .protocols import HasVocabulary, TextReading, has_members, has_vocabulary
 from .remote import Dialect, RemoteOptions
 from .tokenizer import TextTokenizer, TokenIds, require_texts
 from .tokenizer_loading import load_tokenizer, read_vocabulary
@@ -51,6 +51,7 @@ __all__ = [
     "ModelFiles",
     "RemoteOptions",
     "TemplatedPair",
+    "TextReading",
     "TextTokenizer",
     "TokenIds",
     "batch_size_for",

@@ -1,6 +1,7 @@
-"""An instance check for protocols that does not evaluate properties, and a protocol of models with a vocabulary."""
+"""An instance check for protocols that does not evaluate properties, and what models say of how they read texts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from inspect import getattr_static
 from typing import Generic, Protocol, TypeGuard
@@ -19,6 +20,27 @@ def has_members(value: object, protocol: type) -> bool:
         protocol: A protocol class; members of its base protocols count too.
     """
     return all(getattr_static(value, name, _MISSING) is not _MISSING for name in _members(protocol))
+
+
+@dataclass(frozen=True, slots=True)
+class TextReading:
+    """How a model reads a text alone. Models for which this is equal compute equal states of it in their first layers.
+
+    Attributes:
+        weights_sha256: The sha256 of the weights.
+        tokenizer_sha256: The sha256 of the tokenizer.
+        settings_sha256: The sha256 of the settings that states depend on.
+        dtype: The number format of the layers.
+        device: The device that they run on.
+        max_length: The most tokens of a text, special tokens included.
+    """
+
+    weights_sha256: str
+    tokenizer_sha256: str
+    settings_sha256: str
+    dtype: str
+    device: str
+    max_length: int
 
 
 class HasVocabulary(Protocol):

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from ..index import ModelFingerprint
 from ..inference import (
     Dtype,
     ModelFiles,
+    TextReading,
     load_encoder,
     require_encoder,
     require_texts,
@@ -22,6 +23,9 @@ from ..inference import (
 from ..models import DEFAULT_ENCODER
 from .text_inputs import Task, TextInput, text_input
 from .unpacked import StandardEncoder
+
+if TYPE_CHECKING:
+    from ..inference.packed import Tap
 
 logger = logging.getLogger("bicross")
 
@@ -64,6 +68,7 @@ class BiEncoder:
         self._fingerprint = _identify(loaded, str(model), folder, self._inputs)
         self._packed = packed_embedder(loaded, dtype=dtype, max_length=longest)
         self._standard = None if self._packed else StandardEncoder(loaded, dtype, batch_size, self._inputs)
+        self._reading = self._text_reading(dtype, str(loaded.device)) if self._packed else None
         self._queries_cut = 0
 
     @property
@@ -75,6 +80,11 @@ class BiEncoder:
     def runs_packed(self) -> bool:
         """Whether the model runs in this project's engine; the log says why if it does not."""
         return self._packed is not None
+
+    @property
+    def reading(self) -> TextReading | None:
+        """How passages are read; None where no other model reads them so: with a prompt, int8, or not packed."""
+        return self._reading
 
     @property
     def max_tokens(self) -> int:
@@ -97,6 +107,34 @@ class BiEncoder:
         """Return unit vectors of shape (len(passages), dimension), float32. Text beyond the model's limit is cut."""
         return self._encode(passages, "document")
 
+    def can_tap(self, layer: int) -> bool:
+        """Whether the states after a layer, from 1 on, can be read on the way; those after the last one cannot."""
+        return self._reading is not None and self._packed is not None and layer < self._packed.layers
+
+    def encode_documents_tapped(
+        self, passages: Sequence[str], tap: "Tap"
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """Embed passages, and read the states of all their tokens on the way.
+
+        Args:
+            passages: The texts.
+            tap: What is read; made for a model with the same ``reading``, which is not None.
+
+        Returns:
+            The vectors that ``encode_documents`` gives, and for each passage a row of the tap for every token.
+        """
+        require_texts(passages)
+        if not self.can_tap(tap.layer) or self._packed is None:
+            raise ModelError(f"{self._fingerprint.id} has no states after layer {tap.layer} that could be read")
+        if not passages:
+            return self.encode_documents(passages), []
+        from ..inference.packed import run_tapped
+
+        vectors, tokens = run_tapped(
+            self._packed, self._packed.tokenizer.encode(passages), tap, max_length=self._inputs["document"].limit
+        )
+        return _unit(vectors[:, : self._fingerprint.dimension], passages), tokens
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each passage, without special tokens."""
         return self._count(texts, "document")
@@ -107,6 +145,12 @@ class BiEncoder:
         A model that runs through sentence-transformers gives 0.0: its tokenizer is not measured.
         """
         return self._packed.tokenizer.unknown_shares(texts) if self._packed else [0.0 for _ in texts]
+
+    def _text_reading(self, dtype: Dtype, device: str) -> TextReading | None:
+        if dtype == "int8" or self._inputs["document"].prompt:  # int8 layers take their ranges from what runs first
+            return None
+        made, limit = self._fingerprint, self._inputs["document"].limit
+        return TextReading(made.weights_sha256, made.tokenizer_sha256, made.settings_sha256, dtype, device, limit)
 
     def _count(self, texts: Sequence[str], task: Task) -> list[int]:
         require_texts(texts)

@@ -35,7 +35,7 @@ class PackedModel:
             max_length: The most tokens of an input, special tokens included.
         """
         self.tokenizer = tokenizer
-        self._encoder = encoder
+        self.encoder = encoder
         self.max_length = max_length
 
     def run(self, texts: Sequence[TokenIds], *, max_length: int | None = None) -> NDArray[np.float32]:
@@ -49,7 +49,7 @@ class PackedModel:
             A row for each text, float32 of shape (len(texts), outputs).
         """
         limit = min(self.max_length, max_length or self.max_length)
-        return self._encoder.run([self.tokenizer.single(ids, max_length=limit) for ids in texts])
+        return self.encoder.run([self.tokenizer.single(ids, max_length=limit) for ids in texts])
 
     def run_pairs(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> NDArray[np.float32]:
         """Run pairs of texts.
@@ -60,8 +60,8 @@ class PackedModel:
         Returns:
             A row for each pair, float32 of shape (len(pairs), outputs).
         """
-        lengths = [self.tokenizer.before_second(query) for query, _ in pairs] if self._encoder.continues else []
-        return run_sharing(self._encoder, self._sequences(pairs), lengths)
+        lengths = [self.tokenizer.before_second(query) for query, _ in pairs] if self.encoder.continues else []
+        return run_sharing(self.encoder, self._sequences(pairs), lengths)
 
     def run_whole(self, inputs: Sequence[TokenIds], beginnings: Sequence[int]) -> NDArray[np.float32]:
         """Run inputs that are complete.
@@ -75,7 +75,7 @@ class PackedModel:
             A row for each input, float32 of shape (len(inputs), outputs).
         """
         sequences = [np.stack([ids, np.zeros_like(ids)]).astype(np.int32) for ids in inputs]
-        return run_sharing(self._encoder, sequences, beginnings)
+        return run_sharing(self.encoder, sequences, beginnings)
 
     def run_tokens(self, inputs: Sequence[NDArray[np.int32]]) -> list[NDArray[np.float32]]:
         """Run inputs that are complete, for the outputs of every token.
@@ -86,21 +86,21 @@ class PackedModel:
         Returns:
             For each input the outputs of its tokens, float32 of shape (tokens, outputs).
         """
-        return self._encoder.run_tokens(inputs)
+        return self.encoder.run_tokens(inputs)
 
     def run_layered(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> LayeredRun:
         """Start a run of pairs at the first layer; the caller decides which pairs run through further layers."""
-        return LayeredRun(self._encoder, self._sequences(pairs))
+        return LayeredRun(self.encoder, self._sequences(pairs))
 
     @property
     def layers(self) -> int:
         """The number of layers."""
-        return len(self._encoder.layers)
+        return len(self.encoder.layers)
 
     @property
     def hidden(self) -> int:
         """The width of the hidden states."""
-        return self._encoder.hidden
+        return self.encoder.hidden
 
     def _sequences(self, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> list[NDArray[np.int32]]:
         return [self.tokenizer.pair(*pair, max_length=self.max_length) for pair in pairs]

@@ -19,6 +19,7 @@ from safetensors.numpy import load_file, save  # pyright: ignore[reportUnknownVa
 from ...errors import ArgumentError, ModelCorrupt, ModelError
 from ...errors.arguments import checked_count, checked_number
 from ...inference import LATE_INTERACTION, sha256_of, whole_file
+from ..calibration import calibration_from_dict
 
 WEIGHTS = "late_interaction.safetensors"
 MOST_DIMENSIONS = 1024
@@ -50,9 +51,10 @@ class LateInteractionSettings:
         max_length: The most tokens of a text, special tokens included.
         blend: The weight of the scores against those of the first stage.
         weights_sha256: The sha256 of the arrays beside these settings.
+        calibration: The curve from scores to relevance, as a record; None without one.
 
     Raises:
-        ArgumentError: A value is out of its range.
+        ArgumentError: A value is out of its range, or the record is no curve.
     """
 
     base: str
@@ -62,6 +64,7 @@ class LateInteractionSettings:
     max_length: int = 256
     blend: float = 1.0
     weights_sha256: str = ""
+    calibration: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(cast("object", self.base), str) or not self.base:
@@ -73,6 +76,15 @@ class LateInteractionSettings:
             if checked_count(getattr(self, name), name) > most:
                 raise ArgumentError(f"{name} must be at most {most}, not {getattr(self, name)}")
         checked_number(self.blend, "blend", 0, 1)
+        if self.calibration is not None:
+            calibration_from_dict(self.calibration)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON; without a curve it is as before there were any."""
+        record = asdict(self)
+        if self.calibration is None:
+            del record["calibration"]
+        return record
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,7 +157,7 @@ def write_late_interaction(folder: Path, settings: LateInteractionSettings, proj
         file.write(save(arrays))
     written = replace(settings, weights_sha256=sha256_of(folder / WEIGHTS))
     with whole_file(folder / LATE_INTERACTION) as file:
-        file.write((json.dumps(asdict(written), indent=2) + "\n").encode())
+        file.write((json.dumps(written.to_dict(), indent=2) + "\n").encode())
 
 
 def _read_settings(path: Path) -> LateInteractionSettings:
@@ -155,7 +167,7 @@ def _read_settings(path: Path) -> LateInteractionSettings:
             raise ModelCorrupt(f"{path} must hold a JSON object, not {record!r:.80}")
         given = cast("Mapping[str, Any]", record)
         known = {field.name for field in fields(LateInteractionSettings)}
-        if wrong := ", ".join(sorted(known ^ set(given))):
+        if wrong := ", ".join(sorted((known ^ set(given)) - {"calibration"})):
             raise ModelCorrupt(f"{path} has other fields than this version of bicross knows ({wrong:.200})")
         return LateInteractionSettings(**given)
     except (OSError, ValueError, RecursionError) as error:  # an ArgumentError is a ValueError

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +17,20 @@ from ...inference import (
     LATE_INTERACTION,
     Dtype,
     ModelFiles,
+    TextReading,
     kind_of,
     require_texts,
     resolve_dtype,
     resolve_model,
 )
 from ...models import FAST_RERANKER
-from ..calibration import Calibration
+from ..calibration import Calibration, calibration_from_dict
 from ..reranker import Pair, TokenVectorPair, check_pairs, check_token_vector_pairs
 from .maxsim import QueryVectors, TokenVectors, max_sim
 from .model_folder import read_late_interaction, require_base
+
+if TYPE_CHECKING:
+    from ...inference.packed import Tap
 
 logger = logging.getLogger("bicross")
 
@@ -83,7 +88,12 @@ class LateInteractionReranker:
             base, settings, projection, device=device, dtype=dtype, max_length=max_length
         )
         self._settings, self._scale, self._files, self._dtype = settings, projection.scale, files, dtype
-        self._cuts_queries = False
+        self._name, self._cuts_queries = str(model), False
+
+    @property
+    def name(self) -> str:
+        """The name or folder that it was loaded by."""
+        return self._name
 
     @property
     def blend(self) -> float:
@@ -92,8 +102,9 @@ class LateInteractionReranker:
 
     @property
     def calibration(self) -> Calibration | None:
-        """None: no curve from its scores to relevance comes with the model."""
-        return None
+        """The curve from scores to relevance that the model's settings have, None if they have none."""
+        curve = self._settings.calibration
+        return None if curve is None else calibration_from_dict(curve)
 
     @property
     def runs_packed(self) -> bool:
@@ -110,9 +121,13 @@ class LateInteractionReranker:
         """The length of a token vector."""
         return self._settings.dim
 
-    @functools.cached_property
+    @property
     def late_interaction_fingerprint(self) -> str:
         """Identifies what token vectors depend on, except the number format: 64 hex digits."""
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self) -> str:
         made_of = {
             "format": 1,
             "base": [self._files.weights_sha256, self._files.settings_sha256],
@@ -155,6 +170,30 @@ class LateInteractionReranker:
         if cut:
             logger.info("%d of %d passages were cut to fit into %d tokens", cut, len(ids), self.max_length)
         return self._encoder.passages(ids)
+
+    @property
+    def reading(self) -> TextReading | None:
+        """How passages are read; None with int8, whose layers take their ranges from what runs first."""
+        if self._dtype == "int8":
+            return None
+        files, encoder = self._files, self._encoder
+        return TextReading(
+            files.weights_sha256,
+            files.tokenizer_sha256,
+            files.settings_sha256,
+            self._dtype,
+            encoder.device,
+            encoder.max_length,
+        )
+
+    @property
+    def tap(self) -> "Tap":
+        """What computes token vectors on the way through an encoder with the same ``reading``."""
+        return self._encoder.tap
+
+    def token_vectors_of(self, tapped: Sequence[NDArray[np.float32]]) -> list[TokenVectors]:
+        """Return what ``token_vectors`` does, of the rows of each passage that ``tap`` gave."""
+        return self._encoder.vectors_of(tapped)
 
     def score(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """Score pairs.

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...errors import ModelError
 from ...inference import Dtype, TokenIds, load_encoder, require_encoder, token_limit
-from ...inference.packed import Finish, PackedModel, affine, packed_token_states, tokens_around
+from ...inference.packed import Finish, PackedModel, Tap, affine, packed_token_states, tokens_around
 from .maxsim import UNIT, QueryVectors, TokenVectors
 from .model_folder import LateInteractionSettings, Projection
 
@@ -29,10 +29,12 @@ class TokenEncoder:
 
     Args:
         packed: The model.
+        tap: What computes the same on the way through an encoder that reads texts as this model does.
+        device: Where it runs.
     """
 
-    def __init__(self, packed: PackedModel) -> None:
-        self._packed = packed
+    def __init__(self, packed: PackedModel, tap: Tap, *, device: str) -> None:
+        self._packed, self.tap, self.device = packed, tap, device
         self.tokenizer, self.max_length = packed.tokenizer, packed.max_length
         self._before, self._after = tokens_around(packed.tokenizer)
 
@@ -47,12 +49,19 @@ class TokenEncoder:
         Args:
             texts: Token ids, without special tokens.
         """
-        return [rows[:, :-1].astype(np.int8) for rows in self._rows(texts)]
+        return self.vectors_of(self._rows(texts))
+
+    def vectors_of(self, rows: Sequence[NDArray[np.float32]]) -> list[TokenVectors]:
+        """Return the token vectors in the rows of each text, which this model or its ``tap`` computed."""
+        require_finite(rows)
+        return [text[:, :-1].astype(np.int8) for text in rows]
 
     def queries(self, texts: Sequence[TokenIds]) -> list[QueryVectors]:
         """Compute the vectors and weights of the tokens of texts, without special tokens where there are others."""
         found: list[QueryVectors] = []
-        for ids, rows in zip(texts, self._rows(texts), strict=True):
+        read = self._rows(texts)
+        require_finite(read)
+        for ids, rows in zip(texts, read, strict=True):
             own = rows[self._before : len(rows) - self._after] if len(ids) else rows
             found.append(QueryVectors.of(own[:, :-1].astype(np.int8), own[:, -1]))
         return found
@@ -62,10 +71,13 @@ class TokenEncoder:
         rows: list[NDArray[np.float32]] = []
         for start in range(0, len(inputs), TEXTS_AT_ONCE):
             rows += self._packed.run_tokens(inputs[start : start + TEXTS_AT_ONCE])
-        for text in rows:
-            if not np.isfinite(text).all():
-                raise ModelError("the model gave token vectors that are not finite; use dtype='float32'")
         return rows
+
+
+def require_finite(rows: Sequence[NDArray[np.float32]]) -> None:
+    """Raise ``ModelError`` unless all numbers are finite."""
+    if not all(np.isfinite(text).all() for text in rows):
+        raise ModelError("the model gave token vectors that are not finite; use dtype='float32'")
 
 
 def open_token_encoder(
@@ -95,18 +107,19 @@ def open_token_encoder(
     loaded: Any = load_encoder(base, device=device or ("cuda" if torch.cuda.is_available() else "cpu"))
     least = int(loaded.tokenizer.num_special_tokens_to_add(pair=False)) + 1
     limit = token_limit(loaded[0], max_length, least=least, own=settings.max_length)
+    finish = _vectors(projection, loaded.device)
     try:
         packed = packed_token_states(
             loaded,
             layers=settings.layer,
             width=len(projection.mean),
-            finish=_vectors(projection, loaded.device),
+            finish=finish,
             dtype=dtype,
             max_length=limit,
         )
     except ModelError as error:
         raise ModelError(f"{settings.base} cannot be the base of this late-interaction model: {error}") from error
-    return TokenEncoder(packed)
+    return TokenEncoder(packed, Tap(settings.layer, finish), device=str(loaded.device))
 
 
 def _vectors(projection: Projection, device: torch.device) -> Finish:
