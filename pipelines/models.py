@@ -7,9 +7,9 @@ from typing import cast
 from ..errors import ArgumentError, ModelError
 from ..errors.arguments import described
 from ..index import Index
-from ..inference import Dtype, resolve_model
+from ..inference import Dtype, kind_of, resolve_model
 from ..inference.remote import is_remote
-from ..rerank import CrossEncoderReranker, RemoteReranker, Reranker
+from ..rerank import CrossEncoderReranker, LateInteractionReranker, RemoteReranker, Reranker
 from ..retrieval import (
     REMOTE_POOLING,
     BiEncoder,
@@ -44,7 +44,7 @@ def load_encoder(
     if is_remote(encoder):
         _require_no_device(encoder, device, dtype)
         return RemoteEncoder(str(encoder))
-    encoders = [_load_encoder(encoder, device_name, dtype, early) for device_name in _devices(device)]
+    encoders = [_load_encoder(encoder, device_name, dtype, early) for device_name in device_names(device)]
     return encoders[0] if len(encoders) == 1 else ParallelEncoder(encoders)
 
 
@@ -67,12 +67,17 @@ def require_one_device(device: Devices) -> None:
     Raises:
         ArgumentError: There are several.
     """
-    devices = _devices(device)
+    devices = device_names(device)
     if len(devices) > 1:
         raise ArgumentError(f"a search runs on one device, and {device!r} names {len(devices)}: name one of them")
 
 
-def _devices(device: Devices) -> list[str] | list[None]:
+def device_names(device: Devices) -> list[str] | list[None]:
+    """Return the names of the devices; None where it is left open.
+
+    Raises:
+        ArgumentError: It names none, or something that is no name.
+    """
     if device is None:
         return [None]
     unchecked: object = cast("object", device.split(",") if isinstance(device, str) else device)
@@ -178,7 +183,8 @@ def open_reranker(
         _require_no_device(reranker, device, dtype)
         return RemoteReranker(str(reranker))
     if isinstance(reranker, str | Path):
-        return CrossEncoderReranker(reranker, device=device, dtype=dtype)
+        is_fast = kind_of(resolve_model(reranker)) == "late interaction"
+        return (LateInteractionReranker if is_fast else CrossEncoderReranker)(reranker, device=device, dtype=dtype)
     if reranker is not None and not callable(getattr(reranker, "score", None)):
         raise ArgumentError(
             f"reranker must be a model, the name of one, or None, not {type(reranker).__name__}: {reranker!r:.80}"

@@ -221,10 +221,12 @@ def _search_options(search: SearchOptions | None) -> SearchOptions:
     options = SearchOptions() if search is None else checked_instance(search, SearchOptions, "search")
     if options.top_k is not None:
         raise ArgumentError(f"search has top_k={options.top_k}: give read_k, the number of passages to read")
-    if options.passages != "best" or options.adaptive:
-        name = "adaptive" if options.adaptive else f"passages={options.passages!r}"
-        raise ArgumentError(f"search has {name}: answers come from every passage that is retrieved; leave it out")
-    return options
+    named = [name for name in ("adaptive", "late_interaction") if getattr(options, name)]
+    if options.passages != "best":
+        named.append(f"passages={options.passages!r}")
+    if named:
+        raise ArgumentError(f"search has {named[0]}: answers come from every passage that is retrieved; leave it out")
+    return replace(options, late_interaction=False)
 
 
 def _checked_reader(reader: Reader) -> Reader:

@@ -213,9 +213,11 @@ def _search_options(search: SearchOptions | None) -> tuple[SearchOptions, Origin
     options = SearchOptions() if search is None else checked_instance(search, SearchOptions, "search")
     if options.top_k is not None:
         raise ArgumentError(f"search has top_k={options.top_k}: give the context its top_k, and the search retrieve_k")
-    if options.passages != "best" or options.adaptive:
-        name = "adaptive" if options.adaptive else f"passages={options.passages!r}"
-        raise ArgumentError(f"search has {name}: a context scores every passage that it retrieves; leave it out")
+    named = [name for name in ("adaptive", "late_interaction") if getattr(options, name)]
+    if options.passages != "best":
+        named.append(f"passages={options.passages!r}")
+    if named:
+        raise ArgumentError(f"search has {named[0]}: a context scores every passage that it retrieves; leave it out")
     return with_candidates(options, CANDIDATES)
 
 

@@ -37,6 +37,7 @@ from .options import (
     FirstStageName,
     IndexEncoder,
     JudgedSource,
+    LateInteraction,
     LongQuery,
     ModelName,
     OldFirstStageName,
@@ -90,6 +91,7 @@ def evaluate_command(
     passages: Passages = "best",
     adaptive: Adaptive = False,
     cascade: CascadeStages = None,
+    late_interaction: LateInteraction = None,
     long_queries: LongQuery = "cut",
     device: Device = None,
     dtype: Precision = "float32",
@@ -132,6 +134,7 @@ def evaluate_command(
                 passages=passages,
                 adaptive=adaptive,
                 cascade=read_cascade(cascade),
+                late_interaction=late_interaction,
                 long_queries=long_queries,
             )
         with pipeline, counting("Searching", shown=watched) as count:

@@ -1,9 +1,6 @@
 """The commands that build, change and check an index."""
 
 import dataclasses
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +11,11 @@ from rich.console import Console
 from ...errors import ArgumentError, IndexCorrupt, IndexStoreError
 from ...errors.counts import counted
 from ...index import TARGET_RECALL, Chunking, Index
+from ...models import FAST_RERANKER
 from ...rerank import DEFAULT_RERANKER
 from ...retrieval import DEFAULT_ENCODER
-from ..indexing import Begun, add_documents, build_index, index_terms, retokenize, upsert_documents
+from ..fast_reranker import load_fast_reranker
+from ..indexing import Begun, add_documents, build_index, upsert_documents
 from ..models import load_encoder, open_encoder
 from ..progress import doing
 from ..unknown_tokens import unknown_share_of
@@ -36,7 +35,7 @@ from .options import (
 )
 from .output import fields_table, info_record, info_table, print_json, report
 from .sources import Source, keeping_begun, kept_of_build
-from .terminal import saying, unless_committed, with_option_records
+from .terminal import changing, saying, unless_committed, watched, with_option_records
 
 MAX_IDS_SHOWN = 5
 
@@ -55,6 +54,12 @@ def index(
     ] = True,
     language: Language = None,
     analyzer: AnalyzerName = None,
+    precompute: Annotated[
+        bool,
+        typer.Option(
+            "--precompute", help="Keep token vectors too, 10 to 30 KB a passage: searches rerank several times faster."
+        ),
+    ] = False,
     device: Devices = None,
     dtype: Precision = "float32",
     overwrite: Annotated[
@@ -88,14 +93,16 @@ def index(
     documents = source.read()
     with saying(kept_of_build(output)), keeping_begun(output):
         first = Begun(documents)
-        with doing("Loading the encoder", shown=_watched(as_json) and cluster is None):
+        with doing("Loading the encoder", shown=watched(as_json) and cluster is None):
             model = encoder if cluster else load_encoder(encoder, device=device, dtype=dtype)
+            fast = load_fast_reranker(FAST_RERANKER, device=device, dtype=dtype) if precompute else False
         built = build_index(
             first,
             output,
             encoder=model,
             reranker=reranker if tokens else None,
             lexical=analysed_as or lexical,
+            precompute=fast,
             chunking=chunking,
             index_type=index_type,
             target_recall=target_recall,
@@ -103,7 +110,7 @@ def index(
             overwrite=overwrite,
             resume=resume,
             device=device if cluster else None,
-            progress=_watched(as_json),
+            progress=watched(as_json),
             cluster=cluster,
         )
     info = built.info()
@@ -142,10 +149,10 @@ def add(
     change = upsert_documents if replace else partial(add_documents, cluster=cluster)
     with saying(unless_committed(path, f"Nothing was added to {path}: run the same command again.")):
         first = Begun(documents)
-        with doing("Loading the encoder", shown=_watched(as_json) and cluster is None):
+        with doing("Loading the encoder", shown=watched(as_json) and cluster is None):
             model = encoder if cluster else open_encoder(opened, encoder, device=device, dtype=dtype)
         where = device if cluster else None
-        written = change(path, first, encoder=model, device=where, reranker=reranker, progress=_watched(as_json))
+        written = change(path, first, encoder=model, device=where, reranker=reranker, progress=watched(as_json))
     summary = source.summary(documents, written=written)
     new = Index.open(path, verify="size").info().documents - before
     text = f"Wrote {counted(written, 'document')} to {path}" + (
@@ -168,7 +175,7 @@ def delete(
     if not ids and where is None:
         raise ArgumentError("say which documents to delete: their ids, or --where")
     distinct_ids = list(dict.fromkeys(ids or []))
-    with _changing(path, "Deleting", as_json=as_json):
+    with changing(path, "Deleting", as_json=as_json):
         opened = Index.open(path)
         missing = [
             id_ for id_, document in zip(distinct_ids, opened.get(distinct_ids), strict=True) if document is None
@@ -190,42 +197,12 @@ def compact(
     as_json: AsJson = False,
 ) -> None:
     """Rewrite an index without what was deleted. It can be searched meanwhile."""
-    with _changing(path, "Compacting", as_json=as_json):
+    with changing(path, "Compacting", as_json=as_json):
         info = Index.compacted(path, grace=grace).info()
     record = {"path": str(path), "generation": info.generation, "segments": info.segments, "bytes": info.bytes}
     segments = counted(info.segments, "segment")
     text = f"{path} has {counted(info.documents, 'document')} in {segments}, {counted(info.bytes, 'byte')}"
     report(record, text, as_json=as_json)
-
-
-def retokenize_command(
-    path: IndexPath,
-    *,
-    reranker: ModelName = DEFAULT_RERANKER,
-    as_json: AsJson = False,
-) -> None:
-    """Keep the token ids of all passages for another reranker. Nothing is embedded; it can be searched meanwhile.
-
-    Example: bicross retokenize my-index --reranker cross-encoder/ms-marco-MiniLM-L6-v2
-    """
-    with _changing(path, "Tokenising", as_json=as_json):
-        changed = retokenize(path, reranker=reranker)
-    text = f"{path} keeps the token ids for {reranker}" + ("" if changed else " already: nothing was done")
-    report({"path": str(path), "reranker": reranker, "changed": changed}, text, as_json=as_json)
-
-
-def index_terms_command(
-    path: IndexPath, *, language: Language = None, analyzer: AnalyzerName = None, as_json: AsJson = False
-) -> None:
-    """Keep the terms of all passages, for searches by BM25. Nothing is embedded; it can be searched meanwhile.
-
-    Example: bicross index-terms my-index --language de
-    """
-    chosen = chosen_analyzer(language, analyzer)
-    with _changing(path, "Indexing terms", as_json=as_json):
-        changed = index_terms(path, analyzer=chosen)
-    text = f"{path} keeps the terms of its passages" + ("" if changed else " already: nothing was done")
-    report({"path": str(path), "changed": changed}, text, as_json=as_json)
 
 
 def rollback(
@@ -236,7 +213,7 @@ def rollback(
 ) -> None:
     """Make an older generation the newest again."""
     opened = Index.open(path)
-    with _changing(path, "Rolling back", as_json=as_json):
+    with changing(path, "Rolling back", as_json=as_json):
         opened.rollback(to_generation)
     info = opened.info()
     record = {"path": str(path), "generation": info.generation, "documents": info.documents}
@@ -268,21 +245,7 @@ def info(path: IndexPlace, *, as_json: AsJson = False) -> None:
         Console().print(fields_table(fields))
 
 
-@contextmanager
-def _changing(path: Path, description: str, *, as_json: bool) -> Generator[None]:
-    """Show that an index is being changed, and say after an interrupt whether it was."""
-    with (
-        saying(unless_committed(path, f"Nothing was changed in {path}: run the same command again.")),
-        doing(description, shown=_watched(as_json)),
-    ):
-        yield
-
-
 def _first(ids: list[str]) -> str:
     """The first few of some ids, and how many more there are."""
     more = len(ids) - MAX_IDS_SHOWN
     return ", ".join(f"{id_!r:.200}" for id_ in ids[:MAX_IDS_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _watched(as_json: bool) -> bool:  # noqa: FBT001
-    return not as_json and sys.stderr.isatty()

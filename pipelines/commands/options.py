@@ -87,6 +87,14 @@ CascadeStages = Annotated[
         metavar="LAYER:CANDIDATES[,...]",
     ),
 ]
+LateInteraction = Annotated[
+    bool | None,
+    typer.Option(
+        "--late-interaction/--no-late-interaction",
+        help="Sort the candidates by token vectors first, of which the reranker reads the best 10; default: where the "
+        "index keeps them (`bicross precompute`), unless it was tuned.",
+    ),
+]
 LongQuery = Annotated[
     LongQueries,
     typer.Option(

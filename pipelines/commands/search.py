@@ -22,6 +22,7 @@ from .options import (
     FirstStageName,
     IndexEncoder,
     IndexPlace,
+    LateInteraction,
     LongQuery,
     ModelName,
     OldFirstStageName,
@@ -53,6 +54,7 @@ def search_command(
     passages: Passages = "best",
     adaptive: Adaptive = False,
     cascade: CascadeStages = None,
+    late_interaction: LateInteraction = None,
     long_queries: LongQuery = "error",
     min_relevance: Annotated[
         float | None,
@@ -124,6 +126,7 @@ def search_command(
             passages=passages,
             adaptive=adaptive,
             cascade=stages,
+            late_interaction=late_interaction,
             long_queries=long_queries,
             min_relevance=min_relevance,
         )

@@ -3,7 +3,7 @@
 from .begun import Begun
 from .build import add_documents, build_index, delete_documents, upsert_documents
 from .chunks import ChunkBuilder, ChunkDone, ChunkExecutor, ChunkJob, SourceChunk
-from .columns import index_terms, retokenize
+from .columns import ColumnMakers, drop_token_vectors, expected_token_vector_bytes, index_terms, precompute, retokenize
 from .sync import SyncFlags, SyncModels, SyncReport, sync_documents, sync_with
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "ChunkDone",
     "ChunkExecutor",
     "ChunkJob",
+    "ColumnMakers",
     "SourceChunk",
     "SyncFlags",
     "SyncModels",
@@ -19,7 +20,10 @@ __all__ = [
     "add_documents",
     "build_index",
     "delete_documents",
+    "drop_token_vectors",
+    "expected_token_vector_bytes",
     "index_terms",
+    "precompute",
     "retokenize",
     "sync_documents",
     "sync_with",

@@ -22,14 +22,15 @@ from ...index import (
     Predicate,
     VectorLayout,
 )
-from ...rerank import DEFAULT_RERANKER
+from ...rerank import DEFAULT_RERANKER, TokenVectorReranker
 from ...retrieval import DEFAULT_ENCODER, Encoder
+from ..fast_reranker import named_in_settings
 from ..models import Devices, open_encoder
 from ..progress import DocumentProgress, progress_over
 from ..search import default_settings
 from .chunks import ChunkExecutor
 from .clustered import ClusterModels, NewIndex, add_on, build_on
-from .columns import analyzer_for_new, analyzer_of_added, tokenizer_for_new, tokenizer_of
+from .columns import ColumnMakers, analyzer_for_new, fast_reranker_for_new, makers_of, tokenizer_for_new
 from .embedding import batches_of, embedded, pace_for
 from .given import check_no_documents, checked_documents, is_empty_list, loaded_encoder
 from .pace import Pace
@@ -45,6 +46,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     encoder: str | Path | Encoder = DEFAULT_ENCODER,
     reranker: str | Path | None = DEFAULT_RERANKER,
     lexical: bool | str = True,
+    precompute: bool | str | Path | TokenVectorReranker = False,
     chunking: Chunking | None = DEFAULT_CHUNKING,
     index_type: str = AUTO,
     target_recall: float = TARGET_RECALL,
@@ -72,6 +74,8 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
             and a warning is logged. The index can be searched with any other reranker too.
         lexical: Whether to store terms for BM25, and to search by vectors and words together where nothing else is
             asked for: True for English, a language such as "de" or "zh", or "any" for several; False stores none.
+        precompute: Whether to store the token vectors of all passages, which make reranking faster and take 10 to 30 KB
+            a passage: True for those of the bundled fast reranker, the name of another, or a model.
         chunking: How documents are split into passages; None keeps each as one passage, of which the encoder reads the
             beginning.
         index_type: "auto" chooses by size; or a FAISS factory string.
@@ -106,30 +110,31 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     analyzer = analyzer_for_new(lexical)
     layout = VectorLayout(index_type, target_recall=target_recall, memory_bytes=memory_bytes)
     settings = default_settings(lexical=analyzer is not None)
-    analyzer_name = analyzer.name if analyzer else ""
     if cluster is not None and not is_empty_list(unchecked):
-        models = ClusterModels(encoder, reranker, device, analyzer_name)
+        models = ClusterModels(encoder, reranker, device, analyzer.name if analyzer else "", precompute)
         new = NewIndex(path, chunking, layout, settings, overwrite)
         if not build_on(cluster, documents, models, new, progress=progress):
             check_no_documents(unchecked, path, overwrite=overwrite)
         return Index.open(path, verify="size")
-    model, tokenizer = loaded_encoder(encoder, device), tokenizer_for_new(reranker)
+    model, fast_reranker = loaded_encoder(encoder, device), fast_reranker_for_new(precompute, device=device)
+    makers = ColumnMakers(tokenizer_for_new(reranker), analyzer, fast_reranker)
     building = Index.build(
         path,
         model.fingerprint,
         chunking=chunking,
         layout=layout,
-        tokenizer_fingerprint=tokenizer.fingerprint if tokenizer else "",
-        analyzer=analyzer_name,
+        tokenizer_fingerprint=makers.tokenizer_fingerprint,
+        analyzer=makers.analyzer_name,
+        late_interaction_fingerprint=makers.late_interaction_fingerprint,
         overwrite=overwrite,
         resume=resume,
     )
     with progress_over(documents, "Embedding", shown=progress) as counted, building as builder:
-        stages = partial(embedded, encoder=model, chunking=chunking, tokenizer=tokenizer, analyzer=analyzer)
+        stages = partial(embedded, encoder=model, chunking=chunking, makers=makers)
         _write_lacking(builder, counted, pace_for(model), stages)
         if not counted.documents_done:
             check_no_documents(unchecked, path, overwrite=overwrite)
-        builder.commit(reason="build", settings=settings)
+        builder.commit(reason="build", settings={**settings, **named_in_settings(fast_reranker)})
     return Index.open(path, verify="size")  # its checksums were made a moment ago
 
 
@@ -168,17 +173,17 @@ def add_documents(  # noqa: PLR0913 - each argument has a default
     """
     index = Index.open(path)
     checked_flag(progress, "progress")
-    analyzer = analyzer_of_added(index)
     documents = checked_documents(documents)
     if cluster is not None:
         models = ClusterModels(encoder, reranker, device, index.analyzer)
         return add_on(cluster, documents, models, index, progress=progress)
-    model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)
+    makers = makers_of(index, reranker=reranker, device=device)
+    model = open_encoder(index, encoder, device=device)
     with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
         added = 0
         pace = pace_for(model)
         new = batches_of(counted.read(), pace)
-        with embedded(new, model, index.chunking, tokenizer, analyzer=analyzer, pace=pace) as batches:
+        with embedded(new, model, index.chunking, makers, pace=pace) as batches:
             for batch in batches:
                 added += writer.add(batch)
                 counted.done(len(batch.documents))
@@ -220,14 +225,14 @@ def upsert_documents(
     """
     index = Index.open(path)
     checked_flag(progress, "progress")
-    analyzer = analyzer_of_added(index)
     documents = checked_documents(documents)
-    model, tokenizer = open_encoder(index, encoder, device=device), tokenizer_of(index, reranker)
+    makers = makers_of(index, reranker=reranker, device=device)
+    model = open_encoder(index, encoder, device=device)
     pace = pace_for(model)
     with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
         replacing = Replacing(writer, counted)
         new = replacing.to_embed(batches_of(counted.read(), pace))
-        with embedded(new, model, index.chunking, tokenizer, analyzer=analyzer, pace=pace) as batches:
+        with embedded(new, model, index.chunking, makers, pace=pace) as batches:
             for batch in batches:
                 replacing.write(batch)
         writer.commit(reason="upsert")

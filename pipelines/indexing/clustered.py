@@ -9,11 +9,13 @@ from ...errors import ArgumentError
 from ...errors.arguments import described
 from ...index import Chunking, Document, DocumentReader, Index, ModelFingerprint, VectorLayout
 from ...index.staging import ChunkSettings
+from ...rerank import TokenVectorReranker
 from ...retrieval import BiEncoder, Encoder, ParallelEncoder
+from ..fast_reranker import name_of, named_in_settings, open_fast_reranker
 from ..models import Devices, built_with, load_encoder, open_encoder, require_encoder
 from .begun import Begun
 from .chunks import ChunkedDocuments, ChunkExecutor, ChunkJob, add_in_chunks, build_in_chunks
-from .columns import tokenizer_for_new, tokenizer_name_of
+from .columns import fast_reranker_for_new, tokenizer_for_new, tokenizer_name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,14 @@ class ClusterModels:
         reranker: The reranker for whose tokenizer token ids are stored.
         device: Where the encoder runs in the other processes.
         analyzer: The name of the analyzer; empty for none.
+        precompute: The model of the token vectors of a new index; False stores none.
     """
 
     encoder: str | Path | Encoder | None
     reranker: str | Path | None
     device: Devices
     analyzer: str
+    precompute: bool | str | Path | TokenVectorReranker = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ def build_on(
     _check_executor(cluster)
     encoder = _sendable(models.encoder)
     loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
-    tokenizer = tokenizer_for_new(models.reranker)
+    tokenizer, fast_reranker = tokenizer_for_new(models.reranker), fast_reranker_for_new(models.precompute)
     given = _documents(documents)
     stored = _Stored(
         path=new.path,
@@ -60,9 +64,11 @@ def build_on(
         layout=new.layout,
         tokenizer_fingerprint=tokenizer.fingerprint if tokenizer else "",
         reranker=models.reranker,
+        fast_reranker=fast_reranker,
     )
     job = _job(cluster, given, models, encoder, stored)
-    return build_in_chunks(job, given, cluster, stored=dict(new.stored), overwrite=new.overwrite, progress=progress)
+    kept = {**new.stored, **named_in_settings(fast_reranker)}
+    return build_in_chunks(job, given, cluster, stored=kept, overwrite=new.overwrite, progress=progress)
 
 
 def add_on(
@@ -81,6 +87,7 @@ def add_on(
         layout=index.layout,
         tokenizer_fingerprint=index.tokenizer_fingerprint,
         reranker=tokenizer_name_of(index, models.reranker) if index.tokenizer_fingerprint else None,
+        fast_reranker=open_fast_reranker(index),
     )
     return add_in_chunks(_job(cluster, given, models, encoder, stored), given, cluster, progress=progress)
 
@@ -95,6 +102,7 @@ class _Stored:
     layout: VectorLayout
     tokenizer_fingerprint: str
     reranker: str | Path | None
+    fast_reranker: TokenVectorReranker | None
 
 
 def _job(
@@ -105,6 +113,7 @@ def _job(
     stored: _Stored,
 ) -> ChunkJob:
     """Return what all chunks have in common."""
+    fast = stored.fast_reranker
     reading = {} if documents.reader is None else dataclasses.asdict(documents.options)
     settings = ChunkSettings(
         model=stored.model,
@@ -112,6 +121,7 @@ def _job(
         layout=stored.layout,
         tokenizer_fingerprint=stored.tokenizer_fingerprint,
         analyzer=models.analyzer,
+        late_interaction_fingerprint=fast.late_interaction_fingerprint if fast else "",
         dtype=cluster.dtype,
         reading=reading,
     )
@@ -122,6 +132,7 @@ def _job(
         device=models.device,
         dtype=cluster.dtype,
         reranker=None if stored.reranker is None else _absolute(stored.reranker),
+        fast_reranker=name_of(fast) if fast else None,
         options=documents.options,
         skip_errors=documents.skip_errors,
     )

@@ -11,10 +11,10 @@ from functools import partial
 import numpy as np
 
 from ...index import Chunking, Document, EmbeddedBatch, Passage, passage_text, split_documents, whole
-from ...inference import TextTokenizer, TokenIds
-from ...retrieval import Analyzer, Encoder, ParallelEncoder
+from ...inference import TokenIds
+from ...retrieval import Encoder, ParallelEncoder
 from ..unknown_tokens import WORTH_A_WARNING, unknown_share, warn_of_passages
-from .columns import token_ids
+from .columns import ColumnMakers
 from .map_ahead import map_ahead
 from .pace import BatchSize, Pace
 
@@ -59,9 +59,8 @@ def embedded(
     batches: Iterable[Sequence[Document]],
     encoder: Encoder,
     chunking: Chunking | None,
-    tokenizer: TextTokenizer | None,
+    makers: ColumnMakers,
     *,
-    analyzer: Analyzer | None = None,
     pace: Pace | None = None,
 ) -> Generator[Iterator[EmbeddedBatch]]:
     """Yield one embedded batch for each of ``batches``, in order.
@@ -73,14 +72,11 @@ def embedded(
         batches: Batches of documents.
         encoder: The model that makes the vectors.
         chunking: How documents are split; None keeps each as one passage.
-        tokenizer: Makes the token ids of each passage; None makes none.
-        analyzer: Makes the terms of each passage; None makes none.
+        makers: Make what is stored for each passage besides its vector.
         pace: What is told how long each batch took.
     """
-    split = partial(
-        _split, encoder=encoder, chunking=chunking, tokenizer=tokenizer, analyzer=analyzer, warn=_WarnOnce(encoder)
-    )
-    embed = partial(_embed, encoder=encoder, pace=pace or pace_for(encoder))
+    split = partial(_split, encoder=encoder, chunking=chunking, makers=makers, warn=_WarnOnce(encoder))
+    embed = partial(_embed, encoder=encoder, makers=makers, pace=pace or pace_for(encoder))
     with map_ahead(split, batches, depth=AHEAD) as texts, map_ahead(embed, texts, depth=AHEAD) as results:
         yield results
 
@@ -91,7 +87,7 @@ class _Split:
 
     documents: Sequence[Document]
     passages: Sequence[Sequence[Passage]]
-    texts: Sequence[str]
+    texts: list[str]
     tokens: Sequence[TokenIds] | None
     terms: Sequence[Sequence[str]] | None
 
@@ -101,8 +97,7 @@ def _split(
     *,
     encoder: Encoder,
     chunking: Chunking | None,
-    tokenizer: TextTokenizer | None,
-    analyzer: Analyzer | None,
+    makers: ColumnMakers,
     warn: "_WarnOnce",
 ) -> _Split:
     if chunking is None:
@@ -120,18 +115,20 @@ def _split(
         for passage in its_passages
     ]
     warn(texts)
-    tokens = None if tokenizer is None else token_ids(texts, tokenizer)
-    return _Split(documents, passages, texts, tokens, None if analyzer is None else analyzer(texts))
+    return _Split(documents, passages, texts, makers.token_ids(texts), makers.terms(texts))
 
 
-def _embed(split: _Split, *, encoder: Encoder, pace: Pace) -> EmbeddedBatch:
+def _embed(split: _Split, *, encoder: Encoder, makers: ColumnMakers, pace: Pace) -> EmbeddedBatch:
     size = BATCH_PASSAGES * _devices(encoder)
     # A batch without work takes no time, and does not predict the time of the next one.
     with pace.timed() if split.texts else nullcontext():
-        parts = [encoder.encode_documents(split.texts[i : i + size]) for i in range(0, len(split.texts), size)]
+        parts = [makers.encoded(encoder, split.texts[i : i + size]) for i in range(0, len(split.texts), size)]
     nothing = np.empty((0, encoder.fingerprint.dimension), np.float32)
-    vectors = np.concatenate([nothing, *parts])
-    return EmbeddedBatch(split.documents, split.passages, vectors, split.tokens, split.terms)
+    vectors = np.concatenate([nothing, *(vectors for vectors, _ in parts)])
+    token_vectors = (
+        [of_passage for _, of_part in parts for of_passage in of_part or ()] if makers.fast_reranker else None
+    )
+    return EmbeddedBatch(split.documents, split.passages, vectors, split.tokens, split.terms, token_vectors)
 
 
 class _WarnOnce:

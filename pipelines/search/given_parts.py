@@ -1,10 +1,11 @@
-"""Checks of retrievers and rerankers that are given as objects."""
+"""Checks retrievers and rerankers that are given as objects, and asks them what they can."""
 
 from typing import TypeVar
 
 from ...errors import ArgumentError
 from ...errors.arguments import checked_instance, described
-from ...retrieval import Retriever, can_explore, can_explore_candidates
+from ...rerank import takes_token_vectors
+from ...retrieval import Retriever, can_explore, can_explore_candidates, has_index, has_token_ids
 from .options import SearchOptions
 from .scoring import ALL_PASSAGES, ScoreCache, passages_needed
 from .settings import Settings
@@ -49,12 +50,29 @@ def check_retriever_fits(retriever: Retriever, options: SearchOptions) -> None:
         )
 
 
-def check_parts(retriever: object, reranker: object, options: object, cache: object) -> None:
+def check_parts(
+    retriever: object, reranker: object, options: object, cache: object, fast_reranker: object = None
+) -> None:
     """Raise ``ArgumentError`` for parts of a pipeline that are of a wrong type."""
     checked_retriever(retriever)
     if reranker is not None:
         checked_reranker(reranker)
+    if fast_reranker is not None and (isinstance(fast_reranker, type) or not takes_token_vectors(fast_reranker)):
+        raise ArgumentError(
+            f"fast_reranker must be a reranker by token vectors, such as a LateInteractionReranker, not "
+            f"{described(fast_reranker)}"
+        )
     if options is not None and not isinstance(options, SearchOptions | Settings):
         raise ArgumentError(f"options must be SearchOptions or Settings, not {described(options)}")
     if cache is not None:
         checked_instance(cache, ScoreCache, "cache")
+
+
+def tokenizer_fingerprint(retriever: Retriever) -> str:
+    """Return the fingerprint of the tokenizer that made the token ids of a retriever's hits; empty without ids."""
+    return retriever.tokenizer if has_token_ids(retriever) else ""
+
+
+def late_interaction_fingerprint(retriever: Retriever) -> str:
+    """Return the fingerprint of the model that made the token vectors of a retriever's hits; empty without any."""
+    return retriever.index.late_interaction_fingerprint if has_index(retriever) else ""

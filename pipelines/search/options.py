@@ -13,6 +13,8 @@ from .scoring import PassageScoring, StopRule, passages_needed, require_cascade_
 
 DEFAULT_K = 100
 """``retrieve_k`` and ``rerank_k`` where they are neither given nor tuned."""
+LATE_INTERACTION_K = 10
+"""The same ``rerank_k`` where the candidates are sorted by late interaction."""
 DEFAULT_TOP_K = 10
 MAX_RETRIEVE_K = 10_000
 """The largest ``retrieve_k`` that settings stored in an index may have; a caller may ask for more."""
@@ -20,8 +22,6 @@ FIRST_STAGES: tuple[FirstStage, ...] = get_args(FirstStage)
 
 RerankK = int | Literal["auto"]
 """How many candidates are reranked; "auto" leaves it to a ``StopRule``."""
-
-
 MAX_DEADLINE_MS = 1e15
 _RECORDS: dict[str, Any] = {"stop_rule": StopRule, "calibration": Calibration, "first_stage_calibration": Calibration}
 
@@ -43,6 +43,7 @@ class OptionValues(TypedDict, total=False):
     passages: PassageScoring
     adaptive: bool
     cascade: Cascade | None
+    late_interaction: bool | None
     long_queries: LongQueries
 
 
@@ -72,13 +73,13 @@ class SearchOptions:
         first_stage_calibration: Estimates the relevance of results that were not reranked, from cosines, or from BM25
             with ``first_stage="lexical"``; default: curves that are not fitted to the collection.
         min_relevance: Results of less relevance are left out; a number from 0 to 1.
-        passages: The passages of a document that the reranker scores: its "best" by the first stage, its "first", or
+        passages: What the reranker scores of a document: its passage that is "best" by the first stage, its "first", or
             its best three, of which the highest logit ("max") or the "mean" counts.
         adaptive: Whether documents near good candidates are reranked too, within ``rerank_k``.
-        cascade: Pairs of a layer of the reranker and the number of candidates that go on after it, such as
-            ((3, 30), (4, 10)).
-        long_queries: What becomes of a query that is too long for the reranker: an "error", "cut" to its beginning, or
-            "skip", which gives an empty list of results.
+        cascade: Pairs of a layer of the reranker and the number of candidates that go on, as in ((3, 30), (4, 10)).
+        late_interaction: Whether the token vectors in the index sort the candidates, of which the reranker reads the
+            best, by default 10; default: yes where the index has them and was not tuned. It matters where it is opened.
+        long_queries: Queries that are too long for the reranker are an "error", "cut", or "skip", without results.
 
     Raises:
         ArgumentError: A value cannot be, or does not fit another one.
@@ -102,6 +103,7 @@ class SearchOptions:
     passages: PassageScoring = "best"
     adaptive: bool = False
     cascade: Cascade | None = None
+    late_interaction: bool | None = None
     long_queries: LongQueries = "error"
 
     def __post_init__(self) -> None:
@@ -112,6 +114,8 @@ class SearchOptions:
             checked_choice(self.first_stage, "first_stage", FIRST_STAGES)
         if not any(self.rerank is value for value in (None, True, False)):
             raise ArgumentError(f"rerank must be True, False or None, not {described(self.rerank)}")
+        if self.late_interaction is not None:
+            checked_flag(self.late_interaction, "late_interaction")
         checked_flag(self.adaptive, "adaptive")
         self._check_feedback()
         for name, type_ in _RECORDS.items():

@@ -13,16 +13,16 @@ from ...errors import ArgumentError, PipelineClosed
 from ...errors.arguments import checked_flag, checked_instance, checked_number
 from ...index import Index, Predicate
 from ...inference import Dtype
-from ...rerank import DEFAULT_RERANKER, Reranker
+from ...rerank import DEFAULT_RERANKER, Reranker, TokenVectorReranker
 from ...retrieval import Encoder, Retriever, has_index, pinned
 from .given_parts import check_parts
 from .long_queries import too_long
-from .opening import StagesFromIndex, newest_generation
+from .opening import Stages, StagesFromIndex, newest_generation
 from .options import OptionValues, RerankK, SearchOptions, check_deadline
 from .queries import check_queries, query_slices
 from .scoring import ScoreCache, SearchResult, StopRule, fit_stop_rule, scores_of_stages
 from .searcher import Searcher
-from .settings import Settings
+from .settings import Settings, settings_of_parts
 from .timings import Timings
 
 
@@ -31,8 +31,8 @@ class SearchPipeline:
 
     Args:
         retriever: The first stage, which finds candidates.
-        reranker: The second stage, which scores each candidate together with the query; None searches with the first
-            stage alone.
+        reranker: The second stage, which scores each candidate with the query; None searches with the first alone.
+        fast_reranker: Sorts all candidates by late interaction before the reranker reads the best; None does not.
         options: How to search; None takes the defaults. ``Settings`` bring what was tuned too.
         cache: Remembers the logits of pairs that are scored again.
         clock: Returns seconds.
@@ -51,20 +51,19 @@ class SearchPipeline:
         retriever: Retriever,
         reranker: Reranker | None,
         *,
+        fast_reranker: TokenVectorReranker | None = None,
         options: SearchOptions | Settings | None = None,
         cache: ScoreCache | None = None,
         clock: Callable[[], float] = time.perf_counter,
         **values: Unpack[OptionValues],
     ) -> None:
-        check_parts(retriever, reranker, options, cache)
-        if not isinstance(options, Settings):
-            options = Settings.of_reranker(options or SearchOptions(), reranker)
-        settings = replace(options, given=replace(options.given, **values))
-        self._searcher: Searcher | None = Searcher(retriever, reranker, settings, cache=cache, clock=clock)
+        check_parts(retriever, reranker, options, cache, fast_reranker)
+        settings = settings_of_parts(options, values, reranker, fast_reranker)
+        stages = Stages(retriever, reranker, settings, fast_reranker)
+        self._searcher: Searcher | None = Searcher(stages, cache=cache, clock=clock)
         self._stages_of: StagesFromIndex | None = None
         self._changing = threading.Lock()
-        self._clock = clock
-        self.cache = cache
+        self._clock, self.cache = clock, cache
 
     @classmethod
     def open(  # noqa: PLR0913 - the one call that most programs make: each argument has a default
@@ -73,6 +72,7 @@ class SearchPipeline:
         *,
         encoder: str | Path | Encoder | None = None,
         reranker: str | Path | Reranker | None = DEFAULT_RERANKER,
+        fast_reranker: str | Path | TokenVectorReranker | None = None,
         device: str | None = None,
         dtype: Dtype = "float32",
         options: SearchOptions | None = None,
@@ -81,14 +81,13 @@ class SearchPipeline:
     ) -> "SearchPipeline":
         """Open an index with its models, and with what ``bicross tune`` stored in it for this reranker.
 
-        Where tuning found the reranker not worth using, searches use it only if they are asked to, here or in the call:
-        see ``SearchOptions.rerank``.
+        Where tuning found the reranker not worth using, only searches that ask for it use it: ``SearchOptions.rerank``.
 
         Args:
             path: The folder of the index, its URL in a store, or the index if it is open already.
-            encoder: A model or its name. None is the one that built the index, if it is on this machine: an index alone
-                never causes a download.
+            encoder: A model or its name; None is the one that built the index, if it is here. It is never downloaded.
             reranker: A model or its name; None searches with the first stage alone.
+            fast_reranker: The model of the token vectors in the index, or its name; None is the one that it names.
             device: Where models given by name run, such as "cpu" or "cuda:1"; None is the fastest there is.
             dtype: What models given by name calculate in.
             options: How to search. What it leaves open is as tuned, else the default.
@@ -103,10 +102,12 @@ class SearchPipeline:
             raise ArgumentError(f"options must be SearchOptions, not {type(options).__name__}: {options!r:.80}")
         given = replace(options or SearchOptions(), **values)
         cache = None if cache_mb is None else ScoreCache.of_megabytes(cache_mb)
-        stages_of = StagesFromIndex(given, encoder=encoder, reranker=reranker, device=device, dtype=dtype)
-        index = path if isinstance(path, Index) else Index.open(path)
-        retriever, opened_reranker, settings = stages_of(index)
-        pipeline = cls(retriever, opened_reranker, options=settings, cache=cache)
+        stages_of = StagesFromIndex(
+            given, encoder=encoder, reranker=reranker, fast_reranker=fast_reranker, device=device, dtype=dtype
+        )
+        stages = stages_of(path if isinstance(path, Index) else Index.open(path))
+        fast = stages.fast_reranker
+        pipeline = cls(stages.retriever, stages.reranker, fast_reranker=fast, options=stages.settings, cache=cache)
         pipeline._stages_of = stages_of
         return pipeline
 
@@ -124,6 +125,11 @@ class SearchPipeline:
         """The second stage; None where there is none, or where tuning switched it off and nobody asked for it."""
         searcher = self._require_open()
         return searcher.reranker if searcher.settings.reranks else None
+
+    @property
+    def fast_reranker(self) -> TokenVectorReranker | None:
+        """What sorts the candidates before the second stage reads the best of them; None leaves their order."""
+        return self._require_open().stages.fast_reranker
 
     @property
     def options(self) -> SearchOptions:
@@ -149,8 +155,7 @@ class SearchPipeline:
     def refresh(self) -> bool:
         """Move to the newest generation of the index.
 
-        Values that the caller left open are taken again from what ``bicross tune`` stored. Running searches finish with
-        the parts that they began with. On an error the pipeline stays as it was.
+        Values that were left open are again as tuned. Running searches finish as they began. On an error all stays.
 
         Returns:
             Whether there was a newer generation.
@@ -168,19 +173,18 @@ class SearchPipeline:
                 stages = self._stages_of(index)
             else:
                 assert has_index(searcher.retriever)
-                stages = searcher.retriever.over(index), searcher.reranker, searcher.settings
-            self._searcher = Searcher(*stages, cache=self.cache, clock=self._clock)
+                stages = replace(searcher.stages, retriever=searcher.retriever.over(index))
+            self._searcher = Searcher(stages, cache=self.cache, clock=self._clock)
             return True
 
     def pinned(self) -> "SearchPipeline":
         """Return the same pipeline over the generation of this moment, on which all its searches stay.
 
-        It shares the index, the models and the cache. A retriever of one's own needs a method ``pinned`` for that.
+        It shares index, models and cache. A retriever of one's own needs a method ``pinned`` for that.
         """
         searcher, other = self._require_open(), copy.copy(self)
-        other._searcher = Searcher(
-            pinned(searcher.retriever), searcher.reranker, searcher.settings, cache=self.cache, clock=self._clock
-        )
+        stages = replace(searcher.stages, retriever=pinned(searcher.retriever))
+        other._searcher = Searcher(stages, cache=self.cache, clock=self._clock)
         return other
 
     def close(self) -> None:
@@ -242,9 +246,8 @@ class SearchPipeline:
             rerank_k: As ``top_k``. The search reranks, also where tuning switched the reranker off.
             where: Restricts the search to documents whose metadata match: ``"year >= 2020 and source == 'pubmed'"``, or
                 an Arrow compute expression.
-            deadline_ms: Milliseconds after the start of the call at which reranking ends. Candidates that were not
-                reranked follow in the order of the first stage, which is never cut short; all queries are reranked to
-                about the same depth. The first few pairs, which measure the pace, may end late.
+            deadline_ms: Milliseconds after the start of the call at which reranking ends; the first stage is never cut
+                short. Candidates that were not reranked follow in its order; all queries get about the same depth.
             min_relevance: In place of the pipeline's own; results of less are left out before ``top_k`` are taken.
             timings: What this call took is added to it.
             allow_partial: Whether to answer without shards of the index that do not answer; ``coverage`` says which.
@@ -284,15 +287,13 @@ class SearchPipeline:
         checked_number(risk, "risk", 0.0, 1.0)
         if self._require_open().reranker is None:
             raise ArgumentError("a pipeline without a reranker scores nothing: there is no rule to fit")
-        options = self.options
-        if options.cascade:
+        if (options := self.options).cascade:
             raise ArgumentError("a rule is fitted to logits of the whole reranker: use a pipeline without a cascade")
         whole = partial(self.search_batch, top_k=options.candidates, rerank_k=options.candidates, min_relevance=0.0)
         answers = (results for chunk in query_slices(queries) for results in whole(chunk))  # one slice is held
         return fit_stop_rule(*scores_of_stages(answers), risk=risk, k=options.results, blend=self.blend)
 
     def _require_open(self) -> Searcher:
-        searcher = self._searcher
-        if searcher is None:
+        if (searcher := self._searcher) is None:
             raise PipelineClosed("this pipeline was closed; open another one to search")
         return searcher

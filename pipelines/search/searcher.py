@@ -12,16 +12,18 @@ import numpy as np
 
 from ...errors import ArgumentError
 from ...index import Coverage, Hit, Predicate
-from ...rerank import Reranker, cutting_queries
-from ...retrieval import Explorer, Retriever, can_explore, can_explore_candidates, has_index, has_token_ids, pinned
+from ...rerank import cutting_queries
+from ...retrieval import Explorer, Retriever, can_explore, can_explore_candidates, has_index, pinned
 from ..unknown_tokens import WORTH_A_WARNING, relevance_ceiling, unknown_share, warn_of_query
-from .given_parts import check_retriever_fits
+from .given_parts import check_retriever_fits, late_interaction_fingerprint, tokenizer_fingerprint
 from .long_queries import fit_queries
+from .opening import Stages
 from .options import SearchOptions
 from .scoring import (
     CandidateScorer,
     Deadline,
     Enough,
+    LateInteractionExplorer,
     RelevanceCurves,
     Scales,
     ScoreCache,
@@ -35,6 +37,7 @@ from .scoring import (
     score_adaptively,
     score_in_cascade,
     score_until_deadline,
+    sort_by_late_interaction,
     with_stages,
 )
 from .settings import Settings
@@ -87,17 +90,12 @@ class Searcher:
     """
 
     def __init__(
-        self,
-        retriever: Retriever,
-        reranker: Reranker | None,
-        settings: Settings,
-        *,
-        cache: ScoreCache | None = None,
-        clock: Callable[[], float] = time.perf_counter,
+        self, stages: Stages, *, cache: ScoreCache | None = None, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        self.retriever = retriever
-        self.reranker = reranker
-        self.settings = settings
+        self.stages = stages
+        self.retriever = retriever = stages.retriever
+        self.reranker = reranker = stages.reranker
+        self.settings = settings = stages.settings
         options = settings.options
         self.generation = _generation(retriever)
         check_retriever_fits(retriever, options)
@@ -113,6 +111,9 @@ class Searcher:
         if reranker is not None:
             scoring = cutting_queries(reranker) if options.long_queries == "cut" else reranker
             self._scorer = CandidateScorer(scoring, cache=cache)
+        self._fast_scorer = None
+        if (fast := stages.fast_reranker) is not None and options.late_interaction:
+            self._fast_scorer = CandidateScorer(cutting_queries(fast))  # the reranker says what is too long
         self._clock = clock
         self._warned = False  # of unknown words
 
@@ -154,7 +155,7 @@ class Searcher:
         rule = options.stop_rule if options.rerank_k == "auto" else None
         enough = None if rule is None else partial(rule.enough, k=options.results)
         limits = Limits(options.depth, deadline, enough)
-        scored = self._score(first_stage, queries, limits, where=where)
+        scored = self._score(first_stage, queries, limits)
         generation, coverage = first_stage.generation, _coverage(first_stage.retriever)
         depths = [_depth(one_query, limits.depth, generation, coverage) for one_query in scored]
         _log_deadline(deadline_ms, depths)
@@ -209,6 +210,10 @@ class Searcher:
             candidates, explorer = retriever.retrieve_and_explore(queries, k, where=where)
         else:
             candidates = retriever.retrieve(queries, k, where=where) if queries else []
+            if queries and self._scorer is not None and self.settings.options.adaptive and can_explore(retriever):
+                explorer = retriever.explorer(queries, where=where)
+        if queries and self._fast_scorer is not None:
+            candidates, explorer = self._sorted(queries, candidates, explorer, retriever)
         # One that cannot be pinned may have moved meanwhile, and another tokenizer may have made its token ids.
         return Retrieved(
             retriever,
@@ -218,16 +223,23 @@ class Searcher:
             explorer,
         )
 
-    def _score(
+    def _sorted(
         self,
-        first_stage: Retrieved,
         queries: Sequence[str],
-        limits: Limits,
-        *,
-        where: Predicate | None,
-    ) -> list[ScoredCandidates]:
+        candidates: Sequence[Sequence[Hit]],
+        explorer: Explorer | None,
+        retriever: Retriever,
+    ) -> tuple[list[list[Hit]], Explorer | None]:
+        """Sort candidates by late interaction, and have the explorer score neighbours in the same way."""
+        fast, scorer = self.stages.fast_reranker, self._fast_scorer
+        assert fast is not None and scorer is not None
+        score = partial(scorer.score, late_interaction=late_interaction_fingerprint(retriever))
+        ordered, scales = sort_by_late_interaction(queries, candidates, score, blend=fast.blend)
+        return ordered, explorer and LateInteractionExplorer(explorer, queries, score, scales)
+
+    def _score(self, first_stage: Retrieved, queries: Sequence[str], limits: Limits) -> list[ScoredCandidates]:
         """Score the first candidates of each query, or, where this is adaptive, also their neighbours."""
-        candidates, retriever, tokenizer = first_stage.candidates, first_stage.retriever, first_stage.tokenizer
+        candidates, tokenizer = first_stage.candidates, first_stage.tokenizer
         if self._scorer is None or not limits.depth:
             return [ScoredCandidates.in_order(hits, np.empty(0, np.float32)) for hits in candidates]
         options = self.settings.options
@@ -243,11 +255,10 @@ class Searcher:
                 deadline=limits.deadline,
             )
             return [ScoredCandidates.in_order(hits, *logits) for hits, logits in zip(candidates, scored, strict=True)]
-        score = by_passages(partial(self._scorer.score, tokenizer=tokenizer), options.passages)
-        explorer = first_stage.explorer
-        if explorer is None and options.adaptive and can_explore(retriever) and queries:
-            explorer = retriever.explorer(queries, where=where)
-        if explorer is not None:
+        late_interaction = late_interaction_fingerprint(first_stage.retriever)
+        score = partial(self._scorer.score, tokenizer=tokenizer, late_interaction=late_interaction)
+        score = by_passages(score, options.passages)
+        if (explorer := first_stage.explorer) is not None:
             return score_adaptively(queries, candidates, score, explorer, depth=limits.depth, deadline=limits.deadline)
         logits = score_until_deadline(queries, first, score, deadline=limits.deadline, enough=limits.enough)
         return [
@@ -267,11 +278,6 @@ def _generation(retriever: Retriever) -> int | None:
 
 def _coverage(retriever: Retriever) -> Coverage | None:
     return retriever.index.coverage if has_index(retriever) else None
-
-
-def tokenizer_fingerprint(retriever: Retriever) -> str:
-    """Return the fingerprint of the tokenizer that made the token ids of a retriever's hits; empty without ids."""
-    return retriever.tokenizer if has_token_ids(retriever) else ""
 
 
 def _scales(rule: StopRule | None, scored: ScoredCandidates, depth: int) -> Scales | None:

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from ...errors import ArgumentError
-from ...rerank import Calibration, Reranker, calibration_of
+from ...rerank import Calibration, Reranker, TokenVectorReranker, calibration_of
 from .defaults import IndexDefaults
-from .options import DEFAULT_K, RerankK, SearchOptions
+from .options import DEFAULT_K, LATE_INTERACTION_K, OptionValues, RerankK, SearchOptions
 from .tuned import KnownFusion, Tuned
 
 Origin = Literal[
@@ -27,6 +27,7 @@ class Settings:
         tuned: What the index stores for this reranker; None where it stores nothing, or for another one.
         recommended_blend: The blend that the reranker recommends; None without a reranker.
         own_calibration: The calibration that the reranker brings along, for where none is given or tuned.
+        late_interaction: Whether a fast reranker sorts the candidates first.
         task: For a task that searches, such as ``ContextPipeline``: where values of ``given`` come from that it set
             itself. None is a search whose results are shown.
         defaults: The defaults that the index keeps from its build; None where it keeps none.
@@ -38,6 +39,7 @@ class Settings:
     task: Mapping[str, Origin] | None = None
     defaults: IndexDefaults | None = None
     own_calibration: Calibration | None = None
+    late_interaction: bool = False
 
     @classmethod
     def of_reranker(
@@ -47,10 +49,17 @@ class Settings:
         *,
         tuned: Tuned | None = None,
         defaults: IndexDefaults | None = None,
+        late_interaction: bool = False,
     ) -> "Settings":
         """Make the settings of a search with a reranker, or with None, from what that recommends."""
-        blend = None if reranker is None else reranker.blend
-        return cls(given, tuned, blend, defaults=defaults, own_calibration=calibration_of(reranker))
+        return cls(
+            given,
+            tuned,
+            None if reranker is None else reranker.blend,
+            defaults=defaults,
+            own_calibration=calibration_of(reranker),
+            late_interaction=late_interaction,
+        )
 
     @property
     def options(self) -> SearchOptions:
@@ -59,10 +68,15 @@ class Settings:
         return replace(options, rerank=False) if self.recommended_blend is None else options
 
     def _completed(self) -> SearchOptions:
+        given = replace(self.given, late_interaction=self.late_interaction)
         if self.tuned is not None:
-            options = self.tuned.complete(self.given)
+            options = self.tuned.complete(given)
+            if self.late_interaction:  # the rule was fitted to another order
+                options = replace(options, stop_rule=self.given.stop_rule)
         else:
-            options = (self.given if self.defaults is None else self.defaults.complete(self.given)).complete()
+            all_candidates = not self.late_interaction or given.adaptive or given.cascade
+            options = given if self.defaults is None else self.defaults.complete(given)
+            options = options.complete(rerank_k=DEFAULT_K if all_candidates else LATE_INTERACTION_K)
         return replace(options, calibration=options.calibration or self.own_calibration)
 
     @property
@@ -128,6 +142,8 @@ class Settings:
             shares = f"{options.strengths.weight:g}, smoothing {options.strengths.smoothing:g}"
             parts.append(f"feedback {shares} ({self.origin('feedback')})")
         parts.append(f"{options.candidates} retrieved ({self.origin('retrieve_k')})")
+        if options.late_interaction:
+            parts.append(f"sorted by late interaction ({self.origin('late_interaction')})")
         if self.reranks:
             depth = "as many as needed" if options.rerank_k == "auto" else str(options.depth)
             parts.append(f"{depth} reranked ({self.origin('rerank_k')})")
@@ -151,6 +167,7 @@ class Settings:
             "retrieve_k": options.candidates,
             "rerank_k": 0 if none else options.rerank_k,
             **({"top_k": options.results} if self.task is None else {}),
+            "late_interaction": self.late_interaction,
             "blend": None if none else self.blend,
         }
         origins = {name: self.origin("rerank" if none and name in ("rerank_k", "blend") else name) for name in values}
@@ -165,6 +182,11 @@ class Settings:
         if self.options.stop_rule is not None:
             return
         tuned = self.tuned
+        if tuned is not None and tuned.stop_rule is not None and self.late_interaction:
+            raise ArgumentError(
+                'rerank_k="auto" needs a stop_rule, and the one in the index was fitted without late interaction: make '
+                "one with SearchPipeline.fit_stop_rule(queries), leave out late_interaction, or give a number"
+            )
         if tuned is None:
             raise ArgumentError(
                 'rerank_k="auto" needs a stop_rule: make one with SearchPipeline.fit_stop_rule(queries), '
@@ -181,6 +203,33 @@ class Settings:
         )
 
 
+def settings_of_parts(
+    options: SearchOptions | Settings | None,
+    values: OptionValues,
+    reranker: Reranker | None,
+    fast_reranker: TokenVectorReranker | None,
+) -> Settings:
+    """Return the settings of a pipeline that is made of its parts.
+
+    Args:
+        options: The options or complete settings that were given.
+        values: Options that were given by their names, which count before those.
+        reranker: The second stage.
+        fast_reranker: What sorts the candidates before it.
+
+    Raises:
+        ArgumentError: The options ask for late interaction, and there is no fast reranker.
+    """
+    if isinstance(options, Settings):
+        sorts = options.late_interaction and fast_reranker is not None
+        return replace(options, given=replace(options.given, **values), late_interaction=sorts)
+    given = replace(options or SearchOptions(), **values)
+    if given.late_interaction and fast_reranker is None:
+        raise ArgumentError("late_interaction=True needs a fast_reranker: give a LateInteractionReranker")
+    sorts = fast_reranker is not None and given.late_interaction is not False
+    return Settings.of_reranker(given, reranker, late_interaction=sorts)
+
+
 def with_candidates(search: SearchOptions, default: int, *, top_k: int = 0) -> tuple[SearchOptions, Origin]:
     """Return the options of the search below a task, with its number of candidates, and where that comes from.
 
@@ -189,6 +238,7 @@ def with_candidates(search: SearchOptions, default: int, *, top_k: int = 0) -> t
         default: The candidates where the caller gave no ``retrieve_k``, unless more are needed.
         top_k: What the task returns.
     """
+    search = replace(search, late_interaction=search.late_interaction or False)  # a task needs more than the best ten
     if search.retrieve_k is not None:
         return search, "given"
     depth = max(default, top_k, search.needed)

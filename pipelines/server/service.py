@@ -8,13 +8,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...errors import BicrossError
+from ...errors import BicrossError, IndexModelMismatch, ModelError
 from ...index import Index, ModelFingerprint
 from ...inference import Dtype, load_tokenizer, resolve_dtype, resolve_model
-from ...rerank import Reranker, is_identified
+from ...rerank import LateInteractionReranker, Reranker, is_identified
+from ..fast_reranker import open_fast_reranker
 from ..models import open_encoder
 from ..search import SearchOptions, SearchPipeline, SearchResult, Timings
-from .batching import Admission, BatchedEncoder, BatchedReranker, ModelThread, about_tokens, batched_reranker
+from .batching import (
+    Admission,
+    BatchedEncoder,
+    BatchedLateInteraction,
+    BatchedReranker,
+    ModelThread,
+    about_tokens,
+    batched_reranker,
+)
 from .http import ApiError
 from .metrics import Metrics
 from .model_options import ModelOptions
@@ -90,6 +99,7 @@ class Service:
         self._models = models or ModelOptions()
         self._served: dict[str, ServedIndex] = {}
         self._encoders: dict[ModelFingerprint, BatchedEncoder] = {}
+        self._fast_rerankers: dict[str, BatchedLateInteraction] = {}
         self._loaded, self._ended = threading.Event(), threading.Event()
         self.metrics.watch(lambda: self.admission.tokens, lambda: self.admission.requests)
 
@@ -132,6 +142,7 @@ class Service:
                 index,
                 encoder=encoder,
                 reranker=self.reranker,
+                fast_reranker=self._fast_reranker(index),
                 options=models.search,
                 cache_mb=models.cache_mb if is_identified(self.reranker) else None,
             )
@@ -266,6 +277,18 @@ class Service:
             opened = open_encoder(index, models.encoder, device=models.device, dtype=models.dtype)
             self._encoders[index.model] = BatchedEncoder(opened, self.thread)
         return self._encoders[index.model]
+
+    def _fast_reranker(self, index: Index) -> BatchedLateInteraction | None:
+        """Return the model of an index's token vectors; None where it is not here, which the pipeline then says."""
+        fingerprint, models = index.late_interaction_fingerprint, self._models
+        if fingerprint and fingerprint not in self._fast_rerankers:
+            try:
+                opened = open_fast_reranker(index, device=models.device, dtype=models.dtype)
+            except (ModelError, IndexModelMismatch):
+                return None
+            assert isinstance(opened, LateInteractionReranker)
+            self._fast_rerankers[fingerprint] = BatchedLateInteraction(opened, self.thread)
+        return self._fast_rerankers.get(fingerprint)
 
 
 def _passage_tokens(index: Index) -> int:

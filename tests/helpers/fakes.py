@@ -1,5 +1,6 @@
 """Deterministic stand-ins for models: the same text always gives the same vector or score. They load in no time."""
 
+import hashlib
 import re
 import zlib
 from collections.abc import Sequence
@@ -74,6 +75,39 @@ class OverlapReranker:
     def logit(query: str, passage: str) -> float:
         query_words, passage_words = set(words(query)), words(passage)
         return 4.0 * len(query_words & set(passage_words)) / max(1, len(query_words)) - 0.01 * len(passage_words)
+
+
+class WordVectorReranker:
+    """Late interaction over words: a word has one vector, and a query word scores its best product in the passage."""
+
+    def __init__(self, name: str = "word-vectors", *, blend: float = 0.5, dim: int = 16) -> None:
+        self.name, self.blend, self.dim = name, blend, dim
+        self.late_interaction_fingerprint = hashlib.sha256(f"{name} {dim}".encode()).hexdigest()
+        self.computed: list[str] = []
+        self.scored = 0
+
+    def token_vectors(self, passages: Sequence[str]) -> list[NDArray[np.int8]]:
+        self.computed += passages
+        return [self._vectors(passage) for passage in passages]
+
+    def score_token_vectors(self, pairs: Sequence[tuple[str, NDArray[np.int8]]]) -> NDArray[np.float32]:
+        self.scored += len(pairs)
+        return np.array([self.logit(query, vectors) for query, vectors in pairs], np.float32)
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        vectors = self.token_vectors([passage for _, passage in pairs])
+        return self.score_token_vectors([(query, own) for (query, _), own in zip(pairs, vectors, strict=True)])
+
+    def logit(self, query: str, vectors: NDArray[np.int8]) -> float:
+        if not len(vectors):
+            return -1.0
+        products = self._vectors(query).astype(np.int64) @ vectors.astype(np.int64).T
+        return float(products.max(axis=1).mean()) / 127**2 if len(products) else 0.0
+
+    def _vectors(self, text: str) -> NDArray[np.int8]:
+        drawn = [direction(word, self.dim) for word in words(text)]
+        rows = [np.rint(127 * vector / np.linalg.norm(vector)).astype(np.int8) for vector in drawn]
+        return np.array(rows, np.int8).reshape(-1, self.dim)
 
 
 class ExitingReranker(OverlapReranker):

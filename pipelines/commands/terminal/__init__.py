@@ -12,12 +12,14 @@ from .interrupts import (
 )
 from .option_names import MEND, said_of, with_option_names
 from .option_records import with_option_records
+from .progress import changing, watched
 from .repeated_options import CommandGroup
 from .texts import plain, snippet
 
 __all__ = [
     "MEND",
     "CommandGroup",
+    "changing",
     "ending_process",
     "nothing_written",
     "part_written",
@@ -28,6 +30,7 @@ __all__ = [
     "snippet",
     "unless_committed",
     "unless_written",
+    "watched",
     "with_option_names",
     "with_option_records",
     "write_interrupted",

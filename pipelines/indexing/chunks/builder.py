@@ -9,8 +9,9 @@ from ....index import EmbeddedBatch
 from ....index.sources import PartReader
 from ....index.staging import ChunkAccount, ChunkSettings, write_chunk
 from ....retrieval import Analyzer, Encoder
+from ...fast_reranker import load_fast_reranker
 from ...models import load_encoder
-from ..columns import tokenizer_for_new
+from ..columns import ColumnMakers, tokenizer_for_new
 from ..embedding import batches_of, embedded, pace_for
 from .job import ChunkDone, ChunkJob, SourceChunk
 
@@ -41,14 +42,15 @@ class ChunkBuilder:
         self._job = job
         self._encoder = _encoder(job)
         settings.model.require_same(self._encoder.fingerprint)
-        self._tokenizer = tokenizer_for_new(job.reranker) if settings.tokenizer_fingerprint else None
-        found = self._tokenizer.fingerprint if self._tokenizer else ""
-        if found != settings.tokenizer_fingerprint:
-            raise IndexModelMismatch(
-                f"the chunks are planned with the tokenizer {settings.tokenizer_fingerprint}, and that of "
-                f"{job.reranker!r} on {host} is {found or 'not there'}"
-            )
-        self._analyzer = Analyzer(settings.analyzer) if settings.analyzer else None
+        self._makers = ColumnMakers(
+            tokenizer_for_new(job.reranker) if settings.tokenizer_fingerprint else None,
+            Analyzer(settings.analyzer) if settings.analyzer else None,
+            load_fast_reranker(job.fast_reranker, device=job.device) if job.fast_reranker else None,
+        )
+        tokenizer, planned = self._makers.tokenizer_fingerprint, settings.tokenizer_fingerprint
+        _require_planned(tokenizer, planned, f"tokenizer of {job.reranker!r}")
+        model, planned = self._makers.late_interaction_fingerprint, settings.late_interaction_fingerprint
+        _require_planned(model, planned, f"fast reranker {job.fast_reranker!r}")
         self._pace = pace_for(self._encoder)
 
     def build(self, chunk: SourceChunk) -> ChunkDone:
@@ -70,11 +72,18 @@ class ChunkBuilder:
             batches_of(reader, self._pace),
             self._encoder,
             self._job.settings.chunking,
-            self._tokenizer,
-            analyzer=self._analyzer,
+            self._makers,
             pace=self._pace,
         ) as batches:
             yield from batches
+
+
+def _require_planned(found: str, planned: str, kind: str) -> None:
+    if found != planned:
+        raise IndexModelMismatch(
+            f"the chunks are planned with the {kind} of fingerprint {planned or 'none'}, and on {socket.gethostname()} "
+            f"it is {found or 'not there'}"
+        )
 
 
 def _encoder(job: ChunkJob) -> Encoder:

@@ -24,6 +24,7 @@ class ChunkJob:
         device: Where an encoder that is given by name runs.
         dtype: The number format in which it calculates.
         reranker: The reranker whose tokenizer makes the token ids; None where none are stored.
+        fast_reranker: The name of the model that makes the token vectors; None where none are stored.
         options: How the source is read.
         skip_errors: Whether bad rows are left out.
     """
@@ -34,6 +35,7 @@ class ChunkJob:
     device: Devices = None
     dtype: Dtype = "float32"
     reranker: str | None = None
+    fast_reranker: str | None = None
     options: SourceOptions
     skip_errors: bool = False
 

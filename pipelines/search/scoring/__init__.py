@@ -4,6 +4,7 @@ from .adaptive import score_adaptively
 from .blend import Scales, final_scores, standardised
 from .cascade import require_cascade_fits, require_cascade_reranker, score_in_cascade
 from .deadline import Deadline, Enough, score_until_deadline
+from .late_interaction import BlendScale, LateInteractionExplorer, sort_by_late_interaction
 from .passages import ALL_PASSAGES, PassageScoring, by_passages, passages_needed
 from .results import (
     RelevanceCurves,
@@ -20,10 +21,12 @@ from .stop_rule import StopRule, fit_stop_rule
 
 __all__ = [
     "ALL_PASSAGES",
+    "BlendScale",
     "CacheUse",
     "CandidateScorer",
     "Deadline",
     "Enough",
+    "LateInteractionExplorer",
     "PassageScoring",
     "RelevanceCurves",
     "Scales",
@@ -44,6 +47,7 @@ __all__ = [
     "score_in_cascade",
     "score_until_deadline",
     "scores_of_stages",
+    "sort_by_late_interaction",
     "standardised",
     "with_stages",
 ]

@@ -60,7 +60,10 @@ def by_passages(score: ScoreFunction, scoring: PassageScoring) -> ScoreFunction:
 def _passages_to_score(hit: Hit, scoring: PassageScoring) -> list[Hit]:
     """Return them, each as a hit of its own."""
     others = [
-        dataclasses.replace(hit, passage=other.passage, tokens=other.tokens, score=other.score) for other in hit.others
+        dataclasses.replace(
+            hit, passage=other.passage, tokens=other.tokens, token_vectors=other.token_vectors, score=other.score
+        )
+        for other in hit.others
     ]
     return [min([hit, *others], key=_start)] if scoring == "first" else [hit, *others]
 

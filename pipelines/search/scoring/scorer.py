@@ -18,6 +18,8 @@ from ....rerank import (
     RankingKey,
     Reranker,
     TokenPair,
+    TokenVectorPair,
+    TokenVectorReranker,
     can_exit_early,
     distinct,
     group_by_query,
@@ -26,6 +28,7 @@ from ....rerank import (
     restrict_key,
     run_cascade,
     takes_token_ids,
+    takes_token_vectors,
 )
 from .score_cache import ScoreCache, pair_key
 
@@ -52,14 +55,17 @@ class CandidateScorer:
         named = reranker.fingerprint if cache and is_identified(reranker) else ""
         exits = reranker.exits_fingerprint if cache and can_exit_early(reranker) else ""
         self._identity, self._exits = named or uuid.uuid4().hex, exits or uuid.uuid4().hex
-        self._logged_mismatch = False
+        self._logged_mismatch = self._logged_missing = False
 
-    def score(self, candidates: Sequence[QueryHit], *, tokenizer: str = "") -> tuple[NDArray[np.float32], int]:
+    def score(
+        self, candidates: Sequence[QueryHit], *, tokenizer: str = "", late_interaction: str = ""
+    ) -> tuple[NDArray[np.float32], int]:
         """Score candidates; a query and a text that come several times are scored once.
 
         Args:
             candidates: Pairs of a query and a hit.
             tokenizer: Fingerprint of the tokenizer that made the token ids of the hits; empty where they have none.
+            late_interaction: Fingerprint of the model that made their token vectors; empty where they have none.
 
         Returns:
             Logits of shape (len(candidates),), float32, and how many of them the reranker had to compute.
@@ -69,16 +75,18 @@ class CandidateScorer:
         """
         rows, inverse = distinct([(query, candidate_text(hit)) for query, hit in candidates])
         if len(rows) < len(candidates):
-            logits, computed = self.score([candidates[row] for row in rows], tokenizer=tokenizer)
+            logits, computed = self.score(
+                [candidates[row] for row in rows], tokenizer=tokenizer, late_interaction=late_interaction
+            )
             return logits[inverse], computed
         if self._cache is None:
-            return self._compute(candidates, tokenizer), len(candidates)
+            return self._compute(candidates, tokenizer, late_interaction), len(candidates)
         keys = self._keys(candidates)
         cached = self._cache.get(keys)
         missing = [i for i, logit in enumerate(cached) if logit is None]
         logits = np.array([np.nan if logit is None else logit for logit in cached], np.float32)
         if missing:
-            logits[missing] = self._compute([candidates[i] for i in missing], tokenizer)
+            logits[missing] = self._compute([candidates[i] for i in missing], tokenizer, late_interaction)
             self._cache.put([keys[i] for i in missing], logits[missing].tolist())
         return logits, len(missing)
 
@@ -148,8 +156,12 @@ class CandidateScorer:
         identity = f"{self._exits} {layer}" if layer else self._identity
         return [pair_key(identity, query, candidate_text(hit)) for query, hit in candidates]
 
-    def _compute(self, candidates: Sequence[QueryHit], tokenizer: str) -> NDArray[np.float32]:
+    def _compute(self, candidates: Sequence[QueryHit], tokenizer: str, late_interaction: str) -> NDArray[np.float32]:
         """Compute logits, and raise ``ModelError`` where one is not finite."""
+        if takes_token_vectors(self._reranker):
+            pairs = self._vector_pairs(self._reranker, candidates, late_interaction)
+            if pairs is not None:
+                return _checked(self._reranker.score_token_vectors(pairs), candidates)
         ids = self._token_pairs(candidates, tokenizer)
         if ids is not None and takes_token_ids(self._reranker):
             answer = self._reranker.score_tokens(ids)
@@ -167,6 +179,22 @@ class CandidateScorer:
             scores = reranker.score_cascade(_text_pairs(candidates), cascade, ranking_key=ranking_key)
         _checked(scores.logits, candidates)
         return scores
+
+    def _vector_pairs(
+        self, reranker: TokenVectorReranker, candidates: Sequence[QueryHit], late_interaction: str
+    ) -> list[TokenVectorPair] | None:
+        """Return the pairs as token vectors; None where some have none, or another model made them."""
+        if late_interaction == reranker.late_interaction_fingerprint:
+            pairs = [(query, hit.token_vectors) for query, hit in candidates if hit.token_vectors is not None]
+            if len(pairs) == len(candidates):
+                return pairs
+        if not self._logged_missing:
+            self._logged_missing = True
+            logger.warning(
+                "the index keeps no token vectors of this reranker, which computes those of every candidate at every "
+                "search: `bicross precompute` stores them"
+            )
+        return None
 
     def _token_pairs(self, candidates: Sequence[QueryHit], tokenizer: str) -> list[TokenPair] | None:
         """Return the pairs as token ids; None where some have none, or another tokenizer made them."""

@@ -25,7 +25,7 @@ def with_stages(results: Sequence[SearchResult], scored: ScoredCandidates, *, bl
     explained: list[SearchResult] = []
     for result in results:
         row = rows[result.document.id]
-        stages = scored.hits[row].stages or (_first_stage(scored.hits[row], scored.ranks[row]),)
+        stages = scored.hits[row].stages or (first_stage(scored.hits[row], scored.ranks[row]),)
         if result.logit is not None:
             stages += (StageScore("reranked", ranks[row], result.logit),)
             if blend < 1.0:
@@ -34,8 +34,8 @@ def with_stages(results: Sequence[SearchResult], scored: ScoredCandidates, *, bl
     return explained
 
 
-def _first_stage(hit: Hit, rank: int) -> StageScore:
-    """What is known of a hit that no retriever with several steps made, or of a neighbour."""
+def first_stage(hit: Hit, rank: int) -> StageScore:
+    """Return what is known of a hit that no retriever with several steps made, or of a neighbour."""
     has_dense, has_lexical = hit.dense_score is not None, hit.lexical_score is not None
     name = "fused" if has_dense and has_lexical else "vectors" if has_dense else "words" if has_lexical else "retrieved"
     return StageScore(name, rank, hit.score)

@@ -3,7 +3,14 @@
 from .admission import Admission
 from .errors import ClientLeft, DeadlinePassed, QueueFull, ServerError, ServerStopping
 from .model_thread import BATCH_TOKENS, BatchObserver, ModelThread
-from .models import BatchedCrossEncoder, BatchedEncoder, BatchedReranker, about_tokens, batched_reranker
+from .models import (
+    BatchedCrossEncoder,
+    BatchedEncoder,
+    BatchedLateInteraction,
+    BatchedReranker,
+    about_tokens,
+    batched_reranker,
+)
 from .ticket import Clock, Ticket, current_ticket, working_for
 from .work import Lane
 
@@ -13,6 +20,7 @@ __all__ = [
     "BatchObserver",
     "BatchedCrossEncoder",
     "BatchedEncoder",
+    "BatchedLateInteraction",
     "BatchedReranker",
     "ClientLeft",
     "Clock",

@@ -7,7 +7,7 @@ from typing import Protocol, TypeGuard, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ....index import ModelFingerprint
+from ....index import ModelFingerprint, TokenVectors
 from ....inference import HasVocabulary, has_members, has_vocabulary
 from ....rerank import (
     Calibration,
@@ -15,12 +15,14 @@ from ....rerank import (
     CascadeScores,
     CrossEncoderReranker,
     IdentifiedReranker,
+    LateInteractionReranker,
     Pair,
     QueryLimitedReranker,
     RankingKey,
     Reranker,
     TokenPair,
     TokenReranker,
+    TokenVectorPair,
     calibration_of,
     is_identified,
 )
@@ -211,10 +213,57 @@ class BatchedCrossEncoder(BatchedTokenReranker):
         return self._thread.run(self._cascades, [call])[0]
 
 
+class BatchedLateInteraction(BatchedIdentified):
+    """A ``LateInteractionReranker`` that runs in a ``ModelThread``."""
+
+    def __init__(self, reranker: LateInteractionReranker, thread: ModelThread) -> None:
+        super().__init__(cast("IdentifiedReranker", reranker), thread, max_length=reranker.max_length)
+        self._model = reranker
+        self._texts: Lane[str, TokenVectors] = Lane("token_vectors", reranker.token_vectors, self._passage_tokens)
+        self._vectors: Lane[TokenVectorPair, np.float32] = Lane(
+            "late_interaction", reranker.score_token_vectors, lambda _: 1
+        )
+
+    @property
+    def late_interaction_fingerprint(self) -> str:
+        """Identifies all that token vectors depend on but the precision."""
+        return self._model.late_interaction_fingerprint
+
+    @property
+    def dim(self) -> int:
+        """The length of a token vector."""
+        return self._model.dim
+
+    def unknown_shares(self, texts: Sequence[str]) -> list[float]:
+        """Return the share of the characters of each text that the tokenizer does not know."""
+        return self._model.unknown_shares(texts)
+
+    def long_queries(self, queries: Sequence[str]) -> dict[int, str]:
+        """Find the queries that are too long: what is wrong with each, by its place."""
+        return self._model.long_queries(queries)
+
+    def cutting_queries(self) -> "BatchedLateInteraction":
+        """Return the same reranker, that cuts such queries."""
+        return BatchedLateInteraction(self._model.cutting_queries(), self._thread)
+
+    def token_vectors(self, passages: Sequence[str]) -> list[TokenVectors]:
+        """Return the token vectors of passages, int8 of shape (tokens, dim) each."""
+        return self._thread.run(self._texts, passages)
+
+    def score_token_vectors(self, pairs: Sequence[TokenVectorPair]) -> NDArray[np.float32]:
+        """Return the scores of pairs of a query and token vectors, float32 of shape (len(pairs),)."""
+        return np.array(self._thread.run(self._vectors, pairs), np.float32)
+
+    def _passage_tokens(self, passage: str) -> int:
+        return about_tokens(passage, self._most)
+
+
 def batched_reranker(reranker: Reranker, thread: ModelThread) -> BatchedReranker:
     """Return a reranker that runs in ``thread``, with the abilities that it has."""
     if isinstance(reranker, CrossEncoderReranker):
         return BatchedCrossEncoder(reranker, thread)
+    if isinstance(reranker, LateInteractionReranker):
+        return BatchedLateInteraction(reranker, thread)
     if _has_a_tokenizer(reranker):
         return BatchedTokenReranker(reranker, thread)
     return BatchedIdentified(reranker, thread) if is_identified(reranker) else BatchedReranker(reranker, thread)

@@ -156,7 +156,9 @@ def _pipeline(served: ServedIndex, reranker: Reranker | None, body: SearchReques
         blend=settings.given.blend if body.blend is None else body.blend,
         rerank=settings.given.rerank if body.rerank is None else body.rerank,
     )
-    return SearchPipeline(pinned.retriever, reranker, options=replace(settings, given=given), cache=pinned.cache)
+    settings = replace(settings, given=given)
+    fast, cache = pinned.fast_reranker, pinned.cache
+    return SearchPipeline(pinned.retriever, reranker, fast_reranker=fast, options=settings, cache=cache)
 
 
 def _check_where(pipeline: SearchPipeline, body: SearchRequest) -> None:

@@ -185,7 +185,12 @@ def test_a_worker_with_another_version_model_format_or_tokenizer_is_refused(tmp_
         "was built with 'hash-encoder', which is not 'other'": lambda job: dataclasses.replace(
             job, encoder=HashEncoder(dimension=16, name="other")
         ),
-        f"the tokenizer {'a' * 64}, and that of None on .* is not there": of_settings(tokenizer_fingerprint="a" * 64),
+        f"the tokenizer of None of fingerprint {'a' * 64}, and on .* it is not there": of_settings(
+            tokenizer_fingerprint="a" * 64
+        ),
+        f"the fast reranker None of fingerprint {'a' * 64}, and on .* it is not there": of_settings(
+            late_interaction_fingerprint="a" * 64
+        ),
     }
     for message, change in cases.items():
         with pytest.raises(IndexModelMismatch, match=message):

@@ -6,7 +6,7 @@ from bicross.errors import DocumentError
 from bicross.index import Chunking, Document, EmbeddedBatch, Index, IndexWriter, passage_text, split_documents, whole
 from bicross.index.writing import IndexBuilder
 from bicross.pipelines import add_documents, build_index, upsert_documents
-from bicross.pipelines.indexing import embedding
+from bicross.pipelines.indexing import ColumnMakers, embedding
 from bicross.retrieval import ParallelEncoder
 from helpers.examples import examples
 from helpers.fakes import HashEncoder
@@ -111,7 +111,7 @@ def test_reading_is_a_few_batches_ahead_of_writing_and_no_more(monkeypatch):
 
     encoder = HashEncoder()
     with embedding.embedded(
-        embedding.batches_of(source(), embedding.pace_for(encoder)), encoder, None, None
+        embedding.batches_of(source(), embedding.pace_for(encoder)), encoder, None, ColumnMakers()
     ) as batches:
         for number, batch in enumerate(batches):
             assert batch.documents == [read[number]]

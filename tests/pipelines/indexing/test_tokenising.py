@@ -9,8 +9,7 @@ from bicross.errors import ArgumentError, IndexModelMismatch, ModelError, ModelN
 from bicross.index import Chunking, Document, Index, passage_text
 from bicross.inference import TextTokenizer
 from bicross.pipelines import add_documents, build_index, delete_documents, retokenize, upsert_documents
-from bicross.pipelines.indexing import build as indexing
-from bicross.pipelines.indexing.columns import tokenising
+from bicross.pipelines.indexing.columns import makers, tokenising
 from bicross.rerank import DEFAULT_RERANKER
 from helpers import commands
 from helpers.fakes import HashEncoder
@@ -200,7 +199,7 @@ def test_an_index_that_is_retokenized_meanwhile_takes_no_ids_of_the_old_tokenize
         assert retokenize(path, reranker=other)
         return old_tokenizer
 
-    monkeypatch.setattr(indexing, "tokenizer_of", tokenizer_of)
+    monkeypatch.setattr(makers, "tokenizer_of", tokenizer_of)
     with pytest.raises(IndexModelMismatch, match="when it was opened; refresh it"):
         upsert_documents(path, documents(2), encoder=ENCODER, reranker=reranker)
     assert_ids(Index.open(path), other)

@@ -50,7 +50,8 @@ def test_what_is_left_open_is_as_tuned_else_the_default(index):
     tuned = Tuned(reranker=guesser().fingerprint, first_stage="dense", retrieve_k=40, rerank_k=12, blend=0.4)
     store(index, tuned)
     opened = SearchPipeline.open(index.path, encoder=ENCODER, reranker=guesser(), options=SearchOptions(rerank_k=7))
-    assert opened.options == SearchOptions(retrieve_k=40, rerank_k=7, top_k=10, blend=0.4, first_stage="dense")
+    values = {"blend": 0.4, "first_stage": "dense", "late_interaction": False}
+    assert opened.options == SearchOptions(retrieve_k=40, rerank_k=7, top_k=10, **values)
 
 
 def test_one_search_can_have_other_options():

@@ -103,6 +103,7 @@ def test_the_settings_as_json():
         "retrieve_k": {"value": 30, "from": "raised for top_k"},
         "rerank_k": {"value": 0, "from": "tuned"},
         "top_k": {"value": 30, "from": "given"},
+        "late_interaction": {"value": False, "from": "default"},
         "blend": {"value": None, "from": "tuned"},
     }
 

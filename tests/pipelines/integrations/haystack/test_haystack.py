@@ -159,7 +159,7 @@ def test_pipelines_are_written_and_read(tmp_path, monkeypatch):
     """What is written has names of models; here a name gives the fakes."""
     monkeypatch.setattr(models, "_load_encoder", lambda *_: ENCODER)
     monkeypatch.setattr(models, "CrossEncoderReranker", lambda *_, **__: RERANKER)
-    monkeypatch.setattr(models, "resolve_model", lambda *_, **__: None)
+    monkeypatch.setattr(models, "resolve_model", lambda *_, **__: tmp_path)
     store = BicrossDocumentStore(str(tmp_path / "new"), create=True)
     writing = Pipeline()
     writing.add_component("writer", DocumentWriter(store))
