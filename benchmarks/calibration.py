@@ -9,7 +9,7 @@ and over the first ten results, for the sigmoid of the logits and for the curve 
 it stand the highest relevance that texts get which have nothing to do with the query.
 
 With --fit, DATA holds the collections of CALIBRATED_ON in parts/judged.py. The curve is fitted to their training
-queries, of each collection as many pairs, and written into ADAPTER/adapter.json, the folder of a bundled reranker.
+queries, of each collection as many pairs, and written into the settings in ADAPTER, the folder of a bundled reranker.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from bicross.index import Chunking
-from bicross.inference import AdapterSettings
+from bicross.inference import LATE_INTERACTION, AdapterSettings
 from bicross.pipelines import Judged, SearchPipeline
 from bicross.pipelines.progress import counting
 from bicross.pipelines.search import IndexDefaults, SearchResult, query_slices
@@ -34,6 +34,7 @@ from bicross.rerank import (
     expected_calibration_error,
     fit_calibration,
 )
+from bicross.rerank.late_interaction import read_late_interaction, write_late_interaction
 from bicross.retrieval import HybridRetriever
 from numpy.typing import NDArray
 from parts.judged import CALIBRATED_ON, Part, measured_part
@@ -216,6 +217,15 @@ def fitted(bench: Bench, data: Path) -> Calibration:
     return fit_calibration(logits, relevant)
 
 
+def write_curve(folder: Path, curve: Calibration) -> None:
+    """Write a curve into the settings of a bundled reranker: of an adapter, or of a late-interaction reranker."""
+    if (folder / LATE_INTERACTION).is_file():
+        settings, projection = read_late_interaction(folder)
+        write_late_interaction(folder, replace(settings, calibration=curve.to_dict()), projection)
+    else:
+        replace(AdapterSettings.read(folder), calibration=curve.to_dict()).write(folder)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
@@ -226,7 +236,7 @@ def main() -> None:
         if arguments.fit is not None:
             [data] = arguments.folders
             curve = fitted(bench, data.resolve())
-            replace(AdapterSettings.read(arguments.fit), calibration=curve.to_dict()).write(arguments.fit)
+            write_curve(arguments.fit, curve)
             print(curve)
             return
         for collection in arguments.folders:

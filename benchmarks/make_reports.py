@@ -22,6 +22,7 @@ from parts.tables import (
     contexts,
     families,
     indexes,
+    late_interaction,
     layers,
     markdown,
     pairs,
@@ -38,9 +39,21 @@ MODELS, MODELS_TABLE = HERE.parent / "docs" / "models.md", ("<!-- table of famil
 """The page of the documentation that has the table of families, between these lines."""
 TABLES = {
     name: function
-    for module in (answers, clustering, contexts, families, indexes, layers, pairs, relevance, scale, speed)
+    for module in (
+        answers,
+        clustering,
+        contexts,
+        families,
+        indexes,
+        late_interaction,
+        layers,
+        pairs,
+        relevance,
+        scale,
+        speed,
+    )
     for name, function in vars(module).items()
-    if name.endswith(("_table", "_title", "_side_by_side"))
+    if name.endswith(("_table", "_title", "_side_by_side", "_mean"))
 }
 
 

@@ -41,7 +41,8 @@ HELD_OUT = 60
 DEPTH = 50
 PRIOR_WEIGHT = 2.0
 CHOSEN_FROM = (0.4, 0.5, 0.6)
-"""The blends of which the best is taken; a higher one was better still on some collections, and worse on others."""
+"""The blends by which the best step is found. The blend of the model is chosen afterwards, in searches of whole
+collections: ``benchmarks/late_interaction_blend.py --write``."""
 UNMEASURED = ("pubmedqa",)
 """Its first stage alone is right about every held-out query."""
 

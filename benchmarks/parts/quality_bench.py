@@ -13,16 +13,17 @@ from bicross.index import Chunking, Index, read_documents
 from bicross.pipelines import Judged, SearchPipeline, Tuning, TuningOptions, build_index, evaluate, tune
 from bicross.pipelines.commands.reports import plot_tuning
 from bicross.pipelines.evaluation import System
+from bicross.pipelines.models import open_reranker
 from bicross.pipelines.progress import counting
 from bicross.pipelines.search.scoring.score_cache import pair_key
 from bicross.pipelines.tuning import Configuration
 from bicross.rerank import (
     DEFAULT_RERANKER,
     Calibration,
-    CrossEncoderReranker,
     IdentifiedReranker,
     Pair,
     calibration_of,
+    is_identified,
 )
 from bicross.retrieval import DEFAULT_ENCODER, BiEncoder
 from numpy.typing import NDArray
@@ -108,7 +109,8 @@ class Bench:
     def __init__(self, arguments: argparse.Namespace, folder: Path) -> None:
         self.folder, self.options = folder, arguments
         self.encoder = BiEncoder(arguments.encoder, device=arguments.device)
-        loaded = CrossEncoderReranker(arguments.reranker, device=arguments.device, dtype=arguments.dtype)
+        loaded = open_reranker(arguments.reranker, device=arguments.device, dtype=arguments.dtype)
+        assert is_identified(loaded)
         remembered = None if arguments.scores is None else RememberedReranker(loaded, arguments.scores)
         self.reranker: IdentifiedReranker = remembered or loaded
         self._tuned: dict[Part, TunedOn] = {}

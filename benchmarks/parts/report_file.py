@@ -19,7 +19,7 @@ PACKAGES = (
     "openvino",
     "numpy",
 )
-HIDDEN = ("data", "folders", "vectors", "output", "cache", "scratch", "plot", "plots", "scores", "values")
+HIDDEN = ("only", "data", "folders", "vectors", "output", "cache", "scratch", "plot", "plots", "scores", "values")
 """Settings that name folders of the machine; they stay out of the report."""
 
 

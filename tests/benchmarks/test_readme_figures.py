@@ -51,9 +51,18 @@ def reranked_default_cell(collection: str) -> str:
     )
 
 
+def late_interaction_cell(collection: str) -> str:
+    figures = row(data("late-interaction")["quality"], collection=collection)
+    reached = row(figures["rows"], way="fast, then reranker on 10")
+    mark = "*" if reached["to_first_stage"]["p_value"] < 0.05 else ""
+    return f"{reached['means']['nDCG@10']['mean']:.4f}{mark}"
+
+
 def test_the_table_of_quality():
     table = only_table(COLLECTIONS, ROOT / "README.md")
-    assert len(table) == 6
+    assert len(table) == 7
+    with_token_vectors = table.pop("a new index with token vectors, the best 10 reranked")
+    assert with_token_vectors == [late_interaction_cell(collection) for collection in COLLECTIONS]
     assert table.pop("a new index, reranked") == [reranked_default_cell(collection) for collection in COLLECTIONS]
     assert table.pop("a new index, not reranked") == [default_cell(collection) for collection in COLLECTIONS]
     for label, cells in table.items():
@@ -80,6 +89,14 @@ def test_the_speed_of_reranking(label, workload):
     assert cells == [
         f"{figures[f'bicross {dtype}']['times_faster']:.1f} times" for dtype in ("float32", "bfloat16", "int8")
     ]
+
+
+def test_the_speed_of_late_interaction():
+    figures = data("late-interaction")["speed"][0]["variants"]
+    table = only_table(["float32", "bfloat16", "int8"], ROOT / "README.md")
+    cells = table["as long as MS MARCO's, with token vectors"]
+    names = [f"fast {dtype}, then bicross {dtype} on 10" for dtype in ("float32", "bfloat16")]
+    assert cells == [*(f"{figures[name]['times_faster']:.0f} times" for name in names), ""]
 
 
 def test_the_speed_beside_other_engines():

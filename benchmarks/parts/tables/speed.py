@@ -113,3 +113,15 @@ def one_order_table(families: Sequence[Record]) -> str:
             times = [kept["p50_ms"], free["p50_ms"], f"{100 * row['added']:+.1f} %"]
             rows.append([family["family"], row["candidates"], *times, kept["other_bits"], free["other_bits"]])
     return markdown(columns, rows)
+
+
+def build_stages_table(report: Record) -> str:
+    """One line for each stage of a build and for the whole, with both number formats."""
+    formats = report["formats"]
+    columns = ["stage", *(f"{dtype}, {what}" for dtype in formats for what in ("s alone", "CPU s"))]
+    names = next(iter(formats.values()))["stages"]
+    rows: list[list[object]] = [
+        [name, *(of["stages"][name][key] for of in formats.values() for key in ("wall_seconds", "cpu_seconds"))]
+        for name in names
+    ]
+    return markdown(columns, rows)
