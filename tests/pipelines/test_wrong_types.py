@@ -25,11 +25,11 @@ from bicross.pipelines import (
     write_run,
 )
 from bicross.retrieval import DenseRetriever
-from helpers.fakes import HashEncoder, OverlapReranker
+from helpers.fakes import HashEncoder, OverlapReranker, WordVectorReranker
 from helpers.tiny_readers import CapitalReader
 from helpers.wrong_values import WRONG, call_with_wrong_values, is_answered
 
-ENCODER, RERANKER = HashEncoder(), OverlapReranker()
+ENCODER, RERANKER, FAST = HashEncoder(), OverlapReranker(), WordVectorReranker()
 DOCUMENTS = [Document(f"d{number}", f"word{number} and text") for number in range(4)]
 QUERIES, QRELS, RUN = {"q": "word1"}, {"q": {"d1": 1}}, {"q": [("d1", 1.0)]}
 CUTOFFS = {"top_k": 2, "retrieve_k": 4, "rerank_k": 3}
@@ -55,6 +55,7 @@ FUNCTIONS = {
         "encoder": ENCODER,
         "reranker": None,
         "lexical": False,
+        "precompute": False,
         "chunking": None,
         "index_type": "auto",
         "target_recall": 0.95,
@@ -93,6 +94,8 @@ FUNCTIONS = {
     "sync_documents": WRITING | {"documents": DOCUMENTS, "allow_deletes": True, "dry_run": False},
     "delete_documents": {"path": "index", "ids": ["nowhere"], "where": None},
     "index_terms": {"path": "index", "analyzer": None},
+    "precompute": {"path": "index", "fast_reranker": FAST, "on_progress": None},
+    "drop_token_vectors": {"path": "index"},
     "evaluate_runs": {"runs": {"a": RUN}, "qrels": QRELS, "queries": None, "measures": ["nDCG@10"]},
     "read_qrels": {"path": "judgments", "queries": None},
     "read_run": {"path": "run"},
@@ -192,7 +195,9 @@ def test_functions(name, index):
 
 def test_pipelines_and_their_searches(pipeline, index):
     parts = {"retriever": pipeline.retriever, "reranker": RERANKER, "options": None, "cache": None} | OPTIONS | CUTOFFS
+    parts |= {"fast_reranker": FAST}
     opened = {"path": "index", "encoder": ENCODER, "reranker": RERANKER, "options": None, "cache_mb": None}
+    opened |= {"fast_reranker": FAST}
     calls = [
         (SearchPipeline, parts),
         (SearchPipeline.open, opened),
