@@ -6,6 +6,8 @@ from functools import lru_cache
 from inspect import getattr_static
 from typing import Generic, Protocol, TypeGuard
 
+from .loading import Dtype
+
 _MISSING = object()
 
 
@@ -38,7 +40,7 @@ class TextReading:
     weights_sha256: str
     tokenizer_sha256: str
     settings_sha256: str
-    dtype: str
+    dtype: Dtype
     device: str
     max_length: int
 

@@ -70,9 +70,10 @@ def open_fast_reranker(
             resolve_model(name, download=False)
         except ModelError as error:
             raise type(error)(f"{index.path} keeps token vectors of {name!r}: {error}") from error
+    if model is None or isinstance(model, str | Path):
         opened = _loaded_once(name, index.late_interaction_fingerprint, device_names(device)[0], dtype)
     else:
-        opened = load_fast_reranker(model, device=device, dtype=dtype)
+        opened = load_fast_reranker(model)
     if opened.late_interaction_fingerprint != index.late_interaction_fingerprint:
         raise IndexModelMismatch(
             f"{index.path} keeps token vectors of the model {index.late_interaction_fingerprint:.12}..., and "

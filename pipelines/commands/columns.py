@@ -9,14 +9,9 @@ from ...errors.counts import counted
 from ...index import Index
 from ...models import DEFAULT_RERANKER, FAST_RERANKER
 from ..fast_reranker import load_fast_reranker
-from ..indexing import (
-    drop_token_vectors,
-    expected_token_vector_bytes,
-    index_terms,
-    precompute,
-    retokenize,
-)
+from ..indexing import drop_token_vectors, expected_token_vector_bytes, index_terms, precompute, retokenize
 from ..progress import counting, doing
+from ..search import stored
 from .options import AnalyzerName, AsJson, Device, IndexPath, Language, ModelName, Precision, chosen_analyzer
 from .output import report
 from .terminal import changing, saying, unless_committed, watched
@@ -90,4 +85,7 @@ def precompute_command(
     written = Index.open(path, verify="size").info().token_vector_bytes
     record = {"path": str(path), "fast_reranker": name, "changed": changed, "token_vector_bytes": written}
     text = f"{path} keeps {counted(written, 'byte')} of token vectors for {name}"
-    report(record, text + ("" if changed else " already: nothing was done"), as_json=as_json)
+    text += "" if changed else " already: nothing was done"
+    if stored(index) is not None:
+        text += "\nIt was tuned without them: a search uses them where --late-interaction asks for it"
+    report(record, text, as_json=as_json)

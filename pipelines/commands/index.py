@@ -57,7 +57,7 @@ def index(
     precompute: Annotated[
         bool,
         typer.Option(
-            "--precompute", help="Keep token vectors too, 10 to 30 KB a passage: searches rerank several times faster."
+            "--precompute", help="Keep token vectors too, 5 to 14 KB a passage: searches rerank several times faster."
         ),
     ] = False,
     device: Devices = None,

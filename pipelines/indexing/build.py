@@ -30,7 +30,15 @@ from ..progress import DocumentProgress, progress_over
 from ..search import default_settings
 from .chunks import ChunkExecutor
 from .clustered import ClusterModels, NewIndex, add_on, build_on
-from .columns import ColumnMakers, analyzer_for_new, fast_reranker_for_new, makers_of, tokenizer_for_new
+from .columns import (
+    ColumnMakers,
+    analyzer_for_new,
+    analyzer_of_added,
+    fast_reranker_for_new,
+    makers_of,
+    runs_as,
+    tokenizer_for_new,
+)
 from .embedding import batches_of, embedded, pace_for
 from .given import check_no_documents, checked_documents, is_empty_list, loaded_encoder
 from .pace import Pace
@@ -74,7 +82,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
             and a warning is logged. The index can be searched with any other reranker too.
         lexical: Whether to store terms for BM25, and to search by vectors and words together where nothing else is
             asked for: True for English, a language such as "de" or "zh", or "any" for several; False stores none.
-        precompute: Whether to store the token vectors of all passages, which make reranking faster and take 10 to 30 KB
+        precompute: Whether to store the token vectors of all passages, which make reranking faster and take 5 to 14 KB
             a passage: True for those of the bundled fast reranker, the name of another, or a model.
         chunking: How documents are split into passages; None keeps each as one passage, of which the encoder reads the
             beginning.
@@ -106,8 +114,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
     """
     Index.require_free(path, overwrite=overwrite, resume=resume)
     checked_flag(progress, "progress")
-    unchecked, documents = documents, checked_documents(documents)
-    analyzer = analyzer_for_new(lexical)
+    unchecked, documents, analyzer = documents, checked_documents(documents), analyzer_for_new(lexical)
     layout = VectorLayout(index_type, target_recall=target_recall, memory_bytes=memory_bytes)
     settings = default_settings(lexical=analyzer is not None)
     if cluster is not None and not is_empty_list(unchecked):
@@ -116,8 +123,9 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
         if not build_on(cluster, documents, models, new, progress=progress):
             check_no_documents(unchecked, path, overwrite=overwrite)
         return Index.open(path, verify="size")
-    model, fast_reranker = loaded_encoder(encoder, device), fast_reranker_for_new(precompute, device=device)
-    makers = ColumnMakers(tokenizer_for_new(reranker), analyzer, fast_reranker)
+    model = loaded_encoder(encoder, device)
+    fast = fast_reranker_for_new(precompute, **runs_as(model))
+    makers = ColumnMakers(tokenizer_for_new(reranker), analyzer, fast)
     building = Index.build(
         path,
         model.fingerprint,
@@ -134,7 +142,7 @@ def build_index(  # noqa: PLR0913 - the one call that most programs make: each a
         _write_lacking(builder, counted, pace_for(model), stages)
         if not counted.documents_done:
             check_no_documents(unchecked, path, overwrite=overwrite)
-        builder.commit(reason="build", settings={**settings, **named_in_settings(fast_reranker)})
+        builder.commit(reason="build", settings={**settings, **named_in_settings(fast)})
     return Index.open(path, verify="size")  # its checksums were made a moment ago
 
 
@@ -173,12 +181,13 @@ def add_documents(  # noqa: PLR0913 - each argument has a default
     """
     index = Index.open(path)
     checked_flag(progress, "progress")
+    analyzer = analyzer_of_added(index)
     documents = checked_documents(documents)
     if cluster is not None:
         models = ClusterModels(encoder, reranker, device, index.analyzer)
         return add_on(cluster, documents, models, index, progress=progress)
-    makers = makers_of(index, reranker=reranker, device=device)
     model = open_encoder(index, encoder, device=device)
+    makers = makers_of(index, model, reranker=reranker, analyzer=analyzer)
     with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
         added = 0
         pace = pace_for(model)
@@ -225,9 +234,10 @@ def upsert_documents(
     """
     index = Index.open(path)
     checked_flag(progress, "progress")
+    analyzer = analyzer_of_added(index)
     documents = checked_documents(documents)
-    makers = makers_of(index, reranker=reranker, device=device)
     model = open_encoder(index, encoder, device=device)
+    makers = makers_of(index, model, reranker=reranker, analyzer=analyzer)
     pace = pace_for(model)
     with progress_over(documents, "Embedding", shown=progress) as counted, index.writer() as writer:
         replacing = Replacing(writer, counted)

@@ -16,7 +16,7 @@ from ...retrieval import DEFAULT_ENCODER, Encoder
 from ..models import Devices, load_encoder, open_encoder
 from ..progress import progress_over
 from .build import build_index
-from .columns import makers_of
+from .columns import analyzer_of_added, makers_of
 from .embedding import batches_of, embedded, pace_for
 from .spool import DocumentSpool
 
@@ -261,8 +261,8 @@ def _require_few_deletes(path: Path, report: SyncReport, held: int) -> None:
 
 def _embed(texts: DocumentSpool, index: Index, writer: IndexWriter, models: SyncModels, *, progress: bool) -> None:
     """Embed documents, and write each in the place of the one with its id."""
-    makers = makers_of(index, reranker=models.reranker, device=models.device)
-    model = models.open(index)
+    analyzer, model = analyzer_of_added(index), models.open(index)
+    makers = makers_of(index, model, reranker=models.reranker, analyzer=analyzer)
     pace = pace_for(model)
     with progress_over(texts, "Embedding", shown=progress) as counted_documents:
         batches = batches_of(counted_documents.read(), pace)

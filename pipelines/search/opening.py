@@ -115,14 +115,12 @@ class StagesFromIndex:
         if not (by_default if wanted is None else wanted):
             return None
         try:
-            opened = open_fast_reranker(index, model, device=self._device, dtype=self._dtype)
+            return open_fast_reranker(index, model, device=self._device, dtype=self._dtype)
         except (ModelError, IndexModelMismatch) as error:
             if wanted:
                 raise
             logger.warning("the token vectors of %s are not used: %s", index.path, error)
             return None
-        self._fast_reranker = opened or model  # loaded once, and kept for later generations
-        return opened
 
     def _retriever(self, index: Index, options: SearchOptions, fusion: Fusion | None) -> Retriever:
         first_stage: FirstStage = options.first_stage or "dense"

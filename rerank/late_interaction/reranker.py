@@ -87,7 +87,8 @@ class LateInteractionReranker:
         self._encoder = open_token_encoder(
             base, settings, projection, device=device, dtype=dtype, max_length=max_length
         )
-        self._settings, self._scale, self._files, self._dtype = settings, projection.scale, files, dtype
+        self._settings, self._scale, self._files = settings, projection.scale, files
+        self._dtype: Dtype = dtype
         self._name, self._cuts_queries = str(model), False
 
     @property

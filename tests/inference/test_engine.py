@@ -38,7 +38,7 @@ def memory(reranker, monkeypatch):
             return read(self, batch, rows)
 
         monkeypatch.setattr(PackedEncoder, "start", limited)
-        monkeypatch.setattr(reranker._packed._encoder, "_budget", 1000)
+        monkeypatch.setattr(reranker._packed.encoder, "_budget", 1000)
         monkeypatch.setattr(engine, "CPU_LEAST_TOKENS", 1000)
         return tried
 
@@ -72,7 +72,7 @@ def test_memory_that_runs_out_after_some_batches(reranker, monkeypatch):
         return read(self, batch, rows)
 
     monkeypatch.setattr(PackedEncoder, "start", second_fails)
-    monkeypatch.setattr(reranker._packed._encoder, "_budget", 500)
+    monkeypatch.setattr(reranker._packed.encoder, "_budget", 500)
     monkeypatch.setattr(engine, "CPU_LEAST_TOKENS", 500)
     np.testing.assert_allclose(reranker.score(PAIRS), expected, atol=1e-5)
     tokenizer = reranker._packed.tokenizer
@@ -115,7 +115,7 @@ def test_without_the_engine_a_text_without_any_token_is_an_error_too(tmp_path):
 
 
 def test_a_token_id_that_the_model_does_not_have_is_an_error(reranker):
-    vocabulary = reranker._packed._encoder._architecture.vocabulary
+    vocabulary = reranker._packed.encoder._architecture.vocabulary
     assert np.isfinite(reranker.score_tokens([("cat", np.array([vocabulary - 1], np.uint32))])).all()
     for wrong in (vocabulary, 2**32 - 1):
         with pytest.raises(ModelError, match=rf"has {vocabulary} token ids, and {wrong} is none of them"):

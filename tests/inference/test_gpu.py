@@ -76,7 +76,7 @@ def wide(tmp_path_factory):
 def test_recordings_give_what_the_same_kernels_give_one_by_one(wide, recorders, monkeypatch):
     recorded = CrossEncoderReranker(wide, device="cuda", dtype="bfloat16")
     one_by_one = CrossEncoderReranker(wide, device="cuda", dtype="bfloat16")
-    monkeypatch.setattr(one_by_one._packed._encoder, "_recordings", None)
+    monkeypatch.setattr(one_by_one._packed.encoder, "_recordings", None)
     random = np.random.default_rng(0)
     spread = np.ptp(one_by_one.score(PAIRS))
     for _ in range(60):
@@ -120,7 +120,7 @@ def test_nothing_waits_for_the_device(wide, dtype, monkeypatch):
     """Whatever waits raises; the one copy of the result at the end is let through."""
     reranker = CrossEncoderReranker(wide, device="cuda", dtype=dtype)
     reranker.score(PAIRS)
-    encoder, start = reranker._packed._encoder, reranker._packed._encoder.start
+    encoder, start = reranker._packed.encoder, reranker._packed.encoder.start
 
     def strictly(batch, rows):
         torch.cuda.set_sync_debug_mode("error")
@@ -138,7 +138,7 @@ def test_out_of_memory_makes_batches_smaller(wide, caplog):
     pairs = [("cat", "dog " * 450)] * 300
     reranker = CrossEncoderReranker(wide, device="cuda")
     expected = reranker.score(pairs)
-    budget = reranker._packed._encoder._budget
+    budget = reranker._packed.encoder._budget
     torch.cuda.synchronize()
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(0).total_memory
@@ -147,6 +147,6 @@ def test_out_of_memory_makes_batches_smaller(wide, caplog):
         scores = reranker.score(pairs)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    assert reranker._packed._encoder._budget < budget
+    assert reranker._packed.encoder._budget < budget
     assert "is out of memory; batches now have" in caplog.text
     np.testing.assert_allclose(scores, expected, atol=1e-4)

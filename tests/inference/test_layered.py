@@ -73,7 +73,7 @@ def test_any_way_through_gives_the_same(bert, data):
 
 def test_no_layer_is_computed_twice_for_all_tokens(bert, monkeypatch):
     """Each layer sees all tokens of those that need it once, and those that stopped not at all."""
-    encoder, computed = bert._packed._encoder, []
+    encoder, computed = bert._packed.encoder, []
 
     class Counted:
         def __init__(self, number, layer):
@@ -113,7 +113,7 @@ def test_nothing_waits_for_the_device_within_a_batch(bert):
 
 def test_memory_that_runs_out_between_the_layers(bert, monkeypatch, caplog):
     expected, _ = bert.first_tokens(PAIRS, [2, 3])
-    encoder, embed = bert._packed._encoder, PackedEncoder.to_device
+    encoder, embed = bert._packed.encoder, PackedEncoder.to_device
 
     def limited(self, batch):
         if batch.tokens > 600:

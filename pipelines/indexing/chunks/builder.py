@@ -11,7 +11,7 @@ from ....index.staging import ChunkAccount, ChunkSettings, write_chunk
 from ....retrieval import Analyzer, Encoder
 from ...fast_reranker import load_fast_reranker
 from ...models import load_encoder
-from ..columns import ColumnMakers, tokenizer_for_new
+from ..columns import ColumnMakers, runs_as, tokenizer_for_new
 from ..embedding import batches_of, embedded, pace_for
 from .job import ChunkDone, ChunkJob, SourceChunk
 
@@ -45,7 +45,7 @@ class ChunkBuilder:
         self._makers = ColumnMakers(
             tokenizer_for_new(job.reranker) if settings.tokenizer_fingerprint else None,
             Analyzer(settings.analyzer) if settings.analyzer else None,
-            load_fast_reranker(job.fast_reranker, device=job.device) if job.fast_reranker else None,
+            load_fast_reranker(job.fast_reranker, **runs_as(self._encoder)) if job.fast_reranker else None,
         )
         tokenizer, planned = self._makers.tokenizer_fingerprint, settings.tokenizer_fingerprint
         _require_planned(tokenizer, planned, f"tokenizer of {job.reranker!r}")

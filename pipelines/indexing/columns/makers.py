@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....index import Index, TokenVectors
-from ....inference import TextTokenizer, TokenIds
+from ....inference import Dtype, TextTokenizer, TokenIds
 from ....rerank import LateInteractionReranker, TokenVectorReranker
 from ....retrieval import Analyzer, BiEncoder, Encoder
 from ...fast_reranker import open_fast_reranker
-from ...models import Devices
-from .postings import analyzer_of_added
 from .tokenising import token_ids, tokenizer_of
 
 
@@ -72,18 +71,34 @@ def _read_alike(encoder: BiEncoder, fast_reranker: LateInteractionReranker) -> b
     return encoder.can_tap(fast_reranker.tap.layer) and encoder.reading == fast_reranker.reading
 
 
-def makers_of(index: Index, *, reranker: str | Path | None, device: Devices) -> ColumnMakers:
+class RunsAs(TypedDict):
+    """Where a model runs, and in which number format."""
+
+    device: str | None
+    dtype: Dtype
+
+
+def runs_as(encoder: Encoder) -> RunsAs:
+    """Return how an encoder runs, for the fast reranker: only in the same way can both run as one."""
+    reading = encoder.reading if isinstance(encoder, BiEncoder) else None
+    if reading is None:
+        return RunsAs(device=None, dtype="float32")
+    return RunsAs(device=reading.device, dtype=reading.dtype)
+
+
+def makers_of(
+    index: Index, encoder: Encoder, *, reranker: str | Path | None, analyzer: Analyzer | None
+) -> ColumnMakers:
     """Load what makes the columns of an index, for documents that are added.
 
     Args:
         index: The index.
+        encoder: What makes the vectors of these documents.
         reranker: A reranker with the tokenizer of the stored token ids; None tries those that are known.
-        device: Where the model of the token vectors runs.
+        analyzer: What makes the terms; None if the index stores none.
 
     Raises:
         IndexModelMismatch: Something that made a column is not on this machine.
-        IndexReadOnly: The index was opened by a URL, and nothing can be added to it.
         ArgumentError: A reranker is named, and the index stores no token ids.
     """
-    analyzer = analyzer_of_added(index)
-    return ColumnMakers(tokenizer_of(index, reranker), analyzer, open_fast_reranker(index, device=device))
+    return ColumnMakers(tokenizer_of(index, reranker), analyzer, open_fast_reranker(index, **runs_as(encoder)))

@@ -98,6 +98,7 @@ def fast_reranker_for_new(
     precompute: bool | str | Path | TokenVectorReranker,  # noqa: FBT001 - what ``build_index`` is given
     *,
     device: Devices = None,
+    dtype: Dtype = "float32",
 ) -> TokenVectorReranker | None:
     """Load the model that makes the token vectors of a new index: None for False, the bundled one for True.
 
@@ -108,10 +109,10 @@ def fast_reranker_for_new(
     if precompute is False:
         return None
     if precompute is True:
-        return load_fast_reranker(FAST_RERANKER, device=device)
+        return load_fast_reranker(FAST_RERANKER, device=device, dtype=dtype)
     unchecked = cast("object", precompute)
     if unchecked is None or isinstance(unchecked, int | float):
         raise ArgumentError(
             f"precompute must be True, False or the name of a fast reranker, not {described(unchecked)}"
         )
-    return load_fast_reranker(precompute, device=device)
+    return load_fast_reranker(precompute, device=device, dtype=dtype)

@@ -4,6 +4,8 @@ import json
 
 import pytest
 from bicross.index import Index
+from bicross.pipelines import Tuned
+from bicross.pipelines.search import store
 from bicross.retrieval import BiEncoder
 from helpers import commands
 from helpers.tiny_late_interaction import save_late_interaction
@@ -95,6 +97,13 @@ def test_another_model_takes_their_place(path, models, run, search):
     run("precompute", path, "--fast-reranker", models["fast"])
     run("precompute", path, "--fast-reranker", models["other"])
     assert search()["settings"]["late_interaction"]["value"] is True
+
+
+def test_a_tuned_index_is_searched_as_it_was_tuned_and_that_is_said(path, models, run):
+    tuned = Tuned(reranker="of-some-model", first_stage="dense", retrieve_k=40, rerank_k=12, blend=0.4)
+    store(Index.open(path), tuned)
+    out, _ = run("precompute", path, "--fast-reranker", models["fast"])
+    assert "It was tuned without them" in out
 
 
 @pytest.mark.parametrize(("options", "message"), [

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from bicross.errors import ModelError
+from bicross.index import Document, Index
+from bicross.pipelines import add_documents, build_index
 from bicross.pipelines.indexing import ColumnMakers
 from bicross.rerank import LateInteractionReranker
 from bicross.retrieval import BiEncoder
@@ -68,3 +70,15 @@ def test_states_after_the_last_layer_cannot_be_read_on_the_way(base, tmp_path):
     assert not encoder.can_tap(2)
     with pytest.raises(ModelError, match="has no states after layer 2 that could be read"):
         encoder.encode_documents_tapped(TEXTS, fast.tap)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_fast_reranker_by_name_runs_as_the_encoder_does(base, tmp_path, monkeypatch, dtype):
+    encoder, fast = opened(base, tmp_path, dtype=dtype)
+    runs = counted(monkeypatch, encoder)
+    index = build_index(TEXTS[2:], tmp_path / "index", encoder=encoder, reranker=None, precompute=tmp_path / "fast")
+    add_documents(index.path, [Document("late", TEXTS[0])], encoder=encoder)
+    assert sum(runs) == 0
+    [hits] = Index.open(index.path).search(encoder.encode_queries(["owl"]), 10)
+    for hit in hits:
+        np.testing.assert_array_equal(hit.token_vectors, fast.token_vectors([hit.passage.text])[0])

@@ -315,3 +315,17 @@ def test_a_model_without_a_name_is_refused(tmp_path):
 def test_options_refuse_what_is_no_flag():
     with pytest.raises(ArgumentError, match="late_interaction must be True or False"):
         SearchOptions(late_interaction="yes")
+
+
+def test_a_refresh_follows_to_the_model_of_newer_vectors(tmp_path, monkeypatch):
+    made = {model.name: model for model in (WordVectorReranker(), WordVectorReranker("other", dim=4))}
+    monkeypatch.setattr("bicross.pipelines.fast_reranker.resolve_model", lambda name, **_: name)
+    monkeypatch.setattr("bicross.pipelines.fast_reranker._loaded_once", lambda name, *_: made[name])
+    build_index(DOCUMENTS, tmp_path / "index", encoder=ENCODER, reranker=None, precompute=made["word-vectors"])
+    pipeline = SearchPipeline.open(tmp_path / "index", encoder=ENCODER, reranker=OverlapReranker(0.4))
+    assert pipeline.fast_reranker is made["word-vectors"]
+    precompute(tmp_path / "index", fast_reranker=made["other"])
+    assert pipeline.refresh()
+    assert pipeline.fast_reranker is made["other"]
+    pipeline.search("salt")
+    assert made["other"].scored == len(DOCUMENTS)
