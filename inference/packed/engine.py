@@ -18,7 +18,7 @@ from ..workers import each, workers
 from .architectures import Architecture, BuildOptions, Head
 from .graphs import Recordings, Size, capture_on, staged, turn_on
 from .layers import Group, KeysAndValues, Layer, Sequences, serves_all_lengths
-from .packing import Packed, Rows, pack, plan
+from .packing import Packed, Rows, pack, plan, rows_of_tokens
 
 logger = logging.getLogger("bicross")
 
@@ -110,12 +110,7 @@ class PackedEncoder:
         Returns:
             The result of ``finish`` for the tokens of each sequence, one row for each token.
         """
-        outputs: dict[int, NDArray[np.float32]] = {}
-        lengths = np.array([sequence.shape[1] for sequence in sequences], np.int64)
-        for rows, result in self.in_batches(sequences, np.arange(len(sequences)), self._tokens):
-            values: NDArray[np.float32] = result.cpu().numpy()
-            outputs |= zip(rows.tolist(), np.split(values, np.cumsum(lengths[rows])[:-1]), strict=True)
-        return [outputs[row] for row in range(len(sequences))]
+        return rows_of_tokens(self.in_batches(sequences, np.arange(len(sequences)), self._tokens), sequences)
 
     def _tokens(self, batch: Packed, rows: Rows) -> Tensor:
         del rows

@@ -1,11 +1,12 @@
 """Packs sequences into batches without padding: which sequences run together, and where each begins."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from .layers import Group
 
@@ -93,6 +94,18 @@ def pack(sequences: Sequence[NDArray[np.int32]], rows: NDArray[np.int64], *, pla
     read[2] = np.where(counted, before - np.repeat(before[starts[:-1]], lengths), -1)
     numbers[3 * filled :] = starts
     return Packed(numbers, filled, tokens, _groups(lengths, starts))
+
+
+def rows_of_tokens(
+    done: Iterable[tuple[Rows, Tensor]], sequences: Sequence[NDArray[np.int32]]
+) -> list[NDArray[np.float32]]:
+    """Split the results of batches, which have a row for each token, by sequence, in the order of the input."""
+    outputs: dict[int, NDArray[np.float32]] = {}
+    lengths = np.array([sequence.shape[1] for sequence in sequences], np.int64)
+    for rows, result in done:
+        values: NDArray[np.float32] = result.cpu().numpy()
+        outputs |= zip(rows.tolist(), np.split(values, np.cumsum(lengths[rows])[:-1]), strict=True)
+    return [outputs[row] for row in range(len(sequences))]
 
 
 def _groups(lengths: NDArray[np.int64], starts: NDArray[np.int64]) -> tuple[Group, ...]:

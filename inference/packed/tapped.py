@@ -11,7 +11,7 @@ from torch import Tensor
 from ..tokenizer import TokenIds
 from .engine import gathered
 from .model import PackedModel
-from .packing import Packed, Rows
+from .packing import Packed, Rows, rows_of_tokens
 from .pooling import Finish
 
 
@@ -60,9 +60,5 @@ def run_tapped(
             return encoder.end(x, device_batch), read
 
     done = encoder.in_batches(sequences, np.arange(len(sequences)), compute)
-    tokens: dict[int, NDArray[np.float32]] = {}
-    lengths = np.array([sequence.shape[1] for sequence in sequences], np.int64)
-    for rows, (_, read) in done:
-        values: NDArray[np.float32] = read.cpu().numpy()
-        tokens |= zip(rows.tolist(), np.split(values, np.cumsum(lengths[rows])[:-1]), strict=True)
-    return gathered([(rows, outputs) for rows, (outputs, _) in done]), [tokens[row] for row in range(len(texts))]
+    vectors = gathered([(rows, outputs) for rows, (outputs, _) in done])
+    return vectors, rows_of_tokens([(rows, read) for rows, (_, read) in done], sequences)

@@ -17,7 +17,7 @@ from ..search import SearchOptions, SearchPipeline, SearchResult, Settings, Timi
 from .aggregation import aggregated
 from .answer import Answer, AnswerSource
 from .answer_options import AnswerOptions, AnswerValues
-from .passages import PassageSearch
+from .passages import PassageSearch, require_every_passage
 
 
 class AnswerPipeline:
@@ -221,11 +221,7 @@ def _search_options(search: SearchOptions | None) -> SearchOptions:
     options = SearchOptions() if search is None else checked_instance(search, SearchOptions, "search")
     if options.top_k is not None:
         raise ArgumentError(f"search has top_k={options.top_k}: give read_k, the number of passages to read")
-    named = [name for name in ("adaptive", "late_interaction") if getattr(options, name)]
-    if options.passages != "best":
-        named.append(f"passages={options.passages!r}")
-    if named:
-        raise ArgumentError(f"search has {named[0]}: answers come from every passage that is retrieved; leave it out")
+    require_every_passage(options, "answers come from every passage that is retrieved")
     return replace(options, late_interaction=False)
 
 

@@ -19,7 +19,7 @@ from ..search import Origin, SearchOptions, SearchPipeline, SearchResult, Settin
 from .context import Context, cited, rendered
 from .context_options import ContextOptions, ContextValues
 from .context_selection import Limits, Span, SpanOrder, arranged, select
-from .passages import PassageSearch
+from .passages import PassageSearch, require_every_passage
 from .token_counts import TextCounter, text_counter
 
 CANDIDATES = 50
@@ -213,11 +213,7 @@ def _search_options(search: SearchOptions | None) -> tuple[SearchOptions, Origin
     options = SearchOptions() if search is None else checked_instance(search, SearchOptions, "search")
     if options.top_k is not None:
         raise ArgumentError(f"search has top_k={options.top_k}: give the context its top_k, and the search retrieve_k")
-    named = [name for name in ("adaptive", "late_interaction") if getattr(options, name)]
-    if options.passages != "best":
-        named.append(f"passages={options.passages!r}")
-    if named:
-        raise ArgumentError(f"search has {named[0]}: a context scores every passage that it retrieves; leave it out")
+    require_every_passage(options, "a context scores every passage that it retrieves")
     return with_candidates(options, CANDIDATES)
 
 

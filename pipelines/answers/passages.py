@@ -4,9 +4,10 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ...errors import ArgumentError
 from ...index import Hit, Index, PassageHit, Predicate
 from ...retrieval import DenseRetriever, HybridRetriever, IndexRetriever, Retriever, has_index, pinned
-from ..search import SearchPipeline, tokenizer_fingerprint
+from ..search import SearchOptions, SearchPipeline, tokenizer_fingerprint
 
 
 class PassageRetriever:
@@ -103,6 +104,15 @@ class PassageSearch:
         """Close the index and release the models. Closing twice is fine."""
         self.documents.close()
         self.passages.close()
+
+
+def require_every_passage(options: SearchOptions, why: str) -> None:
+    """Raise ``ArgumentError``, which says ``why``, for options that choose or sort the passages that are scored."""
+    named = [name for name in ("adaptive", "late_interaction") if getattr(options, name)]
+    if options.passages != "best":
+        named.append(f"passages={options.passages!r}")
+    if named:
+        raise ArgumentError(f"search has {named[0]}: {why}; leave it out")
 
 
 def _passage_pipeline(search: SearchPipeline) -> SearchPipeline:
