@@ -6,7 +6,7 @@ Uncompressed Arrow IPC: a list of uint16 or uint32 for each passage, in the orde
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from ..metadata import array_of
 
 TokenIds = NDArray[np.uint16] | NDArray[np.uint32]
 """The token ids of a passage, shape (tokens,)."""
+Values = TypeVar("Values", bound=NDArray[Any])
 TokenType = np.dtype[np.uint16] | np.dtype[np.uint32]
 
 _NARROW, _WIDE = np.dtype(np.uint16), np.dtype(np.uint32)
@@ -85,7 +86,41 @@ class TokenIdsWriter:
         self._ids, self._lengths, self._held = [], [], 0
 
 
-class TokenIdsTable:
+class ListsTable(Generic[Values]):
+    """An array for each passage of a segment: a view into the memory of its file."""
+
+    def __init__(
+        self, path: File, parts: Sequence[tuple[NDArray[np.int64], Values]], *, rows: int, values: str
+    ) -> None:
+        """Join the batches of a file.
+
+        Args:
+            path: The file, for messages.
+            parts: For each batch where each passage begins and the last one ends, and the values of all of them.
+            rows: The number of passages that there must be.
+            values: What the file holds, for messages.
+
+        Raises:
+            IndexCorrupt: There is another number of passages.
+        """
+        self._parts = parts
+        self._first_rows = [0, *accumulate(len(offsets) - 1 for offsets, _ in parts)]
+        if self._first_rows[-1] != rows:
+            raise IndexCorrupt(f"{path} holds {values} of {self._first_rows[-1]} passages; the manifest says {rows}")
+
+    def of(self, row: int) -> Values:
+        """Return the array of the passage in a row: a view into the file, in about a microsecond."""
+        number = bisect_right(self._first_rows, row) - 1
+        offsets, values = self._parts[number]
+        batch_row = row - self._first_rows[number]
+        return cast("Any", values)[offsets[batch_row] : offsets[batch_row + 1]]
+
+    def take(self, rows: Sequence[int]) -> list[Values]:
+        """Return the arrays of the passages in ``rows``."""
+        return [self.of(row) for row in rows]
+
+
+class TokenIdsTable(ListsTable[TokenIds]):
     """The token ids of a segment's passages. They stay in the memory of the file."""
 
     def __init__(self, path: File, *, rows: int, thorough: bool) -> None:
@@ -103,21 +138,8 @@ class TokenIdsTable:
         self.kind: TokenType = _NARROW
         if batches:
             self.kind = _kind(batches[0].schema, path)
-        self._parts = [_offsets_and_ids(batch, path) for batch in batches]
-        self._first_rows = [0, *accumulate(batch.num_rows for batch in batches)]
-        if self._first_rows[-1] != rows:
-            raise IndexCorrupt(f"{path} holds token ids of {self._first_rows[-1]} passages; the manifest says {rows}")
-
-    def of(self, row: int) -> TokenIds:
-        """Return the ids of the passage in a row: a view into the file, in about a microsecond."""
-        number = bisect_right(self._first_rows, row) - 1
-        offsets, ids = self._parts[number]
-        batch_row = row - self._first_rows[number]
-        return ids[offsets[batch_row] : offsets[batch_row + 1]]
-
-    def take(self, rows: Sequence[int]) -> list[TokenIds]:
-        """Return the ids of the passages in ``rows``."""
-        return [self.of(row) for row in rows]
+        parts = [_offsets_and_ids(batch, path) for batch in batches]
+        super().__init__(path, parts, rows=rows, values="token ids")
 
 
 def _schema(kind: TokenType) -> pa.Schema:

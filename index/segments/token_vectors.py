@@ -3,7 +3,6 @@
 Uncompressed Arrow IPC: a list of vectors for each passage, in the order of the vectors that searches compare.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any, cast
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from ...errors import ArgumentError, IndexCorrupt
 from ..files import CheckedFile, File, RecordBatch, open_batches, record_batch
 from ..metadata import array_of
+from .token_ids import ListsTable
 
 TokenVectors = NDArray[np.int8]
 """The token vectors of a passage, int8 of shape (tokens, dim). All passages of an index have the same ``dim``."""
@@ -96,7 +96,7 @@ class TokenVectorsWriter:
         self._arrow.write_batch(record_batch([lists], self._schema))
 
 
-class TokenVectorsTable:
+class TokenVectorsTable(ListsTable[TokenVectors]):
     """The token vectors of a segment's passages. They stay in the memory of the file."""
 
     def __init__(self, path: File, *, rows: int, thorough: bool) -> None:
@@ -112,23 +112,8 @@ class TokenVectorsTable:
         """
         batches = [batch for batch in open_batches(path, None, thorough=thorough) if batch.num_rows]
         self.kind: int | None = _dim(batches[0].schema, path) if batches else None
-        self._parts = [_offsets_and_vectors(batch, self.kind or 1, path) for batch in batches]
-        self._first_rows = [0, *accumulate(batch.num_rows for batch in batches)]
-        if self._first_rows[-1] != rows:
-            raise IndexCorrupt(
-                f"{path} holds token vectors of {self._first_rows[-1]} passages; the manifest says {rows}"
-            )
-
-    def of(self, row: int) -> TokenVectors:
-        """Return the vectors of the passage in a row: a view into the file, in about a microsecond."""
-        number = bisect_right(self._first_rows, row) - 1
-        offsets, vectors = self._parts[number]
-        batch_row = row - self._first_rows[number]
-        return vectors[offsets[batch_row] : offsets[batch_row + 1]]
-
-    def take(self, rows: Sequence[int]) -> list[TokenVectors]:
-        """Return the vectors of the passages in ``rows``."""
-        return [self.of(row) for row in rows]
+        parts = [_offsets_and_vectors(batch, self.kind or 1, path) for batch in batches]
+        super().__init__(path, parts, rows=rows, values="token vectors")
 
 
 def _schema(dim: int) -> pa.Schema:
