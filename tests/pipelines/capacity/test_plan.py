@@ -79,7 +79,8 @@ def test_the_arithmetic_of_a_plan(documents, dim, queries):
     plan = plan_capacity(documents, dim=dim, queries_per_second=queries, passages_per_document=2, machine=machine)
     passages = 2 * int(documents)
     layout = choose_factory(passages, dim, segment_rows=1_000_000)
-    each = 4 * dim if layout == "Flat" else value("coded bytes") * dim + (8 if layout.startswith("IVF") else 0)
+    finer = value("finer codes") if "fp16" in layout else 0
+    each = 4 * dim if layout == "Flat" else (value("coded bytes") + finer) * dim
     beside = value("document bytes") + 2 * value("tokens") + value("term bytes")
     assert (plan.passages, plan.layout) == (passages, layout)
     assert plan.vector_bytes == pytest.approx(passages * each)
