@@ -2,9 +2,9 @@
 
 Usage: python benchmarks/ten_million.py VECTORS FOLDER [--rows 10000000] [--output FILE.json]
 
-VECTORS is a folder that vectors.py made; any number of rows is made of the vectors in it. The index is written to
-FOLDER, which needs about 4 KB of disk for a row while it is built; a build that is there is searched and not made anew.
-Needs the extra ``ray``.
+VECTORS is a folder that vectors.py made; any number of rows is made of the vectors in it. For each target recall the
+index that ``auto`` chooses is written to FOLDER, which needs about 4 KB of disk for a row meanwhile; a build that is
+there is searched and not made anew. Needs the extra ``ray``.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from typing import Any
 
 import faiss
 import numpy as np
-from bicross.index import Document, EmbeddedBatch, Index, whole
+from bicross.index import Document, EmbeddedBatch, Index, VectorLayout, whole
 from bicross.index.files import Filesystem
 from bicross.index.vectors import SearchSettings
 from bicross.index.writing import commit, read_manifest
@@ -34,7 +34,7 @@ from parts.rounds import in_turn, percentiles_ms, ratio, slices
 from parts.scale.made import BLOCK_ROWS, HOW, ExactAnswers, MadeVectors
 from parts.scale.ray_here import ray_here
 from parts.scale.watching import Watch, anonymous_memory, bytes_of, load, processes_below
-from parts.tables.scale import ten_million_table
+from parts.tables.scale import ten_million_builds_table, ten_million_table
 from vectors import about, load_queries
 from vectors import load as load_vectors
 
@@ -43,6 +43,7 @@ TARGETS = (0.95, 0.99)
 PROBED = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
 REFINED = (1, 2, 4, 8, 16, 32)
 ONE, SHARDS, EXACT = "one process", "shards", "exact search"
+Call = Callable[[NDArray[np.float32]], Any]
 INNER_PRODUCT = faiss.METRIC_INNER_PRODUCT
 EXACT_ROWS = 1_000_000
 """Rows of the exact search that is timed beside the others: whole vectors of all would not fit the memory."""
@@ -57,7 +58,7 @@ def batches(made: MadeVectors) -> Iterator[EmbeddedBatch]:
             print(f"  {first:,} rows given, load {load():.1f}", file=sys.stderr, flush=True)
 
 
-def build(made: MadeVectors, path: Path) -> dict[str, Any]:
+def build(made: MadeVectors, path: Path, target: float) -> dict[str, Any]:
     """Build the index; the commit begins when all rows are given: it trains, codes, and measures the recall."""
     given: list[float] = []
 
@@ -67,7 +68,7 @@ def build(made: MadeVectors, path: Path) -> dict[str, Any]:
 
     with Watch(path, every=5.0) as watch:
         began = perf_counter()
-        Index.create(path, MODEL, batches=counted())
+        Index.create(path, MODEL, batches=counted(), layout=VectorLayout(target_recall=target))
     return {
         "seconds": watch.seconds,
         "cpu_seconds": watch.cpu_seconds,
@@ -138,27 +139,23 @@ class Searches:
         self._path = path
         self._one = Index.open(path, verify="size")
         self._sharded = open_sharded(path, shards=shards, seconds=120.0)
-        self.calls: dict[str, Callable[[NDArray[np.float32]], Any]] = {}
 
-    def add(self, name: str, settings: SearchSettings) -> None:
-        """Add both, with settings of their own."""
+    def calls(self, name: str, settings: SearchSettings) -> dict[str, Call]:
+        """Return both ways to search with settings of their own."""
         set_settings(self._path, settings)
+        calls: dict[str, Call] = {}
         for where, index in ((ONE, self._one), (SHARDS, self._sharded)):
             pinned = index.pinned()
             pinned.refresh()
-            self.calls[f"{where}, {name}"] = partial(pinned.search, k=K)
-
-    def equal(self, name: str, queries: NDArray[np.float32]) -> int:
-        """Return for how many queries both find the same documents with the same scores in the same order."""
-        one, many = (self.calls[f"{where}, {name}"](queries) for where in (ONE, SHARDS))
-        return sum(a == b for a, b in zip(one, many, strict=True))
+            calls[f"{where}, {name}"] = partial(pinned.search, k=K)
+        return calls
 
 
 def timed(
-    path: Path,
+    paths: dict[float, Path],
     made: MadeVectors,
     queries: NDArray[np.float32],
-    settings: dict[str, SearchSettings],
+    settings: dict[str, tuple[float, SearchSettings]],
     arguments: argparse.Namespace,
 ) -> dict[str, Any]:
     """Time single queries: in one process, in shards, and exact search among the first rows."""
@@ -166,11 +163,14 @@ def timed(
     vectors = np.concatenate([made.block(first, BLOCK_ROWS) for first in range(0, rows, BLOCK_ROWS)])[:rows]
     singles = [queries[number : number + 1] for number in range(len(queries))]
     with ray_here(cpus=arguments.shards):
-        searches = Searches(path, arguments.shards)
-        for name, chosen in settings.items():
-            searches.add(name, chosen)
-        equal = {name: searches.equal(name, queries) for name in settings}
-        calls = searches.calls | {EXACT: lambda query: faiss.knn(query, vectors, K, metric=INNER_PRODUCT)}
+        searches = {target: Searches(path, arguments.shards) for target, path in paths.items()}
+        calls: dict[str, Call] = {}
+        equal: dict[str, int] = {}
+        for name, (target, chosen) in settings.items():
+            both = searches[target].calls(name, chosen)
+            equal[name] = sum(a == b for a, b in zip(*(search(queries) for search in both.values()), strict=True))
+            calls |= both
+        calls[EXACT] = lambda query: faiss.knn(query, vectors, K, metric=INNER_PRODUCT)
         rounds = slices(singles, rounds=arguments.rounds, each=arguments.single)
         taken = in_turn(calls, rounds, note=f"{made.rows} rows")
         here = {name: call for name, call in calls.items() if not name.startswith(SHARDS)}
@@ -191,7 +191,7 @@ def timed(
     }
 
 
-def cpu_ms(call: Callable[[NDArray[np.float32]], object], queries: list[NDArray[np.float32]]) -> float:
+def cpu_ms(call: Call, queries: list[NDArray[np.float32]]) -> float:
     """Return the processor time of a query in all threads of this process."""
     began = process_time()
     for query in queries:
@@ -199,36 +199,63 @@ def cpu_ms(call: Callable[[NDArray[np.float32]], object], queries: list[NDArray[
     return (process_time() - began) / len(queries) * 1e3
 
 
-def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Build, unless that was done before, and search."""
-    made = MadeVectors(load_vectors(arguments.vectors, arguments.real), arguments.rows)
-    queries = load_queries(arguments.vectors)[: arguments.queries]
-    path, record = arguments.folder / f"index-{arguments.rows}", arguments.folder / f"build-{arguments.rows}.json"
+def index_path(made: MadeVectors, folder: Path, target: float) -> Path:
+    """Return where the index for a target recall is."""
+    return folder / f"index-{made.rows}-{target}"
+
+
+def record_path(made: MadeVectors, folder: Path, target: float) -> Path:
+    """Return the file that says what building it took, once it is whole."""
+    return folder / f"build-{made.rows}-{target}.json"
+
+
+def built(made: MadeVectors, folder: Path, target: float) -> tuple[Path, dict[str, Any]]:
+    """Build the index for a target recall, unless that was done before, and return what that took."""
+    path, record = index_path(made, folder, target), record_path(made, folder, target)
     if not record.exists():
         shutil.rmtree(path, ignore_errors=True)
-        figures = {"build": build(made, path), "index": about_index(path)}
+        figures = {"build": build(made, path, target), "index": about_index(path)}
         record.write_text(json.dumps(figures), encoding="utf-8")
-    figures = json.loads(record.read_text(encoding="utf-8"))
-    print(json.dumps(figures), file=sys.stderr, flush=True)
+        print(json.dumps(figures), file=sys.stderr, flush=True)
+    return path, json.loads(record.read_text(encoding="utf-8"))
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Build an index for each target, and search all of them."""
+    made = MadeVectors(load_vectors(arguments.vectors, arguments.real), arguments.rows)
+    queries = load_queries(arguments.vectors)[: arguments.queries]
+    builds = {target: built(made, arguments.folder, target) for target in TARGETS}
     exact = ExactAnswers(queries, K)
     for first, block in made.blocks():
         exact.add(first, block)
-    chosen = SearchSettings(**figures["index"]["settings"])
-    points = curve(path, queries, exact, chosen)
-    settings = {f"recall {target}": cheapest(points, target) for target in TARGETS} | {"as chosen": chosen}
-    figures |= {
-        "curve": points,
-        "settings_of": {name: dataclasses.asdict(each) for name, each in settings.items()},
-        "recall_at_100": {
-            name: next(point["recall_at_100"] for point in points if point["settings"] == dataclasses.asdict(each))
-            for name, each in settings.items()
-        },
-        "search": timed(path, made, queries, settings, arguments),
-    }
+    indexes: dict[str, Any] = {}
+    settings: dict[str, tuple[float, SearchSettings]] = {}
+    for target, (path, figures) in builds.items():
+        chosen = SearchSettings(**figures["index"]["settings"])
+        points = curve(path, queries, exact, chosen)
+        settings[f"recall {target}"] = target, cheapest(points, target)
+        settings[f"recall {target}, as chosen"] = target, chosen
+        indexes[str(target)] = figures | {"curve": points}
+    paths = {target: path for target, (path, _) in builds.items()}
+    searched = timed(paths, made, queries, settings, arguments)
     if not arguments.keep:
-        shutil.rmtree(path)
-        record.unlink()
-    return figures
+        for target in TARGETS:
+            shutil.rmtree(index_path(made, arguments.folder, target))
+            record_path(made, arguments.folder, target).unlink()
+    return {
+        "indexes": indexes,
+        "settings_of": {name: dataclasses.asdict(each) for name, (_, each) in settings.items()},
+        "recall_at_100": {
+            name: recall_of(indexes[str(target)]["curve"], each) for name, (target, each) in settings.items()
+        },
+        "search": searched,
+    }
+
+
+def recall_of(points: list[dict[str, Any]], settings: SearchSettings) -> float:
+    """Return the recall that was measured with some settings."""
+    wanted = dataclasses.asdict(settings)
+    return next(point["recall_at_100"] for point in points if point["settings"] == wanted)
 
 
 def main() -> None:
@@ -241,7 +268,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=200, help="real queries over which recall is averaged")
     parser.add_argument("--single", type=int, default=40, help="queries of a round that are asked one by one")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--keep", action="store_true", help="leave the index in FOLDER")
+    parser.add_argument("--keep", action="store_true", help="leave the indexes in FOLDER")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
@@ -255,6 +282,7 @@ def main() -> None:
         **figures,
     }
     write(arguments.output, report)
+    print(ten_million_builds_table(report))
     print(ten_million_table(report))
 
 

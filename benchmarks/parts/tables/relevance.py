@@ -147,3 +147,20 @@ def tuning_table(rows: Sequence[Record]) -> str:
         named = [row["collection"], row["queries"], row["settings"], row["default"], row["drawn"]]
         lines.append([*named, *gains, f"{row['expected']:+.4f}", percent(row["changed"]), f"{row['possible']:+.4f}"])
     return markdown(columns, lines)
+
+
+def weights_table(rows: Sequence[Record]) -> str:
+    """One line for each weight of the reranker and number of candidates that it reads."""
+    names = list(rows[0]["means"])
+    lines = [
+        [row["depth"], f"{row['weight']:g}", *(f"{row['means'][name]:.4f}" for name in names), *_mean_gain(row)]
+        for row in rows
+        if row["weight"] or row["depth"] == rows[0]["depth"]
+    ]
+    return markdown(["candidates read", "weight", *names, "mean", "minus the first stage"], lines)
+
+
+def _mean_gain(row: Record) -> tuple[str, str]:
+    of = row["difference"]
+    shown = f"{of['mean']:+.4f} ({of['low']:+.4f} to {of['high']:+.4f})" if row["weight"] else ""
+    return f"{row['mean']:.4f}", shown

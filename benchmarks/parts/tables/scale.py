@@ -1,6 +1,6 @@
 """The tables of ten_million.py, cluster_build.py and cluster_search.py."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from parts.tables.markdown import Record, markdown
 
@@ -12,7 +12,7 @@ def ten_million_table(report: Record) -> str:
     lines: list[list[object]] = []
     for name, times in search["times"].items():
         _, _, setting = name.partition(", ")
-        settings = ", ".join(f"{key} {value}" for key, value in report["settings_of"].get(setting, {}).items() if value)
+        settings = _settings(report["settings_of"].get(setting, {}))
         recall = report["recall_at_100"].get(setting)
         lines.append(
             [
@@ -27,6 +27,40 @@ def ten_million_table(report: Record) -> str:
         )
     columns = ("search", "settings", "recall@100", "p50 ms", "p99 ms", "processor ms", "p50 / exact search of all")
     return markdown(columns, lines)
+
+
+def ten_million_builds_table(report: Record) -> str:
+    """One column for each target recall: what building took, and what was built."""
+    indexes, rows = report["indexes"], report["settings"]["rows"]
+    lines: list[list[object]] = []
+
+    def line(name: str, value: Callable[[Record], object]) -> None:
+        lines.append([name, *(value(of) for of in indexes.values())])
+
+    line("chosen by `auto`", lambda of: of["index"]["factory"])
+    line("settings", lambda of: _settings(of["index"]["settings"]))
+    line("processor time, s", lambda of: f"{of['build']['cpu_seconds']:,.0f}")
+    line("build, s", lambda of: f"{of['build']['seconds']:,.0f}")
+    line("of these until all rows were given, s", lambda of: f"{of['build']['given_seconds']:,.0f}")
+    line("rows a second of processor time", lambda of: f"{rows / of['build']['cpu_seconds']:,.0f}")
+    line("load average at the end, 2 cores", lambda of: f"{of['build']['load']:.1f}")
+    line("peak memory, MB", lambda of: f"{of['build']['peak_memory_bytes'] / 1e6:,.0f}")
+    line("most on disk while it was built, MB", lambda of: f"{of['build']['peak_disk_bytes'] / 1e6:,.0f}")
+    line("segments", lambda of: of["index"]["segments"])
+    line("index on disk, MB", lambda of: f"{of['index']['bytes'] / 1e6:,.0f}")
+    line("of these vectors, MB", lambda of: f"{of['index']['vector_file_bytes'] / 1e6:,.0f}")
+    line("claimed recall@100", lambda of: _recall(of["index"]["claimed_recall_at_100"]))
+    chosen = {target: report["recall_at_100"][f"recall {target}, as chosen"] for target in indexes}
+    lines.append(["recall@100 of the real queries", *map(_recall, chosen.values())])
+    return markdown([f"{rows:,} rows, target recall@100", *indexes], lines)
+
+
+def _recall(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _settings(settings: Record) -> str:
+    return ", ".join(f"{key} {value}" for key, value in settings.items() if value)
 
 
 def cluster_build_table(result: Record) -> str:

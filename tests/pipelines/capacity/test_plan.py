@@ -25,6 +25,8 @@ def measured():
     """Every measured constant, read from the results."""
     [auto] = [run for run in result("index-lifecycle")["runs"] if run["index_type"] == "auto"]
     million = auto["documents"]
+    ten = result("ten-million")
+    of_a_vector = ten["indexes"]["0.99"]["index"]["vector_file_bytes"] / ten["settings"]["rows"]
     [embed] = [load for load in result("embed-speed")["workloads"] if load["workload"] == "MS MARCO-like"]
     [rerank] = [load for load in result("rerank-speed")["workloads"] if load["workload"] == "MS MARCO-like"]
     [size] = [size for size in result("index-recall")["sizes"] if size["rows"] == million]
@@ -39,6 +41,7 @@ def measured():
     passages = embed["documents"]["variants"]
     return {
         "coded bytes": auto["vector_file_bytes"] / million / 384,
+        "finer codes": (of_a_vector - auto["vector_file_bytes"] / million) / 384,
         "document bytes": (auto["bytes"] - auto["vector_file_bytes"]) / million,
         "tokens": embed["documents"]["mean_tokens"],
         **{
