@@ -8,11 +8,13 @@ import pytest
 from bicross.errors import ArgumentError, SourceError
 from bicross.index import read_documents
 from helpers.examples import examples
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 NAMES = ["a.txt", "b.txt", "build/a.txt", "build/deep/b.txt", "src/a.txt", "src/build/a.txt", "src/x y/b.txt"]
 PATTERNS = ["a.txt", "/a.txt", "build/", "build", "*.txt", "!a.txt", "!build/", "src/*", "**/build/a.txt", "x\\ y", "#"]
+PATTERNS += ["*", "**", "!build", "!src", "!*/", "src/**", "!src/**", "/build/**", "src/**/a.txt", "deep/"]
+PATTERNS += ["!src/build/a.txt", "!src/build"]
 WHERE = ["", "src", "build"]
 
 
@@ -25,7 +27,11 @@ def git(folder, *arguments):
 
 
 @settings(max_examples=examples(60))
-@given(patterns=st.dictionaries(st.sampled_from(WHERE), st.lists(st.sampled_from(PATTERNS), max_size=3)))
+@example(patterns={"src": ["!build/"], "": ["a.txt"]})
+@example(patterns={"": ["src/**", "!src/a.txt"]})
+@example(patterns={"": ["*", "!src", "!src/build", "!*.txt"]})
+@example(patterns={"": ["deep/", "!*/"]})
+@given(patterns=st.dictionaries(st.sampled_from(WHERE), st.lists(st.sampled_from(PATTERNS), max_size=4)))
 def test_the_same_is_left_out_as_by_git(tmp_path_factory, patterns):
     folder = tmp_path_factory.mktemp("repository")
     git(folder, "init", "-q")
