@@ -24,7 +24,7 @@ from bicross.index import Chunking
 from bicross.inference import LATE_INTERACTION, AdapterSettings
 from bicross.pipelines import Judged, SearchPipeline
 from bicross.pipelines.progress import counting
-from bicross.pipelines.search import IndexDefaults, SearchResult, query_slices
+from bicross.pipelines.search import SearchResult, query_slices
 from bicross.rerank import (
     UNCALIBRATED,
     Calibration,
@@ -35,10 +35,9 @@ from bicross.rerank import (
     fit_calibration,
 )
 from bicross.rerank.late_interaction import read_late_interaction, write_late_interaction
-from bicross.retrieval import HybridRetriever
 from numpy.typing import NDArray
 from parts.judged import CALIBRATED_ON, Part, measured_part
-from parts.quality_bench import Bench, add_options, opened
+from parts.quality_bench import Bench, add_options, first_stage_of_new, opened
 from parts.report_file import header, write
 from parts.tables.relevance import calibration_table, unrelated_table
 
@@ -111,8 +110,7 @@ class Unrelated:
 
 def default_pipeline(bench: Bench, collection: Path, curve: Calibration | None) -> SearchPipeline:
     """Return the search of a new index with all candidates as results; ``curve`` None is the reranker's own."""
-    index, default = bench.index(collection, Chunking()), IndexDefaults()
-    retriever = HybridRetriever(index, bench.encoder, fusion=default.fusion, feedback=default.feedback)
+    retriever = first_stage_of_new(bench.index(collection, Chunking()), bench.encoder)
     return SearchPipeline(retriever, bench.reranker, retrieve_k=DEPTH, rerank_k=DEPTH, top_k=DEPTH, calibration=curve)
 
 

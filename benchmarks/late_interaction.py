@@ -28,13 +28,12 @@ from bicross.pipelines.evaluation import Estimate
 from bicross.pipelines.evaluation.evaluation import compare
 from bicross.pipelines.evaluation.result import Difference
 from bicross.pipelines.indexing import precompute
-from bicross.pipelines.search import IndexDefaults
 from bicross.rerank import LateInteractionReranker
-from bicross.retrieval import BiEncoder, HybridRetriever
+from bicross.retrieval import BiEncoder
 from numpy.typing import NDArray
 from parts.judged import measured_part
 from parts.machine import set_threads
-from parts.quality_bench import Bench, add_options, measured
+from parts.quality_bench import Bench, add_options, first_stage_of_new, measured
 from parts.report_file import check_folders, header, write
 from parts.rerank_variants import REFERENCE, Pairs, Score, Variant, load, variants
 from parts.rounds import in_turn, percentiles_ms, ratio, slices
@@ -78,8 +77,7 @@ def fast_index(bench: Bench, collection: Path, fast: LateInteractionReranker) ->
 
 def ways(bench: Bench, index: Index, fast: LateInteractionReranker) -> dict[str, SearchPipeline]:
     """Return the pipelines to compare, the first stage first."""
-    default = IndexDefaults()
-    retriever = HybridRetriever(index, bench.encoder, fusion=default.fusion, feedback=default.feedback)
+    retriever = first_stage_of_new(index, bench.encoder)
     return {
         FULL: SearchPipeline(retriever, bench.reranker, rerank_k=CANDIDATES),
         f"reranker on {BEST}": SearchPipeline(retriever, bench.reranker, rerank_k=BEST),

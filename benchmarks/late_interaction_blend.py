@@ -19,13 +19,11 @@ from bicross.models import FAST_RERANKER
 from bicross.pipelines import SearchPipeline
 from bicross.pipelines.evaluation import per_query
 from bicross.pipelines.indexing import precompute
-from bicross.pipelines.search import IndexDefaults
 from bicross.rerank import LateInteractionReranker
 from bicross.rerank.late_interaction import read_late_interaction, write_late_interaction
-from bicross.retrieval import HybridRetriever
 from numpy.typing import NDArray
 from parts.judged import NDCG, TUNED_ON, Part
-from parts.quality_bench import Bench, add_options, measured, opened
+from parts.quality_bench import Bench, add_options, first_stage_of_new, measured, opened
 from parts.report_file import header, write
 from parts.tables.late_interaction import blend_table
 
@@ -57,8 +55,7 @@ def values(bench: Bench, part: Part, fast: Weighed) -> dict[str, list[Floats]]:
     index, judged = bench.index(data / part.collection, Chunking()), part.read(data, bench.options.queries)
     precompute(index.path, fast_reranker=fast)
     index.refresh()
-    default = IndexDefaults()
-    retriever = HybridRetriever(index, bench.encoder, fusion=default.fusion, feedback=default.feedback)
+    retriever = first_stage_of_new(index, bench.encoder)
     found: dict[str, list[Floats]] = {"alone": [], "then reranked": []}
     for fast.weight in WEIGHTS:
         pipeline = SearchPipeline(retriever, bench.reranker, fast_reranker=fast, retrieve_k=DEPTH, rerank_k=BEST)

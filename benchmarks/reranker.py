@@ -18,11 +18,11 @@ from bicross.pipelines import SearchPipeline
 from bicross.pipelines.evaluation import Estimate
 from bicross.pipelines.evaluation.evaluation import compare
 from bicross.pipelines.evaluation.result import Difference
-from bicross.pipelines.search import IndexDefaults, PassageScoring
+from bicross.pipelines.search import PassageScoring
 from bicross.pipelines.search.scoring import passages_needed
 from bicross.retrieval import DenseRetriever, HybridRetriever
 from parts.judged import measured_part
-from parts.quality_bench import MEASURES, Bench, add_options, measured, opened
+from parts.quality_bench import MEASURES, Bench, add_options, first_stage_of_new, measured, opened
 from parts.report_file import header, write
 from parts.tables.relevance import reranker_table
 
@@ -95,8 +95,7 @@ def ways_of(bench: Bench, collection: Path) -> Iterator[Way]:
     own = f"blend {bench.reranker.blend:g}"
     yield Way("vectors", DenseRetriever(index, encoder), settings=own, target=DENSE.get(name))
     yield Way("hybrid", HybridRetriever(index, encoder), settings=own, target=hybrid)
-    default = IndexDefaults()
-    retriever = HybridRetriever(index, encoder, fusion=default.fusion, feedback=default.feedback)
+    retriever = first_stage_of_new(index, encoder)
     yield Way("default", retriever, settings=own, target=hybrid)
     if bench.options.long_documents:
         several = HybridRetriever(index, encoder, passages=passages_needed("max"))

@@ -13,11 +13,10 @@ import numpy as np
 from bicross.index import Chunking
 from bicross.pipelines import Run, SearchPipeline
 from bicross.pipelines.evaluation import per_query
-from bicross.pipelines.search import IndexDefaults, SearchResult, final_scores
-from bicross.retrieval import HybridRetriever
+from bicross.pipelines.search import SearchResult, final_scores
 from late_interaction_blend import PARTS, Floats, difference
 from parts.judged import NDCG, Part
-from parts.quality_bench import Bench, add_options, opened
+from parts.quality_bench import Bench, add_options, first_stage_of_new, opened
 from parts.report_file import header, write
 from parts.tables.relevance import weights_table
 
@@ -48,8 +47,7 @@ def values(bench: Bench, part: Part) -> dict[Setting, Floats]:
     """Return nDCG@10 of every query by setting; each pair is scored once."""
     data = bench.options.folders[0]
     index, judged = bench.index(data / part.collection, Chunking()), part.read(data, bench.options.queries)
-    default = IndexDefaults()
-    retriever = HybridRetriever(index, bench.encoder, fusion=default.fusion, feedback=default.feedback)
+    retriever = first_stage_of_new(index, bench.encoder)
     pipeline = SearchPipeline(retriever, bench.reranker, retrieve_k=RETRIEVED, rerank_k=RETRIEVED)
     runs: dict[Setting, Run] = {setting: {} for setting in SETTINGS}
     for number, query_id in enumerate(judged.judged_ids, start=1):

@@ -15,6 +15,7 @@ from bicross.pipelines.commands.reports import plot_tuning
 from bicross.pipelines.evaluation import System
 from bicross.pipelines.models import open_reranker
 from bicross.pipelines.progress import counting
+from bicross.pipelines.search import IndexDefaults
 from bicross.pipelines.search.scoring.score_cache import pair_key
 from bicross.pipelines.tuning import Configuration
 from bicross.rerank import (
@@ -25,7 +26,7 @@ from bicross.rerank import (
     calibration_of,
     is_identified,
 )
-from bicross.retrieval import DEFAULT_ENCODER, BiEncoder
+from bicross.retrieval import DEFAULT_ENCODER, BiEncoder, HybridRetriever
 from numpy.typing import NDArray
 
 from parts.judged import TUNED_ON, Part
@@ -156,6 +157,12 @@ class Bench:
     def tunings(self) -> Mapping[Part, TunedOn]:
         """The tunings so far, by the queries that they were made on."""
         return self._tuned
+
+
+def first_stage_of_new(index: Index, encoder: BiEncoder) -> HybridRetriever:
+    """Return the first stage by which a new index is searched, whatever the settings of this one are."""
+    default = IndexDefaults()
+    return HybridRetriever(index, encoder, fusion=default.fusion, feedback=default.feedback)
 
 
 def measured(pipeline: SearchPipeline, judged: Judged) -> tuple[System, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from parts.tables.markdown import Record, difference_cell, markdown
+from parts.tables.markdown import Record, difference_cell, gain_cell, markdown
 
 NDCG = "nDCG@10"
 
@@ -81,5 +81,4 @@ def blend_table(rows: Sequence[Record]) -> str:
 
 def interval(row: Record, name: str) -> str:
     """Format the difference of a line with its interval."""
-    of = row[f"{name}, difference"]
-    return f"{of['mean']:+.4f} ({of['low']:+.4f} to {of['high']:+.4f})" if row["weight"] else ""
+    return gain_cell(row[f"{name}, difference"]) if row["weight"] else ""

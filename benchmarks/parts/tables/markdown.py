@@ -36,8 +36,12 @@ def difference_cell(difference: Record | None) -> str:
     """Format a difference with its 95 % interval; * marks p < 0.05."""
     if difference is None:
         return ""
-    mark = "*" if difference["p_value"] < SIGNIFICANT else ""
-    return f"{difference['mean']:+.4f}{mark} ({difference['low']:+.4f} to {difference['high']:+.4f})"
+    return gain_cell(difference, mark="*" if difference["p_value"] < SIGNIFICANT else "")
+
+
+def gain_cell(gain: Record, *, mark: str = "") -> str:
+    """Format a difference with its 95 % interval."""
+    return f"{gain['mean']:+.4f}{mark} ({gain['low']:+.4f} to {gain['high']:+.4f})"
 
 
 def mean_cells(means: Record, measures: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from parts.tables.markdown import Record, difference_cell, markdown, mean_cells, percent
+from parts.tables.markdown import Record, difference_cell, gain_cell, markdown, mean_cells, percent
 
 MEASURES = ("nDCG@10", "RR@10", "R@100")
 TRAININGS = {
@@ -153,14 +153,14 @@ def weights_table(rows: Sequence[Record]) -> str:
     """One line for each weight of the reranker and number of candidates that it reads."""
     names = list(rows[0]["means"])
     lines = [
-        [row["depth"], f"{row['weight']:g}", *(f"{row['means'][name]:.4f}" for name in names), *_mean_gain(row)]
+        [
+            row["depth"],
+            f"{row['weight']:g}",
+            *(f"{row['means'][name]:.4f}" for name in names),
+            f"{row['mean']:.4f}",
+            gain_cell(row["difference"]) if row["weight"] else "",
+        ]
         for row in rows
         if row["weight"] or row["depth"] == rows[0]["depth"]
     ]
     return markdown(["candidates read", "weight", *names, "mean", "minus the first stage"], lines)
-
-
-def _mean_gain(row: Record) -> tuple[str, str]:
-    of = row["difference"]
-    shown = f"{of['mean']:+.4f} ({of['low']:+.4f} to {of['high']:+.4f})" if row["weight"] else ""
-    return f"{row['mean']:.4f}", shown
