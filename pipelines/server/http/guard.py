@@ -27,6 +27,9 @@ SAFE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+LINGER_SECONDS = 5.0
+"""How long a refused request may go on with its body. A connection that is closed while something arrives is reset, and
+the client loses the answer (RFC 9112, section 9.6)."""
 Measured = Callable[[str, int, float], None]
 """Is told the route, the status and the seconds of each answer."""
 
@@ -50,17 +53,14 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer, started = _Answer(send), time.perf_counter()
+        body, answer, started = _Body(receive), _Answer(send), time.perf_counter()
         try:
             self._check(scope)
             _require_json(scope)
-            await self._app(scope, await self._whole(scope, receive), answer)
+            await self._app(scope, await self._whole(scope, body), answer)
         except Exception as error:  # noqa: BLE001 - the application has answered and logged what it did not foresee
             if answer.status is None:
-                refused = api_error(error)
-                response = json_response(_as_read(refused, scope["path"]), refused.status)
-                response.headers.update(refused.headers | {"Connection": "close"})
-                await response(scope, receive, answer)
+                await _refuse(api_error(error), scope, body, answer)
         finally:
             route = getattr(scope.get("route"), "path", "other")
             self._measured(route, answer.status or CLIENT_LEFT, time.perf_counter() - started)
@@ -85,32 +85,46 @@ class Guard:
         if writes:
             raise ApiError(403, "forbidden", "changes need the write key of the server")
 
-    async def _whole(self, scope: Scope, receive: Receive) -> Receive:
+    async def _whole(self, scope: Scope, given: "_Body") -> Receive:
         """Read the body, refuse one that is too large or too slow, and return a ``receive`` that gives it at once."""
         limits = self._settings.limits
         declared = Headers(scope=scope).get("content-length", "")
         too_large = ApiError(413, "too_large", f"the body may have at most {limits.body_bytes} bytes")
         if declared.isdigit() and int(declared) > limits.body_bytes:
             raise too_large
-        body, ends, complete = bytearray(), time.monotonic() + limits.body_seconds, False
-        while not complete:
-            try:
-                message = await asyncio.wait_for(receive(), max(0.0, ends - time.monotonic()))
-            except TimeoutError:
-                raise ApiError(408, "too_slow", "the body did not come in time") from None
-            if message["type"] == "http.disconnect":
-                raise ClientLeft("the client closed its connection")
-            body += message.get("body", b"")
-            complete = not message.get("more_body", False)
-            if len(body) > limits.body_bytes:
-                raise too_large
+        body = bytearray()
+        try:
+            async with asyncio.timeout(limits.body_seconds):
+                while not given.ended:
+                    body += await given.more()
+                    if len(body) > limits.body_bytes:
+                        raise too_large
+        except TimeoutError:
+            raise ApiError(408, "too_slow", "the body did not come in time") from None
         _require_single_keys(body)
-        given: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+        whole: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
         async def receive_whole() -> Message:
-            return given.pop() if given else await receive()
+            return whole.pop() if whole else await given.receive()
 
         return receive_whole
+
+
+class _Body:
+    """The body of a request, as it comes."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.receive = receive
+        self.ended = False
+
+    async def more(self) -> bytes:
+        """Return what comes next."""
+        message = await self.receive()
+        if message["type"] == "http.disconnect":
+            self.ended = True
+            raise ClientLeft("the client closed its connection")
+        self.ended = not message.get("more_body", False)
+        return message.get("body", b"")
 
 
 class _Answer:
@@ -127,6 +141,19 @@ class _Answer:
             for name, value in SAFE_HEADERS.items():
                 headers.setdefault(name, value)
         await self._send(message)
+
+
+async def _refuse(error: ApiError, scope: Scope, body: _Body, send: Send) -> None:
+    """Send a refusal, and close the connection when the client has sent its body, or could have."""
+    response = json_response(_as_read(error, scope["path"]), error.status)
+    response.headers.update(error.headers | {"Connection": "close"})
+    await send({"type": "http.response.start", "status": error.status, "headers": response.raw_headers})
+    await send({"type": "http.response.body", "body": response.body, "more_body": True})
+    with suppress(TimeoutError, ClientLeft):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while not body.ended:
+                await body.more()
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _as_read(error: ApiError, path: str) -> dict[str, object]:
