@@ -5,8 +5,8 @@ Usage: python benchmarks/calibration.py FOLDER... [--queries N] [--scores FOLDER
 
 Each FOLDER is a BEIR folder; its test queries are searched as in a new index, with 100 candidates reranked. Documents
 without a judgment count as not relevant. The error is the expected calibration error in 15 bins, over all candidates
-and over the first ten results, for the sigmoid of the logits and for the curve that the reranker brings along. Beside
-it stand the highest relevance that texts get which have nothing to do with the query.
+and over the first ten results, for the sigmoid of the logits, for the curve that the reranker brings along, and for
+what a search makes of it. Beside it stand the highest relevance that texts get which have nothing to do with the query.
 
 With --fit, DATA holds the collections of CALIBRATED_ON in parts/judged.py. The curve is fitted to their training
 queries, of each collection as many pairs, and written into the settings in ADAPTER, the folder of a bundled reranker.
@@ -71,7 +71,8 @@ class Row:
     Attributes:
         collection: The name of the BEIR folder.
         queries: How many were searched.
-        curve: "sigmoid", or "calibrated" for the reranker's own curve.
+        curve: "sigmoid", "curve alone" for the reranker's own, or "calibrated" for what a search makes of that: in a
+            query whose median candidate would be relevant, all logits are lowered.
         error: The expected calibration error over all candidates.
         error_first: The same over the first ten results.
         relevant: The share of the candidates that is judged relevant.
@@ -146,9 +147,11 @@ def row_of(collection: str, curve: str, answers: Sequence[tuple[str, list[Search
 def rows_of(bench: Bench, collection: Path) -> tuple[list[Row], list[Unrelated]]:
     """Measure one collection: its judged queries, and pairs that are not related."""
     judged = measured_part(collection.name).read(collection.parent, bench.options.queries)
+    own = calibration_of(bench.reranker)
+    alone = {} if own is None else {"curve alone": own}  # a curve that is given is used as it is
     rows = [
         row_of(collection.name, name, answers_of(default_pipeline(bench, collection, curve), judged), judged)
-        for name, curve in (("sigmoid", UNCALIBRATED), ("calibrated", None))
+        for name, curve in {"sigmoid": UNCALIBRATED, **alone, "calibrated": None}.items()
     ]
     return rows, unrelated_of(bench, collection, judged)
 

@@ -105,7 +105,8 @@ def ways_of(bench: Bench, collection: Path) -> Iterator[Way]:
         return
     best = tuned.tuning.shown  # the best setting with the reranker, also where tuning recommends none
     dense = best.fusion is None
-    retriever = DenseRetriever(index, encoder) if dense else HybridRetriever(index, encoder, fusion=best.fusion)
+    hybrid_of_best = HybridRetriever(index, encoder, fusion=best.fusion, feedback=best.feedback)
+    retriever = DenseRetriever(index, encoder, feedback=best.feedback) if dense else hybrid_of_best
     yield Way(
         "tuned", retriever, best.depth, best.blend, settings=tuned.described(best), target=None if dense else hybrid
     )

@@ -18,7 +18,6 @@ from ..unknown_tokens import WORTH_A_WARNING, relevance_ceiling, unknown_share, 
 from .given_parts import check_retriever_fits, late_interaction_fingerprint, tokenizer_fingerprint
 from .long_queries import fit_queries
 from .opening import Stages
-from .options import SearchOptions
 from .scoring import (
     CandidateScorer,
     Deadline,
@@ -166,7 +165,7 @@ class Searcher:
         least = options.min_relevance
         answers = [
             order_results(one_query, settings.blend, scales=_scales(rule, one_query, limits.depth), curves=curves)
-            for one_query, curves in zip(scored, self._curves(queries, first_stage, options), strict=True)
+            for one_query, curves in zip(scored, self._curves(queries, first_stage, settings), strict=True)
         ]
         if timings is not None and timings.orders is not None:
             timings.orders += _for_all(fitting, answers, [])
@@ -183,8 +182,9 @@ class Searcher:
         ]
         return [list(results) for results in _for_all(fitting, stamped, [])]
 
-    def _curves(self, queries: Sequence[str], first_stage: Retrieved, options: SearchOptions) -> list[RelevanceCurves]:
+    def _curves(self, queries: Sequence[str], first_stage: Retrieved, settings: Settings) -> list[RelevanceCurves]:
         """Return what makes the relevance of each query's results, with a ceiling where the models know few words."""
+        options, own = settings.options, settings.origin("calibration") == "the reranker's"
         model = self.reranker if options.depth else getattr(first_stage.retriever, "encoder", None)
         curves: list[RelevanceCurves] = []
         for query, hits in zip(queries, first_stage.candidates, strict=True):
@@ -194,7 +194,7 @@ class Searcher:
                 self._warned = True
                 warn_of_query(share, query)
             ceiling = relevance_ceiling(share)
-            curves.append(RelevanceCurves(options.calibration, options.first_stage_calibration, ceiling))
+            curves.append(RelevanceCurves(options.calibration, options.first_stage_calibration, ceiling, own))
         return curves
 
     def _retrieve(

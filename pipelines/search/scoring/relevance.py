@@ -7,6 +7,7 @@ estimates stays what it was (pool adjacent violators, Ayer et al. 1955; Zadrozny
 Where the order is that of the logits, every estimate stays as it is.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -28,6 +29,10 @@ BM25_CURVE = Platt(0.3, -3.0)
 """The same for BM25: 0.5 at 10."""
 SCORE_CURVE = Platt(1.0, 0.0)
 """The same for the scores of a retriever that gives neither a cosine nor BM25."""
+BACKGROUND_CANDIDATES = 50
+"""The fewest reranked candidates of which the median is taken for one that is not relevant."""
+BACKGROUND_RELEVANCE = 0.02
+"""The most relevance that this median has by the curve that a reranker brings along."""
 
 
 def estimate(hits: Sequence[Hit], curve: Calibration | None = None) -> Floats:
@@ -52,6 +57,27 @@ def estimate(hits: Sequence[Hit], curve: Calibration | None = None) -> Floats:
         else:
             values[row] = SCORE_CURVE.apply(hit.score)
     return values
+
+
+def against_background(logits: Floats, curve: Calibration) -> Floats:
+    """Lower the logits of a query where its median candidate would count as relevant.
+
+    Of many candidates at least half are hardly ever relevant. Where those have high logits all the same, as code has
+    for a reranker of prose, a logit means less than where the curve was fitted. So all are lowered until the median has
+    ``BACKGROUND_RELEVANCE``: the curve keeps its slope, and its intercept is fitted to the query without judgments
+    (Saerens, Latinne and Decaestecker 2002, "Adjusting the Outputs of a Classifier to New a Priori Probabilities").
+
+    Args:
+        logits: Of the candidates of one query that the whole reranker scored, shape (n,).
+        curve: The curve that the reranker brings along.
+
+    Returns:
+        Logits of the same shape, for ``curve``; as they are for fewer than ``BACKGROUND_CANDIDATES``.
+    """
+    if len(logits) < BACKGROUND_CANDIDATES or not isinstance(curve, Platt) or curve.slope <= 0.0:
+        return logits
+    log_odds = math.log(BACKGROUND_RELEVANCE / (1.0 - BACKGROUND_RELEVANCE))
+    return logits - max(0.0, float(np.median(logits)) - (log_odds - curve.intercept) / curve.slope)
 
 
 def agree_with_order(estimates: Floats, scores: Floats, tiers: NDArray[np.int64], *, ceiling: float = 1.0) -> Floats:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ....index import Coverage, Document, Hit, Passage, StageScore
 from ....rerank import UNCALIBRATED, Calibration
 from .blend import Scales, final_scores
-from .relevance import agree_with_order, estimate
+from .relevance import against_background, agree_with_order, estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,13 @@ class RelevanceCurves:
         reranked: From logits; None is the sigmoid.
         first_stage: From first-stage scores of documents that were not reranked; None takes default curves.
         ceiling: The most that a result of the query can have.
+        own: Whether ``reranked`` is what the reranker brings along, which was not fitted to this collection.
     """
 
     reranked: Calibration | None = None
     first_stage: Calibration | None = None
     ceiling: float = 1.0
+    own: bool = False
 
 
 def order_results(
@@ -126,9 +128,10 @@ def order_results(
     # A stable sort on the score alone keeps the order of the first stage, whose equals are ordered by id.
     ordered = [*np.lexsort((-scores[:reranked], tiers[:reranked])).tolist(), *range(reranked, len(hits))]
     curves = curves or RelevanceCurves()
-    estimates = np.concatenate(
-        [(curves.reranked or UNCALIBRATED).apply(logits), estimate(hits[reranked:], curves.first_stage)]
-    )
+    curve, values = curves.reranked or UNCALIBRATED, logits.astype(np.float64)
+    if curves.own and scored.stopped is None:  # an early exit has other logits
+        values = against_background(values, curve)
+    estimates = np.concatenate([curve.apply(values), estimate(hits[reranked:], curves.first_stage)])
     relevance = agree_with_order(estimates[ordered], scores[ordered], tiers[ordered], ceiling=curves.ceiling)
     return [
         SearchResult(

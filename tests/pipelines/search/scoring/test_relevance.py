@@ -9,7 +9,7 @@ from bicross.pipelines import SearchPipeline, build_index
 from bicross.pipelines.search import SearchOptions
 from bicross.pipelines.search.scoring import RelevanceCurves, ScoredCandidates, order_results
 from bicross.pipelines.search.scoring.relevance import agree_with_order
-from bicross.rerank import Platt
+from bicross.rerank import UNCALIBRATED, Isotonic, Platt
 from bicross.retrieval import DenseRetriever, HybridRetriever, LexicalRetriever
 from helpers.examples import thorough
 from helpers.fakes import ExitingReranker, HashEncoder, OverlapReranker
@@ -99,6 +99,61 @@ def test_scores_order_and_logits_do_not_depend_on_the_curves(rows, blend, depth)
     if blend == 1.0:
         reranked = [(r.relevance, r.logit) for r in plain if r.logit is not None]
         assert [value for value, _ in reranked] == pytest.approx([sigmoid(logit) for _, logit in reranked])
+
+
+OWN = Platt(0.55, -2.7)
+
+
+def relevance_of(logits, *, curve=OWN, own=True, stopped=None):
+    logits = np.array(logits, np.float32)
+    order = np.argsort(-logits, kind="stable")
+    scored = ScoredCandidates.in_order(hits(np.linspace(1, 0, len(logits))), logits[order], stopped)
+    return np.array([r.relevance for r in order_results(scored, 1.0, curves=RelevanceCurves(curve, own=own))])
+
+
+@given(st.lists(st.floats(-12, 12, width=32), min_size=50, max_size=120))
+def test_half_of_many_candidates_have_hardly_any_relevance_by_a_curve_of_another_collection(logits):
+    values = np.sort(np.array(logits, np.float32).astype(np.float64))[::-1]
+    given = relevance_of(logits)
+    median = float(np.median(values))
+    shift = max(0.0, median - (math.log(0.02 / 0.98) + 2.7) / 0.55)
+    np.testing.assert_allclose(given, OWN.apply(values - shift), atol=1e-6)
+    assert (given <= 0.02 + 1e-6).mean() >= 0.5
+    if OWN.apply(median) <= 0.02:
+        np.testing.assert_array_equal(given, OWN.apply(values))
+
+
+@pytest.mark.parametrize(
+    ("count", "values"),
+    [(49, {}), (60, {"own": False}), (60, {"curve": Platt(0.0, 1.0)}), (60, {"curve": None, "own": False}),
+     (60, {"curve": Isotonic((0.0, 9.0), (0.2, 0.9))}), (60, {"stopped": np.ones(60, np.int64)})],
+)  # fmt: skip
+def test_relevance_is_not_lowered_where_too_few_were_read_or_the_curve_is_not_the_rerankers(count, values):
+    logits = np.linspace(9, 5, count).astype(np.float32)
+    curve = values.get("curve", OWN) or UNCALIBRATED
+    np.testing.assert_allclose(relevance_of(logits, **values), curve.apply(logits), atol=1e-9)
+
+
+def test_a_search_lowers_relevance_by_the_curve_of_the_reranker_alone(tmp_path):
+    """All documents are near the query for this reranker, and one is nearer."""
+
+    class Lenient(OverlapReranker):
+        calibration = OWN
+
+        def score(self, pairs):
+            return np.array([8.0 if "7 7 7" in text else 5.0 for _, text in pairs], np.float32)
+
+    documents = [Document(f"d{i}", f"cat number {i} {i} {i}") for i in range(60)]
+    index = build_index(documents, tmp_path / "index", encoder=ENCODER, reranker=None)
+
+    def best(**values):
+        pipeline = SearchPipeline(DenseRetriever(index, ENCODER), Lenient(), top_k=60, **values)
+        return [result.relevance for result in pipeline.search("cat number 7")]
+
+    assert best()[0] == pytest.approx(OWN.apply(8.0 - 5.0 + (math.log(0.02 / 0.98) + 2.7) / 0.55))
+    assert best()[1:] == pytest.approx([0.02] * 59)
+    assert best(calibration=Platt(0.55, -2.7))[0] == pytest.approx(OWN.apply(8.0))
+    assert best(rerank_k=40)[0] == pytest.approx(OWN.apply(8.0))
 
 
 @pytest.mark.parametrize(("scores", "expected"), [
