@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from concurrent.futures import Future
 from typing import Any, cast
 
 from ...errors import ArgumentError, ClusterError, MissingPackage
@@ -61,3 +62,16 @@ def connected_ray(address: str | None = None) -> Any:  # noqa: ANN401 - as for r
             "`ray start --head`, or leave the address out"
         ) from error
     return ray
+
+
+def left(ray: Any) -> "Future[Any] | None":  # noqa: ANN401 - as for require_ray
+    """Return an answer that says so where this process has left its cluster, and None where it is connected.
+
+    Ray connects a process without a cluster to a new one at the next call of an actor, even one that is made while
+    ``ray.shutdown`` runs, which then never ends.
+    """
+    if ray.is_initialized():
+        return None
+    answer = Future[Any]()
+    answer.set_exception(ClusterError("this process has left Ray (ray.shutdown was called); open what it served again"))
+    return answer

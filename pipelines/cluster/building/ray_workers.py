@@ -41,7 +41,7 @@ class RayWorkers:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for actor in self._actors.values():
+        for actor in self._actors.values() if self._ray.is_initialized() else ():
             self._ray.kill(actor)
 
     def idle(self) -> list[int]:

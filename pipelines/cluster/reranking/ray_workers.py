@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from ....inference import Dtype
 from ....rerank import CrossEncoderReranker
 from ..actor_errors import death_of, sendable
+from ..connection import left
 from ..resources import Shares
 from .requests import Description, Request
 from .workers import WorkerDied
@@ -98,20 +99,24 @@ class RayWorker:
 
     def start(self) -> "Future[Description]":
         """Start an actor in the place of the one before."""
+        if (without := left(self._ray)) is not None:
+            return without
         self.stop()
         self._actor = self._class.remote(self._spec)
         return self._result_of(self._actor.describe.options(concurrency_group=MODEL_THREAD).remote())
 
     def ask(self, request: Request[Answer]) -> "Future[Answer]":
         """Put a request to the actor."""
+        if (without := left(self._ray)) is not None:
+            return without
         thread = MODEL_THREAD if request.runs_model else TEXT_THREAD
         return self._result_of(self._actor.answer.options(concurrency_group=thread).remote(request))
 
     def stop(self) -> None:
         """End the actor."""
-        if self._actor is not None:
+        if self._actor is not None and self._ray.is_initialized():
             self._ray.kill(self._actor)
-            self._actor = None
+        self._actor = None
 
     def _result_of(self, call: Any) -> "Future[Any]":  # noqa: ANN401 - a reference to an object of Ray
         result = Future[Any]()

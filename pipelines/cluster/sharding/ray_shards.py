@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from ....errors.arguments import checked_count, checked_path, checked_positive
 from ....index import ShardedIndex
 from ....index.shards import GenerationKey, Request, Shard
-from ..connection import connected_ray
+from ..connection import connected_ray, left
 from ..resources import MOST_PROCESSES
 from .router import Router
 
@@ -88,6 +88,8 @@ class RayShard:
         return actor_class.remote(*self._made_of)
 
     def _result_of(self, call: Callable[[Any], Any]) -> "Future[Any]":
+        if (without := left(self._ray)) is not None:
+            return without
         actor, result = self.actor, Future[Any]()
 
         def done(of_ray: "Future[Any]") -> None:
@@ -106,6 +108,6 @@ class RayShard:
 
     def _replace(self, dead: Any) -> None:  # noqa: ANN401 - an actor
         with self._replacing:
-            if self.actor is dead:
+            if self.actor is dead and self._ray.is_initialized():  # else the process is leaving the cluster
                 logger.warning("shard %d of %s ended for good, and is started anew", self._made_of[1], self._made_of[0])
                 self.actor = self._start()

@@ -4,8 +4,11 @@ import os
 import sys
 
 import pytest
-from bicross.errors import ArgumentError, MissingPackage
+from bicross.errors import ArgumentError, ClusterError, MissingPackage
 from bicross.pipelines.cluster import connected_ray
+from bicross.pipelines.cluster.reranking.ray_workers import RayWorker, RerankerSpec
+from bicross.pipelines.cluster.reranking.requests import TextScores
+from bicross.pipelines.cluster.resources import Shares
 
 pytestmark = pytest.mark.slow
 NICENESS = "RAY_worker_niceness"
@@ -30,6 +33,23 @@ def test_actors_can_import_what_the_tests_have(ray_address):
         return HashEncoder(dimension=7).encode_queries(["a"]).shape[1]
 
     assert ray.get(ray.remote(num_cpus=1)(dimension).remote()) == 7
+
+
+def test_a_reranker_worker_does_not_connect_a_process_that_has_left_ray():
+    class RayThatWasLeft:
+        def is_initialized(self):
+            return False
+
+        def remote(self, **_):
+            return lambda actor: actor
+
+    worker = RayWorker(RayThatWasLeft(), RerankerSpec("a model", None, "float32"), Shares(1, 1.0, 0.0))
+    for answer in (worker.start(), worker.ask(TextScores([("a", "b")], cut=False))):
+        with pytest.raises(ClusterError, match="this process has left Ray"):
+            answer.result(0)
+    worker._actor = object()
+    worker.stop()
+    assert worker._actor is None
 
 
 def test_workers_of_a_ray_that_is_started_here_have_the_priority_of_this_process(monkeypatch):
