@@ -27,9 +27,9 @@ SAFE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
-LINGER_SECONDS = 5.0
-"""How long a refused request may go on with its body. A connection that is closed while something arrives is reset, and
-the client loses the answer (RFC 9112, section 9.6)."""
+LINGER_SECONDS, LINGER_BYTES = 5.0, 64 * 1024 * 1024
+"""How long, and how far, a refused request may go on with its body. A connection that is closed while something arrives
+is reset, and the client loses the answer (RFC 9112, section 9.6)."""
 Measured = Callable[[str, int, float], None]
 """Is told the route, the status and the seconds of each answer."""
 
@@ -149,10 +149,11 @@ async def _refuse(error: ApiError, scope: Scope, body: _Body, send: Send) -> Non
     response.headers.update(error.headers | {"Connection": "close"})
     await send({"type": "http.response.start", "status": error.status, "headers": response.raw_headers})
     await send({"type": "http.response.body", "body": response.body, "more_body": True})
+    dropped = 0
     with suppress(TimeoutError, ClientLeft):
         async with asyncio.timeout(LINGER_SECONDS):
-            while not body.ended:
-                await body.more()
+            while not body.ended and dropped < LINGER_BYTES:
+                dropped += len(await body.more())
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -57,3 +57,13 @@ def test_a_client_that_sends_nothing_more_is_not_waited_for(url, monkeypatch):
     with socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=30) as connection:
         connection.sendall(f"POST /v1/search HTTP/1.1\r\n{head(key='another key')}{{".encode())
         assert until_closed(connection).startswith(b"HTTP/1.1 401")
+
+
+def test_a_client_that_sends_without_end_is_cut_off(url, monkeypatch):
+    monkeypatch.setattr(guard, "LINGER_BYTES", 10_000)
+    monkeypatch.setattr(guard, "LINGER_SECONDS", 3600.0)
+    with socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=30) as connection:
+        connection.sendall(f"POST /v1/search HTTP/1.1\r\n{head(key='another key', length=10**9)}{{".encode())
+        with pytest.raises(ConnectionError):
+            for _ in range(10_000):
+                connection.sendall(b" " * 100_000)
