@@ -64,8 +64,8 @@ def connected_ray(address: str | None = None) -> Any:  # noqa: ANN401 - as for r
     return ray
 
 
-def left(ray: Any) -> "Future[Any] | None":  # noqa: ANN401 - as for require_ray
-    """Return an answer that says so where this process has left its cluster, and None where it is connected.
+def failed_if_left(ray: Any) -> "Future[Any] | None":  # noqa: ANN401 - as for require_ray
+    """Return a failed answer where this process has left its cluster, and None where it is connected.
 
     Ray connects a process without a cluster to a new one at the next call of an actor, even one that is made while
     ``ray.shutdown`` runs, which then never ends.

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from ....inference import Dtype
 from ....rerank import CrossEncoderReranker
 from ..actor_errors import death_of, sendable
-from ..connection import left
+from ..connection import failed_if_left
 from ..resources import Shares
 from .requests import Description, Request
 from .workers import WorkerDied
@@ -99,16 +99,16 @@ class RayWorker:
 
     def start(self) -> "Future[Description]":
         """Start an actor in the place of the one before."""
-        if (without := left(self._ray)) is not None:
-            return without
+        if (failed := failed_if_left(self._ray)) is not None:
+            return failed
         self.stop()
         self._actor = self._class.remote(self._spec)
         return self._result_of(self._actor.describe.options(concurrency_group=MODEL_THREAD).remote())
 
     def ask(self, request: Request[Answer]) -> "Future[Answer]":
         """Put a request to the actor."""
-        if (without := left(self._ray)) is not None:
-            return without
+        if (failed := failed_if_left(self._ray)) is not None:
+            return failed
         thread = MODEL_THREAD if request.runs_model else TEXT_THREAD
         return self._result_of(self._actor.answer.options(concurrency_group=thread).remote(request))
 

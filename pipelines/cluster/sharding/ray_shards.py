@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from ....errors.arguments import checked_count, checked_path, checked_positive
 from ....index import ShardedIndex
 from ....index.shards import GenerationKey, Request, Shard
-from ..connection import connected_ray, left
+from ..connection import connected_ray, failed_if_left
 from ..resources import MOST_PROCESSES
 from .router import Router
 
@@ -88,8 +88,8 @@ class RayShard:
         return actor_class.remote(*self._made_of)
 
     def _result_of(self, call: Callable[[Any], Any]) -> "Future[Any]":
-        if (without := left(self._ray)) is not None:
-            return without
+        if (failed := failed_if_left(self._ray)) is not None:
+            return failed
         actor, result = self.actor, Future[Any]()
 
         def done(of_ray: "Future[Any]") -> None:
