@@ -104,12 +104,11 @@ def ways_of(bench: Bench, collection: Path) -> Iterator[Way]:
     if tuned is None:
         return
     best = tuned.tuning.shown  # the best setting with the reranker, also where tuning recommends none
-    dense = best.fusion is None
-    hybrid_of_best = HybridRetriever(index, encoder, fusion=best.fusion, feedback=best.feedback)
-    retriever = DenseRetriever(index, encoder, feedback=best.feedback) if dense else hybrid_of_best
-    yield Way(
-        "tuned", retriever, best.depth, best.blend, settings=tuned.described(best), target=None if dense else hybrid
-    )
+    if best.fusion is None:
+        retriever, target = DenseRetriever(index, encoder, feedback=best.feedback), None
+    else:
+        retriever, target = HybridRetriever(index, encoder, fusion=best.fusion, feedback=best.feedback), hybrid
+    yield Way("tuned", retriever, best.depth, best.blend, settings=tuned.described(best), target=target)
 
 
 def rows_of(bench: Bench, collection: Path) -> Iterator[Row]:
