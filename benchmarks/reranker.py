@@ -18,9 +18,10 @@ from bicross.pipelines import SearchPipeline
 from bicross.pipelines.evaluation import Estimate
 from bicross.pipelines.evaluation.evaluation import compare
 from bicross.pipelines.evaluation.result import Difference
+from bicross.pipelines.models import open_retriever
 from bicross.pipelines.search import PassageScoring
 from bicross.pipelines.search.scoring import passages_needed
-from bicross.retrieval import DenseRetriever, HybridRetriever
+from bicross.retrieval import DenseRetriever, HybridRetriever, Retriever
 from parts.judged import measured_part
 from parts.quality_bench import MEASURES, Bench, add_options, first_stage_of_new, measured, opened
 from parts.report_file import header, write
@@ -66,7 +67,7 @@ class Way:
     """A first stage, and how the reranker is used after it; ``blend`` None is the reranker's own."""
 
     name: str
-    retriever: DenseRetriever | HybridRetriever
+    retriever: Retriever
     depth: int = DEPTH
     blend: float | None = None
     passages: PassageScoring = "best"
@@ -104,10 +105,8 @@ def ways_of(bench: Bench, collection: Path) -> Iterator[Way]:
     if tuned is None:
         return
     best = tuned.tuning.shown  # the best setting with the reranker, also where tuning recommends none
-    if best.fusion is None:
-        retriever, target = DenseRetriever(index, encoder, feedback=best.feedback), None
-    else:
-        retriever, target = HybridRetriever(index, encoder, fusion=best.fusion, feedback=best.feedback), hybrid
+    stage, target = ("dense", None) if best.fusion is None else ("hybrid", hybrid)
+    retriever = open_retriever(index, encoder, first_stage=stage, fusion=best.fusion, feedback=best.feedback)
     yield Way("tuned", retriever, best.depth, best.blend, settings=tuned.described(best), target=target)
 
 
